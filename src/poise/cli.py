@@ -1,0 +1,275 @@
+"""The command line. Flags of `train` come from the recipe's signature; nothing here knows what a GAN is.
+
+torch is loaded when something needs a tensor, not to print help or to list runs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+from poise import __version__
+from poise.errors import PoiseError, nearest
+
+
+class Parser(argparse.ArgumentParser):
+    """Argument errors become one sentence."""
+
+    def error(self, message: str) -> NoReturn:
+        words = [word for word in sys.argv[1:] if word.startswith("-")]
+        flags = [flag for action in self._actions for flag in action.option_strings]
+        unknown = next((word for word in words if word.split("=")[0] not in flags), "")
+        hint = nearest(unknown, flags) if "unrecognized" in message else ""
+        raise PoiseError(f"{message}{hint or f'; see {self.prog} --help'}")
+
+
+def train(argv: list[str]) -> int:
+    """poise train RECIPE ...: arguments are the recipe's."""
+    from poise.study.spec import all_recipes, kind_of, parser_for
+
+    if not argv or argv[0] in ("-h", "--help"):
+        print("usage: poise train RECIPE DATA [options]\n\nRecipes:")
+        for name in all_recipes():
+            print(f"  {name:10} {(kind_of(name).build.__doc__ or '').strip().splitlines()[0]}")
+        print("\npoise train RECIPE --help lists its options.")
+        return 0
+    parser = parser_for(argv[0])
+    parser.add_argument(
+        "--out", help="run folder; by default runs/RECIPE-DATA-HASH, the same for the same arguments"
+    )
+    parser.add_argument("--quiet", action="store_true", help="print nothing but errors")
+    arguments = parser.parse(argv[1:])
+    out, quiet = arguments.pop("out"), arguments.pop("quiet")
+    return go({"recipe": argv[0], "arguments": arguments}, out, quiet)
+
+
+def go(spec: dict[str, Any], out: str | Path | None, quiet: bool) -> int:
+    """Run to the end or to Ctrl-C, then say where things are."""
+    from poise.record import RunFolder, runs_root
+    from poise.report.live import view
+    from poise.study.run import Interrupted, Stop, run
+    from poise.study.spec import completed, run_name
+
+    stop = Stop()
+
+    def ask(signum: int, frame: Any) -> None:
+        if stop.asked:  # a second Ctrl-C does not wait
+            raise KeyboardInterrupt
+        stop.asked = True
+
+    previous = {s: signal.signal(s, ask) for s in (signal.SIGINT, signal.SIGTERM)}
+    name = run_name(spec["recipe"], completed(spec["recipe"], spec["arguments"]))
+    folder = RunFolder(Path(out) if out else runs_root() / name)
+    already = folder.done
+    try:
+        report = run(spec, folder.path, view(quiet), stop)
+    except Interrupted as reason:
+        print(f"{reason}; go on with: poise resume {shown(folder)}")
+        return 130
+    finally:
+        for signum, handler in previous.items():
+            signal.signal(signum, handler)
+    if not quiet:
+        summary(folder, report, already)
+    return 0
+
+
+def shown(folder: Any) -> str:
+    """How to name a run on the command line."""
+    from poise.record import runs_root
+
+    return folder.name if folder.path.parent == runs_root() else str(folder.path)
+
+
+def summary(folder: Any, report: dict[str, Any], already: bool) -> None:
+    """What the penalties did, how good the samples are, where the files are."""
+    from poise.report.table import score_lines
+
+    if already:
+        print(f"{folder.path} was finished before; nothing to do.")
+    for line in report["sentences"]:
+        print(line)
+    if report["scores"]:
+        last = {k: v for k, v in report["scores"][-1].items() if k != "step"}
+        print(f"Scores of the last step against held-out data{best_of(report)}:")
+        for line in score_lines(last, report["floor"]):
+            print(f"  {line}")
+    pictures = sorted(folder.samples.glob("*.png"))
+    print(f"Samples: {pictures[-1] if pictures else folder.samples}")
+    print(f"Report:  {folder.path / 'report.json'}")
+    print(f"More:    poise sample {shown(folder)} -n 64 --out grid.png")
+
+
+def best_of(report: dict[str, Any]) -> str:
+    found = report["best"]
+    return f" (best: step {found['step']:,}, {found['score']} {found['value']:.4f})" if found else ""
+
+
+def resume(options: argparse.Namespace) -> int:
+    from poise.record import find_run
+
+    folder = find_run(options.run)
+    spec = folder.spec()
+    return go({"recipe": spec["recipe"], "arguments": spec["arguments"]}, folder.path, options.quiet)
+
+
+def runs(options: argparse.Namespace) -> int:
+    from poise.record import all_runs, runs_root
+    from poise.report.table import run_lines
+
+    found = all_runs()
+    if not found:
+        print(f"no runs in {runs_root()}")
+    for line in run_lines((f.name, f.state(), f.report() if f.done else {}) for f in found):
+        print(line)
+    return 0
+
+
+def sample(options: argparse.Namespace) -> int:
+    from poise.record import find_run
+    from poise.study.use import sample_to
+
+    for line in sample_to(
+        find_run(options.run), options.n, options.seed, options.out, options.label, options.step
+    ):
+        print(line)
+    return 0
+
+
+def evaluate(options: argparse.Namespace) -> int:
+    from poise.record import find_run
+    from poise.study.use import evaluate
+
+    for line in evaluate(find_run(options.run), options.n, options.seed, options.step):
+        print(line)
+    return 0
+
+
+def data_check(options: argparse.Namespace) -> int:
+    from poise.data.check import check
+
+    for line in check(options.path).lines():
+        print(line)
+    return 0
+
+
+def data_list(options: argparse.Namespace) -> int:
+    from poise.data.catalogue import catalogue, located
+    from poise.report.table import columns
+
+    rows = [(e.name, "here" if located(e.name) else "", e.title, e.licence) for e in catalogue()]
+    for line in columns([("NAME", "", "WHAT", "LICENCE"), *rows]):
+        print(line)
+    return 0
+
+
+def data_get(options: argparse.Namespace) -> int:
+    from poise.data.fetch import get
+
+    print(f"{options.name}: {get(options.name)}")
+    return 0
+
+
+def completion(options: argparse.Namespace) -> int:
+    import shtab
+
+    from poise.study.spec import all_recipes, parser_for
+
+    root, commands = tree()
+    recipes = commands.choices["train"].add_subparsers(dest="recipe")
+    for name in all_recipes():
+        known = recipes.add_parser(name)
+        for flag in parser_for(name).options():
+            if flag != "--help":
+                known.add_argument(flag.replace("_", "-"))
+    print(shtab.complete(root, shell=options.shell))
+    return 0
+
+
+def tree() -> tuple[argparse.ArgumentParser, Any]:
+    """The commands, without the recipes' own arguments."""
+    root = Parser(
+        prog="poise", description="Train GANs with an L2 penalty on each player, and see whether it worked."
+    )
+    root.add_argument("--version", action="version", version=f"poise {__version__}")
+    commands = root.add_subparsers(dest="command", metavar="COMMAND", parser_class=Parser)
+
+    def command(parent: Any, name: str, function: Callable | None, help: str) -> argparse.ArgumentParser:
+        made = parent.add_parser(name, help=help, description=help[0].upper() + help[1:] + ".")
+        made.set_defaults(function=function, parser=made)
+        return made
+
+    which = "a run: its path, its name, a unique beginning of its name, or last"
+    command(commands, "train", None, "train on your data: poise train images DATA")
+    made = command(commands, "resume", resume, "go on with a run that was stopped")
+    made.add_argument("run", help=which)
+    made.add_argument("--quiet", action="store_true", help="print nothing but errors")
+    made = command(commands, "sample", sample, "draw samples from a run")
+    made.add_argument("run", help=which)
+    made.add_argument("-n", type=int, default=64, help="how many (default 64)")
+    made.add_argument(
+        "--seed", type=int, default=0, help="of the noise; the same seed gives the same samples"
+    )
+    made.add_argument(
+        "--out", default="samples.png", help="a .png for one grid, or a folder (default samples.png)"
+    )
+    made.add_argument("--label", help="one class only, for a conditional run")
+    made.add_argument(
+        "--step", default="last", help="last, best, or the step of a kept checkpoint (default last)"
+    )
+    made = command(commands, "evaluate", evaluate, "score a run's samples against held-out data")
+    made.add_argument("run", help=which)
+    made.add_argument("-n", type=int, default=None, help="how many samples (default: as in training)")
+    made.add_argument("--seed", type=int, default=0, help="of the noise")
+    made.add_argument(
+        "--step", default="last", help="last, best, or the step of a kept checkpoint (default last)"
+    )
+    command(commands, "runs", runs, "list the runs")
+    data = command(commands, "data", None, "look at data, or get a catalogued set").add_subparsers(
+        metavar="COMMAND", parser_class=Parser
+    )
+    made = command(data, "check", data_check, "report what is in a folder or file, and what cannot be read")
+    made.add_argument("path", help="a folder, zip, .npy, .npz or IDX file, or a catalogued name")
+    command(data, "list", data_list, "list the catalogued sets")
+    made = command(data, "get", data_get, "fetch a catalogued set into the cache")
+    made.add_argument("name", help="its name in poise data list")
+    made = command(commands, "completion", completion, "print a completion script for your shell")
+    made.add_argument("shell", choices=("bash", "zsh", "tcsh"))
+    return root, commands
+
+
+def dispatch(argv: Sequence[str]) -> int:
+    words = list(argv)
+    if words[:1] == ["train"]:
+        return train(words[1:])
+    root, _ = tree()
+    options = root.parse_args(words)
+    function = getattr(options, "function", None)
+    if function is None:
+        getattr(options, "parser", root).print_help()
+        return 0
+    return int(function(options))
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Exit code 0: done; 2: something the user can put right, said in one sentence; 130: stopped and saved."""
+    try:
+        return dispatch(sys.argv[1:] if argv is None else argv)
+    except PoiseError as error:
+        print(f"poise: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("poise: stopped", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # the reader of our output went away
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

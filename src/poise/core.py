@@ -1,0 +1,141 @@
+"""The nouns. Imports torch and nothing of the package but its errors; everything else imports this.
+
+Shape letters: B batch, C channels, H W pixels, T tokens, V vocabulary, S audio samples, M mel bands, F frames,
+Z noise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar, runtime_checkable
+
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from poise.errors import PoiseError
+
+R = TypeVar("R")  # the round that a term reads
+Schedule = Callable[[int], float]
+
+
+class Batch(NamedTuple):
+    """One minibatch, on the device.
+
+    `real`: image [B,C,H,W], one-hot text [B,T,V], wave [B,1,S] or token ids [B,T].
+    `cond`: class ids [B], log-mel [B,M,F], token ids [B,L], or None.
+    """
+
+    real: Tensor
+    cond: Tensor | None = None
+
+
+class Verdict(NamedTuple):
+    """What a discriminator returns, always: one logit tensor per head, and optionally each head's features."""
+
+    logits: tuple[Tensor, ...]  # each [B] or [B, positions]
+    features: tuple[tuple[Tensor, ...], ...] = ()  # [head][layer] -> [B, ...]
+
+
+def value_at(number: float | Schedule, step: int) -> float:
+    """A constant, or a schedule's value at `step`."""
+    return float(number(step)) if callable(number) else float(number)
+
+
+@dataclass(frozen=True)
+class Term(Generic[R]):
+    """One named summand of a player's objective: adversarial loss, R1, mel loss, KL ...
+
+    `value` maps the round to a tensor [B] (averaged over the batch) or a scalar; it is an `nn.Module` when it keeps
+    state. `every=k` is lazy regularisation: paid each k-th step at k times the weight. `differentiates` says that
+    the value contains gradients of a network, so the step differentiates that network twice.
+    """
+
+    name: str
+    value: Callable[[R], Tensor]
+    weight: float | Schedule = 1.0
+    every: int = 1
+    differentiates: bool = False
+
+    def __post_init__(self) -> None:
+        if self.every < 1:
+            raise PoiseError(f"term '{self.name}': every must be at least 1, not {self.every}")
+
+    def scale(self, step: int) -> float:
+        return value_at(self.weight, step) * self.every
+
+
+@runtime_checkable
+class WeightPenalty(Protocol):
+    """A penalty that reads weights, not data: L2, decoupled decay, L2 towards a reference ...
+
+    In the loop, once per optimiser step: `add_gradient_` after accumulation and unscaling and before clipping;
+    `before_step_` just before the optimiser moves; `after_step_` just after.
+    """
+
+    name: str
+    decoupled: bool
+
+    def strength_at(self, step: int) -> float: ...
+
+    def __call__(self, module: nn.Module, step: int = 0) -> Tensor: ...
+
+    def add_gradient_(self, module: nn.Module, step: int = 0) -> None: ...
+
+    def before_step_(self, module: nn.Module, optim: Optimizer, step: int = 0) -> None: ...
+
+    def after_step_(self, module: nn.Module, step: int = 0) -> None: ...
+
+    def covered(self, module: nn.Module) -> dict[str, Tensor]: ...
+
+
+@dataclass
+class Player(Generic[R]):
+    """Some weights, what moves them, what they want, and what they cost."""
+
+    name: str
+    module: nn.Module
+    optim: Optimizer
+    terms: Sequence[Term[R]]
+    penalties: Sequence[WeightPenalty] = ()
+    turns: int = 1  # moves per step (n_critic)
+    clip: float | None = None  # largest norm of the whole gradient
+    after: Sequence[Callable[[], Any]] = ()  # after each move: EMA, weight clipping
+    spent: dict[str, float] = field(default_factory=dict)  # penalty name -> sum of lr * strength so far
+
+    def __post_init__(self) -> None:
+        if not any(term.every == 1 for term in self.terms):
+            raise PoiseError(f"player '{self.name}' needs at least one term that is due at every step")
+        labels = [*(t.name for t in self.terms), *(p.name for p in self.penalties)]
+        twice = {label for label in labels if labels.count(label) > 1}
+        if twice:
+            raise PoiseError(
+                f"player '{self.name}' has two parts called '{min(twice)}': give one another name"
+            )
+
+
+class Game(Protocol[R]):
+    """Who plays, what they see, and what the trained thing produces."""
+
+    @property
+    def players(self) -> Sequence[Player[R]]: ...
+
+    def round(self, player: Player[R], batch: Batch, due: Sequence[Term[R]]) -> R:
+        """The lazy context that the terms `due` on this turn read."""
+        ...
+
+    def sample(self, n: int, cond: Tensor | None = None) -> Tensor: ...
+
+
+@dataclass(frozen=True)
+class Dial:
+    """Any scheduled number: learning rate, temperature, augmentation strength. Recorded under its own name."""
+
+    name: str
+    schedule: Schedule
+    apply: Callable[[float], Any]
+
+    def set(self, step: int) -> float:
+        value = self.schedule(step)
+        self.apply(value)
+        return value

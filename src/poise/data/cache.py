@@ -1,0 +1,137 @@
+"""The memory-mapped cache of decoded pictures: `<cache>/images/<key>/`.
+
+`images.npy` uint8 [N, H, W, C], `hashes.npy` uint8 [N, 32] (`decode.content_hash`), `labels.npy` int64 [N] if
+there are labels, `names.json` (the file of each row) and `meta.json`, which is written last. N counts
+readable pictures.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import zipfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from poise.data import store
+from poise.data.decode import Unreadable, content_hash, square
+from poise.data.sources import Job, Progress, Source, in_order
+from poise.errors import PoiseError
+
+VERSION = 1  # of the cache: another number, and everything is decoded anew
+
+
+@dataclass(frozen=True)
+class Options:
+    """What changes the decoded pixels or labels, so part of the key of the cache."""
+
+    size: int
+    channels: int
+    fit: str
+    background: str
+    labels: str
+    version: int = VERSION
+
+    def key(self, identity: str) -> str:
+        return hashlib.sha256(json.dumps([identity, asdict(self)], sort_keys=True).encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Cached:
+    images: np.memmap
+    labels: np.ndarray | None
+    hashes: np.ndarray  # uint8 [N, 32]
+    meta: dict[str, Any]
+
+
+def build(source: Source, options: Options, folder: Path, progress: Progress | None) -> Cached:
+    """Decode everything into `folder`, which appears only when it is whole."""
+    labelled = source.labels(options.labels)
+    shape = (options.size, options.size, options.channels)
+    bytes_each = options.size * options.size * options.channels + 40  # the pixels, a hash and a label
+    store.need_room(folder.parent, len(source) * bytes_each, f"decoding {len(source):,} pictures")
+
+    def work(job: Job) -> tuple[np.ndarray, bytes] | str:
+        try:
+            picture = job()
+        except Unreadable as error:
+            return str(error)
+        pixels = square(picture.image, options.size, options.channels, options.fit, options.background)
+        return pixels, content_hash(picture.image)
+
+    kept: list[int] = []
+    unreadable = list(source.lost)
+    with store.building(folder) as temporary:
+        with (
+            store.RowWriter(temporary / "images.npy", shape, np.uint8) as pixels,
+            store.RowWriter(temporary / "hashes.npy", (32,), np.uint8) as hashes,
+        ):
+            for i, result in enumerate(in_order(work, source.jobs())):
+                if isinstance(result, str):
+                    unreadable.append((source.picture_name(i), result))
+                else:
+                    pixels.append(result[0])
+                    hashes.append(np.frombuffer(result[1], np.uint8))
+                    kept.append(i)
+                if progress:
+                    progress(i + 1, len(source))
+        _finish(source, temporary, kept, unreadable, labelled)
+    return load(folder) or _gone(folder)
+
+
+def _finish(
+    source: Source,
+    folder: Path,
+    kept: list[int],
+    unreadable: list[tuple[str, str]],
+    labelled: tuple[np.ndarray, list[str]] | None,
+) -> None:
+    """Write what belongs to the pixels: labels of the pictures kept, names, and meta.json."""
+    if not kept:
+        name, reason = unreadable[0]
+        raise PoiseError(
+            f"{source.path}: none of {len(unreadable):,} pictures can be read, the first being "
+            f"{name} ({reason}); give a source with readable pictures"
+        )
+    classes: list[str] = []
+    if labelled is not None:
+        used, numbers = np.unique(labelled[0][kept], return_inverse=True)
+        classes = [labelled[1][int(i)] for i in used]
+        np.save(folder / "labels.npy", numbers.astype(np.int64))
+    first_test = len(source) - source.own_test
+    meta = {
+        "version": VERSION,
+        "count": len(kept),
+        "classes": classes,
+        "labelled": labelled is not None,
+        "unreadable": unreadable,
+        "own_test": sum(i >= first_test for i in kept) if source.own_test else 0,
+    }
+    (folder / "names.json").write_text(json.dumps([source.picture_name(i) for i in kept]))
+    (folder / "meta.json").write_text(json.dumps(meta))
+
+
+def load(folder: Path) -> Cached | None:
+    """What `build` made, or None. A folder that is damaged (by hand, or by the disk) is removed."""
+    if not folder.is_dir():
+        return None
+    try:
+        meta = json.loads((folder / "meta.json").read_text())
+        images = np.load(folder / "images.npy", mmap_mode="r", allow_pickle=False)
+        hashes = np.load(folder / "hashes.npy", allow_pickle=False)
+        labels = np.load(folder / "labels.npy", allow_pickle=False) if meta["labelled"] else None
+        counts = {meta["count"], len(images), len(hashes), *([] if labels is None else [len(labels)])}
+        if len(counts) == 1 and meta["version"] == VERSION:
+            return Cached(images, labels, hashes, meta)
+    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile):
+        pass
+    shutil.rmtree(folder, ignore_errors=True)
+    return None
+
+
+def _gone(folder: Path) -> Cached:
+    raise PoiseError(f"{folder} was removed while it was opened: start again")

@@ -1,0 +1,240 @@
+"""The cache folder, and files in it that are either whole or absent.
+
+Whatever is written here is first written under a temporary name, flushed to the disk, and then renamed, so a
+killed process or a full disk leaves no half-made file or folder under a final name, and two processes that
+build the same thing at the same time both end with one whole copy.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import shutil
+import socket
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from poise.errors import PoiseError
+
+CHUNK = 1 << 20  # bytes read at a time
+TEMPORARY = ".building-"  # .building-<host>-<process id>-<random>
+ABANDONED_AFTER = 24 * 3600.0  # seconds; for temporaries whose process cannot be asked whether it lives
+
+
+def cache_dir() -> Path:
+    """The folder that holds everything Poise keeps between runs; it may not exist yet.
+
+    `$POISE_CACHE`, else `$XDG_CACHE_HOME/poise`, else `%LOCALAPPDATA%\\poise` on Windows,
+    `~/Library/Caches/poise` on macOS and `~/.cache/poise` elsewhere. Raises PoiseError where there is no home
+    folder.
+    """
+    chosen = os.environ.get("POISE_CACHE")
+    if chosen:
+        return Path(os.path.abspath(os.path.expanduser(chosen)))
+    shared = os.environ.get("XDG_CACHE_HOME", "")
+    if os.path.isabs(shared):  # the XDG rules: a relative path is to be ignored
+        return Path(shared) / "poise"
+    local = os.environ.get("LOCALAPPDATA")
+    if sys.platform == "win32" and local:
+        return Path(local) / "poise"
+    try:
+        home = Path.home()
+    except RuntimeError:
+        raise PoiseError(
+            "this user has no home folder: set POISE_CACHE to a folder for cached data"
+        ) from None
+    return home / ("Library/Caches" if sys.platform == "darwin" else ".cache") / "poise"
+
+
+def cannot_write(where: Path, error: OSError) -> PoiseError:
+    """The one sentence for any failure to write below the cache."""
+    reason = error.strerror or type(error).__name__
+    return PoiseError(
+        f"cannot write in {where} ({reason}): make room there, or set POISE_CACHE to a folder on another disk"
+    )
+
+
+def atomic_write(path: Path, data: bytes) -> None:
+    """Write `data` to `path`, whole or not at all; folders above it are made. PoiseError where that fails."""
+    temporary = ""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, temporary = tempfile.mkstemp(prefix=".writing-", dir=path.parent)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+        temporary = ""
+    except OSError as error:
+        raise cannot_write(path.parent, error) from error
+    finally:
+        if temporary:
+            Path(temporary).unlink(missing_ok=True)
+
+
+@contextmanager
+def temporary(parent: Path) -> Iterator[Path]:
+    """Yield an empty folder in `parent` that is gone after the block, however it ends.
+
+    What killed processes left in `parent` is removed first. An OSError in the block (a full disk, no
+    permission) becomes a PoiseError about `parent`, so reading something else there needs handling of its
+    own.
+    """
+    folder: Path | None = None
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+        sweep(parent)
+        folder = Path(tempfile.mkdtemp(prefix=f"{TEMPORARY}{_host()}-{os.getpid()}-", dir=parent))
+        yield folder
+    except OSError as error:
+        raise cannot_write(parent, error) from error
+    finally:
+        if folder is not None:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def building(final: Path) -> Iterator[Path]:
+    """Yield an empty folder beside `final`; when the block ends well, it is flushed and becomes `final`.
+
+    When the block raises, nothing is left of it. When another process has made `final` in the meantime, its
+    copy stays and ours is dropped: both were built from the same key. Errors as for `temporary`.
+    """
+    with temporary(final.parent) as folder:
+        yield folder
+        for file in folder.rglob("*"):
+            if file.is_file():
+                _sync(file)
+        os.chmod(folder, 0o777 & ~_umask())  # mkdtemp made it private, as the files in it are not
+        try:
+            os.rename(folder, final)
+        except OSError:
+            if not final.is_dir():
+                raise
+
+
+def sweep(parent: Path) -> None:
+    """Remove temporary folders whose process is gone, or that are a day old if it cannot be asked."""
+    for folder in parent.glob(f"{TEMPORARY}*"):
+        host, _, rest = folder.name.removeprefix(TEMPORARY).partition("-")
+        process = rest.partition("-")[0]
+        askable = host == _host() and process.isdecimal() and os.name == "posix"
+        try:
+            gone = (
+                not _alive(int(process))
+                if askable
+                else time.time() - folder.stat().st_mtime > ABANDONED_AFTER
+            )
+        except FileNotFoundError:  # its owner has just finished
+            continue
+        if gone:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def sha256_of(path: Path) -> str:
+    """The sha256 of a file, as hex, read a piece at a time."""
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while piece := file.read(CHUNK):
+            digest.update(piece)
+    return digest.hexdigest()
+
+
+def need_room(where: Path, size: int, what: str) -> None:
+    """Raise PoiseError unless the disk of `where`, which need not exist yet, has `size` free bytes."""
+    folder = next(p for p in (where, *where.parents) if p.exists())
+    free = shutil.disk_usage(folder).free
+    if free < size:
+        raise PoiseError(
+            f"{what} needs {size / 1e9:.2f} GB in {where}, where {free / 1e9:.2f} GB are free: make room, "
+            "or set POISE_CACHE to a folder on another disk"
+        )
+
+
+class RowWriter:
+    """Write a .npy array row by row, without knowing how many rows will come.
+
+    The rows go through plain file writes and not through a writable memory map: a full disk is then an error
+    that can be told, whereas a map would end the process with SIGBUS. numpy pads the header so that the first
+    axis can grow in place; `close` writes the final count there.
+    """
+
+    def __init__(self, path: Path, row: tuple[int, ...], dtype: DTypeLike) -> None:
+        self.row, self.dtype, self.count = row, np.dtype(dtype), 0
+        self._file: BinaryIO = open(path, "wb")  # noqa: SIM115 - closed by close()
+        self._header = self._file.write(self._head())
+
+    def append(self, row: np.ndarray) -> None:
+        if row.shape != self.row or row.dtype != self.dtype:
+            raise ValueError(f"row {row.shape} {row.dtype} given to a file of {self.row} {self.dtype}")
+        self._file.write(np.ascontiguousarray(row).tobytes())
+        self.count += 1
+
+    def close(self) -> None:
+        if self._file.closed:
+            return
+        head = self._head()
+        if len(head) != self._header:
+            raise ValueError("the header of a .npy file changed its length")
+        try:
+            self._file.seek(0)
+            self._file.write(head)
+        finally:
+            self._file.close()
+
+    def _head(self) -> bytes:
+        buffer = io.BytesIO()
+        np.lib.format.write_array_header_1_0(
+            buffer,
+            {
+                "descr": np.lib.format.dtype_to_descr(self.dtype),
+                "fortran_order": False,
+                "shape": (self.count, *self.row),
+            },
+        )
+        return buffer.getvalue()
+
+    def __enter__(self) -> RowWriter:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _sync(file: Path) -> None:
+    # Opened for update: Windows refuses to flush a descriptor that may only read.
+    with open(file, "r+b") as opened:
+        os.fsync(opened.fileno())
+
+
+def _umask() -> int:
+    mask = os.umask(0o077)  # there is no way to ask without setting it
+    os.umask(mask)
+    return mask
+
+
+def _host() -> str:
+    return "".join(c for c in socket.gethostname() if c.isalnum()) or "host"
+
+
+def _alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except (PermissionError, OverflowError):  # somebody else's process; a number that is no process of ours
+        return True
+    return True

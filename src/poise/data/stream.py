@@ -1,0 +1,154 @@
+"""Draw number -> minibatch of pictures, as a pure function of (seed, draw).
+
+So a resumed run sees what an uninterrupted one would have seen, and no random state needs saving. Bits come
+straight from Philox (Salmon et al., 2011) and not through numpy's distributions, whose algorithms may change
+between releases.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import torch
+
+from poise.core import Batch
+from poise.data.images import ImageSet
+from poise.errors import PoiseError
+
+SPLITS = ("train", "heldout")
+_EPOCH, _FLIP = 0, 1  # what the bits are for: keeps the two uses apart for equal numbers
+
+
+class ImageStream:
+    """Minibatches of an `ImageSet`, each picture once per epoch, in an order that is new in each epoch.
+
+    Draw d holds the positions d·B .. d·B + B − 1 of the endless row of epochs, so a batch may straddle two.
+    `real` is float32 [B, C, H, W] = pixel / 127.5 − 1 in [−1, 1], in channels_last order on `device`; `cond`
+    is int64 [B] if `labels`. `flip` mirrors each picture left to right with probability ½. Raises PoiseError
+    for a batch larger than the split, labels that are not there, a split that is unknown or empty, or a
+    device that is absent.
+    """
+
+    def __init__(
+        self,
+        images: ImageSet,
+        batch: int,
+        seed: int,
+        device: str | torch.device = "cpu",
+        labels: bool = False,
+        split: str = "train",
+        flip: bool = False,
+    ) -> None:
+        if split not in SPLITS:
+            raise PoiseError(f"split '{split}' is not known: give train or heldout")
+        rows = images.train if split == "train" else images.heldout
+        what = "to train on" if split == "train" else "held out"
+        if batch < 1 or batch > len(rows):
+            raise PoiseError(
+                f"batch {batch} is not possible with the {len(rows):,} pictures of {images.name} that are "
+                f"{what}: give a batch from 1 to {len(rows):,}"
+                if len(rows)
+                else f"{images.name} has no pictures that are {what}: "
+                "give heldout a share above 0, such as 0.1"
+            )
+        if labels and images.labels is None:
+            raise PoiseError(f"{images.name} was opened without labels: use --labels folders or file")
+        if seed < 0:
+            raise PoiseError(f"seed {seed} is not possible: give 0 or more")
+        self.images, self.batch, self.seed, self.flip = images, batch, seed, flip
+        self.device = torch.device(device)
+        if self.device.type == "cuda" and not torch.cuda.is_available():
+            raise PoiseError(f"device '{device}' is asked for, but torch finds no GPU: use --device cpu")
+        self._rows = rows
+        self._split = SPLITS.index(split)
+        self._pixels = np.asarray(
+            images.images
+        )  # the same memory map, without memmap's cost at each indexing
+        self._labels = images.labels if labels else None
+        self._orders: dict[int, np.ndarray] = {}  # epoch -> int32 permutation; at most two
+
+    def __call__(self, draw: int) -> Batch:
+        """Draw number `draw` (0 or more)."""
+        rows = self.rows(draw)
+        ascending = np.argsort(rows)  # pages of the file in order; undone by the assignment
+        pixels = np.empty((self.batch, *self._pixels.shape[1:]), np.uint8)
+        pixels[ascending] = self._pixels[rows[ascending]]
+        if self.flip:
+            mirrored = (self._bits(_FLIP, draw).random_raw(self.batch) >> np.uint64(63)).astype(bool)
+            pixels[mirrored] = pixels[mirrored, :, ::-1]
+        real = self._moved(torch.from_numpy(pixels)).permute(
+            0, 3, 1, 2
+        )  # [B,H,W,C] -> [B,C,H,W], channels_last
+        real = real.to(torch.float32).div_(127.5).sub_(1.0)
+        cond = None if self._labels is None else self._moved(torch.from_numpy(self._labels[rows]))
+        return Batch(real.contiguous(memory_format=torch.channels_last), cond)
+
+    def rows(self, draw: int) -> np.ndarray:
+        """The rows of `images.images` in draw number `draw`: int64 [B]."""
+        if draw < 0:
+            raise ValueError(f"draw {draw} is negative")
+        count = len(self._rows)
+        start, end = draw * self.batch, (draw + 1) * self.batch
+        first, last = (
+            start // count,
+            (end - 1) // count,
+        )  # the same epoch, or neighbours, for B is at most `count`
+        parts = [
+            self._order(epoch)[max(start - epoch * count, 0) : min(end - epoch * count, count)]
+            for epoch in range(first, last + 1)
+        ]
+        return self._rows[np.concatenate(parts)]
+
+    def _order(self, epoch: int) -> np.ndarray:
+        order = self._orders.get(epoch)
+        if order is None:
+            keys = self._bits(_EPOCH, epoch).random_raw(len(self._rows))
+            order = np.argsort(keys, kind="stable").astype(np.int32)
+            self._orders = {e: o for e, o in self._orders.items() if abs(e - epoch) == 1}
+            if len(self._orders) == 2:  # both neighbours: keep the later one
+                del self._orders[epoch - 1]
+            self._orders[epoch] = order
+        return order
+
+    def _bits(self, use: int, number: int) -> np.random.Philox:
+        return np.random.Philox(np.random.SeedSequence((self.seed, self._split, use, number)))
+
+    def _moved(self, tensor: torch.Tensor) -> torch.Tensor:
+        # To a GPU as bytes (a quarter of the traffic) out of pinned memory, so that the copy does not block.
+        if self.device.type == "cuda":
+            return tensor.pin_memory().to(self.device, non_blocking=True)
+        return tensor.to(self.device)
+
+
+class Prefetch:
+    """The same draws one ahead: while a GPU works on draw d, one thread gathers d + 1.
+
+    On any other device it only passes on, because there the thread would take time from the training itself.
+    """
+
+    def __init__(self, stream: ImageStream) -> None:
+        self.stream = stream
+        self._pool: ThreadPoolExecutor | None = None
+        self._ahead: tuple[int, Future[Batch]] | None = None
+
+    def __call__(self, draw: int) -> Batch:
+        if not self.active:
+            return self.stream(draw)
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(1, "poise-prefetch")
+        number, future = self._ahead or (-1, None)
+        if future is None or number != draw:
+            future = self._pool.submit(self.stream, draw)  # on the one thread, so the stream is never shared
+        batch = future.result()
+        self._ahead = (draw + 1, self._pool.submit(self.stream, draw + 1))
+        return batch
+
+    @property
+    def active(self) -> bool:
+        return self.stream.device.type == "cuda"
+
+    def __getattr__(self, name: str) -> Any:
+        """`batch`, `images`, `device` ... are those of the stream."""
+        return getattr(self.__dict__["stream"], name)

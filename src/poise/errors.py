@@ -1,0 +1,27 @@
+"""The errors a user may see: one clear sentence each. The command line prints it and exits with code 2."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class PoiseError(Exception):
+    """Something the user can put right. The message is one sentence: what is wrong, where, and what to do."""
+
+
+class NonFinite(PoiseError):
+    """A loss or gradient became NaN or infinite. Nothing is masked: the run stops here."""
+
+    def __init__(self, player: str, what: str, value: float, step: int) -> None:
+        self.player, self.what, self.value, self.step = player, what, value, step
+        super().__init__(
+            f"step {step}: {player}/{what} became {value}; try a lower learning rate for the {player}, "
+            f"gradient clipping (--{player}.clip 1) or a stronger penalty"
+        )
+
+
+def nearest(name: str, names: Iterable[str]) -> str:
+    """`", did you mean 'x'?"` for the closest of `names`, or an empty string where none is close."""
+    close = difflib.get_close_matches(name, list(names), n=1, cutoff=0.5)
+    return f"; did you mean '{close[0]}'?" if close else ""

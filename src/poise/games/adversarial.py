@@ -1,0 +1,144 @@
+"""The adversarial game: a generator, a discriminator, and a round that computes only what its terms read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from poise.core import Batch, Player, Term, Verdict
+
+
+class Generator(Protocol):
+    def noise(self, n: int) -> Tensor | None:
+        """[n,Z]; None for a generator without noise."""
+        ...
+
+    def __call__(self, z: Tensor | None, cond: Tensor | None) -> Tensor: ...
+
+
+class Discriminator(Protocol):
+    def __call__(self, x: Tensor, cond: Tensor | None) -> Verdict: ...
+
+
+class Loss(Protocol):
+    @property
+    def discriminator(self) -> Callable[[Tensor, Tensor], Tensor]: ...
+    @property
+    def generator(self) -> Callable[..., Tensor]: ...
+    @property
+    def paired(self) -> bool: ...
+
+
+class Round:
+    """All that one turn may look at. Each attribute is computed when first read and kept for the turn.
+
+    On D's turn `fake` carries no gradient to G; on G's turn the loop has frozen D's weights. `real` and `fake`
+    require a gradient of their own only where a due term differentiates.
+    """
+
+    def __init__(self, game: Adversarial, generates: bool, batch: Batch, due: Sequence[Term[Any]]) -> None:
+        self.game, self.generates, self.cond = game, generates, batch.cond
+        self.slopes = any(term.differentiates for term in due)
+        self.real = batch.real.detach().requires_grad_() if self.slopes else batch.real
+
+    @cached_property
+    def z(self) -> Tensor | None:
+        return self.game.generator.noise(len(self.real))
+
+    @cached_property
+    def fake(self) -> Tensor:
+        if self.generates:
+            return self.game.generator(self.z, self.cond)
+        with torch.no_grad():
+            fake = self.game.generator(self.z, self.cond)
+        return fake.to(self.real.dtype).requires_grad_(self.slopes)
+
+    @cached_property
+    def on_both(self) -> tuple[Verdict, Verdict]:
+        """D's opinion on real and on generated samples, by one pass over both where that is the same and cheaper.
+
+        It is not where slopes at the real samples are wanted, and on G's turn, where real samples need no graph.
+        """
+        apart = self.generates or self.slopes or not self.game.joint
+        if apart or not self.__dict__.keys().isdisjoint(("on_real", "on_fake")):
+            return self.on_real, self.on_fake
+        cond = None if self.cond is None else torch.cat([self.cond, self.cond])
+        x = torch.cat([self.game.view(self.real), self.game.view(self.fake)])
+        verdict = self.game.discriminator(x, cond)
+        n = len(self.real)
+        self.__dict__["on_real"], self.__dict__["on_fake"] = (
+            take(verdict, slice(n)),
+            take(verdict, slice(n, None)),
+        )
+        return self.on_real, self.on_fake
+
+    @cached_property
+    def on_real(self) -> Verdict:
+        return self.game.discriminator(self.game.view(self.real), self.cond)
+
+    @cached_property
+    def on_fake(self) -> Verdict:
+        return self.game.discriminator(self.game.view(self.fake), self.cond)
+
+
+def take(verdict: Verdict, part: slice) -> Verdict:
+    """The verdict on a part of the batch."""
+    return Verdict(
+        tuple(logits[part] for logits in verdict.logits),
+        tuple(tuple(layer[part] for layer in head) for head in verdict.features),
+    )
+
+
+@dataclass
+class Adversarial:
+    """Generator against discriminator.
+
+    `view` is a differentiable augmentation, applied to real and generated samples alike before D sees them.
+    `joint`: D judges both in one pass on its turn; set it to False where D's output for a sample depends on the
+    rest of the batch (batch normalisation), which `joint_allowed` tells.
+    """
+
+    generator: Any
+    discriminator: Any
+    players: Sequence[Player[Round]] = ()
+    view: Callable[[Tensor], Tensor] = lambda x: x
+    joint: bool = True
+
+    def round(self, player: Player[Round], batch: Batch, due: Sequence[Term[Round]]) -> Round:
+        return Round(self, player.module is self.generator, batch, due)
+
+    @torch.no_grad()
+    def sample(self, n: int, cond: Tensor | None = None) -> Tensor:
+        return self.generator(self.generator.noise(n), cond)
+
+
+def joint_allowed(discriminator: nn.Module) -> bool:
+    """Whether each sample is judged by itself: no layer of D mixes the batch."""
+    return not any(isinstance(m, nn.modules.batchnorm._NormBase) for m in discriminator.modules())
+
+
+def over_heads(loss: Callable[..., Tensor], *verdicts: Verdict) -> Tensor:
+    """The loss on each head's logits, averaged over positions and heads: [B]. Half precision is widened first."""
+    heads = []
+    for logits in zip(*(verdict.logits for verdict in verdicts), strict=True):
+        wide = [x.float() if x.dtype in (torch.bfloat16, torch.float16) else x for x in logits]
+        value = loss(*wide)
+        heads.append(value.flatten(1).mean(1) if value.ndim > 1 else value)
+    return torch.stack(heads).mean(0)
+
+
+def adversarial_terms(loss: Loss, name: str = "adversarial") -> tuple[Term[Round], Term[Round]]:
+    """The discriminator's and the generator's term for a pair of functions on logits."""
+
+    def discriminator(round: Round) -> Tensor:
+        return over_heads(loss.discriminator, *round.on_both)
+
+    def generator(round: Round) -> Tensor:
+        return over_heads(loss.generator, round.on_fake, *([round.on_real] if loss.paired else []))
+
+    return Term(name, discriminator), Term(name, generator)

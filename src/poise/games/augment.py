@@ -1,0 +1,80 @@
+"""Differentiable augmentation of everything D sees (Zhao et al. 2020, "DiffAugment").
+
+The same kinds are applied to real and generated pictures, each picture with its own draw, and the generator's
+gradient passes through. Pictures [B,C,H,W] in [−1, 1].
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from poise.errors import PoiseError, nearest
+
+FEW = 20_000  # up to this many training pictures, "auto" turns all of it on
+
+
+def colour(x: Tensor) -> Tensor:
+    """Brightness + U(−½, ½), saturation × U(0, 2), contrast × U(½, 3/2)."""
+    brightness, saturation, contrast = torch.rand(3, len(x), 1, 1, 1, device=x.device, dtype=x.dtype)
+    x = x + (brightness - 0.5)
+    grey = x.mean(1, keepdim=True)
+    x = grey + (x - grey) * (2 * saturation)
+    mean = x.mean((1, 2, 3), keepdim=True)
+    return mean + (x - mean) * (contrast + 0.5)
+
+
+def translation(x: Tensor, share: float = 0.125) -> Tensor:
+    """A shift by up to `share` of the side each way, black where the picture left."""
+    height, width = x.shape[-2:]
+    most = max(1, round(height * share))
+    shift = torch.randint(-most, most + 1, (2, len(x), 1), device=x.device)
+    rows = (torch.arange(height, device=x.device) + shift[0] + most).clamp(0, height + 2 * most - 1)
+    columns = (torch.arange(width, device=x.device) + shift[1] + most).clamp(0, width + 2 * most - 1)
+    padded = F.pad(x, (most, most, most, most), value=-1.0)
+    picture = torch.arange(len(x), device=x.device)[:, None, None]
+    return padded.permute(0, 2, 3, 1)[picture, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
+
+
+def cutout(x: Tensor, share: float = 0.5) -> Tensor:
+    """A grey square of `share` of the side at a random place."""
+    height, width = x.shape[-2:]
+    side = round(height * share)
+    centre = (
+        torch.rand(2, len(x), 1, device=x.device)
+        * torch.tensor([height, width], device=x.device)[:, None, None]
+    )
+    rows = (torch.arange(height, device=x.device) - centre[0]).abs() < side / 2
+    columns = (torch.arange(width, device=x.device) - centre[1]).abs() < side / 2
+    hidden = rows[:, :, None] & columns[:, None, :]
+    return x.masked_fill(hidden[:, None], 0.0)
+
+
+KINDS: dict[str, Callable[[Tensor], Tensor]] = {"color": colour, "translation": translation, "cutout": cutout}
+
+
+def resolve(asked: str, training: int) -> str:
+    """`auto` becomes all kinds for few pictures and `none` for many; names are checked."""
+    if asked == "auto":
+        return ",".join(KINDS) if training <= FEW else "none"
+    for name in [] if asked == "none" else asked.split(","):
+        if name not in KINDS:
+            raise PoiseError(
+                f"--augment {name} is unknown{nearest(name, KINDS)} Use any of {','.join(KINDS)}, auto or none."
+            )
+    return asked
+
+
+def augmentation(kinds: str) -> Callable[[Tensor], Tensor]:
+    """The function that applies the named kinds in turn; `none` changes nothing."""
+    steps = [KINDS[name] for name in ([] if kinds == "none" else kinds.split(","))]
+
+    def view(x: Tensor) -> Tensor:
+        for step in steps:
+            x = step(x)
+        return x.contiguous(memory_format=torch.channels_last) if steps else x
+
+    return view

@@ -1,0 +1,61 @@
+"""Adversarial losses: each a pair of pure functions on logits, minimised by both players.
+
+With D's logit s = D(x), s_r on real and s_f on generated samples, and softplus(t) = log(1 + e^t):
+
+    name            discriminator                          generator
+    minimax         softplus(−s_r) + softplus(s_f)         −softplus(s_f) = log(1 − σ(s_f))     Goodfellow 2014, saturating
+    nonsaturating   softplus(−s_r) + softplus(s_f)         softplus(−s_f) = −log σ(s_f)         Goodfellow 2014, §3
+    hinge           relu(1 − s_r) + relu(1 + s_f)          −s_f                                 Lim & Ye 2017
+    least_squares   (s_r − 1)² + s_f²                      (s_f − 1)²                           Mao 2017, no ½
+    wasserstein     s_f − s_r                              −s_f                                 Arjovsky 2017
+    relativistic    softplus(s_f − s_r)                    softplus(s_r − s_f), paired          Jolicoeur-Martineau 2018
+
+Each function keeps the shape of its arguments; the reduction (mean over positions, heads and batch) is the game's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, NamedTuple
+
+import torch
+
+from poise.registry import register
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class AdversarialLoss(NamedTuple):
+    """`discriminator(real, fake)`; `generator(fake)`, or `generator(fake, real)` when `paired`."""
+
+    discriminator: Callable[[Tensor, Tensor], Tensor]
+    generator: Callable[..., Tensor]
+    paired: bool = False
+
+
+def softplus(t: Tensor) -> Tensor:
+    """log(1 + e^t), stable at both ends."""
+    return torch.nn.functional.softplus(t)
+
+
+def cross_entropy(real: Tensor, fake: Tensor) -> Tensor:
+    """−log σ(s_r) − log(1 − σ(s_f))."""
+    return softplus(-real) + softplus(fake)
+
+
+def _loss(name: str, discriminator: Callable, generator: Callable, paired: bool = False) -> None:
+    register("loss", name)(AdversarialLoss(discriminator, generator, paired))
+
+
+_loss("nonsaturating", cross_entropy, lambda fake: softplus(-fake))
+_loss("minimax", cross_entropy, lambda fake: -softplus(fake))
+_loss("hinge", lambda real, fake: (1 - real).relu() + (1 + fake).relu(), lambda fake: -fake)
+_loss("least_squares", lambda real, fake: (real - 1) ** 2 + fake**2, lambda fake: (fake - 1) ** 2)
+_loss("wasserstein", lambda real, fake: fake - real, lambda fake: -fake)
+_loss(
+    "relativistic",
+    lambda real, fake: softplus(fake - real),
+    lambda fake, real: softplus(real - fake),
+    paired=True,
+)

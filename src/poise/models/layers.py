@@ -1,0 +1,100 @@
+"""Pieces that networks share. Shapes: x [B,C,H,W], y class ids [B], φ features [B,D]."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.nn.utils.parametrizations import spectral_norm
+
+from poise.errors import PoiseError
+
+SMALLEST, LARGEST = 16, 256
+
+
+def sides(size: int) -> list[int]:
+    """The side of the picture at every stage, largest first: halved, rounding down, until it is at most 7.
+
+    28 -> [28, 14, 7]; 64 -> [64, 32, 16, 8, 4]; 100 -> [100, 50, 25, 12, 6].
+    """
+    if not SMALLEST <= size <= LARGEST:
+        raise PoiseError(
+            f"--size {size} is out of reach: pictures may be {SMALLEST} to {LARGEST} pixels wide"
+        )
+    found = [size]
+    while found[-1] > 7:
+        found.append(found[-1] // 2)
+    return found
+
+
+def widths(width: int, stages: int, most: int = 8) -> list[int]:
+    """Channels at every stage, largest picture first: doubled at each, at most `most`·width."""
+    if width < 1:
+        raise PoiseError(f"--width {width}: a network needs at least one channel")
+    return [width * min(2**i, most) for i in range(stages)]
+
+
+def normalised(channels: int, norm: str) -> nn.Module:
+    """Batch normalisation, or nothing."""
+    kinds = {"batch": nn.BatchNorm2d, "none": lambda _: nn.Identity()}
+    if norm not in kinds:
+        raise PoiseError(f"--norm {norm} is unknown; use batch or none")
+    return kinds[norm](channels)
+
+
+def spectrally_normalised(module: nn.Module) -> nn.Module:
+    """W/σ_max(W) on every convolution and linear layer, one power iteration a step (Miyato et al. 2018)."""
+    for layer in list(module.modules()):
+        if isinstance(layer, nn.Linear | nn.modules.conv._ConvNd):
+            spectral_norm(layer)
+    return module
+
+
+def initialise(module: nn.Module, std: float = 0.02) -> None:
+    """N(0, std²) for weights, zero for biases (Radford et al. 2016)."""
+    for layer in module.modules():
+        if isinstance(layer, nn.Linear | nn.modules.conv._ConvNd):
+            nn.init.normal_(layer.weight, 0.0, std)
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)
+
+
+class Labelled(nn.Module):
+    """Noise z [B,Z] -> [B,Z] or, with classes, [B,2Z]: a class vector beside the noise."""
+
+    def __init__(self, noise: int, classes: int) -> None:
+        super().__init__()
+        self.width = noise * (2 if classes else 1)
+        self.embedding = nn.Embedding(classes, noise) if classes else None
+
+    def forward(self, z: Tensor, y: Tensor | None) -> Tensor:
+        if self.embedding is None:
+            return z
+        if y is None:
+            raise PoiseError("this generator was trained with class labels: pass class ids")
+        return torch.cat([z, self.embedding(y)], 1)
+
+
+class Logit(nn.Module):
+    """Features [B,C,H,W] -> logit [B]: a linear layer, and with classes ⟨embedding(y), Σ_hw features⟩ added
+    (projection discriminator, Miyato & Koyama 2018)."""
+
+    def __init__(self, channels: int, side: int, classes: int) -> None:
+        super().__init__()
+        self.linear = nn.Linear(channels * side * side, 1)
+        self.embedding = nn.Embedding(classes, channels) if classes else None
+        if self.embedding is not None:
+            nn.init.normal_(self.embedding.weight, 0.0, 0.02)
+
+    def forward(self, x: Tensor, y: Tensor | None) -> Tensor:
+        logit = self.linear(x.flatten(1)).squeeze(1)
+        if self.embedding is None:
+            return logit
+        if y is None:
+            raise PoiseError("this discriminator was trained with class labels: pass class ids")
+        return logit + (self.embedding(y) * x.sum((2, 3))).sum(1)
+
+
+def resized(x: Tensor, side: int) -> Tensor:
+    """Nearest neighbour to side × side."""
+    return x if x.shape[-1] == side else F.interpolate(x, size=(side, side), mode="nearest")

@@ -1,0 +1,115 @@
+"""Which weights a penalty covers, and what they *effectively* are under a re-parametrisation.
+
+By default: the weights of linear, convolutional, recurrent and attention layers. Not biases, not the gains of
+normalisation layers, not embeddings.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, NamedTuple
+
+from poise.errors import PoiseError, nearest
+from poise.lazy import Lazy
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor, nn
+else:
+    torch = Lazy("torch")
+
+# A glob on the weight's full name, a layer type, or a function of (name, layer).
+Covers = str | type | Callable[[str, "nn.Module"], bool] | None
+
+
+class Weight(NamedTuple):
+    """One covered weight. `raw` is the parameter itself, or None under a re-parametrisation."""
+
+    name: str
+    value: Tensor  # the effective weight; under a re-parametrisation a function of the raw parameters
+    raw: nn.Parameter | None
+
+
+def _default(leaf: str, layer: nn.Module) -> bool:
+    nn = torch.nn
+    kinds = (
+        nn.Linear,
+        nn.Bilinear,
+        nn.modules.conv._ConvNd,
+        nn.RNNBase,
+        nn.RNNCellBase,
+        nn.MultiheadAttention,
+    )
+    return isinstance(layer, kinds) and "weight" in leaf
+
+
+def _asked(covers: Covers, name: str, leaf: str, layer: nn.Module) -> bool:
+    if covers is None:
+        return _default(leaf, layer)
+    if isinstance(covers, str):
+        return fnmatch.fnmatchcase(name, covers)
+    if isinstance(covers, type):
+        return isinstance(layer, covers) and "weight" in leaf
+    return bool(covers(name, layer))
+
+
+def _reparametrised(layer: nn.Module) -> dict[str, Callable[[], Tensor]]:
+    """Leaf name -> function that computes the effective weight, without a side effect on the layer."""
+    found: dict[str, Callable[[], Tensor]] = {}
+    if torch.nn.utils.parametrize.is_parametrized(layer):
+        for leaf, chain in layer.parametrizations.items():  # type: ignore[union-attr,operator]
+            found[leaf] = lambda chain=chain: _without_training(chain)
+    for hook in layer._forward_pre_hooks.values():  # the older interface of torch, by hooks
+        if isinstance(hook, torch.nn.utils.spectral_norm.SpectralNorm):  # type: ignore[attr-defined]
+            found[hook.name] = lambda hook=hook: hook.compute_weight(layer, do_power_iteration=False)
+        elif isinstance(hook, torch.nn.utils.weight_norm.WeightNorm):  # type: ignore[attr-defined]
+            found[hook.name] = lambda hook=hook: hook.compute_weight(layer)
+    return found
+
+
+def _without_training(chain: nn.Module) -> Tensor:
+    """The parametrisation's value in evaluation mode: spectral norm then takes no power iteration."""
+    modes = [(part, part.training) for part in chain.modules()]
+    try:
+        chain.eval()
+        return chain()
+    finally:
+        for part, mode in modes:
+            part.training = mode
+
+
+def _inner(module: nn.Module) -> set[int]:
+    """Modules that belong to a parametrisation: their parameters are raw, never covered by themselves."""
+    kind = torch.nn.utils.parametrize.ParametrizationList
+    return {id(part) for m in module.modules() if isinstance(m, kind) for part in m.modules()}
+
+
+def covered(module: nn.Module, covers: Covers = None) -> Iterator[Weight]:
+    """Each covered weight once, however often it is tied."""
+    seen: set[int] = set()
+    inner = _inner(module)
+    for prefix, layer in module.named_modules():
+        if id(layer) in inner:
+            continue
+        effective = _reparametrised(layer)
+        raw_names = {leaf + end for leaf in effective for end in ("_orig", "_g", "_v")}
+        for leaf, compute in effective.items():
+            if _asked(covers, name := f"{prefix}.{leaf}".lstrip("."), leaf, layer):
+                yield Weight(name, compute(), None)
+        for leaf, parameter in layer._parameters.items():
+            if parameter is None or leaf in raw_names or id(parameter) in seen:
+                continue
+            if _asked(covers, name := f"{prefix}.{leaf}".lstrip("."), leaf, layer):
+                seen.add(id(parameter))
+                yield Weight(name, parameter, parameter)
+
+
+def nothing_covered(module: nn.Module, covers: Covers, penalty: str) -> PoiseError:
+    """A penalty that reaches no weight is an error, never silence."""
+    known = [name for name, _ in module.named_parameters()]
+    hint = nearest(covers, known) if isinstance(covers, str) else ""
+    return PoiseError(
+        f"the penalty '{penalty}' covers no weight of {type(module).__name__} (covers={covers!r}){hint} "
+        f"Its parameters: {', '.join(known[:6]) or 'none'}{' ...' if len(known) > 6 else ''}."
+    )

@@ -1,0 +1,242 @@
+"""The pieces of an image GAN, put together. Loads torch; `poise.recipes.images` imports it only when it builds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from poise.core import Batch, Player, Term
+from poise.data.images import ImageSet, open_images
+from poise.data.stream import ImageStream, Prefetch
+from poise.errors import PoiseError
+from poise.games.adversarial import Adversarial, adversarial_terms, joint_allowed
+from poise.games.augment import augmentation, resolve
+from poise.losses import adversarial as losses
+from poise.models import images as networks
+from poise.penalties import Penalty
+from poise.registry import find
+from poise.training.ema import Ema
+from poise.training.loop import mixed
+from poise.training.precision import Execution, pick_device, pick_precision
+
+REGISTERED = (losses, networks)  # importing them enters their members into the registry
+CHUNK = 250  # pictures drawn at a time
+
+
+def check_counts(**counts: int | None) -> None:
+    """Each must be at least 1 where it is given."""
+    for name, count in counts.items():
+        if count is not None and count < 1:
+            raise PoiseError(f"--{name.replace('_', '-')} must be at least 1, not {count}")
+
+
+def execution(device: str, precision: str, micro_batches: int, threads: int | None) -> Execution:
+    where = pick_device(device)
+    if threads is not None:
+        torch.set_num_threads(threads)
+    return Execution(where, pick_precision(precision, where), micro_batches)
+
+
+def pictures(
+    data: str,
+    size: int | None,
+    channels: int | None,
+    labels: str,
+    conditional: bool,
+    fit: str,
+    background: str,
+    heldout: float,
+) -> ImageSet:
+    found = open_images(data, size, channels, labels, fit=fit, background=background, heldout=heldout)
+    if conditional and found.labels is None:
+        raise PoiseError(
+            f"--conditional needs class labels and {data} has none: use --labels folders, or leave it out"
+        )
+    return found
+
+
+def facts(pictures: ImageSet, conditional: bool, augment: str, how: Execution) -> dict[str, Any]:
+    """What rebuilds the generator without the data, and what was chosen for the user."""
+    return {
+        "size": pictures.size,
+        "channels": pictures.channels,
+        "classes": list(pictures.classes) if conditional else [],
+        "data": pictures.describe(),
+        "fingerprint": pictures.fingerprint,
+        "augment": resolve(augment, len(pictures.train)),
+        "device": str(how.device),
+        "precision": how.precision,
+        "threads": torch.get_num_threads(),
+    }
+
+
+def notes(pictures: ImageSet) -> list[str]:
+    lines = [f"left out {name}: {reason}" for name, reason in pictures.unreadable[:5]]
+    more = len(pictures.unreadable) - 5
+    return [*lines, f"left out {more} more unreadable files; see poise data check"] if more > 0 else lines
+
+
+def stream(
+    pictures: ImageSet, batch: int, seed: int, conditional: bool, flip: bool, how: Execution
+) -> Callable[[int], Batch]:
+    plain = ImageStream(pictures, batch, seed, how.device, labels=conditional, flip=flip)
+    return plain if how.device.type == "cpu" else Prefetch(plain)
+
+
+def generator(network: str, noise: int, options: Any, facts: dict[str, Any]) -> nn.Module:
+    """The generator alone, with fresh weights; `options` is a `GeneratorOptions`."""
+    return find("network", network).generator(
+        size=facts["size"],
+        channels=facts["channels"],
+        width=options.width,
+        depth=options.depth,
+        noise=noise,
+        classes=len(facts["classes"]),
+        norm=options.norm,
+    )
+
+
+def discriminator(network: str, options: Any, facts: dict[str, Any]) -> nn.Module:
+    """The discriminator alone, with fresh weights; `options` is a `DiscriminatorOptions`."""
+    return find("network", network).discriminator(
+        size=facts["size"],
+        channels=facts["channels"],
+        width=options.width,
+        depth=options.depth,
+        classes=len(facts["classes"]),
+        norm=options.norm,
+        spectral=options.spectral,
+    )
+
+
+def player(
+    name: str, net: nn.Module, options: Any, term: Term, penalties: list[Penalty], after: tuple[Any, ...] = ()
+) -> Player:
+    """Adam on all weights; the penalties' terms beside the adversarial one."""
+    if not 0 < options.lr < float("inf"):
+        raise PoiseError(f"--{name}.lr must be a finite number above 0, not {options.lr}")
+    if options.turns < 1 or (options.clip is not None and not options.clip > 0):
+        raise PoiseError(f"--{name}.turns must be at least 1 and --{name}.clip above 0")
+    if not all(0 <= beta < 1 for beta in options.betas):
+        raise PoiseError(f"--{name}.betas must be at least 0 and below 1, not {list(options.betas)}")
+    return Player(
+        name,
+        net,
+        torch.optim.Adam(net.parameters(), options.lr, betas=tuple(options.betas), fused=True),
+        terms=[term, *(extra for penalty in penalties for extra in penalty.terms())],
+        penalties=[rule for penalty in penalties for rule in penalty.weight_penalties()],
+        turns=options.turns,
+        clip=options.clip,
+        after=after,
+    )
+
+
+def game(
+    network: str,
+    loss: str,
+    noise: int,
+    options: dict[str, Any],
+    penalties: dict[str, list[Penalty]],
+    facts: dict[str, Any],
+    ema: float,
+    seed: int,
+    how: Execution,
+    compile: bool,
+) -> tuple[Adversarial, nn.Module]:
+    """The game, D first, and the averaged generator."""
+    to_discriminate, to_generate = adversarial_terms(find("loss", loss))
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        d = discriminator(network, options["discriminator"], facts)
+        g = generator(network, noise, options["generator"], facts)
+    for name, net in (("discriminator", d), ("generator", g)):
+        net.to(how.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        twice = any(term.differentiates for penalty in penalties[name] for term in penalty.terms())
+        if compile and not twice:
+            net.compile()
+    average = Ema(g, ema)
+    built = Adversarial(g, d, view=augmentation(facts["augment"]), joint=joint_allowed(d))
+    built.players = (
+        player("discriminator", d, options["discriminator"], to_discriminate, penalties["discriminator"]),
+        player("generator", g, options["generator"], to_generate, penalties["generator"], (average,)),
+    )
+    return built, average.module
+
+
+@torch.no_grad()
+def draw(
+    generator: nn.Module, facts: dict[str, Any], n: int, seed: int, label: str | None = None
+) -> np.ndarray:
+    """n samples as uint8 [n,H,W,C]; sample i depends on (seed, i) alone, whatever n is.
+
+    With classes they take turns, or are all of `label`.
+    """
+    device = next(generator.parameters()).device
+    classes = facts["classes"]
+    if label is not None and label not in classes:
+        known = ", ".join(classes[:8]) or "none: this run has no classes"
+        raise PoiseError(f"--label {label} is unknown; the classes are {known}")
+    kinds = (
+        torch.arange(n) % max(len(classes), 1) if label is None else torch.full((n,), classes.index(label))
+    )
+    out = np.empty((n, facts["size"], facts["size"], facts["channels"]), np.uint8)
+    was_training = generator.training
+    generator.eval()
+    for chunk, start in enumerate(range(0, n, CHUNK)):
+        rng = torch.Generator().manual_seed(mixed(seed, chunk))
+        z = torch.randn(CHUNK, generator.noise_size, generator=rng).to(device)  # type: ignore[arg-type,call-overload]
+        y = kinds[start : start + CHUNK].to(device)
+        x = generator(z[: len(y)], y if classes else None)
+        out[start : start + len(y)] = to_uint8(x)
+    generator.train(was_training)
+    return out
+
+
+def to_uint8(x: Tensor) -> np.ndarray:
+    """[B,C,H,W] in [−1, 1] -> uint8 [B,H,W,C], rounded."""
+    return ((x.float().clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
+
+
+def probe(
+    game: Adversarial, pictures: ImageSet, conditional: bool, seed: int, how: Execution
+) -> Callable[[], dict[str, float]]:
+    """D's mean logit on 64 fixed training pictures, 64 held-out ones and 64 samples."""
+    batches = {}
+    for name, split in (("training", "train"), ("heldout", "heldout")):
+        n = min(64, len(pictures.train if split == "train" else pictures.heldout))
+        if n:
+            batches[name] = ImageStream(pictures, n, seed + 1, how.device, labels=conditional, split=split)(0)
+
+    @torch.no_grad()
+    def opinions() -> dict[str, float]:
+        d, g = game.discriminator, game.generator
+        modes = d.training, g.training
+        d.eval(), g.eval()
+        with how.autocast(False):
+            first = next(iter(batches.values()))
+            rng = torch.Generator().manual_seed(mixed(seed, 1))
+            z = torch.randn(len(first.real), g.noise_size, generator=rng).to(how.device)
+            seen = {**batches, "generated": Batch(g(z, first.cond), first.cond)}
+            logits = {name: d(batch.real, batch.cond).logits for name, batch in seen.items()}
+        d.train(modes[0]), g.train(modes[1])
+        return {
+            f"discriminator/on_{name}": float(torch.stack([x.float().mean() for x in heads]).mean())
+            for name, heads in logits.items()
+        }
+
+    return opinions
+
+
+def judge(pictures: ImageSet, n: int, seed: int) -> Callable[[], Any]:
+    """The judge of this data set, built when first needed: it reads weights and may train a small classifier."""
+
+    def build() -> Any:
+        from poise.metrics.judge import Judge
+
+        return Judge(pictures, n, seed)
+
+    return build

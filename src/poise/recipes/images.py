@@ -1,0 +1,179 @@
+"""Image GANs with an L2 penalty on each player.
+
+The signature of `images` is the configuration: flags, defaults, types and help come from it. Importing this module
+does not load torch.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from poise.penalties import L2, Penalty
+from poise.recipes.recipe import Cadence, Kind, Recipe, Stage
+from poise.registry import register
+
+
+@dataclass
+class GeneratorOptions:
+    """The generator.
+
+    Args:
+        lr: learning rate of Adam.
+        betas: Adam's decay rates of the first and second moment.
+        width: channels at full size; doubled at each smaller size, at most eightfold.
+        depth: layers (dcgan) or blocks (residual) at each size.
+        norm: batch or none.
+        penalties: further penalties by name, for example --generator.penalties+=WeightDecay.
+        turns: moves per step.
+        clip: largest norm of the gradient; none by default.
+    """
+
+    lr: float = 2e-4
+    betas: tuple[float, float] = (0.5, 0.99)
+    width: int = 32
+    depth: int = 1
+    norm: Literal["batch", "none"] = "batch"
+    penalties: list[Penalty] = field(default_factory=list)
+    turns: int = 1
+    clip: float | None = None
+
+
+@dataclass
+class DiscriminatorOptions:
+    """The discriminator.
+
+    Args:
+        lr: learning rate of Adam.
+        betas: Adam's decay rates of the first and second moment.
+        width: channels at full size; doubled at each smaller size, at most eightfold.
+        depth: layers (dcgan) or blocks (residual) at each size.
+        norm: batch or none; under batch normalisation L2 changes only the step size.
+        spectral: spectral norm on every layer; L2 then acts on the effective weight.
+        penalties: further penalties by name, for example --discriminator.penalties+=R1
+            --discriminator.penalties.gamma=1.
+        turns: moves per step (n_critic).
+        clip: largest norm of the gradient; none by default.
+    """
+
+    lr: float = 2e-4
+    betas: tuple[float, float] = (0.5, 0.99)
+    width: int = 32
+    depth: int = 1
+    norm: Literal["batch", "none"] = "none"
+    spectral: bool = False
+    penalties: list[Penalty] = field(default_factory=list)
+    turns: int = 1
+    clip: float | None = None
+
+
+def images(
+    data: str,
+    *,
+    l2_generator: float | str = 1e-4,
+    l2_discriminator: float | str = 1e-4,
+    size: int | None = None,
+    channels: Literal[1, 3] | None = None,
+    labels: Literal["auto", "none", "folders", "file"] = "none",
+    conditional: bool = False,
+    fit: Literal["crop", "pad"] = "crop",
+    background: str = "white",
+    heldout: float = 0.1,
+    flip: bool = False,
+    augment: str = "auto",
+    network: str = "dcgan",
+    loss: str = "nonsaturating",
+    noise: int = 128,
+    generator: GeneratorOptions = GeneratorOptions(),  # noqa: B008
+    discriminator: DiscriminatorOptions = DiscriminatorOptions(),  # noqa: B008
+    steps: int = 8000,
+    batch: int = 64,
+    micro_batches: int = 1,
+    ema: float = 0.999,
+    seed: int = 0,
+    device: str = "auto",
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto",
+    threads: int | None = None,
+    compile: bool = False,
+    log_every: int = 16,
+    sample_every: int | None = None,
+    checkpoint_every: int | None = None,
+    scores: int = 4,
+    score_samples: int = 1000,
+) -> Recipe:
+    """Train a GAN on pictures.
+
+    Args:
+        data: a folder, zip, .npy, .npz or IDX file, or the name of a catalogued set (poise data list).
+        l2_generator: λ of the penalty (λ/2)‖w‖² on the generator's weights: a number, or a schedule such as
+            cosine:1e-3:1e-5. 0 turns it off.
+        l2_discriminator: the same on the discriminator's weights.
+        size: side of the pictures in pixels, 16 to 256; by default that of the data, 64 where it varies.
+        channels: 1 for grey, 3 for colour; by default what the data has.
+        labels: where classes come from: sub-folders, a file that belongs to the data, or nowhere.
+        conditional: generate by class; needs labels.
+        fit: how pictures that are not square are made so.
+        background: colour under transparent pictures and beside padded ones.
+        heldout: share of the pictures that is kept from training and used to judge; sets with a test split use it.
+        flip: also train on mirror images.
+        augment: differentiable augmentation: any of color,translation,cutout joined by commas, none, or auto
+            (all three up to 20,000 pictures, none above).
+        network: dcgan or residual.
+        loss: nonsaturating, minimax (the article's), hinge, least_squares, wasserstein or relativistic.
+        noise: length of the generator's noise vector.
+        generator: options of the generator.
+        discriminator: options of the discriminator.
+        steps: how often each player moves (times its turns).
+        batch: pictures per move.
+        micro_batches: pieces in which a batch is computed, to save memory; penalties still count once.
+        ema: decay of the moving average of the generator's weights, from which samples are drawn.
+        seed: of the weights, the order of the data and the noise.
+        device: auto, cpu, cuda, cuda:1 or mps.
+        precision: auto (bf16 where the hardware has it), fp32, bf16 or fp16.
+        threads: CPU threads; by default torch's choice.
+        compile: compile the networks with torch.compile; not together with R1 or R2 on the discriminator.
+        log_every: steps between rows of the record.
+        sample_every: steps between sample grids; by default 20 in a run.
+        checkpoint_every: steps between checkpoints; by default once a minute.
+        scores: how often samples are scored: once after 5 % of the run, then evenly to the end; 0 for never.
+        score_samples: number of pictures drawn and compared each time.
+    """
+    from poise.recipes import image_parts as parts
+
+    parts.check_counts(steps=steps, batch=batch, noise=noise, log_every=log_every, threads=threads)
+    how = parts.execution(device, precision, micro_batches, threads)
+    pictures = parts.pictures(data, size, channels, labels, conditional, fit, background, heldout)
+    facts = parts.facts(pictures, conditional, augment, how)
+    asked = {"generator": generator.penalties, "discriminator": discriminator.penalties}
+    l2 = {"generator": l2_generator, "discriminator": l2_discriminator}
+    penalties = {name: [p.over(steps) for p in [L2(l2[name]), *asked[name]]] for name in asked}
+    options = {"generator": generator, "discriminator": discriminator}
+    game, average = parts.game(network, loss, noise, options, penalties, facts, ema, seed, how, compile)
+    return Recipe(
+        stages=[
+            Stage("adversarial", game, parts.stream(pictures, batch, seed, conditional, flip, how), steps)
+        ],
+        seed=seed,
+        how=how,
+        cadence=Cadence.over(steps, log_every, sample_every, checkpoint_every, scores),
+        facts=facts,
+        sampler=lambda n, seed: parts.draw(average, facts, n, seed),
+        probe=parts.probe(game, pictures, conditional, seed, how),
+        judge=parts.judge(pictures, score_samples, seed) if scores else None,
+        notes=parts.notes(pictures),
+    )
+
+
+def _generator(arguments: dict, facts: dict):  # type: ignore[no-untyped-def]
+    from poise.recipes import image_parts as parts
+
+    return parts.generator(arguments["network"], arguments["noise"], arguments["generator"], facts)
+
+
+def _draw(generator, facts: dict, n: int, seed: int, label: str | None = None):  # type: ignore[no-untyped-def]
+    from poise.recipes import image_parts as parts
+
+    return parts.draw(generator, facts, n, seed, label)
+
+
+register("recipe", "images")(Kind(images, _generator, _draw))

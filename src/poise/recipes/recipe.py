@@ -1,0 +1,94 @@
+"""What a recipe returns: everything a run needs, and nothing that depends on how it is watched. No torch in here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+from poise.errors import PoiseError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from torch import nn
+
+    from poise.core import Batch, Dial, Game
+    from poise.training.precision import Execution
+
+
+@dataclass
+class Stage:
+    """A stretch of training: one game on one stream."""
+
+    name: str
+    game: Game
+    stream: Callable[[int], Batch]
+    steps: int
+    dials: Sequence[Dial] = ()
+
+
+@dataclass(frozen=True)
+class Cadence:
+    """How often things happen, in steps."""
+
+    log: int  # a row of the record
+    probe: int  # D's opinion on held-out, training and generated samples
+    sample: int  # a picture of samples
+    checkpoint: int | None  # None: once a minute
+    scores: tuple[int, ...]  # steps after which samples are scored
+
+    @classmethod
+    def over(cls, steps: int, log: int, sample: int | None, checkpoint: int | None, scores: int) -> Cadence:
+        """A cadence for a run of `steps`: scores after 5 % and then evenly to the end; 20 sample grids."""
+        if scores < 0:
+            raise PoiseError(f"--scores must be at least 0, not {scores}")
+        for name, every in (("sample-every", sample), ("checkpoint-every", checkpoint)):
+            if every is not None and every < 1:
+                raise PoiseError(f"--{name} must be at least 1, not {every}")
+        shares = (
+            [0.05, *((i + 1) / (scores - 1) for i in range(scores - 1))] if scores > 1 else [1.0] * scores
+        )
+        at = tuple(sorted({max(1, round(share * steps)) for share in shares}))
+        return cls(log, 4 * log, sample or max(1, steps // 20), checkpoint, at)
+
+
+class Judge(Protocol):
+    """Scores samples: name -> number, and lines for people."""
+
+    notes: list[str]  # for the user: what is missing, how many pictures are compared
+
+    def floor(self) -> dict[str, float]:
+        """The same scores of real against real."""
+        ...
+
+    def score(self, sample: Callable[[int, int], Any]) -> dict[str, float]: ...
+
+
+@dataclass
+class Recipe:
+    """Stages to train, and how to look at what comes out."""
+
+    stages: Sequence[Stage]
+    seed: int
+    how: Execution
+    cadence: Cadence
+    facts: dict[str, Any]  # what rebuilds the generator without the data, and what the data was
+    sampler: Callable[[int, int], np.ndarray]  # (n, seed) -> uint8 [n,H,W,C] from the averaged generator
+    probe: Callable[[], dict[str, float]]  # name -> number, for the record
+    judge: Callable[[], Judge] | None = None  # built when first needed
+    notes: list[str] = field(
+        default_factory=list
+    )  # sentences for the user: unreadable files, missing packages
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A recipe as the registry knows it (family "recipe").
+
+    `build(**arguments)` returns a `Recipe`; its signature is the command line. `generator(arguments, facts)` rebuilds
+    the generator of a finished run without its data; `draw(generator, facts, n, seed)` samples it.
+    """
+
+    build: Callable[..., Recipe]
+    generator: Callable[[dict[str, Any], dict[str, Any]], nn.Module]
+    draw: Callable[..., np.ndarray]

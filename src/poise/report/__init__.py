@@ -1,0 +1,1 @@
+"""What a person sees: the live view, pictures, tables. Reads numbers and arrays; never imports torch."""

@@ -1,0 +1,177 @@
+"""The view of a run while it trains: a live table on a terminal, plain lines elsewhere, nothing with --quiet."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import Any, Protocol
+
+from poise.report.table import score_lines
+
+
+class View(Protocol):
+    """What a run tells whoever watches."""
+
+    def open(self, folder: Path, spec: dict[str, Any], done: int, total: int) -> None: ...
+    def step(self, made: int, entry: dict[str, Any]) -> None: ...
+    def scores(self, made: int, scores: dict[str, float], floor: dict[str, float]) -> None: ...
+    def say(self, line: str) -> None: ...
+    def close(self) -> None: ...
+
+
+class Silent:
+    """Shows nothing."""
+
+    def open(self, folder: Path, spec: dict[str, Any], done: int, total: int) -> None:
+        pass
+
+    def step(self, made: int, entry: dict[str, Any]) -> None:
+        pass
+
+    def scores(self, made: int, scores: dict[str, float], floor: dict[str, float]) -> None:
+        pass
+
+    def say(self, line: str) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
+def clock(seconds: float) -> str:
+    """3:07, 1:02:03."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+class Pace:
+    """Steps a second over the last minute or so, and the time that is left."""
+
+    def __init__(self, done: int, total: int) -> None:
+        self.total = total
+        self.marks = [(time.monotonic(), done)]
+
+    def at(self, made: int) -> tuple[float, float]:
+        now = time.monotonic()
+        if now - self.marks[-1][0] > 1:
+            self.marks = [*self.marks[-60:], (now, made)]
+        elapsed, steps = now - self.marks[0][0], made - self.marks[0][1]
+        speed = steps / elapsed if elapsed > 0 and steps else 0.0
+        return speed, (self.total - made) / speed if speed else float("nan")
+
+
+class _Watching(Silent):
+    """What both visible views keep: the latest of every number, and the pace."""
+
+    def open(self, folder: Path, spec: dict[str, Any], done: int, total: int) -> None:
+        self.latest: dict[str, float] = {}
+        self.pace, self.total = Pace(done, total), total
+        self.batch = spec["arguments"].get("batch", 0)
+        facts = spec["facts"]
+        self.say(f"{facts['data']}")
+        self.say(
+            f"run {folder}: {total:,} steps of {self.batch} on {facts['device']} in {facts['precision']} with "
+            f"{facts['threads']} thread{'s' if facts['threads'] != 1 else ''}, augmentation {facts['augment']}"
+            + (f", going on after step {done:,}" if done else "")
+        )
+
+    def progress(self, made: int) -> str:
+        speed, left = self.pace.at(made)
+        ahead = clock(left) if left == left else "-:--"
+        return f"step {made:,}/{self.total:,}  {speed * self.batch:,.0f} samples/s  {ahead} left"
+
+    def table(self) -> list[tuple[str, str]]:
+        """Label -> text: losses, D's opinions, penalties."""
+        latest, rows = self.latest, []
+        players = dict.fromkeys(key.split("/")[0] for key in latest if key.endswith("/grad_norm"))
+        for player in players:
+            loss = [
+                f"{k.split('/')[1]} {v:.3f}"
+                for k, v in latest.items()
+                if k.startswith(f"{player}/")
+                and not any(c in k.split("/")[1] for c in (".", "norm"))
+                and "/on_" not in k
+            ]
+            rows.append((player, "  ".join(loss) + f"  gradient {latest[f'{player}/grad_norm']:.2g}"))
+            for key in [k for k in latest if k.startswith(f"{player}/") and k.endswith(".share")]:
+                name = key.removesuffix(".share")
+                rows.append(
+                    (
+                        f"  {name.split('/')[1]}",
+                        f"λ {latest[f'{name}.strength']:.2g}  share of the gradient {latest[key]:.2g}",
+                    )
+                )
+        seen = {key.split("/on_")[1]: value for key, value in latest.items() if "/on_" in key}
+        if seen:
+            rows.append(
+                ("D's mean output", "  ".join(f"{name} {value:+.2f}" for name, value in seen.items()))
+            )
+        return rows
+
+    def scores(self, made: int, scores: dict[str, float], floor: dict[str, float]) -> None:
+        for line in score_lines(scores, floor):
+            self.say(f"  step {made:,}: {line}")
+
+
+class Lines(_Watching):
+    """Plain lines, at most one every `every` seconds: for files and pipes."""
+
+    def __init__(self, every: float = 10.0) -> None:
+        self.every, self.printed = every, 0.0
+
+    def say(self, line: str) -> None:
+        print(line, flush=True)
+
+    def step(self, made: int, entry: dict[str, Any]) -> None:
+        self.latest |= entry
+        now = time.monotonic()
+        if now - self.printed > self.every or made == self.total:
+            self.printed = now
+            text = " | ".join(f"{label.strip()}: {value}" for label, value in self.table())
+            self.say(f"{self.progress(made)} | {text}")
+
+
+class Live(_Watching):
+    """A table that is redrawn in place, four times a second at most."""
+
+    def open(self, folder: Path, spec: dict[str, Any], done: int, total: int) -> None:
+        from rich.console import Console
+        from rich.live import Live as Display
+
+        self.console = Console(stderr=False)
+        self.display = Display(console=self.console, refresh_per_second=4, auto_refresh=False)
+        self.drawn = 0.0
+        super().open(folder, spec, done, total)
+        self.display.start()
+
+    def say(self, line: str) -> None:
+        self.console.print(line, highlight=False)
+
+    def step(self, made: int, entry: dict[str, Any]) -> None:
+        self.latest |= entry
+        now = time.monotonic()
+        if now - self.drawn < 0.25 and made != self.total:
+            return
+        from rich.console import Group
+        from rich.progress_bar import ProgressBar
+        from rich.table import Table
+
+        table = Table.grid(padding=(0, 2))
+        for label, text in self.table():
+            table.add_row(label, text)
+        bar = ProgressBar(total=self.total, completed=made, width=60)
+        self.display.update(Group(self.progress(made), bar, table), refresh=True)
+        self.drawn = time.monotonic()
+
+    def close(self) -> None:
+        if hasattr(self, "display"):
+            self.display.stop()
+
+
+def view(quiet: bool = False) -> View:
+    """Nothing when quiet, a live table on a terminal, plain lines otherwise."""
+    if quiet:
+        return Silent()
+    return Live() if sys.stdout.isatty() else Lines()

@@ -1,0 +1,88 @@
+"""What can be done with a run that exists: draw samples, score again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from poise.errors import PoiseError
+from poise.record import RunFolder, write_json
+from poise.report.conclude import best
+from poise.report.picture import save_each, save_grid
+from poise.report.table import score_lines
+from poise.study.spec import instantiated, kind_of
+
+
+def checkpoint_of(folder: RunFolder, step: str) -> Path:
+    """The checkpoint that "last", "best" or a number of steps names."""
+    from poise.training.checkpoint import all_checkpoints
+
+    kept = all_checkpoints(folder.checkpoints)
+    if not kept:
+        raise PoiseError(
+            f"{folder.path} has no checkpoint yet; go on training with: poise resume {folder.path}"
+        )
+    if step == "last":
+        return kept[-1]
+    wanted = best(folder.rows()).get("step") if step == "best" else int(step) if step.isdigit() else None
+    if wanted is None:
+        raise PoiseError(f"--step {step}: use last, best (of a scored run) or a number")
+    for checkpoint in kept:
+        if checkpoint.name == f"step-{wanted:08d}":
+            return checkpoint
+    steps = ", ".join(str(int(c.name.removeprefix("step-"))) for c in kept)
+    raise PoiseError(f"{folder.path} keeps no checkpoint of step {wanted}; it has {steps}")
+
+
+def generator_of(folder: RunFolder, step: str) -> tuple[Any, dict[str, Any], Any]:
+    """The averaged generator of a run, its facts and its recipe; the data is not needed."""
+    from poise.training.checkpoint import load_weights, manifest_of
+
+    spec = folder.spec()
+    kind = kind_of(spec["recipe"])
+    checkpoint = checkpoint_of(folder, step)
+    manifest_of(checkpoint)
+    generator = kind.generator(instantiated(spec["recipe"], spec["arguments"]), spec["facts"])
+    load_weights(generator, checkpoint / "generator.ema.safetensors")
+    return generator.eval(), spec, kind
+
+
+def sample_to(
+    folder: RunFolder, n: int, seed: int, out: str, label: str | None = None, step: str = "last"
+) -> list[str]:
+    """Draw n samples into one grid (.png) or a folder of pictures; returns what to tell the user."""
+    if n < 1:
+        raise PoiseError(f"-n must be at least 1, not {n}")
+    path = Path(out)
+    if path.suffix and path.suffix != ".png":
+        raise PoiseError(f"--out {out}: name a .png file for a grid, or a folder")
+    generator, spec, kind = generator_of(folder, step)
+    pictures = kind.draw(generator, spec["facts"], n, seed, label)
+    if path.suffix == ".png":
+        save_grid(pictures, path)
+        return [f"{path}: {n} samples of {folder.name}"]
+    save_each(pictures, path)
+    return [f"{path}: {n} pictures of {folder.name}"]
+
+
+def evaluate(folder: RunFolder, n: int | None = None, seed: int = 0, step: str = "last") -> list[str]:
+    """Score a checkpoint against the held-out data; also written to `evaluation-STEP.json` in the run folder."""
+    spec = folder.spec()
+    generator, _, kind = generator_of(folder, step)
+    checkpoint = checkpoint_of(folder, step)
+    arguments = dict(spec["arguments"])
+    arguments["score_samples"] = n or arguments["score_samples"]
+    arguments["scores"] = max(1, arguments["scores"])
+    built = kind.build(**instantiated(spec["recipe"], arguments))
+    if built.facts["fingerprint"] != spec["facts"]["fingerprint"]:
+        raise PoiseError(
+            f"the data of {folder.path} has changed since the run; scores would not be comparable"
+        )
+    assert built.judge is not None
+    judge = built.judge()
+    scores = judge.score(lambda count, extra: kind.draw(generator, spec["facts"], count, seed + extra))
+    floor = judge.floor()
+    result = {"checkpoint": checkpoint.name, "seed": seed, "scores": scores, "floor": floor}
+    target = folder.path / f"evaluation-{checkpoint.name}.json"
+    write_json(target, result)
+    return [*judge.notes, *score_lines(scores, floor), f"written to {target}"]

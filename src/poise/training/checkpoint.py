@@ -1,0 +1,182 @@
+"""Checkpoints that are whole or absent.
+
+    checkpoints/step-00000500/
+      generator.safetensors, discriminator.safetensors, generator.ema.safetensors    weights, cannot run code
+      resume.pt          optimisers, counters, states of terms and penalties; loaded with weights_only=True
+      manifest.json      step, format, and the sha256 and size of each file
+
+A checkpoint is written under a temporary name, each file and the folder are synced, and then it is renamed. The
+last two and the best are kept.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import safetensors.torch
+import torch
+from torch import nn
+
+from poise.core import Game
+from poise.errors import PoiseError
+from poise.training.ema import Ema
+from poise.training.loop import memory
+from poise.training.precision import Execution
+
+FORMAT = 1
+
+
+def _modules(kept: dict[str, Any]) -> dict[str, nn.Module]:
+    found = {name: part.module if isinstance(part, Ema) else part for name, part in kept.items()}
+    return {name: part for name, part in found.items() if isinstance(part, nn.Module)}
+
+
+def _contents(game: Game, how: Execution) -> dict[str, bytes]:
+    """File name -> content. Weights go into safetensors, everything else into one file that runs no code."""
+    kept = memory(game)
+    modules = _modules(kept)
+    files = {
+        f"{name}.safetensors": safetensors.torch.save(
+            {k: v.contiguous() for k, v in module.state_dict().items()}
+        )
+        for name, module in modules.items()
+    }
+    rest: dict[str, Any] = {name: part.state_dict() for name, part in kept.items() if name not in modules}
+    rest |= {name: {"moves": part.moves} for name, part in kept.items() if isinstance(part, Ema)}
+    buffer = io.BytesIO()
+    torch.save(
+        {
+            "parts": rest,
+            "spent": {player.name: dict(player.spent) for player in game.players},
+            "scalers": {name: scaler.state_dict() for name, scaler in how.scalers.items()},
+        },
+        buffer,
+    )
+    return files | {"resume.pt": buffer.getvalue()}
+
+
+def save(folder: Path, step: int, game: Game, how: Execution) -> Path:
+    """Write `folder/step-NNNNNNNN`: the state after `step` steps."""
+    final = folder / f"step-{step:08d}"
+    if final.exists():
+        return final
+    temporary = folder / f".step-{step:08d}.{os.getpid()}.tmp"
+    try:
+        temporary.mkdir(parents=True)
+        files = _contents(game, how)
+        listed = {n: {"sha256": hashlib.sha256(c).hexdigest(), "bytes": len(c)} for n, c in files.items()}
+        manifest = json.dumps({"format": FORMAT, "step": step, "files": listed}, indent=2)
+        for name, content in [*files.items(), ("manifest.json", manifest.encode())]:
+            with open(temporary / name, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+        _sync(temporary)
+        os.replace(temporary, final)
+        _sync(folder)
+    except OSError as error:
+        shutil.rmtree(temporary, ignore_errors=True)
+        last = latest(folder)
+        good = f"the last good one is {last.name}" if last else "there is no earlier one"
+        raise PoiseError(
+            f"cannot write the checkpoint {final}: {error.strerror or error}; {good}; "
+            f"free some space and go on with poise resume"
+        ) from error
+    return final
+
+
+def _sync(folder: Path) -> None:
+    """Make a rename durable; not every system can open a folder."""
+    with contextlib.suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def all_checkpoints(folder: Path) -> list[Path]:
+    """Complete checkpoints, oldest first."""
+    return sorted(p for p in folder.glob("step-*") if (p / "manifest.json").exists())
+
+
+def latest(folder: Path) -> Path | None:
+    found = all_checkpoints(folder)
+    return found[-1] if found else None
+
+
+def prune(folder: Path, best: int | None, keep: int = 2) -> None:
+    """Remove all but the last `keep` and the best; leftovers of killed processes go too."""
+    found = all_checkpoints(folder)
+    for old in found[:-keep]:
+        if old.name != f"step-{best or -1:08d}":
+            shutil.rmtree(old, ignore_errors=True)
+    for leftover in folder.glob(".step-*.tmp"):
+        shutil.rmtree(leftover, ignore_errors=True)
+
+
+def manifest_of(checkpoint: Path) -> dict[str, Any]:
+    """The checked manifest: every file is there and unchanged, and its format is known."""
+    advice = f"remove {checkpoint} to go on from an earlier checkpoint"
+    try:
+        manifest = json.loads((checkpoint / "manifest.json").read_text())
+        files = manifest["files"].items()
+        known = int(manifest["format"])
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        raise PoiseError(f"{checkpoint / 'manifest.json'} is missing or damaged; {advice}") from None
+    if known > FORMAT:
+        raise PoiseError(f"{checkpoint} was written by a newer version (format {known}); update poise")
+    for name, entry in files:
+        path = checkpoint / name
+        if not path.exists():
+            raise PoiseError(f"{path} is missing from the checkpoint; {advice}")
+        with open(path, "rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        if digest != entry["sha256"]:
+            raise PoiseError(
+                f"{path} does not match its sha256 in the manifest: it is damaged or was changed; {advice}"
+            )
+    return manifest
+
+
+def load_weights(module: nn.Module, path: Path) -> None:
+    """Read a .safetensors file into a module of the same shape."""
+    try:
+        state = safetensors.torch.load_file(path)
+    except (OSError, safetensors.SafetensorError) as error:
+        raise PoiseError(f"{path} cannot be read as safetensors ({error})") from None
+    try:
+        module.load_state_dict(state)
+    except RuntimeError:
+        raise PoiseError(
+            f"the weights in {path} do not fit this network: were its arguments changed?"
+        ) from None
+
+
+def load(checkpoint: Path, game: Game, how: Execution) -> int:
+    """Put the state of a checkpoint into the game; returns the number of steps it had made."""
+    step = int(manifest_of(checkpoint)["step"])
+    kept = memory(game)
+    modules = _modules(kept)
+    for name, module in modules.items():
+        load_weights(module, checkpoint / f"{name}.safetensors")
+    state = torch.load(checkpoint / "resume.pt", map_location=how.device, weights_only=True)
+    for name, part in kept.items():
+        if isinstance(part, Ema):
+            part.moves = state["parts"][name]["moves"]
+        elif name not in modules:
+            part.load_state_dict(state["parts"][name])
+    for player in game.players:
+        player.spent.clear()
+        player.spent.update(state["spent"][player.name])
+    for name, scaler in state["scalers"].items():
+        how.scaler(name).load_state_dict(scaler)
+    return step

@@ -1,0 +1,186 @@
+"""The one training loop. It knows players, terms and penalties; it does not know what a GAN is."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from poise.core import Batch, Dial, Game, Player
+from poise.errors import NonFinite
+from poise.training.measure import Measure
+from poise.training.precision import Execution, norm
+
+Row = dict[str, float | Tensor]  # tensors stay on the device until somebody needs a number
+
+
+def mixed(seed: int, step: int) -> int:
+    """A 63-bit number from (seed, step) by splitmix64's finaliser, so that no two runs share their noise."""
+    x = (seed * 0x9E3779B97F4A7C15 + step * 0xD1B54A32D192ED03 + 0x632BE59BD9B4E019) & (2**64 - 1)
+    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
+        x = ((x ^ (x >> shift)) * factor) & (2**64 - 1)
+    return (x ^ (x >> 31)) >> 1
+
+
+@contextmanager
+def alone(player: Player, others: Sequence[Player]) -> Iterator[None]:
+    """Only `player`'s weights collect gradients inside."""
+    rest = [p for o in others if o is not player for p in o.module.parameters() if p.requires_grad]
+    for parameter in rest:
+        parameter.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for parameter in rest:
+            parameter.requires_grad_(True)
+
+
+def split(batch: Batch, parts: int) -> list[Batch]:
+    """The batch in `parts` consecutive pieces."""
+    if parts == 1:
+        return [batch]
+    conds = [None] * parts if batch.cond is None else batch.cond.tensor_split(parts)
+    pieces = [Batch(r, c) for r, c in zip(batch.real.tensor_split(parts), conds, strict=True)]
+    return [piece for piece in pieces if len(piece.real)]
+
+
+def move(
+    game: Game, player: Player, batch: Batch, step: int, how: Execution | None = None, detail: bool = False
+) -> dict[str, Tensor | float]:
+    """One optimiser update of one player: its terms, backward, penalties, clipping, step, hooks.
+
+    Weight penalties act exactly once, whatever the micro-batches: after accumulation and unscaling, before
+    clipping. Returns the player's row of the record; `detail` adds penalty values, shares and weight norms.
+    """
+    how = how or Execution()
+    due = [term for term in player.terms if step % term.every == 0]
+    scales = {term.name: term.scale(step) for term in due}
+    differentiates = any(term.differentiates for term in due)
+    scaler = how.scaler(player.name)
+    row: dict[str, Tensor | float] = {}
+
+    player.optim.zero_grad(set_to_none=True)
+    with alone(player, game.players):
+        for piece in split(batch, how.micro_batches):
+            share = len(piece.real) / len(batch.real)
+            with how.autocast(differentiates):
+                round = game.round(player, piece, due)
+                values = {term.name: term.value(round).mean() * share for term in due}
+                loss = torch.stack([scales[name] * value for name, value in values.items()]).sum()
+            scaler.scale(loss).backward()
+            for name, value in values.items():
+                row[name] = row.get(name, 0.0) + value.detach()
+        scaler.unscale_(player.optim)
+
+        row["grad_norm"] = norm([p.grad for p in player.module.parameters() if p.grad is not None])
+        if how.check_every == 1 and not scaler.is_enabled():
+            verify(player.name, step, row)
+        measure = Measure(player, step, detail)
+        for penalty in player.penalties:
+            penalty.add_gradient_(player.module, step)
+            measure.added(penalty)
+        if player.clip is not None:
+            torch.nn.utils.clip_grad_norm_(player.module.parameters(), player.clip)
+        measure.about_to_shrink()
+        for penalty in player.penalties:
+            penalty.before_step_(player.module, player.optim, step)
+            measure.after_shrinking(penalty)
+        scaler.step(player.optim)
+        scaler.update()
+        for penalty in player.penalties:
+            penalty.after_step_(player.module, step)
+            lr = float(player.optim.param_groups[0]["lr"])
+            player.spent[penalty.name] = player.spent.get(penalty.name, 0.0) + lr * penalty.strength_at(step)
+        row |= measure.finish()
+    for hook in player.after:
+        hook()
+    return row
+
+
+def verify(player: str, step: int, row: dict[str, Any]) -> None:
+    """Stop with the player, the term and the step if a number of the row is not finite."""
+    for name, value in row.items():
+        if not math.isfinite(number := float(value)):
+            raise NonFinite(player, name, number, step)
+
+
+class Guard:
+    """Keeps rows until their numbers have been seen to be finite, so that a GPU is not waited for at each step."""
+
+    def __init__(self) -> None:
+        self.waiting: list[tuple[str, int, dict[str, Any]]] = []
+
+    def add(self, player: str, step: int, row: dict[str, Any]) -> None:
+        self.waiting.append((player, step, row))
+
+    def check(self) -> None:
+        """Raise `NonFinite` for the first bad number since the last check. Call it before saving anything."""
+        while self.waiting:
+            verify(*self.waiting.pop(0))
+
+
+def train(
+    game: Game,
+    stream: Callable[[int], Batch],
+    steps: int | Iterable[int],
+    seed: int = 0,
+    dials: Sequence[Dial] = (),
+    watch: Callable[[int, Row], None] = lambda step, row: None,
+    how: Execution | None = None,
+    detail_every: int = 1,
+) -> None:
+    """Alternate the players' moves for the given steps: the only loop.
+
+    Args:
+        game: players in the order in which they move.
+        stream: draw number -> batch, a pure function; each move takes the next draw.
+        steps: a number, or the range that is left when a run goes on: `range(done, total)`.
+        seed: all randomness is a function of (seed, step), so a run that goes on needs no saved random state.
+        dials: scheduled numbers, set before each step and recorded under their names.
+        watch: called after each step with the step and its row; an exception from it ends the loop.
+        how: precision, micro-batches, device.
+        detail_every: record penalty shares and norms on each k-th step.
+
+    Raises:
+        NonFinite: a loss or gradient is NaN or infinite; nothing is masked. On the CPU before any weight has moved.
+    """
+    how = how or Execution()
+    draws = sum(player.turns for player in game.players)
+    guard = Guard()
+    with torch.random.fork_rng(
+        devices=[] if how.device.type == "cpu" else None, device_type=_forked(how.device)
+    ):
+        for step in range(steps) if isinstance(steps, int) else steps:
+            torch.manual_seed(mixed(seed, step))
+            row: Row = {dial.name: dial.set(step) for dial in dials}
+            draw = step * draws
+            for player in game.players:
+                for _ in range(player.turns):
+                    moved = move(game, player, stream(draw), step, how, detail=step % detail_every == 0)
+                    guard.add(player.name, step, moved)
+                    row |= {f"{player.name}/{name}": value for name, value in moved.items()}
+                    draw += 1
+            if (step + 1) % how.check_every == 0:
+                guard.check()
+            watch(step, row)
+    guard.check()
+
+
+def _forked(device: torch.device) -> str:
+    return "cuda" if device.type == "cpu" else device.type
+
+
+def memory(game: Game) -> dict[str, Any]:
+    """Everything that must survive a restart, by name; each value has `state_dict` and `load_state_dict`."""
+    kept: dict[str, Any] = {}
+    for player in game.players:
+        kept[player.name] = player.module
+        kept[f"{player.name}.optim"] = player.optim
+        parts = [(t.name, t.value) for t in player.terms] + [(p.name, p) for p in player.penalties]
+        parts += [(getattr(hook, "name", f"after{i}"), hook) for i, hook in enumerate(player.after)]
+        kept |= {f"{player.name}.{name}": part for name, part in parts if hasattr(part, "state_dict")}
+    return kept

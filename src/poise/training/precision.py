@@ -1,0 +1,90 @@
+"""How a move is computed: on which device, in which precision, in how many micro-batches."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal
+
+import torch
+from torch import Tensor
+
+from poise.errors import PoiseError
+
+Precision = Literal["fp32", "bf16", "fp16"]
+
+
+def pick_device(name: str = "auto") -> torch.device:
+    """ "auto": CUDA if there is one, else Apple's GPU, else the CPU; otherwise the device of that name."""
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise PoiseError(f"--device {name} is no device; use auto, cpu, cuda, cuda:1 or mps") from None
+    absent = {"cuda": not torch.cuda.is_available(), "mps": not torch.backends.mps.is_available()}
+    if absent.get(device.type, False):
+        raise PoiseError(f"--device {name}: this machine or this build of torch has none; use --device cpu")
+    return device
+
+
+def pick_precision(name: str, device: torch.device) -> Precision:
+    """ "auto": bf16 where the hardware multiplies in it, else fp32."""
+    if name in ("fp32", "bf16", "fp16"):
+        return name  # type: ignore[return-value]
+    if name != "auto":
+        raise PoiseError(f"--precision {name} is unknown; use auto, fp32, bf16 or fp16")
+    if device.type == "cuda":
+        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
+    if device.type == "cpu":
+        fast = any(torch.backends.cpu.get_cpu_capability().startswith(c) for c in ("AVX512_BF16", "AMX"))
+        return "bf16" if fast or _has_bf16_instructions() else "fp32"
+    return "fp32"
+
+
+def _has_bf16_instructions() -> bool:
+    check = getattr(torch.cpu, "_is_avx512_bf16_supported", None) or getattr(
+        torch._C._cpu, "_is_avx512_bf16_supported", None
+    )
+    return bool(check and check())
+
+
+@dataclass
+class Execution:
+    """Precision, micro-batches and device of every move. The default is what a loop of one's own would do.
+
+    Terms that differentiate (R1, R2) are always computed in full precision: on the steps on which one is due, the
+    whole turn is. fp16 scales each player's loss by a scaler of its own and skips steps whose gradients overflow.
+    `check_every`: after how many steps values are checked to be finite; at once on the CPU, where it costs nothing.
+    """
+
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+    precision: Precision = "fp32"
+    micro_batches: int = 1
+    scalers: dict[str, torch.amp.GradScaler] = field(default_factory=dict)
+    DTYPES: ClassVar[dict[str, torch.dtype]] = {"bf16": torch.bfloat16, "fp16": torch.float16}
+
+    def __post_init__(self) -> None:
+        if self.micro_batches < 1:
+            raise PoiseError(f"micro_batches must be at least 1, not {self.micro_batches}")
+
+    @property
+    def check_every(self) -> int:
+        return 1 if self.device.type == "cpu" else 10
+
+    def autocast(self, differentiates: bool) -> contextlib.AbstractContextManager[Any]:
+        if self.precision == "fp32" or differentiates:
+            return contextlib.nullcontext()
+        return torch.autocast(self.device.type, dtype=self.DTYPES[self.precision])
+
+    def scaler(self, player: str) -> torch.amp.GradScaler:
+        """The player's scaler; one that does nothing unless the precision is fp16."""
+        if player not in self.scalers:
+            on = self.precision == "fp16"
+            self.scalers[player] = torch.amp.GradScaler(self.device.type, enabled=on, init_scale=2.0**13)
+        return self.scalers[player]
+
+
+def norm(tensors: list[Tensor]) -> Tensor:
+    """The Euclidean norm of all of them together, on their device."""
+    return torch.linalg.vector_norm(torch.stack(torch._foreach_norm(tensors)))
