@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +14,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A cache of the test's own, which does not exist yet."""
     folder = tmp_path / "cache"
     monkeypatch.setenv("POISE_CACHE", str(folder))
+    monkeypatch.setattr(os, "fsync", lambda _: None)  # no test pulls the plug, and a busy disk takes seconds
     return folder
 
 

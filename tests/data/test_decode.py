@@ -12,8 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from poise.data.decode import LARGEST, Unreadable, content_hash, decode, header, quiet, square
-from poise.errors import PoiseError
+from poise.data.decode import LARGEST, Unreadable, decode, header, quiet
 
 RED, GREEN, BLUE = (200, 30, 10), (20, 180, 60), (5, 40, 220)
 
@@ -31,6 +30,12 @@ def flat(mode: str, colour: Any, size: tuple[int, int] = (4, 4)) -> Image.Image:
 def palette() -> Image.Image:
     image = Image.new("P", (4, 4), 1)
     image.putpalette([0, 0, 0, *RED])
+    return image
+
+
+def grey_palette() -> Image.Image:
+    image = Image.new("P", (4, 4), 1)
+    image.putpalette([0, 0, 0, 200, 200, 200])
     return image
 
 
@@ -53,12 +58,7 @@ def png_header(width: int, height: int) -> bytes:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
     size = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    return (
-        b"\x89PNG\r\n\x1a\n"
-        + chunk(b"IHDR", size)
-        + chunk(b"IDAT", zlib.compress(b"\0"))
-        + chunk(b"IEND", b"")
-    )
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", size) + chunk(b"IDAT", zlib.compress(b"\0")) + chunk(b"IEND", b"")
 
 
 FLAT = {  # name: (bytes, mode after decoding, pixel at the last row and column)
@@ -70,6 +70,8 @@ FLAT = {  # name: (bytes, mode after decoding, pixel at the last row and column)
     "png-16": (lambda: encoded(flat("I;16", 257 * 90), "PNG"), "L", 90),
     "png-palette": (lambda: encoded(palette(), "PNG"), "RGB", RED),
     "png-palette-transparent": (see_through_palette, "RGBA", (*RED, 255)),
+    "png-grey-palette": (lambda: encoded(grey_palette(), "PNG"), "L", 200),
+    "png-grey-palette-transparent": (lambda: encoded(grey_palette(), "PNG", transparency=b"\xff\x07"), "LA", (200, 7)),
     "png-colour-key": (lambda: encoded(flat("RGB", RED), "PNG", transparency=RED), "RGBA", (*RED, 0)),
     "png-grey-key": (lambda: encoded(flat("L", 77), "PNG", transparency=77), "LA", (77, 0)),
     "webp": (lambda: encoded(flat("RGB", BLUE), "WEBP", lossless=True), "RGB", BLUE),
@@ -96,9 +98,7 @@ def test_exact_formats(name: str) -> None:
         assert picture.image.getpixel((3, 3)) == pixel
 
 
-@pytest.mark.parametrize(
-    ("mode", "colour", "expected"), [("RGB", RED, RED), ("CMYK", (0, 255, 255, 0), (255, 0, 0))]
-)
+@pytest.mark.parametrize(("mode", "colour", "expected"), [("RGB", RED, RED), ("CMYK", (0, 255, 255, 0), (255, 0, 0))])
 def test_jpeg_is_close(mode: str, colour: tuple[int, ...], expected: tuple[int, ...]) -> None:
     picture = decode(encoded(flat(mode, colour, (16, 16)), "JPEG", quality=95))
     assert picture.image.mode == "RGB"
@@ -115,9 +115,7 @@ def test_sixteen_bits_are_scaled_and_rounded(big_endian: bool) -> None:
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_exif_orientation_turns_the_picture_upright(orientation: int) -> None:
     # Where the stored top left pixel belongs (EXIF 2.3, tag 0x0112), for 3 wide and 2 high as stored.
-    corner = {1: (0, 0), 2: (2, 0), 3: (2, 1), 4: (0, 1), 5: (0, 0), 6: (1, 0), 7: (1, 2), 8: (0, 2)}[
-        orientation
-    ]
+    corner = {1: (0, 0), 2: (2, 0), 3: (2, 1), 4: (0, 1), 5: (0, 0), 6: (1, 0), 7: (1, 2), 8: (0, 2)}[orientation]
     stored = Image.new("RGB", (3, 2))
     stored.putpixel((0, 0), RED)
     exif = Image.Exif()
@@ -200,69 +198,3 @@ def test_a_large_picture_below_the_limit_brings_no_warning() -> None:
 )
 def test_greyness_is_read_from_the_header(make: Callable[[], Image.Image], grey: bool) -> None:
     assert header(encoded(make(), "PNG")).grey is grey
-
-
-def test_hash_is_of_the_pixels_and_not_of_the_container() -> None:
-    noise = Image.effect_noise((9, 7), 80)
-    same = [
-        encoded(noise, "PNG"),
-        encoded(noise, "BMP"),
-        encoded(noise.convert("RGB"), "PNG"),
-        encoded(noise.convert("RGBA"), "TIFF"),
-        encoded(noise.convert("LA"), "WEBP", lossless=True),
-    ]
-    assert len({content_hash(decode(data).image) for data in same}) == 1
-
-
-def test_hash_tells_shape_transparency_and_pixels_apart() -> None:
-    different = [
-        flat("L", 0, (4, 2)),
-        flat("L", 0, (2, 4)),
-        flat("L", 1, (4, 2)),
-        flat("LA", (0, 128), (4, 2)),
-        flat("RGBA", (0, 0, 0, 0), (4, 2)),
-    ]
-    assert len({content_hash(image) for image in different}) == len(different)
-    assert content_hash(flat("RGBA", (9, 9, 9, 0))) == content_hash(flat("RGBA", (0, 0, 0, 0)))
-
-
-def test_transparency_lies_on_the_background() -> None:
-    image = flat("RGBA", (200, 100, 0, 51))  # alpha = 1/5
-    expected = [
-        round(0.2 * front + 0.8 * back) for front, back in zip((200, 100, 0), (0, 128, 255), strict=True)
-    ]
-    assert square(image, 4, 3, background="#0080ff")[2, 2].tolist() == expected
-    assert square(flat("LA", (50, 0)), 4, 1, background="white").max() == 255
-
-
-def test_square_keeps_exact_pixels_where_nothing_is_to_do() -> None:
-    image = Image.effect_noise((16, 16), 90).convert("RGB")
-    for fit in ("crop", "pad"):
-        assert np.array_equal(square(image, 16, 3, fit), np.asarray(image))
-    assert np.array_equal(
-        square(image, 16, 1)[..., 0], np.asarray(image)[..., 0]
-    )  # grey through RGB and back
-
-
-def test_crop_takes_the_middle_and_pad_keeps_all() -> None:
-    image = Image.new("RGB", (8, 4), RED)
-    image.paste(GREEN, (2, 0, 6, 4))
-    assert (square(image, 4, 3, "crop") == GREEN).all()
-    padded = square(image, 8, 3, "pad", "blue")
-    assert (padded[:2] == (0, 0, 255)).all()
-    assert (padded[6:] == (0, 0, 255)).all()
-    assert np.array_equal(padded[2:6], np.asarray(image))
-
-
-def test_resizing_averages_and_enlarges() -> None:
-    checks = Image.fromarray((np.indices((64, 64)).sum(0) % 2 * 255).astype(np.uint8))
-    small = square(checks, 8, 1)
-    assert abs(float(small.mean()) - 127.5) < 1  # antialiased: a plain pick would give 0 or 255
-    assert np.ptp(small) < 10
-    assert square(flat("L", 9, (1, 1)), 5, 3).tolist() == [[[9, 9, 9]] * 5] * 5
-    assert square(flat("L", 9, (400, 1)), 8, 1, "pad", "black").shape == (8, 8, 1)
-
-
-def test_unknown_background() -> None:
-    with pytest.raises(PoiseError, match=r"'wite' is not a colour"):
-        square(flat("L", 9), 4, 3, background="wite")

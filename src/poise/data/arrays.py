@@ -48,9 +48,7 @@ class Rows:
                     data = exactly(file, count * width)
                     yield from np.frombuffer(data, self.dtype).reshape(count, *row)
         except BROKEN as error:
-            raise PoiseError(
-                f"{self.name} is damaged or cut short ({error}): make or download it again"
-            ) from None
+            raise PoiseError(f"{self.name} is damaged or cut short ({error}): make or download it again") from None
 
 
 class ArraySource(Source):
@@ -101,9 +99,7 @@ class ArraySource(Source):
         if how == "none":
             return None
         if how == "folders":
-            raise PoiseError(
-                f"{self.path} has no sub-folders to take classes from: use --labels file or none"
-            )
+            raise PoiseError(f"{self.path} has no sub-folders to take classes from: use --labels file or none")
         if self._labels is None:
             raise PoiseError(
                 f"{self.path} brings no labels (an npz file holds them as 'labels' or 'y', an IDX file has "

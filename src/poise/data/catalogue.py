@@ -96,7 +96,7 @@ _ENTRIES = (
         version="1",
         filename="digits.npz",
         size=0,
-        sha256="",
+        sha256=unpack.DIGITS_SHA256,
         unpack=unpack.digits,
         data="digits.npz",
     ),

@@ -23,12 +23,8 @@ class Report:
     kind: str  # folder, zip, npy, npz or IDX
     count: int = 0
     formats: dict[str, int] = field(default_factory=dict)  # PNG, JPEG ...
-    modes: dict[str, int] = field(
-        default_factory=dict
-    )  # Pillow's modes in the files, or dtype and axes of arrays
-    sizes: dict[tuple[int, int], int] = field(
-        default_factory=dict
-    )  # (width, height), upright; the most frequent first
+    modes: dict[str, int] = field(default_factory=dict)  # Pillow's modes in the files, or dtype and axes of arrays
+    sizes: dict[tuple[int, int], int] = field(default_factory=dict)  # (width, height), upright; the most frequent first
     grey: int = 0  # pictures without colour channels
     transparent: int = 0  # pictures with an alpha channel, opaque or not
     non_square: int = 0
@@ -51,8 +47,7 @@ class Report:
             f"formats: {_counts(self.formats)}",
             f"modes: {_counts(self.modes)}",
             f"sizes: {', '.join(sizes)}" + (f" and {more:,} more" if more else ""),
-            f"channels: {self.grey:,} grey, {self.count - self.grey:,} colour, "
-            f"{self.transparent:,} with transparency",
+            f"channels: {self.grey:,} grey, {self.count - self.grey:,} colour, {self.transparent:,} with transparency",
             f"not square: {self.non_square:,}",
         ]
         if self.animated:
@@ -157,9 +152,7 @@ def _suggest(source: Source, report: Report) -> list[str]:
         flags.append(f"--size {side} (half of the pictures have a shorter side of at least {shorter})")
     long = sum(n for (w, h), n in report.sizes.items() if max(w, h) > 1.5 * min(w, h))
     if 2 * long > count:
-        flags.append(
-            f"--fit pad ({long:,} pictures are more than half as long again as wide, and would lose much)"
-        )
+        flags.append(f"--fit pad ({long:,} pictures are more than half as long again as wide, and would lose much)")
     if report.grey == count and report.transparent:
         flags.append("--channels 1 (all are grey)")
     if report.transparent:

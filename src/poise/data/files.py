@@ -127,9 +127,7 @@ class _FileSource(Source):
             return self.read(row)
         except OSError as error:
             raise Unreadable(error.strerror or str(error) or type(error).__name__) from None
-        except (
-            Exception
-        ) as error:  # zipfile: RuntimeError (password), NotImplementedError, BadZipFile, zlib.error
+        except Exception as error:  # zipfile: RuntimeError (password), NotImplementedError, BadZipFile, zlib.error
             raise Unreadable(str(error) or type(error).__name__) from None
 
     def _decoded(self, i: int, count_frames: bool) -> Decoded:
@@ -150,9 +148,7 @@ class FolderSource(_FileSource):
         super().__init__(path)
         self._list(self._walk(path, "", ()))
 
-    def _walk(
-        self, folder: Path, prefix: str, above: tuple[tuple[int, int], ...]
-    ) -> Iterator[tuple[str, int, int]]:
+    def _walk(self, folder: Path, prefix: str, above: tuple[tuple[int, int], ...]) -> Iterator[tuple[str, int, int]]:
         try:
             here = folder.stat()
             entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
@@ -163,9 +159,7 @@ class FolderSource(_FileSource):
             return
         for entry in entries:
             if entry.is_dir() and not _hidden(entry.name):
-                yield from self._walk(
-                    Path(entry.path), f"{prefix}{entry.name}/", (*above, (here.st_dev, here.st_ino))
-                )
+                yield from self._walk(Path(entry.path), f"{prefix}{entry.name}/", (*above, (here.st_dev, here.st_ino)))
             elif not entry.is_dir():
                 try:
                     facts = entry.stat()
@@ -189,9 +183,7 @@ class ZipSource(_FileSource):
         try:
             self._zip = zipfile.ZipFile(path)
         except (zipfile.BadZipFile, OSError) as error:
-            raise PoiseError(
-                f"{path} is not a whole zip archive ({error}): make or download it again"
-            ) from None
+            raise PoiseError(f"{path} is not a whole zip archive ({error}): make or download it again") from None
         stamp = path.stat().st_mtime_ns
         members = [m for m in self._zip.infolist() if not m.is_dir() and not _hidden(m.filename)]
         tops = {m.filename.partition("/")[0] for m in members}

@@ -60,9 +60,7 @@ def npz_source(path: Path) -> ArraySource:
         with zipfile.ZipFile(path) as archive:
             keys = [name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy")]
     except BROKEN as error:
-        raise PoiseError(
-            f"{path} is not a whole npz file ({error}): save it again with numpy.savez"
-        ) from None
+        raise PoiseError(f"{path} is not a whole npz file ({error}): save it again with numpy.savez") from None
     if "x_train" in keys:
         picture_keys = [key for key in keys if key in ("x_train", "x_test")]
         picture_keys.sort(reverse=True)  # the training part first
@@ -70,9 +68,7 @@ def npz_source(path: Path) -> ArraySource:
     else:
         named = [key for key in _PICTURE_KEYS if key in keys] or (keys if len(keys) == 1 else [])
         if not named:
-            raise PoiseError(
-                f"{path} holds the arrays {', '.join(keys)}: name the one with the pictures 'images'"
-            )
+            raise PoiseError(f"{path} holds the arrays {', '.join(keys)}: name the one with the pictures 'images'")
         picture_keys = named[:1]
         label_keys = [key for key in _LABEL_KEYS if key in keys][:1]
     pictures = [_npy(f"{path}[{key}]", partial(_npz_member, path, key)) for key in picture_keys]
@@ -92,14 +88,10 @@ def _idx_source(path: Path, pictures: list[Path]) -> ArraySource:
     labels: list[Path] = []
     for file in pictures:
         name = file.name.removesuffix(".gz").replace("images", "labels").replace("idx3", "idx1")
-        labels += [f for f in (file.parent / name, file.parent / f"{name}.gz") if f.is_file() and f != file][
-            :1
-        ]
+        labels += [f for f in (file.parent / name, file.parent / f"{name}.gz") if f.is_file() and f != file][:1]
     whole = len(labels) == len(pictures)
     files = pictures + (labels if whole else [])
-    return ArraySource(
-        path, "IDX", files, [_idx(f) for f in pictures], [_idx(f) for f in labels] if whole else None
-    )
+    return ArraySource(path, "IDX", files, [_idx(f) for f in pictures], [_idx(f) for f in labels] if whole else None)
 
 
 def _idx(path: Path) -> Rows:
@@ -121,9 +113,7 @@ def _npy(name: str, opened: Callable[[], IO[bytes]]) -> Rows:
             shape, fortran, dtype = _NPY_HEADERS[np.lib.format.read_magic(file)](file)
             start = file.tell()
     except BROKEN as error:
-        raise PoiseError(
-            f"{name} is not a whole numpy file ({error}): save it again with numpy.save"
-        ) from None
+        raise PoiseError(f"{name} is not a whole numpy file ({error}): save it again with numpy.save") from None
     if dtype.hasobject:
         raise PoiseError(f"{name} holds Python objects and not numbers: save it as an array of uint8")
     if fortran and len(shape) > 1:

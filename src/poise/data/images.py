@@ -11,6 +11,7 @@ set but the list of its file names.
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,9 +81,8 @@ def open_images(
     channels: 1 or 3. None: 1 if all pictures (and `background`) are grey, else 3.
     labels: "none"; "folders" (the first folder below `source` is the class); "file" (what comes with the
         data: the IDX file of labels, `labels` or `y` in an npz, labels.json in a folder or zip).
-    fit: "crop" cuts the middle square of a picture that is none; "pad" keeps it whole, filled up with
-        `background`.
-    background: any Pillow colour name or #rrggbb; also what lies under transparent pixels.
+    fit: "crop" cuts the middle square of a picture that is none; "pad" keeps it whole, with margins.
+    background: any Pillow colour name or #rrggbb; lies under transparent pixels and fills the margins of "pad".
     heldout: the share of pictures to hold out, in [0, 1). A picture is held out when the first 64 bits of its
         content hash, divided by 2^64, are below it, so copies of one picture are on one side, and adding
         pictures never moves another one. A set with a test split of its own holds out that instead, whole,
@@ -93,27 +93,23 @@ def open_images(
     and where no picture is left.
     """
     _check(size, channels, labels, fit, heldout)
-    red, green, blue = colour_of(background)
+    colour = colour_of(background)
     name, path, classes = locate(source)
     with quiet(), open_source(path) as opened:
         opened.look(progress)
-        resolved = Options(
-            size or _default_size(opened),
-            channels or _default_channels(opened, red == green == blue),
-            fit,
-            f"#{red:02x}{green:02x}{blue:02x}",
-            labels,
-        )
-        key = resolved.key(opened.identity())
+        side = size or _default_size(opened)
+        planes = channels or _default_channels(opened, colour)
+        options = Options(side, planes, fit, "#{:02x}{:02x}{:02x}".format(*colour), labels)
+        key = options.key(opened.identity())
         folder = store.cache_dir() / "images" / key
-        cached = load(folder) or build(opened, resolved, folder, progress)
+        cached = load(folder) or build(opened, options, folder, progress)
     return _split(cached, key, heldout, name, classes)
 
 
 def locate(source: str | Path) -> tuple[str, Path, tuple[str, ...]]:
     """A path, or the name of a set in the catalogue, as (name to show, path, names of the classes or ())."""
     path = Path(source).expanduser()
-    if path.exists():
+    if os.path.exists(path):  # unlike Path.exists, never an error: not for a forbidden folder, nor a long name
         return path.resolve().name or str(path), path, ()
     entry = next((e for e in catalogue.catalogue() if e.name == str(source)), None)
     if entry is None:
@@ -135,9 +131,7 @@ def open_source(path: Path) -> Source:
     makers: dict[str, Callable[[Path], Source]] = {".zip": ZipSource, ".npy": npy_source, ".npz": npz_source}
     maker = idx_source if is_idx(path) else makers.get(path.suffix.lower())
     if maker is None:
-        raise PoiseError(
-            f"{path} is no collection of pictures: give a folder, or a .zip, .npy, .npz or IDX file"
-        )
+        raise PoiseError(f"{path} is no collection of pictures: give a folder, or a .zip, .npy, .npz or IDX file")
     return maker(path)
 
 
@@ -166,9 +160,9 @@ def _default_size(source: Source) -> int:
     return 1 << (min(DEFAULT_SIZE, max(8, side)).bit_length() - 1)
 
 
-def _default_channels(source: Source, grey_background: bool) -> int:
+def _default_channels(source: Source, background: tuple[int, int, int]) -> int:
     _, _, grey = source.survey()
-    return 1 if grey_background and len(grey) and bool(grey.all()) else 3
+    return 1 if len(set(background)) == 1 and len(grey) and bool(grey.all()) else 3
 
 
 def _split(cached: Cached, key: str, heldout: float, name: str, classes: tuple[str, ...]) -> ImageSet:
@@ -182,8 +176,7 @@ def _split(cached: Cached, key: str, heldout: float, name: str, classes: tuple[s
         train, held = np.flatnonzero(~out), np.flatnonzero(out)
     if not len(train):
         raise PoiseError(
-            f"{name}: all {count:,} pictures would be held out at heldout {heldout}: "
-            "give a smaller share, or 0"
+            f"{name}: all {count:,} pictures would be held out at heldout {heldout}: give a smaller share, or 0"
         )
     digest = hashlib.sha256(key.encode())
     digest.update(train.astype("<i8").tobytes() + b"|" + held.astype("<i8").tobytes())

@@ -26,9 +26,7 @@ VERSION = 1
 TOO_FRESH = 2 * 10**9
 
 
-def recall(
-    source: Path, names: list[str], sizes: np.ndarray, stamps: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+def recall(source: Path, names: list[str], sizes: np.ndarray, stamps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """FACTS [N] with everything still valid filled in, and the rows (int64) that have to be looked at."""
     facts = np.zeros(len(names), FACTS)
     known = _load(_place(source))
@@ -49,9 +47,7 @@ def recall(
     return facts, np.flatnonzero(~valid)
 
 
-def remember(
-    source: Path, names: list[str], sizes: np.ndarray, stamps: np.ndarray, facts: np.ndarray
-) -> None:
+def remember(source: Path, names: list[str], sizes: np.ndarray, stamps: np.ndarray, facts: np.ndarray) -> None:
     """Write the index of a source. PoiseError where the cache cannot be written."""
     sure = stamps < time.time_ns() - TOO_FRESH
     buffer = io.BytesIO()

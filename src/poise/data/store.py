@@ -50,9 +50,7 @@ def cache_dir() -> Path:
     try:
         home = Path.home()
     except RuntimeError:
-        raise PoiseError(
-            "this user has no home folder: set POISE_CACHE to a folder for cached data"
-        ) from None
+        raise PoiseError("this user has no home folder: set POISE_CACHE to a folder for cached data") from None
     return home / ("Library/Caches" if sys.platform == "darwin" else ".cache") / "poise"
 
 
@@ -131,11 +129,7 @@ def sweep(parent: Path) -> None:
         process = rest.partition("-")[0]
         askable = host == _host() and process.isdecimal() and os.name == "posix"
         try:
-            gone = (
-                not _alive(int(process))
-                if askable
-                else time.time() - folder.stat().st_mtime > ABANDONED_AFTER
-            )
+            gone = not _alive(int(process)) if askable else time.time() - folder.stat().st_mtime > ABANDONED_AFTER
         except FileNotFoundError:  # its owner has just finished
             continue
         if gone:

