@@ -39,9 +39,7 @@ def train(argv: list[str]) -> int:
         print("\npoise train RECIPE --help lists its options.")
         return 0
     parser = parser_for(argv[0])
-    parser.add_argument(
-        "--out", help="run folder; by default runs/RECIPE-DATA-HASH, the same for the same arguments"
-    )
+    parser.add_argument("--out", help="run folder; by default runs/RECIPE-DATA-HASH, the same for the same arguments")
     parser.add_argument("--quiet", action="store_true", help="print nothing but errors")
     arguments = parser.parse(argv[1:])
     out, quiet = arguments.pop("out"), arguments.pop("quiet")
@@ -134,9 +132,7 @@ def sample(options: argparse.Namespace) -> int:
     from poise.record import find_run
     from poise.study.use import sample_to
 
-    for line in sample_to(
-        find_run(options.run), options.n, options.seed, options.out, options.label, options.step
-    ):
+    for line in sample_to(find_run(options.run), options.n, options.seed, options.out, options.label, options.step):
         print(line)
     return 0
 
@@ -193,9 +189,7 @@ def completion(options: argparse.Namespace) -> int:
 
 def tree() -> tuple[argparse.ArgumentParser, Any]:
     """The commands, without the recipes' own arguments."""
-    root = Parser(
-        prog="poise", description="Train GANs with an L2 penalty on each player, and see whether it worked."
-    )
+    root = Parser(prog="poise", description="Train GANs with an L2 penalty on each player, and see whether it worked.")
     root.add_argument("--version", action="version", version=f"poise {__version__}")
     commands = root.add_subparsers(dest="command", metavar="COMMAND", parser_class=Parser)
 
@@ -212,23 +206,15 @@ def tree() -> tuple[argparse.ArgumentParser, Any]:
     made = command(commands, "sample", sample, "draw samples from a run")
     made.add_argument("run", help=which)
     made.add_argument("-n", type=int, default=64, help="how many (default 64)")
-    made.add_argument(
-        "--seed", type=int, default=0, help="of the noise; the same seed gives the same samples"
-    )
-    made.add_argument(
-        "--out", default="samples.png", help="a .png for one grid, or a folder (default samples.png)"
-    )
+    made.add_argument("--seed", type=int, default=0, help="of the noise; the same seed gives the same samples")
+    made.add_argument("--out", default="samples.png", help="a .png for one grid, or a folder (default samples.png)")
     made.add_argument("--label", help="one class only, for a conditional run")
-    made.add_argument(
-        "--step", default="last", help="last, best, or the step of a kept checkpoint (default last)"
-    )
+    made.add_argument("--step", default="last", help="last, best, or the step of a kept checkpoint (default last)")
     made = command(commands, "evaluate", evaluate, "score a run's samples against held-out data")
     made.add_argument("run", help=which)
     made.add_argument("-n", type=int, default=None, help="how many samples (default: as in training)")
     made.add_argument("--seed", type=int, default=0, help="of the noise")
-    made.add_argument(
-        "--step", default="last", help="last, best, or the step of a kept checkpoint (default last)"
-    )
+    made.add_argument("--step", default="last", help="last, best, or the step of a kept checkpoint (default last)")
     command(commands, "runs", runs, "list the runs")
     data = command(commands, "data", None, "look at data, or get a catalogued set").add_subparsers(
         metavar="COMMAND", parser_class=Parser

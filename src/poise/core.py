@@ -109,9 +109,7 @@ class Player(Generic[R]):
         labels = [*(t.name for t in self.terms), *(p.name for p in self.penalties)]
         twice = {label for label in labels if labels.count(label) > 1}
         if twice:
-            raise PoiseError(
-                f"player '{self.name}' has two parts called '{min(twice)}': give one another name"
-            )
+            raise PoiseError(f"player '{self.name}' has two parts called '{min(twice)}': give one another name")
 
 
 class Game(Protocol[R]):

@@ -37,9 +37,7 @@ def write_atomically(path: Path, content: bytes) -> None:
     except OSError as error:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
-        raise PoiseError(
-            f"cannot write {path}: {error.strerror or error}; free some space or choose --out"
-        ) from error
+        raise PoiseError(f"cannot write {path}: {error.strerror or error}; free some space or choose --out") from error
 
 
 def write_json(path: Path, content: Any) -> None:
@@ -97,9 +95,7 @@ class RunFolder:
             for folder in (self.path, self.samples, self.checkpoints):
                 folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise PoiseError(
-                f"cannot make the run folder {self.path}: {error.strerror}; choose --out"
-            ) from None
+            raise PoiseError(f"cannot make the run folder {self.path}: {error.strerror}; choose --out") from None
         write_json(self.path / "spec.json", {"format": FORMAT, **spec})
 
     def spec(self) -> dict[str, Any]:
@@ -170,9 +166,7 @@ class RunFolder:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
-                raise PoiseError(
-                    f"{self.path} is being trained by another process; wait for it or stop it"
-                ) from None
+                raise PoiseError(f"{self.path} is being trained by another process; wait for it or stop it") from None
             yield
 
 

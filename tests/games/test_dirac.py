@@ -87,9 +87,7 @@ def test_literal_sign_diverges():
 @pytest.mark.parametrize("strength", [0.1, 0.25])
 def test_two_layer_discriminator_has_a_dead_zone_under_l2(strength):
     """D = ψ₂ψ₁x solved to its optimum between generator steps: with L2 the optimum is 0 for |θ| ≤ 2λ, G stops there."""
-    game = dirac(
-        "minimax", [-0.9, 0.9], theta=1.5, h=0.05, on_discriminator=[L2(strength)], turns=80, h_d=0.5
-    )
+    game = dirac("minimax", [-0.9, 0.9], theta=1.5, h=0.05, on_discriminator=[L2(strength)], turns=80, h_d=0.5)
     train(game, lambda draw: DATA_AT_ZERO, 250, detail_every=1000)
     assert game.generator.theta == pytest.approx(2 * strength, abs=0.03)
     assert abs(game.discriminator.slope) < 0.05
@@ -97,19 +95,14 @@ def test_two_layer_discriminator_has_a_dead_zone_under_l2(strength):
 
 def test_two_layer_discriminator_has_no_dead_zone_under_r1():
     """The same D with R1 of the same strength brings the generator to the data."""
-    game = dirac(
-        "minimax", [-0.9, 0.9], theta=1.5, h=0.05, on_discriminator=[R1(0.25, every=1)], turns=40, h_d=0.5
-    )
+    game = dirac("minimax", [-0.9, 0.9], theta=1.5, h=0.05, on_discriminator=[R1(0.25, every=1)], turns=40, h_d=0.5)
     train(game, lambda draw: DATA_AT_ZERO, 400, detail_every=1000)
     assert abs(game.generator.theta) < 0.05
 
 
 def test_r1_is_l2_on_a_linear_discriminator():
     """D = ψx: ∇_x D = ψ, so (γ/2)‖∇D‖² = (γ/2)ψ² and both runs are the same to rounding."""
-    games = [
-        dirac("nonsaturating", [-0.5], on_discriminator=[penalty])
-        for penalty in (L2(0.3), R1(0.3, every=1))
-    ]
+    games = [dirac("nonsaturating", [-0.5], on_discriminator=[penalty]) for penalty in (L2(0.3), R1(0.3, every=1))]
     for game in games:
         train(game, lambda draw: DATA_AT_ZERO, 200, detail_every=1000)
     assert games[0].generator.theta == pytest.approx(games[1].generator.theta, abs=1e-13)

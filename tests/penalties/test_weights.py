@@ -167,7 +167,10 @@ def trajectory(optimiser, penalty=None, term=None, decay=0.0, steps=60, **argume
     torch.manual_seed(3)
     net = Regression()
     weights = [layer.weight for layer in net.layers if isinstance(layer, nn.Linear)]
-    groups = [{"params": weights, "weight_decay": decay}, {"params": [l.bias for l in net.layers[::2]], "weight_decay": 0}]
+    groups = [
+        {"params": weights, "weight_decay": decay},
+        {"params": [l.bias for l in net.layers[::2]], "weight_decay": 0},
+    ]
 
     def error(batch):
         return (net.layers(batch.real[:, :5]) - batch.real[:, 5:]).square().squeeze(1)
@@ -220,7 +223,9 @@ def test_decoupled_shrinks_each_group_by_its_own_rate():
     before = [layer.weight.detach().clone() for layer in net]
     groups = [{"params": net[0].parameters(), "lr": 0.1}, {"params": net[1].parameters(), "lr": 0.2}]
     WeightDecay(0.5).before_step_(net, torch.optim.SGD(groups))
-    assert torch.allclose(net[0].weight, before[0] * (1 - 0.05)) and torch.allclose(net[1].weight, before[1] * (1 - 0.1))
+    assert torch.allclose(net[0].weight, before[0] * (1 - 0.05)) and torch.allclose(
+        net[1].weight, before[1] * (1 - 0.1)
+    )
 
 
 @pytest.mark.parametrize("name", WEIGHT_PENALTIES)

@@ -95,6 +95,10 @@ class ArraySource(Source):
     def look_at(self, row: int) -> tuple[bytes, int, int, bool]:
         return bytes.fromhex(store.sha256_of(self._paths[row])), 0, 0, False
 
+    @property
+    def brings_labels(self) -> bool:
+        return self._labels is not None
+
     def labels(self, how: str) -> tuple[np.ndarray, list[str]] | None:
         if how == "none":
             return None

@@ -83,6 +83,10 @@ class _FileSource(Source):
         except Unreadable:
             return digest, 0, 0, False
 
+    @property
+    def brings_labels(self) -> bool:
+        return LABELS_FILE in self.files
+
     def labels(self, how: str) -> tuple[np.ndarray, list[str]] | None:
         if how == "none":
             return None

@@ -26,7 +26,7 @@ from poise.data.formats import idx_folder, idx_source, is_idx, npy_source, npz_s
 from poise.data.sources import Progress, Source
 from poise.errors import PoiseError, nearest
 
-LABELS = ("none", "folders", "file")
+LABELS = ("auto", "none", "folders", "file")
 LARGEST_SIZE = 4096
 DEFAULT_SIZE = 64
 
@@ -80,7 +80,8 @@ def open_images(
         two, at most 64 and at least 8, that is no larger than the shorter side of 95 % of the pictures.
     channels: 1 or 3. None: 1 if all pictures (and `background`) are grey, else 3.
     labels: "none"; "folders" (the first folder below `source` is the class); "file" (what comes with the
-        data: the IDX file of labels, `labels` or `y` in an npz, labels.json in a folder or zip).
+        data: the IDX file of labels, `labels` or `y` in an npz, labels.json in a folder or zip); "auto": "file"
+        where such labels are, else "none".
     fit: "crop" cuts the middle square of a picture that is none; "pad" keeps it whole, with margins.
     background: any Pillow colour name or #rrggbb; lies under transparent pixels and fills the margins of "pad".
     heldout: the share of pictures to hold out, in [0, 1). A picture is held out when the first 64 bits of its
@@ -99,6 +100,8 @@ def open_images(
         opened.look(progress)
         side = size or _default_size(opened)
         planes = channels or _default_channels(opened, colour)
+        if labels == "auto":
+            labels = "file" if opened.brings_labels else "none"
         options = Options(side, planes, fit, "#{:02x}{:02x}{:02x}".format(*colour), labels)
         key = options.key(opened.identity())
         folder = store.cache_dir() / "images" / key
@@ -141,7 +144,7 @@ def _check(size: int | None, channels: int | None, labels: str, fit: str, heldou
     if channels not in (None, 1, 3):
         raise PoiseError(f"channels {channels} is not possible: give 1 (grey) or 3 (colour)")
     if labels not in LABELS:
-        raise PoiseError(f"labels '{labels}' is not known: give none, folders or file")
+        raise PoiseError(f"labels '{labels}' is not known: give auto, none, folders or file")
     if fit not in FITS:
         raise PoiseError(f"fit '{fit}' is not known: give crop or pad")
     if not 0 <= heldout < 1:

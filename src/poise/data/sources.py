@@ -64,6 +64,11 @@ class Source(ABC):
     def labels(self, how: str) -> tuple[np.ndarray, list[str]] | None:
         """Class number int64 of every picture and the names of the classes; `how`: none, folders or file."""
 
+    @property
+    @abstractmethod
+    def brings_labels(self) -> bool:
+        """Whether labels come with the pictures, so that `labels("file")` has an answer."""
+
     @abstractmethod
     def look_at(self, row: int) -> tuple[bytes, int, int, bool]:
         """Digest, width, height and greyness of file `row`, read now."""

@@ -43,10 +43,7 @@ def cutout(x: Tensor, share: float = 0.5) -> Tensor:
     """A grey square of `share` of the side at a random place."""
     height, width = x.shape[-2:]
     side = round(height * share)
-    centre = (
-        torch.rand(2, len(x), 1, device=x.device)
-        * torch.tensor([height, width], device=x.device)[:, None, None]
-    )
+    centre = torch.rand(2, len(x), 1, device=x.device) * torch.tensor([height, width], device=x.device)[:, None, None]
     rows = (torch.arange(height, device=x.device) - centre[0]).abs() < side / 2
     columns = (torch.arange(width, device=x.device) - centre[1]).abs() < side / 2
     hidden = rows[:, :, None] & columns[:, None, :]

@@ -130,7 +130,10 @@ def kid(x: NDArray[Any], y: NDArray[Any]) -> Estimate:
 def _root(x: Array) -> Array:
     """R with RᵀR = the covariance of x (n-1 in the denominator); [min(n,d), d]."""
     centred = (x - x.mean(0)) / math.sqrt(len(x) - 1)
-    return np.linalg.qr(centred, mode="r") if len(x) > x.shape[1] else centred
+    if len(x) <= x.shape[1]:
+        return centred
+    root: Array = np.linalg.qr(centred, mode="r")
+    return root
 
 
 @register("metric", "FD")

@@ -214,10 +214,7 @@ class ResidualGenerator(ImageGenerator):
         for i, side in enumerate(self.sides):
             before = self.widths[max(i - 1, 0)]
             layers.append(Resize(side))
-            layers += [
-                ResidualBlock(before if k == 0 else self.widths[i], self.widths[i], norm)
-                for k in range(depth)
-            ]
+            layers += [ResidualBlock(before if k == 0 else self.widths[i], self.widths[i], norm) for k in range(depth)]
         self.stages = nn.Sequential(*layers)
         width = self.widths[-1]
         self.last = nn.Sequential(

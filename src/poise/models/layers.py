@@ -18,9 +18,7 @@ def sides(size: int) -> list[int]:
     28 -> [28, 14, 7]; 64 -> [64, 32, 16, 8, 4]; 100 -> [100, 50, 25, 12, 6].
     """
     if not SMALLEST <= size <= LARGEST:
-        raise PoiseError(
-            f"--size {size} is out of reach: pictures may be {SMALLEST} to {LARGEST} pixels wide"
-        )
+        raise PoiseError(f"--size {size} is out of reach: pictures may be {SMALLEST} to {LARGEST} pixels wide")
     found = [size]
     while found[-1] > 7:
         found.append(found[-1] // 2)

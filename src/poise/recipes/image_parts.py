@@ -13,17 +13,20 @@ import poise.losses
 import poise.models  # noqa: F401  (both enter their members into the registry)
 from poise.core import Batch, Player, Term
 from poise.data.images import ImageSet, open_images
+from poise.data.store import cache_dir
 from poise.data.stream import ImageStream, Prefetch
 from poise.errors import PoiseError
 from poise.games.adversarial import Adversarial, adversarial_terms, joint_allowed
 from poise.games.augment import augmentation, resolve
+from poise.metrics.judge import Judge
+from poise.models.layers import SMALLEST
 from poise.penalties import Penalty
 from poise.registry import find
 from poise.training.ema import Ema
 from poise.training.loop import mixed
 from poise.training.precision import Execution, pick_device, pick_precision
 
-CHUNK = 250  # pictures drawn at a time
+CHUNK = 256  # pictures drawn at a time
 
 
 def check_counts(**counts: int | None) -> None:
@@ -51,10 +54,10 @@ def pictures(
     heldout: float,
 ) -> ImageSet:
     found = open_images(data, size, channels, labels, fit=fit, background=background, heldout=heldout)
+    if size is None and found.size < SMALLEST:
+        found = open_images(data, SMALLEST, channels, labels, fit=fit, background=background, heldout=heldout)
     if conditional and found.labels is None:
-        raise PoiseError(
-            f"--conditional needs class labels and {data} has none: use --labels folders, or leave it out"
-        )
+        raise PoiseError(f"--conditional needs class labels and {data} has none: use --labels folders, or leave it out")
     return found
 
 
@@ -75,6 +78,8 @@ def facts(pictures: ImageSet, conditional: bool, augment: str, how: Execution) -
 
 def notes(pictures: ImageSet) -> list[str]:
     lines = [f"left out {name}: {reason}" for name, reason in pictures.unreadable[:5]]
+    if not len(pictures.heldout):
+        lines.append("no pictures are held out, so samples are not scored; --heldout 0.1 holds out a tenth")
     more = len(pictures.unreadable) - 5
     return [*lines, f"left out {more} more unreadable files; see poise data check"] if more > 0 else lines
 
@@ -167,9 +172,7 @@ def game(
 
 
 @torch.no_grad()
-def draw(
-    generator: nn.Module, facts: dict[str, Any], n: int, seed: int, label: str | None = None
-) -> np.ndarray:
+def draw(generator: nn.Module, facts: dict[str, Any], n: int, seed: int, label: str | None = None) -> np.ndarray:
     """n samples as uint8 [n,H,W,C]; sample i depends on (seed, i) alone, whatever n is.
 
     With classes they take turns, or are all of `label`.
@@ -179,9 +182,7 @@ def draw(
     if label is not None and label not in classes:
         known = ", ".join(classes[:8]) or "none: this run has no classes"
         raise PoiseError(f"--label {label} is unknown; the classes are {known}")
-    kinds = (
-        torch.arange(n) % max(len(classes), 1) if label is None else torch.full((n,), classes.index(label))
-    )
+    kinds = torch.arange(n) % max(len(classes), 1) if label is None else torch.full((n,), classes.index(label))
     out = np.empty((n, facts["size"], facts["size"], facts["channels"]), np.uint8)
     was_training = generator.training
     generator.eval()
@@ -230,12 +231,20 @@ def probe(
     return opinions
 
 
-def judge(pictures: ImageSet, n: int, seed: int) -> Callable[[], Any]:
-    """The judge of this data set, built when first needed: it reads weights and may train a small classifier."""
+def judge(pictures: ImageSet, n: int, seed: int) -> Callable[[], Judge] | None:
+    """The judge of this data set, built when first needed: it reads weights and may train a small classifier.
 
-    def build() -> Any:
-        from poise.metrics.judge import Judge
-
-        return Judge(pictures, n, seed)
-
-    return build
+    None where nothing is held out: there is nothing to compare with.
+    """
+    if not len(pictures.heldout):
+        return None
+    return lambda: Judge(
+        pictures.images,
+        pictures.train,
+        pictures.heldout,
+        labels=pictures.labels,
+        n=n,
+        cache=cache_dir() / "features",
+        fingerprint=pictures.fingerprint,
+        seed=seed,
+    )

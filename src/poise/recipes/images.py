@@ -74,7 +74,7 @@ def images(
     l2_discriminator: float | str = 1e-4,
     size: int | None = None,
     channels: Literal[1, 3] | None = None,
-    labels: Literal["auto", "none", "folders", "file"] = "none",
+    labels: Literal["auto", "none", "folders", "file"] = "auto",
     conditional: bool = False,
     fit: Literal["crop", "pad"] = "crop",
     background: str = "white",
@@ -108,9 +108,10 @@ def images(
         l2_generator: λ of the penalty (λ/2)‖w‖² on the generator's weights: a number, or a schedule such as
             cosine:1e-3:1e-5. 0 turns it off.
         l2_discriminator: the same on the discriminator's weights.
-        size: side of the pictures in pixels, 16 to 256; by default that of the data, 64 where it varies.
+        size: side of the pictures in pixels, 16 to 256; by default that of the data, at most 64 where it varies.
         channels: 1 for grey, 3 for colour; by default what the data has.
-        labels: where classes come from: sub-folders, a file that belongs to the data, or nowhere.
+        labels: where classes come from: sub-folders, a file that belongs to the data, nowhere, or auto (that file
+            if there is one).
         conditional: generate by class; needs labels.
         fit: how pictures that are not square are made so.
         background: colour under transparent pictures and beside padded ones.
@@ -150,9 +151,7 @@ def images(
     options = {"generator": generator, "discriminator": discriminator}
     game, average = parts.game(network, loss, noise, options, penalties, facts, ema, seed, how, compile)
     return Recipe(
-        stages=[
-            Stage("adversarial", game, parts.stream(pictures, batch, seed, conditional, flip, how), steps)
-        ],
+        stages=[Stage("adversarial", game, parts.stream(pictures, batch, seed, conditional, flip, how), steps)],
         seed=seed,
         how=how,
         cadence=Cadence.over(steps, log_every, sample_every, checkpoint_every, scores),

@@ -45,9 +45,7 @@ class Cadence:
         for name, every in (("sample-every", sample), ("checkpoint-every", checkpoint)):
             if every is not None and every < 1:
                 raise PoiseError(f"--{name} must be at least 1, not {every}")
-        shares = (
-            [0.05, *((i + 1) / (scores - 1) for i in range(scores - 1))] if scores > 1 else [1.0] * scores
-        )
+        shares = [0.05, *((i + 1) / (scores - 1) for i in range(scores - 1))] if scores > 1 else [1.0] * scores
         at = tuple(sorted({max(1, round(share * steps)) for share in shares}))
         return cls(log, 4 * log, sample or max(1, steps // 20), checkpoint, at)
 
@@ -55,7 +53,10 @@ class Cadence:
 class Judge(Protocol):
     """Scores samples: name -> number, and lines for people."""
 
-    notes: list[str]  # for the user: what is missing, how many pictures are compared
+    missing: list[str]  # sentences: what could not be scored, and why
+    n: int  # samples in a score
+    m: int  # held-out pictures they are compared with
+    extractors: list[Any]  # each with a name that says its input size
 
     def floor(self) -> dict[str, float]:
         """The same scores of real against real."""
@@ -76,9 +77,7 @@ class Recipe:
     sampler: Callable[[int, int], np.ndarray]  # (n, seed) -> uint8 [n,H,W,C] from the averaged generator
     probe: Callable[[], dict[str, float]]  # name -> number, for the record
     judge: Callable[[], Judge] | None = None  # built when first needed
-    notes: list[str] = field(
-        default_factory=list
-    )  # sentences for the user: unreadable files, missing packages
+    notes: list[str] = field(default_factory=list)  # sentences for the user: unreadable files, missing packages
 
 
 @dataclass(frozen=True)

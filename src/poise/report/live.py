@@ -105,9 +105,7 @@ class _Watching(Silent):
                 )
         seen = {key.split("/on_")[1]: value for key, value in latest.items() if "/on_" in key}
         if seen:
-            rows.append(
-                ("D's mean output", "  ".join(f"{name} {value:+.2f}" for name, value in seen.items()))
-            )
+            rows.append(("D's mean output", "  ".join(f"{name} {value:+.2f}" for name, value in seen.items())))
         return rows
 
     def scores(self, made: int, scores: dict[str, float], floor: dict[str, float]) -> None:

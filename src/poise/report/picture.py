@@ -12,9 +12,7 @@ from poise.errors import PoiseError
 from poise.record import write_atomically
 
 
-def grid(
-    images: np.ndarray, columns: int | None = None, gap: int = 2, enlarge: int | None = None
-) -> Image.Image:
+def grid(images: np.ndarray, columns: int | None = None, gap: int = 2, enlarge: int | None = None) -> Image.Image:
     """Pictures uint8 [N,H,W,C] side by side on grey; small ones are enlarged by a whole factor to about 64 pixels."""
     n, height, width, channels = images.shape
     columns = columns or int(np.ceil(np.sqrt(n)))

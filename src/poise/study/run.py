@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from poise.errors import NonFinite, PoiseError
-from poise.recipes.recipe import Recipe
+from poise.recipes.recipe import Judge, Recipe
 from poise.record import RunFolder, runs_root, write_json
 from poise.report.conclude import best, conclude
 from poise.report.live import Silent, View
@@ -64,9 +65,7 @@ def run(
     if not (folder.path / "spec.json").exists():
         folder.create(described)
     elif known["facts"]["fingerprint"] != built.facts["fingerprint"]:
-        raise PoiseError(
-            f"the data of {folder.path} has changed since the run began; start a new run with --out"
-        )
+        raise PoiseError(f"the data of {folder.path} has changed since the run began; start a new run with --out")
     with folder.locked():
         session = Session(folder, built, view or Silent(), stop or Stop())
         try:
@@ -74,6 +73,19 @@ def run(
         finally:
             folder.close()
             session.view.close()
+
+
+def as_tensors(sampler: Callable[[int, int], Any]) -> Callable[[int, int], Any]:
+    """A sampler of arrays [n,H,W,C] as one of tensors [n,C,H,W]."""
+    import torch
+
+    return lambda n, seed: torch.from_numpy(sampler(n, seed)).permute(0, 3, 1, 2)
+
+
+def scored_on(judge: Judge) -> str:
+    """How many pictures the scores compare, and by which features."""
+    by = " and ".join(extractor.name for extractor in judge.extractors) or "nothing"
+    return f"scores compare {judge.n:,} samples with {judge.m:,} held-out pictures by {by}"
 
 
 class Session:
@@ -161,11 +173,12 @@ class Session:
         began = time.monotonic()
         if self.judge is None and self.recipe.judge is not None:
             self.judge = self.recipe.judge()
-            for note in self.judge.notes:
+            for note in self.judge.missing:
                 self.view.say(note)
+            self.view.say(scored_on(self.judge))
         if self.judge is None:
             return {}
-        taken = self.judge.score(self.recipe.sampler)
+        taken = self.judge.score(as_tensors(self.recipe.sampler))
         entry = {f"score/{name}": value for name, value in taken.items()}
         now = best([{"step": made - 1, **entry}])
         if now and now["value"] < self.best.get("value", float("inf")):

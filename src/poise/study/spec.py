@@ -131,9 +131,7 @@ def sentence(message: str, known: list[str]) -> str:
 def plain(value: Any) -> Any:
     """Namespaces, tuples and paths as dicts, lists and strings."""
     if isinstance(value, jsonargparse.Namespace):
-        return {
-            key: plain(item) for key, item in vars(value).items() if key not in ("config", "print_config")
-        }
+        return {key: plain(item) for key, item in vars(value).items() if key not in ("config", "print_config")}
     if isinstance(value, dict):
         return {key: plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -144,9 +142,7 @@ def plain(value: Any) -> Any:
 def parser_for(recipe: str, prog: str | None = None) -> Parser:
     """The parser that a recipe's signature describes."""
     parser = Parser(prog=prog or f"poise train {recipe}", description=_first_line(kind_of(recipe).build))
-    parser.add_argument(
-        "--config", action=jsonargparse.ActionConfigFile, help="a YAML or TOML file with arguments"
-    )
+    parser.add_argument("--config", action=jsonargparse.ActionConfigFile, help="a YAML or TOML file with arguments")
     parser.add_function_arguments(kind_of(recipe).build, as_positional=True)
     return parser
 
@@ -159,9 +155,7 @@ def completed(recipe: str, arguments: dict[str, Any]) -> dict[str, Any]:
     """The arguments with every default filled in and every type checked."""
     parser = parser_for(recipe)
     try:
-        return plain(
-            parser.parse_object({k: v for k, v in arguments.items() if v is not None or k != "data"})
-        )
+        return plain(parser.parse_object({k: v for k, v in arguments.items() if v is not None or k != "data"}))
     except (jsonargparse.ArgumentError, TypeError, ValueError) as error:
         parser.refuse(error)
 

@@ -10,6 +10,7 @@ from poise.record import RunFolder, write_json
 from poise.report.conclude import best
 from poise.report.picture import save_each, save_grid
 from poise.report.table import score_lines
+from poise.study.run import as_tensors, scored_on
 from poise.study.spec import instantiated, kind_of
 
 
@@ -19,9 +20,7 @@ def checkpoint_of(folder: RunFolder, step: str) -> Path:
 
     kept = all_checkpoints(folder.checkpoints)
     if not kept:
-        raise PoiseError(
-            f"{folder.path} has no checkpoint yet; go on training with: poise resume {folder.path}"
-        )
+        raise PoiseError(f"{folder.path} has no checkpoint yet; go on training with: poise resume {folder.path}")
     if step == "last":
         return kept[-1]
     wanted = best(folder.rows()).get("step") if step == "best" else int(step) if step.isdigit() else None
@@ -75,14 +74,15 @@ def evaluate(folder: RunFolder, n: int | None = None, seed: int = 0, step: str =
     arguments["scores"] = max(1, arguments["scores"])
     built = kind.build(**instantiated(spec["recipe"], arguments))
     if built.facts["fingerprint"] != spec["facts"]["fingerprint"]:
+        raise PoiseError(f"the data of {folder.path} has changed since the run; scores would not be comparable")
+    if built.judge is None:
         raise PoiseError(
-            f"the data of {folder.path} has changed since the run; scores would not be comparable"
+            f"{folder.path} was trained without held-out data (--heldout 0): there is nothing to score against"
         )
-    assert built.judge is not None
     judge = built.judge()
-    scores = judge.score(lambda count, extra: kind.draw(generator, spec["facts"], count, seed + extra))
+    scores = judge.score(as_tensors(lambda count, seed: kind.draw(generator, spec["facts"], count, seed)), seed)
     floor = judge.floor()
     result = {"checkpoint": checkpoint.name, "seed": seed, "scores": scores, "floor": floor}
     target = folder.path / f"evaluation-{checkpoint.name}.json"
     write_json(target, result)
-    return [*judge.notes, *score_lines(scores, floor), f"written to {target}"]
+    return [*judge.missing, scored_on(judge), *score_lines(scores, floor), f"written to {target}"]

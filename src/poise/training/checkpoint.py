@@ -44,9 +44,7 @@ def _contents(game: Game, how: Execution) -> dict[str, bytes]:
     kept = memory(game)
     modules = _modules(kept)
     files = {
-        f"{name}.safetensors": safetensors.torch.save(
-            {k: v.contiguous() for k, v in module.state_dict().items()}
-        )
+        f"{name}.safetensors": safetensors.torch.save({k: v.contiguous() for k, v in module.state_dict().items()})
         for name, module in modules.items()
     }
     rest: dict[str, Any] = {name: part.state_dict() for name, part in kept.items() if name not in modules}
@@ -156,9 +154,7 @@ def load_weights(module: nn.Module, path: Path) -> None:
     try:
         module.load_state_dict(state)
     except RuntimeError:
-        raise PoiseError(
-            f"the weights in {path} do not fit this network: were its arguments changed?"
-        ) from None
+        raise PoiseError(f"the weights in {path} do not fit this network: were its arguments changed?") from None
 
 
 def load(checkpoint: Path, game: Game, how: Execution) -> int:

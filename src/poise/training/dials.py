@@ -25,9 +25,7 @@ def checked(value: Any, what: str) -> float:
     try:
         number = float(value)
     except (TypeError, ValueError):
-        raise PoiseError(
-            f"{what} must be a number or a schedule such as cosine:1e-3:1e-5, not {value!r}"
-        ) from None
+        raise PoiseError(f"{what} must be a number or a schedule such as cosine:1e-3:1e-5, not {value!r}") from None
     if not math.isfinite(number) or number < 0:
         raise PoiseError(f"{what} must be a finite number of at least 0, not {value}")
     return number
@@ -85,9 +83,7 @@ class Exponential(_Between):
     def __post_init__(self) -> None:
         super().__post_init__()
         if not (self.start > 0 and self.end > 0):
-            raise PoiseError(
-                f"an exponential schedule needs both ends above 0, not {self.start} and {self.end}"
-            )
+            raise PoiseError(f"an exponential schedule needs both ends above 0, not {self.start} and {self.end}")
 
     def at(self, share: float) -> float:
         return self.start * (self.end / self.start) ** share

@@ -151,9 +151,7 @@ def train(
     how = how or Execution()
     draws = sum(player.turns for player in game.players)
     guard = Guard()
-    with torch.random.fork_rng(
-        devices=[] if how.device.type == "cpu" else None, device_type=_forked(how.device)
-    ):
+    with torch.random.fork_rng(devices=[] if how.device.type == "cpu" else None, device_type=_forked(how.device)):
         for step in range(steps) if isinstance(steps, int) else steps:
             reseed(mixed(seed, step), how.device)
             row: Row = {dial.name: dial.set(step) for dial in dials}
