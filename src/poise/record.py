@@ -133,6 +133,11 @@ class RunFolder:
         text = "".join(json.dumps(row) + "\n" for row in kept)
         write_atomically(self.path / "record.jsonl", text.encode())
 
+    def sweep(self) -> None:
+        """Remove what killed processes left half-written. Only for the holder of the lock."""
+        for leftover in [*self.path.glob(".*.tmp"), *self.samples.glob(".*.tmp")]:
+            leftover.unlink(missing_ok=True)
+
     def add(self, row: dict[str, Any]) -> None:
         """Append one row to the record."""
         try:

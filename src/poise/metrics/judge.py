@@ -3,7 +3,7 @@
 judge = Judge(open_images("photos"))
 floor = judge.floor()               # real training pictures against held-out ones
 scores = judge.score(sample)        # generated pictures against the same held-out ones
-print("\\n".join([*judge.notes, *lines(scores, floor, judge.extractors)]))
+print("\\n".join([*judge.missing, *lines(scores, floor, judge.extractors)]))
 """
 
 from __future__ import annotations
@@ -12,14 +12,13 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from poise.data.store import cache_dir
 from poise.errors import PoiseError
 from poise.metrics.cache import Cache, Rows
 from poise.metrics.classifier import SmallClassifier
@@ -35,83 +34,65 @@ LABELLED = 2000  # held-out pictures with labels, from which on half of them tra
 LARGEST_BLOCK = 10_000  # at most so many of them
 
 
-class Pictures(Protocol):
-    """What a judge reads of a data set; `poise.data.images.ImageSet` is one."""
-
-    @property
-    def images(self) -> NDArray[np.uint8]: ...  # [N,H,W,C], an array or a memory map
-    @property
-    def labels(self) -> NDArray[Any] | None: ...  # int [N]
-    @property
-    def train(self) -> NDArray[Any]: ...  # rows of images
-    @property
-    def heldout(self) -> NDArray[Any]: ...
-    @property
-    def fingerprint(self) -> str: ...
-
-
 class Judge:
     """Scores generated pictures on features, against the held-out part of a data set.
 
     Args:
-        pictures: the data set. With labels and at least 2,000 held-out pictures, these are split by a fixed draw: half
-            of them (at most 10,000) train a small classifier, a second extractor that also gives class shares; all
+        images: uint8 [N,H,W,C], an array or a memory map.
+        train, heldout: rows of `images`.
+        labels: int [N], or None. With labels and at least 2,000 held-out pictures, these are split by a fixed draw:
+            half of them (at most 10,000) train a small classifier, a second extractor that also gives class shares; all
             scores then refer to the rest. The pictures that the generator trains on never train an extractor.
         n: generated pictures in a score, default 1,000; fewer where the training part is smaller, because the floor
             can only be compared at equal n. As many held-out pictures are the reference, or all there are.
+        cache: folder for the features of real pictures and for the classifier.
+        fingerprint: of `images`; with the rows, the key of the cache.
         seed: decides which pictures are drawn, and the classifier.
-        extractors: default `EffLite0()`, or none and a sentence in `notes` where its weights are not installed.
+        extractors: default `EffLite0()`, or none and a sentence in `missing` where its weights are not installed.
         metrics: names in the registry's family "metric", default KID and FD.
-        cache: folder for features of real pictures and the classifier, default `scores` in the cache of Poise.
 
-    Attributes: `n` and `m`, generated and held-out pictures in a score; `notes`, sentences for the user: what is
-    compared, and what is missing and why; `extractors`; `classifier`, or None; `shares`, the share of each class in the
-    last `score`; `seconds` spent in all, and `last_seconds` in the last `score`.
+    Attributes: `n` and `m`, generated and held-out pictures in a score; `missing`, sentences for the user: what cannot
+    be scored or kept, and why; `extractors`; `classifier`, or None; `shares`, the share of each class in the last
+    `score`; `seconds` spent in all, and `last_seconds` in the last `score`.
 
-    With no held-out pictures, or no extractor, there are no scores but a note. Errors: `PoiseError` for n below 4.
+    With fewer than 4 training or held-out pictures, or with no extractor, there are no scores but a sentence in
+    `missing`. Errors: `PoiseError` for n below 4.
     """
 
     def __init__(
         self,
-        pictures: Pictures,
-        n: int = 1000,
-        seed: int = 0,
+        images: NDArray[np.uint8],
+        train: NDArray[Any],
+        heldout: NDArray[Any],
         *,
+        labels: NDArray[Any] | None = None,
+        n: int = 1000,
+        cache: str | Path,
+        fingerprint: str,
+        seed: int = 0,
         extractors: Sequence[Extractor] | None = None,
         metrics: Sequence[str] = ("KID", "FD"),
-        cache: str | Path | None = None,
     ) -> None:
         if n < LEAST:
             raise PoiseError(f"scores need at least {LEAST} pictures, not {n}")
-        self._images, self._seed = pictures.images, seed
-        self._cache = Cache(Path(cache) if cache else cache_dir() / "scores", pictures.fingerprint)
+        self._images, self._seed = images, seed
+        self._cache = Cache(Path(cache), fingerprint)
         self._metrics = {name: find("metric", name) for name in metrics}
         self._floor: dict[str, float] | None = None
         self._held: dict[str, NDArray[np.float32]] = {}
-        self.notes = self._cache.notes
+        self.missing = self._cache.notes
+        self.extractors: list[Extractor] = []
         self.classifier: SmallClassifier | None = None
         self.shares: list[float] = []
         self.seconds, self.last_seconds = 0.0, 0.0
         with self._clock():
-            train = np.asarray(pictures.train, np.int64)
-            held = np.asarray(pictures.heldout, np.int64)
-            self.extractors: list[Extractor] = []
-            if min(len(train), len(held)) < LEAST:
-                self.notes.append(
-                    f"no scores: they need at least {LEAST} training and {LEAST} held-out pictures, "
-                    f"and there are {len(train)} and {len(held)}"
-                )
-            else:
+            train, held = np.asarray(train, np.int64), np.asarray(heldout, np.int64)
+            if self._enough(len(train), len(held)):
                 self._find(extractors)
-                held = self._split(pictures.labels, held)
+                held = self._split(labels, held)
             self.n = min(n, len(train))
             self._train_rows, self._held_rows = self._draw(train, self.n, 1), self._draw(held, n, 2)
             self.m = len(self._held_rows)
-        if self.extractors:
-            names = " and ".join(e.name for e in self.extractors)
-            self.notes.append(
-                f"scores compare {self.n:,} generated with {self.m:,} held-out pictures on {names} pixels"
-            )
 
     def floor(self) -> dict[str, float]:
         """`n` real training pictures against the `m` held-out ones; the keys are those of `score`."""
@@ -175,18 +156,26 @@ class Judge:
     def _real(self, extractor: Extractor, rows: Rows, split: str) -> NDArray[np.float32]:
         return self._cache.features(extractor, self._images, rows, split)
 
+    def _enough(self, train: int, heldout: int) -> bool:
+        if min(train, heldout) < LEAST:
+            self.missing.append(
+                f"no scores: they need at least {LEAST} training and {LEAST} held-out pictures, "
+                f"and there are {train} and {heldout}"
+            )
+        return min(train, heldout) >= LEAST
+
     def _find(self, extractors: Sequence[Extractor] | None) -> None:
         try:
             self.extractors = [EffLite0()] if extractors is None else list(extractors)
         except MissingFeatures as error:
-            self.notes.append(str(error))
+            self.missing.append(str(error))
 
     def _split(self, labels: NDArray[Any] | None, heldout: Rows) -> Rows:
         """Half of the labelled held-out rows train the classifier; the other half is returned."""
         if labels is None:
             return heldout
         if len(heldout) < LABELLED or len(np.unique(labels[heldout])) < 2:
-            self.notes.append(
+            self.missing.append(
                 f"no scores of a small classifier: it needs {LABELLED:,} held-out pictures of 2 or more classes, "
                 f"and there are {len(heldout):,}"
             )

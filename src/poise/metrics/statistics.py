@@ -132,8 +132,7 @@ def _root(x: Array) -> Array:
     centred = (x - x.mean(0)) / math.sqrt(len(x) - 1)
     if len(x) <= x.shape[1]:
         return centred
-    root: Array = np.linalg.qr(centred, mode="r")
-    return root
+    return np.asarray(np.linalg.qr(centred, mode="r"), np.float64)
 
 
 @register("metric", "FD")

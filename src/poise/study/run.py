@@ -139,6 +139,7 @@ class Session:
         """Put the newest checkpoint back, if there is one; returns the steps that are done."""
         from poise.training.checkpoint import latest, load
 
+        self.folder.sweep()
         newest = latest(self.folder.checkpoints)
         done = 0 if newest is None else load(newest, self.recipe.stages[-1].game, self.recipe.how)
         self.folder.rewind(done)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import hashlib
 import importlib
@@ -155,7 +156,7 @@ def completed(recipe: str, arguments: dict[str, Any]) -> dict[str, Any]:
     """The arguments with every default filled in and every type checked."""
     parser = parser_for(recipe)
     try:
-        return plain(parser.parse_object({k: v for k, v in arguments.items() if v is not None or k != "data"}))
+        return plain(parser.parse_object(copy.deepcopy(arguments)))
     except (jsonargparse.ArgumentError, TypeError, ValueError) as error:
         parser.refuse(error)
 
@@ -164,7 +165,7 @@ def instantiated(recipe: str, arguments: dict[str, Any]) -> dict[str, Any]:
     """The arguments as the recipe's function takes them: options and penalties as objects."""
     parser = parser_for(recipe)
     try:
-        ready = parser.instantiate(parser.parse_object(arguments))
+        ready = parser.instantiate(parser.parse_object(copy.deepcopy(arguments)))  # the parser changes what it is given
     except (jsonargparse.ArgumentError, TypeError, ValueError) as error:
         parser.refuse(error)
     return {key: value for key, value in vars(ready).items() if key != "config"}
