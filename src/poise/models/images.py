@@ -47,6 +47,9 @@ class ImageGenerator(nn.Module):
         norm: "batch" or "none".
     """
 
+    stages: nn.Module
+    last: nn.Module
+
     def __init__(
         self,
         size: int,
@@ -83,6 +86,8 @@ class ImageDiscriminator(nn.Module):
     a sample depend on its batch and hides the weights' scale from the loss, so the default is none.
     """
 
+    stages: nn.ModuleList
+
     def __init__(
         self,
         size: int,
@@ -111,7 +116,7 @@ class ImageDiscriminator(nn.Module):
 
     def forward(self, x: Tensor, y: Tensor | None = None) -> Verdict:
         features = []
-        for stage in self.stages:  # type: ignore[union-attr]
+        for stage in self.stages:
             x = stage(x)
             features.append(x)
         return Verdict((self.logit(x, y),), (tuple(features),))
@@ -217,10 +222,9 @@ class ResidualGenerator(ImageGenerator):
             layers += [ResidualBlock(before if k == 0 else self.widths[i], self.widths[i], norm) for k in range(depth)]
         self.stages = nn.Sequential(*layers)
         width = self.widths[-1]
-        self.last = nn.Sequential(
-            normalised(width, norm), nn.LeakyReLU(0.2), nn.Conv2d(width, self.channels, 3, padding=1)
-        )
-        nn.init.normal_(self.last[2].weight, 0.0, 0.5 * (9 * width) ** -0.5)
+        to_picture = nn.Conv2d(width, self.channels, 3, padding=1)
+        nn.init.normal_(to_picture.weight, 0.0, 0.5 * (9 * width) ** -0.5)
+        self.last = nn.Sequential(normalised(width, norm), nn.LeakyReLU(0.2), to_picture)
 
 
 class ResidualDiscriminator(ImageDiscriminator):

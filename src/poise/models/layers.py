@@ -34,10 +34,9 @@ def widths(width: int, stages: int, most: int = 8) -> list[int]:
 
 def normalised(channels: int, norm: str) -> nn.Module:
     """Batch normalisation, or nothing."""
-    kinds = {"batch": nn.BatchNorm2d, "none": lambda _: nn.Identity()}
-    if norm not in kinds:
+    if norm not in ("batch", "none"):
         raise PoiseError(f"--norm {norm} is unknown; use batch or none")
-    return kinds[norm](channels)
+    return nn.BatchNorm2d(channels) if norm == "batch" else nn.Identity()
 
 
 def spectrally_normalised(module: nn.Module) -> nn.Module:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import fnmatch
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from poise.errors import PoiseError, nearest
 from poise.lazy import Lazy
@@ -58,14 +59,15 @@ def _reparametrised(layer: nn.Module) -> dict[str, Callable[[], Tensor]]:
     """Leaf name -> function that computes the effective weight, without a side effect on the layer."""
     found: dict[str, Callable[[], Tensor]] = {}
     if torch.nn.utils.parametrize.is_parametrized(layer):
-        for leaf, chain in layer.parametrizations.items():  # type: ignore[union-attr,operator]
-            found[leaf] = lambda chain=chain: _without_training(chain)
+        chains: Any = layer.parametrizations
+        found |= {leaf: partial(_without_training, chain) for leaf, chain in chains.items()}
     for hook in layer._forward_pre_hooks.values():  # the older interface of torch, by hooks
-        kind = type(hook).__name__  # torch hides the classes behind functions of the same name
+        old: Any = hook
+        kind = type(old).__name__  # torch hides the classes behind functions of the same name
         if kind == "SpectralNorm":
-            found[hook.name] = lambda hook=hook: hook.compute_weight(layer, do_power_iteration=False)
+            found[old.name] = partial(old.compute_weight, layer, do_power_iteration=False)
         elif kind == "WeightNorm":
-            found[hook.name] = lambda hook=hook: hook.compute_weight(layer)
+            found[old.name] = partial(old.compute_weight, layer)
     return found
 
 

@@ -188,7 +188,7 @@ def draw(generator: nn.Module, facts: dict[str, Any], n: int, seed: int, label: 
     generator.eval()
     for chunk, start in enumerate(range(0, n, CHUNK)):
         rng = torch.Generator().manual_seed(mixed(seed, chunk))
-        z = torch.randn(CHUNK, generator.noise_size, generator=rng).to(device)  # type: ignore[arg-type,call-overload]
+        z = torch.randn(CHUNK, generator.noise_size, generator=rng).to(device)  # type: ignore[call-overload]
         y = kinds[start : start + CHUNK].to(device)
         x = generator(z[: len(y)], y if classes else None)
         out[start : start + len(y)] = to_uint8(x)

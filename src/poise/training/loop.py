@@ -48,6 +48,26 @@ def split(batch: Batch, parts: int) -> list[Batch]:
     return [piece for piece in pieces if len(piece.real)]
 
 
+def backward(game: Game, player: Player, batch: Batch, step: int, how: Execution) -> dict[str, Tensor | float]:
+    """Gradients of the player's terms over the whole batch, in as many pieces as asked; the terms' values."""
+    due = [term for term in player.terms if step % term.every == 0]
+    scales = {term.name: term.scale(step) for term in due}
+    scaler, differentiates = how.scaler(player.name), any(term.differentiates for term in due)
+    row: dict[str, Tensor | float] = {}
+    for piece in split(batch, how.micro_batches):
+        share = len(piece.real) / len(batch.real)
+        with how.autocast(differentiates):
+            round = game.round(player, piece, due)
+            values = {term.name: term.value(round).mean() * share for term in due}
+            loss = torch.stack([scales[name] * value for name, value in values.items()]).sum()
+        scaler.scale(loss).backward()
+        for name, value in values.items():
+            row[name] = row.get(name, 0.0) + value.detach()
+    scaler.unscale_(player.optim)
+    row["grad_norm"] = norm([p.grad for p in player.module.parameters() if p.grad is not None])
+    return row
+
+
 def move(
     game: Game, player: Player, batch: Batch, step: int, how: Execution | None = None, detail: bool = False
 ) -> dict[str, Tensor | float]:
@@ -57,26 +77,10 @@ def move(
     clipping. Returns the player's row of the record; `detail` adds penalty values, shares and weight norms.
     """
     how = how or Execution()
-    due = [term for term in player.terms if step % term.every == 0]
-    scales = {term.name: term.scale(step) for term in due}
-    differentiates = any(term.differentiates for term in due)
     scaler = how.scaler(player.name)
-    row: dict[str, Tensor | float] = {}
-
     player.optim.zero_grad(set_to_none=True)
     with alone(player, game.players):
-        for piece in split(batch, how.micro_batches):
-            share = len(piece.real) / len(batch.real)
-            with how.autocast(differentiates):
-                round = game.round(player, piece, due)
-                values = {term.name: term.value(round).mean() * share for term in due}
-                loss = torch.stack([scales[name] * value for name, value in values.items()]).sum()
-            scaler.scale(loss).backward()
-            for name, value in values.items():
-                row[name] = row.get(name, 0.0) + value.detach()
-        scaler.unscale_(player.optim)
-
-        row["grad_norm"] = norm([p.grad for p in player.module.parameters() if p.grad is not None])
+        row = backward(game, player, batch, step, how)
         if how.check_every == 1 and not scaler.is_enabled():
             verify(player.name, step, row)
         measure = Measure(player, step, detail)
@@ -93,8 +97,8 @@ def move(
         scaler.update()
         for penalty in player.penalties:
             penalty.after_step_(player.module, step)
-            lr = float(player.optim.param_groups[0]["lr"])
-            player.spent[penalty.name] = player.spent.get(penalty.name, 0.0) + lr * penalty.strength_at(step)
+            spent = float(player.optim.param_groups[0]["lr"]) * penalty.strength_at(step)
+            player.spent[penalty.name] = player.spent.get(penalty.name, 0.0) + spent
         row |= measure.finish()
     for hook in player.after:
         hook()
@@ -187,7 +191,8 @@ def memory(game: Game) -> dict[str, Any]:
     for player in game.players:
         kept[player.name] = player.module
         kept[f"{player.name}.optim"] = player.optim
-        parts = [(t.name, t.value) for t in player.terms] + [(p.name, p) for p in player.penalties]
+        parts: list[tuple[str, Any]] = [(t.name, t.value) for t in player.terms]
+        parts += [(p.name, p) for p in player.penalties]
         parts += [(getattr(hook, "name", f"after{i}"), hook) for i, hook in enumerate(player.after)]
         kept |= {f"{player.name}.{name}": part for name, part in parts if hasattr(part, "state_dict")}
     return kept

@@ -1,0 +1,47 @@
+# Two commands do everything on a fresh machine: `make demo` and `make test`.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: demo test check bench demo-check format clean
+
+demo: $(VENV)/.demo ## train on Fashion-MNIST, sample, score, say where to look (about ten minutes on two cores)
+	$(BIN)/poise data get fashion-mnist
+	$(BIN)/poise train images fashion-mnist --out demo/run
+	$(BIN)/poise sample demo/run -n 100 --out demo/samples.png
+	@echo "Look at demo/samples.png; every grid of the run is in demo/run/samples, its record in demo/run."
+
+test: $(VENV)/.dev ## everything, with real data
+	$(BIN)/python -m pytest -n 2
+
+check: $(VENV)/.dev ## format, lint, types, fast tests: before every commit
+	$(BIN)/ruff format --check src tests bench examples
+	$(BIN)/ruff check src tests bench examples
+	$(BIN)/mypy
+	$(BIN)/python -m pytest -n 2 -m "not slow and not real"
+
+bench: $(VENV)/.dev ## step times side by side, peak memory; writes bench/results.json
+	$(BIN)/python bench/step_time.py --out bench/results.json
+	$(BIN)/python bench/memory.py --out bench/results.json
+
+demo-check: $(VENV)/.demo ## what the demo must show: every class present, the score ten times closer to its floor
+	$(BIN)/python bench/demo_check.py demo/run
+
+format: $(VENV)/.dev
+	$(BIN)/ruff format src tests bench examples
+	$(BIN)/ruff check --fix src tests bench examples
+
+clean:
+	rm -rf $(VENV) demo
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.demo: pyproject.toml constraints.txt | $(BIN)/python
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[scores]'
+	touch $@
+
+$(VENV)/.dev: pyproject.toml constraints.txt | $(BIN)/python
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[scores,eval,dev]'
+	touch $@

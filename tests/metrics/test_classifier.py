@@ -1,0 +1,76 @@
+"""The small classifier learns, is repeatable, and leaves the global random state alone."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from poise.errors import PoiseError
+from poise.metrics.classifier import SmallClassifier, train_classifier
+
+Digits = tuple[NDArray[np.uint8], NDArray[np.int64]]
+
+
+@pytest.fixture(scope="module")
+def digits() -> Digits:
+    data = pytest.importorskip("sklearn.datasets").load_digits()
+    return (data.images[..., None] * 15.9).astype(np.uint8), data.target.astype(np.int64)
+
+
+@pytest.fixture(scope="module")
+def trained(digits: Digits) -> SmallClassifier:
+    return train_classifier(digits[0][:1200], digits[1][:1200], seed=3, steps=150)
+
+
+def tensor(images: NDArray[np.uint8]) -> torch.Tensor:
+    return torch.from_numpy(images).permute(0, 3, 1, 2)
+
+
+def test_it_learns_digits(trained: SmallClassifier, digits: Digits) -> None:
+    found = trained.predict(tensor(digits[0][1200:]))
+    assert (found == digits[1][1200:]).mean() >= 0.9
+    assert trained.accuracy >= 0.9
+    assert trained.classes == 10
+    assert trained.name == "classifier@8"
+
+
+def test_features_do_not_depend_on_the_batch(trained: SmallClassifier, digits: Digits) -> None:
+    images = tensor(digits[0][:64])
+    together, alone = trained(images), trained(images[40:41])
+    torch.testing.assert_close(together[40:41], alone, rtol=1e-4, atol=1e-5)
+    assert together.shape == (64, trained.dim) == (64, 64)
+    assert float(torch.from_numpy(trained.features(tensor(digits[0]))).square().mean()) == pytest.approx(1, abs=0.1)
+
+
+def test_seed_decides_and_the_global_state_is_untouched(digits: Digits) -> None:
+    images, labels = digits[0][:200], digits[1][:200]
+    before = torch.random.get_rng_state()
+    first, again, other = (train_classifier(images, labels, seed, steps=5) for seed in (0, 0, 1))
+    assert torch.equal(torch.random.get_rng_state(), before)
+    assert first.digest == again.digest != other.digest
+
+
+def test_state_makes_it_again(trained: SmallClassifier, digits: Digits) -> None:
+    again = SmallClassifier(trained.state())
+    assert (again.digest, again.accuracy, again.name) == (trained.digest, trained.accuracy, trained.name)
+    assert torch.equal(again(tensor(digits[0][:8])), trained(tensor(digits[0][:8])))
+
+
+@pytest.mark.parametrize(("side", "channels"), [(16, 3), (48, 1), (256, 3)])
+def test_any_size_and_channels(side: int, channels: int) -> None:
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (24, side, side, channels), dtype=np.uint8)
+    made = train_classifier(images, np.arange(24) % 2, steps=2)
+    assert made.features(tensor(images)).shape == (24, 64)
+
+
+def test_wrong_input_is_refused() -> None:
+    images = np.zeros((30, 8, 8, 1), np.uint8)
+    with pytest.raises(PoiseError, match=r"uint8 \[N,H,W,C\]"):
+        train_classifier(images[..., 0], np.zeros(30, np.int64))
+    with pytest.raises(PoiseError, match="labels"):
+        train_classifier(images, np.zeros(29, np.int64))
+    with pytest.raises(PoiseError, match="2 classes"):
+        train_classifier(images, np.zeros(30, np.int64))

@@ -1,0 +1,207 @@
+"""The judge: what it compares, what it keeps on the disk, and that it is repeatable."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from poise.errors import PoiseError
+from poise.metrics import classifier as classifiers
+from poise.metrics.describe import lines
+from poise.metrics.features import PACKAGE
+from poise.metrics.judge import Judge
+
+
+class Counting:
+    """Random projection of the pixels; counts the pictures that it sees."""
+
+    dim = 6
+
+    def __init__(self) -> None:
+        self.name, self.digest, self.seen = "plain@8", "plain, 8", 0
+        self._weight = torch.randn(64, 6, generator=torch.Generator().manual_seed(0)) / 8
+
+    def __call__(self, images: Tensor) -> Tensor:
+        self.seen += len(images)
+        return images.flatten(1).float() / 255 @ self._weight
+
+
+def squares(n: int, seed: int) -> NDArray[np.uint8]:
+    """uint8 [n,8,8,1]: bright above or below the middle, with noise; the row is the class n % 2."""
+    rng = np.random.default_rng(seed)
+    x = rng.integers(0, 100, (n, 8, 8, 1))
+    x[::2, :4] += 150
+    x[1::2, 4:] += 150
+    return x.astype(np.uint8)
+
+
+IMAGES = squares(5000, 0)
+LABELS = np.arange(5000) % 2
+TRAIN, HELDOUT = np.arange(2600), np.arange(2600, 5000)
+
+
+def judge(folder: Path, extractor: Counting | None = None, **changes: Any) -> Judge:
+    extractors = [Counting() if extractor is None else extractor]
+    arguments: dict[str, Any] = {"n": 300, "cache": folder, "fingerprint": "f", "extractors": extractors}
+    return Judge(IMAGES, TRAIN, HELDOUT, **{**arguments, **changes})
+
+
+def good(n: int, seed: int) -> NDArray[np.uint8]:
+    return squares(n, 100 + seed)
+
+
+def bad(n: int, seed: int) -> Tensor:
+    """Only one of the two classes, as floats [n,C,H,W] in [-1, 1]."""
+    return torch.from_numpy(squares(2 * n, 200 + seed)[::2]).permute(0, 3, 1, 2) / 127.5 - 1
+
+
+def test_good_samples_score_like_the_floor_and_bad_ones_do_not(tmp_path: Path) -> None:
+    made = judge(tmp_path)
+    floor, fine, poor = made.floor(), made.score(good), made.score(bad)
+    expected = {"KID-plain", "KID-plain.low", "KID-plain.high", "FD-plain", "plain.n", "plain.m"}
+    assert set(floor) == set(fine) == expected
+    assert floor["KID-plain.low"] < 0 < floor["KID-plain.high"]
+    assert fine["KID-plain.low"] < 0 < fine["KID-plain.high"]
+    assert poor["KID-plain.low"] > floor["KID-plain.high"]
+    assert poor["FD-plain"] > 3 * floor["FD-plain"]
+    assert (fine["plain.n"], fine["plain.m"]) == (300, 300)
+    assert made.seconds > made.last_seconds > 0
+
+
+def test_second_judge_computes_no_real_features(tmp_path: Path) -> None:
+    first, second = Counting(), Counting()
+    one = judge(tmp_path, first)
+    floor, score = one.floor(), one.score(good)
+    assert first.seen == 900, "300 training, 300 held-out and 300 generated pictures, each once"
+    other = judge(tmp_path, second)
+    assert other.floor() == floor
+    assert second.seen == 0
+    assert other.score(good) == score
+    assert second.seen == 300
+
+
+@pytest.mark.parametrize("change", [{"fingerprint": "g"}, {"seed": 1}, {"n": 200}])
+def test_what_differs_is_not_taken_from_the_cache(tmp_path: Path, change: dict[str, Any]) -> None:
+    judge(tmp_path).floor()
+    counting = Counting()
+    judge(tmp_path, counting, **change).floor()
+    assert counting.seen == 2 * change.get("n", 300)
+
+
+def test_damaged_cache_is_made_anew(tmp_path: Path) -> None:
+    floor = judge(tmp_path).floor()
+    files = sorted(tmp_path.iterdir())
+    assert len(files) == 2
+    for file in files:
+        file.write_bytes(file.read_bytes()[:-50])
+    assert judge(tmp_path).floor() == floor
+
+
+def test_cache_that_cannot_be_written_costs_time_only(tmp_path: Path) -> None:
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+    made = judge(blocked / "below")
+    assert made.floor()
+    assert any("not kept" in sentence for sentence in made.missing)
+
+
+def test_equal_seeds_give_equal_scores_and_train_rows_are_not_the_reference(tmp_path: Path) -> None:
+    made = judge(tmp_path)
+    assert made.score(good, seed=4) == made.score(good, seed=4) != made.score(good, seed=5)
+    assert set(made._held_rows) <= set(HELDOUT)
+    assert set(made._train_rows) <= set(TRAIN)
+
+
+def test_small_sets_are_used_whole(tmp_path: Path) -> None:
+    made = Judge(
+        IMAGES,
+        TRAIN[:50],
+        HELDOUT[:40],
+        n=300,
+        cache=tmp_path,
+        fingerprint="f",
+        extractors=[Counting()],
+        labels=LABELS,
+    )
+    assert (made.n, made.m) == (50, 40)
+    assert made.score(good)["plain.m"] == 40
+    assert "needs 2,000 held-out pictures" in made.missing[0]
+
+
+def test_labelled_set_trains_a_classifier_on_held_out_pictures_that_are_not_the_reference(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trained_on: list[NDArray[np.uint8]] = []
+
+    def quick(images: NDArray[np.uint8], labels: NDArray[Any], seed: int) -> classifiers.SmallClassifier:
+        trained_on.append(images)
+        return classifiers.train_classifier(images, labels, seed, steps=20)
+
+    monkeypatch.setattr("poise.metrics.cache.train_classifier", quick)
+    made = judge(tmp_path, labels=LABELS)
+    block = {image.tobytes() for image in trained_on[0]}
+    assert len(trained_on[0]) == 1200
+    assert block.isdisjoint(image.tobytes() for image in IMAGES[made._held_rows])
+    assert block.isdisjoint(image.tobytes() for image in IMAGES[TRAIN])
+    assert made.classifier is not None
+    assert made.classifier.accuracy > 0.9
+
+    scores = made.score(bad)
+    assert scores["KID-classifier.low"] > made.floor()["KID-classifier.high"]
+    assert scores["class_share.min"] < 0.05 < 0.4 < made.floor()["class_share.min"]
+    assert sum(made.shares) == pytest.approx(1)
+    again = judge(tmp_path, labels=LABELS)
+    assert len(trained_on) == 1, "the second judge reads the classifier"
+    assert again.score(bad) == scores
+
+
+def test_without_the_weights_the_run_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, PACKAGE, None)
+    made = judge(tmp_path, extractors=None)
+    assert (made.score(good), made.floor()) == ({}, {})
+    assert 'pip install "poise[scores]"' in made.missing[0]
+    assert lines({}, {}) == []
+
+
+def test_without_held_out_pictures_the_run_goes_on(tmp_path: Path) -> None:
+    made = Judge(IMAGES, TRAIN, HELDOUT[:0], cache=tmp_path, fingerprint="f")
+    assert (made.score(good), made.floor(), made.m) == ({}, {}, 0)
+    assert "held-out" in made.missing[0]
+
+
+def test_wrong_pictures_are_refused(tmp_path: Path) -> None:
+    made = judge(tmp_path)
+    with pytest.raises(PoiseError, match=r"\[300, 1, 8, 8\].*made \[299, 1, 8, 8\]"):
+        made.score(lambda n, seed: good(n - 1, seed))
+    with pytest.raises(PoiseError, match="NaN"):
+        made.score(lambda n, seed: torch.full((n, 1, 8, 8), float("nan")))
+    with pytest.raises(PoiseError, match="at least 4"):
+        judge(tmp_path, n=3)
+    with pytest.raises(PoiseError, match="did you mean 'KID'"):
+        judge(tmp_path, metrics=["KIDD"])
+
+
+def test_lines_say_value_interval_floor_n_and_size(tmp_path: Path) -> None:
+    made = judge(tmp_path)
+    scores = {"KID-plain": 0.01234, "KID-plain.low": 0.01, "KID-plain.high": 0.015, "FD-plain": 1234.5}
+    scores |= {"plain.n": 300.0, "plain.m": 200.0, "class_share.min": 0.1}
+    floor = {**scores, "KID-plain": -0.0001, "FD-plain": 99.96}
+    assert lines(scores, floor, made.extractors) == [
+        "KID-plain        0.0123 [0.01, 0.015]  floor -0.0001 [0.01, 0.015]  N 300/200 at 8 px",
+        "FD-plain         1234                  floor 100                    N 300/200 at 8 px",
+        "class_share.min  0.1                   floor 0.1",
+    ]
+
+
+def test_default_extractor_is_efflite0(tmp_path: Path) -> None:
+    pytest.importorskip(PACKAGE)
+    made = judge(tmp_path, extractors=None, n=70)
+    assert [e.name for e in made.extractors] == ["EffLite0@64"]
+    assert {"KID-EffLite0", "FD-EffLite0"} <= set(made.score(good))
