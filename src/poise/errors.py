@@ -21,7 +21,7 @@ class NonFinite(PoiseError):
         )
 
 
-def nearest(name: str, names: Iterable[str]) -> str:
-    """`", did you mean 'x'?"` for the closest of `names`, or an empty string where none is close."""
+def nearest(name: str, names: Iterable[str], otherwise: str = "") -> str:
+    """`"; did you mean 'x'?"` for the closest of `names`; `otherwise` where none is close."""
     close = difflib.get_close_matches(name, list(names), n=1, cutoff=0.5)
-    return f"; did you mean '{close[0]}'?" if close else ""
+    return f"; did you mean '{close[0]}'?" if close else otherwise

@@ -33,5 +33,5 @@ def find(family: str, name: str) -> Any:
     """The member called `name`; an unknown name is an error that says which one may have been meant."""
     table = _TABLES.get(family, {})
     if name not in table:
-        raise PoiseError(f"there is no {family} called '{name}'{nearest(name, table)} Known: {', '.join(table)}.")
+        raise PoiseError(f"there is no {family} called '{name}'{nearest(name, table, '.')} Known: {', '.join(table)}.")
     return table[name]

@@ -68,7 +68,8 @@ def npz_source(path: Path) -> ArraySource:
     else:
         named = [key for key in _PICTURE_KEYS if key in keys] or (keys if len(keys) == 1 else [])
         if not named:
-            raise PoiseError(f"{path} holds the arrays {', '.join(keys)}: name the one with the pictures 'images'")
+            held = f"the arrays {', '.join(keys)}" if keys else "no arrays"
+            raise PoiseError(f"{path} holds {held}: save the pictures in it under the name 'images'")
         picture_keys = named[:1]
         label_keys = [key for key in _LABEL_KEYS if key in keys][:1]
     pictures = [_npy(f"{path}[{key}]", partial(_npz_member, path, key)) for key in picture_keys]

@@ -140,15 +140,15 @@ def open_source(path: Path) -> Source:
 
 def _check(size: int | None, channels: int | None, labels: str, fit: str, heldout: float) -> None:
     if size is not None and not 1 <= size <= LARGEST_SIZE:
-        raise PoiseError(f"size {size} is not possible: give a number of pixels from 1 to {LARGEST_SIZE}")
+        raise PoiseError(f"--size {size} is not possible: give a number of pixels from 1 to {LARGEST_SIZE}")
     if channels not in (None, 1, 3):
-        raise PoiseError(f"channels {channels} is not possible: give 1 (grey) or 3 (colour)")
+        raise PoiseError(f"--channels {channels} is not possible: give 1 (grey) or 3 (colour)")
     if labels not in LABELS:
-        raise PoiseError(f"labels '{labels}' is not known: give auto, none, folders or file")
+        raise PoiseError(f"--labels {labels} is not known: give auto, none, folders or file")
     if fit not in FITS:
-        raise PoiseError(f"fit '{fit}' is not known: give crop or pad")
+        raise PoiseError(f"--fit {fit} is not known: give crop or pad")
     if not 0 <= heldout < 1:
-        raise PoiseError(f"heldout {heldout} is not possible: give a share from 0 to below 1, such as 0.1")
+        raise PoiseError(f"--heldout {heldout} is not possible: give a share from 0 to below 1, such as 0.1")
 
 
 def _default_size(source: Source) -> int:
@@ -179,7 +179,7 @@ def _split(cached: Cached, key: str, heldout: float, name: str, classes: tuple[s
         train, held = np.flatnonzero(~out), np.flatnonzero(out)
     if not len(train):
         raise PoiseError(
-            f"{name}: all {count:,} pictures would be held out at heldout {heldout}: give a smaller share, or 0"
+            f"{name}: all {count:,} pictures would be held out at --heldout {heldout}: give a smaller share, or 0"
         )
     digest = hashlib.sha256(key.encode())
     digest.update(train.astype("<i8").tobytes() + b"|" + held.astype("<i8").tobytes())

@@ -47,19 +47,19 @@ class ImageStream:
         what = "to train on" if split == "train" else "held out"
         if batch < 1 or batch > len(rows):
             raise PoiseError(
-                f"batch {batch} is not possible with the {len(rows):,} pictures of {images.name} that are "
+                f"--batch {batch} is not possible with the {len(rows):,} pictures of {images.name} that are "
                 f"{what}: give a batch from 1 to {len(rows):,}"
                 if len(rows)
-                else f"{images.name} has no pictures that are {what}: give heldout a share above 0, such as 0.1"
+                else f"{images.name} has no pictures that are {what}: give --heldout a share above 0, such as 0.1"
             )
         if labels and images.labels is None:
             raise PoiseError(f"{images.name} was opened without labels: use --labels folders or file")
         if seed < 0:
-            raise PoiseError(f"seed {seed} is not possible: give 0 or more")
+            raise PoiseError(f"--seed {seed} is not possible: give 0 or more")
         self.images, self.batch, self.seed, self.flip = images, batch, seed, flip
         self.device = torch.device(device)
         if self.device.type == "cuda" and not torch.cuda.is_available():
-            raise PoiseError(f"device '{device}' is asked for, but torch finds no GPU: use --device cpu")
+            raise PoiseError(f"--device {device} is asked for, but torch finds no GPU: use --device cpu")
         self._rows = rows
         self._split = SPLITS.index(split)
         self._pixels = np.asarray(images.images)  # the same memory map, without memmap's cost at each indexing

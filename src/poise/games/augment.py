@@ -60,7 +60,7 @@ def resolve(asked: str, training: int) -> str:
     for name in [] if asked == "none" else asked.split(","):
         if name not in KINDS:
             raise PoiseError(
-                f"--augment {name} is unknown{nearest(name, KINDS)} Use any of {','.join(KINDS)}, auto or none."
+                f"--augment {name} is unknown{nearest(name, KINDS, '.')} Use any of {','.join(KINDS)}, auto or none."
             )
     return asked
 

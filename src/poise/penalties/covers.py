@@ -111,7 +111,7 @@ def covered(module: nn.Module, covers: Covers = None) -> Iterator[Weight]:
 def nothing_covered(module: nn.Module, covers: Covers, penalty: str) -> PoiseError:
     """A penalty that reaches no weight is an error, never silence."""
     known = [name for name, _ in module.named_parameters()]
-    hint = nearest(covers, known) if isinstance(covers, str) else ""
+    hint = nearest(covers, known, ".") if isinstance(covers, str) else "."
     return PoiseError(
         f"the penalty '{penalty}' covers no weight of {type(module).__name__} (covers={covers!r}){hint} "
         f"Its parameters: {', '.join(known[:6]) or 'none'}{' ...' if len(known) > 6 else ''}."

@@ -154,17 +154,22 @@ class WeightDecay(OnWeights):
             "or use L2"
         )
 
+    def weights(self, module: nn.Module) -> list[Weight]:
+        """The covered weights; one that is re-parametrised is an error."""
+        found = super().weights(module)
+        if any(weight.raw is None for weight in found):
+            raise PoiseError(
+                f"the penalty '{self.name}' meets a weight under spectral or weight norm, where decaying the raw "
+                f"parameter would only change the step size: use L2, or covers= that leaves it out"
+            )
+        return found
+
     def before_step_(self, module: nn.Module, optim: Optimizer, step: int = 0) -> None:
         """w ← (1 − lr·λ)·w, each weight with the learning rate of its group."""
         strength = self.strength_at(step)
         if strength == 0:
             return
-        plain = {id(w.raw) for w in self.weights(module) if w.raw is not None}
-        if len(plain) < len(self.weights(module)):
-            raise PoiseError(
-                f"the penalty '{self.name}' meets a weight under spectral or weight norm, where decaying the raw "
-                f"parameter would only change the step size: use L2, or covers= that leaves it out"
-            )
+        plain = {id(w.raw) for w in self.weights(module)}
         for group in optim.param_groups:
             mine = [p for p in group["params"] if id(p) in plain]
             if mine:

@@ -20,7 +20,7 @@ from poise.games.adversarial import Adversarial, adversarial_terms, joint_allowe
 from poise.games.augment import augmentation, resolve
 from poise.metrics.judge import Judge
 from poise.models.layers import SMALLEST
-from poise.penalties import Penalty
+from poise.penalties import L2, Penalty
 from poise.registry import find
 from poise.training.ema import Ema
 from poise.training.loop import mixed
@@ -34,6 +34,31 @@ def check_counts(**counts: int | None) -> None:
     for name, count in counts.items():
         if count is not None and count < 1:
             raise PoiseError(f"--{name.replace('_', '-')} must be at least 1, not {count}")
+
+
+def check_seed(seed: int) -> None:
+    """Both torch and numpy take it."""
+    if not 0 <= seed < 2**63:
+        raise PoiseError(f"--seed must be at least 0 and below 2^63, not {seed}")
+
+
+def l2(name: str, strength: float | str) -> L2:
+    """The player's own L2 penalty; what is wrong with its strength is told of the flag."""
+    try:
+        return L2(strength)
+    except PoiseError as error:
+        raise PoiseError(f"--l2-{name} {strength}: {error}") from None
+
+
+def check_player(name: str, options: Any) -> None:
+    """The options that both players have."""
+    check_counts(**{f"{name}.{key}": getattr(options, key) for key in ("width", "depth", "turns")})
+    if not 0 < options.lr < float("inf"):
+        raise PoiseError(f"--{name}.lr must be a finite number above 0, not {options.lr}")
+    if options.clip is not None and not options.clip > 0:
+        raise PoiseError(f"--{name}.clip must be above 0, not {options.clip}; leave it out to clip nothing")
+    if not all(0 <= beta < 1 for beta in options.betas):
+        raise PoiseError(f"--{name}.betas must be at least 0 and below 1, not {list(options.betas)}")
 
 
 def execution(device: str, precision: str, micro_batches: int, threads: int | None) -> Execution:
@@ -121,18 +146,15 @@ def player(
     name: str, net: nn.Module, options: Any, term: Term, penalties: list[Penalty], after: tuple[Any, ...] = ()
 ) -> Player:
     """Adam on all weights; the penalties' terms beside the adversarial one."""
-    if not 0 < options.lr < float("inf"):
-        raise PoiseError(f"--{name}.lr must be a finite number above 0, not {options.lr}")
-    if options.turns < 1 or (options.clip is not None and not options.clip > 0):
-        raise PoiseError(f"--{name}.turns must be at least 1 and --{name}.clip above 0")
-    if not all(0 <= beta < 1 for beta in options.betas):
-        raise PoiseError(f"--{name}.betas must be at least 0 and below 1, not {list(options.betas)}")
+    rules = [rule for penalty in penalties for rule in penalty.weight_penalties()]
+    for rule in rules:
+        rule.covered(net)  # one that does not fit the network is refused here, not at the first step
     return Player(
         name,
         net,
         torch.optim.Adam(net.parameters(), options.lr, betas=tuple(options.betas), fused=True),
         terms=[term, *(extra for penalty in penalties for extra in penalty.terms())],
-        penalties=[rule for penalty in penalties for rule in penalty.weight_penalties()],
+        penalties=rules,
         turns=options.turns,
         clip=options.clip,
         after=after,
@@ -152,6 +174,10 @@ def game(
     compile: bool,
 ) -> tuple[Adversarial, nn.Module]:
     """The game, D first, and the averaged generator."""
+    for name, own in options.items():
+        check_player(name, own)
+    if not 0 <= ema < 1:
+        raise PoiseError(f"--ema must be at least 0 and below 1, not {ema}")
     to_discriminate, to_generate = adversarial_terms(find("loss", loss))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-from poise.penalties import L2, Penalty
+from poise.penalties import Penalty
 from poise.recipes.recipe import Cadence, Kind, Recipe, Stage
 from poise.registry import register
 
@@ -141,13 +141,18 @@ def images(
     """
     from poise.recipes import image_parts as parts
 
-    parts.check_counts(steps=steps, batch=batch, noise=noise, log_every=log_every, threads=threads)
+    parts.check_counts(steps=steps, batch=batch, micro_batches=micro_batches, noise=noise, threads=threads)
+    parts.check_counts(log_every=log_every, score_samples=score_samples)
+    parts.check_seed(seed)
     how = parts.execution(device, precision, micro_batches, threads)
     pictures = parts.pictures(data, size, channels, labels, conditional, fit, background, heldout)
     facts = parts.facts(pictures, conditional, augment, how)
     asked = {"generator": generator.penalties, "discriminator": discriminator.penalties}
-    l2 = {"generator": l2_generator, "discriminator": l2_discriminator}
-    penalties = {name: [p.over(steps) for p in [L2(l2[name]), *asked[name]]] for name in asked}
+    l2 = {
+        "generator": parts.l2("generator", l2_generator),
+        "discriminator": parts.l2("discriminator", l2_discriminator),
+    }
+    penalties = {name: [p.over(steps) for p in [l2[name], *asked[name]]] for name in asked}
     options = {"generator": generator, "discriminator": discriminator}
     game, average = parts.game(network, loss, noise, options, penalties, facts, ema, seed, how, compile)
     return Recipe(

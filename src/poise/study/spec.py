@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import dataclasses
 import hashlib
@@ -10,12 +11,14 @@ import json
 import os
 import re
 import sys
+import tempfile
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NoReturn
 
 import jsonargparse
+import yaml
 
 from poise.errors import PoiseError, nearest
 from poise.recipes.recipe import Kind
@@ -47,16 +50,34 @@ class Parser(jsonargparse.ArgumentParser):
         return [name for action in self._actions for name in action.option_strings if name.startswith("--")]
 
     def format_help(self) -> str:
-        return re.sub(r"--[\w.\-]+", lambda match: match.group().replace("_", "-"), super().format_help())
+        return dashed(super().format_help())
 
     def parse(self, argv: list[str]) -> dict[str, Any]:
         """The arguments as plain values: numbers, strings, lists and dicts."""
+        words = [underscored(word) for word in argv]
+        with _configs(words) as (readable, files):
+            try:
+                parsed = plain(self.parse_args(readable))
+                self.check_groups(parsed)
+            except (jsonargparse.ArgumentError, TypeError, ValueError, OSError, PoiseError) as error:
+                blamed = f"--config {', '.join(files)}: " if files and self._accepts(_without_configs(words)) else ""
+                raise PoiseError(blamed + sentence(str(error), self.options())) from None
+        return parsed
+
+    def _accepts(self, words: list[str]) -> bool:
+        """Whether the flags alone would do, so that a configuration file is to blame."""
         try:
-            with _readable_toml(argv) as readable:
-                parsed = self.parse_args([underscored(word) for word in readable])
-        except (jsonargparse.ArgumentError, TypeError, ValueError, OSError) as error:
-            self.refuse(error)
-        return plain(parsed)
+            self.check_groups(plain(self.parse_args(words)))
+        except (jsonargparse.ArgumentError, TypeError, ValueError, OSError, PoiseError) as error:
+            return "arguments are required" in str(error)
+        return True
+
+    def check_groups(self, arguments: dict[str, Any]) -> None:
+        """A group such as `generator` holds options; the parser itself lets a number pass."""
+        for flag in self.options():
+            group, dot, first = flag.removeprefix("--").partition(".")
+            if dot and not isinstance(arguments.get(group, {}), dict):
+                raise PoiseError(f"--{group} must hold options such as {first}, not {arguments[group]!r}")
 
     def refuse(self, error: Exception) -> NoReturn:
         """Turn the parser's message into one sentence."""
@@ -71,62 +92,112 @@ def underscored(word: str) -> str:
     return "--" + name[2:].replace("-", "_") + equals + value
 
 
-class _readable_toml:
-    """TOML configuration files are read with the standard library and handed on as JSON, which the parser reads."""
-
-    def __init__(self, argv: list[str]) -> None:
-        self.argv, self.made = argv, []
-
-    def __enter__(self) -> list[str]:
-        import tempfile
-
-        words = list(self.argv)
-        for i, word in enumerate(words):
-            name, equals, value = word.partition("=")
-            place = i if equals else i + 1
-            path = value if equals else (words[i + 1] if i + 1 < len(words) else "")
-            if name != "--config":
-                continue
-            if not Path(path).is_file():
-                raise PoiseError(f"--config {path or '(nothing)'}: there is no such file")
+@contextlib.contextmanager
+def _configs(words: list[str]) -> Iterator[tuple[list[str], list[str]]]:
+    """The words with each TOML file replaced by a JSON file, which the parser reads; and the files' own names."""
+    ready, files, made = list(words), [], []
+    try:
+        for place, path in _config_places(words):
+            files.append(path)
+            content = _read_config(path)
             if path.endswith(".toml"):
-                try:
-                    content = tomllib.loads(Path(path).read_text(encoding="utf-8"))
-                except (ValueError, OSError) as error:
-                    raise PoiseError(f"--config {path} is not valid TOML: {error}") from None
-                handle, made = tempfile.mkstemp(suffix=".yaml")
-                os.write(handle, json.dumps(content).encode())
-                os.close(handle)
-                self.made.append(made)
-                words[place] = f"--config={made}" if equals else made
-        return words
+                handle, name = tempfile.mkstemp(suffix=".yaml")
+                made.append(name)
+                with os.fdopen(handle, "w", encoding="utf-8") as file:
+                    json.dump(content, file, default=str)
+                ready[place] = f"--config={name}" if words[place].startswith("--config=") else name
+        yield ready, files
+    finally:
+        for name in made:
+            os.unlink(name)
 
-    def __exit__(self, *_: Any) -> None:
-        for made in self.made:
-            os.unlink(made)
+
+def _config_places(words: list[str]) -> list[tuple[int, str]]:
+    """Where a configuration file is named, and its path."""
+    found = [(i, word.partition("=")[2]) for i, word in enumerate(words) if word.startswith("--config=")]
+    return found + [(i + 1, "".join(words[i + 1 : i + 2])) for i, word in enumerate(words) if word == "--config"]
+
+
+def _without_configs(words: list[str]) -> list[str]:
+    named = {i for i, _ in _config_places(words)}
+    return [word for i, word in enumerate(words) if i not in named and word != "--config"]
+
+
+def _read_config(path: str) -> dict[str, Any]:
+    """The table of arguments in a YAML or TOML file."""
+    kind = "TOML" if path.endswith(".toml") else "YAML"
+    if not Path(path).is_file():
+        raise PoiseError(f"--config {path or '(nothing)'}: there is no such file; name a YAML or TOML file")
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+        content = tomllib.loads(text) if kind == "TOML" else yaml.safe_load(text)
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise PoiseError(f"--config {path} is not valid {kind}: {' '.join(str(error).split())}") from None
+    if not isinstance(content, dict):
+        raise PoiseError(f"--config {path} must hold arguments such as 'steps: 1000', not {str(content)[:40]!r}")
+    return content
 
 
 def sentence(message: str, known: list[str]) -> str:
-    """The parser's message, possibly of several lines, as one sentence with the nearest known flag."""
-    text = " ".join(line.strip() for line in message.strip().splitlines())
-    unknown = re.search(r"[Uu]nrecognized arguments: (--[\w.\-]+)", text)
-    if unknown:
-        flag = unknown.group(1).replace("_", "-")
-        flags = [name.replace("_", "-") for name in known]
-        return f"unknown option {flag}{nearest(flag, flags) or '; see --help'}"
-    text = re.sub(r'Parser key "([\w.]+)":', lambda m: f"--{m.group(1).replace('_', '-')}:", text)
-    text = text.replace("<class '", "").replace("'>", "")
-    penalty = re.search(r"Expected a dot import path string: (\w+)", text)
-    if penalty:
-        return f"there is no penalty called '{penalty.group(1)}'{nearest(penalty.group(1), names('penalty'))}"
-    key = re.search(r"(?:Key|Option|key) [\"']?([\w.]+)[\"']? is not (?:expected|accepted)", text)
-    if key:
-        keys = [name.removeprefix("--").split(".")[-1] for name in known]
-        member = re.search(r"class_path '[\w.]*?(\w+)'", text)
-        if member and member.group(1) in names("penalty"):
-            keys = [field.name for field in dataclasses.fields(find("penalty", member.group(1)))]
-        text += nearest(key.group(1).split(".")[-1], keys)
-    return text
+    """The parser's message, possibly of several lines, as one sentence with the nearest known name."""
+    text = " ".join(message.split())
+    flags = [dashed(name) for name in known]
+    if found := re.search(r"[Uu]nrecognized arguments: (--?[A-Za-z][\w.\-]*)", text):
+        return f"unknown option {dashed(found[1])}{nearest(dashed(found[1]), flags, '; see --help')}"
+    if found := re.search(r"[Uu]nrecognized arguments: (.+)", text):
+        return f"unexpected argument '{found[1]}': give one DATA, and everything else as --option VALUE"
+    if found := re.search(r"argument (--[\w.]+): expected one argument", text):
+        return f"{dashed(found[1])} needs a value: {dashed(found[1])} VALUE"
+    if found := re.search(r"arguments are required: (.+)", text):
+        return f"{found[1].upper()} is missing: name it right after the recipe; see --help"
+    if found := re.search(r"ambiguous option: (\S+) could match (.+)", text):
+        return f"{found[1]} could be any of {dashed(found[2])}: write more of it"
+    if found := re.search(r"Expected a dot import path string: (\w+)|Import path (\S+) does not correspond", text):
+        asked = found[1] or found[2]
+        return f"there is no penalty called '{asked}'{nearest(asked, names('penalty'), '.')} Known: {_penalties()}."
+    return _of_a_key(text, known)
+
+
+def _of_a_key(text: str, known: list[str]) -> str:
+    """A message about one key: a value of the wrong type, or a name that is not known."""
+    keys = re.findall(r'Parser key "([\w.]+)":', text)
+    where = dashed(
+        "--" + ".".join(dict.fromkeys(key for key in keys if not any(k.startswith(f"{key}.") for k in keys)))
+    )
+    value = re.search(r"(?:Got|Given) value: (.*)$", text)
+    wanted = dict.fromkeys(re.findall(r"Expected a (.+?)(?=\.? Got value:| - | Given value| Errors:|$)", text))
+    if keys and value and wanted:
+        return f"{where} must be {' or '.join(_in_words(kind) for kind in wanted)}, not {value[1]}"
+    unknown = re.search(r"(?:[Kk]ey|[Oo]ption) [\"']?([\w.]+)[\"']?(?: is not (?:expected|accepted)|$)", text)
+    if not unknown:
+        return f"{where}: {text}" if keys else text
+    group = re.search(r"Group [\"']?([\w.]+)", text)
+    member = re.search(r"class_path '[\w.]*?(\w+)'", text)
+    if member and member[1] in names("penalty"):
+        options = [field.name for field in dataclasses.fields(find("penalty", member[1]))]
+        return f"{where}: {member[1]} has no option '{unknown[1]}'{nearest(unknown[1], options, '')}"
+    if member:
+        return f"{where}: name a penalty first (one of {_penalties()}), then its '{unknown[1]}'"
+    start = f"--{group[1]}." if group else "--"
+    options = [name.removeprefix(start) for name in known if name.startswith(start)]
+    return f"there is no option '{start[2:]}{unknown[1]}'{nearest(unknown[1], options, '; see --help')}"
+
+
+def dashed(text: str) -> str:
+    """--l2_generator -> --l2-generator, as people write it."""
+    return re.sub(r"--[\w.\-]+", lambda match: match.group().replace("_", "-"), text)
+
+
+def _penalties() -> str:
+    return ", ".join(names("penalty"))
+
+
+def _in_words(kind: str) -> str:
+    """A type as people say it."""
+    said = {"int": "a whole number", "float": "a number", "bool": "true or false", "str": "a word", "NoneType": "null"}
+    if choices := re.search(r"Literal\[(.+)\]", kind):
+        return "one of " + choices[1].replace("'", "")
+    return said.get(re.sub(r"<class '(.+)'>", r"\1", kind), f"a {kind}")
 
 
 def plain(value: Any) -> Any:
@@ -155,6 +226,7 @@ def _first_line(function: Callable) -> str:
 def completed(recipe: str, arguments: dict[str, Any]) -> dict[str, Any]:
     """The arguments with every default filled in and every type checked."""
     parser = parser_for(recipe)
+    parser.check_groups(arguments)
     try:
         return plain(parser.parse_object(copy.deepcopy(arguments)))
     except (jsonargparse.ArgumentError, TypeError, ValueError) as error:

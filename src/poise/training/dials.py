@@ -115,7 +115,8 @@ def number_or_schedule(
     word, *rest = value.split(":")
     if word not in names("schedule"):
         raise PoiseError(
-            f"{what}: '{word}' is no schedule{nearest(word, names('schedule'))} Known: {', '.join(names('schedule'))}."
+            f"{what}: '{word}' is no schedule{nearest(word, names('schedule'), '.')} "
+            f"Known: {', '.join(names('schedule'))}."
         )
     kind = find("schedule", word)
     if not len(kind.arguments) - 1 <= len(rest) <= len(kind.arguments):

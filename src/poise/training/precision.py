@@ -21,10 +21,15 @@ def pick_device(name: str = "auto") -> torch.device:
     try:
         device = torch.device(name)
     except RuntimeError:
-        raise PoiseError(f"--device {name} is no device; use auto, cpu, cuda, cuda:1 or mps") from None
+        device = torch.device("meta")
+    if device.type not in ("cpu", "cuda", "mps"):
+        raise PoiseError(f"--device {name} is no device to train on; use auto, cpu, cuda, cuda:1 or mps")
     absent = {"cuda": not torch.cuda.is_available(), "mps": not torch.backends.mps.is_available()}
     if absent.get(device.type, False):
         raise PoiseError(f"--device {name}: this machine or this build of torch has none; use --device cpu")
+    count = torch.cuda.device_count() if device.type == "cuda" else 1
+    if (device.index or 0) >= count:
+        raise PoiseError(f"--device {name}: there is no such device here, the last is {device.type}:{count - 1}")
     return device
 
 

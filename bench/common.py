@@ -1,0 +1,48 @@
+"""Side-by-side timing: variants take turns, and ratios are medians over the rounds."""
+
+from __future__ import annotations
+
+import json
+import platform
+import statistics
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+
+def interleaved(variants: dict[str, Callable[[int], None]], rounds: int, warm: int = 2) -> dict[str, list[float]]:
+    """Seconds of each variant in each round; the order turns around from round to round, so no one is always first."""
+    times: dict[str, list[float]] = {name: [] for name in variants}
+    for i in range(warm + rounds):
+        order = list(variants.items())
+        for name, run in order if i % 2 else reversed(order):
+            began = time.perf_counter()
+            run(i)
+            if i >= warm:
+                times[name].append(time.perf_counter() - began)
+    return times
+
+
+def ratio(times: dict[str, list[float]], over: str, under: str) -> dict[str, float]:
+    """The median of the paired ratios, and its quartiles."""
+    paired = [a / b for a, b in zip(times[over], times[under], strict=True)]
+    low, middle, high = statistics.quantiles(paired, n=4)
+    return {"median": round(middle, 4), "quartiles": [round(low, 4), round(high, 4)], "rounds": len(paired)}
+
+
+def environment() -> dict[str, Any]:
+    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True).stdout.strip()
+    return {"commit": commit, "torch": torch.__version__, "threads": torch.get_num_threads(), "cpu": platform.processor() or platform.machine()}
+
+
+def write(path: str, name: str, result: dict[str, Any]) -> None:
+    """Put one result under its name into a JSON file that keeps the others."""
+    file = Path(path)
+    known = json.loads(file.read_text()) if file.exists() else {}
+    known[name] = result | {"environment": environment()}
+    file.write_text(json.dumps(known, indent=2) + "\n")
+    print(name, json.dumps(result, indent=1), flush=True)

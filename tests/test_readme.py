@@ -1,0 +1,69 @@
+"""The README is true: its Python runs, its commands exist, its tree is the disk's."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from poise.study.spec import parser_for
+
+ROOT = Path(__file__).parents[1]
+TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def blocks(language):
+    return re.findall(rf"```{language}\n(.*?)```", TEXT, re.S)
+
+
+@pytest.mark.parametrize("code", blocks("python"))
+def test_python_blocks_run(code, tmp_path):
+    subprocess.run([sys.executable, "-W", "error", "-c", code], check=True, cwd=tmp_path, capture_output=True)
+
+
+def test_there_are_blocks():
+    assert len(blocks("python")) >= 2 and len(blocks("console")) >= 2 and len(blocks("text")) == 1
+
+
+COMMANDS = [
+    line[2:].split("  #")[0].strip() for block in blocks("console") for line in block.splitlines() if line.strip()
+]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_commands_exist(command, capsys):
+    words = shlex.split(command)
+    if words[0] == "make":
+        assert re.search(rf"^{words[1]}:", (ROOT / "Makefile").read_text(), re.M)
+        return
+    assert words[0] == "poise"
+    if words[1:3] == ["train", "images"]:
+        parsed = parser_for("images").parse(words[3:])
+        assert parsed["data"] == "photos/"
+        return
+    from poise.cli import tree
+
+    assert callable(tree()[0].parse_args(words[1:]).function)
+
+
+def test_the_tree_is_the_disk():
+    (tree,) = blocks("text")
+    lines = tree.splitlines()
+    assert lines[0] == "src/poise/"
+    named = {line.split()[0] for line in lines[1:] if line.startswith("  ")}
+    package = ROOT / "src" / "poise"
+    found = {p.name for p in package.glob("*.py")} - {"__init__.py", "__main__.py"}
+    found |= {f"{p.name}/" for p in package.iterdir() if p.is_dir() and p.name != "__pycache__"}
+    assert named == found
+    for line in lines[1:]:
+        if not line.startswith("  "):
+            assert (ROOT / line.split()[0]).exists()
+
+
+def test_links_and_pictures_exist():
+    for target in re.findall(r"\]\(([^)]+)\)", TEXT):
+        assert (ROOT / target).exists(), target
