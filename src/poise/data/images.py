@@ -144,9 +144,9 @@ def _check(size: int | None, channels: int | None, labels: str, fit: str, heldou
     if channels not in (None, 1, 3):
         raise PoiseError(f"--channels {channels} is not possible: give 1 (grey) or 3 (colour)")
     if labels not in LABELS:
-        raise PoiseError(f"--labels {labels} is not known: give auto, none, folders or file")
+        raise PoiseError(f"labels '{labels}' is not known: give auto, none, folders or file")
     if fit not in FITS:
-        raise PoiseError(f"--fit {fit} is not known: give crop or pad")
+        raise PoiseError(f"fit '{fit}' is not known: give crop or pad")
     if not 0 <= heldout < 1:
         raise PoiseError(f"--heldout {heldout} is not possible: give a share from 0 to below 1, such as 0.1")
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from poise.metrics.classifier import SmallClassifier, train_classifier
-from poise.metrics.describe import lines
 from poise.metrics.features import EffLite0, Extractor, MissingFeatures
 from poise.metrics.judge import Judge
 from poise.metrics.statistics import Estimate, frechet, kid
@@ -17,6 +16,5 @@ __all__ = [
     "SmallClassifier",
     "frechet",
     "kid",
-    "lines",
     "train_classifier",
 ]

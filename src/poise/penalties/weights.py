@@ -66,17 +66,38 @@ class OnWeights(Penalty):
         """Name -> effective weight, for the record."""
         return {weight.name: weight.value.detach() for weight in self.weights(module)}
 
-    def distance(self, module: nn.Module) -> list[Tensor]:
-        """What is squared: the weights, or their distance to a reference."""
-        return [weight.value for weight in self.weights(module)]
+    def references(self, weights: list[Weight]) -> list[Tensor] | None:
+        """What the weights are pulled towards, in their order; None is the origin."""
+        return None
 
     def __call__(self, module: nn.Module, step: int = 0) -> Tensor:
-        """The scalar (λ/2)·Σ‖w‖², for a loss of one's own."""
-        total = torch.stack([d.square().sum() for d in self.distance(module)]).sum()
-        return 0.5 * self.strength_at(step) * total
+        """The scalar (λ/2)·Σ‖w − reference‖², for a loss of one's own."""
+        weights = self.weights(module)
+        return _half_squares(weights, self.references(weights), self.strength_at(step))
 
     def add_gradient_(self, module: nn.Module, step: int = 0) -> None:
-        """Add the closed-form gradient λ·w to `.grad`; see `L2.add_gradient_`."""
+        """Add λ·(w − reference) to `.grad` in one fused pass; no graph is built for plain weights.
+
+        Where a weight is re-parametrised (spectral or weight norm) the penalty is on the effective weight, and its
+        gradient reaches the raw parameters through the re-parametrisation.
+        """
+        weights = self.weights(module)
+        references = self.references(weights)
+        strength = self.strength_at(step)
+        if strength == 0:
+            return
+        plain = [i for i, w in enumerate(weights) if w.raw is not None and w.raw.requires_grad]
+        if plain:
+            with torch.no_grad():
+                gradients = [_gradient(weights[i].raw) for i in plain]
+                torch._foreach_add_(gradients, [weights[i].value for i in plain], alpha=strength)
+                if references is not None:
+                    torch._foreach_add_(gradients, [references[i] for i in plain], alpha=-strength)
+        through = [i for i, w in enumerate(weights) if w.raw is None]
+        if through:
+            towards = None if references is None else [references[i] for i in through]
+            with torch.enable_grad():
+                _half_squares([weights[i] for i in through], towards, strength).backward()
 
     def before_step_(self, module: nn.Module, optim: Optimizer, step: int = 0) -> None:
         """Just before the optimiser moves; only decoupled forms act here."""
@@ -85,13 +106,20 @@ class OnWeights(Penalty):
         """Just after the optimiser moved; only forms with a moving reference act here."""
 
 
-def _plain(weights: list[Weight]) -> tuple[list[Tensor], list[Tensor]]:
-    """Parameters that are their own effective weight, and their gradients (zeros where there were none)."""
-    raw = [w.raw for w in weights if w.raw is not None and w.raw.requires_grad]
-    for parameter in raw:
-        if parameter.grad is None:  # the loss did not reach it; the penalty does
-            parameter.grad = torch.zeros_like(parameter)
-    return list(raw), [p.grad for p in raw if p.grad is not None]
+def _half_squares(weights: list[Weight], references: list[Tensor] | None, strength: float) -> Tensor:
+    """(λ/2)·Σ‖w − reference‖² over all weights."""
+    values = [w.value for w in weights]
+    if references is not None:
+        values = [value - reference for value, reference in zip(values, references, strict=True)]
+    return 0.5 * strength * torch.stack([value.square().sum() for value in values]).sum()
+
+
+def _gradient(parameter: Tensor | None) -> Tensor:
+    """The parameter's `.grad`, zeros where the loss did not reach it: the penalty does."""
+    assert parameter is not None
+    if parameter.grad is None:
+        parameter.grad = torch.zeros_like(parameter)
+    return parameter.grad
 
 
 @register("penalty", "L2")
@@ -110,25 +138,6 @@ class L2(OnWeights):
     """
 
     name: str = "l2"
-
-    def add_gradient_(self, module: nn.Module, step: int = 0) -> None:
-        """Add λ·w to `.grad` in one fused pass; no graph is built for plain weights.
-
-        Where a weight is re-parametrised (spectral or weight norm) the penalty is on the effective weight, and its
-        gradient reaches the raw parameters through the re-parametrisation.
-        """
-        strength = self.strength_at(step)
-        if strength == 0:
-            return
-        weights = self.weights(module)
-        with torch.no_grad():
-            parameters, gradients = _plain(weights)
-            if parameters:
-                torch._foreach_add_(gradients, parameters, alpha=strength)
-        indirect = [w.value for w in weights if w.raw is None]
-        if indirect:
-            with torch.enable_grad():
-                (0.5 * strength * torch.stack([v.square().sum() for v in indirect]).sum()).backward()
 
 
 @register("penalty", "WeightDecay")
@@ -163,6 +172,9 @@ class WeightDecay(OnWeights):
                 f"parameter would only change the step size: use L2, or covers= that leaves it out"
             )
         return found
+
+    def add_gradient_(self, module: nn.Module, step: int = 0) -> None:
+        """Nothing: the decoupled form is no part of the gradient."""
 
     def before_step_(self, module: nn.Module, optim: Optimizer, step: int = 0) -> None:
         """w ← (1 − lr·λ)·w, each weight with the learning rate of its group."""
@@ -207,7 +219,7 @@ class L2Towards(OnWeights):
             raise PoiseError(f"rate of L2Towards must be above 0 and at most 1, not {self.rate}")
         self._reference: dict[str, Tensor] = {}
 
-    def _references(self, weights: list[Weight]) -> list[Tensor]:
+    def references(self, weights: list[Weight]) -> list[Tensor]:
         if not self._reference:
             self._reference = {w.name: w.value.detach().clone() for w in weights}
         if {w.name: w.value.shape for w in weights} != {n: r.shape for n, r in self._reference.items()}:
@@ -216,35 +228,12 @@ class L2Towards(OnWeights):
             self._reference[weight.name] = self._reference[weight.name].to(weight.value)
         return [self._reference[w.name] for w in weights]
 
-    def distance(self, module: nn.Module) -> list[Tensor]:
-        weights = self.weights(module)
-        return [w.value - r for w, r in zip(weights, self._references(weights), strict=True)]
-
-    def add_gradient_(self, module: nn.Module, step: int = 0) -> None:
-        """Add λ·(w − ref) to `.grad`."""
-        strength = self.strength_at(step)
-        weights = self.weights(module)
-        references = self._references(weights)
-        if strength == 0:
-            return
-        pairs = zip(weights, references, strict=True)
-        direct = [(w.raw, r) for w, r in pairs if w.raw is not None and w.raw.requires_grad]
-        with torch.no_grad():
-            parameters, gradients = _plain(weights)
-            if parameters:
-                torch._foreach_add_(gradients, parameters, alpha=strength)
-                torch._foreach_add_(gradients, [r for _, r in direct], alpha=-strength)
-        indirect = [w.value - r for w, r in zip(weights, references, strict=True) if w.raw is None]
-        if indirect:
-            with torch.enable_grad():
-                (0.5 * strength * torch.stack([d.square().sum() for d in indirect]).sum()).backward()
-
     def after_step_(self, module: nn.Module, step: int = 0) -> None:
         """Move the running average; nothing for reference="start"."""
         if self.reference == "average":
             with torch.no_grad():
                 weights = self.weights(module)
-                torch._foreach_lerp_(self._references(weights), [w.value for w in weights], self.rate)
+                torch._foreach_lerp_(self.references(weights), [w.value for w in weights], self.rate)
 
     def state_dict(self) -> dict[str, Tensor]:
         return dict(self._reference)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 
@@ -15,17 +15,30 @@ def columns(rows: Iterable[Sequence[str]]) -> list[str]:
     return ["  ".join(c.ljust(size) for c, size in zip(row, sizes, strict=True)).rstrip() for row in table]
 
 
-def score_lines(scores: dict[str, float], floor: dict[str, float]) -> list[str]:
-    """One line for each score: value, 95 % interval, the same of real against real."""
+SUFFIXES = (".low", ".high", ".n", ".m")
+
+
+def number(value: float) -> str:
+    """Three significant digits; no exponent for what is easily read without."""
+    return f"{value:.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+
+
+def score_lines(scores: Mapping[str, float], floor: Mapping[str, float]) -> list[str]:
+    """One line for each score: name, value [95 % interval], the same of real against real, N generated / N real."""
     rows = []
-    for name, value in scores.items():
-        if "." in name:
-            continue
-        text = f"{value:.4f}"
-        if f"{name}.low" in scores:
-            text += f" [{scores[f'{name}.low']:.4f}, {scores[f'{name}.high']:.4f}]"
-        rows.append((name, text, f"real against real {floor[name]:.4f}" if name in floor else ""))
+    for name in (key for key in scores if not key.endswith(SUFFIXES)):
+        short = name.partition("-")[2]
+        counts = f"N {scores[f'{short}.n']:.0f}/{scores[f'{short}.m']:.0f}" if f"{short}.n" in scores else ""
+        beside = f"real against real {_with_interval(name, floor)}" if name in floor else ""
+        rows.append((name, _with_interval(name, scores), beside, counts))
     return columns(rows)
+
+
+def _with_interval(name: str, values: Mapping[str, float]) -> str:
+    text = number(values[name])
+    if f"{name}.low" in values:
+        text += f" [{number(values[f'{name}.low'])}, {number(values[f'{name}.high'])}]"
+    return text
 
 
 def run_lines(runs: Iterable[tuple[str, str, dict[str, Any]]]) -> list[str]:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import jsonargparse
-import yaml
+import yaml  # type: ignore[import-untyped]
 
 from poise.errors import PoiseError, nearest
 from poise.recipes.recipe import Kind
@@ -49,8 +49,8 @@ class Parser(jsonargparse.ArgumentParser):
     def options(self) -> list[str]:
         return [name for action in self._actions for name in action.option_strings if name.startswith("--")]
 
-    def format_help(self) -> str:
-        return dashed(super().format_help())
+    def format_help(self, *args: Any, **kwargs: Any) -> str:
+        return dashed(super().format_help(*args, **kwargs))
 
     def parse(self, argv: list[str]) -> dict[str, Any]:
         """The arguments as plain values: numbers, strings, lists and dicts."""
@@ -169,6 +169,8 @@ def _of_a_key(text: str, known: list[str]) -> str:
     if keys and value and wanted:
         return f"{where} must be {' or '.join(_in_words(kind) for kind in wanted)}, not {value[1]}"
     unknown = re.search(r"(?:[Kk]ey|[Oo]ption) [\"']?([\w.]+)[\"']?(?: is not (?:expected|accepted)|$)", text)
+    if keys and (loaded := re.search(r"Unable to load config '(.*?)'", text)):
+        return f"{where} must hold options, as {where}.OPTION VALUE, not {loaded[1]}"
     if not unknown:
         return f"{where}: {text}" if keys else text
     group = re.search(r"Group [\"']?([\w.]+)", text)
@@ -197,7 +199,8 @@ def _in_words(kind: str) -> str:
     said = {"int": "a whole number", "float": "a number", "bool": "true or false", "str": "a word", "NoneType": "null"}
     if choices := re.search(r"Literal\[(.+)\]", kind):
         return "one of " + choices[1].replace("'", "")
-    return said.get(re.sub(r"<class '(.+)'>", r"\1", kind), f"a {kind}")
+    kind = re.sub(r"<class '(.+)'>", r"\1", kind)
+    return said.get(kind, f"a {kind}")
 
 
 def plain(value: Any) -> Any:

@@ -66,6 +66,8 @@ def sample_to(
 
 def evaluate(folder: RunFolder, n: int | None = None, seed: int = 0, step: str = "last") -> list[str]:
     """Score a checkpoint against the held-out data; also written to `evaluation-STEP.json` in the run folder."""
+    if n is not None and n < 1:
+        raise PoiseError(f"-n must be at least 1, not {n}")
     spec = folder.spec()
     generator, _, kind = generator_of(folder, step)
     checkpoint = checkpoint_of(folder, step)

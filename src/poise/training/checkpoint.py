@@ -27,6 +27,7 @@ from torch import nn
 
 from poise.core import Game
 from poise.errors import PoiseError
+from poise.record import CHECKPOINTS
 from poise.training.ema import Ema
 from poise.training.loop import memory
 from poise.training.precision import Execution
@@ -86,7 +87,7 @@ def save(folder: Path, step: int, game: Game, how: Execution) -> Path:
         good = f"the last good one is {last.name}" if last else "there is no earlier one"
         raise PoiseError(
             f"cannot write the checkpoint {final}: {error.strerror or error}; {good}; "
-            f"free some space and go on with poise resume"
+            f"free some space and go on with poise resume {folder.parent}"
         ) from error
     return final
 
@@ -103,7 +104,7 @@ def _sync(folder: Path) -> None:
 
 def all_checkpoints(folder: Path) -> list[Path]:
     """Complete checkpoints, oldest first."""
-    return sorted(p for p in folder.glob("step-*") if (p / "manifest.json").exists())
+    return sorted(p for p in folder.glob(CHECKPOINTS) if (p / "manifest.json").exists())
 
 
 def latest(folder: Path) -> Path | None:
@@ -126,19 +127,20 @@ def manifest_of(checkpoint: Path) -> dict[str, Any]:
     advice = f"remove {checkpoint} to go on from an earlier checkpoint"
     try:
         manifest = json.loads((checkpoint / "manifest.json").read_text())
-        files = manifest["files"].items()
-        known = int(manifest["format"])
+        files = {name: entry["sha256"] for name, entry in manifest["files"].items()}
+        known, _ = int(manifest["format"]), int(manifest["step"])
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         raise PoiseError(f"{checkpoint / 'manifest.json'} is missing or damaged; {advice}") from None
     if known > FORMAT:
         raise PoiseError(f"{checkpoint} was written by a newer version (format {known}); update poise")
-    for name, entry in files:
+    for name, expected in files.items():
         path = checkpoint / name
-        if not path.exists():
-            raise PoiseError(f"{path} is missing from the checkpoint; {advice}")
-        with open(path, "rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-        if digest != entry["sha256"]:
+        try:
+            with open(path, "rb") as file:
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError as error:
+            raise PoiseError(f"{path} cannot be read ({error.strerror}): the checkpoint is damaged; {advice}") from None
+        if digest != expected:
             raise PoiseError(
                 f"{path} does not match its sha256 in the manifest: it is damaged or was changed; {advice}"
             )

@@ -1,0 +1,727 @@
+"""Bad input gets one clear sentence that names the file, the value and what to do; exit code 2; nothing half-written.
+
+Each case prepares a folder and returns the words of a command line. The command runs in this process, and the test
+compares the whole folder, names and bytes, before and after.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import os
+import re
+import shutil
+import struct
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from poise.cli import main
+from poise.record import RunFolder
+from poise.training.checkpoint import all_checkpoints, manifest_of
+
+resource = pytest.importorskip("resource", reason="limits of a process are those of POSIX")
+
+SMALL = (
+    "--batch 8 --noise 8 --generator.width 4 --discriminator.width 4 --log-every 2 --checkpoint-every 2 --scores 0 "
+    "--threads 1 --precision fp32 --device cpu"
+).split()
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory) -> Path:
+    """pictures.npz (40 grey pictures, 16x16, four classes) and runs/done, a finished run of six steps on it."""
+    folder = tmp_path_factory.mktemp("made")
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (40, 16, 16), dtype=np.uint8)
+    np.savez(folder / "pictures.npz", images=images, labels=np.arange(40) % 4)
+    with contextlib.chdir(folder):
+        assert main(train("--out", "runs/done", "--quiet")) == 0
+    return folder
+
+
+@pytest.fixture
+def place(made, tmp_path, monkeypatch) -> Path:
+    """A copy of what was made, as the current folder."""
+    shutil.copytree(made, tmp_path / "here")
+    monkeypatch.chdir(tmp_path / "here")
+    monkeypatch.setenv("POISE_RUNS", "runs")
+    return tmp_path / "here"
+
+
+def train(*words: str, data: str = "pictures.npz", steps: str = "6") -> list[str]:
+    """A small training command; later words win."""
+    return ["train", "images", data, "--steps", steps, *SMALL, *words]
+
+
+def snapshot(folder: Path) -> dict[str, bytes | None]:
+    """Every name below a folder, and the bytes of files. Locks hold nothing."""
+    found = {str(p.relative_to(folder)): p.read_bytes() if p.is_file() else None for p in folder.rglob("*")}
+    return {name: content for name, content in found.items() if not name.endswith(".lock")}
+
+
+def leftovers(folder: Path) -> list[Path]:
+    """Files and folders under a temporary name."""
+    return [p for p in folder.rglob(".*") if p.name.endswith(".tmp") or p.name.startswith((".building-", ".writing-"))]
+
+
+def told(capsys) -> str:
+    """The one sentence on stderr."""
+    text = capsys.readouterr().err
+    assert text.startswith("poise: "), text
+    assert text.count("\n") == 1
+    assert text.endswith("\n")
+    assert "Traceback" not in text
+    assert len(text) <= 400, f"{len(text)} characters: {text}"
+    return text
+
+
+# What a case prepares: functions of the current folder that return the words of the command line.
+
+Prepare = Callable[[Path], list[str]]
+
+
+def words(*argv: str) -> Prepare:
+    """Nothing to prepare."""
+    return lambda here: list(argv)
+
+
+def flags(*extra: str) -> Prepare:
+    """Training on good data with a bad flag."""
+    return lambda here: train(*extra)
+
+
+def file(name: str, content: bytes | str, *extra: str) -> Prepare:
+    """Training on one file with this content."""
+
+    def prepare(here: Path) -> list[str]:
+        path = here / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+        return train(*extra, data=name)
+
+    return prepare
+
+
+def folder_of(name: str, content: bytes | str, *extra: str) -> Prepare:
+    """Training on a folder that holds one file."""
+
+    def prepare(here: Path) -> list[str]:
+        file(f"photos/{name}", content)(here)
+        return train(*extra, data="photos")
+
+    return prepare
+
+
+def array(name: str, *extra: str, **arrays: np.ndarray) -> Prepare:
+    """Training on a .npy or .npz file with these arrays."""
+
+    def prepare(here: Path) -> list[str]:
+        if name.endswith(".npz"):
+            np.savez(here / name, **arrays)
+        else:
+            np.save(here / name, next(iter(arrays.values())))
+        return train(*extra, data=name)
+
+    return prepare
+
+
+def config(name: str, content: str | bytes) -> Prepare:
+    """Training with a configuration file."""
+
+    def prepare(here: Path) -> list[str]:
+        (here / name).write_bytes(content.encode() if isinstance(content, str) else content)
+        return train("--config", name)
+
+    return prepare
+
+
+def empty_folder(here: Path) -> list[str]:
+    (here / "photos").mkdir()
+    return train(data="photos")
+
+
+def photos(here: Path, *names: str) -> None:
+    for i, name in enumerate(names):
+        (here / "photos" / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (20, 20), (i, 0, 0)).save(here / "photos" / name)
+
+
+def pictures_outside_classes(here: Path) -> list[str]:
+    photos(here, "a.png", "b.png")
+    return train("--labels", "folders", "--conditional", "true", data="photos")
+
+
+def no_labels(here: Path) -> list[str]:
+    photos(here, "a.png", "b.png")
+    return train("--conditional", "true", data="photos")
+
+
+def labels_without_a_picture(here: Path) -> list[str]:
+    photos(here, "a.png", "b.png")
+    (here / "photos/labels.json").write_text('{"a.png": "cat"}')
+    return train("--labels", "file", data="photos")
+
+
+def a_zip_of_text(here: Path) -> list[str]:
+    with zipfile.ZipFile(here / "texts.zip", "w") as archive:
+        archive.writestr("thesis.tex", "dear")
+    return train(data="texts.zip")
+
+
+def truncated_jpeg() -> bytes:
+    import io
+
+    buffer = io.BytesIO()
+    Image.effect_noise((64, 64), 90).save(buffer, "JPEG")
+    return buffer.getvalue()[:300]
+
+
+def bomb() -> bytes:
+    """A PNG that promises 60,000 x 60,000 pixels."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", 60000, 60000, 8, 2, 0, 0, 0))
+
+
+def foreign_folder(here: Path) -> list[str]:
+    (here / "mine").mkdir()
+    (here / "mine/thesis.tex").write_text("dear")
+    return train("--out", "mine")
+
+
+def two_like(here: Path) -> list[str]:
+    shutil.copytree(here / "runs/done", here / "runs/done-again")
+    return ["sample", "don"]
+
+
+def no_runs(here: Path) -> list[str]:
+    shutil.rmtree(here / "runs")
+    return ["resume", "last"]
+
+
+def spoiled(path: str, content: str, *argv: str) -> Prepare:
+    """A command on a run of which one file holds something else."""
+
+    def prepare(here: Path) -> list[str]:
+        (here / "runs/done" / path).write_text(content)
+        return list(argv)
+
+    return prepare
+
+
+def spec_with(**changes: object) -> Prepare:
+    """A resume of a run whose spec.json says something else."""
+
+    def prepare(here: Path) -> list[str]:
+        path = here / "runs/done/spec.json"
+        path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+        return ["resume", "done"]
+
+    return prepare
+
+
+LAST = "runs/done/checkpoints/step-00000006"
+
+
+def unfinished(here: Path) -> None:
+    (here / "runs/done/DONE").unlink()
+
+
+def truncated_weights(here: Path) -> list[str]:
+    unfinished(here)
+    path = here / LAST / "generator.safetensors"
+    path.write_bytes(path.read_bytes()[:100])
+    return ["resume", "done"]
+
+
+def flipped_byte(here: Path) -> list[str]:
+    path = here / LAST / "generator.ema.safetensors"
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    return ["sample", "done"]
+
+
+def missing_file(here: Path) -> list[str]:
+    unfinished(here)
+    (here / LAST / "resume.pt").unlink()
+    return ["resume", "done"]
+
+
+def manifest_with(change: Callable[[dict], object]) -> Prepare:
+    """A resume from a checkpoint whose manifest says something else."""
+
+    def prepare(here: Path) -> list[str]:
+        unfinished(here)
+        path = here / LAST / "manifest.json"
+        content = json.loads(path.read_text())
+        change(content)
+        path.write_text(json.dumps(content))
+        return ["resume", "done"]
+
+    return prepare
+
+
+def no_checkpoints(here: Path) -> list[str]:
+    shutil.rmtree(here / "runs/done/checkpoints")
+    return ["sample", "done"]
+
+
+def data_gone(here: Path) -> list[str]:
+    unfinished(here)
+    (here / "pictures.npz").unlink()
+    return ["resume", "done"]
+
+
+def data_changed(here: Path) -> list[str]:
+    unfinished(here)
+    np.savez(here / "pictures.npz", images=np.zeros((40, 16, 16), np.uint8))
+    return ["resume", "done"]
+
+
+def nothing_held_out(here: Path) -> list[str]:
+    path = here / "runs/done/spec.json"
+    shutil.rmtree(here / "runs/done")
+    assert main(train("--heldout", "0", "--out", "runs/done", "--quiet", steps="2")) == 0
+    assert path.exists()
+    return ["evaluate", "done"]
+
+
+def other_weights(here: Path) -> list[str]:
+    """The arguments of a run were edited by hand, so its weights do not fit."""
+    path = here / "runs/done/spec.json"
+    content = json.loads(path.read_text())
+    content["arguments"]["generator"]["width"] = 5
+    path.write_text(json.dumps(content))
+    return ["sample", "done"]
+
+
+GREY = np.zeros((40, 16, 16), np.uint8)
+OBJECTS = np.array([{"a": 1}], dtype=object)
+D, G = "--discriminator.penalties", "--generator.penalties"
+
+DATA = [
+    ("missing path", words(*train(data="nowhere/photos")), r"called 'nowhere/photos'.*poise data list"),
+    ("misspelt set", words(*train(data="fashon-mnist")), r"'fashon-mnist'; did you mean 'fashion-mnist'\?"),
+    ("set not fetched", words(*train(data="noto-emoji")), r"poise data get noto-emoji"),
+    ("empty name", words(*train(data="")), r"called ''"),
+    ("name too long", words(*train(data="x" * 300)), r"poise data list"),
+    ("empty folder", empty_folder, r"photos holds no pictures .*\.png.*give"),
+    ("corrupt picture", folder_of("a.png", b"\x89PNG\r\n\x1a\n" + bytes(40)), r"none of 1 pictures.*a\.png"),
+    ("text named png", folder_of("a.png", "hello"), r"none of 1 .*a\.png \(not a picture"),
+    ("empty png", folder_of("a.png", ""), r"a\.png \(the file is empty"),
+    ("line feed in a name", folder_of("a\nb.png", "hello"), r"a b\.png \(not a picture"),
+    ("truncated jpeg", folder_of("cut.jpg", truncated_jpeg()), r"cut\.jpg \(.*truncated"),
+    ("bomb", folder_of("bomb.png", bomb()), r"bomb\.png \(more than [\d,]+ pixels"),
+    ("one text file", file("a.txt", "hello"), r"a\.txt is no collection of pictures: give"),
+    ("zip that is none", file("a.zip", "hello"), r"a\.zip is not a whole zip.*again"),
+    ("zip without pictures", a_zip_of_text, r"texts\.zip holds no pictures"),
+    ("npz that is none", file("a.npz", "hello"), r"a\.npz is not a whole npz.*again"),
+    ("npz without arrays", array("a.npz"), r"a\.npz holds no arrays.*'images'"),
+    ("npz of unknown names", array("a.npz", u=GREY, v=GREY), r"a\.npz.* u, v.*'images'"),
+    ("npz without labels", array("a.npz", "--labels", "file", images=GREY), r"a\.npz brings no labels.*--labels none"),
+    ("labels of another length", array("a.npz", images=GREY, labels=np.arange(3)), r"\[labels\] is \(3,\).*40"),
+    ("npy that is none", file("a.npy", "hello"), r"a\.npy is not a whole numpy file.*again"),
+    ("npy of objects", array("a.npy", x=OBJECTS), r"a\.npy holds Python objects.*uint8"),
+    ("npy of int64", array("a.npy", x=GREY.astype(np.int64)), r"a\.npy holds int64: give uint8"),
+    ("npy of no pictures", array("a.npy", x=GREY[:0]), r"a\.npy is \(0, 16, 16\)"),
+    ("npy of vectors", array("a.npy", x=GREY[0]), r"a\.npy is \(16, 16\): pictures are"),
+    ("floats out of range", array("a.npy", x=np.full((4, 16, 16), 7.5)), r"a\.npy: picture 0 .*7\.5.*\[0, 1\]"),
+    ("floats that are NaN", array("a.npy", x=np.full((4, 16, 16), np.nan)), r"a\.npy: picture 0 .*nan.*\[0, 1\]"),
+    (
+        "truncated IDX",
+        file("a-ubyte", struct.pack(">HBBIII", 0, 8, 3, 9, 16, 16) + b"12"),
+        r"a-ubyte is damaged or cut",
+    ),
+    ("IDX of text", file("a.idx", "hello, world"), r"a\.idx is not a whole IDX file"),
+    ("labels without sub-folders", pictures_outside_classes, r"'a\.png' lies in no sub-folder.*--labels folders"),
+    ("conditional without labels", no_labels, r"--conditional needs class labels and photos has none: use"),
+    ("labels file with a gap", labels_without_a_picture, r"labels\.json has no class for 'b\.png'"),
+    ("held out whole", flags("--heldout", "1.0"), r"--heldout 1\.0 .*below 1"),
+    ("held out all", flags("--heldout", "0.999999"), r"all 40 pictures.*--heldout 0\.999999.*smaller"),
+    ("held out less than none", flags("--heldout", "-0.1"), r"--heldout -0\.1 .*from 0"),
+    ("check a missing path", words("data", "check", "nowhere"), r"called 'nowhere'"),
+    ("check a text file", words("data", "check", "runs/done/spec.json"), r"spec\.json is no collection"),
+    ("get an unknown set", words("data", "get", "digitz"), r"'digitz'; did you mean 'digits'\?"),
+]
+
+ARGUMENTS = [
+    ("λ negative", flags("--l2-generator", "-1"), r"--l2-generator -1\.0: .*at least 0"),
+    ("λ NaN", flags("--l2-generator", "nan"), r"--l2-generator nan: .*finite"),
+    ("λ infinite", flags("--l2-discriminator", "inf"), r"--l2-discriminator inf: .*finite"),
+    ("λ in words", flags("--l2-generator", "little"), r"--l2-generator little: .*cosine:1e-3:1e-5"),
+    ("λ ambiguous", flags("--l2", "1"), r"--l2 .*--l2-generator, --l2-discriminator"),
+    ("schedule unknown", flags("--l2-generator", "cosin:1:2"), r"--l2-generator.*'cosin'.*did you mean 'cosine'\?"),
+    ("schedule unlike any", flags("--l2-generator", "zzz:1:2"), r"'zzz' is no schedule\. Known: linear"),
+    ("schedule too short", flags("--l2-generator", "cosine:1"), r"--l2-generator cosine:1: .*cosine:START:END:STEPS"),
+    ("schedule too long", flags("--l2-generator", "warmup:1:2:3:4"), r"warmup:END:STEPS"),
+    ("schedule through zero", flags("--l2-generator", "exponential:1:0"), r"exponential:1:0: .*above 0"),
+    ("schedule of no steps", flags("--l2-generator", "linear:1:2:0"), r"linear:1:2:0: .*at least 1, not 0"),
+    ("lr zero", flags("--generator.lr", "0"), r"--generator\.lr must be .*above 0, not 0"),
+    ("lr NaN", flags("--generator.lr", "nan"), r"--generator\.lr must be a number, not nan"),
+    ("lr NaN for YAML", flags("--generator.lr", ".nan"), r"--generator\.lr must be .*not nan"),
+    ("lr in words", flags("--discriminator.lr", "fast"), r"--discriminator\.lr must be a number, not fast"),
+    ("clip negative", flags("--generator.clip", "-1"), r"--generator\.clip must be above 0, not -1"),
+    ("turns zero", flags("--discriminator.turns", "0"), r"--discriminator\.turns must be at least 1, not 0"),
+    ("batch zero", flags("--batch", "0"), r"--batch must be at least 1, not 0"),
+    ("batch beyond the data", flags("--batch", "999"), r"--batch 999 .*3\d pictures.*give a batch from 1 to 3\d"),
+    ("batch in floats", flags("--batch", "8.5"), r"--batch must be a whole number, not 8\.5"),
+    ("micro-batches zero", flags("--micro-batches", "0"), r"--micro-batches must be at least 1, not 0"),
+    ("steps zero", flags("--steps", "0"), r"--steps must be at least 1, not 0"),
+    ("steps without value", flags("--steps"), r"--steps needs a value"),
+    ("size too small", flags("--size", "8"), r"--size 8 .*16 to 256"),
+    ("size too large", flags("--size", "512"), r"--size 512 .*16 to 256"),
+    ("size zero", flags("--size", "0"), r"--size 0 "),
+    ("size in words", flags("--size", "big"), r"--size must be a whole number or null, not big"),
+    ("channels two", flags("--channels", "2"), r"--channels must be one of 1, 3 or null, not 2"),
+    ("background unknown", flags("--background", "nocolour"), r"background 'nocolour' .*#rrggbb"),
+    ("flag unknown", flags("--stesp", "3"), r"option --stesp; did you mean '--steps'\?"),
+    ("flag unlike any", flags("--zzzzzz", "3"), r"option --zzzzzz; see --help"),
+    (
+        "nested flag unknown",
+        flags("--generator.widht", "3"),
+        r"--generator\.widht; did you mean '--generator\.width'\?",
+    ),
+    ("value for a group", flags("--generator", "3"), r"--generator must hold options.* not 3"),
+    ("two data", flags("more"), r"'more'.*one DATA"),
+    ("no data", words("train", "images"), r"DATA is missing.*--help"),
+    ("network unknown", flags("--network", "dcgna"), r"network called 'dcgna'; did you mean 'dcgan'\?"),
+    ("loss unknown", flags("--loss", "hinges"), r"loss called 'hinges'; did you mean 'hinge'\?"),
+    ("penalty unknown", flags(f"{G}+=WeightDcay"), r"penalty called 'WeightDcay'; did you mean 'WeightDecay'\?"),
+    ("penalty that is none", flags(f"{G}+=os.path"), r"penalty called 'os\.path'.* Known: "),
+    ("penalties as a word", flags(G, "L2"), r"--generator\.penalties must be a list, not L2"),
+    (
+        "penalty's option unknown",
+        flags(f"{D}+=R1", f"{D}.gama", "1"),
+        r"R1 has no option 'gama'; did you mean 'gamma'\?",
+    ),
+    (
+        "penalty's option in words",
+        flags(f"{D}+=R1", f"{D}.every", "x"),
+        r"penalties\.every must be a whole number, not x",
+    ),
+    ("R1 never", flags(f"{D}+=R1", f"{D}.every", "0"), r"every of R1 must be at least 1, not 0"),
+    ("R1 negative", flags(f"{D}+=R1", f"{D}.gamma", "-2"), r"gamma of R1 must be .*at least 0, not -2"),
+    ("R1 twice", flags(f"{D}+=R1", f"{D}+=R1"), r"'discriminator' has two parts called 'r1': give"),
+    ("rate above one", flags(f"{D}+=L2Towards", f"{D}.rate", "2"), r"rate of L2Towards .*at most 1, not 2"),
+    (
+        "covers nothing",
+        flags(f"{G}+=L2", f"{G}.name=q", f"{G}.covers=z*"),
+        r"'q' covers no weight.*'z\*'.*start\.weight",
+    ),
+    ("decay of spectral norm", flags(f"{D}+=WeightDecay", "--discriminator.spectral", "true"), r"spectral.*use L2"),
+    ("norm unknown", flags("--generator.norm", "layer"), r"--generator\.norm must be one of batch, none, not layer"),
+    ("betas above one", flags("--generator.betas", "[1,2]"), r"--generator\.betas .*below 1, not \[1"),
+    ("betas too few", flags("--generator.betas", "[0.1]"), r"--generator\.betas must be a tuple with 2 elements"),
+    ("ema one", flags("--ema", "1"), r"--ema must be .*below 1, not 1"),
+    ("device absent", flags("--device", "mps"), r"--device mps: .*--device cpu"),
+    ("device of nonsense", flags("--device", "toaster"), r"--device toaster .*use auto, cpu"),
+    ("device that cannot train", flags("--device", "meta"), r"--device meta .*use auto, cpu"),
+    ("device beyond the last", flags("--device", "cpu:3"), r"--device cpu:3: .*cpu:0"),
+    ("precision unknown", flags("--precision", "int4"), r"--precision must be one of auto, fp32, bf16, fp16, not int4"),
+    ("threads zero", flags("--threads", "0"), r"--threads must be at least 1, not 0"),
+    ("width zero", flags("--generator.width", "0"), r"--generator\.width must be at least 1, not 0"),
+    ("depth zero", flags("--discriminator.depth", "0"), r"--discriminator\.depth must be at least 1, not 0"),
+    ("noise zero", flags("--noise", "0"), r"--noise must be at least 1, not 0"),
+    ("augment unknown", flags("--augment", "colour"), r"--augment colour .*did you mean 'color'\?"),
+    ("scores negative", flags("--scores", "-1"), r"--scores must be at least 0, not -1"),
+    ("score samples zero", flags("--score-samples", "0"), r"--score-samples must be at least 1, not 0"),
+    ("seed negative", flags("--seed", "-1"), r"--seed must be at least 0 .*not -1"),
+    ("seed too large", flags("--seed", str(2**63)), r"--seed must be .*below 2\^63, not 9223"),
+    ("log never", flags("--log-every", "0"), r"--log-every must be at least 1, not 0"),
+    ("sample never", flags("--sample-every", "0"), r"--sample-every must be at least 1, not 0"),
+    ("checkpoint never", flags("--checkpoint-every", "0"), r"--checkpoint-every must be at least 1, not 0"),
+    ("recipe unknown", words("train", "imagse", "x"), r"recipe called 'imagse'; did you mean 'images'\?"),
+    ("command unknown", words("trian"), r"'trian'.*did you mean 'train'\?"),
+    ("command unlike any", words("zzz"), r"'zzz'.*poise --help"),
+    ("data command unknown", words("data", "chek", "x"), r"'chek'.*did you mean 'check'\?"),
+    ("command without its argument", words("sample"), r"required: run; see poise sample --help"),
+    ("shell unknown", words("completion", "bsh"), r"'bsh'.*did you mean 'bash'\?"),
+]
+
+CONFIGS = [
+    ("missing", flags("--config", "none.yaml"), r"--config none\.yaml: there is no such file"),
+    ("unnamed", flags("--config"), r"--config \(nothing\): there is no such file"),
+    ("a folder", flags("--config", "runs"), r"--config runs: there is no such file"),
+    ("not YAML", config("a.yaml", "steps: [1\n b: }{"), r"--config a\.yaml is not valid YAML: "),
+    ("not text", config("a.yaml", bytes(range(256))), r"--config a\.yaml is not valid YAML: "),
+    ("not TOML", config("a.toml", "steps = = 2"), r"--config a\.toml is not valid TOML: .*line 1"),
+    ("unknown key", config("a.yaml", "stesp: 3"), r"--config a\.yaml: .*'stesp'; did you mean 'steps'\?"),
+    ("unknown key in TOML", config("a.toml", "stesp = 3"), r"--config a\.toml: .*'stesp'; did you mean 'steps'\?"),
+    ("unknown nested key", config("a.yaml", "generator: {widht: 3}"), r"'generator\.widht'; did you mean 'width'\?"),
+    ("wrong type", config("a.yaml", "steps: many"), r"--config a\.yaml: --steps must be a whole number, not many"),
+    ("number for a group", config("a.yaml", "generator: 3"), r"a\.yaml: --generator must hold options.*not 3"),
+    ("a list", config("a.yaml", "[1, 2]"), r"--config a\.yaml must hold arguments .*not '\[1, 2\]'"),
+    ("nothing in it", config("a.yaml", ""), r"--config a\.yaml must hold arguments"),
+    ("negative λ", config("a.yaml", "l2_generator: -1"), r"--l2-generator -1"),
+]
+
+OUTPUTS = [
+    ("out is a file", flags("--out", "pictures.npz"), r"pictures\.npz exists and is not a run folder; choose"),
+    ("out below a file", flags("--out", "pictures.npz/run"), r"run folder pictures\.npz/run: .*choose another --out"),
+    ("out in /proc", flags("--out", "/proc/poise"), r"run folder /proc/poise: .*choose another --out"),
+    ("out too long", flags("--out", "x" * 300), r"x{300}: .*put that right"),
+    (
+        "out holds another run",
+        flags("--out", "runs/done", "--seed", "1"),
+        r"runs/done holds a run with other arg.*--out",
+    ),
+    ("out is somebody's", foreign_folder, r"mine exists and is not a run folder; choose another --out"),
+    ("samples as jpg", words("sample", "done", "--out", "x.jpg"), r"--out x\.jpg: name a \.png"),
+    (
+        "samples below a file",
+        words("sample", "done", "--out", "pictures.npz/x.png"),
+        r"cannot write pictures\.npz/x\.png",
+    ),
+    ("sample folder is a file", words("sample", "done", "--out", "pictures"), None),
+    (
+        "sample folder below a file",
+        words("sample", "done", "--out", "pictures.npz/x"),
+        r"folder pictures\.npz/x: .*--out",
+    ),
+]
+OUTPUTS = [case for case in OUTPUTS if case[2]]
+
+RUNS = [
+    ("run unknown", words("resume", "nope"), r"no run 'nope' in runs.*poise runs"),
+    ("run misspelt", words("resume", "dnoe"), r"no run 'dnoe' in runs; did you mean 'done'\?"),
+    ("run ambiguous", two_like, r"'don' fits 2 runs \(done, done-again\): write more"),
+    ("no runs", no_runs, r"no run in runs; train one"),
+    ("spec damaged", spoiled("spec.json", "{", "resume", "done"), r"spec\.json cannot be read .*damaged"),
+    ("spec is a list", spoiled("spec.json", "[]", "resume", "done"), r"spec\.json is not the description of a run"),
+    ("spec of a newer version", spec_with(format=99), r"runs/done .*newer version \(format 99.*update poise"),
+    ("spec without arguments", spec_with(arguments=None), r"spec\.json is not the description of a run.*damaged"),
+    ("spec of another recipe", spec_with(recipe="imagse"), r"recipe called 'imagse'; did you mean 'images'\?"),
+    ("report damaged", spoiled("report.json", "{", "runs"), r"report\.json cannot be read .*damaged"),
+    ("weights truncated", truncated_weights, r"generator\.safetensors does not match its sha256.*remove"),
+    ("weights changed", flipped_byte, r"generator\.ema\.safetensors does not match its sha256.*remove"),
+    ("checkpoint misses a file", missing_file, r"resume\.pt cannot be read .*remove"),
+    (
+        "manifest damaged",
+        spoiled(f"{LAST[10:]}/manifest.json", "{", "sample", "done"),
+        r"manifest\.json is missing or damaged",
+    ),
+    ("manifest without step", manifest_with(lambda m: m.pop("step")), r"manifest\.json is missing or damaged"),
+    (
+        "manifest without sums",
+        manifest_with(lambda m: m["files"].update({"resume.pt": 3})),
+        r"manifest\.json is .*damaged",
+    ),
+    ("manifest of a newer version", manifest_with(lambda m: m.update(format=99)), r"\(format 99\); update poise"),
+    (
+        "manifest names a file too many",
+        manifest_with(lambda m: m["files"].update({"x": m["files"]["resume.pt"]})),
+        r"/x can",
+    ),
+    ("data gone", data_gone, r"called 'pictures\.npz'"),
+    ("data changed", data_changed, r"data of runs/done has changed.*--out"),
+    ("sample none", words("sample", "done", "-n", "0"), r"-n must be at least 1, not 0"),
+    ("sample in words", words("sample", "done", "-n", "x"), r"-n: .*'x'.*poise sample --help"),
+    ("sample an unknown flag", words("sample", "done", "--setp", "3"), r"'--setp'; did you mean '--step'\?"),
+    ("sample an unknown label", words("sample", "done", "--label", "cat"), r"--label cat is unknown; .*no classes"),
+    ("sample a step not kept", words("sample", "done", "--step", "7"), r"runs/done keeps .* step 7; it has 4, 6"),
+    ("sample a step of nonsense", words("sample", "done", "--step", "nonsense"), r"--step nonsense: use last, best"),
+    (
+        "sample the best of none",
+        words("sample", "done", "--step", "best"),
+        r"--step best: use last, best \(of a scored run",
+    ),
+    ("sample before any checkpoint", no_checkpoints, r"runs/done has no checkpoint yet; .*poise resume"),
+    ("sample with other arguments", other_weights, r"generator\.ema\.safetensors do not fit"),
+    ("evaluate none", words("evaluate", "done", "-n", "0"), r"-n must be at least 1, not 0"),
+    ("evaluate without held-out data", nothing_held_out, r"runs/done .*--heldout 0"),
+]
+
+CASES = [(f"{group}: {case[0]}", *case[1:]) for group, table in (
+    ("data", DATA), ("arguments", ARGUMENTS), ("config", CONFIGS), ("output", OUTPUTS), ("runs", RUNS)
+) for case in table]  # fmt: skip
+
+
+@pytest.mark.parametrize(("prepare", "match"), [case[1:] for case in CASES], ids=[case[0] for case in CASES])
+def test_bad_input_gets_one_sentence(place, capsys, prepare, match):
+    """Exit code 2, one line on stderr that names what is wrong, and every byte of the folder as it was."""
+    argv = prepare(place)
+    capsys.readouterr()
+    before = snapshot(place)
+    assert main(argv) == 2
+    assert re.search(match, told(capsys)[len("poise: ") :])
+    assert snapshot(place) == before
+    assert not leftovers(Path(os.environ["POISE_CACHE"]))
+
+
+def test_there_are_enough_cases():
+    """The table is at least as long as was promised, and no case is there twice."""
+    assert len(CASES) >= 50
+    assert len({case[0] for case in CASES}) == len(CASES)
+
+
+# A disk that is full when a checkpoint is written.
+
+
+@contextlib.contextmanager
+def files_up_to(size: int) -> Iterator[None]:
+    """No file of this process grows beyond `size` bytes: the kernel refuses the write, as a full disk would."""
+    import signal
+
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, handler)
+
+
+def whole(folder: Path) -> list[str]:
+    """The names of the checkpoints, each of which is as its manifest says; nothing is half-written."""
+    run = RunFolder(folder)
+    for checkpoint in all_checkpoints(run.checkpoints):
+        manifest_of(checkpoint)
+    assert not leftovers(folder)
+    assert {p.name for p in run.checkpoints.iterdir()} == {p.name for p in all_checkpoints(run.checkpoints)}
+    return [p.name for p in all_checkpoints(run.checkpoints)]
+
+
+def assert_same_end(folder: Path, other: Path) -> None:
+    """The record and every file of the last checkpoint are equal, byte for byte; resume.pt by its tensors."""
+    assert (folder / "record.jsonl").read_bytes() == (other / "record.jsonl").read_bytes()
+    last, expected = (all_checkpoints(f / "checkpoints")[-1] for f in (folder, other))
+    assert last.name == expected.name
+    for file in expected.glob("*.safetensors"):
+        assert (last / file.name).read_bytes() == file.read_bytes()
+    states = [torch.load(f / "resume.pt", weights_only=True) for f in (last, expected)]
+    assert flat(states[0]) == flat(states[1])
+
+
+def flat(value: object, prefix: str = "") -> dict[str, object]:
+    """Nested tables as one, with the bytes of tensors."""
+    if isinstance(value, dict | list | tuple):
+        items = value.items() if isinstance(value, dict) else enumerate(value)
+        return {k: v for key, item in items for k, v in flat(item, f"{prefix}/{key}").items()}
+    return {prefix: value.numpy().tobytes() if isinstance(value, torch.Tensor) else value}
+
+
+def fails_from_now_on(monkeypatch, suffix: str) -> None:
+    """fsync finds no space left for every file whose name ends in `suffix`."""
+    honest = os.fsync
+
+    def fsync(handle: int) -> None:
+        if os.readlink(f"/proc/self/fd/{handle}").endswith(suffix):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        honest(handle)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+
+
+def test_no_room_for_the_first_checkpoint(place, capsys):
+    """The write of the weights fails for real; afterwards the run goes on and ends as if nothing had happened."""
+    with files_up_to(6_000):
+        assert main(train("--out", "runs/full", "--quiet")) == 2
+    assert re.search(
+        r"cannot write the checkpoint runs/full/checkpoints/step-00000002: .*no earlier one.*resume runs/full",
+        told(capsys),
+    )
+    assert whole(place / "runs/full") == []
+    assert not (place / "runs/full/DONE").exists()
+    assert main(["resume", "full", "--quiet"]) == 0
+    assert_same_end(place / "runs/full", place / "runs/done")
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="asks the kernel for the names of open files")
+def test_no_room_for_a_later_checkpoint(place, capsys, monkeypatch):
+    """The last good checkpoint is named and stays; the run goes on from it to the same end, byte for byte."""
+    with monkeypatch.context() as patch:
+        patch.setattr("poise.study.run.Session._save", saving_until(4, patch))
+        assert main(train("--out", "runs/full", "--quiet")) == 2
+    assert re.search(r"step-00000004: No space left.*the last good one is step-00000002.*free some space", told(capsys))
+    assert whole(place / "runs/full") == ["step-00000002"]
+    assert main(["resume", "full", "--quiet"]) == 0
+    assert whole(place / "runs/full")[-1] == "step-00000006"
+    assert_same_end(place / "runs/full", place / "runs/done")
+
+
+def saving_until(step: int, patch: pytest.MonkeyPatch) -> Callable:
+    """`Session._save` that meets a full disk from checkpoint `step` on."""
+    from poise.study.run import Session
+
+    honest = Session._save
+
+    def save(self: Session, made: int, row: dict) -> None:
+        if made == step:
+            fails_from_now_on(patch, ".safetensors")
+        honest(self, made, row)
+
+    return save
+
+
+@pytest.mark.parametrize("size", [0, 300, 1_000])
+def test_no_room_for_the_run_folder(place, capsys, size):
+    """Not even the description of the run fits: no folder appears, and the same command works later."""
+    assert main(["data", "check", "pictures.npz"]) == 0
+    assert main(train("--out", "runs/warm", "--quiet", steps="1")) == 0  # so that the pictures are in the cache
+    capsys.readouterr()
+    before = snapshot(place)
+    with files_up_to(size):
+        assert main(train("--out", "runs/full", "--quiet")) == 2
+    assert re.search(r"runs/full", told(capsys))
+    assert snapshot(place) == before
+    assert main(train("--out", "runs/full", "--quiet")) == 0
+    assert_same_end(place / "runs/full", place / "runs/done")
+
+
+def test_no_room_for_the_record(place, capsys, monkeypatch):
+    """A row that does not fit is told once, and the row that was cut off is made again."""
+    with monkeypatch.context() as patch:
+        patch.setattr("poise.study.run.save_grid", lambda *_: None)
+        patch.setattr("poise.study.run.Session._save", lambda *_: None)
+        spec = (place / "runs/done/spec.json").stat().st_size
+        with files_up_to(max(spec, 2_600)):
+            assert main(train("--out", "runs/full", "--quiet", "--log-every", "1")) == 2
+    assert re.search(r"cannot write runs/full/record\.jsonl: .*resume runs/full", told(capsys))
+    assert main(["resume", "full", "--quiet"]) == 0
+    assert [row["step"] for row in RunFolder(place / "runs/full").rows()] == list(range(6))
+
+
+def test_no_room_for_the_decoded_pictures(place, capsys, monkeypatch):
+    """The cache keeps nothing of a set that did not fit, and the sentence names it."""
+    monkeypatch.setenv("POISE_CACHE", str(place / "cache"))
+    with files_up_to(4_000):
+        assert main(train("--out", "runs/full", "--quiet")) == 2
+    assert re.search(r"cannot write in \S*cache\S* .*POISE_CACHE", told(capsys))
+    assert not leftovers(place)
+    assert not list((place / "cache").rglob("images.npy"))
+    assert not (place / "runs/full").exists()
+
+
+def test_no_room_for_samples(place, capsys):
+    """A grid is there whole or not at all."""
+    before = snapshot(place)
+    with files_up_to(100):
+        assert main(["sample", "done", "-n", "4", "--out", "grid.png"]) == 2
+    assert re.search(r"cannot write grid\.png: .*free some space", told(capsys))
+    assert snapshot(place) == before
+
+
+def test_a_fault_of_poise_is_one_line_too(place, capsys, monkeypatch):
+    """No traceback reaches a user; one who asks for it gets it."""
+
+    def fails(*_: object) -> None:
+        raise KeyError("a fault")
+
+    monkeypatch.setattr("poise.record.all_runs", fails)
+    assert main(["runs"]) == 1
+    assert re.search(r"a fault of Poise itself \(KeyError: 'a fault'\); POISE_TRACEBACK=1", told(capsys))
+    monkeypatch.setenv("POISE_TRACEBACK", "1")
+    with pytest.raises(KeyError):
+        main(["runs"])
