@@ -74,7 +74,7 @@ def main() -> None:
         [(name, parsed(v)) for v in values.split(";" if ";" in values else ",")]
         for name, values in (a.split("=", 1) for a in options.over)
     ]
-    fixed = dict((name, parsed(value)) for name, value in (s.split("=", 1) for s in options.set))
+    fixed = {name: parsed(value) for name, value in (s.split("=", 1) for s in options.set)}
     tasks, labels = [], []
     for chosen in itertools.product(*axes):
         flat = {"steps": options.steps, "scores": options.scores, "threads": 1, **fixed, **dict(chosen)}

@@ -81,7 +81,7 @@ def ours(
 def by_hand(
     g: Any, d: Any, x: Tensor, losses: tuple[Callable, Callable], steps: int, old: bool = False, ema: bool = True
 ) -> Callable[[int], None]:
-    """The same operations without the loop: what somebody would write in one file. `old`: fp32, two passes, plain Adam."""
+    """The same operations written out in one file. `old`: fp32, two passes, plain Adam."""
     optim_g, optim_d = (adam(net, fused=not old) for net in (g, d))
     average = Ema(g) if ema else None
     autocast = torch.autocast("cpu", dtype=BF16, enabled=HOW == "bf16" and not old)

@@ -29,10 +29,10 @@ from poise.training.checkpoint import all_checkpoints, manifest_of
 
 resource = pytest.importorskip("resource", reason="limits of a process are those of POSIX")
 
-SMALL = (
-    "--batch 8 --noise 8 --generator.width 4 --discriminator.width 4 --log-every 2 --checkpoint-every 2 --scores 0 "
-    "--threads 1 --precision fp32 --device cpu"
-).split()
+SMALL = {
+    "batch": 8, "noise": 8, "generator.width": 4, "discriminator.width": 4, "log-every": 2, "checkpoint-every": 2,
+    "sample-every": 6, "scores": 0, "threads": 1, "precision": "fp32", "device": "cpu",
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +58,7 @@ def place(made, tmp_path, monkeypatch) -> Path:
 
 def train(*words: str, data: str = "pictures.npz", steps: str = "6") -> list[str]:
     """A small training command; later words win."""
-    return ["train", "images", data, "--steps", steps, *SMALL, *words]
+    return ["train", "images", data, "--steps", steps, *(f"--{name}={value}" for name, value in SMALL.items()), *words]
 
 
 def snapshot(folder: Path) -> dict[str, bytes | None]:
@@ -190,7 +190,11 @@ def bomb() -> bytes:
     def chunk(kind: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", 60000, 60000, 8, 2, 0, 0, 0))
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", struct.pack(">IIBBBBB", 60000, 60000, 8, 2, 0, 0, 0))
+        + chunk(b"IDAT", b"")
+    )
 
 
 def foreign_folder(here: Path) -> list[str]:
@@ -321,7 +325,7 @@ DATA = [
     ("text named png", folder_of("a.png", "hello"), r"none of 1 .*a\.png \(not a picture"),
     ("empty png", folder_of("a.png", ""), r"a\.png \(the file is empty"),
     ("line feed in a name", folder_of("a\nb.png", "hello"), r"a b\.png \(not a picture"),
-    ("truncated jpeg", folder_of("cut.jpg", truncated_jpeg()), r"cut\.jpg \(.*truncated"),
+    ("truncated jpeg", folder_of("cut.jpg", truncated_jpeg()), r"cut\.jpg \(.*[Tt]runcated"),
     ("bomb", folder_of("bomb.png", bomb()), r"bomb\.png \(more than [\d,]+ pixels"),
     ("one text file", file("a.txt", "hello"), r"a\.txt is no collection of pictures: give"),
     ("zip that is none", file("a.zip", "hello"), r"a\.zip is not a whole zip.*again"),
@@ -470,7 +474,7 @@ OUTPUTS = [
     ("out is a file", flags("--out", "pictures.npz"), r"pictures\.npz exists and is not a run folder; choose"),
     ("out below a file", flags("--out", "pictures.npz/run"), r"run folder pictures\.npz/run: .*choose another --out"),
     ("out in /proc", flags("--out", "/proc/poise"), r"run folder /proc/poise: .*choose another --out"),
-    ("out too long", flags("--out", "x" * 300), r"x{300}: .*put that right"),
+    ("out too long", flags("--out", "x" * 300), r"x{300}.*put that right"),
     (
         "out holds another run",
         flags("--out", "runs/done", "--seed", "1"),
@@ -483,14 +487,12 @@ OUTPUTS = [
         words("sample", "done", "--out", "pictures.npz/x.png"),
         r"cannot write pictures\.npz/x\.png",
     ),
-    ("sample folder is a file", words("sample", "done", "--out", "pictures"), None),
     (
         "sample folder below a file",
         words("sample", "done", "--out", "pictures.npz/x"),
         r"folder pictures\.npz/x: .*--out",
     ),
 ]
-OUTPUTS = [case for case in OUTPUTS if case[2]]
 
 RUNS = [
     ("run unknown", words("resume", "nope"), r"no run 'nope' in runs.*poise runs"),

@@ -16,7 +16,9 @@ NETWORKS = names("network")
 def pair(name, size=16, channels=1, classes=0, width=4, depth=1, **more):
     built = find("network", name)
     g = built.generator(size=size, channels=channels, width=width, depth=depth, noise=6, classes=classes, norm="batch")
-    d = built.discriminator(size=size, channels=channels, width=width, depth=depth, classes=classes, norm="none", **more)
+    d = built.discriminator(
+        size=size, channels=channels, width=width, depth=depth, classes=classes, norm="none", **more
+    )
     return g, d
 
 

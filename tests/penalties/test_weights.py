@@ -163,7 +163,7 @@ class Regression(nn.Module):
 
 
 def trajectory(optimiser, penalty=None, term=None, decay=0.0, steps=60, **arguments):
-    """Weights after `steps` of a regression through train(): by a penalty, a loss term, or the optimiser's own decay."""
+    """Weights after a regression through train(): by a penalty, a loss term, or the optimiser's own decay."""
     torch.manual_seed(3)
     net = Regression()
     weights = [layer.weight for layer in net.layers if isinstance(layer, nn.Linear)]

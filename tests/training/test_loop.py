@@ -76,7 +76,8 @@ def test_uneven_micro_batches_weigh_by_their_size(float64):
     for micro in (1, 3):
         net = nn.Linear(1, 1)
         nn.init.ones_(net.weight), nn.init.zeros_(net.bias)
-        player = Player("net", net, torch.optim.SGD(net.parameters(), 0.1), [Term("loss", lambda b: net(b.real)[:, 0])])
+        term = Term("loss", lambda b, net=net: net(b.real)[:, 0])
+        player = Player("net", net, torch.optim.SGD(net.parameters(), 0.1), [term])
         game = Adversarial(None, None, (player,))
         game.round = lambda player, batch, due: batch
         move(game, player, Batch(torch.arange(7.0)[:, None]), 0, Execution(micro_batches=micro))
@@ -103,7 +104,10 @@ def test_turns_take_draws_of_their_own():
 
 def test_two_halves_make_one_run(float64):
     """steps 0..9 = steps 0..4, then 5..9: randomness is a function of (seed, step)."""
-    whole, halves = small_game([L2Towards(0.1, reference="average")], r1=True), small_game([L2Towards(0.1, reference="average")], r1=True)
+    whole, halves = (
+        small_game([L2Towards(0.1, reference="average")], r1=True),
+        small_game([L2Towards(0.1, reference="average")], r1=True),
+    )
     train(whole, data, 10, seed=3)
     train(halves, data, range(5), seed=3)
     torch.manual_seed(999)

@@ -112,7 +112,8 @@ def open_images(
 def locate(source: str | Path) -> tuple[str, Path, tuple[str, ...]]:
     """A path, or the name of a set in the catalogue, as (name to show, path, names of the classes or ())."""
     path = Path(source).expanduser()
-    if os.path.exists(path):  # unlike Path.exists, never an error: not for a forbidden folder, nor a long name
+    # os.path.exists, unlike Path.exists, is never an error: not for a forbidden folder, nor for a long name.
+    if str(source) and os.path.exists(path):
         return path.resolve().name or str(path), path, ()
     entry = next((e for e in catalogue.catalogue() if e.name == str(source)), None)
     if entry is None:

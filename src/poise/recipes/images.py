@@ -70,7 +70,7 @@ class DiscriminatorOptions:
 def images(
     data: str,
     *,
-    l2_generator: float | str = 1e-4,
+    l2_generator: float | str = 3e-3,
     l2_discriminator: float | str = 1e-4,
     size: int | None = None,
     channels: Literal[1, 3] | None = None,
