@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 import poise.losses
 import poise.models  # noqa: F401  (both enter their members into the registry)
-from poise.core import Batch, Player, Term
+from poise.core import Batch, Dial, Player, Term, value_at
 from poise.data.images import ImageSet, open_images
 from poise.data.store import cache_dir
 from poise.data.stream import ImageStream, Prefetch
@@ -22,6 +22,7 @@ from poise.metrics.judge import Judge
 from poise.models.layers import SMALLEST
 from poise.penalties import L2, Penalty
 from poise.registry import find
+from poise.training.dials import number_or_schedule
 from poise.training.ema import Ema
 from poise.training.loop import mixed
 from poise.training.precision import Execution, pick_device, pick_precision
@@ -53,8 +54,9 @@ def l2(name: str, strength: float | str) -> L2:
 def check_player(name: str, options: Any) -> None:
     """The options that both players have."""
     check_counts(**{f"{name}.{key}": getattr(options, key) for key in ("width", "depth", "turns")})
-    if not 0 < options.lr < float("inf"):
-        raise PoiseError(f"--{name}.lr must be a finite number above 0, not {options.lr}")
+    lr = number_or_schedule(options.lr, f"--{name}.lr", steps=1)
+    if not value_at(lr, 0) + value_at(lr, 1) > 0:
+        raise PoiseError(f"--{name}.lr must be above 0, not {options.lr}")
     if options.clip is not None and not options.clip > 0:
         raise PoiseError(f"--{name}.clip must be above 0, not {options.clip}; leave it out to clip nothing")
     if not all(0 <= beta < 1 for beta in options.betas):
@@ -146,19 +148,34 @@ def player(
     name: str, net: nn.Module, options: Any, term: Term, penalties: list[Penalty], after: tuple[Any, ...] = ()
 ) -> Player:
     """Adam on all weights; the penalties' terms beside the adversarial one."""
+    first_lr = value_at(number_or_schedule(options.lr, f"--{name}.lr", steps=1), 0)
     rules = [rule for penalty in penalties for rule in penalty.weight_penalties()]
     for rule in rules:
         rule.covered(net)  # one that does not fit the network is refused here, not at the first step
     return Player(
         name,
         net,
-        torch.optim.Adam(net.parameters(), options.lr, betas=tuple(options.betas), fused=True),
+        torch.optim.Adam(net.parameters(), first_lr, betas=tuple(options.betas), fused=True),
         terms=[term, *(extra for penalty in penalties for extra in penalty.terms())],
         penalties=rules,
         turns=options.turns,
         clip=options.clip,
         after=after,
     )
+
+
+def learning_rates(players: Sequence[Player], options: dict[str, Any], steps: int) -> list[Dial]:
+    """A dial for each player whose learning rate follows a schedule."""
+
+    def dial(player: Player, schedule: Callable[[int], float]) -> Dial:
+        def apply(value: float) -> None:
+            for group in player.optim.param_groups:
+                group["lr"] = value
+
+        return Dial(f"{player.name}/lr", schedule, apply)
+
+    asked = [(p, number_or_schedule(options[p.name].lr, f"--{p.name}.lr", steps)) for p in players]
+    return [dial(player, schedule) for player, schedule in asked if callable(schedule)]
 
 
 def game(

@@ -19,7 +19,7 @@ class GeneratorOptions:
     """The generator.
 
     Args:
-        lr: learning rate of Adam.
+        lr: learning rate of Adam: a number, or a schedule such as linear:2e-4:2e-5 over the run.
         betas: Adam's decay rates of the first and second moment.
         width: channels at full size; doubled at each smaller size, at most eightfold.
         depth: layers (dcgan) or blocks (residual) at each size.
@@ -29,7 +29,7 @@ class GeneratorOptions:
         clip: largest norm of the gradient; none by default.
     """
 
-    lr: float = 2e-4
+    lr: float | str = "linear:2e-4:1e-5"
     betas: tuple[float, float] = (0.5, 0.99)
     width: int = 32
     depth: int = 1
@@ -44,7 +44,7 @@ class DiscriminatorOptions:
     """The discriminator.
 
     Args:
-        lr: learning rate of Adam.
+        lr: learning rate of Adam: a number, or a schedule such as linear:2e-4:2e-5 over the run.
         betas: Adam's decay rates of the first and second moment.
         width: channels at full size; doubled at each smaller size, at most eightfold.
         depth: layers (dcgan) or blocks (residual) at each size.
@@ -56,7 +56,7 @@ class DiscriminatorOptions:
         clip: largest norm of the gradient; none by default.
     """
 
-    lr: float = 2e-4
+    lr: float | str = "linear:2e-4:1e-5"
     betas: tuple[float, float] = (0.5, 0.99)
     width: int = 32
     depth: int = 1
@@ -86,7 +86,7 @@ def images(
     noise: int = 128,
     generator: GeneratorOptions = GeneratorOptions(),  # noqa: B008
     discriminator: DiscriminatorOptions = DiscriminatorOptions(),  # noqa: B008
-    steps: int = 8000,
+    steps: int = 10000,
     batch: int = 64,
     micro_batches: int = 1,
     ema: float = 0.999,
@@ -156,7 +156,15 @@ def images(
     options = {"generator": generator, "discriminator": discriminator}
     game, average = parts.game(network, loss, noise, options, penalties, facts, ema, seed, how, compile)
     return Recipe(
-        stages=[Stage("adversarial", game, parts.stream(pictures, batch, seed, conditional, flip, how), steps)],
+        stages=[
+            Stage(
+                "adversarial",
+                game,
+                parts.stream(pictures, batch, seed, conditional, flip, how),
+                steps,
+                parts.learning_rates(game.players, options, steps),
+            )
+        ],
         seed=seed,
         how=how,
         cadence=Cadence.over(steps, log_every, sample_every, checkpoint_every, scores),

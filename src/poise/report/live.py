@@ -91,7 +91,7 @@ class _Watching(Silent):
                 f"{k.split('/')[1]} {v:.3f}"
                 for k, v in latest.items()
                 if k.startswith(f"{player}/")
-                and not any(c in k.split("/")[1] for c in (".", "norm"))
+                and not any(c in k.split("/")[1] for c in (".", "norm", "lr"))
                 and "/on_" not in k
             ]
             rows.append((player, "  ".join(loss) + f"  gradient {latest[f'{player}/grad_norm']:.2g}"))
