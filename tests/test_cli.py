@@ -1,4 +1,4 @@
-"""The command line as a person uses it: help at once, flags and files alike, Ctrl-C, sampling."""
+"""The command line as people use it: quick help, equal ways to say the same thing, Ctrl-C, samples."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,122 +17,336 @@ import numpy as np
 import pytest
 
 import poise.losses
-import poise.models  # noqa: F401
+import poise.models  # noqa: F401  (both enter their members into the registry)
 from poise.cli import main
+from poise.record import RunFolder
 from poise.registry import names
 from poise.study.spec import parser_for
 
-SMALL = ["--batch", "8", "--noise", "8", "--generator.width", "4", "--discriminator.width", "4", "--scores", "0"]
-SMALL += ["--threads", "1", "--device", "cpu", "--log-every", "2"]
+SMALL = {
+    "batch": 8, "noise": 8, "generator.width": 4, "discriminator.width": 4, "log-every": 2, "checkpoint-every": 2,
+    "sample-every": 6, "scores": 0, "threads": 1, "precision": "fp32", "device": "cpu",
+}  # fmt: skip
+FLAGS = [f"--{name}={value}" for name, value in SMALL.items()]
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory) -> Path:
-    """A folder with pictures.npz and one finished run."""
-    folder = tmp_path_factory.mktemp("home")
+def made(tmp_path_factory) -> Path:
+    """pictures.npz (40 grey pictures, 16x16) and runs/images-alpha, a finished run of six steps on it."""
+    folder = tmp_path_factory.mktemp("made")
     images = np.random.default_rng(0).integers(0, 256, (40, 16, 16), dtype=np.uint8)
     np.savez(folder / "pictures.npz", images=images)
     with contextlib.chdir(folder):
-        assert main(["train", "images", "pictures.npz", "--steps", "4", "--quiet", *SMALL]) == 0
+        assert main(train("--out", "runs/images-alpha", "--quiet")) == 0
     return folder
 
 
-@pytest.fixture(autouse=True)
-def _at_home(home, monkeypatch):
-    monkeypatch.chdir(home)
+@pytest.fixture
+def place(made, tmp_path, monkeypatch) -> Path:
+    """A copy of what was made, as the current folder."""
+    shutil.copytree(made, tmp_path / "here")
+    monkeypatch.chdir(tmp_path / "here")
+    monkeypatch.setenv("POISE_RUNS", "runs")
+    return tmp_path / "here"
 
 
-@pytest.mark.parametrize(
-    "command", ["--help", "train images --help", "train --help", "runs", "data list", "data --help", "resume nothing"]
-)
-def test_help_lists_and_mistakes_do_not_load_torch(command):
-    script = (
-        "import sys\nfrom poise.cli import main\ntry: main(sys.argv[1:])\nexcept SystemExit: pass\n"
-        "assert 'torch._C' not in sys.modules and 'torchvision' not in sys.modules"
-    )
-    subprocess.run([sys.executable, "-c", script, *command.split()], check=True, capture_output=True)
+def train(*words: str, steps: int = 6) -> list[str]:
+    return ["train", "images", "pictures.npz", f"--steps={steps}", *FLAGS, *words]
 
 
-def test_help_names_every_network_and_loss():
-    text = parser_for("images").format_help()
-    for name in [*names("network"), *names("loss"), "R1", "R2", "WeightDecay", "L2Towards"]:
-        assert name in text
-    assert "--l2-generator" in text and "--l2_generator" not in text
+def said(capsys, *argv: str) -> str:
+    """What a command that ends well prints."""
+    capsys.readouterr()
+    assert main(argv) == 0
+    return capsys.readouterr().out
 
 
-def test_flags_files_and_their_own_output_give_the_same_arguments(tmp_path, capsys):
-    flags = ["pictures.npz", "--steps", "7", "--l2_generator=1e-2", "--discriminator.penalties+=R1"]
-    flags += ["--discriminator.penalties.gamma=0.5"]
-    expected = parser_for("images").parse(flags)
-    assert expected["l2_generator"] == 1e-2
-    (tmp_path / "a.yaml").write_text(
-        "steps: 7\nl2_generator: 0.01\ndiscriminator:\n  penalties:\n  - class_path: R1\n    init_args: {gamma: 0.5}\n"
-    )
-    (tmp_path / "a.toml").write_text(
-        "steps = 7\nl2_generator = 0.01\n[[discriminator.penalties]]\nclass_path = 'R1'\ninit_args = {gamma = 0.5}\n"
-    )
-    for name in ("a.yaml", "a.toml"):
-        assert parser_for("images").parse(["pictures.npz", "--config", str(tmp_path / name)]) == expected
-    with pytest.raises(SystemExit):
-        main(["train", "images", *flags, "--print-config"])
-    (tmp_path / "printed.yaml").write_text(capsys.readouterr().out)
-    assert parser_for("images").parse(["pictures.npz", "--config", str(tmp_path / "printed.yaml")]) == expected
+def printed(capsys, *argv: str) -> str:
+    """What a command prints that argparse ends, such as --help."""
+    capsys.readouterr()
+    with pytest.raises(SystemExit) as ended:
+        main(argv)
+    assert ended.value.code == 0
+    return capsys.readouterr().out
 
 
-def test_a_run_is_named_by_path_name_beginning_and_last(home, tmp_path):
-    (run,) = [p.name for p in (home / "runs").iterdir()]
-    made = []
-    for i, way in enumerate([str(home / "runs" / run), run, run[:12], "last"]):
-        out = tmp_path / f"{i}.png"
-        assert main(["sample", way, "-n", "4", "--out", str(out)]) == 0
-        made.append(out.read_bytes())
-    assert len(set(made)) == 1
+# How quickly it answers, and what it says of itself.
+
+LIGHT = [["--help"], ["train"], ["train", "images", "--help"], ["runs"], ["data", "list"]]
 
 
-def test_samples_depend_on_the_seed_alone(tmp_path):
-    for name, n, seed in (("a", 20, 3), ("b", 5, 3), ("c", 5, 4)):
-        assert main(["sample", "last", "-n", str(n), "--seed", str(seed), "--out", str(tmp_path / name)]) == 0
-    first = [(tmp_path / name / "00000.png").read_bytes() for name in "abc"]
-    assert first[0] == first[1] != first[2]
-    assert sorted(p.name for p in (tmp_path / "b").iterdir()) == [f"{i:05d}.png" for i in range(5)]
-
-
-def test_a_finished_run_says_so_and_runs_are_listed(capsys):
-    assert main(["resume", "last"]) == 0
-    assert "finished before" in capsys.readouterr().out
-    assert main(["runs"]) == 0
-    assert re.search(r"images-pictures-\w{8}\s+done", capsys.readouterr().out)
-
-
-def test_plain_output_shows_strength_share_and_speed(capsys):
-    assert main(["train", "images", "pictures.npz", "--steps", "5", *SMALL]) == 0
-    out = capsys.readouterr().out
-    assert re.search(r"step 5/5  [\d,]+ samples/s  0:00 left", out)
-    assert re.search(r"l2: λ 0\.003  share of the gradient [\d.e-]+", out)
-    assert "on the generator (λ = 0.003) acted" in out
-    assert re.search(r"training [+-][\d.]+  heldout [+-][\d.]+  generated [+-]", out)
-    assert main(["train", "images", "pictures.npz", "--steps", "6", "--quiet", *SMALL]) == 0
-    assert capsys.readouterr().out == ""
-
-
-@pytest.mark.parametrize("shell", ["bash", "zsh"])
-def test_completion_knows_the_recipe_s_flags(shell, capsys):
-    assert main(["completion", shell]) == 0
-    assert "--l2-generator" in capsys.readouterr().out
+def test_help_and_lists_do_not_load_torch(place):
+    """Nor torchvision, nor torchmetrics: help comes at once. One process for all of them."""
+    script = f"""
+import contextlib, io, sys
+from poise.cli import main
+for argv in {LIGHT!r}:
+    with contextlib.suppress(SystemExit), contextlib.redirect_stdout(io.StringIO()) as out:
+        main(argv)
+    assert out.getvalue(), argv
+    loaded = [name for name in ("torch._C", "torchvision", "torchmetrics") if name in sys.modules]
+    assert not loaded, (argv, loaded)
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.slow
-def test_ctrl_c_finishes_the_step_saves_and_says_how_to_go_on(home):
-    command = [sys.executable, "-m", "poise", "train", "images", "pictures.npz", "--steps", "100000", *SMALL]
-    process = subprocess.Popen([*command, "--out", "long"], stdout=subprocess.PIPE, text=True)
-    record = home / "long" / "record.jsonl"
-    deadline = time.monotonic() + 60
-    while not (record.exists() and record.stat().st_size) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    os.kill(process.pid, signal.SIGINT)
-    out, _ = process.communicate(timeout=60)
-    assert process.returncode == 130
-    made = int(re.search(r"stopped after step (\d+); go on with: poise resume long", out)[1])
-    (checkpoint,) = (home / "long" / "checkpoints").glob("step-*")
-    assert json.loads((checkpoint / "manifest.json").read_text())["step"] == made
-    assert not (home / "long" / "DONE").exists()
+def test_training_and_scoring_never_load_torchvision(place):
+    """The scores come from torchmetrics, which would take torchvision along if it were asked for the wrong thing."""
+    (place / "stub/torchvision").mkdir(parents=True)
+    (place / "stub/torchvision/__init__.py").write_text("raise SystemExit('torchvision was imported')")
+    script = f"""
+import sys
+from poise.cli import main
+assert main({train("--scores=1", "--score-samples=8", "--out=runs/scored", steps=2)!r}) == 0
+assert "torch._C" in sys.modules and "torchvision" not in sys.modules
+"""
+    path = os.pathsep.join(filter(None, [str(place / "stub"), os.environ.get("PYTHONPATH")]))
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, env={**os.environ, "PYTHONPATH": path}
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_help_lists_every_network_and_loss(capsys):
+    """Every registered name is in the help, and every flag is written with dashes."""
+    text = printed(capsys, "train", "images", "--help")
+    for name in [*names("network"), *names("loss")]:
+        assert re.search(rf"\b{name}\b", text), name
+    flags = re.findall(r"--[\w.\-]+", text)
+    assert {"--l2-generator", "--micro-batches", "--generator.lr", "--out", "--quiet"} <= set(flags)
+    assert not [flag for flag in flags if "_" in flag]
+
+
+def test_the_recipes_are_listed(capsys):
+    assert "images" in said(capsys, "train")
+    assert "resume" in said(capsys)
+    assert "check" in said(capsys, "data")
+    assert "poise" in printed(capsys, "--version")
+
+
+# Several ways to say the same thing.
+
+
+def arguments(*words: str) -> dict:
+    return parser_for("images").parse(["pictures.npz", *words])
+
+
+def test_dashes_and_underscores_are_the_same():
+    """In flags; values keep theirs."""
+    assert arguments("--l2-generator", "1e-3", "--loss=least_squares") == arguments(
+        "--l2_generator", "1e-3", "--loss=least_squares"
+    )
+    assert arguments("--loss=least_squares")["loss"] == "least_squares"
+    assert arguments("--l2-generator", "1e-3")["l2_generator"] == 1e-3
+
+
+PENALTIES = ["--discriminator.penalties+=R1", "--discriminator.penalties.gamma=0.5"]
+YAML = """
+l2_generator: cosine:1e-3:1e-5
+steps: 12
+heldout: 2e-1
+generator: {width: 4, lr: 1e-3}
+discriminator:
+  penalties: [{class_path: R1, init_args: {gamma: 0.5}}]
+"""
+TOML = """
+l2_generator = "cosine:1e-3:1e-5"
+steps = 12
+heldout = 0.2
+generator = {width = 4, lr = 1e-3}
+[[discriminator.penalties]]
+class_path = "R1"
+init_args = {gamma = 0.5}
+"""
+
+
+def test_yaml_toml_and_flags_give_the_same_spec(place):
+    """And a flag after --config wins over it."""
+    (place / "a.yaml").write_text(YAML)
+    (place / "a.toml").write_text(TOML)
+    flags = ["--l2-generator=cosine:1e-3:1e-5", "--steps=12", "--heldout=0.2", "--generator.width=4"]
+    wanted = arguments(*flags, "--generator.lr=1e-3", *PENALTIES)
+    assert wanted["discriminator"]["penalties"][0]["init_args"]["gamma"] == 0.5
+    assert arguments("--config", "a.yaml") == wanted
+    assert arguments("--config=a.toml") == wanted
+    assert arguments("--config=a.toml", "--steps=3") == wanted | {"steps": 3}
+
+
+@pytest.mark.parametrize("word", ["--print-config", "--print_config"])
+def test_a_printed_configuration_can_be_fed_back(place, capsys, word):
+    """Data, schedules and penalties included: the same folder name, so the same run."""
+    more = ["--l2-generator=cosine:1e-3:1e-5", *PENALTIES]
+    text = printed(capsys, *train(*more, word))
+    (place / "printed.yaml").write_text(text)
+    assert main(train(*more, "--quiet")) == 0
+    count = len(list((place / "runs").iterdir()))
+    again = said(capsys, "train", "images", "pictures.npz", "--config", "printed.yaml")
+    assert "finished before; nothing to do" in again
+    assert len(list((place / "runs").iterdir())) == count
+    assert "finished before; nothing to do" in said(capsys, "train", "images", "--config", "printed.yaml")
+
+
+def test_completion_scripts_know_the_flags(capsys):
+    """Of the commands and of the recipe."""
+    for shell in ("bash", "zsh"):
+        text = said(capsys, "completion", shell)
+        for word in ("--l2-generator", "--generator.lr", "evaluate", "images"):
+            assert word in text, (shell, word)
+    bash = said(capsys, "completion", "bash")
+    assert subprocess.run(["bash", "-n"], input=bash, text=True, capture_output=True).returncode == 0
+
+
+# What a run prints.
+
+
+def test_plain_output_says_what_matters(place, capsys):
+    """λ, its share of the gradient, the speed, and where things are; nothing is coloured or redrawn in a pipe."""
+    text = said(capsys, *train("--out", "runs/b"))
+    for part in (r"λ 0\.0001", "share of the gradient", "samples/s", "step 6/6", r"Report: +runs/b/report\.json"):
+        assert re.search(part, text), part
+    assert "\x1b" not in text
+    assert "\r" not in text
+    for path in re.findall(r"(?:Samples|Report): +(\S+)", text):
+        assert Path(path).is_file()
+
+
+def test_quiet_prints_nothing(place, capsys):
+    """Neither on stdout nor on stderr, whether it trains, goes on, or has nothing to do."""
+    for argv in (train("--out", "runs/b", "--quiet"), ["resume", "b", "--quiet"]):
+        capsys.readouterr()
+        assert main(argv) == 0
+        assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.slow
+def test_a_terminal_without_greek_letters_is_enough(place):
+    """The λ becomes a question mark; the run does not end for it."""
+    done = subprocess.run(
+        [sys.executable, "-m", "poise", *train("--out", "runs/b")],
+        capture_output=True,
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+    )
+    assert done.returncode == 0, done.stderr
+    assert b"? 0.0001" in done.stdout
+
+
+def test_a_finished_run_says_so(place, capsys):
+    assert "finished before; nothing to do" in said(capsys, "resume", "last")
+    before = {p: p.stat().st_mtime_ns for p in (place / "runs").rglob("*")}
+    assert "finished before; nothing to do" in said(capsys, *train("--out", "runs/images-alpha"))
+    assert {p: p.stat().st_mtime_ns for p in (place / "runs").rglob("*")} == before
+
+
+def test_runs_are_listed_and_found(place, capsys):
+    """By path, name, the beginning of a name, and `last`, which is the newest."""
+    shutil.copytree(place / "runs/images-alpha", place / "runs/images-beta")
+    os.utime(place / "runs/images-alpha/spec.json", (1, 1))
+    (place / "runs/images-beta/DONE").unlink()
+    lines = said(capsys, "runs").splitlines()
+    assert [line.split()[0] for line in lines] == ["images-alpha", "images-beta"]
+    assert "done" in lines[0]
+    assert "unfinished, step 6 saved" in lines[1]
+    for run in ("images-alpha", "images-a", "runs/images-alpha", str(place / "runs/images-alpha")):
+        assert "images-alpha" in said(capsys, "sample", run, "-n", "1")
+    assert "images-beta" in said(capsys, "sample", "last", "-n", "1")
+
+
+def test_no_runs_is_no_error(place, capsys):
+    shutil.rmtree(place / "runs")
+    assert "no runs in runs" in said(capsys, "runs")
+
+
+# Ctrl-C.
+
+
+def interrupted(argv: list[str], folder: Path, signum: int) -> tuple[int, str, str]:
+    """Start a command, send it a signal once it has recorded something, and let it end."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "poise", *argv], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    try:
+        deadline = time.monotonic() + 60
+        while not (folder / "record.jsonl").exists() or not (folder / "record.jsonl").stat().st_size:
+            assert process.poll() is None, process.stderr.read()
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        process.send_signal(signum)
+        out, error = process.communicate(timeout=60)
+    finally:
+        process.kill()
+        process.wait()
+    return process.returncode, out, error
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
+@pytest.mark.parametrize(("signum", "quiet"), [(signal.SIGINT, False), (signal.SIGTERM, True)])
+def test_stopped_it_saves_and_says_how_to_go_on(place, capsys, signum, quiet):
+    """The step is finished and saved, exit code 130; the printed command then finishes the run."""
+    words = ["--checkpoint-every=100000", "--log-every=500", "--sample-every=100000", "--out=runs/stopped"]
+    folder = RunFolder(place / "runs/stopped")
+    code, out, error = interrupted(train(*words, *["--quiet"] * quiet, steps=100_000), folder.path, signum)
+    assert code == 130, error
+    assert (out == "") == quiet
+    found = re.search(r"stopped after step (\d+); go on with: poise (resume \S+)\n", error if quiet else out)
+    assert found
+    assert "Traceback" not in error
+    made = int(found[1])
+    assert [p.name for p in folder.checkpoints.iterdir()] == [f"step-{made:08d}"]
+    assert folder.state() == f"unfinished, step {made:,} saved"
+    shorten(folder, made + 3)
+    assert main([*found[2].split(), "--quiet"]) == 0
+    assert folder.done
+    assert folder.report()["steps_this_sitting"] == 3
+
+
+def shorten(folder: RunFolder, steps: int) -> None:
+    """Let the run end sooner, as its length changes nothing about the steps before."""
+    spec = folder.spec()
+    spec["arguments"]["steps"] = steps
+    (folder.path / "spec.json").write_text(json.dumps(spec))
+
+
+# Samples.
+
+
+def test_samples_in_a_grid_and_in_a_folder(place, capsys):
+    """The same seed gives the same bytes, another seed others."""
+    for name, seed in (("a.png", "3"), ("b.png", "3"), ("c.png", "4")):
+        assert name in said(capsys, "sample", "last", "-n", "9", "--seed", seed, "--out", name)
+    a, b, c = ((place / f"{name}.png").read_bytes() for name in "abc")
+    assert a == b
+    assert a != c
+    said(capsys, "sample", "last", "-n", "5", "--seed", "3", "--out", "five")
+    said(capsys, "sample", "last", "-n", "20", "--seed", "3", "--out", "twenty")
+    assert sorted(p.name for p in (place / "five").iterdir()) == [f"0000{i}.png" for i in range(5)]
+    assert len(list((place / "twenty").iterdir())) == 20
+    for picture in (place / "five").iterdir():
+        assert picture.read_bytes() == (place / "twenty" / picture.name).read_bytes()
+
+
+def test_samples_of_an_earlier_checkpoint(place, capsys):
+    """--step chooses among the kept ones, and the pictures differ."""
+    said(capsys, "sample", "last", "--step", "4", "--out", "four.png")
+    said(capsys, "sample", "last", "--step", "6", "--out", "six.png")
+    said(capsys, "sample", "last", "--out", "last.png")
+    assert (place / "six.png").read_bytes() == (place / "last.png").read_bytes()
+    assert (place / "four.png").read_bytes() != (place / "six.png").read_bytes()
+
+
+def test_samples_need_no_data(place, capsys):
+    (place / "pictures.npz").unlink()
+    assert "64 samples" in said(capsys, "sample", "last")
+    assert (place / "samples.png").is_file()
+
+
+def test_data_commands(place, capsys):
+    """check reports on a file; list names the catalogue; get fetches a set that is in an installed package."""
+    assert re.search(r"npz.*40 readable pictures", said(capsys, "data", "check", "pictures.npz"))
+    assert "fashion-mnist" in said(capsys, "data", "list")
+    pytest.importorskip("sklearn", reason="the digits are in scikit-learn")
+    where = said(capsys, "data", "get", "digits").strip().removeprefix("digits: ")
+    assert Path(where).is_file()
+    assert re.search(r"digits +here", said(capsys, "data", "list"))

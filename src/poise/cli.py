@@ -1,6 +1,7 @@
 """The command line. Flags of `train` come from the recipe's signature; nothing here knows what a GAN is.
 
-torch is loaded when something needs a tensor, not to print help or to list runs.
+torch is loaded when something needs a tensor, not to print help or to list runs. The file has more than 250 lines
+because every command's flags and help stand in one tree, where a reader looks for them.
 """
 
 from __future__ import annotations
@@ -182,15 +183,15 @@ def data_get(options: argparse.Namespace) -> int:
 def completion(options: argparse.Namespace) -> int:
     import shtab
 
-    from poise.study.spec import all_recipes, parser_for
+    from poise.study.spec import all_recipes, kind_of, parser_for
 
     root, commands = tree()
     recipes = commands.choices["train"].add_subparsers(dest="recipe")
     for name in all_recipes():
-        known = recipes.add_parser(name)
+        known = recipes.add_parser(name, help=(kind_of(name).build.__doc__ or "").splitlines()[0])
         for flag in parser_for(name).options():
             if flag != "--help":
-                known.add_argument(flag.replace("_", "-"))
+                known.add_argument(flag.replace("_", "-"), help=flag)
     print(shtab.complete(root, shell=options.shell))
     return 0
 
@@ -271,6 +272,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except OSError as error:  # a disk or a path that nothing above knew more about
         return told(f"{error.filename or 'the disk'}: {error.strerror or error}; put that right and try again", 2)
     except Exception as error:
+        if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and "memory" in str(error)):
+            return told(f"out of memory ({str(error)[:120]}); lower --batch, --size or -n, or narrow the networks", 2)
         if os.environ.get("POISE_TRACEBACK"):
             raise
         return told(f"a fault of Poise itself ({type(error).__name__}: {error}); POISE_TRACEBACK=1 shows where", 1)

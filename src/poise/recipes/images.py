@@ -139,6 +139,7 @@ def images(
         scores: how often samples are scored: once after 5 % of the run, then evenly to the end; 0 for never.
         score_samples: number of pictures drawn and compared each time.
     """
+    from poise.recipes import image_outcomes as outcomes
     from poise.recipes import image_parts as parts
 
     parts.check_counts(steps=steps, batch=batch, micro_batches=micro_batches, noise=noise, threads=threads)
@@ -169,9 +170,9 @@ def images(
         how=how,
         cadence=Cadence.over(steps, log_every, sample_every, checkpoint_every, scores),
         facts=facts,
-        sampler=lambda n, seed: parts.draw(average, facts, n, seed),
-        probe=parts.probe(game, pictures, conditional, seed, how),
-        judge=parts.judge(pictures, score_samples, seed) if scores else None,
+        sampler=lambda n, seed: outcomes.draw(average, facts, n, seed),
+        probe=outcomes.probe(game, pictures, conditional, seed, how),
+        judge=outcomes.judge(pictures, score_samples, seed) if scores else None,
         notes=parts.notes(pictures),
     )
 
@@ -183,9 +184,9 @@ def _generator(arguments: dict, facts: dict):  # type: ignore[no-untyped-def]
 
 
 def _draw(generator, facts: dict, n: int, seed: int, label: str | None = None):  # type: ignore[no-untyped-def]
-    from poise.recipes import image_parts as parts
+    from poise.recipes import image_outcomes as outcomes
 
-    return parts.draw(generator, facts, n, seed, label)
+    return outcomes.draw(generator, facts, n, seed, label)
 
 
 register("recipe", "images")(Kind(images, _generator, _draw))

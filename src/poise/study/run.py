@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -118,7 +119,7 @@ class Session:
                         range(done - offset, stage.steps),
                         self.recipe.seed,
                         stage.dials,
-                        lambda step, row, offset=offset: self._watch(offset + step, row),
+                        partial(self._watch, offset),
                         self.recipe.how,
                         detail_every=self.recipe.cadence.log,
                     )
@@ -146,8 +147,9 @@ class Session:
         self.best = best(self.folder.rows())
         return done
 
-    def _watch(self, step: int, row: dict[str, Any]) -> None:
-        """After each step: the record, the view, pictures, scores, checkpoints."""
+    def _watch(self, offset: int, step: int, row: dict[str, Any]) -> None:
+        """After each step of a stage that began `offset` steps in: the record, pictures, scores, checkpoints."""
+        step += offset
         made, cadence = step + 1, self.recipe.cadence
         entry: dict[str, Any] = {}
         if step % cadence.log == 0:
