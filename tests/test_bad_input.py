@@ -363,6 +363,7 @@ ARGUMENTS = [
     ("λ negative", flags("--l2-generator", "-1"), r"--l2-generator -1\.0: .*at least 0"),
     ("λ NaN", flags("--l2-generator", "nan"), r"--l2-generator nan: .*finite"),
     ("λ infinite", flags("--l2-discriminator", "inf"), r"--l2-discriminator inf: .*finite"),
+    ("λ beyond single precision", flags("--l2-generator", "1e39"), r"--l2-generator 1e\+39: .*at most 3e\+38"),
     ("λ in words", flags("--l2-generator", "little"), r"--l2-generator little: .*cosine:1e-3:1e-5"),
     ("λ ambiguous", flags("--l2", "1"), r"--l2 .*--l2-generator, --l2-discriminator"),
     ("schedule unknown", flags("--l2-generator", "cosin:1:2"), r"--l2-generator.*'cosin'.*did you mean 'cosine'\?"),
@@ -420,6 +421,7 @@ ARGUMENTS = [
     ),
     ("R1 never", flags(f"{D}+=R1", f"{D}.every", "0"), r"every of R1 must be at least 1, not 0"),
     ("R1 negative", flags(f"{D}+=R1", f"{D}.gamma", "-2"), r"gamma of R1 must be .*at least 0, not -2"),
+    ("penalty of nothing", flags(f"{D}+=Penalty"), r"--discriminator\.penalties: Penalty penalises nothing"),
     ("R1 twice", flags(f"{D}+=R1", f"{D}+=R1"), r"'discriminator' has two parts called 'r1': give"),
     ("rate above one", flags(f"{D}+=L2Towards", f"{D}.rate", "2"), r"rate of L2Towards .*at most 1, not 2"),
     (
@@ -445,6 +447,7 @@ ARGUMENTS = [
     ("augment unknown", flags("--augment", "colour"), r"--augment colour .*did you mean 'color'\?"),
     ("scores negative", flags("--scores", "-1"), r"--scores must be at least 0, not -1"),
     ("score samples zero", flags("--score-samples", "0"), r"--score-samples must be at least 1, not 0"),
+    ("score samples too few", flags("--scores=1", "--score-samples=3"), r"at least 4 .*--score-samples\), not 3"),
     ("seed negative", flags("--seed", "-1"), r"--seed must be at least 0 .*not -1"),
     ("seed too large", flags("--seed", str(2**63)), r"--seed must be .*below 2\^63, not 9223"),
     ("log never", flags("--log-every", "0"), r"--log-every must be at least 1, not 0"),

@@ -15,7 +15,7 @@ from poise.data.store import cache_dir
 from poise.data.stream import ImageStream
 from poise.errors import PoiseError
 from poise.games.adversarial import Adversarial
-from poise.metrics.judge import Judge
+from poise.metrics.judge import LEAST, Judge
 from poise.training.loop import mixed
 from poise.training.precision import Execution
 
@@ -87,6 +87,8 @@ def judge(pictures: ImageSet, n: int, seed: int) -> Callable[[], Judge] | None:
 
     None where nothing is held out: there is nothing to compare with.
     """
+    if n < LEAST:
+        raise PoiseError(f"scores need at least {LEAST} samples (--score-samples), not {n}")
     if not len(pictures.heldout):
         return None
     return lambda: Judge(

@@ -143,6 +143,8 @@ def player(
 ) -> Player:
     """Adam on all weights; the penalties' terms beside the adversarial one."""
     first_lr = value_at(number_or_schedule(options.lr, f"--{name}.lr", steps=1), 0)
+    if idle := [penalty for penalty in penalties if not penalty.terms() and not penalty.weight_penalties()]:
+        raise PoiseError(f"--{name}.penalties: {type(idle[0]).__name__} penalises nothing; name one that does")
     rules = [rule for penalty in penalties for rule in penalty.weight_penalties()]
     for rule in rules:
         rule.covered(net)  # one that does not fit the network is refused here, not at the first step

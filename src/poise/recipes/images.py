@@ -29,7 +29,7 @@ class GeneratorOptions:
         clip: largest norm of the gradient; none by default.
     """
 
-    lr: float | str = "linear:2e-4:1e-5"
+    lr: float | str = 2e-4
     betas: tuple[float, float] = (0.5, 0.99)
     width: int = 32
     depth: int = 1
@@ -56,7 +56,7 @@ class DiscriminatorOptions:
         clip: largest norm of the gradient; none by default.
     """
 
-    lr: float | str = "linear:2e-4:1e-5"
+    lr: float | str = 2e-4
     betas: tuple[float, float] = (0.5, 0.99)
     width: int = 32
     depth: int = 1
@@ -86,7 +86,7 @@ def images(
     noise: int = 128,
     generator: GeneratorOptions = GeneratorOptions(),  # noqa: B008
     discriminator: DiscriminatorOptions = DiscriminatorOptions(),  # noqa: B008
-    steps: int = 10000,
+    steps: int = 8000,
     batch: int = 64,
     micro_batches: int = 1,
     ema: float = 0.999,

@@ -19,6 +19,8 @@ from typing import Any, ClassVar
 from poise.errors import PoiseError, nearest
 from poise.registry import find, names, register
 
+LARGEST = 3e38  # just below the largest number in single precision
+
 
 def checked(value: Any, what: str) -> float:
     """`value` as a finite number that is not negative; otherwise one sentence that names `what`."""
@@ -28,6 +30,8 @@ def checked(value: Any, what: str) -> float:
         raise PoiseError(f"{what} must be a number or a schedule such as cosine:1e-3:1e-5, not {value!r}") from None
     if not math.isfinite(number) or number < 0:
         raise PoiseError(f"{what} must be a finite number of at least 0, not {value}")
+    if number > LARGEST:
+        raise PoiseError(f"{what} must be at most {LARGEST:g}, as weights are in single precision, not {value}")
     return number
 
 
