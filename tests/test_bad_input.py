@@ -407,6 +407,7 @@ ARGUMENTS = [
     ("network unknown", flags("--network", "dcgna"), r"network called 'dcgna'; did you mean 'dcgan'\?"),
     ("loss unknown", flags("--loss", "hinges"), r"loss called 'hinges'; did you mean 'hinge'\?"),
     ("penalty unknown", flags(f"{G}+=WeightDcay"), r"penalty called 'WeightDcay'; did you mean 'WeightDecay'\?"),
+    ("R1 on the generator", flags(f"{G}+=R1"), r"--generator\.penalties\+=R1: .*use --discriminator\.penalties\+=R1"),
     ("penalty that is none", flags(f"{G}+=math.sin"), r"penalty called 'math\.sin'.* Known: "),
     ("penalties as a word", flags(G, "L2"), r"--generator\.penalties must be a list, not L2"),
     (
@@ -512,7 +513,7 @@ RUNS = [
     ("spec of a newer version", spec_with(format=99), r"runs/done .*newer version \(format 99.*update poise"),
     ("spec without arguments", spec_with(arguments=None), r"spec\.json is not the description of a run.*damaged"),
     ("spec of another recipe", spec_with(recipe="imagse"), r"recipe called 'imagse'; did you mean 'images'\?"),
-    ("report damaged", spoiled("report.json", "{", "runs"), r"report\.json cannot be read .*damaged"),
+    ("report damaged", spoiled("report.json", "{", "resume", "done"), r"report\.json cannot be read .*damaged"),
     ("weights truncated", truncated_weights, r"generator\.safetensors does not match its sha256.*remove"),
     ("weights changed", flipped_byte, r"generator\.ema\.safetensors does not match its sha256.*remove"),
     ("checkpoint misses a file", missing_file, r"resume\.pt cannot be read .*remove"),

@@ -350,3 +350,15 @@ def test_data_commands(place, capsys):
     where = said(capsys, "data", "get", "digits").strip().removeprefix("digits: ")
     assert Path(where).is_file()
     assert re.search(r"digits +here", said(capsys, "data", "list"))
+
+
+def test_a_damaged_report_does_not_hide_the_other_runs(tmp_path, monkeypatch, capsys):
+    for name, report in (("good", '{"best": {"score": "KID", "value": 1.5}}'), ("bad", "{")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "spec.json").write_text('{"format": 1}')
+        (tmp_path / name / "report.json").write_text(report)
+        (tmp_path / name / "DONE").touch()
+    monkeypatch.setenv("POISE_RUNS", str(tmp_path))
+    assert main(["runs"]) == 0
+    out = capsys.readouterr().out
+    assert "KID 1.5000" in out and "report.json is damaged" in out

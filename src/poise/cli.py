@@ -132,7 +132,7 @@ def runs(options: argparse.Namespace) -> int:
     found = all_runs()
     if not found:
         print(f"no runs in {runs_root()}")
-    for line in run_lines((f.name, f.state(), f.report() if f.done else {}) for f in found):
+    for line in run_lines((f.name, *f.outcome()) for f in found):
         print(line)
     return 0
 

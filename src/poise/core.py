@@ -108,6 +108,9 @@ class Player(Generic[R]):
             raise PoiseError(f"player '{self.name}' needs at least one term that is due at every step")
         labels = [*(t.name for t in self.terms), *(p.name for p in self.penalties)]
         twice = {label for label in labels if labels.count(label) > 1}
+        reserved = {"optim", "ema"} & set(labels)
+        if reserved:
+            raise PoiseError(f"player '{self.name}' keeps '{min(reserved)}' for itself: give that part another name")
         if twice:
             raise PoiseError(f"player '{self.name}' has two parts called '{min(twice)}': give one another name")
 

@@ -86,6 +86,13 @@ class RunFolder:
                 return f"diverged after step {made:,}"
         return f"unfinished, step {made:,} saved"
 
+    def outcome(self) -> tuple[str, dict[str, Any]]:
+        """State and report, for a list of runs: one that is damaged is told and does not hide the others."""
+        try:
+            return self.state(), self.report() if self.done else {}
+        except PoiseError:
+            return "done, but its report.json is damaged", {}
+
     @property
     def samples(self) -> Path:
         return self.path / "samples"

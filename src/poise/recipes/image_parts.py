@@ -57,6 +57,17 @@ def check_player(name: str, options: Any) -> None:
         raise PoiseError(f"--{name}.betas must be at least 0 and below 1, not {list(options.betas)}")
 
 
+def check_generator_penalties(penalties: list[Penalty]) -> None:
+    """A penalty on D's gradients says nothing about G's weights: there it would do nothing."""
+    for penalty in penalties:
+        if any(term.differentiates for term in penalty.terms()):
+            kind = type(penalty).__name__
+            raise PoiseError(
+                f"--generator.penalties+={kind}: {kind} is a penalty on the discriminator and would do nothing here; "
+                f"use --discriminator.penalties+={kind}"
+            )
+
+
 def execution(device: str, precision: str, micro_batches: int, threads: int | None) -> Execution:
     where = pick_device(device)
     if threads is not None:

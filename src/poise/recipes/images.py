@@ -148,6 +148,7 @@ def images(
     how = parts.execution(device, precision, micro_batches, threads)
     pictures = parts.pictures(data, size, channels, labels, conditional, fit, background, heldout)
     facts = parts.facts(pictures, conditional, augment, how)
+    parts.check_generator_penalties(generator.penalties)
     asked = {"generator": generator.penalties, "discriminator": discriminator.penalties}
     l2 = {
         "generator": parts.l2("generator", l2_generator),
