@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -74,13 +73,6 @@ def run(
         finally:
             folder.close()
             session.view.close()
-
-
-def as_tensors(sampler: Callable[[int, int], Any]) -> Callable[[int, int], Any]:
-    """A sampler of arrays [n,H,W,C] as one of tensors [n,C,H,W]."""
-    import torch
-
-    return lambda n, seed: torch.from_numpy(sampler(n, seed)).permute(0, 3, 1, 2)
 
 
 def scored_on(judge: Judge) -> str:
@@ -181,7 +173,7 @@ class Session:
             self.view.say(scored_on(self.judge))
         if self.judge is None:
             return {}
-        taken = self.judge.score(as_tensors(self.recipe.sampler))
+        taken = self.judge.score(self.recipe.sampler)
         entry = {f"score/{name}": value for name, value in taken.items()}
         now = best([{"step": made - 1, **entry}])
         if now and now["value"] < self.best.get("value", float("inf")):

@@ -10,7 +10,7 @@ from poise.record import RunFolder, write_json
 from poise.report.conclude import best
 from poise.report.picture import save_each, save_grid
 from poise.report.table import score_lines
-from poise.study.run import as_tensors, scored_on
+from poise.study.run import scored_on
 from poise.study.spec import instantiated, kind_of
 
 
@@ -82,7 +82,7 @@ def evaluate(folder: RunFolder, n: int | None = None, seed: int = 0, step: str =
             f"{folder.path} was trained without held-out data (--heldout 0): there is nothing to score against"
         )
     judge = built.judge()
-    scores = judge.score(as_tensors(lambda count, seed: kind.draw(generator, spec["facts"], count, seed)), seed)
+    scores = judge.score(lambda count, seed: kind.draw(generator, spec["facts"], count, seed), seed)
     floor = judge.floor()
     result = {"checkpoint": checkpoint.name, "seed": seed, "scores": scores, "floor": floor}
     target = folder.path / f"evaluation-{checkpoint.name}.json"
