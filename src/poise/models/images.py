@@ -6,6 +6,7 @@ Both families mirror each other: the discriminator's stages are the generator's 
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -34,7 +35,7 @@ class NetworkPair(NamedTuple):
     discriminator: Callable[..., nn.Module]
 
 
-class ImageGenerator(nn.Module):
+class ImageGenerator(nn.Module, ABC):
     """z [B,Z] (and class ids [B]) -> picture [B,C,S,S] in [−1, 1].
 
     Args:
@@ -68,8 +69,9 @@ class ImageGenerator(nn.Module):
         self.start = nn.Linear(self.labelled.width, self.widths[0] * self.sides[0] ** 2)
         self.build(depth, norm)
 
+    @abstractmethod
     def build(self, depth: int, norm: str) -> None:
-        raise NotImplementedError  # each family builds `stages` and `last`
+        """Make `stages` and `last`."""
 
     def noise(self, n: int) -> Tensor:
         return torch.randn(n, self.noise_size, device=self.start.weight.device, dtype=self.start.weight.dtype)
@@ -79,7 +81,7 @@ class ImageGenerator(nn.Module):
         return torch.tanh(self.last(self.stages(x)))
 
 
-class ImageDiscriminator(nn.Module):
+class ImageDiscriminator(nn.Module, ABC):
     """Picture [B,C,S,S] (and class ids [B]) -> `Verdict` with one logit [B] and the output of every stage.
 
     Arguments as for `ImageGenerator`; `spectral`: spectral norm on every layer. `norm="batch"` makes the logit of
@@ -108,8 +110,9 @@ class ImageDiscriminator(nn.Module):
         if spectral:
             spectrally_normalised(self)
 
+    @abstractmethod
     def build(self, channels: int, depth: int, norm: str) -> None:
-        raise NotImplementedError  # each family builds `stages`
+        """Make `stages`."""
 
     def finish(self) -> None:
         """Initialise, once every layer is there."""

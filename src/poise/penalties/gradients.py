@@ -8,6 +8,7 @@ and positions. Units: ours are the paper's, with ½; a toolkit without ½ that s
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -36,7 +37,7 @@ def half_squared_slope(verdict: Verdict, x: Tensor) -> Tensor:
 
 
 @dataclass(eq=False)
-class GradientPenalty(Penalty):
+class GradientPenalty(Penalty, ABC):
     """A weight γ, which may be scheduled, and lazy payment each `every`-th step at `every` times the weight."""
 
     gamma: float | str | Callable[[int], float] = 1.0
@@ -51,9 +52,9 @@ class GradientPenalty(Penalty):
     def over(self, steps: int) -> GradientPenalty:
         return replace(self, gamma=number_or_schedule(self.gamma, f"gamma of {self.name}", steps))
 
+    @abstractmethod
     def value(self, round: Any) -> Tensor:
         """½‖∇‖² for each sample of the round: [B]."""
-        raise NotImplementedError  # each member says where it looks
 
     def terms(self) -> tuple[Any, ...]:
         from poise.core import Term

@@ -12,6 +12,7 @@ On the command line a schedule is written as words joined by colons, its length 
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
@@ -36,7 +37,7 @@ def checked(value: Any, what: str) -> float:
 
 
 @dataclass(frozen=True)
-class _Between:
+class _Between(ABC):
     """A way from `start` to `end` in `steps` steps, `end` afterwards. `steps=None`: the length of the run."""
 
     start: float
@@ -56,9 +57,9 @@ class _Between:
             raise PoiseError(f"this schedule has no length yet: call .over(steps) or give steps ({self})")
         return self.at(min(max(step, 0) / self.steps, 1.0))
 
+    @abstractmethod
     def at(self, share: float) -> float:
         """The value after `share` (0 to 1) of the way."""
-        raise NotImplementedError  # every schedule says its own
 
     def over(self, steps: int) -> _Between:
         return self if self.steps is not None else replace(self, steps=max(steps, 1))
