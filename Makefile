@@ -43,5 +43,5 @@ $(VENV)/.demo: pyproject.toml constraints.txt | $(BIN)/python
 	touch $@
 
 $(VENV)/.dev: pyproject.toml constraints.txt | $(BIN)/python
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[scores,eval,dev]'
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[scores,text,speech,eval,dev]'
 	touch $@
