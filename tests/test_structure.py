@@ -15,7 +15,7 @@ RANK = {
     **dict.fromkeys(["errors", "lazy"], -1),
     **dict.fromkeys(["core", "registry", "record"], 0),
     **dict.fromkeys(["data", "models", "games", "training", "report"], 1),
-    **dict.fromkeys(["penalties", "losses", "metrics"], 2),
+    **dict.fromkeys(["penalties", "losses", "metrics", "monitor"], 2),
     "recipes": 3,
     "study": 4,
     "cli": 5,

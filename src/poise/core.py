@@ -76,6 +76,8 @@ class WeightPenalty(Protocol):
     name: str
     decoupled: bool
 
+    factor: float  # multiplies the strength; 1 unless somebody weakens the penalty while training
+
     def strength_at(self, step: int) -> float: ...
 
     def __call__(self, module: nn.Module, step: int = 0) -> Tensor: ...
@@ -113,6 +115,17 @@ class Player(Generic[R]):
             raise PoiseError(f"player '{self.name}' keeps '{min(reserved)}' for itself: give that part another name")
         if twice:
             raise PoiseError(f"player '{self.name}' has two parts called '{min(twice)}': give one another name")
+
+
+@runtime_checkable
+class Noticing(Protocol):
+    """A round that notices numbers on the way, to be recorded beside the terms of its turn.
+
+    `noticed` is filled during the forward and the backward pass: name -> scalar, additive over micro-batches and
+    proportional to the loss (so that it can be unscaled with it).
+    """
+
+    noticed: dict[str, Tensor]
 
 
 class Game(Protocol[R]):

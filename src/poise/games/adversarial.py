@@ -39,12 +39,16 @@ class Round:
 
     On D's turn `fake` carries no gradient to G; on G's turn the loop has frozen D's weights. `real` and `fake`
     require a gradient of their own only where a due term differentiates.
+
+    `noticed["output_gradient"]`, after the backward pass of G's turn: the mean over the samples of ‖∂ℓ_i/∂G(z_i)‖,
+    where ℓ_i is the sample's own loss. It is what D tells G, before G's weights turn it into a step.
     """
 
     def __init__(self, game: Adversarial, generates: bool, batch: Batch, due: Sequence[Term[Any]]) -> None:
         self.game, self.generates, self.cond = game, generates, batch.cond
         self.slopes = any(term.differentiates for term in due)
         self.real = batch.real.detach().requires_grad_() if self.slopes else batch.real
+        self.noticed: dict[str, Tensor] = {}
 
     @cached_property
     def z(self) -> Tensor | None:
@@ -53,10 +57,18 @@ class Round:
     @cached_property
     def fake(self) -> Tensor:
         if self.generates:
-            return self.game.generator(self.z, self.cond)
+            fake = self.game.generator(self.z, self.cond)
+            if fake.requires_grad:
+                fake.register_hook(self._notice)
+            return fake
         with torch.no_grad():
             fake = self.game.generator(self.z, self.cond)
         return fake.to(self.real.dtype).requires_grad_(self.slopes)
+
+    def _notice(self, gradient: Tensor) -> None:
+        """The loss is the mean over the batch, so the sum of the samples' norms is the mean of their own losses'."""
+        wide = gradient.detach() if gradient.dtype == torch.float64 else gradient.detach().float()
+        self.noticed["output_gradient"] = wide.flatten(1).norm(dim=1).sum()
 
     @cached_property
     def on_both(self) -> tuple[Verdict, Verdict]:

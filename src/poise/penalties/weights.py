@@ -41,6 +41,7 @@ class OnWeights(Penalty):
     covers: Covers = None
     name: str = "weights"
     decoupled = False
+    factor = 1.0  # see poise.core.WeightPenalty; not an option, so no field
 
     def __post_init__(self) -> None:
         self._strength = number_or_schedule(self.strength, f"strength of {type(self).__name__}")
@@ -52,8 +53,8 @@ class OnWeights(Penalty):
         return (self,)
 
     def strength_at(self, step: int = 0) -> float:
-        """λ at a step."""
-        return float(self._strength(step)) if callable(self._strength) else self._strength
+        """λ at a step, times `factor`."""
+        return self.factor * (float(self._strength(step)) if callable(self._strength) else self._strength)
 
     def weights(self, module: nn.Module) -> list[Weight]:
         """The covered weights; a penalty that reaches none is an error."""

@@ -1,21 +1,23 @@
-"""What comes out of an image GAN while it trains and afterwards: samples, D's opinions, the judge of the samples."""
+"""What comes out of an image GAN while it trains and afterwards: samples, the monitor, the judge of the samples."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from poise.core import Batch
 from poise.data.images import ImageSet
 from poise.data.store import cache_dir
 from poise.data.stream import ImageStream
 from poise.errors import PoiseError
 from poise.games.adversarial import Adversarial
 from poise.metrics.judge import LEAST, Judge
+from poise.monitor.measures import compact
+from poise.monitor.signals import REFERENCES, Monitor, Watched
 from poise.training.loop import mixed
 from poise.training.precision import Execution
 
@@ -52,34 +54,56 @@ def to_uint8(x: Tensor) -> np.ndarray:
     return ((x.float().clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
 
 
-def probe(
-    game: Adversarial, pictures: ImageSet, conditional: bool, seed: int, how: Execution
-) -> Callable[[], dict[str, float]]:
-    """D's mean logit on 64 fixed training pictures, 64 held-out ones and 64 samples."""
-    batches = {}
-    for name, split in (("training", "train"), ("heldout", "heldout")):
-        n = min(64, len(pictures.train if split == "train" else pictures.heldout))
-        if n:
-            batches[name] = ImageStream(pictures, n, seed + 1, how.device, labels=conditional, split=split)(0)
+def monitor(
+    game: Adversarial, averaged: nn.Module, pictures: ImageSet, facts: dict[str, Any], batch: int, seed: int, how: Execution
+) -> Callable[[], Monitor]:
+    """The monitor of this game, built when first needed. It sees other batches of the data than training does."""
+    conditional, classes = bool(facts["classes"]), len(facts["classes"])
+    splits = {"training": pictures.train, "heldout": pictures.heldout}
 
-    @torch.no_grad()
-    def opinions() -> dict[str, float]:
-        d, g = game.discriminator, game.generator
-        modes = d.training, g.training
-        d.eval(), g.eval()
-        with how.autocast(False):
-            first = next(iter(batches.values()))
-            rng = torch.Generator().manual_seed(mixed(seed, 1))
-            z = torch.randn(len(first.real), g.noise_size, generator=rng).to(how.device)
-            seen = {**batches, "generated": Batch(g(z, first.cond), first.cond)}
-            logits = {name: d(batch.real, batch.cond).logits for name, batch in seen.items()}
-        d.train(modes[0]), g.train(modes[1])
-        return {
-            f"discriminator/on_{name}": float(torch.stack([x.float().mean() for x in heads]).mean())
-            for name, heads in logits.items()
-        }
+    def noise(n: int, number: int) -> Tensor:
+        rng = torch.Generator().manual_seed(mixed(seed, number))
+        return torch.randn(n, game.generator.noise_size, generator=rng).to(how.device)
 
-    return opinions
+    def conditions(n: int, number: int) -> Tensor | None:
+        return (torch.arange(n) % classes).to(how.device) if conditional else None
+
+    def built() -> Monitor:
+        streams = {}
+        for (name, rows), split in zip(splits.items(), ("train", "heldout"), strict=True):
+            if len(rows):
+                n = min(batch, len(rows))
+                streams[name] = ImageStream(pictures, n, seed + 1, how.device, labels=conditional, split=split)
+        rates = {p.name: partial(_rate, p.optim) for p in game.players}
+        return Monitor(
+            Watched(
+                game.generator,
+                game.discriminator,
+                averaged,
+                noise,
+                streams,
+                {name: references(pictures, rows, seed).to(how.device) for name, rows in splits.items() if len(rows)},
+                lambda: how.autocast(False),
+                conditions,
+                rates,
+            )
+        )
+
+    return built
+
+
+def _rate(optim: torch.optim.Optimizer) -> float:
+    return float(optim.param_groups[0]["lr"])
+
+
+def references(pictures: ImageSet, rows: np.ndarray, seed: int) -> Tensor:
+    """At most 2,000 pictures of a split, averaged down for comparisons: float32 [N,F]."""
+    chosen = np.sort(np.random.default_rng((seed, len(rows))).permutation(rows)[:REFERENCES])
+    parts = []
+    for start in range(0, len(chosen), CHUNK):
+        part = torch.from_numpy(np.asarray(pictures.images[chosen[start : start + CHUNK]]))
+        parts.append(compact(part.permute(0, 3, 1, 2).float() / 127.5 - 1))
+    return torch.cat(parts)
 
 
 def judge(pictures: ImageSet, n: int, seed: int) -> Callable[[], Judge] | None:

@@ -172,7 +172,7 @@ def images(
         cadence=Cadence.over(steps, log_every, sample_every, checkpoint_every, scores),
         facts=facts,
         sampler=lambda n, seed: outcomes.draw(average, facts, n, seed),
-        probe=outcomes.probe(game, pictures, conditional, seed, how),
+        monitor=outcomes.monitor(game, average, pictures, facts, batch, seed, how),
         judge=outcomes.judge(pictures, score_samples, seed) if scores else None,
         notes=parts.notes(pictures),
     )

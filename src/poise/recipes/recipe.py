@@ -32,7 +32,7 @@ class Cadence:
     """How often things happen, in steps."""
 
     log: int  # a row of the record
-    probe: int  # D's opinion on held-out, training and generated samples
+    probe: int  # the monitor's signals
     sample: int  # a picture of samples
     checkpoint: int | None  # None: once a minute
     scores: tuple[int, ...]  # steps after which samples are scored
@@ -48,6 +48,14 @@ class Cadence:
         shares = [0.05, *((i + 1) / (scores - 1) for i in range(scores - 1))] if scores > 1 else [1.0] * scores
         at = tuple(sorted({max(1, round(share * steps)) for share in shares}))
         return cls(log, 4 * log, sample or max(1, steps // 20), checkpoint, at)
+
+
+class Monitor(Protocol):
+    """Measures signals while training: the number of a probe -> name -> number, for the record."""
+
+    seconds: float  # spent so far
+
+    def __call__(self, probe: int) -> dict[str, float]: ...
 
 
 class Judge(Protocol):
@@ -75,7 +83,7 @@ class Recipe:
     cadence: Cadence
     facts: dict[str, Any]  # what rebuilds the generator without the data, and what the data was
     sampler: Callable[[int, int], np.ndarray]  # (n, seed) -> uint8 [n,H,W,C] from the averaged generator
-    probe: Callable[[], dict[str, float]]  # name -> number, for the record
+    monitor: Callable[[], Monitor]  # built when first needed
     judge: Callable[[], Judge] | None = None  # built when first needed
     notes: list[str] = field(default_factory=list)  # sentences for the user: unreadable files, missing packages
 

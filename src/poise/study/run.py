@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from poise.errors import NonFinite, PoiseError
-from poise.recipes.recipe import Judge, Recipe
+from poise.recipes.recipe import Judge, Monitor, Recipe
 from poise.record import RunFolder, runs_root, write_json
 from poise.report.conclude import best, conclude
 from poise.report.live import Silent, View
@@ -87,6 +87,7 @@ class Session:
     def __init__(self, folder: RunFolder, recipe: Recipe, view: View, stop: Stop) -> None:
         self.folder, self.recipe, self.view, self.stop = folder, recipe, view, stop
         self.judge: Any = None
+        self.monitor: Monitor | None = None
         self.total = sum(stage.steps for stage in recipe.stages)
         self.saved_at = time.monotonic()
         self.scoring = 0.0
@@ -147,7 +148,7 @@ class Session:
         if step % cadence.log == 0:
             entry = {name: float(value) for name, value in row.items()}
         if step % cadence.probe == 0:
-            entry |= self.recipe.probe()
+            entry |= self._monitor()(step // cadence.probe)
         if made % cadence.sample == 0 or made == self.total:
             save_grid(self.recipe.sampler(GRID, GRID_SEED), self.folder.samples / f"{made:08d}.png")
         if made in cadence.scores:
@@ -162,6 +163,11 @@ class Session:
         if self.stop.asked and made < self.total:
             self.folder.event("stopped", step=made)
             raise Interrupted(f"stopped after step {made}")
+
+    def _monitor(self) -> Monitor:
+        if self.monitor is None:
+            self.monitor = self.recipe.monitor()
+        return self.monitor
 
     def _score(self, made: int) -> dict[str, float]:
         """Scores of the averaged generator against the held-out pictures, for the record."""

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from poise.core import Batch, Dial, Game, Player
+from poise.core import Batch, Dial, Game, Noticing, Player
 from poise.errors import NonFinite
 from poise.training.measure import Measure
 from poise.training.precision import Execution, norm
@@ -63,6 +63,9 @@ def backward(game: Game, player: Player, batch: Batch, step: int, how: Execution
         scaler.scale(loss).backward()
         for name, value in values.items():
             row[name] = row.get(name, 0.0) + value.detach()
+        if isinstance(round, Noticing):
+            for name, value in round.noticed.items():
+                row[name] = row.get(name, 0.0) + (value / scaler.get_scale() if scaler.is_enabled() else value)
     scaler.unscale_(player.optim)
     row["grad_norm"] = norm([p.grad for p in player.module.parameters() if p.grad is not None])
     return row

@@ -1,0 +1,94 @@
+"""Pure functions of tensors that the monitor's signals are made of. Shapes: logits [n], items [n,F] (flattened)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+SIDE = 16  # pictures are averaged down to this many pixels before they are compared with each other
+
+
+def auc(high: Tensor, low: Tensor) -> float:
+    """P(a > b) + ½·P(a = b) for a from `high` [n] and b from `low` [m] (Mann & Whitney 1947). 0.5 if D cannot tell.
+
+    The standard error of one value under equality is √((n + m + 1)/(12·n·m)): 0.051 for n = m = 64.
+    """
+    above = torch.searchsorted(low.sort().values, high.contiguous(), right=False).double()
+    upto = torch.searchsorted(low.sort().values, high.contiguous(), right=True).double()
+    return float((above + upto).mean() / (2 * len(low)))
+
+
+def compact(x: Tensor) -> Tensor:
+    """Items as rows [n,F] in float32, cheap to compare: pictures [n,C,H,W] are averaged down to 16 by 16 pixels."""
+    x = x.detach().float()
+    if x.ndim == 4 and max(x.shape[-2:]) > SIDE:
+        x = nn.functional.adaptive_avg_pool2d(x, SIDE)
+    return x.flatten(1)
+
+
+def spread(x: Tensor) -> float:
+    """Mean distance between two different rows of x [n,F]; 0 when all are equal."""
+    n = len(x)
+    return float(torch.cdist(x, x).sum() / (n * (n - 1))) if n > 1 else 0.0
+
+
+class Nearest(NamedTuple):
+    """Where each item's nearest neighbour lies."""
+
+    distance: float  # median distance to the nearest training item
+    inside: float  # share of the items whose nearest neighbour is a training item and not a held-out one
+    null: float  # that share for a generator that knows nothing of the split: T/(T + H), exactly
+    z: float  # (inside − null) over its standard deviation when the labels of the references are exchanged
+
+
+def nearest(items: Tensor, training: Tensor, heldout: Tensor) -> Nearest:
+    """Nearest neighbours of items [n,F] among training [T,F] and held-out [H,F] items.
+
+    A generator that is independent of the split finds its nearest neighbour among the T training items with
+    probability T/(T + H), by exchangeability, whatever it generates. With w_j the share of the items whose nearest
+    neighbour is reference j, exchanging the labels of the references gives the variance
+
+        π(1 − π)·(Σ w_j² − 1/(T + H))·(T + H)/(T + H − 1),   π = T/(T + H),
+
+    which counts that few references may be the nearest of many items.
+    """
+    t, h = len(training), len(heldout)
+    distances = torch.cdist(items, torch.cat([training, heldout]))
+    to_training = distances[:, :t].min(1).values
+    which = distances.argmin(1)
+    weights = torch.bincount(which, minlength=t + h).double() / len(items)
+    inside = float((which < t).double().mean())
+    null = t / (t + h)
+    if not h:
+        return Nearest(float(to_training.median()), inside, null, 0.0)
+    total = t + h
+    variance = null * (1 - null) * (float(weights.square().sum()) - 1 / total) * total / (total - 1)
+    return Nearest(float(to_training.median()), inside, null, (inside - null) / max(variance, 1e-12) ** 0.5)
+
+
+@torch.no_grad()
+def scale_invariant(module: nn.Module, forward: Callable[[], Tensor], tolerance: float = 0.02) -> list[str]:
+    """Names of the weights whose scale does not change what the module computes.
+
+    Found by trying: each weight with two or more axes is doubled, and `forward()` computed again on the same input
+    (in the mode in which the module trains). On such a weight L2 only sets the effective learning rate lr/‖w‖²
+    (van Laarhoven 2017). `tolerance`: largest relative change of the output; normalisation's ε leaves a little.
+    """
+    buffers = {name: b.clone() for name, b in module.named_buffers()}
+    plain = forward().float()
+    found = []
+    for name, weight in module.named_parameters():
+        if weight.ndim < 2:
+            continue
+        kept = weight.detach().clone()
+        weight.mul_(2)
+        changed = float((forward().float() - plain).norm() / plain.norm().clamp_min(1e-30))
+        weight.copy_(kept)
+        if changed < tolerance:
+            found.append(name)
+    for name, buffer in module.named_buffers():
+        buffer.copy_(buffers[name])
+    return found

@@ -1,0 +1,158 @@
+"""What is measured while an adversarial game is trained, beside what the loop records of each move.
+
+Names in the record (all of plain, not augmented items; D and G in evaluation mode):
+
+    discriminator/on_training, on_heldout, on_generated   D's mean output on a batch of each
+    discriminator/auc_training, auc_heldout   how well D ranks training / held-out above generated items; ½ if not at all
+    discriminator/auc_gap     auc_training − auc_heldout: D's overfitting, free of the scale of its output
+    discriminator/contrast    standard deviation of D's outputs on all of them
+    discriminator/alive       0 where D's output is constant: contrast and logit gap below 1e-3; the gap is then 0
+    discriminator/sign        mean sign of D's output on training items (r_t of Karras et al. 2020)
+    generator/diversity       mean distance between two generated items over that between two training items
+    generator/drift           distance of the fixed items from those of the averaged generator, in the same unit
+    generator/nearest         median distance of the fixed items to their nearest training item, in the same unit
+    generator/inside, inside_null, inside_z   see `poise.monitor.measures.nearest`
+    PLAYER/effective_lr.LAYER     lr/‖w‖² of weights whose scale does nothing
+
+Ranks alone cannot tell a dead discriminator: they survive at outputs of 1e-29. Hence `alive`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from poise.core import Batch
+from poise.monitor.measures import auc, compact, nearest, scale_invariant, spread
+from poise.training.loop import mixed
+
+DEAD = 1e-3  # logits closer together than this carry no signal worth the name
+REFERENCES = 2000  # training items, and held-out items, that generated ones are compared with
+
+
+@dataclass
+class Watched:
+    """What the monitor needs of an adversarial game.
+
+    Args:
+        generator, discriminator: the networks that play; `averaged`: the moving average of the generator.
+        noise: (n, seed) -> z [n,Z] on the device.
+        streams: "training" and, if anything is held out, "heldout": draw number -> Batch.
+        references: "training" and "heldout": items [N,...] to look for neighbours in; at most 2,000 of each are kept.
+        autocast: a context in which networks are evaluated.
+        conditions: (n, seed) -> cond of n generated items, or None.
+        learning_rates: player name -> its current learning rate.
+    """
+
+    generator: nn.Module
+    discriminator: nn.Module
+    averaged: nn.Module
+    noise: Callable[[int, int], Tensor]
+    streams: Mapping[str, Callable[[int], Batch]]
+    references: Mapping[str, Tensor]
+    autocast: Callable[[], Any]
+    conditions: Callable[[int, int], Tensor | None] = lambda n, seed: None
+    learning_rates: Mapping[str, Callable[[], float]] = field(default_factory=dict)
+
+
+class Monitor:
+    """Callable: the number of a probe, counted from 0 -> signals. A pure function of that number and the weights.
+
+    `seconds` is the time that it has taken so far.
+    """
+
+    def __init__(self, watched: Watched) -> None:
+        self.watched, self.seconds = watched, 0.0
+        began = time.perf_counter()
+        self.size = len(watched.streams["training"](0).real)
+        kept = {name: compact(x[:REFERENCES]) for name, x in watched.references.items()}
+        self.training = kept["training"]
+        self.heldout = kept.get("heldout", self.training[:0])
+        self.unit = max(spread(self.training[:256]), 1e-12)
+        self.free = self._scale_free()
+        self.seconds += time.perf_counter() - began
+
+    def __call__(self, probe: int) -> dict[str, float]:
+        began = time.perf_counter()
+        modes = [(net, net.training) for net in (self.watched.generator, self.watched.discriminator)]
+        for net, _ in modes:
+            net.eval()
+        with torch.no_grad(), self.watched.autocast():
+            found = self._signals(probe)
+        for net, mode in modes:
+            net.train(mode)
+        self.seconds += time.perf_counter() - began
+        return found
+
+    def _signals(self, probe: int) -> dict[str, float]:
+        watched, n = self.watched, self.size
+        batches = {name: stream(probe) for name, stream in watched.streams.items()}
+        z = torch.cat([watched.noise(n, 0), watched.noise(n, probe + 1)])  # the first half is fixed
+        fixed, changing = watched.conditions(n, 0), watched.conditions(n, probe + 1)
+        cond = None if fixed is None or changing is None else torch.cat([fixed, changing])
+        made = watched.generator(z, cond)
+        average = compact(watched.averaged(z[:n], fixed))
+        seen = {**batches, "generated": Batch(made[n:], changing)}
+        logits = {name: self._logits(batch) for name, batch in seen.items()}
+        return self._of_d(logits) | self._of_g(compact(made), average, n) | self._of_layers()
+
+    def _logits(self, batch: Batch) -> Tensor:
+        """D's output on each item, averaged over heads and positions: float32 [n]."""
+        heads = self.watched.discriminator(batch.real, batch.cond).logits
+        return torch.stack([x.float().flatten(1).mean(1) if x.ndim > 1 else x.float() for x in heads]).mean(0)
+
+    def _of_d(self, logits: dict[str, Tensor]) -> dict[str, float]:
+        found = {f"on_{name}": float(x.mean()) for name, x in logits.items()}
+        fake, train = logits["generated"], logits["training"]
+        found["contrast"] = float(torch.cat(list(logits.values())).std())
+        alive = not (found["contrast"] < DEAD and abs(found["on_training"] - found["on_generated"]) < DEAD)
+        found["alive"] = float(alive)
+        found["sign"] = float(train.sign().mean())
+        for name in logits:
+            if name != "generated":
+                found[f"auc_{name}"] = auc(logits[name], fake) if alive else 0.5
+        if "auc_heldout" in found:
+            found["auc_gap"] = found["auc_training"] - found["auc_heldout"]
+        return {f"discriminator/{name}": value for name, value in found.items()}
+
+    def _of_g(self, made: Tensor, average: Tensor, n: int) -> dict[str, float]:
+        near = nearest(made, self.training, self.heldout)
+        fixed = nearest(made[:n], self.training, self.heldout[:0])
+        found = {
+            "diversity": spread(made) / self.unit,
+            "drift": float((made[:n] - average).norm(dim=1).mean()) / self.unit,
+            "nearest": fixed.distance / self.unit,
+        }
+        if len(self.heldout):
+            found |= {"inside": near.inside, "inside_null": near.null, "inside_z": near.z}
+        return {f"generator/{name}": value for name, value in found.items()}
+
+    def _of_layers(self) -> dict[str, float]:
+        """lr/‖w‖² of the weights that have no other scale."""
+        found = {}
+        for player, weights in self.free.items():
+            rate = self.watched.learning_rates.get(player, lambda: 0.0)()
+            for name, weight in weights.items():
+                found[f"{player}/effective_lr.{name}"] = rate / max(float(weight.detach().norm()) ** 2, 1e-30)
+        return found
+
+    def _scale_free(self) -> dict[str, dict[str, Tensor]]:
+        """Player -> name -> weight, for the weights whose scale does nothing."""
+        watched = self.watched
+        batch = watched.streams["training"](0)
+        z, cond = watched.noise(8, 0), watched.conditions(8, 0)
+        few = Batch(batch.real[:8], None if batch.cond is None else batch.cond[:8])
+        found = {}
+        tries: dict[str, tuple[nn.Module, Callable[[], Tensor]]] = {
+            "generator": (watched.generator, lambda: watched.generator(z, cond)),
+            "discriminator": (watched.discriminator, lambda: self._logits(few)),
+        }
+        for player, (net, forward) in tries.items():
+            parameters = dict(net.named_parameters())
+            found[player] = {name: parameters[name] for name in scale_invariant(net, forward)}
+        return found
