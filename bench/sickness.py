@@ -60,7 +60,8 @@ SICK: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
         ("partial collapse",),
     ),
     "saturating loss, early strong D": (
-        {"loss": "minimax", "discriminator": {"width": 32, "lr": 1e-3, "turns": 4}, "generator": {"width": 16, "lr": 2e-5}},
+        {"loss": "minimax", "generator": {"width": 16, "lr": 2e-5},
+         "discriminator": {"width": 32, "lr": 1e-3, "turns": 4}},
         ("vanishing gradient",),
     ),
     "Wasserstein without regularisation": (
@@ -186,7 +187,11 @@ def table(out: Path) -> dict[str, Any]:
         result[name] = {"runs": len(runs), "named": named, "as": list(expected), "all findings": dict(said)}
     runs = [raised(p) for p in sorted(out.glob("healthy-*")) if (p / "record.jsonl").exists()]
     alarms = [{f: v["at"] for f, v in run.items() if v["severity"] != "note"} for run in runs]
-    result["healthy"] = {"runs": len(runs), "falsely alarmed": sum(map(bool, alarms)), "alarms": [a for a in alarms if a]}
+    result["healthy"] = {
+        "runs": len(runs),
+        "falsely alarmed": sum(map(bool, alarms)),
+        "alarms": [a for a in alarms if a],
+    }
     return result
 
 

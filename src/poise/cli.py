@@ -155,6 +155,15 @@ def evaluate(options: argparse.Namespace) -> int:
     return 0
 
 
+def diagnose(options: argparse.Namespace) -> int:
+    from poise.record import find_run
+    from poise.study.diagnosis import as_json, lines
+
+    folder = find_run(options.run)
+    print(as_json(folder) if options.json else "\n".join(lines(folder)))
+    return 0
+
+
 def data_check(options: argparse.Namespace) -> int:
     from poise.data.check import check
 
@@ -224,6 +233,9 @@ def tree() -> tuple[argparse.ArgumentParser, Any]:
     made.add_argument("-n", type=int, default=None, help="how many samples (default: as in training)")
     made.add_argument("--seed", type=int, default=0, help="of the noise")
     made.add_argument("--step", default="last", help="last, best, or the step of a kept checkpoint (default last)")
+    made = command(commands, "diagnose", diagnose, "say what is wrong with a run, and what to do")
+    made.add_argument("run", help=which)
+    made.add_argument("--json", action="store_true", help="print JSON")
     command(commands, "runs", runs, "list the runs")
     data = command(commands, "data", None, "look at data, or get a catalogued set").add_subparsers(
         metavar="COMMAND", parser_class=Parser

@@ -3,7 +3,8 @@
 RUN/
   spec.json       recipe, arguments, seed, versions, what the data was
   record.jsonl    one line per recorded step: {"step": 16, "discriminator/adversarial": 1.38, ...}
-  events.jsonl    started, stopped, went on, finished: with the time
+  events.jsonl    started, stopped, went on, what was found, rolled back, finished: with the time
+  remedies.json   what was changed when the run was rolled back, if it was
   samples/        STEP.png, always the same noise
   checkpoints/    step-00000500/ ...: see poise.training.checkpoint
   report.json     scores, strengths, shares, what to say about them
@@ -80,10 +81,9 @@ class RunFolder:
             return "done"
         kept = sorted(path.name for path in self.checkpoints.glob(CHECKPOINTS))
         made = int(kept[-1].removeprefix("step-")) if kept else 0
-        with contextlib.suppress(OSError, ValueError):
-            events = (self.path / "events.jsonl").read_text(encoding="utf-8").splitlines()
-            if events and json.loads(events[-1])["event"] == "diverged":
-                return f"diverged after step {made:,}"
+        events = self.events()
+        if events and events[-1]["event"] == "diverged":
+            return f"diverged after step {made:,}"
         return f"unfinished, step {made:,} saved"
 
     def outcome(self) -> tuple[str, dict[str, Any]]:
@@ -173,6 +173,18 @@ class RunFolder:
                 f"cannot write {self.path / 'record.jsonl'}: {error.strerror}; free some space and go on with "
                 f"poise resume {self.path}"
             ) from None
+
+    def events(self) -> list[dict[str, Any]]:
+        """What happened, oldest first; a line that was cut off by a crash is left out."""
+        try:
+            lines = (self.path / "events.jsonl").read_text(encoding="utf-8").splitlines()
+        except OSError:
+            return []
+        found = []
+        for line in lines:
+            with contextlib.suppress(ValueError):
+                found.append(json.loads(line))
+        return [entry for entry in found if isinstance(entry, dict) and "event" in entry]
 
     def event(self, what: str, **details: Any) -> None:
         """Append a line to `events.jsonl`, with the time."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
+
 import pytest
 import torch
 
@@ -11,6 +14,7 @@ from poise.games.adversarial import Adversarial, Round, adversarial_terms, joint
 from poise.penalties import R1, R2
 from poise.registry import find, names
 from poise.training.loop import move
+from poise.training.precision import Execution
 from tests.conftest import TinyDiscriminator, TinyGenerator
 
 
@@ -141,3 +145,38 @@ def test_real_samples_need_a_gradient_only_when_a_term_differentiates():
     for step in range(5):
         move(game, game.players[0], BATCH, step)
     assert [r.real.requires_grad for r in rounds] == [True, False, False, False, True]
+
+
+@pytest.mark.parametrize("micro", [1, 4])
+def test_the_gradient_at_the_generators_output_is_that_of_each_samples_own_loss(micro, float64):
+    """Mean over samples of ‖∂ℓ_i/∂G(z_i)‖, whatever the micro-batches; by autograd on each sample alone."""
+    game = game_of()
+    noise = torch.randn(8, 4)
+    pieces = iter(noise.tensor_split(micro))
+    game.generator.noise = lambda n: next(pieces)
+    batch = Batch(BATCH.real.double()[:8])
+    expected = []
+    for z in noise:
+        fake = game.generator(z[None]).detach().requires_grad_()
+        loss = torch.nn.functional.softplus(-game.discriminator(fake).logits[0]).sum()
+        (gradient,) = torch.autograd.grad(loss, fake)
+        expected.append(gradient.norm().item())
+    row = move(game, game.players[1], batch, 0, Execution(micro_batches=micro))
+    assert float(row["output_gradient"]) == pytest.approx(sum(expected) / 8, rel=1e-12)
+    game.generator.noise = lambda n: noise[:n]
+    assert "output_gradient" not in move(game, game.players[0], batch, 0)
+
+
+def test_a_round_is_freed_when_its_turn_is_over():
+    """Without the collector: a hook on the generated samples must not keep the round, and all its graph, alive."""
+    game = game_of()
+    seen = []
+    original = game.round
+    game.round = lambda *a: seen.append(weakref.ref(made := original(*a))) or made
+    gc.disable()
+    try:
+        for player in game.players:
+            move(game, player, BATCH, 0)
+        assert [reference() for reference in seen] == [None, None]
+    finally:
+        gc.enable()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, Protocol
 
 import torch
@@ -59,16 +59,11 @@ class Round:
         if self.generates:
             fake = self.game.generator(self.z, self.cond)
             if fake.requires_grad:
-                fake.register_hook(self._notice)
+                fake.register_hook(partial(_notice, self.noticed))
             return fake
         with torch.no_grad():
             fake = self.game.generator(self.z, self.cond)
         return fake.to(self.real.dtype).requires_grad_(self.slopes)
-
-    def _notice(self, gradient: Tensor) -> None:
-        """The loss is the mean over the batch, so the sum of the samples' norms is the mean of their own losses'."""
-        wide = gradient.detach() if gradient.dtype == torch.float64 else gradient.detach().float()
-        self.noticed["output_gradient"] = wide.flatten(1).norm(dim=1).sum()
 
     @cached_property
     def on_both(self) -> tuple[Verdict, Verdict]:
@@ -96,6 +91,15 @@ class Round:
     @cached_property
     def on_fake(self) -> Verdict:
         return self.game.discriminator(self.game.view(self.fake), self.cond)
+
+
+def _notice(noticed: dict[str, Tensor], gradient: Tensor) -> None:
+    """The loss is the mean over the batch, so the sum of the samples' norms is the mean of their own losses'.
+
+    A hook that knew the round would keep it alive for ever: the collector does not see through tensors' hooks.
+    """
+    wide = gradient.detach() if gradient.dtype == torch.float64 else gradient.detach().float()
+    noticed["output_gradient"] = wide.flatten(1).norm(dim=1).sum()
 
 
 def take(verdict: Verdict, part: slice) -> Verdict:

@@ -69,6 +69,22 @@ def nearest(items: Tensor, training: Tensor, heldout: Tensor) -> Nearest:
     return Nearest(float(to_training.median()), inside, null, (inside - null) / max(variance, 1e-12) ** 0.5)
 
 
+def split_z(training: Tensor, heldout: Tensor, permutations: int = 200) -> float:
+    """Whether training [T,F] and held-out items [H,F] can be told apart by nearest neighbours (Henze 1988).
+
+    The statistic is the share of all items whose nearest other item is of the same part; z is its distance from the
+    mean over permuted labels, in their standard deviations. Around 0 for a random split.
+    """
+    items = torch.cat([training, heldout])
+    distances = torch.cdist(items, items).fill_diagonal_(torch.inf)
+    which = distances.argmin(1).cpu()
+    labels = torch.arange(len(items)) < len(training)
+    rng = torch.Generator().manual_seed(0)
+    orders = [torch.arange(len(items)), *(torch.randperm(len(items), generator=rng) for _ in range(permutations))]
+    same = torch.stack([(labels[order] == labels[order][which]).double().mean() for order in orders])
+    return float((same[0] - same[1:].mean()) / same[1:].std().clamp_min(1e-12))
+
+
 @torch.no_grad()
 def scale_invariant(module: nn.Module, forward: Callable[[], Tensor], tolerance: float = 0.02) -> list[str]:
     """Names of the weights whose scale does not change what the module computes.

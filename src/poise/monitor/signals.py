@@ -3,7 +3,7 @@
 Names in the record (all of plain, not augmented items; D and G in evaluation mode):
 
     discriminator/on_training, on_heldout, on_generated   D's mean output on a batch of each
-    discriminator/auc_training, auc_heldout   how well D ranks training / held-out above generated items; ½ if not at all
+    discriminator/auc_training, auc_heldout   how well D ranks them above generated items; ½ if not at all
     discriminator/auc_gap     auc_training − auc_heldout: D's overfitting, free of the scale of its output
     discriminator/contrast    standard deviation of D's outputs on all of them
     discriminator/alive       0 where D's output is constant: contrast and logit gap below 1e-3; the gap is then 0
@@ -13,6 +13,7 @@ Names in the record (all of plain, not augmented items; D and G in evaluation mo
     generator/nearest         median distance of the fixed items to their nearest training item, in the same unit
     generator/inside, inside_null, inside_z   see `poise.monitor.measures.nearest`
     PLAYER/effective_lr.LAYER     lr/‖w‖² of weights whose scale does nothing
+    data/split_z              once: whether training and held-out items can be told apart (`measures.split_z`)
 
 Ranks alone cannot tell a dead discriminator: they survive at outputs of 1e-29. Hence `alive`.
 """
@@ -28,10 +29,10 @@ import torch
 from torch import Tensor, nn
 
 from poise.core import Batch
-from poise.monitor.measures import auc, compact, nearest, scale_invariant, spread
-from poise.training.loop import mixed
+from poise.monitor.measures import auc, compact, nearest, scale_invariant, split_z, spread
 
 DEAD = 1e-3  # logits closer together than this carry no signal worth the name
+COMPARED = 1000  # items of each part, to see whether the parts are alike
 REFERENCES = 2000  # training items, and held-out items, that generated ones are compared with
 
 
@@ -75,6 +76,8 @@ class Monitor:
         self.heldout = kept.get("heldout", self.training[:0])
         self.unit = max(spread(self.training[:256]), 1e-12)
         self.free = self._scale_free()
+        few = min(len(self.training), len(self.heldout), COMPARED)
+        self.constant = {"data/split_z": split_z(self.training[:few], self.heldout[:few])} if few > 3 else {}
         self.seconds += time.perf_counter() - began
 
     def __call__(self, probe: int) -> dict[str, float]:
@@ -87,7 +90,7 @@ class Monitor:
         for net, mode in modes:
             net.train(mode)
         self.seconds += time.perf_counter() - began
-        return found
+        return found if probe else found | self.constant
 
     def _signals(self, probe: int) -> dict[str, float]:
         watched, n = self.watched, self.size
@@ -147,7 +150,7 @@ class Monitor:
         batch = watched.streams["training"](0)
         z, cond = watched.noise(8, 0), watched.conditions(8, 0)
         few = Batch(batch.real[:8], None if batch.cond is None else batch.cond[:8])
-        found = {}
+        found: dict[str, dict[str, Tensor]] = {}
         tries: dict[str, tuple[nn.Module, Callable[[], Tensor]]] = {
             "generator": (watched.generator, lambda: watched.generator(z, cond)),
             "discriminator": (watched.discriminator, lambda: self._logits(few)),

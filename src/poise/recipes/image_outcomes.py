@@ -55,7 +55,13 @@ def to_uint8(x: Tensor) -> np.ndarray:
 
 
 def monitor(
-    game: Adversarial, averaged: nn.Module, pictures: ImageSet, facts: dict[str, Any], batch: int, seed: int, how: Execution
+    game: Adversarial,
+    averaged: nn.Module,
+    pictures: ImageSet,
+    facts: dict[str, Any],
+    batch: int,
+    seed: int,
+    how: Execution,
 ) -> Callable[[], Monitor]:
     """The monitor of this game, built when first needed. It sees other batches of the data than training does."""
     conditional, classes = bool(facts["classes"]), len(facts["classes"])

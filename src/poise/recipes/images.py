@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from poise.penalties import Penalty
-from poise.recipes.recipe import Cadence, Kind, Recipe, Stage
+from poise.recipes.recipe import Acting, Cadence, Kind, Recipe, Stage
 from poise.registry import register
 
 
@@ -100,6 +100,9 @@ def images(
     checkpoint_every: int | None = None,
     scores: int = 4,
     score_samples: int = 1000,
+    patience: int | None = None,
+    on_divergence: Literal["stop", "rollback"] = "stop",
+    rollbacks: int = 3,
 ) -> Recipe:
     """Train a GAN on pictures.
 
@@ -138,6 +141,10 @@ def images(
         checkpoint_every: steps between checkpoints; by default once a minute.
         scores: how often samples are scored: once after 5 % of the run, then evenly to the end; 0 for never.
         score_samples: number of pictures drawn and compared each time.
+        patience: end the run when so many scores in a row were no better than the best; by default it runs to the end.
+        on_divergence: stop, or roll back to the last healthy checkpoint and go on with halved learning rates (or with a
+            weaker penalty, where that has killed the discriminator).
+        rollbacks: how often a run may be rolled back before it stops.
     """
     from poise.recipes import image_outcomes as outcomes
     from poise.recipes import image_parts as parts
@@ -156,6 +163,9 @@ def images(
     }
     penalties = {name: [p.over(steps) for p in [l2[name], *asked[name]]] for name in asked}
     options = {"generator": generator, "discriminator": discriminator}
+    acting = Acting(on_divergence, rollbacks, patience)
+    if acting.on_divergence == "rollback" and checkpoint_every is None:
+        checkpoint_every = max(1, steps // 20)  # by steps and not by the clock, so that a rollback is repeatable
     game, average = parts.game(network, loss, noise, options, penalties, facts, ema, seed, how, compile)
     return Recipe(
         stages=[
@@ -174,6 +184,7 @@ def images(
         sampler=lambda n, seed: outcomes.draw(average, facts, n, seed),
         monitor=outcomes.monitor(game, average, pictures, facts, batch, seed, how),
         judge=outcomes.judge(pictures, score_samples, seed) if scores else None,
+        acting=acting,
         notes=parts.notes(pictures),
     )
 

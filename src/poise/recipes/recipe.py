@@ -73,6 +73,22 @@ class Judge(Protocol):
     def score(self, sample: Callable[[int, int], Any]) -> dict[str, float]: ...
 
 
+@dataclass(frozen=True)
+class Acting:
+    """What a run does about what it finds: stop early, or roll back."""
+
+    on_divergence: str = "stop"  # or "rollback"
+    rollbacks: int = 3  # at most
+    patience: int | None = None  # scores in a row without a better one after which the run ends
+
+    def __post_init__(self) -> None:
+        if self.on_divergence not in ("stop", "rollback"):
+            raise PoiseError(f"--on-divergence {self.on_divergence} is unknown; use stop or rollback")
+        for name, count in (("rollbacks", self.rollbacks), ("patience", self.patience)):
+            if count is not None and count < 1:
+                raise PoiseError(f"--{name} must be at least 1, not {count}")
+
+
 @dataclass
 class Recipe:
     """Stages to train, and how to look at what comes out."""
@@ -85,6 +101,7 @@ class Recipe:
     sampler: Callable[[int, int], np.ndarray]  # (n, seed) -> uint8 [n,H,W,C] from the averaged generator
     monitor: Callable[[], Monitor]  # built when first needed
     judge: Callable[[], Judge] | None = None  # built when first needed
+    acting: Acting = Acting()
     notes: list[str] = field(default_factory=list)  # sentences for the user: unreadable files, missing packages
 
 

@@ -84,6 +84,12 @@ def best(rows: list[dict[str, Any]]) -> dict[str, Any]:
     return {}
 
 
+def since_best(rows: list[dict[str, Any]]) -> int:
+    """How many scores were taken since the best one; 0 where none was taken."""
+    found = best(rows)
+    return sum(entry["step"] > found["step"] for entry in scores(rows)) if found else 0
+
+
 def conclude(folder: RunFolder, spec: dict[str, Any], steps: int, floor: dict[str, float]) -> dict[str, Any]:
     """The content of `report.json`."""
     rows = folder.rows()

@@ -4,10 +4,21 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
 from poise.report.table import score_lines
+
+
+class Finding(Protocol):
+    """What is wrong, as `poise.monitor` says it."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def severity(self) -> str: ...
+    def line(self) -> str: ...
 
 
 class View(Protocol):
@@ -16,6 +27,7 @@ class View(Protocol):
     def open(self, folder: Path, spec: dict[str, Any], done: int, total: int) -> None: ...
     def step(self, made: int, entry: dict[str, Any]) -> None: ...
     def scores(self, made: int, scores: dict[str, float], floor: dict[str, float]) -> None: ...
+    def findings(self, made: int, found: Sequence[Finding]) -> None: ...
     def say(self, line: str) -> None: ...
     def close(self) -> None: ...
 
@@ -30,6 +42,9 @@ class Silent:
         pass
 
     def scores(self, made: int, scores: dict[str, float], floor: dict[str, float]) -> None:
+        pass
+
+    def findings(self, made: int, found: Sequence[Finding]) -> None:
         pass
 
     def say(self, line: str) -> None:
@@ -62,11 +77,19 @@ class Pace:
         return speed, (self.total - made) / speed if speed else float("nan")
 
 
+# Numbers of a player's move that are shown under a label, and those beside them that are no terms of its loss.
+SHOWN = {"grad_norm": "gradient", "auc_gap": "AUC gap", "diversity": "diversity"}
+SIGNALS = ("alive", "auc_heldout", "auc_training", "contrast", "drift", "inside", "inside_null", "inside_z", "nearest")
+NOT_A_TERM = {*SHOWN, *SIGNALS, "lr", "norm", "on_generated", "on_heldout", "on_training", "output_gradient", "sign"}
+NOT_A_TERM |= {"update"}
+
+
 class _Watching(Silent):
     """What both visible views keep: the latest of every number, and the pace."""
 
     def open(self, folder: Path, spec: dict[str, Any], done: int, total: int) -> None:
         self.latest: dict[str, float] = {}
+        self.wrong: list[str] = []  # names of the findings of the last look
         self.pace, self.total = Pace(done, total), total
         self.batch = spec["arguments"].get("batch", 0)
         facts = spec["facts"]
@@ -87,14 +110,10 @@ class _Watching(Silent):
         latest, rows = self.latest, []
         players = dict.fromkeys(key.split("/")[0] for key in latest if key.endswith("/grad_norm"))
         for player in players:
-            loss = [
-                f"{k.split('/')[1]} {v:.3f}"
-                for k, v in latest.items()
-                if k.startswith(f"{player}/")
-                and not any(c in k.split("/")[1] for c in (".", "norm", "lr"))
-                and "/on_" not in k
-            ]
-            rows.append((player, "  ".join(loss) + f"  gradient {latest[f'{player}/grad_norm']:.2g}"))
+            numbers = {k.split("/")[1]: v for k, v in latest.items() if k.startswith(f"{player}/")}
+            loss = [f"{k} {v:.3f}" for k, v in numbers.items() if "." not in k and k not in NOT_A_TERM]
+            loss += [f"{label} {numbers[k]:.2g}" for k, label in SHOWN.items() if k in numbers]
+            rows.append((player, "  ".join(loss)))
             for key in [k for k in latest if k.startswith(f"{player}/") and k.endswith(".share")]:
                 name = key.removesuffix(".share")
                 rows.append(
@@ -106,7 +125,20 @@ class _Watching(Silent):
         seen = {key.split("/on_")[1]: value for key, value in latest.items() if "/on_" in key}
         if seen:
             rows.append(("D's mean output", "  ".join(f"{name} {value:+.2f}" for name, value in seen.items())))
+        if self.wrong:
+            rows.append(("what is wrong", ", ".join(self.wrong)))
         return rows
+
+    def findings(self, made: int, found: Sequence[Finding]) -> None:
+        """Say what is new, and what is no longer so."""
+        names = [finding.name for finding in found if finding.severity != "note"]
+        for finding in found:
+            if finding.name in names and finding.name not in self.wrong:
+                self.say(f"step {made:,}: {finding.line()}")
+        for name in self.wrong:
+            if name not in names:
+                self.say(f"step {made:,}: no more sign of: {name}")
+        self.wrong = names
 
     def scores(self, made: int, scores: dict[str, float], floor: dict[str, float]) -> None:
         for line in score_lines(scores, floor):

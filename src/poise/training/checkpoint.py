@@ -6,7 +6,7 @@
       manifest.json      step, format, and the sha256 and size of each file
 
 A checkpoint is written under a temporary name, each file and the folder are synced, and then it is renamed. The
-last two and the best are kept.
+last two and the best are kept, and where a run may be rolled back a few more.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import io
 import json
 import os
 import shutil
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -112,11 +113,12 @@ def latest(folder: Path) -> Path | None:
     return found[-1] if found else None
 
 
-def prune(folder: Path, best: int | None, keep: int = 2) -> None:
-    """Remove all but the last `keep` and the best; leftovers of killed processes go too."""
+def prune(folder: Path, also: Collection[int | None], keep: int = 2) -> None:
+    """Remove all but the last `keep` and those of the steps in `also`; leftovers of killed processes go too."""
     found = all_checkpoints(folder)
+    names = {f"step-{step:08d}" for step in also if step is not None}
     for old in found[:-keep]:
-        if old.name != f"step-{best or -1:08d}":
+        if old.name not in names:
             shutil.rmtree(old, ignore_errors=True)
     for leftover in folder.glob(".step-*.tmp"):
         shutil.rmtree(leftover, ignore_errors=True)

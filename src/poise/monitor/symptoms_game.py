@@ -1,0 +1,209 @@
+"""Symptoms of the game: D overfits or dies or runs away, G collapses, circles or copies. Each a function of a record.
+
+Numbers that look arbitrary are thresholds; they were set on pilot runs (docs/monitor.md) and lie between what sick and
+healthy runs showed.
+"""
+
+from __future__ import annotations
+
+from statistics import fmean, median
+
+from poise.monitor.finding import Finding, Record
+from poise.monitor.windows import Series, holding, surely_above
+from poise.registry import register
+
+PROBES = 8  # probes in a window: single values scatter, an AUC of 64 against 64 by 0.05
+NARROW = 0.25  # diversity below this: samples all alike
+SOME = 0.6  # diversity below this: much is missing
+
+
+def _stronger(record: Record, player: str) -> str:
+    """The flag with ten times the player's present L2 strength."""
+    now = record.series(f"{player}/l2.strength")
+    value = 10 * now.last if len(now) and now.last > 0 else 1e-4
+    return f"--l2-{player} {value:.2g}"
+
+
+@register("symptom", "discriminator overfitting")
+def overfitting(record: Record) -> Finding | None:
+    """D ranks its training items above generated ones better than it ranks held-out items above them."""
+    gap = record.series("discriminator/auc_gap")
+    if len(gap) < PROBES:
+        return None
+    level, least = gap.smoothed(PROBES, fmean), gap.smoothed(PROBES, surely_above)
+    sure = Series(level.steps, [mean if low > 0 else 0.0 for mean, low in zip(level.values, least.values, strict=True)])
+    since = holding(sure, lambda value: value > 0.1)
+    if since is None:
+        return None
+    train, held = (record.series(f"discriminator/auc_{x}").tail(PROBES) for x in ("training", "heldout"))
+    augment = record.fact("augment") in (None, "none")
+    return Finding(
+        "discriminator overfitting",
+        "warning",
+        since,
+        f"The discriminator tells generated items from training ones with AUC {train:.2f}, from held-out ones with "
+        "only "
+        f"{held:.2f}: it knows its training items by heart.",
+        f"Try {'--augment color,translation,cutout, or ' if augment else ''}{_stronger(record, 'discriminator')}, or "
+        "more "
+        f"data; the best score so far is kept (--step best), and --patience ends the run in time.",
+        {"auc_gap": round(level.last, 4), "auc_training": round(train, 4), "auc_heldout": round(held, 4)},
+    )
+
+
+@register("symptom", "dead discriminator")
+def dead(record: Record) -> Finding | None:
+    """D gives every item the same output."""
+    alive = record.series("discriminator/alive")
+    since = holding(alive, lambda a: a == 0, least=3)
+    if since is None:
+        return None
+    contrast = record.series("discriminator/contrast").tail(1)
+    strength = record.series("discriminator/l2.strength")
+    shares = [row["discriminator/l2.share"] for row in record.rows if "discriminator/l2.share" in row]
+    killed = bool(shares) and len(strength) > 0 and max(shares) > TOO_LARGE
+    remedy = (
+        f"Its penalty was stronger than its loss (share up to {max(shares):.2g}): try --l2-discriminator "
+        f"{strength.last / 10:.2g}, and start from a checkpoint of before."
+        if killed
+        else "Try a lower --generator.lr and a higher --discriminator.lr, or another --loss."
+    )
+    return Finding(
+        "dead discriminator",
+        "critical",
+        since,
+        f"The discriminator's output is the same for real and generated items (standard deviation {contrast:.1g}), "
+        "so the "
+        f"generator learns nothing.",
+        remedy,
+        {"contrast": contrast, "largest share of the penalty": max(shares, default=0.0)},
+    )
+
+
+TOO_LARGE = 0.5  # share of the gradient
+
+
+@register("symptom", "generator collapse")
+def collapse(record: Record) -> Finding | None:
+    """All generated items are alike. Every generator begins like that, so a young one is given time."""
+    diversity = record.series("generator/diversity")
+    since = holding(diversity, lambda d: d < NARROW, least=4)
+    if since is None or (max(diversity.values) < 2 * NARROW and len(diversity) < 12):
+        return None
+    value = median(diversity.values[-4:])
+    return Finding(
+        "generator collapse",
+        "critical",
+        since,
+        f"Generated items differ from each other by {value:.0%} of what training items do: the generator makes "
+        "nearly the "
+        f"same item whatever the noise.",
+        f"Try a lower --generator.lr (now {_lr(record, 'generator')}) or a higher --discriminator.lr (now "
+        f"{_lr(record, 'discriminator')}), a weaker --l2-generator, or --loss hinge.",
+        {"diversity": round(value, 4)},
+    )
+
+
+def _lr(record: Record, player: str) -> str:
+    rate = record.series(f"{player}/lr")
+    return f"{rate.last:.2g}" if len(rate) else "unknown"
+
+
+@register("symptom", "partial collapse")
+def partial(record: Record) -> Finding | None:
+    """Part of the data is not generated: few classes where classes are known, little diversity elsewhere."""
+    diversity = record.series("generator/diversity").smoothed(PROBES)
+    classes = record.series("score/class_share.effective")
+    since = holding(diversity, lambda d: NARROW <= d < SOME, least=4)
+    # A young generator has not found all classes yet: two scores, the last after a third of the run.
+    grown = len(classes) > 1 and classes.steps[-1] >= int(record.argument("steps", 0)) / 3
+    few = holding(classes, lambda share: share < 0.5, least=2) if grown else None
+    if since is None and few is None:
+        return None
+    sentence = (
+        f"Its samples spread over only {classes.last:.0%} of the classes that real items spread over."
+        if few is not None
+        else f"Generated items differ from each other by {diversity.last:.0%} of what training items do."
+    )
+    return Finding(
+        "partial collapse",
+        "warning",
+        min(step for step in (since, few) if step is not None),
+        sentence,
+        "Try --conditional where there are labels, a lower --generator.lr, a larger --batch, or R1 on the "
+        "discriminator "
+        "(--discriminator.penalties+=R1 --discriminator.penalties.gamma=0.1).",
+        {"diversity": round(diversity.last, 4) if len(diversity) else -1.0}
+        | ({"effective share of the classes": round(classes.last, 4)} if len(classes) else {}),
+    )
+
+
+@register("symptom", "unbounded discriminator")
+def unbounded(record: Record) -> Finding | None:
+    """D's outputs have no scale of their own and grow: a Wasserstein critic without a constraint."""
+    contrast = record.series("discriminator/contrast").smoothed(4)
+    since = holding(contrast, lambda c: c > 200)
+    if since is None:
+        return None
+    return Finding(
+        "unbounded discriminator",
+        "critical",
+        since,
+        f"The discriminator's outputs differ by {contrast.last:.3g} from item to item: nothing bounds its slope, and "
+        "the "
+        f"gradients that it sends grow with it.",
+        "Try --discriminator.spectral true, R1 (--discriminator.penalties+=R1 --discriminator.penalties.gamma=1), "
+        "or a loss "
+        "that saturates (--loss hinge).",
+        {"contrast": contrast.last},
+    )
+
+
+@register("symptom", "oscillation")
+def oscillation(record: Record) -> Finding | None:
+    """The generator runs in circles: its samples lie far from those of its own average over the last steps."""
+    drift = record.series("generator/drift").smoothed(4)
+    diversity = record.series("generator/diversity").smoothed(4)
+    since = holding(drift, lambda d: d > SWINGING, least=4)
+    if since is None or (len(diversity) and diversity.last < NARROW):
+        return None
+    return Finding(
+        "oscillation",
+        "warning",
+        since,
+        f"The same noise gives items {drift.last:.0%} of a typical distance away from those of the averaged "
+        "generator: it "
+        f"moves to and fro instead of settling.",
+        f"Try lower learning rates (--generator.lr, now {_lr(record, 'generator')}; --discriminator.lr, now "
+        f"{_lr(record, 'discriminator')}), --generator.betas '[0.0, 0.99]', R1 on the discriminator, or a longer "
+        "--ema.",
+        {"drift": round(drift.last, 4)},
+    )
+
+
+SWINGING = 0.6
+
+
+@register("symptom", "memorisation")
+def memorisation(record: Record) -> Finding | None:
+    """Generated items lie nearer to training items than chance allows; only where the split itself is fair."""
+    z = record.series("generator/inside_z")
+    inside, null = record.series("generator/inside"), record.series("generator/inside_null")
+    fair = record.series("data/split_z")
+    if len(z) < PROBES or (len(fair) and abs(fair.last) > 4):
+        return None
+    level = z.smoothed(PROBES, fmean)
+    since = holding(level, lambda value: value > 3, least=2)
+    if since is None:
+        return None
+    share, chance = inside.tail(PROBES), null.tail(1)
+    return Finding(
+        "memorisation",
+        "warning",
+        since,
+        f"The nearest real item of {share:.0%} of the generated ones is a training item; for a generator that had not "
+        f"learnt them by heart it would be {chance:.0%}.",
+        "Try more data, --augment color,translation,cutout, a narrower --generator.width, or an earlier checkpoint "
+        "(--step best).",
+        {"inside": round(share, 4), "expected": round(chance, 4), "z": round(level.last, 2)},
+    )

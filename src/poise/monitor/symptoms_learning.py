@@ -1,0 +1,217 @@
+"""Symptoms of the learning: gradients, strengths, rates, scores, and the data that is judged by."""
+
+from __future__ import annotations
+
+from statistics import median
+
+from poise.monitor.finding import Finding, Record
+from poise.monitor.symptoms_game import TOO_LARGE
+from poise.monitor.windows import Series, holding
+from poise.registry import register
+
+NOTHING = 1e-6  # a share of the gradient below this over the whole run is no effect
+ROWS = 8  # recorded rows in a window
+
+
+@register("symptom", "vanishing gradient")
+def vanishing(record: Record) -> Finding | None:
+    """D is right about everything, and what it tells the generator has all but gone."""
+    reaches = record.series("generator/output_gradient")
+    ranks = record.series("discriminator/auc_training")
+    if len(reaches) < 2 * ROWS or len(ranks) < 4 or median(ranks.values[-4:]) < 0.95:
+        return None
+    first = max(reaches.values[0], 1e-30)
+    level = reaches.smoothed(ROWS)
+    since = holding(level, lambda value: value < 0.05 * first, least=ROWS)
+    if since is None:
+        return None
+    return Finding(
+        "vanishing gradient",
+        "critical",
+        since,
+        f"The gradient that reaches the generator's output is {level.last:.2g}, {level.last / first:.1g} of what it "
+        "was at "
+        f"the start, while the discriminator is right nearly always (AUC {median(ranks.values[-4:]):.2f}).",
+        "Try --loss nonsaturating, fewer --discriminator.turns, a lower --discriminator.lr, or R1 on the "
+        "discriminator.",
+        {"output_gradient": level.last, "at the start": first},
+    )
+
+
+@register("symptom", "exploding gradient")
+def exploding(record: Record) -> Finding | None:
+    """A player's gradient has become a thousand times what it was."""
+    for player in ("generator", "discriminator"):
+        norms = record.series(f"{player}/grad_norm")
+        if len(norms) < 2 * ROWS:
+            continue
+        first = max(median(norms.values[:3]), 1e-30)
+        level = norms.smoothed(ROWS)
+        since = holding(level, lambda value, first=first: value > 1000 * first)  # type: ignore[misc]
+        if since is not None:
+            return Finding(
+                "exploding gradient",
+                "critical",
+                since,
+                f"The gradient of the {player} is {level.last:.2g}, {level.last / first:.2g} times what it was at "
+                "the start.",
+                f"Try --{player}.clip 1, a lower --{player}.lr, R1 on the discriminator, or --loss hinge.",
+                {
+                    "grad_norm": level.last,
+                    "at the start": first,
+                    "player is the discriminator": float(player[0] == "d"),
+                },
+            )
+    return None
+
+
+def _penalties(record: Record) -> list[str]:
+    """player/penalty of everything whose strength and share of the gradient are recorded."""
+    recent = {key for row in record.rows[-ROWS:] for key in row}
+    found = sorted(key.removesuffix(".share") for key in recent if key.endswith(".share"))
+    return [name for name in found if f"{name}.strength" in recent]
+
+
+def _flag(name: str, value: float) -> str:
+    player, _, penalty = name.partition("/")
+    return (
+        f"--l2-{player} {value:.2g}" if penalty == "l2" else f"a strength of {value:.2g} for {penalty} on the {player}"
+    )
+
+
+@register("symptom", "strength without effect")
+def without_effect(record: Record) -> Finding | None:
+    """A penalty is switched on, and its share of the gradient is nothing."""
+    for name in _penalties(record):
+        shares, strengths = record.series(f"{name}.share"), record.series(f"{name}.strength")
+        if len(shares) >= ROWS and max(strengths.values) > 0 and max(shares.values) < NOTHING:
+            player, _, penalty = name.partition("/")
+            wanted = max(strengths.last, max(strengths.values)) * 1e-3 / max(max(shares.values), 1e-30)
+            return Finding(
+                "strength without effect",
+                "warning",
+                shares.steps[0],
+                f"{penalty} on the {player} (strength {strengths.last:.2g}) makes up at most "
+                f"{max(shares.values):.1g} of the "
+                f"gradient: it does nothing.",
+                f"Try {_flag(name, min(wanted, 1.0))} for a share of about a thousandth, or 0 to leave it out.",
+                {"largest share": max(shares.values), "strength": strengths.last},
+            )
+    return None
+
+
+def _kept(record: Record, player: str) -> float:
+    """Length of the player's weights now over that at the start; 1 where it is not recorded."""
+    norms = record.series(f"{player}/norm")
+    return norms.last / max(norms.values[0], 1e-30) if len(norms) else 1.0
+
+
+@register("symptom", "strength too large")
+def too_large(record: Record) -> Finding | None:
+    """A penalty outweighs what the player is there to do, and its weights have shrunk.
+
+    A large share alone is no sign: the loss's gradient also vanishes where a player has nothing left to learn.
+    """
+    for name in _penalties(record):
+        shares, strengths = record.series(f"{name}.share"), record.series(f"{name}.strength")
+        if len(shares) < 2 * ROWS:
+            continue
+        level = shares.smoothed(2 * ROWS)
+        since = holding(level, lambda share: share > TOO_LARGE / 2)
+        player, _, penalty = name.partition("/")
+        kept = _kept(record, player)
+        if since is not None and kept < 0.4:
+            return Finding(
+                "strength too large",
+                "warning",
+                since,
+                f"{penalty} on the {player} (strength {strengths.last:.2g}) makes up {level.last:.2g} of the "
+                "gradient, and its "
+                f"weights have {kept:.0%} of their first length: the penalty steers, not the loss.",
+                f"Try {_flag(name, strengths.last / 10)}.",
+                {"share": level.last, "strength": strengths.last, "length kept": kept},
+            )
+    return None
+
+
+@register("symptom", "learning rates out of balance")
+def unbalanced(record: Record) -> Finding | None:
+    """One player turns its weights many times faster than the other."""
+    mine, other = record.series("generator/update"), record.series("discriminator/update")
+    if len(mine) < 2 * ROWS or len(other) != len(mine):
+        return None
+    ratio = Series(mine.steps, [a / max(b, 1e-30) for a, b in zip(mine.values, other.values, strict=True)])
+    level = ratio.smoothed(2 * ROWS)
+    since = holding(level, lambda r: r > 12 or r < 1 / 12)
+    if since is None:
+        return None
+    fast, slow = ("generator", "discriminator") if level.last > 1 else ("discriminator", "generator")
+    if _kept(record, fast) < 0.02:  # next to no weights are left, and any step is large beside them
+        return None
+    times = max(level.last, 1 / level.last)
+    rates = {player: record.series(f"{player}/lr") for player in (fast, slow)}
+    wanted = f" {rates[fast].last / times:.1g} (now {rates[fast].last:.2g})" if len(rates[fast]) else ""
+    return Finding(
+        "learning rates out of balance",
+        "warning",
+        since,
+        f"Each step changes the {fast}'s weights {times:.0f} times as much as the {slow}'s, relative to their length.",
+        f"Try --{fast}.lr{wanted}, or raise --{slow}.lr.",
+        {"generator/update": mine.last, "discriminator/update": other.last, "ratio": level.last},
+    )
+
+
+@register("symptom", "no held-out data")
+def nothing_held_out(record: Record) -> Finding | None:
+    """Without held-out data nobody can see overfitting, and samples are not scored."""
+    looked = record.series("discriminator/on_training")
+    if not len(looked) or len(record.series("discriminator/on_heldout")):
+        return None
+    return Finding(
+        "no held-out data",
+        "warning",
+        looked.steps[0],
+        "Nothing is held out: overfitting cannot be seen, and samples cannot be scored.",
+        "Try --heldout 0.1.",
+    )
+
+
+@register("symptom", "held-out data unlike training data")
+def unlike(record: Record) -> Finding | None:
+    """The two parts of the data can be told apart by nearest neighbours alone, so no score means what it says."""
+    z = record.series("data/split_z")
+    if not len(z) or z.last < 6:
+        return None
+    return Finding(
+        "held-out data unlike training data",
+        "warning",
+        z.steps[0],
+        f"Items have their nearest neighbours in their own part of the data far too often (z = {z.last:.0f}): "
+        "held-out items "
+        f"are of another kind than training items, and scores against them punish a generator for what it never saw.",
+        "Split the data at random: put everything into one folder and use --heldout 0.1.",
+        {"z": z.last},
+    )
+
+
+@register("symptom", "past its best")
+def past_best(record: Record) -> Finding | None:
+    """The last scores are surely worse than the best one."""
+    for name in ("KID-EffLite0", "KID-classifier"):
+        value, low, high = (record.series(f"score/{name}{end}") for end in ("", ".low", ".high"))
+        if len(value) < 4 or len(low) != len(value):
+            continue
+        best = min(range(len(value)), key=value.values.__getitem__)
+        if len(value) - best > 2 and all(low.values[i] > high.values[best] for i in (-1, -2)):
+            return Finding(
+                "past its best",
+                "warning",
+                value.steps[best],
+                f"{name} was {value.values[best]:.3g} at step {value.steps[best] + 1:,} and is {value.last:.3g} now; "
+                "their "
+                f"intervals do not touch.",
+                "The best checkpoint is kept: --step best. --patience 2 would have ended the run.",
+                {"best": value.values[best], "now": value.last},
+            )
+        return None
+    return None

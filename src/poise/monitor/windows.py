@@ -1,0 +1,50 @@
+"""Reading a record: one signal over the steps, smoothed, and since when something holds. No torch in here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import fmean, median, stdev
+
+
+@dataclass(frozen=True)
+class Series:
+    """One number over the steps at which it was recorded."""
+
+    steps: list[int]
+    values: list[float]
+
+    def __len__(self) -> int:
+        return len(self.steps)
+
+    @property
+    def last(self) -> float:
+        return self.values[-1]
+
+    def tail(self, window: int) -> float:
+        """The mean of the last `window` values; −1 where there are none."""
+        return fmean(self.values[-window:]) if self.values else -1.0
+
+    def smoothed(self, window: int, how: Callable[[Sequence[float]], float] = median) -> Series:
+        """`how` of each value and those before it, `window` in all; values with fewer before them are left out."""
+        parts = [self.values[i - window + 1 : i + 1] for i in range(window - 1, len(self))]
+        return Series(self.steps[window - 1 :], [how(part) for part in parts])
+
+
+def series(rows: Sequence[Mapping[str, float]], key: str) -> Series:
+    """The numbers called `key`."""
+    found = [(int(row["step"]), float(row[key])) for row in rows if key in row]
+    return Series([step for step, _ in found], [value for _, value in found])
+
+
+def holding(s: Series, condition: Callable[[float], bool], least: int = 1) -> int | None:
+    """The step since which the condition holds without a break up to now; None if for fewer than `least` values."""
+    count = 0
+    while count < len(s) and condition(s.values[-1 - count]):
+        count += 1
+    return s.steps[-count] if count >= max(least, 1) else None
+
+
+def surely_above(values: Sequence[float]) -> float:
+    """The mean less three of its standard errors."""
+    return fmean(values) - 3 * stdev(values) / len(values) ** 0.5

@@ -1,0 +1,143 @@
+"""Rolling a sick run back: to which checkpoint, with which change, and how that survives a restart.
+
+A run that is rolled back goes on from an earlier checkpoint with a halved learning rate or a weaker penalty. What was
+changed stands in `remedies.json` in the run folder and is applied whenever the run is opened, so a run that is stopped
+and resumed equals one that was not. Files of later steps are removed first and `remedies.json` is written after:
+a process killed in between only repeats the divergence, and the rollback with it.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from poise.errors import PoiseError
+from poise.monitor import Finding
+from poise.record import RunFolder, read_json, write_json
+
+if TYPE_CHECKING:
+    from poise.core import Dial, Game
+
+FILE = "remedies.json"
+KEPT = 3  # regular checkpoints that are kept for rolling back, beside the first
+WEAKER = 0.1  # factor on a penalty that is too strong
+HALF = 0.5  # factor on every learning rate otherwise
+
+# What is too strong when this is found: factor on the penalties of one player. Every other cause halves the rates.
+TOO_STRONG = {"dead discriminator": "discriminator"}
+
+
+@dataclass(frozen=True)
+class Remedy:
+    """One rollback: what was found at `step`, the checkpoint that the run went back to, and what was changed."""
+
+    step: int
+    cause: str  # the finding's name, or "not finite"
+    sentence: str
+    back_to: int
+    what: str  # "lr", or the player whose penalties were weakened
+    factor: float
+
+    @property
+    def change(self) -> str:
+        if self.what == "lr":
+            return f"all learning rates times {self.factor:g}"
+        return f"the penalties on the {self.what}'s weights times {self.factor:g}"
+
+    def line(self) -> str:
+        return f"rolled back from step {self.step:,} to {self.back_to:,} ({self.cause}): {self.change}"
+
+
+class Sick(Exception):
+    """A finding on which the run is to be rolled back."""
+
+    def __init__(self, cause: str, sentence: str, since: int, step: int) -> None:
+        super().__init__(sentence)
+        self.cause, self.sentence, self.since, self.step = cause, sentence, since, step
+
+    @classmethod
+    def of(cls, finding: Finding, step: int) -> Sick:
+        return cls(finding.name, finding.sentence, finding.since, step)
+
+
+class Remedies:
+    """The rollbacks of one run, on the disk and in the game."""
+
+    def __init__(self, folder: RunFolder, most: int) -> None:
+        self.path, self.most = folder.path / FILE, most
+        self.made: list[Remedy] = [Remedy(**entry) for entry in _entries(self.path)]
+
+    def factor(self, what: str) -> float:
+        """The product of all changes to the learning rates ("lr"), or to one player's penalties."""
+        product = 1.0
+        for remedy in self.made:
+            product *= remedy.factor if remedy.what == what else 1.0
+        return product
+
+    def apply(self, game: Game, base: dict[str, list[float]]) -> None:
+        """Put the changes into a game whose state was loaded; `base`: player -> the rates that were asked for."""
+        for player in game.players:
+            for group, rate in zip(player.optim.param_groups, base[player.name], strict=True):
+                group["lr"] = rate * self.factor("lr")
+            for penalty in player.penalties:
+                penalty.factor = self.factor(player.name)
+
+    def dials(self, dials: Sequence[Dial]) -> list[Dial]:
+        """Scheduled learning rates with the changes in them."""
+        from poise.core import Dial
+
+        factor = self.factor("lr")
+        return [
+            Dial(d.name, lambda step, s=d.schedule: s(step) * factor, d.apply) if d.name.endswith("/lr") else d  # type: ignore[misc]
+            for d in dials
+        ]
+
+    def roll_back(self, sick: Sick, checkpoints: Sequence[Path], every: int) -> Remedy:
+        """Choose the checkpoint, remove what came after it, and write the change down.
+
+        The newest regular checkpoint from before the trouble began; when the last rollback did not get farther than two
+        checkpoints beyond the step at which the trouble was seen then, one earlier than last time.
+        """
+        steps = {int(path.name.removeprefix("step-")): path for path in checkpoints}
+        regular = sorted(step for step in steps if step % every == 0 and step <= sick.since)
+        if self.made and sick.step <= self.made[-1].step + 2 * every:
+            regular = [step for step in regular if step < self.made[-1].back_to] or regular[:1]
+        if len(self.made) >= self.most or not regular:
+            reason = (
+                f"it was rolled back {len(self.made)} times already" if regular else "no checkpoint is early enough"
+            )
+            raise PoiseError(
+                f"step {sick.step}: {sick.sentence} The run stops, because {reason} (--rollbacks {self.most}); "
+                f"lower the learning rates or change the penalties, and start a new run"
+            )
+        what = TOO_STRONG.get(sick.cause, "lr")
+        remedy = Remedy(sick.step, sick.cause, sick.sentence, regular[-1], what, HALF if what == "lr" else WEAKER)
+        for step, path in steps.items():
+            if step > remedy.back_to:
+                shutil.rmtree(path, ignore_errors=True)
+        self.made.append(remedy)
+        write_json(self.path, [asdict(entry) for entry in self.made])
+        return remedy
+
+
+def _entries(path: Path) -> list[dict[str, Any]]:
+    if not path.exists():
+        return []
+    found = read_json(path)
+    known = set(Remedy.__dataclass_fields__)
+    if not isinstance(found, list) or any(not isinstance(e, dict) or set(e) != known for e in found):
+        raise PoiseError(f"{path} does not hold rollbacks: it is damaged; start a new run with --out")
+    return found
+
+
+def rates(game: Game) -> dict[str, list[float]]:
+    """Player -> the learning rate of each group, as the recipe made them."""
+    return {player.name: [float(group["lr"]) for group in player.optim.param_groups] for player in game.players}
+
+
+def protected(made: int, every: int) -> set[int]:
+    """Steps whose checkpoints are kept for rolling back: the first, and the last regular ones."""
+    return {0, *(made // every * every - i * every for i in range(KEPT))}

@@ -1,0 +1,257 @@
+"""One sitting of a run, to the end or until it is stopped: what is recorded, shown and acted upon."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+from poise.errors import NonFinite, PoiseError
+from poise.monitor import Finding, Record, diagnose
+from poise.recipes.recipe import Judge, Monitor, Recipe, Stage
+from poise.record import RunFolder, write_json
+from poise.report.conclude import best, conclude, since_best
+from poise.report.live import View
+from poise.report.picture import save_grid
+from poise.study.remedies import Remedies, Sick, protected, rates
+
+GRID = 64  # pictures in a sample grid
+GRID_SEED = 1_234_567  # the noise of the grids is the same in every run
+MINUTE = 60.0
+
+
+class Interrupted(Exception):
+    """Somebody asked the run to stop; its state is saved."""
+
+
+class Enough(Exception):
+    """The held-out score has not improved for as long as was asked for."""
+
+
+class Stop:
+    """Set from outside (Ctrl-C) to end the run after the current step."""
+
+    asked = False
+
+
+def scored_on(judge: Judge) -> str:
+    """How many pictures the scores compare, and by which features."""
+    by = " and ".join(extractor.name for extractor in judge.extractors) or "nothing"
+    return f"scores compare {judge.n:,} samples with {judge.m:,} held-out pictures by {by}"
+
+
+class Session:
+    """One sitting of a run."""
+
+    def __init__(self, folder: RunFolder, recipe: Recipe, spec: dict[str, Any], view: View, stop: Stop) -> None:
+        self.folder, self.recipe, self.spec, self.view, self.stop = folder, recipe, spec, view, stop
+        self.judge: Any = None
+        self.monitor: Monitor | None = None
+        self.total = sum(stage.steps for stage in recipe.stages)
+        self.base = [rates(stage.game) for stage in recipe.stages]
+        self.remedies = Remedies(folder, recipe.acting.rollbacks)
+        self.rows: list[dict[str, Any]] = []
+        self.findings: list[Finding] = []
+        self.saved_at = time.monotonic()
+        self.scoring = 0.0
+
+    @property
+    def may_roll_back(self) -> bool:
+        return self.recipe.acting.on_divergence == "rollback"
+
+    def train(self) -> dict[str, Any]:
+        """Train to the end, however often the run has to be rolled back; returns the report."""
+        done = first = self._restore()
+        self.view.open(self.folder.path, self.spec, done, self.total)
+        for note in self.recipe.notes:
+            self.view.say(note)
+        self.folder.event("goes on" if done else "started", step=done)
+        began = time.monotonic()
+        ended = self.total
+        while True:
+            try:
+                if self._past_patience():
+                    raise Enough
+                self._stages(done)
+                break
+            except Enough:
+                ended = self.rows[-1]["step"] + 1
+                self.folder.event("stopped early", step=ended, best=self.best.get("step"))
+                break
+            except NonFinite as error:
+                done = self._treat(Sick("not finite", str(error), error.step, error.step), error)
+            except Sick as sick:
+                done = self._treat(sick, None)
+        return self._report(ended, time.monotonic() - began, ended - first)
+
+    def _report(self, ended: int, elapsed: float, steps: int) -> dict[str, Any]:
+        """Write `report.json` and DONE."""
+        self.findings = diagnose(Record(self.rows, self.spec))
+        report = conclude(self.folder, self.spec, ended, self.judge.floor() if self.judge else {})
+        report["findings"] = [finding.to_dict() for finding in self.findings]
+        report["rollbacks"] = [remedy.line() for remedy in self.remedies.made]
+        if ended < self.total:
+            report["sentences"].append(
+                f"The run ended early, after {ended:,} of {self.total:,} steps: {self.recipe.acting.patience} scores "
+                f"in a row were no better than that of step {self.best['step']:,} (poise sample ... --step best)."
+            )
+        report["sentences"] += [f"The run was {line}." for line in report["rollbacks"]]
+        report["seconds"] = {
+            "this sitting": round(elapsed, 1),
+            "scoring": round(self.scoring, 1),
+            "monitoring": round(self.monitor.seconds, 1) if self.monitor else 0.0,
+        }
+        report["steps_this_sitting"] = steps
+        write_json(self.folder.path / "report.json", report)
+        (self.folder.path / "DONE").touch()
+        self.folder.event("finished", step=ended)
+        return report
+
+    def _stages(self, done: int) -> None:
+        """What is left of the stages after `done` steps."""
+        from poise.training.loop import train
+
+        offset = 0
+        for stage in self.recipe.stages:
+            self.game = stage.game
+            if done < offset + stage.steps:
+                train(
+                    stage.game,
+                    stage.stream,
+                    range(done - offset, stage.steps),
+                    self.recipe.seed,
+                    self.remedies.dials(stage.dials),
+                    partial(self._watch, offset),
+                    self.recipe.how,
+                    detail_every=self.recipe.cadence.log,
+                )
+            offset += stage.steps
+            done = max(done, offset)
+
+    def _restore(self) -> int:
+        """Put the newest checkpoint back, if there is one, with all remedies; returns the steps that are done."""
+        from poise.training.checkpoint import latest, load, save
+
+        self.folder.sweep()
+        stage: Stage = self.recipe.stages[-1]
+        newest = latest(self.folder.checkpoints)
+        done = 0 if newest is None else load(newest, stage.game, self.recipe.how)
+        if newest is None and self.may_roll_back:
+            save(self.folder.checkpoints, 0, stage.game, self.recipe.how)
+        for one, base in zip(self.recipe.stages, self.base, strict=True):
+            self.remedies.apply(one.game, base)
+        self.folder.rewind(done)
+        self.rows = self.folder.rows()
+        self.best = best(self.rows)
+        self.findings = diagnose(Record(self.rows, self.spec))
+        return done
+
+    def _watch(self, offset: int, step: int, row: dict[str, Any]) -> None:
+        """After each step of a stage that began `offset` steps in: the record, pictures, scores, checkpoints."""
+        step += offset
+        made, cadence = step + 1, self.recipe.cadence
+        entry: dict[str, Any] = {}
+        if step % cadence.log == 0:
+            entry = {name: float(value) for name, value in row.items()}
+        probed = step % cadence.probe == 0
+        if probed:
+            entry |= self._signals(step // cadence.probe)
+        if made % cadence.sample == 0 or made == self.total:
+            save_grid(self.recipe.sampler(GRID, GRID_SEED), self.folder.samples / f"{made:08d}.png")
+        scored = made in cadence.scores
+        if scored:
+            entry |= self._score(made)
+        if entry:
+            self.rows.append({"step": step, **entry})
+            self.folder.add(self.rows[-1])
+        self.view.step(made, entry)
+        if probed or scored:
+            self._look(step)
+        due = cadence.checkpoint and made % cadence.checkpoint == 0
+        late = cadence.checkpoint is None and time.monotonic() - self.saved_at > MINUTE
+        enough = scored and self._past_patience()
+        if due or late or enough or self.best.get("step") == made or made == self.total or self.stop.asked:
+            self._save(made, row)
+        if enough and made < self.total:
+            raise Enough
+        if self.stop.asked and made < self.total:
+            self.folder.event("stopped", step=made)
+            raise Interrupted(f"stopped after step {made}")
+
+    def _signals(self, probe: int) -> dict[str, float]:
+        if self.monitor is None:
+            self.monitor = self.recipe.monitor()
+        return self.monitor(probe)
+
+    def _look(self, step: int) -> None:
+        """Diagnose what is recorded so far, say what is new, and leave the loop where it is to be treated."""
+        known = {finding.name for finding in self.findings}
+        self.findings = diagnose(Record(self.rows, self.spec))
+        for finding in self.findings:
+            if finding.name not in known and finding.severity != "note":
+                self.folder.event("finding", seen=step, **finding.to_dict())
+        self.view.findings(step + 1, self.findings)
+        for finding in self.findings:
+            if finding.severity == "critical" and self.may_roll_back:
+                raise Sick.of(finding, step)
+
+    def _treat(self, sick: Sick, error: NonFinite | None) -> int:
+        """Roll the run back, if that was asked for; returns the steps that are done then."""
+        from poise.training.checkpoint import all_checkpoints, latest
+
+        if not self.may_roll_back:
+            good = latest(self.folder.checkpoints)
+            self.folder.event("diverged", step=sick.step, player=error and error.player, term=error and error.what)
+            where = f"the last good checkpoint is {good}" if good else "there is no earlier checkpoint"
+            raise PoiseError(f"{sick}; {where}; --on-divergence rollback would go on from there with halved rates")
+        try:
+            remedy = self.remedies.roll_back(sick, all_checkpoints(self.folder.checkpoints), self.every)
+        except PoiseError:
+            self.folder.event("diverged", step=sick.step, cause=sick.cause)
+            raise
+        self.folder.event("rolled back", **vars(remedy), change=remedy.change)
+        self.view.say(remedy.line())
+        self.folder.close()
+        return self._restore()
+
+    @property
+    def every(self) -> int:
+        """Steps between regular checkpoints."""
+        return self.recipe.cadence.checkpoint or self.total
+
+    def _past_patience(self) -> bool:
+        patience = self.recipe.acting.patience
+        return patience is not None and since_best(self.rows) >= patience
+
+    def _score(self, made: int) -> dict[str, float]:
+        """Scores of the averaged generator against the held-out pictures, for the record."""
+        began = time.monotonic()
+        if self.judge is None and self.recipe.judge is not None:
+            self.judge = self.recipe.judge()
+            for note in self.judge.missing:
+                self.view.say(note)
+            self.view.say(scored_on(self.judge))
+        if self.judge is None:
+            return {}
+        taken = self.judge.score(self.recipe.sampler)
+        entry = {f"score/{name}": value for name, value in taken.items()}
+        now = best([{"step": made - 1, **entry}])
+        if now and now["value"] < self.best.get("value", float("inf")):
+            self.best = now
+        self.view.scores(made, taken, self.judge.floor())
+        self.scoring += time.monotonic() - began
+        return entry
+
+    def _save(self, made: int, row: dict[str, Any]) -> None:
+        """A checkpoint, unless a number of this step is not finite: such a state is never saved."""
+        from poise.training.checkpoint import prune, save
+        from poise.training.loop import verify
+
+        for name, value in row.items():
+            player, _, what = name.partition("/")
+            verify(player, made - 1, {what: value})
+        save(self.folder.checkpoints, made, self.game, self.recipe.how)
+        also: Sequence[int | None] = [self.best.get("step")]
+        prune(self.folder.checkpoints, [*also, *(protected(made, self.every) if self.may_roll_back else ())])
+        self.saved_at = time.monotonic()

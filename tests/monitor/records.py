@@ -1,0 +1,55 @@
+"""Made-up records: a healthy one, and changes that make it sick."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+Value = float | Callable[[float], float]
+
+HEALTHY: dict[str, Value] = {
+    "generator/adversarial": 0.9, "generator/grad_norm": 2.0, "generator/output_gradient": 0.2, "generator/lr": 2e-4,
+    "generator/update": 0.006, "generator/norm": 10.0, "generator/l2.share": 0.005, "generator/l2.strength": 3e-3,
+    "discriminator/adversarial": 1.2, "discriminator/grad_norm": 6.0, "discriminator/lr": 2e-4,
+    "discriminator/update": 0.005, "discriminator/norm": 5.0, "discriminator/l2.share": 1e-4,
+    "discriminator/l2.strength": 1e-4,
+}  # fmt: skip
+PROBED: dict[str, Value] = {
+    "discriminator/on_training": 0.3, "discriminator/on_heldout": 0.25, "discriminator/on_generated": -0.3,
+    "discriminator/auc_training": 0.72, "discriminator/auc_heldout": 0.7, "discriminator/auc_gap": 0.02,
+    "discriminator/contrast": 0.5, "discriminator/alive": 1.0, "discriminator/sign": 0.1,
+    "generator/diversity": lambda t: 0.95 * min(1.0, 0.1 + 8 * t), "generator/drift": 0.25, "generator/nearest": 0.5,
+    "generator/inside": 0.5, "generator/inside_null": 0.5, "generator/inside_z": 0.2,
+}  # fmt: skip
+EXACT = {
+    "discriminator/alive",
+    "generator/lr",
+    "discriminator/lr",
+    "generator/l2.strength",
+    "discriminator/l2.strength",
+}
+EXACT |= {"generator/inside_null"}
+
+
+def record(steps: int = 800, seed: int = 0, without: tuple[str, ...] = (), **changes: Value) -> list[dict[str, float]]:
+    """Rows each 8 steps, a probe each 32, with 5 % of scatter. Keys of `changes` have __ for /; values may be functions
+    of the share of the run that is done."""
+    rng = np.random.default_rng(seed)
+    wanted = {key.replace("__", "/", 1): value for key, value in changes.items()}
+    rows = []
+    for step in range(0, steps, 8):
+        kinds = HEALTHY | (PROBED if step % 32 == 0 else {})
+        known = {**HEALTHY, **PROBED}
+        kinds = kinds | {k: v for k, v in wanted.items() if k in kinds or k not in known}
+        row: dict[str, Any] = {"step": step}
+        for key, value in kinds.items():
+            if key in without:
+                continue
+            number = value(step / steps) if callable(value) else value
+            row[key] = number if key in EXACT else number * (1 + 0.05 * rng.normal())
+        if step == 0 and "data/split_z" not in wanted:
+            row["data/split_z"] = 0.3
+        rows.append(row)
+    return rows

@@ -1,0 +1,152 @@
+"""Every symptom is found where it was put, nowhere else, and healthy records are left in peace."""
+
+from __future__ import annotations
+
+import copy
+import math
+import subprocess
+import sys
+
+import pytest
+
+from poise.monitor import Record, diagnose
+from poise.monitor.windows import Series, holding, series, surely_above
+from poise.registry import find, names
+from tests.monitor.records import record
+
+
+def falls(first: float, last: float):
+    """From one number to another in equal factors, over the run."""
+    return lambda t: first * (last / first) ** t
+
+
+def late(before: float, after: float, when: float = 0.5):
+    return lambda t: before if t < when else after
+
+
+def scored(rows, values, key="score/KID-EffLite0", width=0.1):
+    """Scores evenly over the record, with an interval."""
+    for i, value in enumerate(values):
+        row = rows[(i + 1) * len(rows) // len(values) - 1]
+        row |= {key: value, f"{key}.low": value - width, f"{key}.high": value + width}
+    return rows
+
+
+# symptom -> (rows, the step since which it holds, or None where that does not matter)
+CASES = {
+    "discriminator overfitting": lambda: record(
+        discriminator__auc_gap=late(0.02, 0.4), discriminator__auc_training=0.9, discriminator__auc_heldout=0.5
+    ),
+    "dead discriminator": lambda: record(
+        discriminator__alive=late(1.0, 0.0), discriminator__contrast=late(0.5, 1e-9),
+        discriminator__l2_share=0.1,
+    ),
+    "generator collapse": lambda: record(generator__diversity=late(0.9, 0.05)),
+    "partial collapse": lambda: record(generator__diversity=late(0.9, 0.45, 0.3)),
+    "unbounded discriminator": lambda: record(discriminator__contrast=falls(0.5, 1e5)),
+    "oscillation": lambda: record(generator__drift=late(0.2, 0.9)),
+    "memorisation": lambda: record(generator__inside=late(0.5, 0.9), generator__inside_z=late(0.1, 6.0)),
+    "vanishing gradient": lambda: record(
+        generator__output_gradient=falls(0.2, 1e-6), discriminator__auc_training=1.0
+    ),
+    "exploding gradient": lambda: record(generator__grad_norm=falls(1.0, 1e6)),
+    "strength without effect": lambda: with_share(record(), "discriminator", 1e-13),
+    "strength too large": lambda: with_share(record(discriminator__norm=falls(5.0, 0.5)), "discriminator", 1.3),
+    "learning rates out of balance": lambda: record(generator__update=0.3),
+    "no held-out data": lambda: record(
+        without=("discriminator/on_heldout", "discriminator/auc_heldout", "discriminator/auc_gap")
+    ),
+    "held-out data unlike training data": lambda: record(data__split_z=lambda t: 30.0),
+    "past its best": lambda: scored(record(), [4.0, 1.0, 2.0, 3.0, 3.0]),
+}  # fmt: skip
+
+
+def with_share(rows, player, share):
+    for row in rows:
+        row[f"{player}/l2.share"] = share
+    return rows
+
+
+def test_every_symptom_has_a_case():
+    assert set(CASES) == set(names("symptom"))
+
+
+@pytest.mark.parametrize("name", names("symptom"))
+def test_the_symptom_is_found_and_nothing_else(name):
+    rows = CASES[name]()
+    kept = copy.deepcopy(rows)
+    found = diagnose(Record(rows))
+    assert rows == kept, "diagnose changes nothing"
+    assert found == diagnose(Record(rows)), "and says the same twice"
+    assert [finding.name for finding in found] == [name]
+    (finding,) = found
+    assert finding.severity in ("warning", "critical")
+    assert 0 <= finding.since <= rows[-1]["step"]
+    assert finding.sentence.endswith(".") and finding.action.endswith(".")
+    assert all(math.isfinite(value) for value in finding.numbers.values())
+    assert "--" in finding.action, "the action names a flag"
+    assert "\n" not in finding.line()
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_healthy_record_is_left_in_peace_at_every_moment(seed):
+    rows = scored(record(seed=seed), [4.0, 2.0, 1.5, 1.4, 1.45])
+    for end in range(0, len(rows) + 1, 4):
+        assert diagnose(Record(rows[:end])) == []
+
+
+@pytest.mark.parametrize("name", names("symptom"))
+def test_a_symptom_needs_no_key_that_may_be_missing(name):
+    """Records of other games and of older versions lack signals; nothing is found then, and nothing breaks."""
+    assert find("symptom", name)(Record([])) is None
+    assert find("symptom", name)(Record([{"step": 0, "net/nll": 1.0}] * 50)) is None
+    rows = CASES[name]()
+    for key in rows[0]:
+        if key != "step":
+            diagnose(Record([{k: v for k, v in row.items() if k != key} for row in rows]))
+
+
+def test_since_is_where_it_began():
+    (finding,) = diagnose(Record(record(generator__diversity=late(0.9, 0.05))))
+    assert finding.since == pytest.approx(400, abs=32)
+    rows = record(discriminator__alive=lambda t: float(not 0.5 <= t < 0.7))
+    assert diagnose(Record(rows)) == [], "what has passed is no finding any more"
+
+
+def test_the_action_names_the_strength_that_is_in_force():
+    (finding,) = diagnose(Record(with_share(record(discriminator__norm=falls(5.0, 0.5)), "discriminator", 1.3)))
+    assert "--l2-discriminator 1e-05" in finding.action
+    (finding,) = diagnose(Record(CASES["discriminator overfitting"](), {"facts": {"augment": "none"}, "arguments": {}}))
+    assert "--augment" in finding.action and "--l2-discriminator 0.001" in finding.action
+
+
+def test_a_young_generator_is_not_called_collapsed():
+    young = record(steps=8 * 4 * 8, generator__diversity=0.1)
+    assert diagnose(Record(young)) == []
+    assert [f.name for f in diagnose(Record(record(generator__diversity=0.1)))] == ["generator collapse"]
+
+
+def test_few_classes_are_a_partial_collapse_only_when_the_run_has_had_its_time():
+    rows = record()
+    rows[4]["score/class_share.effective"] = rows[20]["score/class_share.effective"] = 0.1
+    asked = {"arguments": {"steps": 800}}
+    assert diagnose(Record(rows, asked)) == []
+    rows[50]["score/class_share.effective"] = 0.1
+    assert [f.name for f in diagnose(Record(rows, asked))] == ["partial collapse"]
+
+
+def test_diagnose_does_not_load_torch():
+    script = "import sys, poise.monitor; assert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", script], check=True)
+
+
+def test_windows():
+    s = series([{"step": 0, "a": 1.0}, {"step": 1}, {"step": 2, "a": 3.0}, {"step": 4, "a": 8.0}], "a")
+    assert s == Series([0, 2, 4], [1.0, 3.0, 8.0])
+    assert s.smoothed(2) == Series([2, 4], [2.0, 5.5])
+    assert len(s.smoothed(4)) == 0
+    assert holding(s, lambda v: v > 2) == 2
+    assert holding(s, lambda v: v > 2, least=3) is None
+    assert holding(s, lambda v: v < 5) is None
+    assert holding(Series([], []), lambda v: True) is None
+    assert surely_above([1.0, 3.0]) == pytest.approx(2 - 3 * 2**0.5 / 2**0.5)
