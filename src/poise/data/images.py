@@ -117,11 +117,13 @@ def locate(source: str | Path) -> tuple[str, Path, tuple[str, ...]]:
         return path.resolve().name or str(path), path, ()
     entry = next((e for e in catalogue.catalogue() if e.name == str(source)), None)
     if entry is None:
-        known = [e.name for e in catalogue.catalogue()]
+        known = [e.name for e in catalogue.catalogue() if e.modality != "scorer"]
         raise PoiseError(
             f"there is no file, folder or data set called '{source}'{nearest(str(source), known)}; "
             "`poise data list` shows the data sets"
         )
+    if entry.modality == "scorer":
+        raise PoiseError(f"{entry.name} is a scorer's weights and holds no data: `poise data list` shows what does")
     where = catalogue.located(entry.name)
     if where is None:
         raise PoiseError(f"{entry.title} is not here yet: get it with `poise data get {entry.name}`")

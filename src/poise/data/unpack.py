@@ -13,6 +13,7 @@ import lzma
 import shutil
 import subprocess
 import tarfile
+import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -84,6 +85,18 @@ def digits(archive: Path, folder: Path) -> None:
     if hashlib.sha256(images.tobytes() + labels.tobytes()).hexdigest() != DIGITS_SHA256:
         raise PoiseError("the digits of this scikit-learn differ from the known ones: install another version of it")
     np.savez_compressed(folder / "digits.npz", images=images, labels=labels)
+
+
+def wheel(archive: Path, folder: Path, members: dict[str, str]) -> None:
+    """The members of a wheel (a zip archive) that are named, under the file names given for them."""
+    try:
+        with zipfile.ZipFile(archive) as opened:
+            _need(archive, {name for name in opened.namelist() if name in members}, set(members))
+            for member, name in members.items():
+                with opened.open(member) as content, open(folder / name, "wb") as out:
+                    shutil.copyfileobj(content, out)
+    except (zipfile.BadZipFile, zlib.error) as error:
+        raise PoiseError(f"{archive.name} is damaged ({error}): get it again") from None
 
 
 def _deb_data(archive: Path) -> bytes:

@@ -7,7 +7,7 @@ features would differ between training and held-out pictures, and every score wo
 from __future__ import annotations
 
 import hashlib
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from poise.errors import PoiseError
-from poise.metrics.features import BATCH, check_images, exact, features
+from poise.metrics.features import BATCH, Material, check_images, exact, features
 from poise.registry import register
 
 DIM = 64
@@ -66,25 +66,40 @@ class SmallClassifier:
     on them are of one order for all sets. Make one with `train_classifier`, or from the `state()` of another.
     """
 
+    modality = "image"
+    kind = "classifier"
     dim = DIM
 
     def __init__(self, state: dict[str, Tensor]) -> None:
         height, width = (int(side) for side in state["shape"])
         classes, channels = state["head.weight"].shape[0], state["body.0.weight"].shape[1]
+        self._channels = channels
         with torch.random.fork_rng(devices=[]):
             self._net = _Net(channels, classes, (height, width))
         self._net.load_state_dict(state)
         self._net.eval().requires_grad_(False)
         self.classes = classes
         self.accuracy = float(self._net.accuracy)  # share of right answers on pictures left out of its training
-        self.name = f"classifier@{height}" if height == width else f"classifier@{height}x{width}"
+        self.name = f"{self.kind}@{height}" if height == width else f"{self.kind}@{height}x{width}"
         self.digest = _digest(self._net)
 
+    @classmethod
+    def made(cls, material: Material) -> Self:
+        """Trained on the material's pictures and labels. Errors: `PoiseError` where it has none of either."""
+        if material.images is None or material.labels is None:
+            raise PoiseError("a classifier needs held-out pictures with labels: use --features rotations without them")
+        return cls(train_classifier(material.images, material.labels, material.seed).state())
+
     def __call__(self, images: Tensor) -> Tensor:
-        """uint8 [B,C,H,W] -> float32 [B,64]."""
+        """uint8 [B,C,H,W] -> float32 [B,64]. Grey pictures serve a network that was trained on colour."""
         with exact(torch.device("cpu")):
-            out: Tensor = self._net(check_images(images).cpu()) / self._net.scale
+            out: Tensor = self._net(self._fitting(check_images(images).cpu())) / self._net.scale
         return out
+
+    def _fitting(self, images: Tensor) -> Tensor:
+        if images.shape[1] > self._channels:
+            raise PoiseError(f"{self.name} was trained on grey pictures and cannot take colour: make them grey")
+        return images.expand(-1, self._channels, -1, -1)
 
     def features(self, images: Tensor) -> NDArray[np.float32]:
         """uint8 [N,C,H,W], any N -> float32 [N,64]."""

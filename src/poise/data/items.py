@@ -1,0 +1,93 @@
+"""Any collection of things of one kind - pictures, sentences, clips of speech - read a chunk at a time.
+
+`plain.open_items` opens one; `text` and `speech` hold the two kinds that are not pictures. Nothing here loads torch.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from poise.errors import PoiseError
+
+CHUNK = 256  # items in memory at once
+SHARE = 0.1  # held out where nobody says otherwise, as in training
+Rows = NDArray[np.int64]
+Progress = Callable[[int, int], object]  # done, total
+NOUNS = {"image": "pictures", "text": "sentences", "speech": "clips"}
+
+
+class Items(ABC):
+    """Items of one modality, in a fixed order; a chunk of them is what an extractor takes.
+
+    Attributes: `name` to show; `modality` "image", "text" or "speech"; `fingerprint`, hex sha256 of the content in
+    order; `left_out`, (where, reason) of what could not be read; `own_test`, whether the set brings a test split.
+    """
+
+    modality: str
+    own_test = False
+
+    def __init__(self, name: str, fingerprint: str, left_out: Sequence[tuple[str, str]] = ()) -> None:
+        self.name, self.fingerprint, self.left_out = name, fingerprint, list(left_out)
+
+    @abstractmethod
+    def __len__(self) -> int: ...
+
+    @abstractmethod
+    def take(self, rows: Rows) -> Any:
+        """The items at `rows`: uint8 [B,H,W,C], or a list of str, or a list of `Wave`."""
+
+    @abstractmethod
+    def split(self, heldout: float = SHARE) -> tuple[Rows, Rows]:
+        """Ascending rows to train on and rows held out; equal items are on one side."""
+
+    @property
+    def noun(self) -> str:
+        return NOUNS[self.modality]
+
+    def chunks(self, rows: Rows | None = None) -> Iterator[Any]:
+        """The items at `rows` (default: all), at most 256 at a time, in order."""
+        rows = np.arange(len(self)) if rows is None else rows
+        for start in range(0, len(rows), CHUNK):
+            yield self.take(rows[start : start + CHUNK])
+
+    def describe(self) -> str:
+        """One line: "poems.txt: 1,234 sentences, 2 left out"."""
+        out = f", {len(self.left_out):,} left out" if self.left_out else ""
+        return f"{self.name}: {len(self):,} {self.noun}{out}"
+
+
+class Hashed(Items):
+    """Items whose content hashes are known, from which follow the fingerprint and the split.
+
+    Args: name; hashes uint8 [N,32], the sha256 of each item; what was left out.
+    """
+
+    def __init__(self, name: str, hashes: NDArray[np.uint8], left_out: Sequence[tuple[str, str]] = ()) -> None:
+        content = hashlib.sha256(f"{self.modality} {len(hashes)}".encode() + hashes.tobytes()).hexdigest()
+        super().__init__(name, content, left_out)
+        self.hashes = hashes
+
+    def __len__(self) -> int:
+        return len(self.hashes)
+
+    def split(self, heldout: float = SHARE) -> tuple[Rows, Rows]:
+        """Held out is an item whose first 64 bits of its sha256, over 2^64, lie below `heldout`, as for pictures.
+
+        So copies are on one side, and adding items never moves another one. PoiseError for a share outside [0, 1).
+        """
+        if not 0 <= heldout < 1:
+            raise PoiseError(f"a share of {heldout} cannot be held out: give one from 0 to below 1, such as 0.1")
+        first = self.hashes[:, :8].copy().view(">u8")[:, 0] if len(self) else np.empty(0, np.uint64)
+        out = first / 2.0**64 < heldout
+        return np.flatnonzero(~out), np.flatnonzero(out)
+
+
+def hashes_of(contents: Sequence[bytes]) -> NDArray[np.uint8]:
+    """The sha256 of each: uint8 [N,32]."""
+    return np.frombuffer(b"".join(hashlib.sha256(c).digest() for c in contents), np.uint8).reshape(-1, 32)

@@ -1,0 +1,89 @@
+"""Open whatever a user points at as `Items`: pictures, sentences or clips, told apart by what is there."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from poise.data import decode, speech, text
+from poise.data.catalogue import catalogue
+from poise.data.formats import idx_folder
+from poise.data.images import ImageSet, locate, open_images
+from poise.data.items import SHARE, Items, Progress, Rows
+from poise.errors import PoiseError
+
+
+class Pictures(Items):
+    """Pictures of an `ImageSet`, all of one size."""
+
+    modality = "image"
+
+    def __init__(self, source: str | Path, size: int | None = None, progress: Progress | None = None) -> None:
+        self._source, self._progress = source, progress
+        self.set: ImageSet = open_images(source, size, labels="auto", heldout=0, progress=progress)
+        super().__init__(self.set.name, self.set.fingerprint, self.set.unreadable)
+        self.own_test = len(self.set.train) < len(self.set.images)  # with nothing held out, only such rows are unused
+
+    def __len__(self) -> int:
+        return len(self.set.images)
+
+    def take(self, rows: Rows) -> NDArray[np.uint8]:
+        return np.asarray(self.set.images[rows])
+
+    def split(self, heldout: float = SHARE) -> tuple[Rows, Rows]:
+        """As `open_images` splits: the set's own test split where it has one, else by content hash."""
+        size, labels = self.set.size, "none" if self.set.labels is None else "auto"
+        found = open_images(self._source, size, self.set.channels, labels, heldout=heldout, progress=self._progress)
+        return found.train, found.heldout
+
+
+def open_items(
+    source: str | Path, column: str | None = None, size: int | None = None, progress: Progress | None = None
+) -> Items:
+    """A folder of pictures or of sound files, a .txt, .jsonl or .csv of sentences, a zip, .npy, .npz or IDX file of
+    pictures, or a fetched set of the catalogue.
+
+    Args: source; column: of the sentences in a .jsonl or .csv; size: side that pictures are brought to (default: see
+    `open_images`); progress: called as progress(done, total) while files are read.
+
+    Errors: `PoiseError` where nothing is there or can be read, and for a folder that mixes pictures and sound.
+    """
+    path = Path(source).expanduser()
+    if not os.path.exists(path):
+        name, path, _ = locate(source)  # a name of the catalogue, or an error with the nearest one
+        if next(entry for entry in catalogue() if entry.name == name).modality != "image":
+            raise PoiseError(f"{source} is not a set of pictures: give a file or a folder")
+        return Pictures(source, size, progress)
+    if path.is_file() and path.suffix.lower() in text.SUFFIXES:
+        return text.open_text(path, column)
+    kind = _kind_of_folder(path) if path.is_dir() else "image"
+    if column is not None:
+        raise PoiseError(f"{source} has no columns: leave out --column {column}, or give a .jsonl or .csv file")
+    return speech.open_speech(path, progress) if kind == "speech" else Pictures(source, size, progress)
+
+
+def _kind_of_folder(path: Path) -> str:
+    """By the names of its files; pictures and sound side by side are an error."""
+    if idx_folder(path):
+        return "image"
+    pictures = sounds = 0
+    texts: list[str] = []
+    for above, folders, files in os.walk(path):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        for name in files:
+            suffix = os.path.splitext(name)[1].lower()
+            pictures += suffix in decode.SUFFIXES
+            sounds += suffix in speech.SUFFIXES
+            texts += [os.path.join(above, name)] if suffix in text.SUFFIXES else []
+    if pictures and sounds:
+        raise PoiseError(f"{path} holds {pictures:,} pictures and {sounds:,} sound files: give a folder of one kind")
+    if not pictures and not sounds and texts:
+        raise PoiseError(f"{path} holds text: give the file itself, such as {min(texts)}")
+    if not pictures and not sounds:
+        raise PoiseError(
+            f"{path} holds neither pictures nor sound files (.wav, .flac, .ogg, .mp3): give a folder of one"
+        )
+    return "speech" if sounds else "image"

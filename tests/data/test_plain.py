@@ -1,0 +1,79 @@
+"""Whatever a user points at, opened as items of the right kind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from poise.data.images import open_images
+from poise.data.plain import Pictures, open_items
+from poise.errors import PoiseError
+
+
+def test_a_folder_of_pictures(photos: Callable[..., Path]) -> None:
+    folder = photos(300)
+    (folder / "broken.png").write_bytes(b"x")
+    items = open_items(folder)
+    assert isinstance(items, Pictures)
+    assert (items.modality, len(items), items.own_test) == ("image", 300, False)
+    assert items.left_out[0][0] == "broken.png"
+    chunks = list(items.chunks())
+    assert [chunk.shape for chunk in chunks] == [(256, 8, 8, 3), (44, 8, 8, 3)]
+    images = open_images(folder)
+    train, held = items.split()
+    assert (train.tolist(), held.tolist()) == (images.train.tolist(), images.heldout.tolist())
+    assert items.fingerprint == open_items(folder).fingerprint != open_items(folder, size=16).fingerprint
+
+
+def test_a_set_with_a_test_split_of_its_own(tmp_path: Path) -> None:
+    pictures = np.random.default_rng(0).integers(0, 255, (30, 8, 8), dtype=np.uint8)
+    np.savez(tmp_path / "some.npz", x_train=pictures[:20], x_test=pictures[20:], y_train=range(20), y_test=range(10))
+    items = open_items(tmp_path / "some.npz")
+    assert isinstance(items, Pictures)
+    assert items.own_test
+    train, held = items.split()
+    assert (train.tolist(), held.tolist()) == (list(range(20)), list(range(20, 30)))
+    assert items.set.labels is not None
+
+
+def test_text_and_speech_by_what_is_there(tmp_path: Path) -> None:
+    soundfile = pytest.importorskip("soundfile")
+    (tmp_path / "a.TXT").write_text("one\ntwo\n")
+    assert open_items(tmp_path / "a.TXT").modality == "text"
+    (tmp_path / "clips").mkdir()
+    soundfile.write(tmp_path / "clips/a.wav", np.zeros(80), 8000)
+    assert open_items(tmp_path / "clips").modality == "speech"
+
+
+def test_what_cannot_be_opened_is_one_sentence(photos: Callable[..., Path], tmp_path: Path) -> None:
+    mixed = photos(2, name="mixed")
+    (mixed / "a.wav").write_bytes(b"x")
+    (tmp_path / "texts").mkdir()
+    (tmp_path / "texts/a.txt").write_text("x")
+    (tmp_path / "nothing").mkdir()
+    (tmp_path / "a.exe").write_bytes(b"x")
+    cases = [
+        ("mixed", None, r"mixed holds 2 pictures and 1 sound files: give a folder of one kind"),
+        ("texts", None, r"texts holds text: give the file itself, such as .*texts/a\.txt"),
+        ("nothing", None, r"nothing holds neither pictures nor sound"),
+        ("gone", None, r"no file, folder or data set called '.*gone'"),
+        ("a.exe", None, r"a\.exe is no collection of pictures"),
+        ("mixed/000.png", None, r"000\.png is no collection of pictures"),
+        ("nothing", "text", r"nothing holds neither"),
+    ]
+    for name, column, message in cases:
+        with pytest.raises(PoiseError, match=message):
+            open_items(tmp_path / name, column)
+    with pytest.raises(PoiseError, match="has no columns: leave out --column text"):
+        open_items(photos(2, name="good"), "text")
+
+
+def test_the_weights_of_a_scorer_are_no_data() -> None:
+    with pytest.raises(PoiseError, match="minilm is a scorer's weights and holds no data"):
+        open_items("minilm")
+    with pytest.raises(PoiseError, match="no file, folder or data set called 'minilmm'") as caught:
+        open_items("minilmm")
+    assert "did you mean" not in str(caught.value)
