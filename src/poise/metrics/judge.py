@@ -23,8 +23,8 @@ from poise.errors import PoiseError
 from poise.metrics.cache import Cache, Rows
 from poise.metrics.classifier import SmallClassifier
 from poise.metrics.features import EffLite0, Extractor, MissingFeatures, features, to_uint8
-from poise.metrics.statistics import Estimate
-from poise.registry import find
+from poise.metrics.metric import find_metrics, share_pass
+from poise.metrics.sets import Compared, Features
 
 # (n, seed) -> uint8 array [n,H,W,C], or tensor [n,C,H,W], uint8 or floats in [-1, 1]
 Sample = Callable[[int, int], NDArray[np.uint8] | Tensor]
@@ -49,7 +49,8 @@ class Judge:
         fingerprint: of `images`; with the rows, the key of the cache.
         seed: decides which pictures are drawn, and the classifier.
         extractors: default `EffLite0()`, or none and a sentence in `missing` where its weights are not installed.
-        metrics: names in the registry's family "metric", default KID and FD.
+        metrics: names in the registry's family "metric", default KID and FD. Those that need the training set get
+            `n` training rows, other ones than those that the floor is made of.
 
     Attributes: `n` and `m`, generated and held-out pictures in a score; `missing`, sentences for the user: what cannot
     be scored or kept, and why; `extractors`; `classifier`, or None; `shares`, the share of each class in the last
@@ -77,9 +78,9 @@ class Judge:
             raise PoiseError(f"scores need at least {LEAST} pictures, not {n}")
         self._images, self._seed = images, seed
         self._cache = Cache(Path(cache), fingerprint)
-        self._metrics = {name: find("metric", name) for name in metrics}
+        self._metrics = find_metrics(metrics)
         self._floor: dict[str, float] | None = None
-        self._held: dict[str, NDArray[np.float32]] = {}
+        self._kept: dict[tuple[str, str], Features] = {}
         self.missing = self._cache.notes
         self.extractors: list[Extractor] = []
         self.classifier: SmallClassifier | None = None
@@ -92,14 +93,16 @@ class Judge:
                 held = self._split(labels, held)
             self.n = min(n, len(train))
             self._train_rows, self._held_rows = self._draw(train, self.n, 1), self._draw(held, n, 2)
+            self._other_rows = self._draw(np.setdiff1d(train, self._train_rows), self.n, 3)
             self.m = len(self._held_rows)
+            self._leave_out()
 
     def floor(self) -> dict[str, float]:
         """`n` real training pictures against the `m` held-out ones; the keys are those of `score`."""
         with self._clock():
             if self._floor is None:
                 drawn = {e.name: self._real(e, self._train_rows, "train") for e in self.extractors}
-                self._floor, _ = self._values(drawn)
+                self._floor, _ = self._values(drawn, floor=True)
             return dict(self._floor)
 
     def score(self, sample: Sample, seed: int = 0) -> dict[str, float]:
@@ -109,9 +112,9 @@ class Judge:
         a tensor [n,C,H,W], uint8 or floats in [-1, 1]. Then equal weights give equal scores, bit for bit on one machine
         with one number of threads.
 
-        Keys for every extractor E and metric M: "M-E", its 95 % interval "M-E.low" and "M-E.high" where it has one, and
-        the two numbers of pictures "E.n" and "E.m"; with a classifier also "class_share.min", the share of the class
-        that it sees least often. See `statistics` for formulas and units.
+        Keys for every extractor E and metric M: "M-E", its 95 % interval "M-E.low" and "M-E.high", and the two numbers
+        of pictures "E.n" and "E.m"; with a classifier also "class_share.min", the share of the class that it sees least
+        often. See the metrics for formulas and units.
         """
         if not self.extractors:
             return {}
@@ -122,20 +125,21 @@ class Judge:
         self.last_seconds = self.seconds - start
         return values
 
-    def _values(self, drawn: dict[str, NDArray[np.float32]]) -> tuple[dict[str, float], list[float]]:
+    def _values(
+        self, drawn: dict[str, NDArray[np.float32]], floor: bool = False
+    ) -> tuple[dict[str, float], list[float]]:
         values: dict[str, float] = {}
         shares: list[float] = []
-        for extractor in self.extractors:
-            fake, short = drawn[extractor.name], extractor.name.partition("@")[0]
-            if extractor.name not in self._held:
-                self._held[extractor.name] = self._real(extractor, self._held_rows, "heldout")
-            real = self._held[extractor.name]
-            for metric, measure in self._metrics.items():
-                result, key = measure(real, fake), f"{metric}-{short}"
-                values[key] = float(result.value if isinstance(result, Estimate) else result)
-                if isinstance(result, Estimate):
-                    values |= {f"{key}.low": result.low, f"{key}.high": result.high}
-            values |= {f"{short}.n": float(len(fake)), f"{short}.m": float(len(real))}
+        metrics = [m for m in self._metrics if not (floor and m.needs_train and self._trained_on == "train")]
+        for extractor in self.extractors if drawn else ():
+            made, short = Features(drawn[extractor.name], "generated features"), extractor.name.partition("@")[0]
+            train = self._reference(extractor, self._trained_on) if any(m.needs_train for m in metrics) else None
+            sets = Compared(self._reference(extractor, "heldout"), made, train)
+            share_pass(sets, metrics, self._seed)
+            for metric in metrics:
+                result, key = metric.measure(sets, self._seed), f"{metric.name}-{short}"
+                values |= {key: result.value, f"{key}.low": result.low, f"{key}.high": result.high}
+            values |= {f"{short}.n": float(len(made)), f"{short}.m": float(len(sets.heldout))}
         if self.classifier is not None:
             seen = self.classifier.classes_of(drawn[self.classifier.name])
             shares = [float(x) for x in np.bincount(seen, minlength=self.classifier.classes) / len(seen)]
@@ -152,6 +156,32 @@ class Judge:
                 f"and made {list(made.shape)}"
             )
         return to_uint8(made)
+
+    def _reference(self, extractor: Extractor, split: str) -> Features:
+        """Features of real pictures of one split, with all that has been computed of them."""
+        if (extractor.name, split) not in self._kept:
+            rows = {"heldout": self._held_rows, "train": self._train_rows, "other": self._other_rows}[split]
+            what = "held-out features" if split == "heldout" else "training features"
+            self._kept[extractor.name, split] = Features(self._real(extractor, rows, split), what)
+        return self._kept[extractor.name, split]
+
+    def _leave_out(self) -> None:
+        """Decide what the training set of the metrics is, and drop metrics for which there are too few pictures."""
+        needed = [m for m in self._metrics if m.needs_train]
+        enough = len(self._other_rows) >= max((m.least for m in needed), default=0)
+        self._trained_on = "other" if enough else "train"
+        if needed and not enough:
+            self.missing.append(
+                f"no floor of {', '.join(m.name for m in needed)}: it needs {max(m.least for m in needed)} more "
+                f"training pictures than the {self.n:,} that stand for generated ones"
+            )
+        if self.extractors:
+            for metric in [m for m in self._metrics if m.least > min(self.n, self.m)]:
+                self._metrics.remove(metric)
+                self.missing.append(
+                    f"no {metric.name}: it needs {metric.least} pictures on either side, "
+                    f"and there are {self.n} and {self.m}"
+                )
 
     def _real(self, extractor: Extractor, rows: Rows, split: str) -> NDArray[np.float32]:
         return self._cache.features(extractor, self._images, rows, split)

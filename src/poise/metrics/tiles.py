@@ -1,0 +1,123 @@
+"""One pass over the products of two sets, a tile at a time, shared by all that is read off them.
+
+Kernel distances, nearest neighbours and neighbourhood balls all need the products X Yᵀ. A pass computes them once, in
+float64, in tiles of at most 1,024 x 1,024; products within one set are computed on and above the diagonal only. What is
+wanted is said with asks (`Sums`, `Labelled`, `Nearest`, `Hits`), hashable, so that answers can be kept.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+BLOCK = 1024  # rows and columns of a tile: larger ones fall out of the cache of the processor
+
+
+class Side(Protocol):
+    """A set as a pass sees it."""
+
+    @property
+    def values(self) -> Tensor:
+        """float64 [n,d]"""
+        ...
+
+    @property
+    def squares(self) -> Tensor:
+        """float64 [n], squared norms of the rows."""
+        ...
+
+    def radii(self, k: int) -> Tensor:
+        """float64 [n], squared distance to the k-th nearest other row."""
+        ...
+
+
+class Kernel(Protocol):
+    """A kernel as a function of products and squared norms."""
+
+    def __call__(self, tile: Tile) -> Tensor: ...
+
+
+@dataclass
+class Tile:
+    """The products of some rows of x with some rows of y, and what follows from them, each computed once."""
+
+    rows: slice
+    columns: slice
+    gram: Tensor  # [r,c]
+    a: Tensor  # [r] squared norms of the rows
+    b: Tensor  # [c]
+    d: int
+    same: bool  # x and y are one set
+    _kernels: dict[Kernel, Tensor] = field(default_factory=dict)
+
+    @property
+    def diagonal(self) -> bool:
+        return self.same and self.rows.start == self.columns.start
+
+    @property
+    def mirrored(self) -> bool:
+        """Stands for the tile on the other side of the diagonal as well."""
+        return self.same and not self.diagonal
+
+    @cached_property
+    def distances(self) -> Tensor:
+        """[r,c] squared, of different rows: infinite on the diagonal of one set."""
+        found = torch.add(self.a[:, None], self.gram, alpha=-2.0).add_(self.b).clamp_(min=0.0)
+        return found.fill_diagonal_(torch.inf) if self.diagonal else found
+
+    def kernel(self, kernel: Kernel) -> Tensor:
+        """[r,c] of different rows: 0 on the diagonal of one set."""
+        if kernel not in self._kernels:
+            found = kernel(self)
+            self._kernels[kernel] = found.fill_diagonal_(0.0) if self.diagonal else found
+        return self._kernels[kernel]
+
+
+@dataclass(frozen=True)
+class Cubic:
+    """k(x, y) = (x.y / d + 1)^3."""
+
+    def __call__(self, tile: Tile) -> Tensor:
+        base = tile.gram.mul(1.0 / tile.d).add_(1.0)
+        return (base * base).mul_(base)
+
+
+@dataclass(frozen=True)
+class Gaussian:
+    """k(x, y) = exp(-|x - y|^2 / (2 width^2))."""
+
+    width: float
+
+    def __call__(self, tile: Tile) -> Tensor:
+        return tile.distances.mul(-0.5 / self.width**2).exp_()
+
+
+class Answer(Protocol):
+    """What is gathered from tile to tile."""
+
+    def add(self, tile: Tile) -> None: ...
+
+    def done(self) -> Any: ...
+
+
+class Ask(Protocol):
+    def start(self, x: Side, y: Side) -> Answer: ...
+
+
+def run(x: Side, y: Side, asks: list[Ask]) -> list[Any]:
+    """The answers to all asks, from one pass over the products of x and y."""
+    parts, same = [ask.start(x, y) for ask in asks], x is y
+    n, m = len(x.squares), len(y.squares)
+    for i in range(0, n, BLOCK):
+        rows = slice(i, min(i + BLOCK, n))
+        for j in range(i if same else 0, m, BLOCK):
+            columns = slice(j, min(j + BLOCK, m))
+            gram = x.values[rows] @ y.values[columns].T
+            tile = Tile(rows, columns, gram, x.squares[rows], y.squares[columns], x.values.shape[1], same)
+            for part in parts:
+                part.add(tile)
+    return [part.done() for part in parts]
