@@ -186,7 +186,7 @@ class RunFolder:
                 found.append(json.loads(line))
         return [entry for entry in found if isinstance(entry, dict) and "event" in entry]
 
-    def event(self, what: str, **details: Any) -> None:
+    def event(self, what: str, /, **details: Any) -> None:
         """Append a line to `events.jsonl`, with the time."""
         line = json.dumps({"time": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "event": what, **details})
         with contextlib.suppress(OSError), open(self.path / "events.jsonl", "a", encoding="utf-8") as file:

@@ -126,6 +126,10 @@ def test_a_young_generator_is_not_called_collapsed():
     assert [f.name for f in diagnose(Record(record(generator__diversity=0.1)))] == ["generator collapse"]
 
 
+def test_a_gradient_that_was_next_to_nothing_and_is_ordinary_now_has_not_exploded():
+    assert diagnose(Record(record(generator__grad_norm=falls(1e-4, 2.0)))) == []
+
+
 def test_few_classes_are_a_partial_collapse_only_when_the_run_has_had_its_time():
     rows = record()
     rows[4]["score/class_share.effective"] = rows[20]["score/class_share.effective"] = 0.1

@@ -60,10 +60,13 @@ def dead(record: Record) -> Finding | None:
         return None
     contrast = record.series("discriminator/contrast").tail(1)
     strength = record.series("discriminator/l2.strength")
-    shares = [row["discriminator/l2.share"] for row in record.rows if "discriminator/l2.share" in row]
-    killed = bool(shares) and len(strength) > 0 and max(shares) > TOO_LARGE
+    shares = record.series("discriminator/l2.share")
+    # Up to its death: afterwards the loss's gradient is nothing, and any penalty is large beside it.
+    before = [share for step, share in zip(shares.steps, shares.values, strict=True) if step <= since]
+    share = median(before) if before else 0.0
+    killed = share > TOO_LARGE / 2 and len(strength) > 0
     remedy = (
-        f"Its penalty was stronger than its loss (share up to {max(shares):.2g}): try --l2-discriminator "
+        f"Its penalty was stronger than its loss (share {share:.2g}): try --l2-discriminator "
         f"{strength.last / 10:.2g}, and start from a checkpoint of before."
         if killed
         else "Try a lower --generator.lr and a higher --discriminator.lr, or another --loss."
@@ -76,7 +79,11 @@ def dead(record: Record) -> Finding | None:
         "so the "
         f"generator learns nothing.",
         remedy,
-        {"contrast": contrast, "largest share of the penalty": max(shares, default=0.0)},
+        {
+            "contrast": contrast,
+            "share of the penalty before": share,
+            "killed by its penalty": float(killed),
+        },
     )
 
 

@@ -10,6 +10,7 @@ from poise.monitor.windows import Series, holding
 from poise.registry import register
 
 NOTHING = 1e-6  # a share of the gradient below this over the whole run is no effect
+LARGE = 100.0  # a gradient's norm; healthy runs stayed below 30
 ROWS = 8  # recorded rows in a window
 
 
@@ -40,14 +41,14 @@ def vanishing(record: Record) -> Finding | None:
 
 @register("symptom", "exploding gradient")
 def exploding(record: Record) -> Finding | None:
-    """A player's gradient has become a thousand times what it was."""
+    """A player's gradient is a thousand times what it was, and large: at the start it may be next to nothing."""
     for player in ("generator", "discriminator"):
         norms = record.series(f"{player}/grad_norm")
         if len(norms) < 2 * ROWS:
             continue
         first = max(median(norms.values[:3]), 1e-30)
         level = norms.smoothed(ROWS)
-        since = holding(level, lambda value, first=first: value > 1000 * first)  # type: ignore[misc]
+        since = holding(level, lambda value, first=first: value > max(1000 * first, LARGE))  # type: ignore[misc]
         if since is not None:
             return Finding(
                 "exploding gradient",

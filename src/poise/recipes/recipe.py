@@ -80,6 +80,7 @@ class Acting:
     on_divergence: str = "stop"  # or "rollback"
     rollbacks: int = 3  # at most
     patience: int | None = None  # scores in a row without a better one after which the run ends
+    scores: int = 0  # how often the run is scored
 
     def __post_init__(self) -> None:
         if self.on_divergence not in ("stop", "rollback"):
@@ -87,6 +88,11 @@ class Acting:
         for name, count in (("rollbacks", self.rollbacks), ("patience", self.patience)):
             if count is not None and count < 1:
                 raise PoiseError(f"--{name} must be at least 1, not {count}")
+        if self.patience is not None and self.patience >= self.scores:
+            raise PoiseError(
+                f"--patience {self.patience} never ends a run that is scored {self.scores} times: "
+                f"raise --scores above it"
+            )
 
 
 @dataclass

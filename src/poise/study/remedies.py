@@ -8,6 +8,7 @@ a process killed in between only repeats the divergence, and the rollback with i
 
 from __future__ import annotations
 
+import math
 import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -23,11 +24,18 @@ if TYPE_CHECKING:
 
 FILE = "remedies.json"
 KEPT = 3  # regular checkpoints that are kept for rolling back, beside the first
-WEAKER = 0.1  # factor on a penalty that is too strong
-HALF = 0.5  # factor on every learning rate otherwise
+BOTH = "lr"  # all learning rates
+HALF, WEAKER = 0.5, 0.1  # factors on a learning rate, and on a penalty that is too strong
 
-# What is too strong when this is found: factor on the penalties of one player. Every other cause halves the rates.
-TOO_STRONG = {"dead discriminator": "discriminator"}
+# Cause -> what is changed ("lr", "PLAYER/lr" or "PLAYER/penalties") and by which factor. What is not here is no reason
+# to roll back: neither a lower rate nor a weaker penalty bounds a Wasserstein critic.
+TREATED = {
+    "not finite": (BOTH, HALF),
+    "exploding gradient": (BOTH, HALF),
+    "generator collapse": ("generator/lr", HALF),
+    "dead discriminator": (BOTH, HALF),
+    "discriminator killed by its penalty": ("discriminator/penalties", WEAKER),
+}
 
 
 @dataclass(frozen=True)
@@ -38,14 +46,15 @@ class Remedy:
     cause: str  # the finding's name, or "not finite"
     sentence: str
     back_to: int
-    what: str  # "lr", or the player whose penalties were weakened
+    what: str  # see TREATED
     factor: float
 
     @property
     def change(self) -> str:
-        if self.what == "lr":
-            return f"all learning rates times {self.factor:g}"
-        return f"the penalties on the {self.what}'s weights times {self.factor:g}"
+        player, _, kind = self.what.rpartition("/")
+        if kind == "penalties":
+            return f"the penalties on the {player}'s weights times {self.factor:g}"
+        return f"{f'the learning rate of the {player}' if player else 'all learning rates'} times {self.factor:g}"
 
     def line(self) -> str:
         return f"rolled back from step {self.step:,} to {self.back_to:,} ({self.cause}): {self.change}"
@@ -59,8 +68,11 @@ class Sick(Exception):
         self.cause, self.sentence, self.since, self.step = cause, sentence, since, step
 
     @classmethod
-    def of(cls, finding: Finding, step: int) -> Sick:
-        return cls(finding.name, finding.sentence, finding.since, step)
+    def of(cls, finding: Finding, step: int) -> Sick | None:
+        """None where rolling back would not help."""
+        killed = finding.name == "dead discriminator" and finding.numbers.get("killed by its penalty", 0) > 0
+        cause = "discriminator killed by its penalty" if killed else finding.name
+        return cls(cause, finding.sentence, finding.since, step) if cause in TREATED else None
 
 
 class Remedies:
@@ -70,30 +82,27 @@ class Remedies:
         self.path, self.most = folder.path / FILE, most
         self.made: list[Remedy] = [Remedy(**entry) for entry in _entries(self.path)]
 
-    def factor(self, what: str) -> float:
-        """The product of all changes to the learning rates ("lr"), or to one player's penalties."""
-        product = 1.0
-        for remedy in self.made:
-            product *= remedy.factor if remedy.what == what else 1.0
-        return product
+    def factor(self, *what: str) -> float:
+        """The product of all changes to any of these."""
+        return math.prod(remedy.factor for remedy in self.made if remedy.what in what)
 
     def apply(self, game: Game, base: dict[str, list[float]]) -> None:
         """Put the changes into a game whose state was loaded; `base`: player -> the rates that were asked for."""
         for player in game.players:
             for group, rate in zip(player.optim.param_groups, base[player.name], strict=True):
-                group["lr"] = rate * self.factor("lr")
+                group["lr"] = rate * self.factor(BOTH, f"{player.name}/lr")
             for penalty in player.penalties:
-                penalty.factor = self.factor(player.name)
+                penalty.factor = self.factor(f"{player.name}/penalties")
 
     def dials(self, dials: Sequence[Dial]) -> list[Dial]:
         """Scheduled learning rates with the changes in them."""
         from poise.core import Dial
 
-        factor = self.factor("lr")
-        return [
-            Dial(d.name, lambda step, s=d.schedule: s(step) * factor, d.apply) if d.name.endswith("/lr") else d  # type: ignore[misc]
-            for d in dials
-        ]
+        def times(dial: Dial) -> Dial:
+            factor = self.factor(BOTH, dial.name)
+            return Dial(dial.name, lambda step: dial.schedule(step) * factor, dial.apply)
+
+        return [times(dial) if dial.name.endswith("/lr") else dial for dial in dials]
 
     def roll_back(self, sick: Sick, checkpoints: Sequence[Path], every: int) -> Remedy:
         """Choose the checkpoint, remove what came after it, and write the change down.
@@ -113,8 +122,7 @@ class Remedies:
                 f"step {sick.step}: {sick.sentence} The run stops, because {reason} (--rollbacks {self.most}); "
                 f"lower the learning rates or change the penalties, and start a new run"
             )
-        what = TOO_STRONG.get(sick.cause, "lr")
-        remedy = Remedy(sick.step, sick.cause, sick.sentence, regular[-1], what, HALF if what == "lr" else WEAKER)
+        remedy = Remedy(sick.step, sick.cause, sick.sentence, regular[-1], *TREATED[sick.cause])
         for step, path in steps.items():
             if step > remedy.back_to:
                 shutil.rmtree(path, ignore_errors=True)

@@ -193,8 +193,9 @@ class Session:
                 self.folder.event("finding", seen=step, **finding.to_dict())
         self.view.findings(step + 1, self.findings)
         for finding in self.findings:
-            if finding.severity == "critical" and self.may_roll_back:
-                raise Sick.of(finding, step)
+            sick = Sick.of(finding, step) if finding.severity == "critical" and self.may_roll_back else None
+            if sick is not None:
+                raise sick
 
     def _treat(self, sick: Sick, error: NonFinite | None) -> int:
         """Roll the run back, if that was asked for; returns the steps that are done then."""

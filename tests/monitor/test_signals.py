@@ -1,0 +1,131 @@
+"""The monitor: a pure function of the probe and the weights, that sees a dead D, a copying and a collapsed G."""
+
+from __future__ import annotations
+
+import contextlib
+
+import pytest
+import torch
+from torch import nn
+
+from poise.core import Batch, Verdict
+from poise.monitor.signals import Monitor, Watched
+from tests.conftest import TinyDiscriminator, TinyGenerator
+
+TRAINING = torch.rand(200, 1, 4, 4, generator=torch.Generator().manual_seed(0)) * 2 - 1
+HELDOUT = torch.rand(50, 1, 4, 4, generator=torch.Generator().manual_seed(1)) * 2 - 1
+
+
+def stream(data):
+    def draw(number):
+        rows = torch.randperm(len(data), generator=torch.Generator().manual_seed(number))[:32]
+        return Batch(data[rows])
+
+    return draw
+
+
+def noise(n, seed):
+    return torch.randn(n, 4, generator=torch.Generator().manual_seed(seed))
+
+
+def watched(generator=None, discriminator=None, heldout=True, averaged=None):
+    torch.manual_seed(0)
+    g, d = generator or TinyGenerator(), discriminator or TinyDiscriminator()
+    data = {"training": TRAINING} | ({"heldout": HELDOUT} if heldout else {})
+    return Watched(
+        g, d, averaged or g, noise, {name: stream(x) for name, x in data.items()}, data, contextlib.nullcontext,
+        learning_rates={"generator": lambda: 0.5},
+    )  # fmt: skip
+
+
+class Replays(nn.Module):
+    """Gives back training items."""
+
+    def forward(self, z, cond=None):
+        return TRAINING[(z.abs().sum(1) * 1000).long() % len(TRAINING)]
+
+
+class Narrow(nn.Module):
+    def forward(self, z, cond=None):
+        return 0.01 * z.mean(1)[:, None, None, None].expand(-1, 1, 4, 4)
+
+
+class ByHeart(nn.Module):
+    """Knows the training items, and nothing else."""
+
+    def forward(self, x, cond=None):
+        known = torch.cdist(x.flatten(1), TRAINING.flatten(1)).min(1).values < 1e-3
+        return Verdict((known.float() + 0.01 * x.flatten(1).mean(1),))
+
+
+class Constant(nn.Module):
+    def forward(self, x, cond=None):
+        return Verdict((1e-29 * x.flatten(1).mean(1),))
+
+
+def test_signals_are_a_function_of_the_probe_and_leave_no_trace():
+    monitor = Monitor(watched())
+    nets = monitor.watched.generator, monitor.watched.discriminator
+    weights = [p.clone() for net in nets for p in net.parameters()]
+    state = torch.random.get_rng_state()
+    nets[1].eval()
+    first, again, other = monitor(3), monitor(3), monitor(4)
+    assert first == again != other
+    assert Monitor(watched())(3) == first
+    assert torch.equal(torch.random.get_rng_state(), state)
+    assert (nets[0].training, nets[1].training) == (True, False)
+    assert all(torch.equal(a, b) for a, b in zip(weights, (p for net in nets for p in net.parameters()), strict=True))
+    assert monitor.seconds > 0
+    assert "data/split_z" in monitor(0) and "data/split_z" not in first
+
+
+def test_a_discriminator_that_knows_its_training_items_by_heart():
+    found = Monitor(watched(discriminator=ByHeart()))(1)
+    assert found["discriminator/auc_training"] == 1.0
+    assert found["discriminator/auc_gap"] > 0.3
+    assert found["discriminator/auc_gap"] == found["discriminator/auc_training"] - found["discriminator/auc_heldout"]
+    assert found["discriminator/alive"] == 1
+
+
+def test_a_dead_discriminator_has_no_auc_though_its_ranks_survive():
+    found = Monitor(watched(discriminator=Constant()))(1)
+    assert found["discriminator/alive"] == 0
+    assert found["discriminator/auc_training"] == found["discriminator/auc_heldout"] == 0.5
+    assert found["discriminator/auc_gap"] == 0
+
+
+def test_a_generator_that_copies_and_one_that_is_narrow():
+    copies, narrow = Monitor(watched(Replays()))(1), Monitor(watched(Narrow()))(1)
+    assert copies["generator/inside"] == 1 and copies["generator/inside_null"] == pytest.approx(0.8)
+    assert copies["generator/inside_z"] > 3
+    assert copies["generator/nearest"] == pytest.approx(0, abs=1e-3)
+    assert copies["generator/diversity"] == pytest.approx(1, abs=0.15)
+    assert narrow["generator/diversity"] < 0.05
+    assert abs(narrow["generator/inside_z"]) < 3
+
+
+def test_drift_is_the_distance_from_the_average():
+    assert Monitor(watched())(1)["generator/drift"] == 0
+    assert Monitor(watched(Replays(), averaged=TinyGenerator()))(1)["generator/drift"] > 0.5
+
+
+def test_without_held_out_items_there_is_nothing_of_them():
+    found = Monitor(watched(heldout=False))(0)
+    assert not [name for name in found if "heldout" in name or "gap" in name or "inside" in name or "split" in name]
+    assert found["discriminator/auc_training"] > 0
+
+
+def test_effective_learning_rate_of_scale_free_weights():
+    class Normalised(TinyGenerator):
+        def __init__(self):
+            super().__init__()
+            self.net = nn.Sequential(nn.Linear(4, 16, bias=False), nn.BatchNorm1d(16), nn.ReLU(), nn.Linear(16, 16))
+
+    g = Normalised()
+    found = Monitor(watched(g))(1)
+    effective = {name: value for name, value in found.items() if "effective" in name}
+    assert effective == {
+        "generator/effective_lr.net.0.weight": pytest.approx(
+            0.5 / float(g.net[0].weight.detach().square().sum()), rel=1e-6
+        )
+    }
