@@ -72,7 +72,7 @@ SICK: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     "momentum and large rates": (
         {"loss": "hinge", "generator": {"width": 16, "lr": 4e-3, "betas": [0.9, 0.99]},
          "discriminator": {"width": 16, "lr": 4e-3, "betas": [0.9, 0.99]}},
-        ("oscillation",),
+        ("oscillation", "generator collapse", "partial collapse"),
     ),
     "24 pictures, long": (
         {"data": "tiny", "augment": "none", "batch": 16, "steps": 2500},

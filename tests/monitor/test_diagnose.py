@@ -134,7 +134,7 @@ def test_few_classes_are_a_partial_collapse_only_when_the_run_has_had_its_time()
     rows = record()
     rows[4]["score/class_share.effective"] = rows[20]["score/class_share.effective"] = 0.1
     asked = {"arguments": {"steps": 800}}
-    assert diagnose(Record(rows, asked)) == []
+    assert diagnose(Record(rows, asked)) == []  # step 160 of 800
     rows[50]["score/class_share.effective"] = 0.1
     assert [f.name for f in diagnose(Record(rows, asked))] == ["partial collapse"]
 

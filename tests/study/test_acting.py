@@ -55,7 +55,11 @@ def test_a_run_that_diverges_ends_finite_with_a_list_of_events(pictures, tmp_pat
     assert 1 <= len(events) <= 8
     assert len(report["rollbacks"]) == len(events)
     for event in events:
-        assert event["cause"] in ("not finite", "exploding gradient") and event["back_to"] <= event["step"] and event["back_to"] % 5 == 0
+        assert (
+            event["cause"] in ("not finite", "exploding gradient")
+            and event["back_to"] <= event["step"]
+            and event["back_to"] % 5 == 0
+        )
         assert event["change"] == "all learning rates times 0.5"
     rows = RunFolder(tmp_path / "a").rows()
     assert [row["step"] for row in rows] == list(range(30)), "each step stands in the record once"

@@ -15,6 +15,8 @@ from poise.registry import register
 PROBES = 8  # probes in a window: single values scatter, an AUC of 64 against 64 by 0.05
 NARROW = 0.25  # diversity below this: samples all alike
 SOME = 0.6  # diversity below this: much is missing
+FEW = 0.35  # effective share of the classes below this: most are missing
+SWINGING, JUMPING = 0.6, 0.16  # distance from the averaged generator; change of diversity from probe to probe
 
 
 def _stronger(record: Record, player: str) -> str:
@@ -118,13 +120,17 @@ def _lr(record: Record, player: str) -> str:
 
 @register("symptom", "partial collapse")
 def partial(record: Record) -> Finding | None:
-    """Part of the data is not generated: few classes where classes are known, little diversity elsewhere."""
+    """Part of the data is not generated: few classes where classes are known, little diversity elsewhere.
+
+    A young generator is the same, but it grows: what still increases by a tenth in four probes is no collapse yet.
+    """
     diversity = record.series("generator/diversity").smoothed(PROBES)
     classes = record.series("score/class_share.effective")
     since = holding(diversity, lambda d: NARROW <= d < SOME, least=4)
-    # A young generator has not found all classes yet: two scores, the last after a third of the run.
+    if since is not None and diversity.last > 1.1 * diversity.values[-4]:
+        since = None
     grown = len(classes) > 1 and classes.steps[-1] >= int(record.argument("steps", 0)) / 3
-    few = holding(classes, lambda share: share < 0.5, least=2) if grown else None
+    few = holding(classes, lambda share: share < FEW, least=2) if grown else None
     if since is None and few is None:
         return None
     sentence = (
@@ -168,27 +174,33 @@ def unbounded(record: Record) -> Finding | None:
 
 @register("symptom", "oscillation")
 def oscillation(record: Record) -> Finding | None:
-    """The generator runs in circles: its samples lie far from those of its own average over the last steps."""
+    """The generator runs in circles: far from its own average, or now diverse and now not."""
     drift = record.series("generator/drift").smoothed(4)
-    diversity = record.series("generator/diversity").smoothed(4)
-    since = holding(drift, lambda d: d > SWINGING, least=4)
-    if since is None or (len(diversity) and diversity.last < NARROW):
+    diversity = record.series("generator/diversity")
+    changes = [abs(after - before) for before, after in zip(diversity.values, diversity.values[1:], strict=False)]
+    # The first probes are left out: every generator becomes diverse in a few jumps.
+    jumps = Series(diversity.steps[4:], changes[3:]).smoothed(PROBES, fmean)
+    far = holding(drift, lambda d: d > SWINGING, least=4)
+    far = None if far is not None and len(diversity) and median(diversity.values[-4:]) < NARROW else far
+    jumping = holding(jumps, lambda d: d > JUMPING)
+    if far is None and jumping is None:
         return None
+    sentence = (
+        f"The same noise gives items {drift.last:.0%} of a typical distance away from those of the averaged generator: "
+        f"it moves to and fro instead of settling."
+        if far is not None
+        else f"The diversity of the generated items changes by {jumps.last:.0%} from one look to the next: the "
+        f"generator collapses and recovers in turn."
+    )
     return Finding(
         "oscillation",
         "warning",
-        since,
-        f"The same noise gives items {drift.last:.0%} of a typical distance away from those of the averaged "
-        "generator: it "
-        f"moves to and fro instead of settling.",
+        min(step for step in (far, jumping) if step is not None),
+        sentence,
         f"Try lower learning rates (--generator.lr, now {_lr(record, 'generator')}; --discriminator.lr, now "
-        f"{_lr(record, 'discriminator')}), --generator.betas '[0.0, 0.99]', R1 on the discriminator, or a longer "
-        "--ema.",
-        {"drift": round(drift.last, 4)},
+        f"{_lr(record, 'discriminator')}), --generator.betas '[0.0, 0.99]', or R1 on the discriminator.",
+        {"drift": round(drift.tail(1), 4)} | ({"change of diversity": round(jumps.last, 4)} if len(jumps) else {}),
     )
-
-
-SWINGING = 0.6
 
 
 @register("symptom", "memorisation")
