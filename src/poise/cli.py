@@ -19,6 +19,19 @@ from typing import Any, NoReturn
 from poise import __version__
 from poise.errors import PoiseError, nearest
 
+EVALUATE: dict[str, dict[str, Any]] = {
+    "--against": {"metavar": "DATA", "help": "real data held out from training (default for a run: its own)"},
+    "--trained-on": {"metavar": "DATA", "help": "what was trained on, to look for copies (default for a run: its own)"},
+    "--metrics": {"metavar": "NAME,...", "help": "only these, such as KID,FD (default all)"},
+    "--features": {"metavar": "NAME,...", "help": "of which extractors, such as EffLite0,classifier (default by kind)"},
+    "--inception": {"metavar": "FILE", "help": "weights of the standard FID, pt_inception-2015-12-05-6726825d.pth"},
+    "--column": {"metavar": "NAME", "help": "which one of a .jsonl or .csv file holds the sentences"},
+    "-n": {"type": int, "help": "how many (default: all of a folder, as in training for a run)"},
+    "--seed": {"type": int, "default": 0, "help": "of the noise and of every choice of items"},
+    "--step": {"default": "last", "help": "of a run: last, best, or the step of a kept checkpoint (default last)"},
+    "--out": {"metavar": "FILE", "help": "of the report (default evaluation.json, or RUN/evaluation-STEP.json)"},
+}
+
 
 class Parser(argparse.ArgumentParser):
     """Argument errors become one sentence. What is left over is told by the command that it was given to."""
@@ -147,10 +160,9 @@ def sample(options: argparse.Namespace) -> int:
 
 
 def evaluate(options: argparse.Namespace) -> int:
-    from poise.record import find_run
-    from poise.study.use import evaluate
+    from poise.study.evaluate import asked, evaluate
 
-    for line in evaluate(find_run(options.run), options.n, options.seed, options.step):
+    for line in evaluate(options.what, asked(options)):
         print(line)
     return 0
 
@@ -228,11 +240,10 @@ def tree() -> tuple[argparse.ArgumentParser, Any]:
     made.add_argument("--out", default="samples.png", help="a .png for one grid, or a folder (default samples.png)")
     made.add_argument("--label", help="one class only, for a conditional run")
     made.add_argument("--step", default="last", help="last, best, or the step of a kept checkpoint (default last)")
-    made = command(commands, "evaluate", evaluate, "score a run's samples against held-out data")
-    made.add_argument("run", help=which)
-    made.add_argument("-n", type=int, default=None, help="how many samples (default: as in training)")
-    made.add_argument("--seed", type=int, default=0, help="of the noise")
-    made.add_argument("--step", default="last", help="last, best, or the step of a kept checkpoint (default last)")
+    made = command(commands, "evaluate", evaluate, "score samples against held-out data: poise evaluate RUN or FOLDER")
+    made.add_argument("what", help=f"{which}; or a folder or file of generated pictures, sentences or clips")
+    for flag, more in EVALUATE.items():
+        made.add_argument(flag, **more)
     made = command(commands, "diagnose", diagnose, "say what is wrong with a run, and what to do")
     made.add_argument("run", help=which)
     made.add_argument("--json", action="store_true", help="print JSON")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -17,15 +18,16 @@ from poise.errors import PoiseError
 
 
 class Pictures(Items):
-    """Pictures of an `ImageSet`, all of one size."""
+    """Pictures of an `ImageSet`, all of one size.
+
+    Args: images; split: from a share to the same pictures with that share held out. None: as `images` is split.
+    """
 
     modality = "image"
 
-    def __init__(self, source: str | Path, size: int | None = None, progress: Progress | None = None) -> None:
-        self._source, self._progress = source, progress
-        self.set: ImageSet = open_images(source, size, labels="auto", heldout=0, progress=progress)
-        super().__init__(self.set.name, self.set.fingerprint, self.set.unreadable)
-        self.own_test = len(self.set.train) < len(self.set.images)  # with nothing held out, only such rows are unused
+    def __init__(self, images: ImageSet, split: Callable[[float], ImageSet] | None = None) -> None:
+        super().__init__(images.name, images.fingerprint, images.unreadable)
+        self.set, self._split = images, split
 
     def __len__(self) -> int:
         return len(self.set.images)
@@ -35,9 +37,20 @@ class Pictures(Items):
 
     def split(self, heldout: float = SHARE) -> tuple[Rows, Rows]:
         """As `open_images` splits: the set's own test split where it has one, else by content hash."""
-        size, labels = self.set.size, "none" if self.set.labels is None else "auto"
-        found = open_images(self._source, size, self.set.channels, labels, heldout=heldout, progress=self._progress)
+        found = self._split(heldout) if self._split else self.set
         return found.train, found.heldout
+
+
+def open_pictures(source: str | Path, size: int | None = None, progress: Progress | None = None) -> Pictures:
+    """Pictures with the labels that come with them, each brought to `size` (default: see `open_images`)."""
+    whole = open_images(source, size, labels="auto", heldout=0, progress=progress)
+
+    def split(heldout: float) -> ImageSet:
+        return open_images(source, whole.size, whole.channels, "auto", heldout=heldout)
+
+    found = Pictures(whole, split)
+    found.own_test = len(whole.train) < len(whole.images)  # with nothing held out, only rows of a test split are unused
+    return found
 
 
 def open_items(
@@ -56,13 +69,13 @@ def open_items(
         name, path, _ = locate(source)  # a name of the catalogue, or an error with the nearest one
         if next(entry for entry in catalogue() if entry.name == name).modality != "image":
             raise PoiseError(f"{source} is not a set of pictures: give a file or a folder")
-        return Pictures(source, size, progress)
+        return open_pictures(source, size, progress)
     if path.is_file() and path.suffix.lower() in text.SUFFIXES:
         return text.open_text(path, column)
     kind = _kind_of_folder(path) if path.is_dir() else "image"
     if column is not None:
         raise PoiseError(f"{source} has no columns: leave out --column {column}, or give a .jsonl or .csv file")
-    return speech.open_speech(path, progress) if kind == "speech" else Pictures(source, size, progress)
+    return speech.open_speech(path, progress) if kind == "speech" else open_pictures(source, size, progress)
 
 
 def _kind_of_folder(path: Path) -> str:

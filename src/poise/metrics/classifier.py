@@ -68,6 +68,7 @@ class SmallClassifier:
 
     modality = "image"
     kind = "classifier"
+    least = 2000  # held-out pictures, half of which train it
     dim = DIM
 
     def __init__(self, state: dict[str, Tensor]) -> None:
@@ -108,7 +109,7 @@ class SmallClassifier:
     def classes_of(self, rows: NDArray[np.float32]) -> NDArray[np.int64]:
         """Features [N,64] -> class ids [N]."""
         with exact(torch.device("cpu")):
-            logits: Tensor = self._net.head(torch.from_numpy(rows) * self._net.scale)
+            logits: Tensor = self._net.head(torch.tensor(rows) * self._net.scale)
         return logits.argmax(1).numpy()
 
     def predict(self, images: Tensor) -> NDArray[np.int64]:

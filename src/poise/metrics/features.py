@@ -110,6 +110,15 @@ def to_uint8(images: Tensor) -> Tensor:
     return ((images.float().clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8).cpu()
 
 
+def spread(rows: Tensor) -> Tensor:
+    """Rows [B,d] brought to length sqrt(d), as features of a published encoder that gives directions of length 1.
+
+    The kernel of KID is (a.b / d + 1)^3. At length 1 the a.b / d are so small that it is as good as linear, and KID
+    sees nothing but a difference of means; at mean square 1 it sees spread and shape too.
+    """
+    return F.normalize(rows, dim=1) * rows.shape[1] ** 0.5
+
+
 @contextmanager
 def exact(device: torch.device) -> Iterator[None]:
     """No gradients, no autocast, and on a GPU no TF32 and no choice of algorithm by trial."""

@@ -7,7 +7,6 @@ the file; only that very file may give a score the name FID. Each batch normalis
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Self
@@ -229,7 +228,7 @@ def _state(path: Path) -> dict[str, Tensor]:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise PoiseError(f"there is no weights file {path}: give pt_inception-2015-12-05-6726825d.pth") from None
-    except (OSError, RuntimeError, ValueError, EOFError, KeyError, pickle.UnpicklingError) as error:
+    except Exception as error:  # torch's reader of pickles raises IndexError, struct.error and more on other files
         reason = " ".join(str(error).split())[:80]
         raise PoiseError(f"{path} is no file of PyTorch weights ({reason}): download it again") from None
     wanted = shapes()

@@ -24,6 +24,7 @@ class Rotations(SmallClassifier):
     """
 
     kind = "rotations"
+    least = 1000
 
     @classmethod
     def made(cls, material: Material) -> Self:

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from poise.data.catalogue import located
 from poise.data.speech import Wave, resampled
 from poise.errors import PoiseError
-from poise.metrics.features import Material, MissingFeatures, digest_of, exact
+from poise.metrics.features import Material, MissingFeatures, digest_of, exact, spread
 from poise.registry import register
 
 RATE = 16_000
@@ -36,7 +36,7 @@ MOS_FITS = (
     (-0.06766283, 1.11546468, 0.04602535),
 )
 # Parts of the digests: count up whenever the same weights and clips come to give other features.
-VOICE_PREPROCESSING = "16 kHz, at least -30 dB, mel 40 of 25 ms by 10 ms, partials of 160 frames by 77, 1"
+VOICE_PREPROCESSING = "16 kHz, at least -30 dB, mel 40 of 25 ms by 10 ms, partials of 160 frames by 77, length 16, 1"
 MOS_PREPROCESSING = "16 kHz, repeated to 9.01 s, one window a second, 1"
 
 
@@ -98,7 +98,7 @@ class _Voice(nn.Module):
 
 @register("extractor", "Resemblyzer")
 class Resemblyzer:
-    """A voice encoder (Wan et al. 2018, trained by the authors of Resemblyzer; Apache-2.0): 256 features of length 1.
+    """A voice encoder (Wan et al. 2018; the weights of Resemblyzer, Apache-2.0): 256 features, together of length 16.
 
     It tells voices and recording conditions apart and hardly hears words. A clip quieter than -30 dB is made louder,
     cut into partial utterances of 1.6 s, and their embeddings are averaged. The package also cuts long silences with a
@@ -130,7 +130,7 @@ class Resemblyzer:
         with exact(torch.device("cpu")):
             partials = [partial_utterances(samples) for samples in check_waves(waves)]
             found = self._net(torch.cat(partials)).split([len(p) for p in partials])
-            return nn.functional.normalize(torch.stack([each.mean(0) for each in found]), dim=1)
+            return spread(torch.stack([each.mean(0) for each in found]))
 
 
 def partial_utterances(samples: NDArray[np.float32]) -> Tensor:
@@ -159,7 +159,8 @@ class DNSMOS:
     modality = "speech"
     name = "DNSMOS"
     dim = 3
-    columns = ("SIG", "BAK", "OVR")
+    columns = ("SIG", "BAK", "OVR")  # what each feature says by itself
+    most = 1000  # clips of a set that are worth the time: there are three features only
 
     def __init__(self) -> None:
         folder = located("dnsmos")

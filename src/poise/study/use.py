@@ -1,4 +1,4 @@
-"""What can be done with a run that exists: draw samples, score again."""
+"""What can be done with a run that exists: find its checkpoints, draw samples."""
 
 from __future__ import annotations
 
@@ -6,11 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from poise.errors import PoiseError
-from poise.record import RunFolder, write_json
+from poise.record import RunFolder
 from poise.report.conclude import best
 from poise.report.picture import save_each, save_grid
-from poise.report.table import score_lines
-from poise.study.run import scored_on
 from poise.study.spec import instantiated, kind_of
 
 
@@ -62,29 +60,3 @@ def sample_to(
         return [f"{path}: {n} samples of {folder.name}"]
     save_each(pictures, path)
     return [f"{path}: {n} pictures of {folder.name}"]
-
-
-def evaluate(folder: RunFolder, n: int | None = None, seed: int = 0, step: str = "last") -> list[str]:
-    """Score a checkpoint against the held-out data; also written to `evaluation-STEP.json` in the run folder."""
-    if n is not None and n < 1:
-        raise PoiseError(f"-n must be at least 1, not {n}")
-    spec = folder.spec()
-    generator, _, kind = generator_of(folder, step)
-    checkpoint = checkpoint_of(folder, step)
-    arguments = dict(spec["arguments"])
-    arguments["score_samples"] = n or arguments["score_samples"]
-    arguments["scores"] = max(1, arguments["scores"])
-    built = kind.build(**instantiated(spec["recipe"], arguments))
-    if built.facts["fingerprint"] != spec["facts"]["fingerprint"]:
-        raise PoiseError(f"the data of {folder.path} has changed since the run; scores would not be comparable")
-    if built.judge is None:
-        raise PoiseError(
-            f"{folder.path} was trained without held-out data (--heldout 0): there is nothing to score against"
-        )
-    judge = built.judge()
-    scores = judge.score(lambda count, seed: kind.draw(generator, spec["facts"], count, seed), seed)
-    floor = judge.floor()
-    result = {"checkpoint": checkpoint.name, "seed": seed, "scores": scores, "floor": floor}
-    target = folder.path / f"evaluation-{checkpoint.name}.json"
-    write_json(target, result)
-    return [*judge.missing, scored_on(judge), *score_lines(scores, floor), f"written to {target}"]

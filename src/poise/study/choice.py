@@ -1,0 +1,123 @@
+"""What is asked of an evaluation, and which extractors answer: those that were named, or those that can be had."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+import poise.metrics.extractors  # noqa: F401  (enters every extractor into the registry)
+from poise.errors import PoiseError
+from poise.metrics.classifier import SmallClassifier
+from poise.metrics.feature_files import kept_network
+from poise.metrics.features import Extractor, Material, MissingFeatures
+from poise.registry import find
+from poise.study.sides import Side, Sides
+
+DEFAULTS = {"image": ("EffLite0",), "text": ("USE",), "speech": ("Resemblyzer", "DNSMOS")}
+INSTEAD = {"text": "MiniLM"}  # where none of the defaults is installed; for pictures a small network is trained
+BLOCK = 10_000  # held-out pictures at most that train a small network
+BLOCK_BYTES = 1 << 28
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The options of `poise evaluate`; None is "not said"."""
+
+    metrics: list[str] | None = None
+    against: str | None = None
+    trained_on: str | None = None
+    features: list[str] | None = None
+    n: int | None = None
+    seed: int = 0
+    step: str = "last"
+    out: str | None = None
+    inception: str | None = None
+    column: str | None = None
+
+
+def extractors_for(
+    modality: str, asked: Asked, networks: dict[str, SmallClassifier]
+) -> tuple[list[Extractor], list[str]]:
+    """Those that were asked for; else the defaults whose weights are here, with a sentence for each other one."""
+    material = Material(weights=Path(asked.inception) if asked.inception else None)
+    if asked.features:
+        chosen = dict.fromkeys([*asked.features, *(["Inception"] if asked.inception else [])])
+        return [networks[name] if name in networks else find("extractor", name).made(material) for name in chosen], []
+    found: list[Extractor] = []
+    missing: list[str] = []
+    errors: list[MissingFeatures] = []
+    for name in DEFAULTS[modality]:
+        try:
+            found.append(find("extractor", name).made(material))
+        except MissingFeatures as error:
+            errors.append(error)
+            missing.append(str(error))
+    if asked.inception:
+        found.append(find("extractor", "Inception").made(material))
+    found += networks.values()
+    if not found:
+        if modality not in INSTEAD:
+            raise errors[0]
+        found.append(find("extractor", INSTEAD[modality]).made(material))
+    return found, missing
+
+
+def small_networks(sides: Sides, asked: Asked) -> tuple[Sides, dict[str, SmallClassifier], list[str]]:
+    """Train what is to be trained on half of the held-out pictures, and leave the other half to be compared with.
+
+    The classifier is taken where there are labels and enough pictures; the network of rotations where it is asked for,
+    or where the default extractor is not installed.
+    """
+    heldout = sides.heldout
+    if heldout.items.modality != "image":
+        return sides, {}, []
+    wanted = [name for name in asked.features or () if issubclass(find("extractor", name), SmallClassifier)]
+    if asked.features is None:
+        labelled = sides.labels is not None and _enough("classifier", sides) is None
+        wanted = ["classifier"] if labelled else []
+        if not wanted and not asked.inception and not _installed("EffLite0") and _enough("rotations", sides) is None:
+            wanted = ["rotations"]
+    for name in wanted:
+        if reason := _enough(name, sides):
+            raise PoiseError(reason)
+    if not wanted:
+        return sides, {}, []
+    order = np.random.default_rng((asked.seed, 0)).permutation(heldout.rows)
+    each = int(np.prod(heldout.items.take(order[:1]).shape[1:]))
+    size = min(len(order) // 2, BLOCK, BLOCK_BYTES // each)
+    block = np.sort(order[:size])
+    labels = None if sides.labels is None else sides.labels[block]
+    material = Material(heldout.items.take(block), labels, seed=asked.seed)
+    networks = {
+        name: kept_network(find("extractor", name), material, heldout.items.fingerprint, block) for name in wanted
+    }
+    rest = Sides(
+        sides.made, Side(heldout.items, np.sort(order[size:])), sides.train, sides.facts, sides.labels, sides.classes,
+        sides.notes,
+    )  # fmt: skip
+    about = ", ".join(f"{net.name} (right on {100 * net.accuracy:.0f} % of others)" for net in networks.values())
+    return (
+        rest,
+        networks,
+        [f"{size:,} held-out pictures trained {about}, and the {len(rest.heldout):,} others are compared."],
+    )
+
+
+def _enough(name: str, sides: Sides) -> str | None:
+    """Why a small network cannot be trained, or None."""
+    member, heldout = find("extractor", name), sides.heldout
+    if len(heldout) < member.least:
+        return f"{name} needs {member.least:,} held-out pictures, half of them to be trained on, not {len(heldout):,}"
+    if name == "classifier" and (sides.labels is None or len(np.unique(sides.labels[heldout.rows])) < 2):
+        return f"a classifier needs labels, and {heldout.items.name} has none of 2 or more classes: use rotations"
+    return None
+
+
+def _installed(name: str) -> bool:
+    try:
+        find("extractor", name).made(Material())
+    except MissingFeatures:
+        return False
+    return True

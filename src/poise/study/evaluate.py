@@ -1,0 +1,151 @@
+"""`poise evaluate`: a run, or any folder or file of generated things, against real ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from poise.data.items import NOUNS, Items
+from poise.errors import PoiseError
+from poise.metrics.classifier import SmallClassifier
+from poise.metrics.evaluation import evaluate as evaluate_features
+from poise.metrics.feature_files import kept_features
+from poise.metrics.features import Extractor
+from poise.metrics.metric import find_metrics
+from poise.record import RunFolder, write_json
+from poise.registry import find, names
+from poise.study.choice import Asked, extractors_for, small_networks
+from poise.study.evaluation_lines import evaluation_lines
+from poise.study.progress import ProgressView
+from poise.study.sides import Real, Side, Sides, column_of, run_or_items, sides_of_items, sides_of_run
+
+
+def asked(options: Any) -> Asked:
+    """From the command line, where lists are words with commas."""
+
+    def listed(text: str | None) -> list[str] | None:
+        return None if text is None else [word.strip() for word in text.split(",") if word.strip()]
+
+    values = {name: getattr(options, name) for name in Asked.__dataclass_fields__}
+    return Asked(**values | {name: listed(values[name]) for name in ("metrics", "features")})
+
+
+def evaluate(what: str, wanted: Asked) -> list[str]:
+    """Score `what` and write the report; returns the lines for people. See docs/evaluate.md.
+
+    Errors: `PoiseError`, one sentence for whatever cannot be compared; then no report is written.
+    """
+    if wanted.n is not None and wanted.n < 1:
+        raise PoiseError(f"-n must be at least 1, not {wanted.n}")
+    sources = [source for source in (what, wanted.against, wanted.trained_on) if source]
+    if wanted.column is not None and not any(column_of(source, wanted.column) for source in sources):
+        raise PoiseError(
+            f"--column {wanted.column}: neither {' nor '.join(sources)} has columns; leave it out, or give a .jsonl "
+            "or .csv file"
+        )
+    find_metrics(wanted.metrics)
+    members = {name: find("extractor", name) for name in wanted.features or ()}
+    with ProgressView() as view:
+        found = run_or_items(what, wanted.column, view.task)
+        real = Real(wanted.against, wanted.trained_on, wanted.column, view.task)
+        if isinstance(found, RunFolder):
+            sides = sides_of_run(found, wanted.n, wanted.seed, wanted.step, real)
+        else:
+            sides = sides_of_items(found, wanted.n, wanted.seed, real)
+        _same_kind(members, sides.made.items)
+        target = _target(found, sides, wanted.out)
+        report = _report(sides, wanted, view.task)
+    write_json(target, report)
+    return [*evaluation_lines(report), "", f"written to {target}"]
+
+
+def _target(found: RunFolder | Items, sides: Sides, out: str | None) -> Path:
+    default = Path("evaluation.json")
+    if isinstance(found, RunFolder):
+        default = found.path / f"evaluation-{sides.facts['checkpoint']}.json"
+    target = Path(out).expanduser() if out else default
+    if target.is_dir() or not target.parent.is_dir():
+        raise PoiseError(f"--out {target}: name a file in a folder that exists, such as evaluation.json")
+    return target
+
+
+def _same_kind(members: dict[str, Any], items: Items) -> None:
+    for name, member in members.items():
+        if member.modality != items.modality:
+            fitting = [other for other in names("extractor") if find("extractor", other).modality == items.modality]
+            raise PoiseError(
+                f"{name} is for {NOUNS[member.modality]} and {items.name} holds {items.noun}: "
+                f"choose --features of {', '.join(fitting)}"
+            )
+
+
+def _report(sides: Sides, asked: Asked, task: Callable[[str], Callable[[int, int], None]]) -> dict[str, Any]:
+    """Everything that was found, as it goes into the file."""
+    sides, networks, notes = small_networks(sides, asked)
+    extractors, missing = extractors_for(sides.made.items.modality, asked, networks)
+    notes = [*sides.notes, *notes, *missing]
+    sets = {"made": sides.made, "heldout": sides.heldout} | ({"train": sides.train} if sides.train else {})
+    evaluations, shares = [], []
+    for extractor in extractors:
+        rows = {
+            name: kept_features(extractor, side.items, side.rows, task(f"{extractor.name} of {side.items.name}"))
+            for name, side in _worth_it(extractor, sets, asked.seed).items()
+        }
+        tell = task(f"metrics by {extractor.name}")
+        evaluation = evaluate_features(
+            sides.made.items.name,
+            rows["made"],
+            rows["heldout"],
+            rows.get("train"),
+            asked.metrics,
+            asked.seed,
+            lambda done, total, _, tell=tell: tell(done, total),  # type: ignore[misc]
+        )
+        entry = {"extractor": extractor.name, "digest": extractor.digest, **evaluation.to_dict()}
+        evaluations.append(entry | _means(extractor, rows))
+        if isinstance(extractor, SmallClassifier) and extractor.kind == "classifier":
+            shares = _shares(extractor, rows["made"], sides)
+    return {
+        **sides.facts,
+        "noun": sides.made.items.noun,
+        "seed": asked.seed,
+        "counts": {name: len(side) for name, side in sets.items()},
+        "evaluations": evaluations,
+        "class_shares": shares,
+        "notes": notes,
+    }
+
+
+def _worth_it(extractor: Extractor, sets: dict[str, Side], seed: int) -> dict[str, Side]:
+    """No more items than an extractor needs that is slow and has few features."""
+    most = getattr(extractor, "most", None)
+    return sets if most is None else {name: side.at_most(most, seed) for name, side in sets.items()}
+
+
+def _means(extractor: Extractor, rows: dict[str, NDArray[np.float32]]) -> dict[str, Any]:
+    """For an extractor whose features mean something by themselves: the mean of each."""
+    columns = getattr(extractor, "columns", ())
+    if not columns:
+        return {}
+    return {
+        "means": {
+            name: {which: float(np.mean(found[:, i], dtype=np.float64)) for which, found in rows.items()}
+            for i, name in enumerate(columns)
+        }
+    }
+
+
+def _shares(classifier: SmallClassifier, made: NDArray[np.float32], sides: Sides) -> list[dict[str, Any]]:
+    """How often the classifier sees each class in the generated pictures, and how often it is among the real ones."""
+    if sides.labels is None:
+        return []
+    seen = np.bincount(classifier.classes_of(np.asarray(made)), minlength=classifier.classes) / len(made)
+    real = np.bincount(sides.labels[sides.heldout.rows], minlength=classifier.classes) / len(sides.heldout)
+    titles = sides.classes if len(sides.classes) == classifier.classes else tuple(map(str, range(classifier.classes)))
+    return [
+        {"class": title, "made": float(a), "real": float(b)} for title, a, b in zip(titles, seen, real, strict=True)
+    ]

@@ -1,0 +1,109 @@
+"""An evaluation as lines for people: a table for each extractor, then what the numbers mean."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from poise.report.table import columns, number
+
+HEAD = ("METRIC", "VALUE [95 % interval]", "N", "A PERFECT GENERATOR", "COPIED TRAINING DATA", "BETTER", "")
+FIRST = ("KID", "FD")  # to be read first; the others follow in the order of the registry
+BETTER = {"low": "lower", "high": "higher"}
+HOW = (
+    "N is generated/real. A perfect generator is fresh real data in the generator's place, copied training data is the",
+    "training set in its place. A value differs where its interval and that of a perfect generator do not overlap.",
+)
+
+
+def evaluation_lines(report: Mapping[str, Any]) -> list[str]:
+    """The content of `evaluation.json` as text."""
+    lines = [_title(report)]
+    for found in report["evaluations"]:
+        lines += ["", f"By {found['extractor']}, {found['d']:,} features{_sense(found)}:"]
+        lines += [f"  {line}" for line in columns(_table(found))]
+        lines += [f"  {line}" for line in _means(found)]
+    lines += _shares(report)
+    titles = {_label(found, row): row["title"] for found in report["evaluations"] for row in found["rows"]}
+    if titles:
+        ordered = sorted(titles.items(), key=lambda item: _place(item[0]))
+        lines += ["", "How to read it:", *(f"  {line}" for line in HOW), *(f"  {line}" for line in columns(ordered))]
+    notes = _gathered([*report["notes"], *(n for found in report["evaluations"] for n in found["notes"])])
+    return [*lines, *(["", "Notes:"] if notes else []), *(f"  {note}" for note in notes)]
+
+
+def _title(report: Mapping[str, Any]) -> str:
+    made = f"{report['what']} ({report['checkpoint']})" if report.get("checkpoint") else str(report["what"])
+    counts = report["counts"]
+    text = f"{made}: {counts['made']:,} {report['noun']} against {counts['heldout']:,} real ones of {report['against']}"
+    return text + (f", trained on {report['trained_on']}" if report.get("trained_on") else "")
+
+
+def _place(name: str) -> int:
+    return FIRST.index(name) if name in FIRST else len(FIRST)
+
+
+def _gathered(notes: Sequence[str]) -> list[str]:
+    """Each note once; metrics that are left out for one reason together."""
+    found: dict[str, list[str]] = {}
+    for note in notes:
+        name, left_out, reason = note.partition(" is left out: ")
+        names = found.setdefault(left_out + reason if left_out else note, [])
+        if left_out and name not in names:
+            names.append(name)
+    return [
+        f"{', '.join(names)}{rest.replace(' is ', ' are ', 1) if len(names) > 1 else rest}"
+        for rest, names in found.items()
+    ]
+
+
+def _sense(found: Mapping[str, Any]) -> str:
+    return ", the standard ones" if found["extractor"] == "FID" else ""
+
+
+def _label(found: Mapping[str, Any], row: Mapping[str, Any]) -> str:
+    """The Fréchet distance on the standard features, and only that, is called FID."""
+    return "FID" if row["metric"] == "FD" and found["extractor"] == "FID" else str(row["metric"])
+
+
+def _table(found: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    copied = any(row["copied"] for row in found["rows"])
+    rows: list[tuple[str, ...]] = [HEAD]
+    for row in sorted(found["rows"], key=lambda row: _place(row["metric"])):
+        counts = f"{row['made']['n']:,}/{row['made']['m']:,}"
+        values = [_value(row[which]) for which in ("made", "perfect", "copied")]
+        apart = max(row["made"]["low"], row["perfect"]["low"]) > min(row["made"]["high"], row["perfect"]["high"])
+        better, differs = BETTER.get(row["better"], row["better"]), "differs" if apart else ""
+        rows.append((_label(found, row), values[0], counts, values[1], values[2], better, differs))
+    return rows if copied else [(*row[:4], *row[5:]) for row in rows]
+
+
+def _value(estimate: Mapping[str, float] | None) -> str:
+    if estimate is None:
+        return "-"
+    return f"{number(estimate['value'])} [{number(estimate['low'])}, {number(estimate['high'])}]"
+
+
+def _means(found: Mapping[str, Any]) -> list[str]:
+    """The means of features that mean something by themselves, beside those of the real items."""
+    means = found.get("means")
+    if not means:
+        return []
+    parts = [f"{name} {number(of['made'])} (real {number(of['heldout'])})" for name, of in means.items()]
+    return [f"means: {', '.join(parts)}"]
+
+
+def _shares(report: Mapping[str, Any], most: int = 20) -> list[str]:
+    """How often the small classifier sees each class."""
+    shares: Sequence[Mapping[str, Any]] = report.get("class_shares") or []
+    if not shares:
+        return []
+    rows = [("CLASS", "GENERATED", "REAL")]
+    rows += [(str(of["class"]), f"{100 * of['made']:.1f} %", f"{100 * of['real']:.1f} %") for of in shares[:most]]
+    more = [f"  and {len(shares) - most:,} more classes"] if len(shares) > most else []
+    return [
+        "",
+        "Shares of the classes, as the small classifier sees them:",
+        *(f"  {line}" for line in columns(rows)),
+        *more,
+    ]

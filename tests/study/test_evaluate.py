@@ -1,0 +1,454 @@
+"""`poise evaluate` as people use it: runs and folders against real data, what is printed, and what is refused."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+from poise.cli import main
+from poise.data.catalogue import catalogue
+from poise.metrics import extractors
+from poise.metrics.features import MissingFeatures
+from poise.registry import _TABLES
+from poise.study.drawn import DRAW, Drawn
+from poise.study.evaluation_lines import evaluation_lines
+
+METRICS = "--metrics=KID,precision,copying"
+
+
+class Stub:
+    """Random projections of what an item is made of; no weights from anywhere."""
+
+    dim = 8
+    name = "Stub"
+    digest = "stub"
+    seen = 0
+
+    @classmethod
+    def made(cls, material: object) -> Stub:
+        return cls()
+
+    def rows(self, items: Any) -> NDArray[Any]:
+        raise NotImplementedError
+
+    def __call__(self, items: Any) -> Tensor:
+        type(self).seen += len(items)
+        rows = torch.from_numpy(np.asarray(self.rows(items), np.float32))
+        return torch.tanh(rows @ torch.randn(rows.shape[1], 8, generator=torch.Generator().manual_seed(0)))
+
+
+class Pixels(Stub):
+    modality = "image"
+
+    def rows(self, items: Tensor) -> NDArray[Any]:
+        return torch.nn.functional.adaptive_avg_pool2d(items.float().mean(1, keepdim=True) / 255, 4).flatten(1).numpy()
+
+
+class Letters(Stub):
+    modality = "text"
+
+    def rows(self, items: list[str]) -> NDArray[Any]:
+        return np.array([[sentence.count(c) / len(sentence) for c in "abcdefgh "] for sentence in items])
+
+
+class Loudness(Stub):
+    modality = "speech"
+    columns = ("one", "two")
+    most = 40
+
+    def rows(self, items: list[Any]) -> NDArray[Any]:
+        return np.array([[w.samples.std(), np.abs(np.diff(w.samples)).mean(), 1.0] for w in items])
+
+
+@pytest.fixture(autouse=True)
+def stubs(monkeypatch: pytest.MonkeyPatch) -> None:
+    table = {"EffLite0": Pixels, "USE": Letters, "Resemblyzer": Loudness, "DNSMOS": Loudness}
+    assert extractors is not None
+    monkeypatch.setitem(_TABLES, "extractor", {**_TABLES["extractor"], **table})
+    for stub in (Pixels, Letters, Loudness):
+        stub.seen = 0
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("POISE_RUNS", "runs")
+    monkeypatch.setenv("POISE_CACHE", str(tmp_path.with_name(tmp_path.name + "-cache")))
+    return tmp_path
+
+
+def blocks(n: int, seed: int, side: int = 16) -> NDArray[np.uint8]:
+    """Grey pictures with one bright quarter."""
+    rng = np.random.default_rng(seed)
+    x = rng.integers(0, 80, (n, side, side), dtype=np.uint8)
+    for i, quarter in enumerate(rng.integers(0, 4, n)):
+        a, b = divmod(int(quarter), 2)
+        x[i, a * side // 2 : (a + 1) * side // 2, b * side // 2 : (b + 1) * side // 2] += 150
+    return x
+
+
+def folder(place: Path, name: str, pictures: NDArray[np.uint8]) -> str:
+    (place / name).mkdir()
+    for i, picture in enumerate(pictures):
+        Image.fromarray(picture).save(place / name / f"{i:04}.png")
+    return name
+
+
+def said(capsys: pytest.CaptureFixture[str], *argv: str) -> str:
+    capsys.readouterr()
+    assert main(["evaluate", *argv]) == 0
+    return capsys.readouterr().out
+
+
+def refused(capsys: pytest.CaptureFixture[str], *argv: str) -> str:
+    capsys.readouterr()
+    assert main(["evaluate", *argv]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith("poise: ")
+    assert captured.err.count("\n") == 1
+    return captured.err
+
+
+def values(path: str | Path = "evaluation.json") -> dict[str, dict[str, Any]]:
+    rows = json.loads(Path(path).read_text())["evaluations"][0]["rows"]
+    return {row["metric"]: row for row in rows}
+
+
+def test_a_folder_against_another_and_what_it_was_trained_on(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    good, real = folder(place, "good", blocks(150, 0)), folder(place, "real", blocks(400, 1))
+    train = folder(place, "train", blocks(200, 2))
+    text = said(capsys, good, "--against", real, "--trained-on", train, METRICS)
+    assert "good: 150 pictures against 400 real ones of real, trained on train" in text
+    assert re.search(r"METRIC +VALUE \[95 % interval\] +N +A PERFECT GENERATOR +COPIED TRAINING DATA +BETTER", text)
+    assert re.search(r"KID +\S+ \[\S+, \S+\] +150/250", text)
+    assert "By Stub, 8 features:" in text
+    assert "written to evaluation.json" in text
+    found = values()
+    assert set(found) == {"KID", "precision", "copying"}
+    assert found["KID"]["made"]["low"] < 0.01
+    report = json.loads(Path("evaluation.json").read_text())
+    assert report["counts"] == {"made": 150, "heldout": 400, "train": 200}
+    assert (report["what"], report["against"], report["trained_on"]) == ("good", "real", "train")
+
+
+def test_bad_and_copied_pictures_are_told_apart(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    real, train = folder(place, "real", blocks(400, 1)), folder(place, "train", blocks(200, 2))
+    dark = folder(place, "dark", blocks(150, 0) // 2)
+    copied = folder(place, "copied", blocks(200, 2)[:150])
+    assert "differs" in said(capsys, dark, "--against", real, METRICS)
+    assert values()["KID"]["made"]["low"] > values()["KID"]["perfect"]["high"]
+    assert "copying" not in values()
+    assert "COPIED" not in said(capsys, dark, "--against", real, "--metrics=KID")
+    said(capsys, copied, "--against", real, "--trained-on", train, METRICS)
+    assert values()["copying"]["made"]["low"] > 0.6
+    assert values()["copying"]["perfect"]["high"] < values()["copying"]["made"]["low"]
+
+
+def test_without_the_training_set_one_note_says_what_is_missing(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    good, real = folder(place, "good", blocks(60, 0)), folder(place, "real", blocks(200, 1))
+    text = said(capsys, good, "--against", real)
+    notes = [
+        line for line in text.splitlines() if "are left out: they compare" in line or "left out: it compares" in line
+    ]
+    assert len(notes) == 1
+    assert "copying" in notes[0]
+
+
+def test_the_second_time_no_features_are_computed(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    good, real = folder(place, "good", blocks(60, 0)), folder(place, "real", blocks(200, 1))
+    first = said(capsys, good, "--against", real, METRICS)
+    assert Pixels.seen == 260
+    before = Path("evaluation.json").read_bytes()
+    assert said(capsys, good, "--against", real, METRICS) == first
+    assert Pixels.seen == 260
+    assert Path("evaluation.json").read_bytes() == before
+    said(capsys, good, "--against", real, METRICS, "-n", "30", "--out", "b.json")
+    assert Pixels.seen == 290
+    assert json.loads(Path("b.json").read_text())["counts"]["made"] == 30
+
+
+def test_one_folder_for_both_is_split_as_training_does(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    good, real = folder(place, "good", blocks(60, 0)), folder(place, "real", blocks(600, 1))
+    assert "real ones of real, held out, trained on real" in said(
+        capsys, good, "--against", real, "--trained-on", real, METRICS
+    )
+    counts = json.loads(Path("evaluation.json").read_text())["counts"]
+    assert counts["heldout"] + counts["train"] == 600
+    assert 30 < counts["heldout"] < 100
+
+
+def test_sentences_and_a_named_column(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rng = np.random.default_rng(0)
+    words = ["a bad egg", "he had a bag", "beach", "each head", "cabbage", "faded"]
+    lines = [" ".join(rng.choice(words, 6)) for _ in range(500)]
+    Path("real.txt").write_text("\n".join(lines[:300]))
+    Path("made.jsonl").write_text("\n".join(json.dumps({"said": line, "id": i}) for i, line in enumerate(lines[300:])))
+    text = said(capsys, "made.jsonl", "--column", "said", "--against", "real.txt", "--metrics=KID")
+    assert "200 sentences against 300 real ones of real.txt" in text
+
+
+def test_clips_and_the_means_of_what_has_a_name(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    soundfile = pytest.importorskip("soundfile")
+    for name, n, gain in (("real", 90, 0.1), ("quiet", 30, 0.01)):
+        Path(name).mkdir()
+        for i in range(n):
+            x = np.random.default_rng((i, n)).normal(0, gain * (1 + i % 3), 800)
+            soundfile.write(f"{name}/{i:03}.wav", x, 8000)
+    Path("real/damaged.wav").write_bytes(b"RIFF")
+    text = said(capsys, "quiet", "--against", "real", "--metrics=KID", "--features=DNSMOS")
+    assert re.search(r"means: one \S+ \(real \S+\), two", text)
+    assert re.search(r"left out of real: damaged\.wav \(.+\)", text)
+    assert "90 real ones" in text
+    assert json.loads(Path("evaluation.json").read_text())["evaluations"][0]["m"] == 20, (
+        "half of 40, as many as it is worth"
+    )
+
+
+# Runs.
+
+SMALL = {
+    "batch": 8, "noise": 8, "generator.width": 4, "discriminator.width": 4, "log-every": 2, "checkpoint-every": 2,
+    "sample-every": 6, "scores": 0, "threads": 1, "precision": "fp32", "device": "cpu", "score-samples": 40,
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """pictures.npz and runs/done, a finished run of four steps on it."""
+    place = tmp_path_factory.mktemp("made")
+    pictures = blocks(400, 5)
+    np.savez(place / "pictures.npz", images=pictures, labels=np.arange(400) % 4)
+    flags = [f"--{name}={value}" for name, value in SMALL.items()]
+    with contextlib.chdir(place):
+        command = ["train", "images", "pictures.npz", "--steps=4", *flags, "--heldout=0.3", "--quiet"]
+        assert main([*command, "--out", "runs/done"]) == 0
+    return place
+
+
+def test_a_run_is_scored_against_its_own_data(
+    made: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(made)
+    monkeypatch.setenv("POISE_RUNS", "runs")
+    text = said(capsys, "don", METRICS)
+    report = json.loads((made / "runs/done/evaluation-step-00000004.json").read_text())
+    assert f"written to {Path('runs/done/evaluation-step-00000004.json')}" in text
+    assert report["counts"]["made"] == 40
+    assert report["counts"]["heldout"] + report["counts"]["train"] == 400
+    assert report["checkpoint"] == "step-00000004"
+    assert {row["metric"] for row in report["evaluations"][0]["rows"]} == {"KID", "precision", "copying"}
+    seen = Pixels.seen
+    assert said(capsys, "last", METRICS) == text
+    assert Pixels.seen == seen
+    said(capsys, "runs/done", METRICS, "--step", "2", "--seed", "1", "--out", "other.json")
+    assert json.loads((made / "other.json").read_text())["checkpoint"] == "step-00000002"
+
+
+def test_a_run_against_other_data(
+    made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(made)
+    monkeypatch.setenv("POISE_RUNS", "runs")
+    other = tmp_path / "other.npy"
+    np.save(other, blocks(100, 9, side=32))
+    text = said(capsys, "done", "--against", str(other), METRICS, "--out", str(tmp_path / "x.json"))
+    assert "against 100 real ones of other.npy" in text
+
+
+def test_a_large_draw_is_made_in_blocks_that_depend_on_the_seed_alone() -> None:
+    calls: list[tuple[int, int]] = []
+
+    def draw(n: int, seed: int) -> NDArray[np.uint8]:
+        calls.append((n, seed))
+        return np.random.default_rng(seed).integers(0, 255, (n, 2, 2, 1), dtype=np.uint8)
+
+    drawn = Drawn("run", "weights", draw, 2 * DRAW + 100, seed=7)
+    chunks = np.concatenate(list(drawn.chunks()))
+    assert chunks.shape == (2 * DRAW + 100, 2, 2, 1)
+    assert [n for n, _ in calls] == [DRAW, DRAW, 100]
+    assert calls[0][1] == 7
+    assert len({seed for _, seed in calls}) == 3
+    np.testing.assert_array_equal(drawn.take(np.array([5, DRAW + 3])), chunks[[5, DRAW + 3]])
+    assert drawn.fingerprint != Drawn("run", "weights", draw, 10, seed=8).fingerprint
+
+
+@pytest.mark.slow
+def test_labels_give_class_shares_and_a_classifier(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rng = np.random.default_rng(0)
+    labels = np.arange(2400) % 3
+    pictures = rng.integers(0, 90, (2400, 8, 8), dtype=np.uint8)
+    pictures[np.arange(2400), labels * 2] += 150
+    np.savez("real.npz", images=pictures, labels=labels)
+    made = folder(place, "made", pictures[labels == 1][:200])
+    text = said(capsys, made, "--against", "real.npz", "--metrics=KID")
+    assert "By classifier@8, 64 features:" in text
+    shares = json.loads(Path("evaluation.json").read_text())["class_shares"]
+    assert [round(share["real"], 1) for share in shares] == [0.3, 0.3, 0.3]
+    assert shares[1]["made"] > 0.9
+    assert "1,200 held-out pictures trained classifier@8" in text
+
+
+@pytest.mark.slow
+def test_without_weights_pictures_are_scored_by_rotations(
+    place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def missing(cls: type, material: object) -> Stub:
+        raise MissingFeatures("EffLite0")
+
+    monkeypatch.setattr(Pixels, "made", classmethod(missing))
+    good, real = folder(place, "good", blocks(100, 0)), folder(place, "real", blocks(1000, 1))
+    text = said(capsys, good, "--against", real, "--metrics=KID")
+    assert "By rotations@16" in text
+    assert 'pip install "poise[scores]"' in text
+    few = folder(place, "few", blocks(100, 2))
+    assert "pip install" in refused(capsys, good, "--against", few)
+
+
+# What is refused: one sentence, exit code 2, nothing written.
+
+Prepare = Callable[[Path], list[str]]
+
+
+def files(*argv: str, **content: bytes | str) -> Prepare:
+    """Text files by name (with _ for the dot), and the words of the command."""
+
+    def prepare(place: Path) -> list[str]:
+        for name, text in content.items():
+            path = place / name.replace("__", "/").replace("_", ".")
+            path.parent.mkdir(exist_ok=True)
+            path.write_bytes(text.encode() if isinstance(text, str) else text)
+        return list(argv)
+
+    return prepare
+
+
+def pictures(*argv: str) -> Prepare:
+    def prepare(place: Path) -> list[str]:
+        folder(place, "good", blocks(40, 0))
+        folder(place, "real", blocks(60, 1))
+        folder(place, "few", blocks(3, 2))
+        Path("real.txt").write_text("\n".join("abcdefghijklmnopqrstuvwxyz"))
+        return list(argv)
+
+    return prepare
+
+
+REFUSED: dict[str, tuple[Prepare, str]] = {
+    "nothing there": (files("gone/", "--against", "x"), r"no run, folder or file called 'gone/'.*poise runs"),
+    "empty name": (files("", "--against", "x"), r"no run, folder or file called ''"),
+    "a set's name misspelt": (files("fashion-mnits"), r"called 'fashion-mnits'; did you mean 'fashion-mnist'\?"),
+    "a scorer": (files("minilm"), r"no run, folder or file called 'minilm'"),
+    "nothing to compare with": (pictures("good"), r"good is no run, so say which real pictures.*--against DATA"),
+    "reference gone": (pictures("good", "--against", "gone"), r"no file, folder or data set called 'gone'"),
+    "reference is a scorer": (pictures("good", "--against", "dnsmos"), r"dnsmos is a scorer's weights"),
+    "training data gone": (pictures("good", "--against", "real", "--trained-on", "gone"), r"called 'gone'"),
+    "mixed kinds": (pictures("good", "--against", "real.txt"), r"good holds pictures and real\.txt holds sentences"),
+    "mixed kinds of training": (
+        pictures("good", "--against", "real", "--trained-on", "real.txt"),
+        r"real\.txt holds sentences: compare like with like",
+    ),
+    "the same twice": (pictures("real", "--against", "real"), r"real and --against real are the same pictures"),
+    "too few generated": (pictures("few", "--against", "real"), r"few: an evaluation needs at least 4 generated pict"),
+    "too few real": (pictures("good", "--against", "few"), r"few: an evaluation needs at least 20 held-out pictures"),
+    "asked for too few": (pictures("good", "--against", "real", "-n", "3"), r"at least 4 generated pictures"),
+    "asked for none": (pictures("good", "--against", "real", "-n", "0"), r"-n must be at least 1, not 0"),
+    "unknown metric": (pictures("good", "--against", "real", "--metrics", "KIDD"), r"did you mean 'KID'\?"),
+    "unknown extractor": (pictures("good", "--against", "real", "--features", "EffLit"), r"did you mean 'EffLite0'\?"),
+    "extractor of another kind": (
+        pictures("good", "--against", "real", "--features", "MiniLM"),
+        r"MiniLM is for sentences and good holds pictures: choose --features of EffLite0, classifier, .*rotations",
+    ),
+    "classifier without labels": (
+        pictures("good", "--against", "real", "--features", "classifier"),
+        r"classifier needs 2,000 held-out pictures, half of them to be trained on, not 60",
+    ),
+    "rotations of too few": (
+        pictures("good", "--against", "real", "--features", "rotations"),
+        r"rotations needs 1,000 held-out pictures",
+    ),
+    "Inception without a file": (pictures("good", "--against", "real", "--features", "Inception"), r"--inception FILE"),
+    "weights file gone": (pictures("good", "--against", "real", "--inception", "x.pth"), r"no weights file x\.pth"),
+    "a wrong weights file": (
+        pictures("good", "--against", "real", "--inception", "real.txt"),
+        r"real\.txt is no file of PyTorch weights",
+    ),
+    "out in no folder": (pictures("good", "--against", "real", "--out", "no/x.json"), r"--out no/x\.json: name a file"),
+    "out is a folder": (pictures("good", "--against", "real", "--out", "good"), r"--out good: name a file"),
+    "unknown flag": (pictures("good", "--agianst", "real"), r"'--agianst'; did you mean '--against'\?"),
+    "column of pictures": (
+        pictures("good", "--against", "real", "--column", "a"),
+        r"--column a: neither good nor real has columns",
+    ),
+    "column of text": (
+        files("a.txt", "--against", "b.txt", "--column", "c", a_txt="x", b_txt="x"),
+        r"--column c: neither a\.txt nor b\.txt has columns",
+    ),
+    "wrong encoding": (
+        files("a.txt", "--against", "b.txt", a_txt=b"caf\xe9\n", b_txt="x\n"),
+        r"a\.txt: line 1 is not UTF-8",
+    ),
+    "no such column": (
+        files("a.csv", "--column", "txt", "--against", "a.csv", a_csv="id,text\n1,x\n"),
+        r"no column 'txt'; did you mean 'text'\?",
+    ),
+    "empty text": (files("a.txt", "--against", "b.txt", a_txt="\n \n", b_txt="x\n"), r"a\.txt holds no sentences"),
+    "damaged sound": (files("a", "--against", "b", a__x_wav=b"RIFF", b__x_wav=b"RIFF"), r"none of 1 sound files"),
+    "an empty folder": (files("a", "--against", "a", a__x_md="x"), r"a holds neither pictures nor sound"),
+    "a folder of both": (files("a", a__x_wav=b"x", a__y_png=b"x"), r"a holds 1 pictures and 1 sound files"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_is_refused_is_one_sentence_and_leaves_nothing(
+    name: str, place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    prepare, message = REFUSED[name]
+    argv = prepare(place)
+    before = {p: p.read_bytes() if p.is_file() else None for p in place.rglob("*")}
+    assert re.search(message, refused(capsys, *argv))
+    assert {p: p.read_bytes() if p.is_file() else None for p in place.rglob("*")} == before
+
+
+def test_missing_weights_say_which_command_brings_them(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("a.txt").write_text("\n".join("abcdefghijklmnopqrstuvwxyz"))
+    Path("b.txt").write_text("\n".join(f"{c} b" for c in "abcdefghijklmnopqrstuvwxyz"))
+    assert {entry.name for entry in catalogue()} >= {"minilm", "resemblyzer", "dnsmos"}
+    assert "poise data get minilm" in refused(capsys, "a.txt", "--against", "b.txt", "--features", "MiniLM")
+
+
+def test_a_report_as_text() -> None:
+    """KID comes first, FID is the name on the standard features alone, metrics left out for one reason share a line."""
+    one = {"value": 2.0, "low": 1.0, "high": 3.0, "n": 10, "m": 20, "p": None}
+    far = {**one, "low": 5.0, "high": 9.0}
+    rows = [
+        {"metric": m, "title": f"about {m}", "better": b, "made": one, "perfect": p, "copied": None}
+        for m, b, p in (("precision", "high", one), ("FD", "low", far), ("KID", "at 0", one))
+    ]
+    notes = ["copying is left out: it compares.", "C_T is left out: it compares.", "A remark."]
+    found = {"d": 4, "rows": rows, "notes": notes}
+    report = {
+        "what": "x", "against": "y", "noun": "pictures", "counts": {"made": 10, "heldout": 20}, "notes": ["A remark."],
+        "evaluations": [{**found, "extractor": "FID"}, {**found, "extractor": "FD-Inception(00000000)"}],
+    }  # fmt: skip
+    lines = evaluation_lines(report)
+    assert lines[0] == "x: 10 pictures against 20 real ones of y"
+    table = [line.split()[0] for line in lines[3:7]]
+    assert table == ["METRIC", "KID", "FID", "precision"]
+    assert lines[5].endswith("lower   differs")
+    assert [line.split()[0] for line in lines[9:13]] == ["METRIC", "KID", "FD", "precision"]
+    assert "  copying, C_T are left out: it compares." in lines
+    assert sum("A remark." in line for line in lines) == 1
