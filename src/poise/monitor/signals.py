@@ -95,14 +95,15 @@ class Monitor:
     def _signals(self, probe: int) -> dict[str, float]:
         watched, n = self.watched, self.size
         batches = {name: stream(probe) for name, stream in watched.streams.items()}
-        z = torch.cat([watched.noise(n, 0), watched.noise(n, probe + 1)])  # the first half is fixed
-        fixed, changing = watched.conditions(n, 0), watched.conditions(n, probe + 1)
+        few = max(n // 2, 1)  # fixed items come first
+        z = torch.cat([watched.noise(few, 0), watched.noise(n, probe + 1)])
+        fixed, changing = watched.conditions(few, 0), watched.conditions(n, probe + 1)
         cond = None if fixed is None or changing is None else torch.cat([fixed, changing])
         made = watched.generator(z, cond)
-        average = compact(watched.averaged(z[:n], fixed))
-        seen = {**batches, "generated": Batch(made[n:], changing)}
+        average = compact(watched.averaged(z[:few], fixed))
+        seen = {**batches, "generated": Batch(made[few:], changing)}
         logits = {name: self._logits(batch) for name, batch in seen.items()}
-        return self._of_d(logits) | self._of_g(compact(made), average, n) | self._of_layers()
+        return self._of_d(logits) | self._of_g(compact(made), average, few) | self._of_layers()
 
     def _logits(self, batch: Batch) -> Tensor:
         """D's output on each item, averaged over heads and positions: float32 [n]."""
@@ -123,12 +124,12 @@ class Monitor:
             found["auc_gap"] = found["auc_training"] - found["auc_heldout"]
         return {f"discriminator/{name}": value for name, value in found.items()}
 
-    def _of_g(self, made: Tensor, average: Tensor, n: int) -> dict[str, float]:
+    def _of_g(self, made: Tensor, average: Tensor, few: int) -> dict[str, float]:
         near = nearest(made, self.training, self.heldout)
-        fixed = nearest(made[:n], self.training, self.heldout[:0])
+        fixed = nearest(made[:few], self.training, self.heldout[:0])
         found = {
             "diversity": spread(made) / self.unit,
-            "drift": float((made[:n] - average).norm(dim=1).mean()) / self.unit,
+            "drift": float((made[:few] - average).norm(dim=1).mean()) / self.unit,
             "nearest": fixed.distance / self.unit,
         }
         if len(self.heldout):

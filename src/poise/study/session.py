@@ -19,6 +19,7 @@ from poise.study.remedies import Remedies, Sick, protected, rates
 GRID = 64  # pictures in a sample grid
 GRID_SEED = 1_234_567  # the noise of the grids is the same in every run
 MINUTE = 60.0
+LOOKS = 200  # diagnoses in a run, about: each reads the whole record
 
 
 class Interrupted(Exception):
@@ -166,7 +167,7 @@ class Session:
             self.rows.append({"step": step, **entry})
             self.folder.add(self.rows[-1])
         self.view.step(made, entry)
-        if probed or scored:
+        if scored or step % (cadence.probe * max(1, self.total // cadence.probe // LOOKS)) == 0:
             self._look(step)
         due = cadence.checkpoint and made % cadence.checkpoint == 0
         late = cadence.checkpoint is None and time.monotonic() - self.saved_at > MINUTE

@@ -88,6 +88,7 @@ def move(
             verify(player.name, step, row)
         measure = Measure(player, step, detail)
         for penalty in player.penalties:
+            measure.about_to_add(penalty)
             penalty.add_gradient_(player.module, step)
             measure.added(penalty)
         if player.clip is not None:

@@ -38,39 +38,42 @@ class Measure:
             named = [(n, p) for n, p in player.module.named_parameters() if p.requires_grad]
             self.weights = [p for _, p in named]
             self.layers = {name: i for i, (name, p) in enumerate(named) if p.ndim > 1}
-            self.gradients = self._gradients()
-            sizes = torch.stack(torch._foreach_norm(self.gradients))
+            sizes = _norms([p.grad for p in self.weights if p.grad is not None])
             self.loss_norm = torch.linalg.vector_norm(sizes).clamp_min(TINY)
-            self.row |= {f"grad_norm.{name}": sizes[i] for name, i in self.layers.items()}
+            places = iter(sizes)
+            known = {i: next(places) for i, p in enumerate(self.weights) if p.grad is not None}
+            self.row |= {f"grad_norm.{name}": known.get(i, 0.0) for name, i in self.layers.items()}
 
-    def _gradients(self) -> list[Tensor]:
-        return [torch.zeros_like(p) if p.grad is None else p.grad.clone() for p in self.weights]
+    def about_to_add(self, penalty: WeightPenalty) -> None:
+        """Call before `add_gradient_`."""
+        if self.on and not penalty.decoupled:
+            self.gradients = [None if p.grad is None else p.grad.clone() for p in self.weights]
 
     @torch.no_grad()
     def added(self, penalty: WeightPenalty) -> None:
         """Call after `add_gradient_`."""
         if not self.on:
             return
-        now = self._gradients()
         self.row[f"{penalty.name}.strength"] = penalty.strength_at(self.step)
         if not penalty.decoupled:
             self.row[f"{penalty.name}.value"] = penalty(self.player.module, self.step).detach()
-            difference = norm(list(torch._foreach_sub(now, self.gradients)))
-            self.row[f"{penalty.name}.share"] = difference / self.loss_norm
-        self.gradients = now
+            pairs = [(p.grad, g) for p, g in zip(self.weights, self.gradients, strict=True) if p.grad is not None]
+            both = [(now, before) for now, before in pairs if before is not None]
+            torch._foreach_sub_([before for _, before in both], [now for now, _ in both])
+            changes = [now if before is None else before for now, before in pairs]
+            self.row[f"{penalty.name}.share"] = torch.linalg.vector_norm(_norms(changes)) / self.loss_norm
 
     def about_to_shrink(self) -> None:
         """Call before the decoupled forms act."""
         if self.on:
             self.before = [w.detach().clone() for w in self.weights]
-            self.start = self.before
 
     @torch.no_grad()
     def after_shrinking(self, penalty: WeightPenalty) -> None:
         """Call after `before_step_`."""
         if self.on and penalty.decoupled:
             now = [w.detach().clone() for w in self.weights]
-            self.shrunk[penalty.name] = norm(list(torch._foreach_sub(now, self.start)))
+            self.shrunk[penalty.name] = norm(list(torch._foreach_sub(now, self.start if self.shrunk else self.before)))
             self.start = now
 
     @torch.no_grad()
@@ -91,19 +94,25 @@ class Measure:
         for penalty in self.player.penalties:
             groups = penalty.covered(self.player.module) | groups
         if groups:
-            sizes = torch.stack(torch._foreach_norm(list(groups.values())))
+            sizes = _norms(list(groups.values()))
             self.row["norm"] = torch.linalg.vector_norm(sizes)
             self.row |= {f"norm.{group}": size for group, size in zip(groups, sizes, strict=True)}
         return self.row
 
     def _updates(self, now: list[Tensor]) -> None:
-        """How far each weight moved, as a share of its length."""
+        """How far each weight moved, as a share of its length before."""
         if not self.layers:
             return
         places = list(self.layers.values())
         before = [self.before[i] for i in places]
-        steps = torch.stack(torch._foreach_norm(torch._foreach_sub([now[i] for i in places], before)))
-        lengths = torch.stack(torch._foreach_norm(before)).clamp_min(TINY)
+        lengths = _norms(before).clamp_min(TINY)
+        torch._foreach_sub_(before, [now[i] for i in places])  # a copy of our own: not needed any more
+        steps = _norms(before)
         self.row["update"] = torch.linalg.vector_norm(steps) / torch.linalg.vector_norm(lengths)
         for name, share in zip(self.layers, steps / lengths, strict=True):
             self.row[f"update.{name}"] = share
+
+
+def _norms(tensors: list[Tensor]) -> Tensor:
+    """The Euclidean norm of each: [n]."""
+    return torch.stack(torch._foreach_norm(tensors))
