@@ -14,9 +14,9 @@ from poise.registry import register
 
 PROBES = 8  # probes in a window: single values scatter, an AUC of 64 against 64 by 0.05
 NARROW = 0.25  # diversity below this: samples all alike
-SOME = 0.6  # diversity below this: much is missing
+SOME = 0.5  # diversity below this: much is missing
 FEW = 0.35  # effective share of the classes below this: most are missing
-SWINGING, JUMPING = 0.6, 0.16  # distance from the averaged generator; change of diversity from probe to probe
+SWINGING, JUMPING = 0.7, 0.16  # distance from the averaged generator; change of diversity from probe to probe
 
 
 def _stronger(record: Record, player: str) -> str:
@@ -94,10 +94,11 @@ TOO_LARGE = 0.5  # share of the gradient
 
 @register("symptom", "generator collapse")
 def collapse(record: Record) -> Finding | None:
-    """All generated items are alike. Every generator begins like that, so a young one is given time."""
+    """All generated items are alike. Every generator begins like that, so a young one that grows is given time."""
     diversity = record.series("generator/diversity")
     since = holding(diversity, lambda d: d < NARROW, least=4)
-    if since is None or (max(diversity.values) < 2 * NARROW and len(diversity) < 12):
+    young = len(diversity) > 0 and max(diversity.values) < 2 * NARROW
+    if since is None or (young and (len(diversity) < 12 or _grows(diversity, 4, 1.3))):
         return None
     value = median(diversity.values[-4:])
     return Finding(
@@ -113,6 +114,12 @@ def collapse(record: Record) -> Finding | None:
     )
 
 
+def _grows(s: Series, probes: int, factor: float) -> bool:
+    """Whether the median of the last `probes` values is `factor` times that of those before."""
+    earlier = s.values[-2 * probes : -probes]
+    return bool(earlier) and median(s.values[-probes:]) > factor * median(earlier)
+
+
 def _lr(record: Record, player: str) -> str:
     rate = record.series(f"{player}/lr")
     return f"{rate.last:.2g}" if len(rate) else "unknown"
@@ -122,12 +129,12 @@ def _lr(record: Record, player: str) -> str:
 def partial(record: Record) -> Finding | None:
     """Part of the data is not generated: few classes where classes are known, little diversity elsewhere.
 
-    A young generator is the same, but it grows: what still increases by a tenth in four probes is no collapse yet.
+    A young generator is the same, but it grows: what still increases by a tenth in a window is no collapse yet.
     """
     diversity = record.series("generator/diversity").smoothed(PROBES)
     classes = record.series("score/class_share.effective")
     since = holding(diversity, lambda d: NARROW <= d < SOME, least=4)
-    if since is not None and diversity.last > 1.1 * diversity.values[-4]:
+    if _grows(record.series("generator/diversity"), PROBES, 1.1):
         since = None
     grown = len(classes) > 1 and classes.steps[-1] >= int(record.argument("steps", 0)) / 3
     few = holding(classes, lambda share: share < FEW, least=2) if grown else None
@@ -182,7 +189,7 @@ def oscillation(record: Record) -> Finding | None:
     jumps = Series(diversity.steps[4:], changes[3:]).smoothed(PROBES, fmean)
     far = holding(drift, lambda d: d > SWINGING, least=4)
     far = None if far is not None and len(diversity) and median(diversity.values[-4:]) < NARROW else far
-    jumping = holding(jumps, lambda d: d > JUMPING)
+    jumping = None if _grows(diversity, PROBES, 1.1) else holding(jumps, lambda d: d > JUMPING)
     if far is None and jumping is None:
         return None
     sentence = (

@@ -103,8 +103,11 @@ def _rate(optim: torch.optim.Optimizer) -> float:
 
 
 def references(pictures: ImageSet, rows: np.ndarray, seed: int) -> Tensor:
-    """At most 2,000 pictures of a split, averaged down for comparisons: float32 [N,F]."""
-    chosen = np.sort(np.random.default_rng((seed, len(rows))).permutation(rows)[:REFERENCES])
+    """At most 2,000 pictures of a split in random order, averaged down for comparisons: float32 [N,F].
+
+    The order matters: whoever takes the first few must not get those of one folder.
+    """
+    chosen = np.random.default_rng((seed, len(rows))).permutation(rows)[:REFERENCES]
     parts = []
     for start in range(0, len(chosen), CHUNK):
         part = torch.from_numpy(np.asarray(pictures.images[chosen[start : start + CHUNK]]))
