@@ -310,12 +310,27 @@ def test_without_weights_pictures_are_scored_by_rotations(
         raise MissingFeatures("EffLite0")
 
     monkeypatch.setattr(Pixels, "made", classmethod(missing))
-    good, real = folder(place, "good", blocks(100, 0)), folder(place, "real", blocks(1000, 1))
+    lit = np.linspace(90, 0, 16).astype(np.uint8)[:, None]  # from above, so that up can be told from down
+    good, real = folder(place, "good", blocks(100, 0) // 2 + lit), folder(place, "real", blocks(1000, 1) // 2 + lit)
     text = said(capsys, good, "--against", real, "--metrics=KID")
     assert "By rotations@16" in text
     assert 'pip install "poise[scores]"' in text
     few = folder(place, "few", blocks(100, 2))
     assert "pip install" in refused(capsys, good, "--against", few)
+
+
+@pytest.mark.slow
+def test_a_network_that_learns_nothing_gives_no_scores(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """These pictures look the same however they are turned."""
+    good, real = folder(place, "good", blocks(100, 0)), folder(place, "real", blocks(1000, 1))
+    sentence = refused(capsys, good, "--against", real, "--features=rotations")
+    assert re.search(r"rotations@16 learnt nothing \(right on \d+ % of 4 kinds\), so it gives no scores", sentence)
+    rng = np.random.default_rng(0)
+    np.savez("labels.npz", images=blocks(2000, 2), labels=rng.integers(0, 4, 2000))
+    text = said(capsys, good, "--against", "labels.npz", "--metrics=KID")
+    assert "By Stub" in text
+    assert "By classifier" not in text
+    assert "classifier@16 learnt nothing" in text
 
 
 # What is refused: one sentence, exit code 2, nothing written.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +19,7 @@ DEFAULTS = {"image": ("EffLite0",), "text": ("USE",), "speech": ("Resemblyzer", 
 INSTEAD = {"text": "MiniLM"}  # where none of the defaults is installed; for pictures a small network is trained
 BLOCK = 10_000  # held-out pictures at most that train a small network
 BLOCK_BYTES = 1 << 28
+BETTER_THAN_CHANCE = 1.3  # times the share of right answers that guessing has
 
 
 @dataclass(frozen=True)
@@ -68,20 +69,11 @@ def small_networks(sides: Sides, asked: Asked) -> tuple[Sides, dict[str, SmallCl
     """Train what is to be trained on half of the held-out pictures, and leave the other half to be compared with.
 
     The classifier is taken where there are labels and enough pictures; the network of rotations where it is asked for,
-    or where the default extractor is not installed.
+    or where the default extractor is not installed. One that learnt nothing is refused: its features would mean
+    nothing, and every score on them would look perfect.
     """
     heldout = sides.heldout
-    if heldout.items.modality != "image":
-        return sides, {}, []
-    wanted = [name for name in asked.features or () if issubclass(find("extractor", name), SmallClassifier)]
-    if asked.features is None:
-        labelled = sides.labels is not None and _enough("classifier", sides) is None
-        wanted = ["classifier"] if labelled else []
-        if not wanted and not asked.inception and not _installed("EffLite0") and _enough("rotations", sides) is None:
-            wanted = ["rotations"]
-    for name in wanted:
-        if reason := _enough(name, sides):
-            raise PoiseError(reason)
+    wanted = _wanted(sides, asked) if heldout.items.modality == "image" else []
     if not wanted:
         return sides, {}, []
     order = np.random.default_rng((asked.seed, 0)).permutation(heldout.rows)
@@ -90,19 +82,35 @@ def small_networks(sides: Sides, asked: Asked) -> tuple[Sides, dict[str, SmallCl
     block = np.sort(order[:size])
     labels = None if sides.labels is None else sides.labels[block]
     material = Material(heldout.items.take(block), labels, seed=asked.seed)
-    networks = {
-        name: kept_network(find("extractor", name), material, heldout.items.fingerprint, block) for name in wanted
-    }
-    rest = Sides(
-        sides.made, Side(heldout.items, np.sort(order[size:])), sides.train, sides.facts, sides.labels, sides.classes,
-        sides.notes,
-    )  # fmt: skip
-    about = ", ".join(f"{net.name} (right on {100 * net.accuracy:.0f} % of others)" for net in networks.values())
-    return (
-        rest,
-        networks,
-        [f"{size:,} held-out pictures trained {about}, and the {len(rest.heldout):,} others are compared."],
-    )
+    trained = [kept_network(find("extractor", n), material, heldout.items.fingerprint, block) for n in wanted]
+    learnt = {net.kind: net for net in trained if net.accuracy > BETTER_THAN_CHANCE / net.classes}
+    failed = [
+        f"{net.name} learnt nothing (right on {100 * net.accuracy:.0f} % of {net.classes} kinds), so it gives no scores"
+        for net in trained
+        if net.kind not in learnt
+    ]
+    if failed and asked.features:
+        raise PoiseError(f"{failed[0]}: leave it out of --features")
+    if not learnt:
+        return sides, {}, failed
+    rest = replace(sides, heldout=Side(heldout.items, np.sort(order[size:])))
+    about = ", ".join(f"{net.name} (right on {100 * net.accuracy:.0f} % of others)" for net in learnt.values())
+    note = f"{size:,} held-out pictures trained {about}, and the {len(rest.heldout):,} others are compared."
+    return rest, learnt, [note, *failed]
+
+
+def _wanted(sides: Sides, asked: Asked) -> list[str]:
+    """The small networks to train: those that were asked for, which must be possible, or the one that is of use."""
+    if asked.features is not None:
+        named = [name for name in asked.features if issubclass(find("extractor", name), SmallClassifier)]
+        for name in named:
+            if reason := _enough(name, sides):
+                raise PoiseError(reason)
+        return named
+    if _enough("classifier", sides) is None:
+        return ["classifier"]
+    alone = not asked.inception and not _installed("EffLite0")
+    return ["rotations"] if alone and _enough("rotations", sides) is None else []
 
 
 def _enough(name: str, sides: Sides) -> str | None:
@@ -110,9 +118,15 @@ def _enough(name: str, sides: Sides) -> str | None:
     member, heldout = find("extractor", name), sides.heldout
     if len(heldout) < member.least:
         return f"{name} needs {member.least:,} held-out pictures, half of them to be trained on, not {len(heldout):,}"
+    if _colours(sides.made) > _colours(heldout):
+        return f"{name} would be trained on grey pictures and {sides.made.items.name} has colours: make them alike"
     if name == "classifier" and (sides.labels is None or len(np.unique(sides.labels[heldout.rows])) < 2):
         return f"a classifier needs labels, and {heldout.items.name} has none of 2 or more classes: use rotations"
     return None
+
+
+def _colours(side: Side) -> int:
+    return int(side.items.take(side.rows[:1]).shape[3])
 
 
 def _installed(name: str) -> bool:
