@@ -16,6 +16,7 @@ from poise.errors import PoiseError
 from poise.metrics import classifier as classifiers
 from poise.metrics.features import PACKAGE
 from poise.metrics.judge import Judge
+from poise.metrics.modes import effective_classes
 
 
 class Counting:
@@ -156,6 +157,8 @@ def test_labelled_set_trains_a_classifier_on_held_out_pictures_that_are_not_the_
     scores = made.score(bad)
     assert scores["KID-classifier.low"] > made.floor()["KID-classifier.high"]
     assert scores["class_share.min"] < 0.05 < 0.4 < made.floor()["class_share.min"]
+    assert scores["class_share.effective"] == pytest.approx(0.5, abs=0.1), "one of two classes"
+    assert made.floor()["class_share.effective"] == pytest.approx(1, abs=0.02)
     assert sum(made.shares) == pytest.approx(1)
     again = judge(tmp_path, labels=LABELS)
     assert len(trained_on) == 1, "the second judge reads the classifier"
@@ -192,3 +195,9 @@ def test_default_extractor_is_efflite0(tmp_path: Path) -> None:
     made = judge(tmp_path, extractors=None, n=70)
     assert [e.name for e in made.extractors] == ["EffLite0@64"]
     assert {"KID-EffLite0", "FD-EffLite0"} <= set(made.score(good))
+
+
+def test_effective_number_of_classes() -> None:
+    assert effective_classes(np.full(8, 1 / 8)) == pytest.approx(8, rel=1e-12)
+    assert effective_classes(np.array([1.0, 0.0, 0.0])) == 1
+    assert 1 < effective_classes(np.array([0.9, 0.1])) < 2

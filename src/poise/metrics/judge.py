@@ -24,6 +24,7 @@ from poise.metrics.cache import Cache, Rows
 from poise.metrics.classifier import SmallClassifier
 from poise.metrics.features import EffLite0, Extractor, MissingFeatures, features, to_uint8
 from poise.metrics.metric import find_metrics, share_pass
+from poise.metrics.modes import effective_classes
 from poise.metrics.sets import Compared, Features
 
 # (n, seed) -> uint8 array [n,H,W,C], or tensor [n,C,H,W], uint8 or floats in [-1, 1]
@@ -114,7 +115,8 @@ class Judge:
 
         Keys for every extractor E and metric M: "M-E", its 95 % interval "M-E.low" and "M-E.high", and the two numbers
         of pictures "E.n" and "E.m"; with a classifier also "class_share.min", the share of the class that it sees least
-        often. See the metrics for formulas and units.
+        often, and "class_share.effective", over how many classes the pictures spread (exp of the entropy) as a part of
+        the number that the held-out ones spread over. See the metrics for formulas and units.
         """
         if not self.extractors:
             return {}
@@ -144,6 +146,10 @@ class Judge:
             seen = self.classifier.classes_of(drawn[self.classifier.name])
             shares = [float(x) for x in np.bincount(seen, minlength=self.classifier.classes) / len(seen)]
             values["class_share.min"] = min(shares)
+            held = self._reference(self.classifier, "heldout").rows[:]
+            real = self.classifier.classes_of(np.asarray(held, np.float32))
+            known = np.bincount(real, minlength=self.classifier.classes) / len(real)
+            values["class_share.effective"] = effective_classes(np.array(shares)) / effective_classes(known)
         return values, shares
 
     def _checked(self, made: NDArray[np.uint8] | Tensor) -> Tensor:

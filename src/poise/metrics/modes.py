@@ -39,6 +39,13 @@ def class_modes(predicted: NDArray[Any], real_shares: NDArray[Any]) -> ClassMode
     return ClassModes(int(some.sum()), float(p.min()), max(kl, 0.0))
 
 
+def effective_classes(shares: NDArray[Any]) -> float:
+    """exp(entropy) of class shares [K] that sum to 1: K where they are equal, 1 where one class takes all."""
+    seen = np.asarray(shares, np.float64)
+    seen = seen[seen > 0]
+    return float(np.exp(-(seen * np.log(seen)).sum()))
+
+
 class CentreModes(NamedTuple):
     """Which known centres the generator reaches."""
 
