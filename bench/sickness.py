@@ -32,7 +32,7 @@ SMALL = {
 # sickness -> (what is changed, names of findings of which one must be raised)
 SICK: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     "200 pictures, no augmentation": (
-        {"data": "few", "augment": "none", "steps": 2000, "discriminator": {"width": 32}},
+        {"data": "few", "augment": "none", "steps": 2400, "discriminator": {"width": 32, "lr": 4e-4}},
         ("discriminator overfitting",),
     ),
     "generator learning rate x30": (

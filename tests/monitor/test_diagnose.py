@@ -106,6 +106,15 @@ def test_a_symptom_needs_no_key_that_may_be_missing(name):
             diagnose(Record([{k: v for k, v in row.items() if k != key} for row in rows]))
 
 
+def test_overfitting_is_seen_where_the_discriminator_is_right_about_everything():
+    """Then both AUCs are 1 and their gap 0; but it still tells training from held-out items."""
+    right = record(
+        discriminator__auc_training=1.0, discriminator__auc_heldout=1.0, discriminator__auc_gap=0.0,
+        discriminator__auc_seen=late(0.5, 0.8),
+    )  # fmt: skip
+    assert [finding.name for finding in diagnose(Record(right))] == ["discriminator overfitting"]
+
+
 def test_since_is_where_it_began():
     (finding,) = diagnose(Record(record(generator__diversity=late(0.9, 0.05))))
     assert finding.since == pytest.approx(400, abs=32)

@@ -83,6 +83,7 @@ def test_a_discriminator_that_knows_its_training_items_by_heart():
     found = Monitor(watched(discriminator=ByHeart()))(1)
     assert found["discriminator/auc_training"] == 1.0
     assert found["discriminator/auc_gap"] > 0.3
+    assert found["discriminator/auc_seen"] == 1.0
     assert found["discriminator/auc_gap"] == found["discriminator/auc_training"] - found["discriminator/auc_heldout"]
     assert found["discriminator/alive"] == 1
 

@@ -5,6 +5,7 @@ Names in the record (all of plain, not augmented items; D and G in evaluation mo
     discriminator/on_training, on_heldout, on_generated   D's mean output on a batch of each
     discriminator/auc_training, auc_heldout   how well D ranks them above generated items; ½ if not at all
     discriminator/auc_gap     auc_training − auc_heldout: D's overfitting, free of the scale of its output
+    discriminator/auc_seen    how well D ranks training above held-out items: the same where both AUCs are near 1
     discriminator/contrast    standard deviation of D's outputs on all of them
     discriminator/alive       0 where D's output is constant: contrast and logit gap below 1e-3; the gap is then 0
     discriminator/sign        mean sign of D's output on training items (r_t of Karras et al. 2020)
@@ -122,6 +123,7 @@ class Monitor:
                 found[f"auc_{name}"] = auc(logits[name], fake) if alive else 0.5
         if "auc_heldout" in found:
             found["auc_gap"] = found["auc_training"] - found["auc_heldout"]
+            found["auc_seen"] = auc(logits["training"], logits["heldout"]) if alive else 0.5
         return {f"discriminator/{name}": value for name, value in found.items()}
 
     def _of_g(self, made: Tensor, average: Tensor, few: int) -> dict[str, float]:

@@ -26,30 +26,36 @@ def _stronger(record: Record, player: str) -> str:
     return f"--l2-{player} {value:.2g}"
 
 
+def _surely(s: Series, chance: float, least: float) -> int | None:
+    """Since when the mean of a window has been above `least`, and above `chance` by three standard errors."""
+    mean, low = s.smoothed(PROBES, fmean), s.smoothed(PROBES, surely_above)
+    sure = [value if under > chance else chance for value, under in zip(mean.values, low.values, strict=True)]
+    return holding(Series(mean.steps, sure), lambda value: value > least)
+
+
 @register("symptom", "discriminator overfitting")
 def overfitting(record: Record) -> Finding | None:
-    """D ranks its training items above generated ones better than it ranks held-out items above them."""
-    gap = record.series("discriminator/auc_gap")
-    if len(gap) < PROBES:
-        return None
-    level, least = gap.smoothed(PROBES, fmean), gap.smoothed(PROBES, surely_above)
-    sure = Series(level.steps, [mean if low > 0 else 0.0 for mean, low in zip(level.values, least.values, strict=True)])
-    since = holding(sure, lambda value: value > 0.1)
-    if since is None:
+    """D ranks its training items above generated ones better than held-out items, or above held-out ones."""
+    gap, seen = record.series("discriminator/auc_gap"), record.series("discriminator/auc_seen")
+    steps = [step for step in (_surely(gap, 0.0, 0.1), _surely(seen, 0.5, 0.6)) if step is not None]
+    if not steps:
         return None
     train, held = (record.series(f"discriminator/auc_{x}").tail(PROBES) for x in ("training", "heldout"))
     augment = record.fact("augment") in (None, "none")
     return Finding(
         "discriminator overfitting",
         "warning",
-        since,
-        f"The discriminator tells generated items from training ones with AUC {train:.2f}, from held-out ones with "
-        "only "
-        f"{held:.2f}: it knows its training items by heart.",
+        min(steps),
+        f"The discriminator ranks training items above generated ones with AUC {train:.2f}, held-out items with only "
+        f"{held:.2f}, and training above held-out items with {seen.tail(PROBES):.2f}: it knows them by heart.",
         f"Try {'--augment color,translation,cutout, or ' if augment else ''}{_stronger(record, 'discriminator')}, or "
-        "more "
-        f"data; the best score so far is kept (--step best), and --patience ends the run in time.",
-        {"auc_gap": round(level.last, 4), "auc_training": round(train, 4), "auc_heldout": round(held, 4)},
+        f"more data; the best score so far is kept (--step best), and --patience ends the run in time.",
+        {
+            "auc_gap": round(gap.tail(PROBES), 4),
+            "auc_seen": round(seen.tail(PROBES), 4),
+            "auc_training": round(train, 4),
+            "auc_heldout": round(held, 4),
+        },
     )
 
 

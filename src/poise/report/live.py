@@ -79,7 +79,18 @@ class Pace:
 
 # Numbers of a player's move that are shown under a label, and those beside them that are no terms of its loss.
 SHOWN = {"grad_norm": "gradient", "auc_gap": "AUC gap", "diversity": "diversity"}
-SIGNALS = ("alive", "auc_heldout", "auc_training", "contrast", "drift", "inside", "inside_null", "inside_z", "nearest")
+SIGNALS = (
+    "alive",
+    "auc_heldout",
+    "auc_seen",
+    "auc_training",
+    "contrast",
+    "drift",
+    "inside",
+    "inside_null",
+    "inside_z",
+    "nearest",
+)
 NOT_A_TERM = {*SHOWN, *SIGNALS, "lr", "norm", "on_generated", "on_heldout", "on_training", "output_gradient", "sign"}
 NOT_A_TERM |= {"update"}
 
