@@ -18,7 +18,8 @@ HEALTHY: dict[str, Value] = {
 }  # fmt: skip
 PROBED: dict[str, Value] = {
     "discriminator/on_training": 0.3, "discriminator/on_heldout": 0.25, "discriminator/on_generated": -0.3,
-    "discriminator/auc_training": 0.72, "discriminator/auc_heldout": 0.7, "discriminator/auc_gap": 0.02, "discriminator/auc_seen": 0.51,
+    "discriminator/auc_training": 0.72, "discriminator/auc_heldout": 0.7, "discriminator/auc_gap": 0.02,
+    "discriminator/auc_seen": 0.51,
     "discriminator/contrast": 0.5, "discriminator/alive": 1.0, "discriminator/sign": 0.1,
     "generator/diversity": lambda t: 0.95 * min(1.0, 0.1 + 8 * t), "generator/drift": 0.25, "generator/nearest": 0.5,
     "generator/inside": 0.5, "generator/inside_null": 0.5, "generator/inside_z": 0.2,
