@@ -183,7 +183,7 @@ def test_the_second_time_no_features_are_computed(place: Path, capsys: pytest.Ca
 
 def test_one_folder_for_both_is_split_as_training_does(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     good, real = folder(place, "good", blocks(60, 0)), folder(place, "real", blocks(600, 1))
-    assert "real ones of real, held out, trained on real" in said(
+    assert "real ones of real (held-out part), trained on real (training part)" in said(
         capsys, good, "--against", real, "--trained-on", real, METRICS
     )
     counts = json.loads(Path("evaluation.json").read_text())["counts"]

@@ -107,7 +107,7 @@ def sides_of_run(folder: RunFolder, n: int | None, seed: int, step: str, real: R
     train, heldout = Side(own, own.set.train), Side(own, own.set.heldout)
     if real.trained_on is not None:
         _, train = real.trained(spec["facts"].get("size"), None)
-    facts |= {"against": f"{own.name}, held out", "trained_on": f"{train.items.name}, training part"}
+    facts |= {"against": f"{own.name} (held-out part)", "trained_on": _named(train)}
     return _sized(Sides(made, heldout, train, facts, own.set.labels, own.set.classes), seed)
 
 
@@ -155,14 +155,14 @@ class Real:
 def _with_real(made: Side, facts: dict[str, Any], real: Real, size: int | None, seed: int) -> Sides:
     against = real.reference(size)
     rows = against.split()[1] if against.own_test else np.arange(len(against))
-    facts["against"] = f"{against.name}, held out" if against.own_test else against.name
+    facts["against"] = f"{against.name} (held-out part)" if against.own_test else against.name
     train = None
     if real.trained_on is not None:
         shared, train = real.trained(size, against)
         if shared is not None:
             rows = shared
-            facts["against"] = f"{against.name}, held out"
-        facts["trained_on"] = train.items.name
+            facts["against"] = f"{against.name} (held-out part)"
+        facts["trained_on"] = _named(train)
     for other in (against, *([train.items] if train else [])):
         if other.modality != made.items.modality:
             raise PoiseError(
@@ -171,6 +171,10 @@ def _with_real(made: Side, facts: dict[str, Any], real: Real, size: int | None, 
     labels = against.set.labels if isinstance(against, Pictures) else None
     classes = against.set.classes if isinstance(against, Pictures) else ()
     return _sized(Sides(made, Side(against, rows), train, facts, labels, classes), seed)
+
+
+def _named(train: Side) -> str:
+    return train.items.name if len(train) == len(train.items) else f"{train.items.name} (training part)"
 
 
 def _sized(sides: Sides, seed: int) -> Sides:
@@ -184,6 +188,11 @@ def _sized(sides: Sides, seed: int) -> Sides:
     notes = [f"left out of {name}: {where} ({reason})" for name, where, reason in _left_out(sides)]
     heldout = sides.heldout.at_most(max(MOST_HELD, 2 * len(sides.made)), seed)
     train = sides.train.at_most(max(MOST_TRAINED, len(sides.made)), seed) if sides.train else None
+    if train is not None and sides.train is not None and len(train) < len(sides.train):
+        notes.append(
+            f"{len(train):,} of {len(sides.train):,} training {noun} are looked at, chosen by the seed: copies of the "
+            "others are not noticed."
+        )
     return Sides(sides.made, heldout, train, sides.facts, sides.labels, sides.classes, notes)
 
 
