@@ -28,6 +28,11 @@ def test_a_folder_of_pictures(photos: Callable[..., Path]) -> None:
     assert items.fingerprint == open_items(folder).fingerprint != open_items(folder, size=16).fingerprint
 
 
+def test_large_pictures_come_in_smaller_chunks(photos: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("poise.data.plain.CHUNK_BYTES", 10 * 8 * 8 * 3)
+    assert [len(chunk) for chunk in open_items(photos(25)).chunks()] == [10, 10, 5]
+
+
 def test_a_set_with_a_test_split_of_its_own(tmp_path: Path) -> None:
     pictures = np.random.default_rng(0).integers(0, 255, (30, 8, 8), dtype=np.uint8)
     np.savez(tmp_path / "some.npz", x_train=pictures[:20], x_test=pictures[20:], y_train=range(20), y_test=range(10))

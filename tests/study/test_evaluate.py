@@ -381,6 +381,9 @@ REFUSED: dict[str, tuple[Prepare, str]] = {
     "too few real": (pictures("good", "--against", "few"), r"few: an evaluation needs at least 20 held-out pictures"),
     "asked for too few": (pictures("good", "--against", "real", "-n", "3"), r"at least 4 generated pictures"),
     "asked for none": (pictures("good", "--against", "real", "-n", "0"), r"-n must be at least 1, not 0"),
+    "a seed below 0": (pictures("good", "--against", "real", "--seed=-1"), r"--seed must be at least 0"),
+    "no metric": (pictures("good", "--against", "real", "--metrics", ","), r"--metrics names none"),
+    "no extractor": (pictures("good", "--against", "real", "--features="), r"--features names none"),
     "unknown metric": (pictures("good", "--against", "real", "--metrics", "KIDD"), r"did you mean 'KID'\?"),
     "unknown extractor": (pictures("good", "--against", "real", "--features", "EffLit"), r"did you mean 'EffLite0'\?"),
     "extractor of another kind": (
@@ -467,3 +470,12 @@ def test_a_report_as_text() -> None:
     assert [line.split()[0] for line in lines[9:13]] == ["METRIC", "KID", "FD", "precision"]
     assert "  copying, C_T are left out: it compares." in lines
     assert sum("A remark." in line for line in lines) == 1
+
+
+def test_a_run_with_other_training_data_of_another_kind(
+    made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(made)
+    (tmp_path / "a.txt").write_text("one\ntwo\n")
+    message = refused(capsys, "runs/done", "--trained-on", str(tmp_path / "a.txt"))
+    assert re.search(r"done holds pictures and a\.txt holds sentences: compare like with like", message)

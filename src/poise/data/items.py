@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from poise.errors import PoiseError
 
-CHUNK = 256  # items in memory at once
+CHUNK = 256  # items in memory at once, where they are small
 SHARE = 0.1  # held out where nobody says otherwise, as in training
 Rows = NDArray[np.int64]
 Progress = Callable[[int, int], object]  # done, total
@@ -31,6 +31,7 @@ class Items(ABC):
 
     modality: str
     own_test = False
+    chunk = CHUNK
 
     def __init__(self, name: str, fingerprint: str, left_out: Sequence[tuple[str, str]] = ()) -> None:
         self.name, self.fingerprint, self.left_out = name, fingerprint, list(left_out)
@@ -51,10 +52,10 @@ class Items(ABC):
         return NOUNS[self.modality]
 
     def chunks(self, rows: Rows | None = None) -> Iterator[Any]:
-        """The items at `rows` (default: all), at most 256 at a time, in order."""
+        """The items at `rows` (default: all), in order, at most `chunk` at a time."""
         rows = np.arange(len(self)) if rows is None else rows
-        for start in range(0, len(rows), CHUNK):
-            yield self.take(rows[start : start + CHUNK])
+        for start in range(0, len(rows), self.chunk):
+            yield self.take(rows[start : start + self.chunk])
 
     def describe(self) -> str:
         """One line: "poems.txt: 1,234 sentences, 2 left out"."""

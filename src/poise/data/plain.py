@@ -13,8 +13,10 @@ from poise.data import decode, speech, text
 from poise.data.catalogue import catalogue
 from poise.data.formats import idx_folder
 from poise.data.images import ImageSet, locate, open_images
-from poise.data.items import SHARE, Items, Progress, Rows
+from poise.data.items import CHUNK, SHARE, Items, Progress, Rows
 from poise.errors import PoiseError
+
+CHUNK_BYTES = 1 << 26  # of pictures in memory at once; as floats they take four times as much
 
 
 class Pictures(Items):
@@ -28,6 +30,7 @@ class Pictures(Items):
     def __init__(self, images: ImageSet, split: Callable[[float], ImageSet] | None = None) -> None:
         super().__init__(images.name, images.fingerprint, images.unreadable)
         self.set, self._split = images, split
+        self.chunk = max(1, min(CHUNK, CHUNK_BYTES // int(np.prod(images.images.shape[1:]))))
 
     def __len__(self) -> int:
         return len(self.set.images)

@@ -35,6 +35,7 @@ class Clips(Hashed):
     """Sound files that could be read, in the order of their names."""
 
     modality = "speech"
+    chunk = 16
 
     def __init__(
         self, name: str, files: list[Path], hashes: NDArray[np.uint8], left_out: list[tuple[str, str]]

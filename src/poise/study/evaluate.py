@@ -41,6 +41,11 @@ def evaluate(what: str, wanted: Asked) -> list[str]:
     """
     if wanted.n is not None and wanted.n < 1:
         raise PoiseError(f"-n must be at least 1, not {wanted.n}")
+    if not 0 <= wanted.seed < 2**63:
+        raise PoiseError(f"--seed must be at least 0 and below 2^63, not {wanted.seed}")
+    for flag, named in (("metrics", wanted.metrics), ("features", wanted.features)):
+        if named == []:
+            raise PoiseError(f"--{flag} names none: leave it out, or give names with commas between them")
     sources = [source for source in (what, wanted.against, wanted.trained_on) if source]
     if wanted.column is not None and not any(column_of(source, wanted.column) for source in sources):
         raise PoiseError(

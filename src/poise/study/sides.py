@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from poise.data.catalogue import catalogue
 from poise.data.images import open_images
-from poise.data.items import NOUNS, Items, Progress, Rows
+from poise.data.items import Items, Progress, Rows
 from poise.data.plain import Pictures, open_items
 from poise.data.store import sha256_of
 from poise.errors import PoiseError, nearest
@@ -163,11 +163,6 @@ def _with_real(made: Side, facts: dict[str, Any], real: Real, size: int | None, 
             rows = shared
             facts["against"] = f"{against.name} (held-out part)"
         facts["trained_on"] = _named(train)
-    for other in (against, *([train.items] if train else [])):
-        if other.modality != made.items.modality:
-            raise PoiseError(
-                f"{made.items.name} holds {made.items.noun} and {other.name} holds {other.noun}: compare like with like"
-            )
     labels = against.set.labels if isinstance(against, Pictures) else None
     classes = against.set.classes if isinstance(against, Pictures) else ()
     return _sized(Sides(made, Side(against, rows), train, facts, labels, classes), seed)
@@ -179,7 +174,12 @@ def _named(train: Side) -> str:
 
 def _sized(sides: Sides, seed: int) -> Sides:
     """Enough on every side, and no more held-out and training items than the metrics read."""
-    noun = NOUNS[sides.made.items.modality]
+    made, noun = sides.made.items, sides.made.items.noun
+    for side in (sides.heldout, sides.train):
+        if side is not None and side.items.modality != made.modality:
+            raise PoiseError(
+                f"{made.name} holds {noun} and {side.items.name} holds {side.items.noun}: compare like with like"
+            )
     for side, least, what in ((sides.made, LEAST_MADE, "generated"), (sides.heldout, LEAST_HELD, "held-out")):
         if len(side) < least:
             raise PoiseError(
