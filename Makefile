@@ -24,6 +24,7 @@ check: $(VENV)/.dev ## format, lint, types, fast tests: before every commit
 bench: $(VENV)/.dev ## step times side by side, peak memory; writes bench/results.json
 	$(BIN)/python bench/step_time.py --out bench/results.json
 	$(BIN)/python bench/memory.py --out bench/results.json
+	$(BIN)/python bench/metrics.py --out bench/results.json
 
 demo-check: $(VENV)/.demo ## what the demo must show: every class present, the score ten times closer to its floor
 	$(BIN)/python bench/demo_check.py demo/run

@@ -157,6 +157,7 @@ class HitCounts(NamedTuple):
 
     columns_in_x: Tensor  # [m] balls around rows of x that hold the row of y
     x_holds: Tensor  # [n] rows of y inside the ball around the row of x
+    x_would_hold: Tensor  # [n] the same for balls that reach to the neighbour after the k-th
     rows_in_y: Tensor  # [n] balls around rows of y that hold the row of x
     y_holds: Tensor  # [m] rows of x inside the ball around the row of y
 
@@ -168,7 +169,7 @@ class Hits:
     k: int
 
     def start(self, x: Side, y: Side) -> _Hits:
-        return _Hits(_inside(x, self.k), _inside(y, self.k))
+        return _Hits(_inside(x, self.k), _inside(x, self.k + 1), _inside(y, self.k))
 
 
 def _inside(side: Side, k: int) -> Tensor:
@@ -181,15 +182,16 @@ def _inside(side: Side, k: int) -> Tensor:
 
 
 class _Hits:
-    def __init__(self, x: Tensor, y: Tensor) -> None:
-        self.x, self.y = x, y
-        self.counts = HitCounts(*(torch.zeros(len(side), dtype=torch.int64) for side in (y, x, x, y)))
+    def __init__(self, x: Tensor, wider: Tensor, y: Tensor) -> None:
+        self.x, self.wider, self.y = x, wider, y
+        self.counts = HitCounts(*(torch.zeros(len(side), dtype=torch.int64) for side in (y, x, x, x, y)))
 
     def add(self, tile: Tile) -> None:
         in_x = tile.distances < self.x[tile.rows, None]
         in_y = tile.distances < self.y[tile.columns]
         self.counts.columns_in_x[tile.columns] += in_x.sum(0)
         self.counts.x_holds[tile.rows] += in_x.sum(1)
+        self.counts.x_would_hold[tile.rows] += (tile.distances < self.wider[tile.rows, None]).sum(1)
         self.counts.rows_in_y[tile.rows] += in_y.sum(1)
         self.counts.y_holds[tile.columns] += in_y.sum(0)
 

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poise.errors import PoiseError
-from poise.metrics.metric import Metric, find_metrics, share_pass
+from poise.metrics.metric import PAIRS, Metric, find_metrics, share_pass
 from poise.metrics.sets import Compared, Features, compare
 from poise.metrics.statistics import Estimate
 
@@ -158,13 +158,14 @@ def _remarks(metrics: Sequence[Metric], result: Evaluation) -> None:
                 f"{min(n, m):,} rows are fewer than twice the {d:,} features: FD says little, look at KID."
             )
     if "FD_inf" in names and min(n, m) < 20 * d:
-        result.notes.append(f"FD_inf needs about {20 * d:,} rows for {d:,} features and comes out too high with fewer.")
+        result.notes.append(f"FD_inf needs about {20 * d:,} rows for {d:,} features; with fewer it tends to be too high.")
     if max(n, m, result.train or 0) > min((x.largest or n for x in metrics), default=n):
         result.notes.append("Some metrics use fewer rows, chosen by the seed: n and m of each estimate say how many.")
-    if "copying" in names and result.train is not None and result.train > m:
+    seen = min(m, PAIRS)
+    if "copying" in names and result.train is not None and result.train > seen:
         result.notes.append(
-            f"copying compares as many training as reference rows, so of {result.train:,} training rows it sees "
-            f"{min(m, 10_000):,}: playing them all back gives little more than 0.5."
+            f"copying sees {seen:,} of the {result.train:,} training rows, as many as there are reference rows: "
+            f"playing them all back gives about {0.5 + 0.5 * seen / result.train:.2f}, not 1."
         )
 
 

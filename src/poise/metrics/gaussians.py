@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -19,8 +20,9 @@ SIZES = 15
 
 
 class Spread(NamedTuple):
-    """How a Fréchet distance strays with the rows: value ~ FD + bias + (first order) + (second order)."""
+    """A Fréchet distance, and how it strays with the rows: value ~ FD + bias + (first order) + (second order)."""
 
+    value: float
     bias: float
     first: tuple[float, float]  # variance of the influence of one row of x, of y
     second: float  # variance of the second-order part
@@ -69,7 +71,8 @@ def spread(x: Features, y: Features, a: Moments, b: Moments, seed: int) -> Sprea
     means = a.root.T @ a.root / a.n + b.root.T @ b.root / b.n
     second = 2 * float(means.square().sum()) + float(c.square().sum() - c.diagonal().square().sum() / 2)
     crude = one.plain / a.n + two.plain / b.n
-    return Spread(total + float(c.sum()) / 2, (one.influence, two.influence), second, crude)
+    value = float(shift @ shift + a.root.square().sum() + b.root.square().sum() - 2 * sigma.sum())
+    return Spread(max(value, 0.0), total + float(c.sum()) / 2, (one.influence, two.influence), second, crude)
 
 
 @metric(
@@ -89,7 +92,8 @@ def fd(compared: Compared, seed: int) -> Estimate:
     """
     x, y = compared.made, compared.heldout
     a, b = x.moments, y.moments
-    value, strays = frechet_of(a, b), spread(x, y, a, b, seed)
+    strays = spread(x, y, a, b, seed)
+    value = strays.value
     if min(a.n, b.n) < 2 * x.d:
         return Estimate(value, 0.0, value + Z95 * math.sqrt(strays.crude), a.n, b.n)
     allowed = strays.bias * (1 + x.d / min(a.n, b.n))
@@ -98,16 +102,15 @@ def fd(compared: Compared, seed: int) -> Estimate:
     return Estimate(value, min(max(value - allowed - half, 0.0), value), max(value, centre + half), a.n, b.n)
 
 
-def prefixes(rows: Features, sizes: list[int], seed: int) -> list[Moments]:
+def prefixes(rows: Features, sizes: list[int], seed: int) -> Iterator[Moments]:
     """Moments of the first rows of one random order, for rising sizes."""
     order = np.random.default_rng((seed, len(rows))).permutation(len(rows))
-    gathered, found = Gathered(rows.d), []
+    gathered = Gathered(rows.d)
     for before, size in zip([0, *sizes], sizes, strict=False):
         for start in range(before, size, CHUNK):
             chosen = np.sort(order[start : min(start + CHUNK, size)])
             gathered.add(torch.from_numpy(np.array(rows.rows[chosen], np.float64)))
-        found.append(gathered.moments())
-    return found
+        yield gathered.moments()
 
 
 @metric(
@@ -126,21 +129,21 @@ def fd_inf(compared: Compared, seed: int) -> Estimate:
     The interval is +- 1.96 s.e., from the influences of the rows and the second-order part, with the dependence of
     nested sets, Cov(FD_N, FD_M) = first / max(N, M) + second / max(N, M)^2, and wider by what a bias of b (1 + d/N)
     would leave in the intercept. FD falls along a line only where N is well above d: with fewer than 20 d rows the
-    intercept comes out too high, and the interval is drawn down to 0.
+    intercept comes out too high, so the interval goes without that allowance and is drawn down to 0 instead.
     """
     x, y = compared.made, compared.heldout
     n = min(len(x), len(y))
     sizes = [int(s) for s in np.linspace(max(n // 10, 2), n, SIZES)]
-    of_x, of_y = prefixes(x, sizes, 2 * seed), prefixes(y, sizes, 2 * seed + 1)
-    values = np.array([frechet_of(a, b) for a, b in zip(of_x, of_y, strict=True)])
+    pairs, values = zip(prefixes(x, sizes, 2 * seed), prefixes(y, sizes, 2 * seed + 1), strict=True), []
+    for a, b in pairs:
+        values.append(frechet_of(a, b))
     inverse = 1 / np.array(sizes)
     line = np.stack([np.ones(SIZES), inverse], 1)
     weights = np.linalg.pinv(line)[0]
-    strays = spread(x, y, of_x[-1], of_y[-1], seed)
+    strays = spread(x, y, a, b, seed)
     longer = np.minimum(inverse[:, None], inverse)
     covariance = sum(strays.first) * longer + strays.second * (n * longer) ** 2
     error = math.sqrt(max(float(weights @ covariance @ weights), 0.0))
-    bent = abs(float(weights @ inverse**2)) * strays.bias * n * x.d
-    value, half = float(weights @ values), Z95 * error + bent
-    low = value - half if n >= 20 * x.d else min(value - half, 0.0)
-    return Estimate(value, low, value + half, n, n)
+    value, straight = float(weights @ np.array(values)), n >= 20 * x.d
+    half = Z95 * error + (abs(float(weights @ inverse**2)) * strays.bias * n * x.d if straight else 0.0)
+    return Estimate(value, value - half if straight else min(value - half, 0.0), value + half, n, n)

@@ -10,16 +10,16 @@ from torch import Tensor
 
 from poise.metrics.asks import HitCounts, Hits, Nearest
 from poise.metrics.metric import metric
-from poise.metrics.sets import Compared
+from poise.metrics.sets import Compared, Features
 from poise.metrics.statistics import Z95, Estimate, Reads, wilson
 
 K = 5
-LEAST = K + 2  # with fewer there is no fifth neighbour to speak of
+LEAST = K + 2  # so that every row has six others
 NEARNESS = 0.01  # duplicates are nearer than this share of real rows are
 
 
 def _reads_balls(compared: Compared, seed: int) -> Reads:
-    return Reads((Nearest(K),), (Nearest(K),), (Hits(K),))
+    return Reads((Nearest(K + 1),), (Nearest(K + 1),), (Hits(K), Nearest(1)))
 
 
 def _counts(compared: Compared) -> tuple[HitCounts, int, int]:
@@ -76,13 +76,27 @@ def density(compared: Compared, seed: int) -> Estimate:
 
         density = 1/(k n) sum_{j<=n} sum_{i<=m} [generated row j in the ball of held-out row i]
 
-    The variance adds those of the counts per generated row and per ball.
+    The interval is +- 1.96 s.e. of the delete-one jackknife over the rows of both sets, balls growing to their sixth
+    neighbour where one of the first five is deleted, and reaches to 3/n at least (none of n rows inside).
     """
     counts, n, m = _counts(compared)
-    held, holds = counts.columns_in_x.double() / K, counts.x_holds.double() * (m / n / K)
-    half = Z95 * math.sqrt(float(held.var()) / n + float(holds.var()) / m)
+    held, holds, wider = (c.double() / K for c in (counts.columns_in_x, counts.x_holds, counts.x_would_hold))
+    without = (holds.sum() - holds + _grown(compared.heldout, wider - holds)) / n
+    half = Z95 * math.sqrt(_jackknife((held.sum() - held) / (n - 1)) + _jackknife(without))
     value = float(held.mean())
-    return Estimate(value, max(value - half, 0.0), value + half, n, m)
+    return Estimate(value, max(value - half, 0.0), max(value + half, 3 / n), n, m)
+
+
+def _grown(rows: Features, gain: Tensor) -> Tensor:
+    """What deleting each row [n] adds: the gains [n] of the balls that had it among their first five neighbours."""
+    near: Tensor = rows.within(Nearest(K + 1))[0].rows.which[:, :K]
+    return torch.zeros_like(gain).index_add_(0, near.reshape(-1), gain.repeat_interleave(K))
+
+
+def _jackknife(without: Tensor) -> float:
+    """(n-1)/n sum (v_{-i} - mean)^2 of the values [n] without each row."""
+    n = len(without)
+    return (n - 1) / n * float((without - without.mean()).square().sum())
 
 
 @metric(
@@ -93,12 +107,20 @@ def density(compared: Compared, seed: int) -> Estimate:
     reads=_reads_balls,
 )
 def coverage(compared: Compared, seed: int) -> Estimate:
-    """Share of balls around held-out rows that hold a generated row (Naeem et al. 2020); interval as `precision`.
+    """Share of balls around held-out rows that hold a generated row (Naeem et al. 2020).
 
-    Equal laws do not give 1 but on average `expected_coverage(n, m)`, whatever the law.
+    Equal laws do not give 1 but on average `expected_coverage(n, m)`, whatever the law. The interval is that of
+    `density`, and at least that of `precision`.
     """
     counts, n, m = _counts(compared)
-    return _share(counts.x_holds > 0, n, m)
+    covered, would = (counts.x_holds > 0).double(), (counts.x_would_hold > 0).double()
+    alone = compared.heldout.against(compared.made, Nearest(1))[0].rows.which[counts.x_holds == 1, 0]
+    uncovers = torch.bincount(alone, minlength=n).double()
+    without = (covered.sum() - covered + _grown(compared.heldout, would - covered)) / (m - 1)
+    half = Z95 * math.sqrt(_jackknife((covered.sum() - uncovers) / m) + _jackknife(without))
+    found = _share(covered > 0, n, m)
+    low, high = max(min(found.low, found.value - half), 0.0), min(max(found.high, found.value + half), 1.0)
+    return found._replace(low=low, high=high)
 
 
 def expected_coverage(n: int, m: int, k: int = K) -> float:

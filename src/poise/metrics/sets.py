@@ -10,9 +10,9 @@ float64 and tiles of the products, never all products.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Hashable, Iterator
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -25,6 +25,7 @@ from poise.metrics.asks import Nearest
 from poise.metrics.moments import Moments, moments
 from poise.metrics.tiles import Ask, run
 
+T = TypeVar("T")
 CHUNK = 4096  # rows in memory at once while a set is streamed
 
 
@@ -61,6 +62,7 @@ class Features:
         self._taken: dict[tuple[int, int], Features] = {}
         self._kept: WeakKeyDictionary[Features, dict[Ask, Any]] = WeakKeyDictionary()
         self._own: dict[Ask, Any] = {}
+        self._memo: dict[Hashable, Any] = {}
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -117,6 +119,13 @@ class Features:
     def against(self, other: Features, *asks: Ask) -> list[Any]:
         """The answers about pairs of a row of this set (rows) and a row of the other (columns)."""
         return _answers(self, other, asks, self._kept.setdefault(other, {}))
+
+    def memo(self, key: Hashable, make: Callable[[], T]) -> T:
+        """What `make` gives, made once for a key and kept as long as this set."""
+        if key not in self._memo:
+            self._memo[key] = make()
+        kept: T = self._memo[key]
+        return kept
 
     def radii(self, k: int) -> Tensor:
         """Squared distance [n] of each row to its k-th nearest other row. Needs k + 1 rows."""
