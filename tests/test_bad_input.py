@@ -301,6 +301,17 @@ def nothing_held_out(here: Path) -> list[str]:
     return ["evaluate", "done"]
 
 
+def no_record(here: Path) -> list[str]:
+    (here / "runs/done/record.jsonl").unlink()
+    return ["diagnose", "done"]
+
+
+def damaged_remedies(here: Path) -> list[str]:
+    unfinished(here)
+    (here / "runs/done/remedies.json").write_text('[{"step": 3}]')
+    return ["resume", "done"]
+
+
 def other_weights(here: Path) -> list[str]:
     """The arguments of a run were edited by hand, so its weights do not fit."""
     path = here / "runs/done/spec.json"
@@ -360,6 +371,11 @@ DATA = [
 ]
 
 ARGUMENTS = [
+    ("unknown way to act", flags("--on-divergence", "rolback"), r"--on-divergence must be one of stop, rollback"),
+    ("rollbacks of none", flags("--rollbacks", "0"), r"--rollbacks must be at least 1, not 0"),
+    ("rollbacks in words", flags("--rollbacks", "many"), r"--rollbacks must be a whole number, not many"),
+    ("patience of none", flags("--patience", "0", "--scores", "4"), r"--patience must be at least 1, not 0"),
+    ("patience without scores", flags("--patience", "3"), r"--patience 3 never ends .* scored 0 times: raise --scores"),
     ("λ negative", flags("--l2-generator", "-1"), r"--l2-generator -1\.0: .*at least 0"),
     ("λ NaN", flags("--l2-generator", "nan"), r"--l2-generator nan: .*finite"),
     ("λ infinite", flags("--l2-discriminator", "inf"), r"--l2-discriminator inf: .*finite"),
@@ -549,6 +565,20 @@ RUNS = [
     ),
     ("sample before any checkpoint", no_checkpoints, r"runs/done has no checkpoint yet; .*poise resume"),
     ("sample with other arguments", other_weights, r"generator\.ema\.safetensors do not fit"),
+    ("diagnose an unknown run", words("diagnose", "dnoe"), r"no run 'dnoe' in runs; did you mean 'done'\?"),
+    ("diagnose an unknown flag", words("diagnose", "done", "--jsn"), r"'--jsn'; did you mean '--json'\?"),
+    ("diagnose nothing", words("diagnose"), r"required: run; see poise diagnose --help"),
+    ("diagnose without a record", no_record, r"runs/done has no record yet; .*poise resume"),
+    (
+        "diagnose a damaged spec",
+        spoiled("spec.json", "[]", "diagnose", "done"),
+        r"spec\.json is not the description of a run",
+    ),
+    (
+        "resume with damaged remedies",
+        damaged_remedies,
+        r"remedies\.json does not hold rollbacks",
+    ),
     ("evaluate none", words("evaluate", "done", "-n", "0"), r"-n must be at least 1, not 0"),
     ("evaluate without held-out data", nothing_held_out, r"runs/done .*--heldout 0"),
 ]
@@ -694,7 +724,7 @@ def test_no_room_for_the_run_folder(place, capsys, size):
 def test_no_room_for_the_record(place, capsys, monkeypatch):
     """A row that does not fit is told once, and the row that was cut off is made again."""
     with monkeypatch.context() as patch:
-        patch.setattr("poise.study.run.save_grid", lambda *_: None)
+        patch.setattr("poise.study.session.save_grid", lambda *_: None)
         patch.setattr("poise.study.run.Session._save", lambda *_: None)
         spec = (place / "runs/done/spec.json").stat().st_size
         with files_up_to(max(spec, 2_600)):

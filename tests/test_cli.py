@@ -72,7 +72,7 @@ def printed(capsys, *argv: str) -> str:
 
 # How quickly it answers, and what it says of itself.
 
-LIGHT = [["--help"], ["train"], ["train", "images", "--help"], ["runs"], ["data", "list"]]
+LIGHT = [["--help"], ["train"], ["train", "images", "--help"], ["runs"], ["data", "list"], ["diagnose", "last"]]
 
 
 def test_help_and_lists_do_not_load_torch(place):
@@ -362,3 +362,37 @@ def test_a_damaged_report_does_not_hide_the_other_runs(tmp_path, monkeypatch, ca
     assert main(["runs"]) == 0
     out = capsys.readouterr().out
     assert "KID 1.5000" in out and "report.json is damaged" in out
+
+
+def test_diagnose_says_what_is_wrong_and_what_was(place, capsys):
+    """From the record and the events alone: neither data nor weights are needed."""
+    healthy = said(capsys, "diagnose", "last")
+    assert "images-alpha: done, recorded up to step 4" in healthy
+    assert "Nothing is wrong that could be seen (15 symptoms were looked for)." in healthy
+    folder = RunFolder(place / "runs/images-alpha")
+    with open(folder.path / "record.jsonl", "a", encoding="utf-8") as file:
+        for step in range(6, 30):
+            row = {"step": step, "discriminator/alive": 0.0, "discriminator/contrast": 1e-9}
+            file.write(json.dumps(row) + "\n")
+    folder.event("finding", seen=8, name="oscillation", severity="warning", since=4, sentence="It swings.")
+    folder.event("rolled back", step=9, back_to=4, cause="not finite", change="all learning rates times 0.5")
+    sick = said(capsys, "diagnose", "last")
+    assert "CRITICAL dead discriminator (since step " in sick
+    assert "Earlier, seen at step 8 and gone: oscillation. It swings." in sick
+    assert "Rolled back from step 9 to 4 (not finite): all learning rates times 0.5" in sick
+    facts = json.loads(said(capsys, "diagnose", "last", "--json"))
+    assert [finding["name"] for finding in facts["findings"]] == ["dead discriminator"]
+    assert facts["rollbacks"][0]["back_to"] == 4
+
+
+def test_what_is_wrong_is_said_while_it_trains(place, capsys):
+    """Once, with its step and a flag to try; and at the end it stands in the report."""
+    out = said(capsys, *train("--out", "runs/sick", "--heldout", "0", steps=40))
+    lines = [line for line in out.splitlines() if "no held-out data" in line]
+    assert len([line for line in lines if line.startswith("step 1: warning: no held-out data since step 0")]) == 1
+    assert "--heldout 0.1" in lines[0]
+    report = RunFolder(place / "runs/sick").report()
+    assert [finding["name"] for finding in report["findings"]] == ["no held-out data"]
+    events = RunFolder(place / "runs/sick").events()
+    assert [event["name"] for event in events if event["event"] == "finding"] == ["no held-out data"]
+    assert report["seconds"]["monitoring"] >= 0

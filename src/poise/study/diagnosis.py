@@ -23,7 +23,7 @@ def diagnosis(folder: RunFolder) -> dict[str, Any]:
     return {
         "run": folder.name,
         "state": folder.state(),
-        "steps": rows[-1]["step"] + 1,
+        "last_recorded_step": rows[-1]["step"],
         "findings": [finding.to_dict() for finding in found],
         "earlier": [{k: e[k] for k in ("name", "severity", "since", "seen", "sentence")} for e in earlier.values()],
         "rollbacks": [e for e in events if e["event"] == "rolled back"],
@@ -33,7 +33,7 @@ def diagnosis(folder: RunFolder) -> dict[str, Any]:
 def lines(folder: RunFolder) -> list[str]:
     """The same for people."""
     facts = diagnosis(folder)
-    said = [f"{facts['run']}: {facts['steps']:,} steps recorded, {facts['state']}"]
+    said = [f"{facts['run']}: {facts['state']}, recorded up to step {facts['last_recorded_step']:,}"]
     for entry in facts["findings"]:
         finding = Finding(**entry)
         said += [f"{finding.severity.upper()} {finding.name} (since step {finding.since:,})", f"  {finding.sentence}"]
