@@ -164,8 +164,7 @@ def images(
     penalties = {name: [p.over(steps) for p in [l2[name], *asked[name]]] for name in asked}
     options = {"generator": generator, "discriminator": discriminator}
     acting = Acting(on_divergence, rollbacks, patience, scores)
-    if acting.on_divergence == "rollback" and checkpoint_every is None:
-        checkpoint_every = max(1, steps // 20)  # by steps and not by the clock, so that a rollback is repeatable
+    checkpoint_every = acting.checkpoint_every(checkpoint_every, steps)
     game, average = parts.game(network, loss, noise, options, penalties, facts, ema, seed, how, compile)
     return Recipe(
         stages=[

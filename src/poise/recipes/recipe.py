@@ -82,6 +82,10 @@ class Acting:
     patience: int | None = None  # scores in a row without a better one after which the run ends
     scores: int = 0  # how often the run is scored
 
+    def checkpoint_every(self, asked: int | None, steps: int) -> int | None:
+        """Steps between checkpoints: by steps and not by the clock where a rollback has to be repeatable."""
+        return max(1, steps // 20) if asked is None and self.on_divergence == "rollback" else asked
+
     def __post_init__(self) -> None:
         if self.on_divergence not in ("stop", "rollback"):
             raise PoiseError(f"--on-divergence {self.on_divergence} is unknown; use stop or rollback")

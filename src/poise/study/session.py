@@ -15,25 +15,12 @@ from poise.report.conclude import best, conclude, since_best
 from poise.report.live import View
 from poise.report.picture import save_grid
 from poise.study.remedies import Remedies, Sick, protected, rates
+from poise.study.stops import Enough, Interrupted, Stop
 
 GRID = 64  # pictures in a sample grid
 GRID_SEED = 1_234_567  # the noise of the grids is the same in every run
 MINUTE = 60.0
 LOOKS = 200  # diagnoses in a run, about: each reads the whole record
-
-
-class Interrupted(Exception):
-    """Somebody asked the run to stop; its state is saved."""
-
-
-class Enough(Exception):
-    """The held-out score has not improved for as long as was asked for."""
-
-
-class Stop:
-    """Set from outside (Ctrl-C) to end the run after the current step."""
-
-    asked = False
 
 
 def scored_on(judge: Judge) -> str:

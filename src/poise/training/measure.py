@@ -67,13 +67,14 @@ class Measure:
         """Call before the decoupled forms act."""
         if self.on:
             self.before = [w.detach().clone() for w in self.weights]
+            self.start = self.before
 
     @torch.no_grad()
     def after_shrinking(self, penalty: WeightPenalty) -> None:
         """Call after `before_step_`."""
         if self.on and penalty.decoupled:
             now = [w.detach().clone() for w in self.weights]
-            self.shrunk[penalty.name] = norm(list(torch._foreach_sub(now, self.start if self.shrunk else self.before)))
+            self.shrunk[penalty.name] = norm(list(torch._foreach_sub(now, self.start)))
             self.start = now
 
     @torch.no_grad()
