@@ -29,7 +29,7 @@ EVALUATE: dict[str, dict[str, Any]] = {
     "-n": {"type": int, "help": "how many (default: all of a folder, as in training for a run)"},
     "--seed": {"type": int, "default": 0, "help": "of the noise and of every choice of items"},
     "--step": {"default": "last", "help": "of a run: last, best, or the step of a kept checkpoint (default last)"},
-    "--out": {"metavar": "FILE", "help": "of the report (default evaluation.json, or RUN/evaluation-STEP.json)"},
+    "--out": {"metavar": "FILE", "help": "of the report (default report.json, or RUN/evaluation-STEP.json)"},
 }
 
 

@@ -121,7 +121,7 @@ def refused(capsys: pytest.CaptureFixture[str], *argv: str) -> str:
     return captured.err
 
 
-def values(path: str | Path = "evaluation.json") -> dict[str, dict[str, Any]]:
+def values(path: str | Path = "report.json") -> dict[str, dict[str, Any]]:
     rows = json.loads(Path(path).read_text())["evaluations"][0]["rows"]
     return {row["metric"]: row for row in rows}
 
@@ -134,11 +134,11 @@ def test_a_folder_against_another_and_what_it_was_trained_on(place: Path, capsys
     assert re.search(r"METRIC +VALUE \[95 % interval\] +N +A PERFECT GENERATOR +COPIED TRAINING DATA +BETTER", text)
     assert re.search(r"KID +\S+ \[\S+, \S+\] +150/250", text)
     assert "By Stub, 8 features:" in text
-    assert "written to evaluation.json" in text
+    assert "written to report.json" in text
     found = values()
     assert set(found) == {"KID", "precision", "copying"}
     assert found["KID"]["made"]["low"] < 0.01
-    report = json.loads(Path("evaluation.json").read_text())
+    report = json.loads(Path("report.json").read_text())
     assert report["counts"] == {"made": 150, "heldout": 400, "train": 200}
     assert (report["what"], report["against"], report["trained_on"]) == ("good", "real", "train")
 
@@ -168,14 +168,23 @@ def test_without_the_training_set_one_note_says_what_is_missing(
     assert "copying" in notes[0]
 
 
+def test_a_file_that_is_something_else_is_not_written_over(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    good, real = folder(place, "good", blocks(60, 0)), folder(place, "real", blocks(200, 1))
+    Path("report.json").write_text('{"run": "mine"}')
+    assert "report.json is there already and is no evaluation" in refused(capsys, good, "--against", real, METRICS)
+    assert Path("report.json").read_text() == '{"run": "mine"}'
+    said(capsys, good, "--against", real, METRICS, "--out", "other.json")
+    said(capsys, good, "--against", real, METRICS, "--out", "other.json")  # its own may be replaced
+
+
 def test_the_second_time_no_features_are_computed(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     good, real = folder(place, "good", blocks(60, 0)), folder(place, "real", blocks(200, 1))
     first = said(capsys, good, "--against", real, METRICS)
     assert Pixels.seen == 260
-    before = Path("evaluation.json").read_bytes()
+    before = Path("report.json").read_bytes()
     assert said(capsys, good, "--against", real, METRICS) == first
     assert Pixels.seen == 260
-    assert Path("evaluation.json").read_bytes() == before
+    assert Path("report.json").read_bytes() == before
     said(capsys, good, "--against", real, METRICS, "-n", "30", "--out", "b.json")
     assert Pixels.seen == 290
     assert json.loads(Path("b.json").read_text())["counts"]["made"] == 30
@@ -186,7 +195,7 @@ def test_one_folder_for_both_is_split_as_training_does(place: Path, capsys: pyte
     assert "real ones of real (held-out part), trained on real (training part)" in said(
         capsys, good, "--against", real, "--trained-on", real, METRICS
     )
-    counts = json.loads(Path("evaluation.json").read_text())["counts"]
+    counts = json.loads(Path("report.json").read_text())["counts"]
     assert counts["heldout"] + counts["train"] == 600
     assert 30 < counts["heldout"] < 100
 
@@ -213,7 +222,7 @@ def test_clips_and_the_means_of_what_has_a_name(place: Path, capsys: pytest.Capt
     assert re.search(r"means: one \S+ \(real \S+\), two", text)
     assert re.search(r"left out of real: damaged\.wav \(.+\)", text)
     assert "90 real ones" in text
-    assert json.loads(Path("evaluation.json").read_text())["evaluations"][0]["m"] == 20, (
+    assert json.loads(Path("report.json").read_text())["evaluations"][0]["m"] == 20, (
         "half of 40, as many as it is worth"
     )
 
@@ -255,6 +264,10 @@ def test_a_run_is_scored_against_its_own_data(
     assert said(capsys, "last", METRICS) == text
     assert Pixels.seen == seen
     said(capsys, "runs/done", METRICS, "--step", "2", "--seed", "1", "--out", "other.json")
+    own = json.loads((made / "runs/done/report.json").read_text())
+    assert [entry["checkpoint"] for entry in own["evaluations"]] == ["step-00000004", "step-00000002"]
+    assert own["evaluations"][0]["by"]["Stub"]["KID"]["made"] == report["evaluations"][0]["rows"][0]["made"]
+    assert own["penalties"], "and what the run itself reported is still there"
     assert json.loads((made / "other.json").read_text())["checkpoint"] == "step-00000002"
 
 
@@ -296,7 +309,7 @@ def test_labels_give_class_shares_and_a_classifier(place: Path, capsys: pytest.C
     made = folder(place, "made", pictures[labels == 1][:200])
     text = said(capsys, made, "--against", "real.npz", "--metrics=KID")
     assert "By classifier@8, 64 features:" in text
-    shares = json.loads(Path("evaluation.json").read_text())["class_shares"]
+    shares = json.loads(Path("report.json").read_text())["class_shares"]
     assert [round(share["real"], 1) for share in shares] == [0.3, 0.3, 0.3]
     assert shares[1]["made"] > 0.9
     assert "1,200 held-out pictures trained classifier@8" in text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -65,17 +66,43 @@ def evaluate(what: str, wanted: Asked) -> list[str]:
         target = _target(found, sides, wanted.out)
         report = _report(sides, wanted, view.task)
     write_json(target, report)
+    if isinstance(found, RunFolder):
+        _into_report(found, report)
     return [*evaluation_lines(report), "", f"written to {target}"]
 
 
 def _target(found: RunFolder | Items, sides: Sides, out: str | None) -> Path:
-    default = Path("evaluation.json")
+    """Where the report goes; a file that is something else is never written over."""
+    default = Path("report.json")
     if isinstance(found, RunFolder):
         default = found.path / f"evaluation-{sides.facts['checkpoint']}.json"
     target = Path(out).expanduser() if out else default
     if target.is_dir() or not target.parent.is_dir():
-        raise PoiseError(f"--out {target}: name a file in a folder that exists, such as evaluation.json")
+        raise PoiseError(f"--out {target}: name a file in a folder that exists, such as report.json")
+    if target.exists() and not _is_evaluation(target):
+        raise PoiseError(f"{target} is there already and is no evaluation: give another name with --out FILE")
     return target
+
+
+def _is_evaluation(path: Path) -> bool:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(content, dict) and {"what", "counts", "evaluations"} <= content.keys()
+
+
+def _into_report(run: RunFolder, report: dict[str, Any]) -> None:
+    """Keep the values in the run's own `report.json` as well, one entry for each checkpoint and reference."""
+    if not run.done:
+        return
+    entry: dict[str, Any] = {key: report[key] for key in ("checkpoint", "against", "seed", "counts")}
+    for found in report["evaluations"]:
+        values = {row["metric"]: {k: row[k] for k in ("made", "perfect", "copied")} for row in found["rows"]}
+        entry.setdefault("by", {})[found["extractor"]] = values
+    known = run.report()
+    others = [e for e in known.get("evaluations", []) if (e["checkpoint"], e["against"]) != tuple(entry.values())[:2]]
+    write_json(run.path / "report.json", {**known, "evaluations": [*others, entry]})
 
 
 def _same_kind(members: dict[str, Any], items: Items) -> None:

@@ -17,7 +17,7 @@ HOW = (
 
 
 def evaluation_lines(report: Mapping[str, Any]) -> list[str]:
-    """The content of `evaluation.json` as text."""
+    """The content of an evaluation's report as text."""
     lines = [_title(report)]
     for found in report["evaluations"]:
         lines += ["", f"By {found['extractor']}, {found['d']:,} features{_sense(found)}:"]
