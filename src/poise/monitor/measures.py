@@ -16,8 +16,9 @@ def auc(high: Tensor, low: Tensor) -> float:
 
     The standard error of one value under equality is √((n + m + 1)/(12·n·m)): 0.051 for n = m = 64.
     """
-    above = torch.searchsorted(low.sort().values, high.contiguous(), right=False).double()
-    upto = torch.searchsorted(low.sort().values, high.contiguous(), right=True).double()
+    high, ordered = high.cpu().contiguous(), low.cpu().sort().values  # few numbers; Apple's GPU has no float64
+    above = torch.searchsorted(ordered, high, right=False).double()
+    upto = torch.searchsorted(ordered, high, right=True).double()
     return float((above + upto).mean() / (2 * len(low)))
 
 
@@ -58,7 +59,7 @@ def nearest(items: Tensor, training: Tensor, heldout: Tensor) -> Nearest:
     t, h = len(training), len(heldout)
     distances = torch.cdist(items, torch.cat([training, heldout]))
     to_training = distances[:, :t].min(1).values
-    which = distances.argmin(1)
+    which = distances.argmin(1).cpu()
     weights = torch.bincount(which, minlength=t + h).double() / len(items)
     inside = float((which < t).double().mean())
     null = t / (t + h)
