@@ -201,3 +201,35 @@ def test_effective_number_of_classes() -> None:
     assert effective_classes(np.full(8, 1 / 8)) == pytest.approx(8, rel=1e-12)
     assert effective_classes(np.array([1.0, 0.0, 0.0])) == 1
     assert 1 < effective_classes(np.array([0.9, 0.1])) < 2
+
+
+def test_metrics_that_need_the_training_set_get_other_rows_than_the_floor(tmp_path: Path) -> None:
+    made = judge(tmp_path, metrics=["copying", "AuthPct_gap", "KID"])
+    assert set(made._other_rows).isdisjoint(made._train_rows)
+    assert set(made._other_rows) <= set(TRAIN)
+    assert len(made._other_rows) == made.n
+    floor = made.floor()
+    assert floor["copying-plain.low"] < 0.5 < floor["copying-plain.high"]
+    copied = made.score(lambda n, seed: IMAGES[made._other_rows])
+    assert copied["copying-plain"] == 1
+    assert copied["AuthPct_gap-plain.high"] < 0
+    assert copied["KID-plain.low"] < 0 < copied["KID-plain.high"], "copies are real pictures"
+    assert made.missing == []
+
+
+def test_too_few_training_rows_leave_the_floor_of_those_metrics_out(tmp_path: Path) -> None:
+    few = Judge(
+        IMAGES,
+        TRAIN[:50],
+        HELDOUT[:40],
+        cache=tmp_path,
+        fingerprint="f",
+        extractors=[Counting()],
+        metrics=["KID", "copying", "C_T"],
+    )
+    floor, scores = few.floor(), few.score(good)
+    assert "copying-plain" not in floor
+    assert "copying-plain" in scores
+    assert "C_T-plain" not in scores
+    assert any("no floor of copying" in sentence for sentence in few.missing)
+    assert any("no C_T: it needs 61 pictures on either side" in sentence for sentence in few.missing)

@@ -38,15 +38,15 @@ class Sums:
 class _Sums:
     def __init__(self, kernel: Kernel, x: Side, y: Side) -> None:
         self.kernel, self.total = kernel, 0.0
-        self.rows, self.columns = torch.zeros_like(x.squares), torch.zeros_like(y.squares)
+        self.rows = torch.zeros_like(x.squares)
+        self.columns = self.rows if x is y else torch.zeros_like(y.squares)
 
     def add(self, tile: Tile) -> None:
         k = tile.kernel(self.kernel)
         self.rows[tile.rows] += k.sum(1)
-        self.columns[tile.columns] += k.sum(0)
         self.total += (2.0 if tile.mirrored else 1.0) * float(torch.vdot(k.view(-1), k.view(-1)))
-        if tile.mirrored:
-            self.rows[tile.columns] += k.sum(0)
+        if not tile.diagonal:
+            self.columns[tile.columns] += k.sum(0)
 
     def done(self) -> KernelSums:
         return KernelSums(self.rows, self.columns, self.total)
@@ -159,7 +159,6 @@ class HitCounts(NamedTuple):
     x_holds: Tensor  # [n] rows of y inside the ball around the row of x
     x_would_hold: Tensor  # [n] the same for balls that reach to the neighbour after the k-th
     rows_in_y: Tensor  # [n] balls around rows of y that hold the row of x
-    y_holds: Tensor  # [m] rows of x inside the ball around the row of y
 
 
 @dataclass(frozen=True)
@@ -184,16 +183,14 @@ def _inside(side: Side, k: int) -> Tensor:
 class _Hits:
     def __init__(self, x: Tensor, wider: Tensor, y: Tensor) -> None:
         self.x, self.wider, self.y = x, wider, y
-        self.counts = HitCounts(*(torch.zeros(len(side), dtype=torch.int64) for side in (y, x, x, x, y)))
+        self.counts = HitCounts(*(torch.zeros(len(side), dtype=torch.int64) for side in (y, x, x, x)))
 
     def add(self, tile: Tile) -> None:
         in_x = tile.distances < self.x[tile.rows, None]
-        in_y = tile.distances < self.y[tile.columns]
         self.counts.columns_in_x[tile.columns] += in_x.sum(0)
         self.counts.x_holds[tile.rows] += in_x.sum(1)
         self.counts.x_would_hold[tile.rows] += (tile.distances < self.wider[tile.rows, None]).sum(1)
-        self.counts.rows_in_y[tile.rows] += in_y.sum(1)
-        self.counts.y_holds[tile.columns] += in_y.sum(0)
+        self.counts.rows_in_y[tile.rows] += (tile.distances < self.y[tile.columns]).sum(1)
 
     def done(self) -> HitCounts:
         return self.counts

@@ -158,7 +158,9 @@ def _remarks(metrics: Sequence[Metric], result: Evaluation) -> None:
                 f"{min(n, m):,} rows are fewer than twice the {d:,} features: FD says little, look at KID."
             )
     if "FD_inf" in names and min(n, m) < 20 * d:
-        result.notes.append(f"FD_inf needs about {20 * d:,} rows for {d:,} features; with fewer it tends to be too high.")
+        result.notes.append(
+            f"FD_inf needs about {20 * d:,} rows for {d:,} features; with fewer it tends to be too high."
+        )
     if max(n, m, result.train or 0) > min((x.largest or n for x in metrics), default=n):
         result.notes.append("Some metrics use fewer rows, chosen by the seed: n and m of each estimate say how many.")
     seen = min(m, PAIRS)

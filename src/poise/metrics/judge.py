@@ -173,6 +173,13 @@ class Judge:
 
     def _leave_out(self) -> None:
         """Decide what the training set of the metrics is, and drop metrics for which there are too few pictures."""
+        if self.extractors:
+            for metric in [m for m in self._metrics if m.least > min(self.n, self.m)]:
+                self._metrics.remove(metric)
+                self.missing.append(
+                    f"no {metric.name}: it needs {metric.least} pictures on either side, "
+                    f"and there are {self.n} and {self.m}"
+                )
         needed = [m for m in self._metrics if m.needs_train]
         enough = len(self._other_rows) >= max((m.least for m in needed), default=0)
         self._trained_on = "other" if enough else "train"
@@ -181,13 +188,6 @@ class Judge:
                 f"no floor of {', '.join(m.name for m in needed)}: it needs {max(m.least for m in needed)} more "
                 f"training pictures than the {self.n:,} that stand for generated ones"
             )
-        if self.extractors:
-            for metric in [m for m in self._metrics if m.least > min(self.n, self.m)]:
-                self._metrics.remove(metric)
-                self.missing.append(
-                    f"no {metric.name}: it needs {metric.least} pictures on either side, "
-                    f"and there are {self.n} and {self.m}"
-                )
 
     def _real(self, extractor: Extractor, rows: Rows, split: str) -> NDArray[np.float32]:
         return self._cache.features(extractor, self._images, rows, split)

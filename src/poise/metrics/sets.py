@@ -26,7 +26,8 @@ from poise.metrics.moments import Moments, moments
 from poise.metrics.tiles import Ask, run
 
 T = TypeVar("T")
-CHUNK = 4096  # rows in memory at once while a set is streamed
+CHUNK = 4096  # rows in memory at once while a set is looked through
+AT_ONCE = 1 << 24  # numbers in memory at once while a set is streamed
 
 
 class Picked:
@@ -72,9 +73,10 @@ class Features:
         return int(self.rows.shape[1])
 
     def chunks(self) -> Iterator[Tensor]:
-        """The rows in order as float64 [<=4096, d]."""
-        for start in range(0, len(self), CHUNK):
-            yield torch.from_numpy(np.array(self.rows[start : start + CHUNK], np.float64))
+        """The rows in order as float64 [.,d], at most 128 MiB or 4,096 rows at once."""
+        size = max(CHUNK, AT_ONCE // self.d)
+        for start in range(0, len(self), size):
+            yield torch.from_numpy(np.array(self.rows[start : start + size], np.float64))
 
     def take(self, n: int, seed: int) -> Features:
         """The set itself if it has at most n rows, else n rows chosen by the seed, in order."""

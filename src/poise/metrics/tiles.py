@@ -7,6 +7,8 @@ wanted is said with asks (`Sums`, `Labelled`, `Nearest`, `Hits`), hashable, so t
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Protocol
@@ -14,6 +16,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
+SMALLEST = 256  # of tiles on the diagonal
 BLOCK = 1024  # rows and columns of a tile: larger ones fall out of the cache of the processor
 
 
@@ -112,12 +115,44 @@ def run(x: Side, y: Side, asks: list[Ask]) -> list[Any]:
     """The answers to all asks, from one pass over the products of x and y."""
     parts, same = [ask.start(x, y) for ask in asks], x is y
     n, m = len(x.squares), len(y.squares)
-    for i in range(0, n, BLOCK):
-        rows = slice(i, min(i + BLOCK, n))
-        for j in range(i if same else 0, m, BLOCK):
-            columns = slice(j, min(j + BLOCK, m))
-            gram = x.values[rows] @ y.values[columns].T
+    left, right = x.values.numpy(), y.values.numpy()  # its products were 1.1 to 1.8 times as fast as those of torch
+    with _one_thread():
+        for rows, columns in _triangle(0, n) if same else _rectangle(0, n, 0, m):
+            gram = torch.from_numpy(left[rows] @ right[columns].T)
             tile = Tile(rows, columns, gram, x.squares[rows], y.squares[columns], x.values.shape[1], same)
             for part in parts:
                 part.add(tile)
     return [part.done() for part in parts]
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Torch in one thread; the products keep the threads of numpy.
+
+    The steps on a tile are short. Where other programs use the processor too, waiting for a second thread at every step
+    made a pass three times as long.
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _rectangle(i: int, n: int, j: int, m: int) -> Iterator[tuple[slice, slice]]:
+    """Tiles of rows i..n and columns j..m."""
+    for row in range(i, n, BLOCK):
+        for column in range(j, m, BLOCK):
+            yield slice(row, min(row + BLOCK, n)), slice(column, min(column + BLOCK, m))
+
+
+def _triangle(i: int, n: int, size: int = BLOCK) -> Iterator[tuple[slice, slice]]:
+    """Tiles on and above the diagonal of rows i..n; the nearer to it the smaller, as those on it are half in vain."""
+    for row in range(i, n, size):
+        end = min(row + size, n)
+        if size > SMALLEST and end - row > SMALLEST:
+            yield from _triangle(row, end, size // 2)
+        else:
+            yield slice(row, end), slice(row, end)
+        yield from _rectangle(row, end, end, n)
