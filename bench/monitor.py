@@ -23,7 +23,7 @@ from poise.training.loop import train
 
 CASES = {
     "fashion-28": ({"data": "fashion-mnist", "scores": 0}, 128, 9),
-    "emoji-64": ({"data": "noto-emoji", "size": 64, "scores": 0}, 64, 5),
+    "emoji-64": ({"data": "noto-emoji", "size": 64, "scores": 0}, 64, 4),
 }
 
 
