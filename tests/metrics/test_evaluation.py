@@ -59,7 +59,8 @@ def test_it_becomes_json(blurred: Evaluation) -> None:
     told = json.loads(json.dumps(blurred.to_dict(), allow_nan=False))
     assert told["rows"][0]["made"].keys() == {"value", "low", "high", "n", "m", "p"}
     assert told["name"] == "blur"
-    assert any("FD is biased" in note for note in told["notes"])
+    (note,) = [note for note in told["notes"] if "small-sample bias" in note]
+    assert 0.3 < float(note.split(" about ")[1].split(",")[0]) / told["rows"][0]["perfect"]["value"] < 3
 
 
 def test_equal_arguments_give_equal_results_and_progress_is_told(digits: Array) -> None:
@@ -87,7 +88,8 @@ def test_without_a_training_set_it_says_what_is_left_out(digits: Array) -> None:
 def test_few_rows_leave_metrics_out_with_a_sentence(digits: Array) -> None:
     found = evaluate("x", digits[:30], digits[30:100], digits[100:110])
     left = {note.split(" is left out")[0] for note in found.notes if "it needs" in note}
-    assert left == {"C_T", "FLD", "FLD_gap"}
+    assert left == {"C_T", "FD_inf", "FLD", "FLD_gap"}
+    assert any("FD is biased upwards at 30 and 40 rows of 64 features" in note for note in found.notes)
     assert any("fewer than twice the 64 features" in note for note in found.notes)
     assert any("with replacement" in note for note in found.notes)
     with pytest.raises(PoiseError, match="at least 20 held-out rows, not 19"):

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from poise.errors import PoiseError
 from poise.metrics.metric import PAIRS, Metric, find_metrics, share_pass
 from poise.metrics.sets import Compared, Features, compare
-from poise.metrics.statistics import Estimate
+from poise.metrics.statistics import Estimate, frechet_bias
 
 LEAST = 20  # held-out rows
 Progress = Callable[[int, int, str], None]
@@ -98,6 +98,8 @@ def evaluate(
     for done, (place, rows) in enumerate(places.items()):
         told = _Told(progress, done * len(chosen), len(places) * len(chosen), place)
         found[place] = _measured(Compared(reference, rows, sets.train), chosen, seed, told, result.notes)
+    if any(metric.name == "FD" for metric in chosen):
+        result.notes.append(_bias(reference, n))
     if progress:
         progress(len(places) * len(chosen), len(places) * len(chosen), "done")
     for metric in chosen:
@@ -132,10 +134,10 @@ def _fitting(metrics: Sequence[Metric], result: Evaluation) -> list[Metric]:
     for metric in metrics:
         if metric.needs_train and result.train is None:
             result.notes.append(f"{metric.name} is left out: it compares with the training set, which was not given.")
-        elif min(sizes if metric.needs_train else sizes[:2]) < metric.least:
+        elif min(sizes if metric.needs_train else sizes[:2]) < metric.needs(result.d):
             result.notes.append(
-                f"{metric.name} is left out: it needs {metric.least} rows of each set, "
-                f"and the smallest has {min(sizes)}."
+                f"{metric.name} is left out: it needs {metric.needs(result.d):,} rows of each set for {result.d:,} "
+                f"features, and the smallest has {min(sizes):,}."
             )
         else:
             fit.append(metric)
@@ -149,14 +151,8 @@ def _remarks(metrics: Sequence[Metric], result: Evaluation) -> None:
         result.notes.append("What copying would score is left out: the training set was not given.")
     elif result.train < n:
         result.notes.append(f"Copying is {n:,} draws with replacement, as the training set has {result.train:,} rows.")
-    if "FD" in names:
-        result.notes.append(
-            f"FD is biased upwards at {n:,} and {m:,} rows: compare it with that of the perfect generator, not with 0."
-        )
-        if min(n, m) < 2 * d:
-            result.notes.append(
-                f"{min(n, m):,} rows are fewer than twice the {d:,} features: FD says little, look at KID."
-            )
+    if "FD" in names and min(n, m) < 2 * d:
+        result.notes.append(f"{min(n, m):,} rows are fewer than twice the {d:,} features: FD says little, look at KID.")
     if "FD_inf" in names and min(n, m) < 20 * d:
         result.notes.append(
             f"FD_inf needs about {20 * d:,} rows for {d:,} features; with fewer it tends to be too high."
@@ -169,6 +165,17 @@ def _remarks(metrics: Sequence[Metric], result: Evaluation) -> None:
             f"copying sees {seen:,} of the {result.train:,} training rows, as many as there are reference rows: "
             f"playing them all back gives about {0.5 + 0.5 * seen / result.train:.2f}, not 1."
         )
+
+
+def _bias(reference: Features, n: int) -> str:
+    """How large FD is at these sizes where there is nothing to find."""
+    m, d = len(reference), reference.d
+    if min(n, m) <= d:
+        return (
+            f"FD is biased upwards at {n:,} and {m:,} rows of {d:,} features: compare it with the perfect generator's."
+        )
+    bias = frechet_bias(np.linalg.svd(reference.moments.root.numpy(), compute_uv=False) ** 2, n, m)
+    return f"FD: of two sets of {n:,} and {m:,} real rows it would be about {bias:.3g}, by its small-sample bias alone."
 
 
 class _Told(NamedTuple):

@@ -118,6 +118,7 @@ def prefixes(rows: Features, sizes: list[int], seed: int) -> Iterator[Moments]:
     "The Fréchet distance that sets of unlimited size would have, by a straight line through 15 sizes.",
     "low",
     least=30,
+    least_per_feature=2,
     largest=50_000,
 )
 def fd_inf(compared: Compared, seed: int) -> Estimate:
@@ -129,7 +130,8 @@ def fd_inf(compared: Compared, seed: int) -> Estimate:
     The interval is +- 1.96 s.e., from the influences of the rows and the second-order part, with the dependence of
     nested sets, Cov(FD_N, FD_M) = first / max(N, M) + second / max(N, M)^2, and wider by what a bias of b (1 + d/N)
     would leave in the intercept. FD falls along a line only where N is well above d: with fewer than 20 d rows the
-    intercept comes out too high, so the interval goes without that allowance and is drawn down to 0 instead.
+    intercept comes out too high, so the interval goes without that allowance and is drawn down to 0 instead. With fewer
+    than 2 d rows nothing of this holds, and it is refused.
     """
     x, y = compared.made, compared.heldout
     n = min(len(x), len(y))

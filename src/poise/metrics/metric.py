@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,7 +21,8 @@ class Metric:
     """One number about generated features, with an interval.
 
     Attributes: `title`, one plain sentence; `better`, "low", "high", or "at" the value of a perfect generator;
-    `needs_train`, whether it reads the training set; `least` rows that every set must have; `largest` rows of a set
+    `needs_train`, whether it reads the training set; `least` rows that every set must have,
+    and `least_per_feature` times as many as there are features; `largest` rows of a set
     that are used: above it as many are chosen by the seed, from the rows in their order, and the `n` and `m` of the
     estimate say so; None means all. `reads` says what it reads of the products of held-out and generated features, so
     that several metrics can share one pass.
@@ -32,20 +34,25 @@ class Metric:
     measured: Measured
     needs_train: bool = False
     least: int = 4
+    least_per_feature: float = 0.0
     largest: int | None = PAIRS
     reads: Callable[[Compared, int], Reads] | None = None
+
+    def needs(self, d: int) -> int:
+        """Rows of each set without which it says nothing of d features."""
+        return max(self.least, math.ceil(self.least_per_feature * d))
 
     def measure(self, compared: Compared, seed: int = 0) -> Estimate:
         """The estimate; the same sets and seed give the same numbers.
 
-        Errors: `PoiseError` for fewer than `least` rows, and for a missing training set where it is needed.
+        Errors: `PoiseError` for fewer than `needs` rows, and for a missing training set where it is needed.
         """
         if self.needs_train and compared.train is None:
             raise PoiseError(f"{self.name} compares with the training set: give its features as well")
         sets = compared if self.needs_train else compared._replace(train=None)
         for part in (p for p in sets if p is not None):
-            if len(part) < self.least:
-                raise PoiseError(f"{self.name} needs at least {self.least} rows of {part.what}, not {len(part)}")
+            if len(part) < (needed := self.needs(part.d)):
+                raise PoiseError(f"{self.name} needs at least {needed:,} rows of {part.what}, not {len(part):,}")
         return self.measured(sets.limited(self.largest, seed), seed)
 
 
