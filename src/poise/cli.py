@@ -119,6 +119,9 @@ def summary(folder: Any, report: dict[str, Any], already: bool) -> None:
         print(f"Scores of the last step against held-out data{best_of(report)}:")
         for line in score_lines(last, report["floor"]):
             print(f"  {line}")
+    for finding in report.get("findings", []):
+        print(f"{finding['severity'].capitalize()}: {finding['name']} since step {finding['since']:,}: "
+              f"{finding['sentence']} {finding['action']}")  # fmt: skip
     pictures = sorted(folder.samples.glob("*.png"))
     print(f"Samples: {pictures[-1] if pictures else folder.samples}")
     print(f"Report:  {folder.path / 'report.json'}")

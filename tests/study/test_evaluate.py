@@ -131,8 +131,8 @@ def test_a_folder_against_another_and_what_it_was_trained_on(place: Path, capsys
     train = folder(place, "train", blocks(200, 2))
     text = said(capsys, good, "--against", real, "--trained-on", train, METRICS)
     assert "good: 150 pictures against 400 real ones of real, trained on train" in text
-    assert re.search(r"METRIC +VALUE \[95 % interval\] +N +A PERFECT GENERATOR +COPIED TRAINING DATA +BETTER", text)
-    assert re.search(r"KID +\S+ \[\S+, \S+\] +150/250", text)
+    assert re.search(r"METRIC +VALUE \[95 % interval\] +N +P +A PERFECT GENERATOR +COPIED TRAINING DATA +BETTER", text)
+    assert re.search(r"KID +\S+ \[\S+, \S+\] +150/250 +0\.\d+ ", text), "with a permutation p-value"
     assert "By Stub, 8 features:" in text
     assert "written to report.json" in text
     found = values()
@@ -312,6 +312,9 @@ def test_labels_give_class_shares_and_a_classifier(place: Path, capsys: pytest.C
     shares = json.loads(Path("report.json").read_text())["class_shares"]
     assert [round(share["real"], 1) for share in shares] == [0.3, 0.3, 0.3]
     assert shares[1]["made"] > 0.9
+    modes = json.loads(Path("report.json").read_text())["class_modes"]
+    assert modes["of"] == 3 and modes["kl"] > 0.5 > 100 * modes["kl_by_chance"] / 3
+    assert f"{modes['seen']} of 3 classes are generated" in text
     assert "1,200 held-out pictures trained classifier@8" in text
 
 

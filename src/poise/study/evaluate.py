@@ -17,6 +17,7 @@ from poise.metrics.evaluation import evaluate as evaluate_features
 from poise.metrics.feature_files import kept_features
 from poise.metrics.features import Extractor
 from poise.metrics.metric import find_metrics
+from poise.metrics.modes import class_modes
 from poise.record import RunFolder, write_json
 from poise.registry import find, names
 from poise.study.choice import Asked, extractors_for, small_networks
@@ -122,6 +123,7 @@ def _report(sides: Sides, asked: Asked, task: Callable[[str], Callable[[int, int
     notes = [*sides.notes, *notes, *missing]
     sets = {"made": sides.made, "heldout": sides.heldout} | ({"train": sides.train} if sides.train else {})
     evaluations, shares = [], []
+    modes: dict[str, Any] | None = None
     for extractor in extractors:
         rows = {
             name: kept_features(extractor, side.items, side.rows, task(f"{extractor.name} of {side.items.name}"))
@@ -140,7 +142,7 @@ def _report(sides: Sides, asked: Asked, task: Callable[[str], Callable[[int, int
         entry = {"extractor": extractor.name, "digest": extractor.digest, **evaluation.to_dict()}
         evaluations.append(entry | _means(extractor, rows))
         if isinstance(extractor, SmallClassifier) and extractor.kind == "classifier":
-            shares = _shares(extractor, rows["made"], sides)
+            shares, modes = _shares(extractor, rows["made"], sides), _modes(extractor, rows)
     return {
         **sides.facts,
         "noun": sides.made.items.noun,
@@ -148,6 +150,7 @@ def _report(sides: Sides, asked: Asked, task: Callable[[str], Callable[[int, int
         "counts": {name: len(side) for name, side in sets.items()},
         "evaluations": evaluations,
         "class_shares": shares,
+        "class_modes": modes,
         "notes": notes,
     }
 
@@ -181,3 +184,17 @@ def _shares(classifier: SmallClassifier, made: NDArray[np.float32], sides: Sides
     return [
         {"class": title, "made": float(a), "real": float(b)} for title, a, b in zip(titles, seen, real, strict=True)
     ]
+
+
+def _modes(classifier: SmallClassifier, rows: dict[str, NDArray[np.float32]]) -> dict[str, Any] | None:
+    """How many classes are generated, and how far their shares are from the real ones, as the classifier sees both.
+
+    None where it sees a class in no real item: a share of nothing cannot be compared with.
+    """
+    made, real = (classifier.classes_of(np.asarray(rows[name])) for name in ("made", "heldout"))
+    known = np.bincount(real, minlength=classifier.classes) / len(real)
+    if known.min() <= 0:
+        return None
+    found = class_modes(made, known)
+    by_chance = (classifier.classes - 1) / (2 * len(made))
+    return {**found._asdict(), "of": classifier.classes, "n": len(made), "kl_by_chance": by_chance}

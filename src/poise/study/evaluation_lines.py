@@ -7,12 +7,13 @@ from typing import Any
 
 from poise.report.table import columns, number
 
-HEAD = ("METRIC", "VALUE [95 % interval]", "N", "A PERFECT GENERATOR", "COPIED TRAINING DATA", "BETTER", "")
+HEAD = ("METRIC", "VALUE [95 % interval]", "N", "P", "A PERFECT GENERATOR", "COPIED TRAINING DATA", "BETTER", "")
 FIRST = ("KID", "FD")  # to be read first; the others follow in the order of the registry
 BETTER = {"low": "lower", "high": "higher"}
 HOW = (
     "N is generated/real. A perfect generator is fresh real data in the generator's place, copied training data is the",
     "training set in its place. A value differs where its interval and that of a perfect generator do not overlap.",
+    "P is the p-value of the generator against what no difference, or no copying, would give, where there is a test.",
 )
 
 
@@ -74,8 +75,14 @@ def _table(found: Mapping[str, Any]) -> list[tuple[str, ...]]:
         values = [_value(row[which]) for which in ("made", "perfect", "copied")]
         apart = max(row["made"]["low"], row["perfect"]["low"]) > min(row["made"]["high"], row["perfect"]["high"])
         better, differs = BETTER.get(row["better"], row["better"]), "differs" if apart else ""
-        rows.append((_label(found, row), values[0], counts, values[1], values[2], better, differs))
-    return rows if copied else [(*row[:4], *row[5:]) for row in rows]
+        rows.append(
+            (_label(found, row), values[0], counts, _p(row["made"]["p"]), values[1], values[2], better, differs)
+        )
+    return rows if copied else [(*row[:5], *row[6:]) for row in rows]
+
+
+def _p(p: float | None) -> str:
+    return "" if p is None else f"{p:.2g}" if p >= 0.0005 else "<0.0005"
 
 
 def _value(estimate: Mapping[str, float] | None) -> str:
@@ -106,4 +113,14 @@ def _shares(report: Mapping[str, Any], most: int = 20) -> list[str]:
         "Shares of the classes, as the small classifier sees them:",
         *(f"  {line}" for line in columns(rows)),
         *more,
+        *_modes(report.get("class_modes")),
+    ]
+
+
+def _modes(modes: Mapping[str, Any] | None) -> list[str]:
+    if modes is None:
+        return []
+    return [
+        f"  {modes['seen']:,} of {modes['of']:,} classes are generated; their shares are {number(modes['kl'])} nats "
+        f"(KL) from the real ones, by chance about {number(modes['kl_by_chance'])}"
     ]
