@@ -375,7 +375,8 @@ def test_diagnose_says_what_is_wrong_and_what_was(place, capsys):
             row = {"step": step, "discriminator/alive": 0.0, "discriminator/contrast": 1e-9}
             file.write(json.dumps(row) + "\n")
     folder.event("finding", seen=8, name="oscillation", severity="warning", since=4, sentence="It swings.")
-    folder.event("rolled back", step=9, back_to=4, cause="not finite", change="all learning rates times 0.5")
+    rollback = {"step": 9, "cause": "not finite", "sentence": "It broke.", "back_to": 4, "what": "lr", "factor": 0.5}
+    (folder.path / "remedies.json").write_text(json.dumps([rollback]))
     sick = said(capsys, "diagnose", "last")
     assert "CRITICAL dead discriminator (since step " in sick
     assert "Earlier, seen at step 8 and gone: oscillation. It swings." in sick

@@ -115,6 +115,23 @@ def test_overfitting_is_seen_where_the_discriminator_is_right_about_everything()
     assert [finding.name for finding in diagnose(Record(right))] == ["discriminator overfitting"]
 
 
+def test_overfitting_is_not_claimed_where_few_held_out_items_may_be_odd_by_chance():
+    """Each probe sees the same twenty held-out items: a gap of 0.15 is within three standard errors of that choice."""
+    gap = {"discriminator__auc_gap": 0.15, "discriminator__auc_seen": 0.55}
+    few = record(**gap, data__training=lambda t: 180.0, data__heldout=lambda t: 20.0)
+    many = record(**gap, data__training=lambda t: 2000.0, data__heldout=lambda t: 2000.0)
+    assert diagnose(Record(few)) == []
+    assert [finding.name for finding in diagnose(Record(many))] == ["discriminator overfitting"]
+
+
+def test_no_strength_is_advised_that_would_kill_the_discriminator():
+    rows = CASES["discriminator overfitting"]()
+    for row in rows:
+        row["discriminator/l2.strength"] = 0.03
+    (finding,) = diagnose(Record(rows))
+    assert "--l2-discriminator" not in finding.action and "R1" in finding.action
+
+
 def test_since_is_where_it_began():
     (finding,) = diagnose(Record(record(generator__diversity=late(0.9, 0.05))))
     assert finding.since == pytest.approx(400, abs=32)

@@ -84,6 +84,14 @@ def test_a_random_split_is_fair_and_a_split_by_kind_is_not():
     assert split_z(draws(60, 4), draws(60, 4, seed=1)) == split_z(draws(60, 4), draws(60, 4, seed=1))
 
 
+def test_copies_on_one_side_do_not_make_a_split_unfair():
+    """Data are split by content, so all copies of an item lie on one side."""
+    training, heldout = draws(60, 4), draws(60, 4, seed=1)
+    twice = split_z(training.repeat(2, 1), heldout.repeat(2, 1))
+    assert twice == pytest.approx(split_z(training, heldout), abs=1e-9)
+    assert abs(twice) < 4
+
+
 def invariant(net: nn.Module, x: torch.Tensor) -> list[str]:
     return scale_invariant(net, lambda: net(x))
 

@@ -116,6 +116,13 @@ def test_without_held_out_items_there_is_nothing_of_them():
     assert found["discriminator/auc_training"] > 0
 
 
+def test_training_items_that_are_all_alike_give_no_unit_of_distance():
+    same = watched()
+    same.references["training"] = TRAINING[:1].repeat(20, 1, 1, 1)
+    found = Monitor(same)(1)
+    assert not [name for name in found if name.split("/")[1] in ("diversity", "drift", "nearest")]
+
+
 def test_effective_learning_rate_of_scale_free_weights():
     class Normalised(TinyGenerator):
         def __init__(self):

@@ -14,6 +14,7 @@ from poise import registry
 from poise.errors import PoiseError
 from poise.losses.adversarial import AdversarialLoss
 from poise.record import RunFolder
+from poise.report.conclude import best
 from poise.study.remedies import Remedies, Sick
 from poise.study.run import Interrupted, Stop, run
 from poise.training.checkpoint import all_checkpoints
@@ -48,7 +49,7 @@ def rolled_back(folder):
 def test_a_run_that_diverges_ends_finite_with_a_list_of_events(pictures, tmp_path, loss):
     stops = diverging(pictures, loss)
     stops["arguments"]["on_divergence"] = "stop"
-    with pytest.raises(PoiseError, match=r"became (inf|nan).*--on-divergence rollback would go on"):
+    with pytest.raises(PoiseError, match=r"became (inf|nan).*a new run with --on-divergence rollback would go on"):
         run(stops, tmp_path / "stops")
     report = run(diverging(pictures, loss), tmp_path / "a")
     events = rolled_back(tmp_path / "a")
@@ -102,15 +103,20 @@ def test_killed_at_random_moments_a_run_with_rollbacks_ends_the_same(pictures, t
     while not (tmp_path / "parts" / "DONE").exists():
         child = os.fork()
         if child == 0:
+            code = 1
             try:
                 run(wanted, tmp_path / "parts")
+                code = 0
             finally:
-                os._exit(0)
+                os._exit(code)
         if kills < 12:
             time.sleep(moments.uniform(0.05, 0.4))
             os.kill(child, signal.SIGKILL)
             kills += 1
-        os.waitpid(child, 0)
+            os.waitpid(child, 0)
+            continue
+        _, status = os.waitpid(child, 0)
+        assert kills < 12 or status == 0, "a run that is left alone comes to its end"
     assert kills
     assert_same(state(tmp_path / "whole"), state(tmp_path / "parts"))
 
@@ -131,6 +137,32 @@ def test_a_penalty_that_killed_the_discriminator_is_weakened(pictures, tmp_path)
     rows = RunFolder(tmp_path / "a").rows()
     weaker = sum(event["what"] == "discriminator/penalties" for event in events)
     assert rows[-1]["discriminator/l2.strength"] == pytest.approx(3.0 * 0.1**weaker)
+
+
+@pytest.mark.parametrize("acting", ["stop", "rollback"])
+def test_a_run_whose_discriminator_dies_resumes_bit_for_bit(pictures, tmp_path, acting):
+    """Which weights have no scale of their own is found out of the first weights, not of those at the resumed step."""
+    wanted = spec(pictures, steps=96, log_every=2, l2_discriminator=3.0, on_divergence=acting, checkpoint_every=12,
+                  rollbacks=5, discriminator={**TINY, "lr": 1e-2})  # fmt: skip
+    run(wanted, tmp_path / "whole")
+    with pytest.raises(Interrupted):
+        run(wanted, tmp_path / "parts", Stopping(70, stop := Stop()), stop)
+    run(wanted, tmp_path / "parts")
+    assert_same(state(tmp_path / "whole"), state(tmp_path / "parts"))
+
+
+def test_the_best_checkpoint_is_there_after_a_rollback(pictures, tmp_path):
+    """A rollback may bring an earlier best back: its checkpoint has been kept."""
+    changes = {"steps": 60, "log_every": 2, "scores": 20, "score_samples": 20, "checkpoint_every": 10, "rollbacks": 2}
+    wanted = spec(pictures, **changes, on_divergence="rollback")
+    run(wanted, tmp_path / "a")
+    folder = RunFolder(tmp_path / "a")
+    kept = {int(c.name.removeprefix("step-")) for c in all_checkpoints(folder.checkpoints)}
+    rows = folder.rows()
+    regular = [step for step in kept if step % 10 == 0]
+    for back_to in regular:
+        known = best([row for row in rows if row["step"] < back_to])
+        assert not known or known["step"] in kept
 
 
 def test_a_run_ends_when_its_score_no_longer_improves(pictures, tmp_path):
@@ -183,6 +215,7 @@ def test_damaged_remedies_are_told(pictures, tmp_path, loss):
         ({"rollbacks": 0}, "--rollbacks must be at least 1"),
         ({"patience": 0, "scores": 4}, "--patience must be at least 1"),
         ({"patience": 4, "scores": 4}, "never ends a run that is scored 4 times"),
+        ({"patience": 2, "scores": 4, "heldout": 0.0}, "nothing is held out to score against"),
     ],
 )
 def test_settings_that_would_do_nothing_are_refused(pictures, tmp_path, changes, said):

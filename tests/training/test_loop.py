@@ -235,6 +235,16 @@ def test_fp16_skips_a_step_whose_gradient_overflows_and_lowers_the_scale():
     assert how.scalers["discriminator"].get_scale() == 2.0**59
 
 
+def test_fp16_overflow_is_no_divergence():
+    """The skipped step's gradients are not recorded, so nothing that is not finite is; the terms' values are."""
+    game, rows = small_game([L2(0.1)]), []
+    how = Execution(precision="fp16")
+    how.scalers["discriminator"] = torch.amp.GradScaler("cpu", init_scale=2.0**60)
+    train(game, data, 3, how=how, watch=lambda step, row: rows.append(dict(row)))
+    assert "discriminator/grad_norm" not in rows[0] and math.isfinite(rows[0]["discriminator/adversarial"])
+    assert all(math.isfinite(float(value)) for row in rows for value in row.values())
+
+
 def test_devices_and_precisions_are_checked():
     assert pick_device("cpu").type == "cpu"
     assert pick_precision("fp32", torch.device("cpu")) == "fp32"

@@ -43,9 +43,10 @@ def precision(compared: Compared, seed: int) -> Estimate:
     """Share of generated rows inside at least one ball around a held-out row (Kynkäänniemi et al. 2019).
 
     A ball reaches to the 5th nearest other held-out row, its border left out, as in the package prdc. Equal laws do not
-    give 1 but for instance 0.944 for 1,000 Gaussian rows in 8 dimensions: read it beside a perfect generator at equal
+    give 1 but for instance 0.93 for 300 Gaussian rows in 8 dimensions: read it beside a perfect generator at equal
     sizes. The interval is that of a share of n m / (n + m) independent trials (Wilson): it covers both samplings, for
-    the value that sets of these sizes give on average.
+    the value that sets of these sizes give on average. Simulated coverage on Gaussian and rectified features, 2 to 256
+    columns: 88 to 100 % for precision and recall.
     """
     counts, n, m = _counts(compared)
     return _share(counts.columns_in_x > 0, n, m)
@@ -77,7 +78,8 @@ def density(compared: Compared, seed: int) -> Estimate:
         density = 1/(k n) sum_{j<=n} sum_{i<=m} [generated row j in the ball of held-out row i]
 
     The interval is +- 1.96 s.e. of the delete-one jackknife over the rows of both sets, balls growing to their sixth
-    neighbour where one of the first five is deleted, and reaches to 3/n at least (none of n rows inside).
+    neighbour where one of the first five is deleted, and reaches to 3/n at least (none of n rows inside). Simulated
+    coverage as for `precision`: 91 to 100 %.
     """
     counts, n, m = _counts(compared)
     held, holds, wider = (c.double() / K for c in (counts.columns_in_x, counts.x_holds, counts.x_would_hold))
@@ -110,7 +112,8 @@ def coverage(compared: Compared, seed: int) -> Estimate:
     """Share of balls around held-out rows that hold a generated row (Naeem et al. 2020).
 
     Equal laws do not give 1 but on average `expected_coverage(n, m)`, whatever the law. The interval is that of
-    `density`, and at least that of `precision`.
+    `density`, and at least that of `precision`. Simulated coverage: 94 to 100 %, but 78 % for 1,000 generated against 300
+    held-out rows of 8 rectified features, where many rows are equal.
     """
     counts, n, m = _counts(compared)
     covered, would = (counts.x_holds > 0).double(), (counts.x_would_hold > 0).double()

@@ -76,6 +76,8 @@ def split_z(training: Tensor, heldout: Tensor, permutations: int = 200) -> float
     The statistic is the share of all items whose nearest other item is of the same part; z is its distance from the
     mean over permuted labels, in their standard deviations. Around 0 for a random split.
     """
+    # Copies of one item lie on one side, by the way data are split: only one of them counts.
+    training, heldout = (torch.unique(part.cpu(), dim=0) for part in (training, heldout))
     items = torch.cat([training, heldout])
     distances = torch.cdist(items, items).fill_diagonal_(torch.inf)
     which = distances.argmin(1).cpu()

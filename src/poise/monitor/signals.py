@@ -14,6 +14,7 @@ Names in the record (all of plain, not augmented items; D and G in evaluation mo
     generator/nearest         median distance of the fixed items to their nearest training item, in the same unit
     generator/inside, inside_null, inside_z   see `poise.monitor.measures.nearest`
     PLAYER/effective_lr.LAYER     lr/‖w‖² of weights whose scale does nothing
+    data/training, heldout    once: how many items of each are looked at (at most 2,000)
     data/split_z              once: whether training and held-out items can be told apart (`measures.split_z`)
 
 Ranks alone cannot tell a dead discriminator: they survive at outputs of 1e-29. Hence `alive`.
@@ -75,10 +76,9 @@ class Monitor:
         kept = {name: compact(x[:REFERENCES]) for name, x in watched.references.items()}
         self.training = kept["training"]
         self.heldout = kept.get("heldout", self.training[:0])
-        self.unit = max(spread(self.training[:256]), 1e-12)
+        self.unit = spread(self.training[:256])
         self.free = self._scale_free()
-        few = min(len(self.training), len(self.heldout), COMPARED)
-        self.constant = {"data/split_z": split_z(self.training[:few], self.heldout[:few])} if few > 3 else {}
+        self.constant = self._of_data()
         self.seconds += time.perf_counter() - began
 
     def __call__(self, probe: int) -> dict[str, float]:
@@ -106,6 +106,15 @@ class Monitor:
         logits = {name: self._logits(batch) for name, batch in seen.items()}
         return self._of_d(logits) | self._of_g(compact(made), average, few) | self._of_layers()
 
+    def _of_data(self) -> dict[str, float]:
+        """What is so once and for all."""
+        if not len(self.heldout):
+            return {}
+        found = {"training": float(len(self.training)), "heldout": float(len(self.heldout))}
+        few = min(len(self.training), len(self.heldout), COMPARED)
+        z = split_z(self.training[:few], self.heldout[:few])
+        return {f"data/{name}": value for name, value in {**found, **({"split_z": z} if few > 3 else {})}.items()}
+
     def _logits(self, batch: Batch) -> Tensor:
         """D's output on each item, averaged over heads and positions: float32 [n]."""
         heads = self.watched.discriminator(batch.real, batch.cond).logits
@@ -129,11 +138,11 @@ class Monitor:
     def _of_g(self, made: Tensor, average: Tensor, few: int) -> dict[str, float]:
         near = nearest(made, self.training, self.heldout)
         fixed = nearest(made[:few], self.training, self.heldout[:0])
-        found = {
-            "diversity": spread(made) / self.unit,
-            "drift": float((made[:few] - average).norm(dim=1).mean()) / self.unit,
-            "nearest": fixed.distance / self.unit,
-        }
+        found: dict[str, float] = {}
+        if self.unit > 1e-6:  # training items that are all alike give no unit
+            found["diversity"] = spread(made) / self.unit
+            found["drift"] = float((made[:few] - average).norm(dim=1).mean()) / self.unit
+            found["nearest"] = fixed.distance / self.unit
         if len(self.heldout):
             found |= {"inside": near.inside, "inside_null": near.null, "inside_z": near.z}
         return {f"generator/{name}": value for name, value in found.items()}

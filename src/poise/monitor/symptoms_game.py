@@ -1,11 +1,12 @@
 """Symptoms of the game: D overfits or dies or runs away, G collapses, circles or copies. Each a function of a record.
 
 Numbers that look arbitrary are thresholds; they were set on pilot runs (docs/monitor.md) and lie between what sick and
-healthy runs showed.
+healthy runs showed. A few more than 250 lines, so that each symptom's threshold, sentence and action stand together.
 """
 
 from __future__ import annotations
 
+import math
 from statistics import fmean, median
 
 from poise.monitor.finding import Finding, Record
@@ -19,17 +20,30 @@ FEW = 0.35  # effective share of the classes below this: most are missing
 SWINGING, JUMPING = 0.7, 0.16  # distance from the averaged generator; change of diversity from probe to probe
 
 
-def _stronger(record: Record, player: str) -> str:
-    """The flag with ten times the player's present L2 strength."""
-    now = record.series(f"{player}/l2.strength")
-    value = 10 * now.last if len(now) and now.last > 0 else 1e-4
-    return f"--l2-{player} {value:.2g}"
+KILLING = 1e-2  # λ on D beyond which it may die: nobody is sent there
 
 
-def _surely(s: Series, chance: float, least: float) -> int | None:
-    """Since when the mean of a window has been above `least`, and above `chance` by three standard errors."""
+def _remedies(record: Record) -> str:
+    """What may help a D that knows its items by heart, with the flags that are not in force yet."""
+    now = record.series("discriminator/l2.strength").tail(1)
+    found = ["--augment color,translation,cutout"] if record.fact("augment") in (None, "none") else []
+    if 10 * now <= KILLING:
+        found.append(f"--l2-discriminator {10 * now if now > 0 else 1e-4:.2g}")
+    found.append("--discriminator.penalties+=R1 --discriminator.penalties.gamma=1")
+    kept = " The best checkpoint by score is kept (--step best)." if record.argument("scores", 0) else ""
+    return f"Try {', or '.join(found)}, or more data.{kept}"
+
+
+def _surely(s: Series, chance: float, least: float, choice: float) -> int | None:
+    """Since when the mean of a window has been above `least`, and above `chance` by three standard errors.
+
+    `choice`: standard error of an AUC over which items were held out; each probe sees the same ones.
+    """
     mean, low = s.smoothed(PROBES, fmean), s.smoothed(PROBES, surely_above)
-    sure = [value if under > chance else chance for value, under in zip(mean.values, low.values, strict=True)]
+    sure = [
+        value if value - math.hypot(value - under, 3 * choice) > chance else chance
+        for value, under in zip(mean.values, low.values, strict=True)
+    ]
     return holding(Series(mean.steps, sure), lambda value: value > least)
 
 
@@ -37,19 +51,19 @@ def _surely(s: Series, chance: float, least: float) -> int | None:
 def overfitting(record: Record) -> Finding | None:
     """D ranks its training items above generated ones better than held-out items, or above held-out ones."""
     gap, seen = record.series("discriminator/auc_gap"), record.series("discriminator/auc_seen")
-    steps = [step for step in (_surely(gap, 0.0, 0.1), _surely(seen, 0.5, 0.6)) if step is not None]
+    t, h = (record.series(f"data/{part}").tail(1) for part in ("training", "heldout"))
+    choice = math.sqrt((t + h + 1) / (12 * t * h)) if t > 0 and h > 0 else 0.0
+    steps = [s for s in (_surely(gap, 0.0, 0.1, choice), _surely(seen, 0.5, 0.6, choice)) if s is not None]
     if not steps:
         return None
     train, held = (record.series(f"discriminator/auc_{x}").tail(PROBES) for x in ("training", "heldout"))
-    augment = record.fact("augment") in (None, "none")
     return Finding(
         "discriminator overfitting",
         "warning",
         min(steps),
         f"The discriminator ranks training items above generated ones with AUC {train:.2f}, held-out items with only "
         f"{held:.2f}, and training above held-out items with {seen.tail(PROBES):.2f}: it knows them by heart.",
-        f"Try {'--augment color,translation,cutout, or ' if augment else ''}{_stronger(record, 'discriminator')}, or "
-        f"more data; the best score so far is kept (--step best), and --patience ends the run in time.",
+        _remedies(record),
         {
             "auc_gap": round(gap.tail(PROBES), 4),
             "auc_seen": round(seen.tail(PROBES), 4),
@@ -75,7 +89,7 @@ def dead(record: Record) -> Finding | None:
     killed = share > TOO_LARGE / 2 and len(strength) > 0
     remedy = (
         f"Its penalty was stronger than its loss (share {share:.2g}): try --l2-discriminator "
-        f"{strength.last / 10:.2g}, and start from a checkpoint of before."
+        f"{strength.last / 10:.2g} in a new run, or --on-divergence rollback."
         if killed
         else "Try a lower --generator.lr and a higher --discriminator.lr, or another --loss."
     )
@@ -179,8 +193,8 @@ def unbounded(record: Record) -> Finding | None:
         "the "
         f"gradients that it sends grow with it.",
         "Try --discriminator.spectral true, R1 (--discriminator.penalties+=R1 --discriminator.penalties.gamma=1), "
-        "or a loss "
-        "that saturates (--loss hinge).",
+        "or --loss "
+        "nonsaturating.",
         {"contrast": contrast.last},
     )
 

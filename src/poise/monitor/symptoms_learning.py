@@ -168,12 +168,13 @@ def nothing_held_out(record: Record) -> Finding | None:
     looked = record.series("discriminator/on_training")
     if not len(looked) or len(record.series("discriminator/on_heldout")):
         return None
+    asked = float(record.argument("heldout", 0.0))  # of a handful of items, a tenth may be none
     return Finding(
         "no held-out data",
         "warning",
         looked.steps[0],
         "Nothing is held out: overfitting cannot be seen, and samples cannot be scored.",
-        "Try --heldout 0.1.",
+        f"Try --heldout {0.1 if not asked else min(2 * asked, 0.5):g}.",
     )
 
 
@@ -211,7 +212,7 @@ def past_best(record: Record) -> Finding | None:
                 f"{name} was {value.values[best]:.3g} at step {value.steps[best] + 1:,} and is {value.last:.3g} now; "
                 "their "
                 f"intervals do not touch.",
-                "The best checkpoint is kept: --step best. --patience 2 would have ended the run.",
+                "The best checkpoint is kept: --step best. In a new run, --patience 2 ends it in time.",
                 {"best": value.values[best], "now": value.last},
             )
         return None

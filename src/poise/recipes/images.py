@@ -142,8 +142,8 @@ def images(
         scores: how often samples are scored: once after 5 % of the run, then evenly to the end; 0 for never.
         score_samples: number of pictures drawn and compared each time.
         patience: end the run when so many scores in a row were no better than the best; by default it runs to the end.
-        on_divergence: stop, or roll back to the last healthy checkpoint and go on with halved learning rates (or with a
-            weaker penalty, where that has killed the discriminator).
+        on_divergence: stop, or roll back to a checkpoint from before the trouble and go on with halved learning rates
+            (the generator's alone after a collapse; a weaker penalty where that has killed the discriminator).
         rollbacks: how often a run may be rolled back before it stops.
     """
     from poise.recipes import image_outcomes as outcomes

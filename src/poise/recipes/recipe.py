@@ -114,6 +114,10 @@ class Recipe:
     acting: Acting = Acting()
     notes: list[str] = field(default_factory=list)  # sentences for the user: unreadable files, missing packages
 
+    def __post_init__(self) -> None:
+        if self.acting.patience is not None and self.judge is None:
+            raise PoiseError("--patience goes by scores, and nothing is held out to score against: use --heldout 0.1")
+
 
 @dataclass(frozen=True)
 class Kind:

@@ -9,6 +9,7 @@ from poise.errors import PoiseError
 from poise.monitor import Finding, Record, diagnose
 from poise.record import RunFolder
 from poise.registry import names
+from poise.study.remedies import Remedies
 
 
 def diagnosis(folder: RunFolder) -> dict[str, Any]:
@@ -26,7 +27,7 @@ def diagnosis(folder: RunFolder) -> dict[str, Any]:
         "last_recorded_step": rows[-1]["step"],
         "findings": [finding.to_dict() for finding in found],
         "earlier": [{k: e[k] for k in ("name", "severity", "since", "seen", "sentence")} for e in earlier.values()],
-        "rollbacks": [e for e in events if e["event"] == "rolled back"],
+        "rollbacks": [{**vars(remedy), "change": remedy.change} for remedy in Remedies(folder, most=1).made],
     }
 
 
@@ -52,4 +53,4 @@ def lines(folder: RunFolder) -> list[str]:
 
 
 def as_json(folder: RunFolder) -> str:
-    return json.dumps(diagnosis(folder), indent=2, ensure_ascii=False)
+    return json.dumps(diagnosis(folder), indent=2, ensure_ascii=False, allow_nan=False, default=str)

@@ -90,7 +90,8 @@ def _is_evaluation(path: Path) -> bool:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return False
-    return isinstance(content, dict) and {"what", "counts", "evaluations"} <= content.keys()
+    kinds = ({"what", "counts", "evaluations"}, {"checkpoint", "scores", "floor"})  # the second is of older versions
+    return isinstance(content, dict) and any(kind <= content.keys() for kind in kinds)
 
 
 def _into_report(run: RunFolder, report: dict[str, Any]) -> None:
@@ -178,9 +179,11 @@ def _shares(classifier: SmallClassifier, made: NDArray[np.float32], sides: Sides
     """How often the classifier sees each class in the generated pictures, and how often it is among the real ones."""
     if sides.labels is None:
         return []
-    seen = np.bincount(classifier.classes_of(np.asarray(made)), minlength=classifier.classes) / len(made)
-    real = np.bincount(sides.labels[sides.heldout.rows], minlength=classifier.classes) / len(sides.heldout)
-    titles = sides.classes if len(sides.classes) == classifier.classes else tuple(map(str, range(classifier.classes)))
+    labels = sides.labels[sides.heldout.rows]
+    count = max(classifier.classes, int(labels.max()) + 1)  # a rare class may be on one side only
+    seen = np.bincount(classifier.classes_of(np.asarray(made)), minlength=count) / len(made)
+    real = np.bincount(labels, minlength=count) / len(sides.heldout)
+    titles = sides.classes if len(sides.classes) == count else tuple(map(str, range(count)))
     return [
         {"class": title, "made": float(a), "real": float(b)} for title, a, b in zip(titles, seen, real, strict=True)
     ]

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from poise.core import Dial, Game
 
 FILE = "remedies.json"
-KEPT = 3  # regular checkpoints that are kept for rolling back, beside the first
+KEPT = 2  # regular checkpoints from before the trouble that are kept for rolling back, beside the first
 BOTH = "lr"  # all learning rates
 HALF, WEAKER = 0.5, 0.1  # factors on a learning rate, and on a penalty that is too strong
 
@@ -119,8 +119,8 @@ class Remedies:
                 f"it was rolled back {len(self.made)} times already" if regular else "no checkpoint is early enough"
             )
             raise PoiseError(
-                f"step {sick.step}: {sick.sentence} The run stops, because {reason} (--rollbacks {self.most}); "
-                f"lower the learning rates or change the penalties, and start a new run"
+                f"{sick.sentence.rstrip('.')}; the run stops at step {sick.step}, because {reason} "
+                f"(--rollbacks {self.most}): lower the learning rates or change the penalties, and start a new run"
             )
         remedy = Remedy(sick.step, sick.cause, sick.sentence, regular[-1], *TREATED[sick.cause])
         for step, path in steps.items():
@@ -146,6 +146,8 @@ def rates(game: Game) -> dict[str, list[float]]:
     return {player.name: [float(group["lr"]) for group in player.optim.param_groups] for player in game.players}
 
 
-def protected(made: int, every: int) -> set[int]:
-    """Steps whose checkpoints are kept for rolling back: the first, and the last regular ones."""
-    return {0, *(made // every * every - i * every for i in range(KEPT))}
+def protected(made: int, every: int, lag: int) -> set[int]:
+    """Steps whose checkpoints are kept for rolling back: the first, the last regular ones, and those from before what
+    may be found now began, `lag` steps ago."""
+    first = max(made - lag, 0) // every * every
+    return {0, *(max(first - i * every, 0) for i in range(KEPT)), *range(first, made + 1, every)}

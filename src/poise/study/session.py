@@ -1,9 +1,11 @@
-"""One sitting of a run, to the end or until it is stopped: what is recorded, shown and acted upon."""
+"""One sitting of a run, to the end or until it is stopped: what is recorded, shown and acted upon.
+
+A few more than 250 lines, because what happens at a step, and in which order, is to be read in one place.
+"""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -21,6 +23,7 @@ GRID = 64  # pictures in a sample grid
 GRID_SEED = 1_234_567  # the noise of the grids is the same in every run
 MINUTE = 60.0
 LOOKS = 200  # diagnoses in a run, about: each reads the whole record
+LAG = 8  # looks that it may take until trouble is seen
 
 
 def scored_on(judge: Judge) -> str:
@@ -35,12 +38,14 @@ class Session:
     def __init__(self, folder: RunFolder, recipe: Recipe, spec: dict[str, Any], view: View, stop: Stop) -> None:
         self.folder, self.recipe, self.spec, self.view, self.stop = folder, recipe, spec, view, stop
         self.judge: Any = None
-        self.monitor: Monitor | None = None
+        self.monitor: Monitor = recipe.monitor()  # before any checkpoint is loaded: what it finds out of the networks
+        # must not depend on when the run was resumed
         self.total = sum(stage.steps for stage in recipe.stages)
         self.base = [rates(stage.game) for stage in recipe.stages]
         self.remedies = Remedies(folder, recipe.acting.rollbacks)
         self.rows: list[dict[str, Any]] = []
         self.findings: list[Finding] = []
+        self.told: set[Any] = set()  # names of findings that are events already
         self.saved_at = time.monotonic()
         self.scoring = 0.0
 
@@ -88,7 +93,7 @@ class Session:
         report["seconds"] = {
             "this sitting": round(elapsed, 1),
             "scoring": round(self.scoring, 1),
-            "monitoring": round(self.monitor.seconds, 1) if self.monitor else 0.0,
+            "monitoring": round(self.monitor.seconds, 1),
         }
         report["steps_this_sitting"] = steps
         write_json(self.folder.path / "report.json", report)
@@ -132,7 +137,7 @@ class Session:
         self.folder.rewind(done)
         self.rows = self.folder.rows()
         self.best = best(self.rows)
-        self.findings = diagnose(Record(self.rows, self.spec))
+        self.told = {e.get("name") for e in self.folder.events() if e["event"] == "finding"}
         return done
 
     def _watch(self, offset: int, step: int, row: dict[str, Any]) -> None:
@@ -144,7 +149,7 @@ class Session:
             entry = {name: float(value) for name, value in row.items()}
         probed = step % cadence.probe == 0
         if probed:
-            entry |= self._signals(step // cadence.probe)
+            entry |= self.monitor(step // cadence.probe)
         if made % cadence.sample == 0 or made == self.total:
             save_grid(self.recipe.sampler(GRID, GRID_SEED), self.folder.samples / f"{made:08d}.png")
         scored = made in cadence.scores
@@ -154,7 +159,7 @@ class Session:
             self.rows.append({"step": step, **entry})
             self.folder.add(self.rows[-1])
         self.view.step(made, entry)
-        if scored or step % (cadence.probe * max(1, self.total // cadence.probe // LOOKS)) == 0:
+        if scored or step % self._stride() == 0:
             self._look(step)
         due = cadence.checkpoint and made % cadence.checkpoint == 0
         late = cadence.checkpoint is None and time.monotonic() - self.saved_at > MINUTE
@@ -167,18 +172,14 @@ class Session:
             self.folder.event("stopped", step=made)
             raise Interrupted(f"stopped after step {made}")
 
-    def _signals(self, probe: int) -> dict[str, float]:
-        if self.monitor is None:
-            self.monitor = self.recipe.monitor()
-        return self.monitor(probe)
-
     def _look(self, step: int) -> None:
         """Diagnose what is recorded so far, say what is new, and leave the loop where it is to be treated."""
-        known = {finding.name for finding in self.findings}
         self.findings = diagnose(Record(self.rows, self.spec))
+        names = {finding.name for finding in self.findings}
         for finding in self.findings:
-            if finding.name not in known and finding.severity != "note":
+            if finding.name not in self.told:
                 self.folder.event("finding", seen=step, **finding.to_dict())
+        self.told = names
         self.view.findings(step + 1, self.findings)
         for finding in self.findings:
             sick = Sick.of(finding, step) if finding.severity == "critical" and self.may_roll_back else None
@@ -193,7 +194,7 @@ class Session:
             good = latest(self.folder.checkpoints)
             self.folder.event("diverged", step=sick.step, player=error and error.player, term=error and error.what)
             where = f"the last good checkpoint is {good}" if good else "there is no earlier checkpoint"
-            raise PoiseError(f"{sick}; {where}; --on-divergence rollback would go on from there with halved rates")
+            raise PoiseError(f"{sick}; {where}; a new run with --on-divergence rollback would go on by itself")
         try:
             remedy = self.remedies.roll_back(sick, all_checkpoints(self.folder.checkpoints), self.every)
         except PoiseError:
@@ -228,9 +229,25 @@ class Session:
         now = best([{"step": made - 1, **entry}])
         if now and now["value"] < self.best.get("value", float("inf")):
             self.best = now
+        if not now and self.recipe.acting.patience is not None:
+            self.view.say("--patience does nothing here: there is no KID to go by")
         self.view.scores(made, taken, self.judge.floor())
         self.scoring += time.monotonic() - began
         return entry
+
+    def _kept(self, made: int) -> set[int | None]:
+        """Steps whose checkpoints stay: the best, and where the run may be rolled back, where to and the best there."""
+        if not self.may_roll_back:
+            return {self.best.get("step")}
+        back_to = protected(made, self.every, LAG * self._stride())
+        return {self.best.get("step"), *back_to} | {
+            best([row for row in self.rows if row["step"] < step]).get("step") for step in back_to
+        }
+
+    def _stride(self) -> int:
+        """Steps between two looks at what is wrong."""
+        probe = self.recipe.cadence.probe
+        return probe * max(1, self.total // probe // LOOKS)
 
     def _save(self, made: int, row: dict[str, Any]) -> None:
         """A checkpoint, unless a number of this step is not finite: such a state is never saved."""
@@ -241,6 +258,5 @@ class Session:
             player, _, what = name.partition("/")
             verify(player, made - 1, {what: value})
         save(self.folder.checkpoints, made, self.game, self.recipe.how)
-        also: Sequence[int | None] = [self.best.get("step")]
-        prune(self.folder.checkpoints, [*also, *(protected(made, self.every) if self.may_roll_back else ())])
+        prune(self.folder.checkpoints, self._kept(made))
         self.saved_at = time.monotonic()

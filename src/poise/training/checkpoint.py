@@ -177,6 +177,7 @@ def load(checkpoint: Path, game: Game, how: Execution) -> int:
     for player in game.players:
         player.spent.clear()
         player.spent.update(state["spent"][player.name])
+    how.scalers.clear()  # a checkpoint from before the first step knows none
     for name, scaler in state["scalers"].items():
         how.scaler(name).load_state_dict(scaler)
     return step

@@ -97,6 +97,7 @@ def move(
         for penalty in player.penalties:
             penalty.before_step_(player.module, player.optim, step)
             measure.after_shrinking(penalty)
+        scale = scaler.get_scale() if scaler.is_enabled() else 0.0
         scaler.step(player.optim)
         scaler.update()
         for penalty in player.penalties:
@@ -104,6 +105,8 @@ def move(
             spent = float(player.optim.param_groups[0]["lr"]) * penalty.strength_at(step)
             player.spent[penalty.name] = player.spent.get(penalty.name, 0.0) + spent
         row |= measure.finish()
+        if scaler.is_enabled() and scaler.get_scale() < scale:  # overflow: the step was skipped, its gradients are void
+            row = {name: value for name, value in row.items() if name in {term.name for term in player.terms}}
     for hook in player.after:
         hook()
     return row
