@@ -44,7 +44,7 @@ CASES = {
     "generator collapse": lambda: record(generator__diversity=late(0.9, 0.05)),
     "partial collapse": lambda: record(generator__diversity=late(0.9, 0.45, 0.3)),
     "unbounded discriminator": lambda: record(discriminator__contrast=falls(0.5, 1e5)),
-    "oscillation": lambda: record(generator__drift=late(0.2, 0.9)),
+    "oscillation": lambda: record(generator__drift=late(0.2, 1.2)),
     "memorisation": lambda: record(generator__inside=late(0.5, 0.9), generator__inside_z=late(0.1, 6.0)),
     "vanishing gradient": lambda: record(
         generator__output_gradient=falls(0.2, 1e-6), discriminator__auc_training=1.0

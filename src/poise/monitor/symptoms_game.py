@@ -17,7 +17,7 @@ PROBES = 8  # probes in a window: single values scatter, an AUC of 64 against 64
 NARROW = 0.25  # diversity below this: samples all alike
 SOME = 0.5  # diversity below this: much is missing
 FEW = 0.35  # effective share of the classes below this: most are missing
-SWINGING, JUMPING = 0.7, 0.16  # distance from the averaged generator; change of diversity from probe to probe
+SWINGING, JUMPING = 0.9, 0.25  # distance from the averaged generator; change of diversity from probe to probe
 
 
 KILLING = 1e-2  # λ on D beyond which it may die: nobody is sent there
