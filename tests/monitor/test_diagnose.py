@@ -152,6 +152,13 @@ def test_a_young_generator_is_not_called_collapsed():
     assert [f.name for f in diagnose(Record(record(generator__diversity=0.1)))] == ["generator collapse"]
 
 
+def test_a_generator_that_collapses_and_recovers_oscillates():
+    swings = record(generator__diversity=lambda t: 0.9 if t < 0.4 or int(t * 800 / 32) % 4 > 1 else 0.1)
+    found = {finding.name: finding for finding in diagnose(Record(swings))}
+    assert "collapses and recovers in turn" in found["oscillation"].sentence
+    assert "generator collapse" not in found
+
+
 def test_a_gradient_that_was_next_to_nothing_and_is_ordinary_now_has_not_exploded():
     assert diagnose(Record(record(generator__grad_norm=falls(1e-4, 2.0)))) == []
 

@@ -17,7 +17,7 @@ PROBES = 8  # probes in a window: single values scatter, an AUC of 64 against 64
 NARROW = 0.25  # diversity below this: samples all alike
 SOME = 0.5  # diversity below this: much is missing
 FEW = 0.35  # effective share of the classes below this: most are missing
-SWINGING, JUMPING = 0.9, 0.25  # distance from the averaged generator; change of diversity from probe to probe
+SWINGING = 0.9  # distance from the averaged generator above which the generator does not settle
 
 
 KILLING = 1e-2  # λ on D beyond which it may die: nobody is sent there
@@ -199,25 +199,31 @@ def unbounded(record: Record) -> Finding | None:
     )
 
 
+def _relapses(diversity: Series) -> Series:
+    """1 where a generator that had been diverse was both collapsed and diverse within a window of probes, else 0."""
+    found = []
+    for end in range(PROBES, len(diversity) + 1):
+        window, before = diversity.values[end - PROBES : end], diversity.values[: end - PROBES + 1]
+        found.append(float(max(before) >= 2 * NARROW and min(window) < NARROW and max(window) > 2 * NARROW))
+    return Series(diversity.steps[PROBES - 1 :], found)
+
+
 @register("symptom", "oscillation")
 def oscillation(record: Record) -> Finding | None:
     """The generator runs in circles: far from its own average, or now diverse and now not."""
     drift = record.series("generator/drift").smoothed(4)
     diversity = record.series("generator/diversity")
-    changes = [abs(after - before) for before, after in zip(diversity.values, diversity.values[1:], strict=False)]
-    # The first probes are left out: every generator becomes diverse in a few jumps.
-    jumps = Series(diversity.steps[4:], changes[3:]).smoothed(PROBES, fmean)
     far = holding(drift, lambda d: d > SWINGING, least=4)
     far = None if far is not None and len(diversity) and median(diversity.values[-4:]) < NARROW else far
-    jumping = None if _grows(diversity, PROBES, 1.1) else holding(jumps, lambda d: d > JUMPING)
+    jumping = holding(_relapses(diversity), lambda relapse: relapse > 0)
     if far is None and jumping is None:
         return None
     sentence = (
         f"The same noise gives items {drift.last:.0%} of a typical distance away from those of the averaged generator: "
         f"it moves to and fro instead of settling."
         if far is not None
-        else f"The diversity of the generated items changes by {jumps.last:.0%} from one look to the next: the "
-        f"generator collapses and recovers in turn."
+        else f"Within a few looks the diversity of the generated items was {min(diversity.values[-PROBES:]):.0%} and "
+        f"{max(diversity.values[-PROBES:]):.0%}: the generator collapses and recovers in turn."
     )
     return Finding(
         "oscillation",
@@ -226,7 +232,7 @@ def oscillation(record: Record) -> Finding | None:
         sentence,
         f"Try lower learning rates (--generator.lr, now {_lr(record, 'generator')}; --discriminator.lr, now "
         f"{_lr(record, 'discriminator')}), --generator.betas '[0.0, 0.99]', or R1 on the discriminator.",
-        {"drift": round(drift.tail(1), 4)} | ({"change of diversity": round(jumps.last, 4)} if len(jumps) else {}),
+        {"drift": round(drift.tail(1), 4)} | {"diversity": round(diversity.tail(1), 4)},
     )
 
 
