@@ -149,12 +149,15 @@ def _lr(record: Record, player: str) -> str:
 def partial(record: Record) -> Finding | None:
     """Part of the data is not generated: few classes where classes are known, little diversity elsewhere.
 
-    A young generator is the same, but it grows: what still increases by a tenth in a window is no collapse yet.
+    A young generator is the same, but it grows: what still increases by a tenth in a window is no collapse yet, nor is
+    a generator that was never diverse in the first half of its run.
     """
     diversity = record.series("generator/diversity").smoothed(PROBES)
     classes = record.series("score/class_share.effective")
-    since = holding(diversity, lambda d: NARROW <= d < SOME, least=4)
-    if _grows(record.series("generator/diversity"), PROBES, 1.1):
+    since = holding(diversity, lambda d: NARROW <= d < SOME, least=PROBES)
+    every = record.series("generator/diversity")
+    half = int(record.argument("steps", 0)) / 2
+    if _grows(every, PROBES, 1.1) or (since is not None and max(every.values) < 0.7 and every.steps[-1] < half):
         since = None
     grown = len(classes) > 1 and classes.steps[-1] >= int(record.argument("steps", 0)) / 3
     few = holding(classes, lambda share: share < FEW, least=2) if grown else None
@@ -213,7 +216,7 @@ def oscillation(record: Record) -> Finding | None:
     """The generator runs in circles: far from its own average, or now diverse and now not."""
     drift = record.series("generator/drift").smoothed(4)
     diversity = record.series("generator/diversity")
-    far = holding(drift, lambda d: d > SWINGING, least=4)
+    far = holding(drift, lambda d: d > SWINGING, least=PROBES)
     far = None if far is not None and len(diversity) and median(diversity.values[-4:]) < NARROW else far
     jumping = holding(_relapses(diversity), lambda relapse: relapse > 0)
     if far is None and jumping is None:
