@@ -66,7 +66,14 @@ def test_a_run_that_diverges_ends_finite_with_a_list_of_events(pictures, tmp_pat
     assert [row["step"] for row in rows] == list(range(30)), "each step stands in the record once"
     assert rows[-1]["discriminator/lr"] == pytest.approx(0.005 * 0.5 ** len(events))
     assert any("rolled back" in line for line in report["sentences"])
+    assert not any("did not mend everything" in line for line in report["sentences"]) or report["findings"]
     assert RunFolder(tmp_path / "a").done
+
+
+def test_a_run_that_was_rolled_back_and_is_not_well_says_so(pictures, tmp_path, loss):
+    report = run(diverging(pictures, loss, heldout=0.0), tmp_path / "a")
+    assert rolled_back(tmp_path / "a")
+    assert any("did not mend everything (no held-out data" in line for line in report["sentences"])
 
 
 def test_never_an_endless_loop(pictures, tmp_path, loss):

@@ -1,6 +1,6 @@
 """One sitting of a run, to the end or until it is stopped: what is recorded, shown and acted upon.
 
-A few more than 250 lines, because what happens at a step, and in which order, is to be read in one place.
+More than 250 lines, because what happens at a step, and in which order, is to be read in one place.
 """
 
 from __future__ import annotations
@@ -90,6 +90,12 @@ class Session:
                 f"in a row were no better than that of step {self.best['step']:,} (poise sample ... --step best)."
             )
         report["sentences"] += [f"The run was {line}." for line in report["rollbacks"]]
+        left = [finding.name for finding in self.findings if finding.severity != "note"]
+        if left and self.remedies.made:
+            report["sentences"].append(
+                f"That did not mend everything ({', '.join(left)}): its scores may be worse than those of a new run "
+                f"that begins with what was changed last."
+            )
         report["seconds"] = {
             "this sitting": round(elapsed, 1),
             "scoring": round(self.scoring, 1),
