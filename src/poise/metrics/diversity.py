@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from poise.metrics.grams import Floats, Ints, Sentence, flat, grams
+from poise.metrics.grams import Floats, Sentence, flat, grams
 
 
 def distinct(sentences: Sequence[Sentence], n: int) -> tuple[float, float]:
@@ -29,24 +29,10 @@ def distinct(sentences: Sequence[Sentence], n: int) -> tuple[float, float]:
     return size / len(gram), jackknife(left_out)
 
 
-def distinct_sentences(sentences: Sequence[Sentence]) -> tuple[float, float]:
-    """Number of different sentences over the number of sentences, and its delete-one jackknife variance."""
-    count = len(sentences)
-    if not count:
-        return 0.0, 0.0
-    times = copies(sentences)
-    different = float(np.sum(1 / times))
-    if count < 2:
-        return 1.0, 0.0
-    return different / count, jackknife((different - (times == 1)) / (count - 1))
-
-
-def copies(sentences: Sequence[Sentence]) -> Ints:
-    """How often each of the n sentences is among them: [n], at least 1."""
-    keys = [np.asarray(s, np.int64).tobytes() for s in sentences]
-    numbers = {key: i for i, key in enumerate(dict.fromkeys(keys))}
-    which = np.array([numbers[key] for key in keys], np.int64)
-    return np.bincount(which)[which]
+def distinct_sentences(sentences: Sequence[Sentence]) -> float:
+    """Number of different sentences over the number n of sentences; 0 for none. It can only fall as n grows."""
+    different = {np.asarray(s, np.int64).tobytes() for s in sentences}
+    return len(different) / max(len(sentences), 1)
 
 
 def jackknife(left_out: Floats) -> float:
