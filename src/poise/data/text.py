@@ -5,11 +5,14 @@ from __future__ import annotations
 import codecs
 import csv
 import json
+import os
+import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
+from poise.data import catalogue
 from poise.data.items import Hashed, Rows, hashes_of
 from poise.errors import PoiseError, nearest
 
@@ -19,16 +22,55 @@ LARGEST_FIELD = 1 << 20  # characters
 
 
 class Sentences(Hashed):
-    """Sentences in the order of the file, without spaces around them and without empty ones."""
+    """Sentences in the order of the file, without spaces around them and without empty ones.
+
+    The split goes by the normalised sentence, so that copies that differ in case, punctuation or spaces are on one
+    side; the fingerprint is of the sentences as they are. Args: name; sentences; empty, how many were left out.
+    """
 
     modality = "text"
 
-    def __init__(self, name: str, sentences: list[str]) -> None:
-        self.sentences = sentences
-        super().__init__(name, hashes_of([sentence.encode() for sentence in sentences]))
+    def __init__(self, name: str, sentences: list[str], empty: int = 0) -> None:
+        self.sentences, self.empty = sentences, empty
+        keys = hashes_of([normalised(sentence).encode() for sentence in sentences])
+        super().__init__(name, hashes_of([sentence.encode() for sentence in sentences]), keys=keys)
 
     def take(self, rows: Rows) -> list[str]:
         return [self.sentences[row] for row in np.asarray(rows).tolist()]
+
+
+class _WithoutSigns(dict[int, str]):
+    """For `str.translate`: code points of punctuation (P), spaces (Z) and control characters (C) become nothing."""
+
+    def __missing__(self, code: int) -> str:
+        character = chr(code)
+        self[code] = "" if unicodedata.category(character)[0] in "PZC" else character
+        return self[code]
+
+
+_WITHOUT_SIGNS = _WithoutSigns()
+
+
+def normalised(sentence: str) -> str:
+    """Without differences of form (NFKC), case, punctuation and spaces; unchanged where nothing else is in it."""
+    plain = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", sentence).casefold())
+    return plain.translate(_WITHOUT_SIGNS) or sentence
+
+
+def open_sentences(source: str | Path, column: str | None = None) -> Sentences:
+    """The sentences of a .txt, .jsonl or .csv file (see `open_text`), or of a catalogued set of text by its name.
+
+    Errors: `PoiseError` where nothing is there, or something else than text.
+    """
+    from poise.data.images import locate
+
+    name, path, _ = locate(source)
+    entry = None if os.path.exists(Path(source).expanduser()) else catalogue.find(name)
+    if path.suffix.lower() not in SUFFIXES or path.is_dir():
+        raise PoiseError(f"{source} holds no sentences: give a .txt, .jsonl or .csv file, or a catalogued set of text")
+    found = open_text(path, column or (entry.column if entry else None) or None)
+    found.name = name
+    return found
 
 
 def open_text(path: Path, column: str | None = None) -> Sentences:
@@ -50,7 +92,7 @@ def open_text(path: Path, column: str | None = None) -> Sentences:
     sentences = [stripped for sentence in found if (stripped := sentence.strip())]
     if not sentences:
         raise PoiseError(f"{path} holds no sentences: give a file with one a line")
-    return Sentences(path.name, sentences)
+    return Sentences(path.name, sentences, len(found) - len(sentences))
 
 
 def _lines(path: Path) -> Iterator[str]:
