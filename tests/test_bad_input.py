@@ -724,7 +724,7 @@ def test_no_room_for_the_run_folder(place, capsys, size):
 def test_no_room_for_the_record(place, capsys, monkeypatch):
     """A row that does not fit is told once, and the row that was cut off is made again."""
     with monkeypatch.context() as patch:
-        patch.setattr("poise.study.session.save_grid", lambda *_: None)
+        patch.setattr("poise.recipes.image_outcomes.save_grid", lambda *_: None)
         patch.setattr("poise.study.run.Session._save", lambda *_: None)
         spec = (place / "runs/done/spec.json").stat().st_size
         with files_up_to(max(spec, 2_600)):

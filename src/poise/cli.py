@@ -32,6 +32,17 @@ EVALUATE: dict[str, dict[str, Any]] = {
     "--out": {"metavar": "FILE", "help": "of the report (default report.json, or RUN/evaluation-STEP.json)"},
 }
 
+SAMPLE: dict[str, dict[str, Any]] = {
+    "--label": {"help": "one class only, for a conditional run of pictures"},
+    "--temperature": {"type": float, "help": "of text: below 1 likelier units, above 1 rarer ones (default 1)"},
+    "--top-k": {"type": int, "help": "of text: only the k likeliest units at each place"},
+    "--top-p": {"type": float, "help": "of text: only the likeliest units that make up this share (nucleus)"},
+    "--start": {"help": "of text: a beginning that every sample has"},
+    "--form": {
+        "help": "of text: a fixed form such as 7，7。7，7。: numbers are units, everything else stands as it is"
+    },
+}
+
 
 class Parser(argparse.ArgumentParser):
     """Argument errors become one sentence. What is left over is told by the command that it was given to."""
@@ -122,10 +133,10 @@ def summary(folder: Any, report: dict[str, Any], already: bool) -> None:
     for finding in report.get("findings", []):
         print(f"{finding['severity'].capitalize()}: {finding['name']} since step {finding['since']:,}: "
               f"{finding['sentence']} {finding['action']}")  # fmt: skip
-    pictures = sorted(folder.samples.glob("*.png"))
-    print(f"Samples: {pictures[-1] if pictures else folder.samples}")
+    samples = sorted(folder.samples.glob("[0-9]*"))
+    print(f"Samples: {samples[-1] if samples else folder.samples}")
     print(f"Report:  {folder.path / 'report.json'}")
-    print(f"More:    poise sample {shown(folder)} -n 64 --out grid.png")
+    print(f"More:    poise sample {shown(folder)} -n 64 --out more{samples[-1].suffix if samples else '.png'}")
 
 
 def best_of(report: dict[str, Any]) -> str:
@@ -157,7 +168,8 @@ def sample(options: argparse.Namespace) -> int:
     from poise.record import find_run
     from poise.study.use import sample_to
 
-    for line in sample_to(find_run(options.run), options.n, options.seed, options.out, options.label, options.step):
+    asked = {name: getattr(options, name) for name in (flag.lstrip("-").replace("-", "_") for flag in SAMPLE)}
+    for line in sample_to(find_run(options.run), options.n, options.seed, options.out, options.step, asked):
         print(line)
     return 0
 
@@ -221,7 +233,7 @@ def completion(options: argparse.Namespace) -> int:
 
 
 def tree() -> tuple[argparse.ArgumentParser, Any]:
-    """The commands, without the recipes' own arguments."""
+    """The commands, without the recipes' own arguments; one place and therefore more than 40 lines."""
     root = Parser(prog="poise", description="Train GANs with an L2 penalty on each player, and see whether it worked.")
     root.add_argument("--version", action="version", version=f"poise {__version__}")
     commands = root.add_subparsers(dest="command", metavar="COMMAND", parser_class=Parser)
@@ -240,8 +252,9 @@ def tree() -> tuple[argparse.ArgumentParser, Any]:
     made.add_argument("run", help=which)
     made.add_argument("-n", type=int, default=64, help="how many (default 64)")
     made.add_argument("--seed", type=int, default=0, help="of the noise; the same seed gives the same samples")
-    made.add_argument("--out", default="samples.png", help="a .png for one grid, or a folder (default samples.png)")
-    made.add_argument("--label", help="one class only, for a conditional run")
+    made.add_argument("--out", help="a .png for one grid or a folder; for text a .txt or .jsonl (default samples.*)")
+    for flag, more in SAMPLE.items():
+        made.add_argument(flag, **more)
     made.add_argument("--step", default="last", help="last, best, or the step of a kept checkpoint (default last)")
     made = command(commands, "evaluate", evaluate, "score samples against held-out data: poise evaluate RUN or FOLDER")
     made.add_argument("what", help=f"{which}; or a folder or file of generated pictures, sentences or clips")

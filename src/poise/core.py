@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar, runtime_checkable
 
+import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
@@ -31,10 +32,32 @@ class Batch(NamedTuple):
 
 
 class Verdict(NamedTuple):
-    """What a discriminator returns, always: one logit tensor per head, and optionally each head's features."""
+    """What a discriminator returns, always: one logit tensor per head, and optionally each head's features.
+
+    `weights`, one tensor for each head or none at all, says how much each position counts; a position of a text
+    after its end counts 0. Without it all positions count alike.
+    """
 
     logits: tuple[Tensor, ...]  # each [B] or [B, positions]
     features: tuple[tuple[Tensor, ...], ...] = ()  # [head][layer] -> [B, ...]
+    weights: tuple[Tensor, ...] = ()  # each [B, positions]
+
+    def means(self) -> Tensor:
+        """The mean logit of each sample over positions and heads, in float32: [B]."""
+        return torch.stack(
+            [averaged(x.float(), w) for x, w in zip(self.logits, self.each_weights(), strict=True)]
+        ).mean(0)
+
+    def each_weights(self) -> tuple[Tensor | None, ...]:
+        return self.weights or (None,) * len(self.logits)
+
+
+def averaged(x: Tensor, weights: Tensor | None = None) -> Tensor:
+    """The mean over positions, weighted if there are weights: x [B] or [B, ...] -> [B]."""
+    if weights is not None:
+        weights = weights.to(x.dtype)
+        return (x * weights).flatten(1).sum(1) / weights.flatten(1).sum(1).clamp_min(1e-12)
+    return x.flatten(1).mean(1) if x.ndim > 1 else x
 
 
 def value_at(number: float | Schedule, step: int) -> float:

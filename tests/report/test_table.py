@@ -10,6 +10,8 @@ from poise.report.conclude import best, conclude, penalties, sentences
 from poise.report.picture import grid, save_grid
 from poise.report.table import columns, score_lines
 
+PRIMARY = ("KID-EffLite0", "KID-classifier")
+
 
 def test_score_lines_say_value_interval_floor_and_n():
     scores = {"KID-plain": 0.01234, "KID-plain.low": 0.01, "KID-plain.high": 0.015, "FD-plain": 1234.5}
@@ -51,8 +53,8 @@ def test_best_is_the_lowest_primary_score():
     record = [
         {"step": t, "score/KID-EffLite0": v, "score/KID-classifier": -v} for t, v in ((0, 3.0), (4, 1.0), (9, 2.0))
     ]
-    assert best(record) == {"step": 5, "score": "KID-EffLite0", "value": 1.0}
-    assert best([{"step": 1, "loss": 2.0}]) == {}
+    assert best(record, PRIMARY) == {"step": 5, "score": "KID-EffLite0", "value": 1.0}
+    assert best([{"step": 1, "loss": 2.0}], PRIMARY) == {}
 
 
 def test_conclude_reads_nothing_but_the_folder(tmp_path):
@@ -62,7 +64,7 @@ def test_conclude_reads_nothing_but_the_folder(tmp_path):
         folder.add(row)
     folder.close()
     spec = {"recipe": "images", "facts": {"data": "d"}, "versions": {}}
-    once, twice = conclude(folder, spec, 3, {}), conclude(folder, spec, 3, {})
+    once, twice = conclude(folder, spec, 3, {}, PRIMARY), conclude(folder, spec, 3, {}, PRIMARY)
     assert once == twice and once["steps"] == 3
 
 

@@ -168,7 +168,7 @@ def test_the_best_checkpoint_is_there_after_a_rollback(pictures, tmp_path):
     rows = folder.rows()
     regular = [step for step in kept if step % 10 == 0]
     for back_to in regular:
-        known = best([row for row in rows if row["step"] < back_to])
+        known = best([row for row in rows if row["step"] < back_to], ("KID-EffLite0", "KID-classifier"))
         assert not known or known["step"] in kept
 
 

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
-from poise.core import Batch, Player, Term, Verdict
+from poise.core import Batch, Player, Term, Verdict, averaged
 
 
 class Generator(Protocol):
@@ -107,6 +107,7 @@ def take(verdict: Verdict, part: slice) -> Verdict:
     return Verdict(
         tuple(logits[part] for logits in verdict.logits),
         tuple(tuple(layer[part] for layer in head) for head in verdict.features),
+        tuple(weights[part] for weights in verdict.weights),
     )
 
 
@@ -138,23 +139,43 @@ def joint_allowed(discriminator: nn.Module) -> bool:
     return not any(isinstance(m, nn.modules.batchnorm._NormBase) for m in discriminator.modules())
 
 
-def over_heads(loss: Callable[..., Tensor], *verdicts: Verdict) -> Tensor:
-    """The loss on each head's logits, averaged over positions and heads: [B]. Half precision is widened first."""
+def over_heads(loss: Callable[..., Tensor], *verdicts: Verdict, paired: bool = False) -> Tensor:
+    """The loss on each head's logits, averaged over positions and heads: [B]. Half precision is widened first.
+
+    Where positions have weights, as in texts of several lengths, place t of a real text has nothing to do with place t
+    of a generated one. The loss of two verdicts l(r, f) = a(r) + b(f) is then taken apart, each part averaged over its
+    own text: mean l(r, 0) + mean l(0, f) − l(0, 0). A `paired` loss, which has no such parts, compares averages.
+    """
     heads = []
-    for logits in zip(*(verdict.logits for verdict in verdicts), strict=True):
-        wide = [x.float() if x.dtype in (torch.bfloat16, torch.float16) else x for x in logits]
-        value = loss(*wide)
-        heads.append(value.flatten(1).mean(1) if value.ndim > 1 else value)
+    for part in range(len(verdicts[0].logits)):
+        logits = [_wide(verdict.logits[part]) for verdict in verdicts]
+        weights = [verdict.each_weights()[part] for verdict in verdicts]
+        if all(w is None for w in weights):
+            heads.append(averaged(loss(*logits)))
+        elif paired:
+            heads.append(loss(*(averaged(x, w) for x, w in zip(logits, weights, strict=True))))
+        else:
+            alone = [[torch.zeros_like(x)] * len(logits) for x in logits]
+            for i, x in enumerate(logits):
+                alone[i][i] = x
+            parts = [averaged(loss(*given), w) for given, w in zip(alone, weights, strict=True)]
+            nothing = loss(*(x.new_zeros(()) for x in logits))
+            heads.append(torch.stack(parts).sum(0) - (len(logits) - 1) * nothing)
     return torch.stack(heads).mean(0)
+
+
+def _wide(x: Tensor) -> Tensor:
+    return x.float() if x.dtype in (torch.bfloat16, torch.float16) else x
 
 
 def adversarial_terms(loss: Loss, name: str = "adversarial") -> tuple[Term[Round], Term[Round]]:
     """The discriminator's and the generator's term for a pair of functions on logits."""
 
     def discriminator(round: Round) -> Tensor:
-        return over_heads(loss.discriminator, *round.on_both)
+        return over_heads(loss.discriminator, *round.on_both, paired=loss.paired)
 
     def generator(round: Round) -> Tensor:
-        return over_heads(loss.generator, round.on_fake, *([round.on_real] if loss.paired else []))
+        verdicts = [round.on_fake, *([round.on_real] if loss.paired else [])]
+        return over_heads(loss.generator, *verdicts, paired=loss.paired)
 
     return Term(name, discriminator), Term(name, generator)

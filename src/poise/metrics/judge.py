@@ -61,6 +61,8 @@ class Judge:
     `missing`. Errors: `PoiseError` for n below 4.
     """
 
+    noun = "pictures"
+
     def __init__(
         self,
         images: NDArray[np.uint8],

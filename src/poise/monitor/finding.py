@@ -17,6 +17,17 @@ class Record(NamedTuple):
     rows: Sequence[Mapping[str, float]]  # {"step": 16, "discriminator/adversarial": 1.38, ...}, steps ascending
     spec: Mapping[str, Any] = {}  # "arguments" and "facts"; may be empty
 
+    @classmethod
+    def of(cls, rows: Sequence[Mapping[str, float]], spec: Mapping[str, Any]) -> Record:
+        """The record of a run's last stage that has begun: what an earlier one did says nothing about it."""
+        first = 0
+        if rows:
+            for _, steps in spec.get("facts", {}).get("stages", ()):
+                if first + steps > rows[-1]["step"]:
+                    break
+                first += steps
+        return cls([row for row in rows if row["step"] >= first] if first else rows, spec)
+
     def series(self, key: str) -> Series:
         """One number over the steps."""
         return series(self.rows, key)

@@ -117,8 +117,7 @@ class Monitor:
 
     def _logits(self, batch: Batch) -> Tensor:
         """D's output on each item, averaged over heads and positions: float32 [n]."""
-        heads = self.watched.discriminator(batch.real, batch.cond).logits
-        return torch.stack([x.float().flatten(1).mean(1) if x.ndim > 1 else x.float() for x in heads]).mean(0)
+        return self.watched.discriminator(batch.real, batch.cond).means()
 
     def _of_d(self, logits: dict[str, Tensor]) -> dict[str, float]:
         found = {f"on_{name}": float(x.mean()) for name, x in logits.items()}

@@ -7,11 +7,14 @@ does not load torch.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
+from poise.errors import PoiseError
 from poise.penalties import Penalty
 from poise.recipes.recipe import Acting, Cadence, Kind, Recipe, Stage
 from poise.registry import register
+from poise.report.picture import save_each, save_grid
 
 
 @dataclass
@@ -104,7 +107,7 @@ def images(
     on_divergence: Literal["stop", "rollback"] = "stop",
     rollbacks: int = 3,
 ) -> Recipe:
-    """Train a GAN on pictures.
+    """Train a GAN on pictures. The signature is the documentation, and the parts meet in these few lines.
 
     Args:
         data: a folder, zip, .npy, .npz or IDX file, or the name of a catalogued set (poise data list).
@@ -174,6 +177,7 @@ def images(
                 parts.stream(pictures, batch, seed, conditional, flip, how),
                 steps,
                 parts.learning_rates(game.players, options, steps),
+                outcomes.monitor(game, average, pictures, facts, batch, seed, how),
             )
         ],
         seed=seed,
@@ -181,7 +185,7 @@ def images(
         cadence=Cadence.over(steps, log_every, sample_every, checkpoint_every, scores),
         facts=facts,
         sampler=lambda n, seed: outcomes.draw(average, facts, n, seed),
-        monitor=outcomes.monitor(game, average, pictures, facts, batch, seed, how),
+        show=lambda stem: outcomes.show(average, facts, stem),
         judge=outcomes.judge(pictures, score_samples, seed) if scores else None,
         acting=acting,
         notes=parts.notes(pictures),
@@ -200,4 +204,17 @@ def _draw(generator, facts: dict, n: int, seed: int, label: str | None = None): 
     return outcomes.draw(generator, facts, n, seed, label)
 
 
-register("recipe", "images")(Kind(images, _generator, _draw))
+def _write(samples, path: Path) -> str:  # type: ignore[no-untyped-def]
+    """One grid (.png), or a folder of pictures."""
+    if path.suffix and path.suffix != ".png":
+        raise PoiseError(f"--out {path}: name a .png file for a grid, or a folder")
+    if path.suffix == ".png":
+        save_grid(samples, path)
+        return f"{len(samples)} samples"
+    save_each(samples, path)
+    return f"{len(samples)} pictures"
+
+
+register("recipe", "images")(
+    Kind(images, _generator, _draw, _write, "image", ("KID-EffLite0", "KID-classifier"), asks=("label",))
+)

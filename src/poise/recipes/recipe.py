@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from poise.errors import PoiseError
 
 if TYPE_CHECKING:
-    import numpy as np
     from torch import nn
 
     from poise.core import Batch, Dial, Game
@@ -18,13 +18,17 @@ if TYPE_CHECKING:
 
 @dataclass
 class Stage:
-    """A stretch of training: one game on one stream."""
+    """A stretch of training: one game on one stream. Stages follow each other over shared modules.
+
+    `monitor` is built before anything is trained or loaded; None where there is nothing to watch.
+    """
 
     name: str
     game: Game
     stream: Callable[[int], Batch]
     steps: int
     dials: Sequence[Dial] = ()
+    monitor: Callable[[], Monitor] | None = None
 
 
 @dataclass(frozen=True)
@@ -61,9 +65,10 @@ class Monitor(Protocol):
 class Judge(Protocol):
     """Scores samples: name -> number, and lines for people."""
 
+    noun: str  # what is scored: pictures, sentences ...
     missing: list[str]  # sentences: what could not be scored, and why
     n: int  # samples in a score
-    m: int  # held-out pictures they are compared with
+    m: int  # held-out items they are compared with
     extractors: list[Any]  # each with a name that says its input size
 
     def floor(self) -> dict[str, float]:
@@ -108,8 +113,8 @@ class Recipe:
     how: Execution
     cadence: Cadence
     facts: dict[str, Any]  # what rebuilds the generator without the data, and what the data was
-    sampler: Callable[[int, int], np.ndarray]  # (n, seed) -> uint8 [n,H,W,C] from the averaged generator
-    monitor: Callable[[], Monitor]  # built when first needed
+    sampler: Callable[[int, int], Any]  # (n, seed) -> n samples of the averaged generator: uint8 [n,H,W,C], or texts
+    show: Callable[[Path], Path]  # writes the samples of this moment to a path without a suffix; returns the file
     judge: Callable[[], Judge] | None = None  # built when first needed
     acting: Acting = Acting()
     notes: list[str] = field(default_factory=list)  # sentences for the user: unreadable files, missing packages
@@ -124,9 +129,19 @@ class Kind:
     """A recipe as the registry knows it (family "recipe").
 
     `build(**arguments)` returns a `Recipe`; its signature is the command line. `generator(arguments, facts)` rebuilds
-    the generator of a finished run without its data; `draw(generator, facts, n, seed)` samples it.
+    the generator of a finished run without its data; `draw(generator, facts, n, seed, **asked)` samples it, where
+    `asked` are options of `poise sample` whose names are in `asks`; `write(samples, path)` puts samples into a file or
+    a folder and says what was written. `modality` is that of its data. `primary` names the scores by which checkpoints
+    are compared, the first that was taken; lower is better. `player` is the
+    player whose average is sampled, into `default_out` unless told otherwise.
     """
 
     build: Callable[..., Recipe]
     generator: Callable[[dict[str, Any], dict[str, Any]], nn.Module]
-    draw: Callable[..., np.ndarray]
+    draw: Callable[..., Any]
+    write: Callable[[Any, Path], str]
+    modality: str
+    primary: tuple[str, ...]
+    asks: tuple[str, ...] = ()
+    default_out: str = "samples.png"
+    player: str = "generator"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from statistics import median
 from typing import Any
 
@@ -70,13 +71,13 @@ def scores(rows: list[dict[str, Any]]) -> list[dict[str, float]]:
     return found
 
 
-PRIMARY = ("KID-EffLite0", "KID-classifier")  # in this order; lower is better
+def best(rows: list[dict[str, Any]], primary: Sequence[str]) -> dict[str, Any]:
+    """The step with the best held-out score, or nothing where no score was taken.
 
-
-def best(rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """The step with the best held-out score, or nothing where no score was taken."""
+    `primary`: names of scores, the first that was taken counts; lower is better.
+    """
     taken = scores(rows)
-    for name in PRIMARY:
+    for name in primary:
         having = [entry for entry in taken if name in entry]
         if having:
             winner = min(having, key=lambda entry: entry[name])
@@ -84,13 +85,15 @@ def best(rows: list[dict[str, Any]]) -> dict[str, Any]:
     return {}
 
 
-def since_best(rows: list[dict[str, Any]]) -> int:
+def since_best(rows: list[dict[str, Any]], primary: Sequence[str]) -> int:
     """How many scores were taken since the best one; 0 where none was taken."""
-    found = best(rows)
+    found = best(rows, primary)
     return sum(entry["step"] > found["step"] for entry in scores(rows)) if found else 0
 
 
-def conclude(folder: RunFolder, spec: dict[str, Any], steps: int, floor: dict[str, float]) -> dict[str, Any]:
+def conclude(
+    folder: RunFolder, spec: dict[str, Any], steps: int, floor: dict[str, float], primary: Sequence[str]
+) -> dict[str, Any]:
     """The content of `report.json`."""
     rows = folder.rows()
     acted = penalties(rows)
@@ -104,7 +107,7 @@ def conclude(folder: RunFolder, spec: dict[str, Any], steps: int, floor: dict[st
         "weight_norms": norms(rows),
         "scores": scores(rows),
         "floor": floor,
-        "best": best(rows),
+        "best": best(rows, primary),
         "sentences": lines,
         "versions": spec["versions"],
     }

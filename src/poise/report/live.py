@@ -107,7 +107,8 @@ class _Watching(Silent):
         self.say(f"{facts['data']}")
         self.say(
             f"run {folder}: {total:,} steps of {self.batch} on {facts['device']} in {facts['precision']} with "
-            f"{facts['threads']} thread{'s' if facts['threads'] != 1 else ''}, augmentation {facts['augment']}"
+            f"{facts['threads']} thread{'s' if facts['threads'] != 1 else ''}"
+            + (f", augmentation {facts['augment']}" if "augment" in facts else "")
             + (f", going on after step {done:,}" if done else "")
         )
 

@@ -17,7 +17,7 @@ def diagnosis(folder: RunFolder) -> dict[str, Any]:
     rows = folder.rows()
     if not rows:
         raise PoiseError(f"{folder.path} has no record yet; train it with: poise resume {folder.path}")
-    found = diagnose(Record(rows, folder.spec()))
+    found = diagnose(Record.of(rows, folder.spec()))
     now = {finding.name for finding in found}
     events = folder.events()
     earlier = {e["name"]: e for e in events if e["event"] == "finding" and e.get("name") not in now}

@@ -7,40 +7,45 @@ from __future__ import annotations
 
 import time
 from functools import partial
+from itertools import accumulate
 from typing import Any
 
 from poise.errors import NonFinite, PoiseError
 from poise.monitor import Finding, Record, diagnose
-from poise.recipes.recipe import Judge, Monitor, Recipe, Stage
+from poise.recipes.recipe import Judge, Recipe
 from poise.record import RunFolder, write_json
 from poise.report.conclude import best, conclude, since_best
 from poise.report.live import View
-from poise.report.picture import save_grid
 from poise.study.remedies import Remedies, Sick, protected, rates
+from poise.study.spec import kind_of
 from poise.study.stops import Enough, Interrupted, Stop
 
-GRID = 64  # pictures in a sample grid
-GRID_SEED = 1_234_567  # the noise of the grids is the same in every run
 MINUTE = 60.0
 LOOKS = 200  # diagnoses in a run, about: each reads the whole record
 LAG = 8  # looks that it may take until trouble is seen
 
 
 def scored_on(judge: Judge) -> str:
-    """How many pictures the scores compare, and by which features."""
-    by = " and ".join(extractor.name for extractor in judge.extractors) or "nothing"
-    return f"scores compare {judge.n:,} samples with {judge.m:,} held-out pictures by {by}"
+    """How many items the scores compare, and by which features."""
+    by = f" by {' and '.join(extractor.name for extractor in judge.extractors)}" if judge.extractors else ""
+    return f"scores compare {judge.n:,} samples with {judge.m:,} held-out {judge.noun}{by}"
 
 
 class Session:
     """One sitting of a run."""
 
     def __init__(self, folder: RunFolder, recipe: Recipe, spec: dict[str, Any], view: View, stop: Stop) -> None:
+        from poise.training.checkpoint import initial
+
         self.folder, self.recipe, self.spec, self.view, self.stop = folder, recipe, spec, view, stop
         self.judge: Any = None
-        self.monitor: Monitor = recipe.monitor()  # before any checkpoint is loaded: what it finds out of the networks
-        # must not depend on when the run was resumed
-        self.total = sum(stage.steps for stage in recipe.stages)
+        self.primary = kind_of(spec["recipe"]).primary
+        # Before any checkpoint is loaded: what a monitor finds out of the networks must not depend on when the run was
+        # resumed, nor what a stage begins with on what was trained when it was rolled back.
+        self.monitors = [stage.monitor() if stage.monitor else None for stage in recipe.stages]
+        self.fresh = [initial(stage.game) for stage in recipe.stages] if len(recipe.stages) > 1 else []
+        self.ends = list(accumulate(stage.steps for stage in recipe.stages))
+        self.total, self.stage = self.ends[-1], 0
         self.base = [rates(stage.game) for stage in recipe.stages]
         self.remedies = Remedies(folder, recipe.acting.rollbacks)
         self.rows: list[dict[str, Any]] = []
@@ -80,8 +85,9 @@ class Session:
 
     def _report(self, ended: int, elapsed: float, steps: int) -> dict[str, Any]:
         """Write `report.json` and DONE."""
-        self.findings = diagnose(Record(self.rows, self.spec))
-        report = conclude(self.folder, self.spec, ended, self.judge.floor() if self.judge else {})
+        self.findings = diagnose(Record.of(self.rows, self.spec))
+        floor = self.judge.floor() if self.judge else {}
+        report = conclude(self.folder, self.spec, ended, floor, self.primary)
         report["findings"] = [finding.to_dict() for finding in self.findings]
         report["rollbacks"] = [remedy.line() for remedy in self.remedies.made]
         if ended < self.total:
@@ -99,7 +105,7 @@ class Session:
         report["seconds"] = {
             "this sitting": round(elapsed, 1),
             "scoring": round(self.scoring, 1),
-            "monitoring": round(self.monitor.seconds, 1),
+            "monitoring": round(sum(m.seconds for m in self.monitors if m), 1),
         }
         report["steps_this_sitting"] = steps
         write_json(self.folder.path / "report.json", report)
@@ -109,55 +115,65 @@ class Session:
 
     def _stages(self, done: int) -> None:
         """What is left of the stages after `done` steps."""
-        from poise.training.loop import train
+        from poise.training.checkpoint import begin
+        from poise.training.loop import mixed, train
 
-        offset = 0
-        for stage in self.recipe.stages:
-            self.game = stage.game
-            if done < offset + stage.steps:
-                train(
-                    stage.game,
-                    stage.stream,
-                    range(done - offset, stage.steps),
-                    self.recipe.seed,
-                    self.remedies.dials(stage.dials),
-                    partial(self._watch, offset),
-                    self.recipe.how,
-                    detail_every=self.recipe.cadence.log,
-                )
-            offset += stage.steps
-            done = max(done, offset)
+        for i, (stage, end) in enumerate(zip(self.recipe.stages, self.ends, strict=True)):
+            self.stage, first = i, end - stage.steps
+            if done >= end:
+                continue
+            if done == first and i > 0:
+                begin(stage.game, self.fresh[i], after=self.recipe.stages[i - 1].game)
+            train(
+                stage.game,
+                stage.stream,
+                range(done - first, stage.steps),
+                mixed(self.recipe.seed, 2**32 + i) if i else self.recipe.seed,  # no two stages share their noise
+                self.remedies.dials(stage.dials),
+                partial(self._watch, first),
+                self.recipe.how,
+                detail_every=self.recipe.cadence.log,
+            )
+            done = end
 
     def _restore(self) -> int:
         """Put the newest checkpoint back, if there is one, with all remedies; returns the steps that are done."""
-        from poise.training.checkpoint import latest, load, save
+        from poise.training.checkpoint import latest, load, save, step_of
 
         self.folder.sweep()
-        stage: Stage = self.recipe.stages[-1]
         newest = latest(self.folder.checkpoints)
-        done = 0 if newest is None else load(newest, stage.game, self.recipe.how)
+        done = 0 if newest is None else step_of(newest)
+        # A checkpoint at the end of a stage is that stage's: the next one begins from its modules.
+        self.stage = next((i for i, end in enumerate(self.ends) if done <= end), len(self.ends) - 1)
         if newest is None and self.may_roll_back:
-            save(self.folder.checkpoints, 0, stage.game, self.recipe.how)
+            save(self.folder.checkpoints, 0, self.game, self.recipe.how)
+        elif newest is not None:
+            load(newest, self.game, self.recipe.how)
         for one, base in zip(self.recipe.stages, self.base, strict=True):
             self.remedies.apply(one.game, base)
         self.folder.rewind(done)
         self.rows = self.folder.rows()
-        self.best = best(self.rows)
+        self.best = best(self.rows, self.primary)
         self.told = {e.get("name") for e in self.folder.events() if e["event"] == "finding"}
         return done
+
+    @property
+    def game(self) -> Any:
+        """Of the stage that is being trained."""
+        return self.recipe.stages[self.stage].game
 
     def _watch(self, offset: int, step: int, row: dict[str, Any]) -> None:
         """After each step of a stage that began `offset` steps in: the record, pictures, scores, checkpoints."""
         step += offset
         made, cadence = step + 1, self.recipe.cadence
         entry: dict[str, Any] = {}
-        if step % cadence.log == 0:
+        if (step - offset) % cadence.log == 0:
             entry = {name: float(value) for name, value in row.items()}
-        probed = step % cadence.probe == 0
-        if probed:
-            entry |= self.monitor(step // cadence.probe)
-        if made % cadence.sample == 0 or made == self.total:
-            save_grid(self.recipe.sampler(GRID, GRID_SEED), self.folder.samples / f"{made:08d}.png")
+        local, monitor = step - offset, self.monitors[self.stage]
+        if local % cadence.probe == 0 and monitor is not None:
+            entry |= monitor(local // cadence.probe)
+        if made % cadence.sample == 0 or made in self.ends:
+            self.recipe.show(self.folder.samples / f"{made:08d}")
         scored = made in cadence.scores
         if scored:
             entry |= self._score(made)
@@ -170,7 +186,7 @@ class Session:
         due = cadence.checkpoint and made % cadence.checkpoint == 0
         late = cadence.checkpoint is None and time.monotonic() - self.saved_at > MINUTE
         enough = scored and self._past_patience()
-        if due or late or enough or self.best.get("step") == made or made == self.total or self.stop.asked:
+        if due or late or enough or self.best.get("step") == made or made in self.ends or self.stop.asked:
             self._save(made, row)
         if enough and made < self.total:
             raise Enough
@@ -180,7 +196,7 @@ class Session:
 
     def _look(self, step: int) -> None:
         """Diagnose what is recorded so far, say what is new, and leave the loop where it is to be treated."""
-        self.findings = diagnose(Record(self.rows, self.spec))
+        self.findings = diagnose(Record.of(self.rows, self.spec))
         names = {finding.name for finding in self.findings}
         for finding in self.findings:
             if finding.name not in self.told:
@@ -218,7 +234,7 @@ class Session:
 
     def _past_patience(self) -> bool:
         patience = self.recipe.acting.patience
-        return patience is not None and since_best(self.rows) >= patience
+        return patience is not None and since_best(self.rows, self.primary) >= patience
 
     def _score(self, made: int) -> dict[str, float]:
         """Scores of the averaged generator against the held-out pictures, for the record."""
@@ -232,22 +248,24 @@ class Session:
             return {}
         taken = self.judge.score(self.recipe.sampler)
         entry = {f"score/{name}": value for name, value in taken.items()}
-        now = best([{"step": made - 1, **entry}])
+        now = best([{"step": made - 1, **entry}], self.primary)
         if now and now["value"] < self.best.get("value", float("inf")):
             self.best = now
         if not now and self.recipe.acting.patience is not None:
-            self.view.say("--patience does nothing here: there is no KID to go by")
+            self.view.say(f"--patience does nothing here: there is no {self.primary[0]} to go by")
         self.view.scores(made, taken, self.judge.floor())
         self.scoring += time.monotonic() - began
         return entry
 
     def _kept(self, made: int) -> set[int | None]:
-        """Steps whose checkpoints stay: the best, and where the run may be rolled back, where to and the best there."""
+        """Steps whose checkpoints stay: the best, the end of each stage, and where the run may be rolled back, where to
+        and the best there."""
+        kept = {self.best.get("step"), *self.ends}
         if not self.may_roll_back:
-            return {self.best.get("step")}
+            return kept
         back_to = protected(made, self.every, LAG * self._stride())
-        return {self.best.get("step"), *back_to} | {
-            best([row for row in self.rows if row["step"] < step]).get("step") for step in back_to
+        return {*kept, *back_to} | {
+            best([row for row in self.rows if row["step"] < step], self.primary).get("step") for step in back_to
         }
 
     def _stride(self) -> int:

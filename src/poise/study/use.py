@@ -8,7 +8,6 @@ from typing import Any
 from poise.errors import PoiseError
 from poise.record import RunFolder
 from poise.report.conclude import best
-from poise.report.picture import save_each, save_grid
 from poise.study.spec import instantiated, kind_of
 
 
@@ -21,7 +20,8 @@ def checkpoint_of(folder: RunFolder, step: str) -> Path:
         raise PoiseError(f"{folder.path} has no checkpoint yet; go on training with: poise resume {folder.path}")
     if step == "last":
         return kept[-1]
-    wanted = best(folder.rows()).get("step") if step == "best" else int(step) if step.isdigit() else None
+    primary = kind_of(folder.spec()["recipe"]).primary
+    wanted = best(folder.rows(), primary).get("step") if step == "best" else int(step) if step.isdigit() else None
     if wanted is None:
         raise PoiseError(f"--step {step}: use last, best (of a scored run) or a number")
     for checkpoint in kept:
@@ -40,23 +40,27 @@ def generator_of(folder: RunFolder, step: str) -> tuple[Any, dict[str, Any], Any
     checkpoint = checkpoint_of(folder, step)
     manifest_of(checkpoint)
     generator = kind.generator(instantiated(spec["recipe"], spec["arguments"]), spec["facts"])
-    load_weights(generator, checkpoint / "generator.ema.safetensors")
+    load_weights(generator, checkpoint / f"{kind.player}.ema.safetensors")
     return generator.eval(), spec, kind
 
 
-def sample_to(
-    folder: RunFolder, n: int, seed: int, out: str, label: str | None = None, step: str = "last"
-) -> list[str]:
-    """Draw n samples into one grid (.png) or a folder of pictures; returns what to tell the user."""
+def sample_to(folder: RunFolder, n: int, seed: int, out: str | None, step: str, asked: dict[str, Any]) -> list[str]:
+    """Draw n samples into a file or a folder; returns what to tell the user.
+
+    `asked`: options that only some recipes know, None where nothing was said.
+    """
     if n < 1:
         raise PoiseError(f"-n must be at least 1, not {n}")
-    path = Path(out)
-    if path.suffix and path.suffix != ".png":
-        raise PoiseError(f"--out {out}: name a .png file for a grid, or a folder")
+    kind = kind_of(folder.spec()["recipe"])
+    given = {name: value for name, value in asked.items() if value is not None}
+    for name in given:
+        if name not in kind.asks:
+            known = ", ".join(f"--{other.replace('_', '-')}" for other in kind.asks)
+            raise PoiseError(
+                f"--{name.replace('_', '-')} does nothing for {folder.name}, a run of {folder.spec()['recipe']}: "
+                f"leave it out{f' or use {known}' if known else ''}"
+            )
     generator, spec, kind = generator_of(folder, step)
-    pictures = kind.draw(generator, spec["facts"], n, seed, label)
-    if path.suffix == ".png":
-        save_grid(pictures, path)
-        return [f"{path}: {n} samples of {folder.name}"]
-    save_each(pictures, path)
-    return [f"{path}: {n} pictures of {folder.name}"]
+    samples = kind.draw(generator, spec["facts"], n, seed, **given)
+    path = Path(out or kind.default_out)
+    return [f"{path}: {kind.write(samples, path)} of {folder.name}"]

@@ -12,6 +12,7 @@ last two and the best are kept, and where a run may be rolled back a few more.
 from __future__ import annotations
 
 import contextlib
+import copy
 import hashlib
 import io
 import json
@@ -111,6 +112,26 @@ def all_checkpoints(folder: Path) -> list[Path]:
 def latest(folder: Path) -> Path | None:
     found = all_checkpoints(folder)
     return found[-1] if found else None
+
+
+def step_of(checkpoint: Path) -> int:
+    """The number of steps that were made before it, from its name."""
+    return int(checkpoint.name.removeprefix("step-"))
+
+
+def initial(game: Game) -> dict[str, Any]:
+    """The state of a game that has not begun, to begin it with again: name -> state."""
+    return {name: copy.deepcopy(part.state_dict()) for name, part in memory(game).items()}
+
+
+def begin(game: Game, state: dict[str, Any], after: Game) -> None:
+    """Put a game into its initial state, except for what it shares with the game before it: those weights stay."""
+    shared = {id(part) for part in memory(after).values()}
+    for name, part in memory(game).items():
+        if id(part) not in shared:
+            part.load_state_dict(copy.deepcopy(state[name]))
+    for player in game.players:
+        player.spent.clear()
 
 
 def prune(folder: Path, also: Collection[int | None], keep: int = 2) -> None:
