@@ -111,6 +111,13 @@ def test_probabilities_are_positive_and_sum_to_one_after_every_history(order, si
         assert p.sum() == pytest.approx(1, abs=1e-12)
 
 
+def test_empty_sentences_teach_that_sentences_end():
+    model = NGrams([[], []], 5)
+    assert model.after([]).argmax() == 0
+    assert model.after([3, 4]).sum() == pytest.approx(1, abs=1e-12)
+    assert model.nll([]).shape == (0,)
+
+
 def test_word_order_matters_and_the_order_of_sentences_does_not():
     rng = np.random.default_rng(0)
     train = [list(range(s, s + 8)) for s in rng.integers(2, 40, 400)]

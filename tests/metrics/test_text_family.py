@@ -7,7 +7,8 @@ import math
 import numpy as np
 import pytest
 
-import poise.metrics.text_members  # noqa: F401  (registers the metrics)
+import poise.metrics.text_members
+import poise.metrics.verse  # noqa: F401  (both register metrics)
 from poise.errors import PoiseError
 from poise.metrics.statistics import Estimate
 from poise.metrics.text_metric import TextMetric, Texts, TextSets, find_text_metrics
@@ -25,11 +26,25 @@ def measured(name: str, samples: list) -> dict[str, Estimate]:
 
 
 def sets_for(metric: TextMetric) -> TextSets:
-    return toy_sets(REAL)
+    """Sentences that it is about."""
+    return verses() if metric.name in ("form", "verse") else toy_sets(REAL)
+
+
+def verses() -> TextSets:
+    """Quatrains of 4 x 5 characters drawn from 40, some of them without the last full stop."""
+    rng = np.random.default_rng(0)
+    letters = "春眠不觉晓处闻啼鸟夜来风雨声花落知多少白日依山尽黄河入海流欲穷千里目更上一层楼床前明月光疑"
+    ids = rng.integers(2, 42, (900, 20))
+    text = ["，".join("".join(letters[i] for i in line) for line in poem.reshape(4, 5)) for poem in ids]
+    text = [poem + "。" * (i % 4 > 0) for i, poem in enumerate(text)]
+    parts = [Texts(list(ids[i : i + 300]), text[i : i + 300]) for i in (0, 300, 600)]
+    return TextSets(*parts, 60, "characters")
 
 
 def test_the_family_is_complete():
-    expected = {*("forward perplexity", "reverse perplexity", "BLEU", "self-BLEU", "distinct", "memorised")}
+    expected = {
+        *("forward perplexity", "reverse perplexity", "BLEU", "self-BLEU", "distinct", "memorised", "form", "verse")
+    }
     assert set(names("text metric")) >= expected
 
 
@@ -66,7 +81,9 @@ def test_too_few_sentences_are_one_sentence(metric):
 @pytest.mark.parametrize("metric", METRICS, ids=lambda m: m.name)
 def test_copies_of_one_sentence_and_empty_ones_are_no_trouble(metric):
     sets = sets_for(metric)
-    for samples in (sets.samples.pick([LONG] * 50), Texts([[]] * 30 + [[2] * 9] * 2, [""] * 30 + ["w2 " * 9] * 2)):
+    assert metric.applies(sets)
+    one = sets.samples.pick([LONG] * 50)
+    for samples in (one, Texts([[]] * 30 + list(one.ids[:2]), [""] * 30 + list(one.texts[:2]))):
         for found in metric.measure(TextSets(samples, sets.heldout, sets.train, sets.vocabulary)).values():
             assert all(map(math.isfinite, found[:3]))
             assert found.low <= found.value <= found.high

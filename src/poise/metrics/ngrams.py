@@ -133,7 +133,8 @@ class NGrams:
         discounts = _discounts(count)
         less = np.array((0.0, *discounts))[np.minimum(count, 3)]
         total = sums(prefix, count, histories)
-        return _Level(keys, count - less, total, sums(prefix, less, histories), discounts)
+        keys, kept = np.append(keys, np.iinfo(np.int64).max), np.append(count - less, 0.0)  # so that none is empty
+        return _Level(keys, kept, total, sums(prefix, less, histories), discounts)
 
     def _nodes(self, stream: Flat) -> list[Ints]:
         """For j = 0, 1, .. order: the number of the j-gram that ends at each place, -1 where there is none."""
@@ -148,7 +149,6 @@ class NGrams:
     def _find(self, level: _Level, before: Ints, words: Ints) -> Ints:
         key = before * (self.vocabulary + 1) + words
         at = np.searchsorted(level.keys, key)
-        at[at == len(level.keys)] = 0
         return np.where((before >= 0) & (level.keys[at] == key), at, -1)
 
     def _probability(self, before: list[Ints], words: Ints) -> Floats:

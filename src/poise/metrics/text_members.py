@@ -178,6 +178,7 @@ def distinct_shares(sets: TextSets, seed: int) -> dict[str, Estimate]:
     "held-out sentences.",
     "at",
     needs_train=True,
+    copies=True,
 )
 def memorised(sets: TextSets, seed: int) -> dict[str, Estimate]:
     """Of the n samples of at least 8 units, against all m training sentences:

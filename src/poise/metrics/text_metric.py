@@ -105,7 +105,8 @@ class TextMetric:
     Attributes: `title`, one plain sentence; `better`, "low", "high", or "at", that is near the value of real sentences;
     `needs_train`, whether it reads the training sentences; `least` sentences that every set must have; `largest` number
     of samples and of held-out sentences that are used, drawn by the seed, because the numbers depend on how many there
-    are; `applies` says whether the real sentences are of the form that it is about.
+    are; `copies`, whether it looks for copies of training sentences, and so wants all of them; `applies` says whether
+    the real sentences are of the form that it is about, `ready()` raises where a package is missing.
     """
 
     name: str
@@ -115,7 +116,9 @@ class TextMetric:
     needs_train: bool = False
     least: int = 4
     largest: int | None = 10_000
+    copies: bool = False
     applies: Callable[[TextSets], bool] = lambda _: True
+    ready: Callable[[], None] = lambda: None
 
     def measure(self, sets: TextSets, seed: int = 0) -> dict[str, Estimate]:
         """name -> estimate; the same sentences and seed give the same numbers, whatever their order.
@@ -131,7 +134,7 @@ class TextMetric:
             if len(part) < self.least:
                 raise PoiseError(f"{self.name} needs at least {self.least} {what}, not {len(part)}")
         samples, heldout = (part.at_most(self.largest, seed) for part in (sets.samples, sets.heldout))
-        train = sets.train.ordered() if self.needs_train and sets.train is not None else None
+        train = None if sets.train is None else sets.train.ordered()
         return self.measured(replace(sets, samples=samples, heldout=heldout, train=train), seed)
 
 
@@ -142,6 +145,19 @@ def text_metric(name: str, title: str, better: str, **more: Any) -> Callable[[Me
         return register("text metric", name)(TextMetric(name, title, better, measured, **more))
 
     return enter
+
+
+def fitting(sets: TextSets) -> tuple[list[TextMetric], list[str]]:
+    """The metrics that fit the real sentences and whose packages are installed; a sentence for each that is not."""
+    fit, missing = [], []
+    for metric in (m for m in find_text_metrics() if m.applies(sets)):
+        try:
+            metric.ready()
+        except PoiseError as error:
+            missing.append(str(error))
+        else:
+            fit.append(metric)
+    return fit, missing
 
 
 def find_text_metrics(wanted: Sequence[str] | None = None) -> list[TextMetric]:

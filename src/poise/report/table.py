@@ -27,7 +27,7 @@ def score_lines(scores: Mapping[str, float], floor: Mapping[str, float]) -> list
     """One line for each score: name, value [95 % interval], the same of real against real, N generated / N real."""
     rows = []
     for name in (key for key in scores if not key.endswith(SUFFIXES)):
-        short = name.partition("-")[2]
+        short = name if f"{name}.n" in scores else name.partition("-")[2]
         counts = f"N {scores[f'{short}.n']:.0f}/{scores[f'{short}.m']:.0f}" if f"{short}.n" in scores else ""
         beside = f"real against real {_with_interval(name, floor)}" if name in floor else ""
         rows.append((name, _with_interval(name, scores), beside, counts))
