@@ -65,7 +65,7 @@ def test_draws_do_not_depend_on_history(images: ImageSet) -> None:
             real, cond = stream(draw)
             assert torch.equal(real, expected[draw].real)
             assert torch.equal(cond, expected[draw].cond)  # type: ignore[arg-type]
-            assert len(stream._orders) <= 2
+            assert len(stream._order._orders) <= 2
 
 
 @given(count=st.integers(1, 40), data=st.data(), seed=st.integers(0, 2**40))

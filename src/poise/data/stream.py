@@ -21,6 +21,44 @@ SPLITS = ("train", "heldout")
 _EPOCH, _FLIP = 0, 1  # what the bits are for: keeps the two uses apart for equal numbers
 
 
+class Order:
+    """Draw number -> rows: each row once per epoch, in an order that is new in each epoch; a batch may straddle two.
+
+    Args: rows, the items to draw from; batch, at most as many; key, whole numbers that make this order its own.
+    """
+
+    def __init__(self, rows: np.ndarray, batch: int, key: tuple[int, ...]) -> None:
+        self._rows, self.batch, self._key = rows, batch, key
+        self._orders: dict[int, np.ndarray] = {}  # epoch -> int32 permutation; at most two
+
+    def rows(self, draw: int) -> np.ndarray:
+        """The rows in draw number `draw`: int64 [B]."""
+        if draw < 0:
+            raise ValueError(f"draw {draw} is negative")
+        count = len(self._rows)
+        start, end = draw * self.batch, (draw + 1) * self.batch
+        first, last = start // count, (end - 1) // count  # the same epoch, or neighbours, for B is at most `count`
+        parts = [
+            self._order(epoch)[max(start - epoch * count, 0) : min(end - epoch * count, count)]
+            for epoch in range(first, last + 1)
+        ]
+        return self._rows[np.concatenate(parts)]
+
+    def _order(self, epoch: int) -> np.ndarray:
+        order = self._orders.get(epoch)
+        if order is None:
+            keys = self.bits(_EPOCH, epoch).random_raw(len(self._rows))
+            order = np.argsort(keys, kind="stable").astype(np.int32)
+            self._orders = {e: o for e, o in self._orders.items() if abs(e - epoch) == 1}
+            if len(self._orders) == 2:  # both neighbours: keep the later one
+                del self._orders[epoch - 1]
+            self._orders[epoch] = order
+        return order
+
+    def bits(self, use: int, number: int) -> np.random.Philox:
+        return np.random.Philox(np.random.SeedSequence((*self._key, use, number)))
+
+
 class ImageStream:
     """Minibatches of an `ImageSet`, each picture once per epoch, in an order that is new in each epoch.
 
@@ -60,11 +98,9 @@ class ImageStream:
         self.device = torch.device(device)
         if self.device.type == "cuda" and not torch.cuda.is_available():
             raise PoiseError(f"--device {device} is asked for, but torch finds no GPU: use --device cpu")
-        self._rows = rows
-        self._split = SPLITS.index(split)
+        self._order = Order(rows, batch, (seed, SPLITS.index(split)))
         self._pixels = np.asarray(images.images)  # the same memory map, without memmap's cost at each indexing
         self._labels = images.labels if labels else None
-        self._orders: dict[int, np.ndarray] = {}  # epoch -> int32 permutation; at most two
 
     def __call__(self, draw: int) -> Batch:
         """Draw number `draw` (0 or more)."""
@@ -73,7 +109,7 @@ class ImageStream:
         pixels = np.empty((self.batch, *self._pixels.shape[1:]), np.uint8)
         pixels[ascending] = self._pixels[rows[ascending]]
         if self.flip:
-            mirrored = (self._bits(_FLIP, draw).random_raw(self.batch) >> np.uint64(63)).astype(bool)
+            mirrored = (self._order.bits(_FLIP, draw).random_raw(self.batch) >> np.uint64(63)).astype(bool)
             pixels[mirrored] = pixels[mirrored, :, ::-1]
         real = self._moved(torch.from_numpy(pixels)).permute(0, 3, 1, 2)  # [B,H,W,C] -> [B,C,H,W], channels_last
         real = real.to(torch.float32).div_(127.5).sub_(1.0)
@@ -82,39 +118,15 @@ class ImageStream:
 
     def rows(self, draw: int) -> np.ndarray:
         """The rows of `images.images` in draw number `draw`: int64 [B]."""
-        if draw < 0:
-            raise ValueError(f"draw {draw} is negative")
-        count = len(self._rows)
-        start, end = draw * self.batch, (draw + 1) * self.batch
-        first, last = (
-            start // count,
-            (end - 1) // count,
-        )  # the same epoch, or neighbours, for B is at most `count`
-        parts = [
-            self._order(epoch)[max(start - epoch * count, 0) : min(end - epoch * count, count)]
-            for epoch in range(first, last + 1)
-        ]
-        return self._rows[np.concatenate(parts)]
-
-    def _order(self, epoch: int) -> np.ndarray:
-        order = self._orders.get(epoch)
-        if order is None:
-            keys = self._bits(_EPOCH, epoch).random_raw(len(self._rows))
-            order = np.argsort(keys, kind="stable").astype(np.int32)
-            self._orders = {e: o for e, o in self._orders.items() if abs(e - epoch) == 1}
-            if len(self._orders) == 2:  # both neighbours: keep the later one
-                del self._orders[epoch - 1]
-            self._orders[epoch] = order
-        return order
-
-    def _bits(self, use: int, number: int) -> np.random.Philox:
-        return np.random.Philox(np.random.SeedSequence((self.seed, self._split, use, number)))
+        return self._order.rows(draw)
 
     def _moved(self, tensor: torch.Tensor) -> torch.Tensor:
-        # To a GPU as bytes (a quarter of the traffic) out of pinned memory, so that the copy does not block.
-        if self.device.type == "cuda":
-            return tensor.pin_memory().to(self.device, non_blocking=True)
-        return tensor.to(self.device)
+        return moved(tensor, self.device)
+
+
+def moved(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:
+    """To a GPU out of pinned memory, so that the copy does not block."""
+    return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor.to(device)
 
 
 class Prefetch:
@@ -123,7 +135,7 @@ class Prefetch:
     On any other device it only passes on, because there the thread would take time from the training itself.
     """
 
-    def __init__(self, stream: ImageStream) -> None:
+    def __init__(self, stream: Any) -> None:
         self.stream = stream
         self._pool: ThreadPoolExecutor | None = None
         self._ahead: tuple[int, Future[Batch]] | None = None

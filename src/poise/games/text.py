@@ -38,7 +38,7 @@ class TextRound(Round):
     def fake(self) -> Tensor:
         if self.generates:
             return Round.fake.func(self)  # type: ignore[attr-defined]
-        ids = self.game.generator.ids(self.z)
+        ids = self.game.generator.ids(self.game.generator.uniform(len(self.real)))
         if self.slopes:
             return F.one_hot(ids, self.real.shape[2]).to(self.real.dtype).requires_grad_()
         return ids
@@ -46,7 +46,7 @@ class TextRound(Round):
     @cached_property
     def ids(self) -> Tensor:
         """Sampled sentences [B,T] without a gradient: what REINFORCE is about."""
-        return self.game.generator.ids(self.z)
+        return self.game.generator.ids(self.game.generator.uniform(len(self.real)))
 
     @cached_property
     def on_ids(self) -> Tensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -10,51 +10,18 @@ from torch import nn
 
 import poise.losses
 import poise.models  # noqa: F401  (both enter their members into the registry)
-from poise.core import Batch, Dial, Player, Term, value_at
+from poise.core import Batch
 from poise.data.images import ImageSet, open_images
 from poise.data.stream import ImageStream, Prefetch
 from poise.errors import PoiseError
 from poise.games.adversarial import Adversarial, adversarial_terms, joint_allowed
 from poise.games.augment import augmentation, resolve
 from poise.models.layers import SMALLEST
-from poise.penalties import L2, Penalty
+from poise.penalties import Penalty
+from poise.recipes.parts import check_player, player
 from poise.registry import find
-from poise.training.dials import number_or_schedule
 from poise.training.ema import Ema
-from poise.training.precision import Execution, pick_device, pick_precision
-
-
-def check_counts(**counts: int | None) -> None:
-    """Each must be at least 1 where it is given."""
-    for name, count in counts.items():
-        if count is not None and count < 1:
-            raise PoiseError(f"--{name.replace('_', '-')} must be at least 1, not {count}")
-
-
-def check_seed(seed: int) -> None:
-    """Both torch and numpy take it."""
-    if not 0 <= seed < 2**63:
-        raise PoiseError(f"--seed must be at least 0 and below 2^63, not {seed}")
-
-
-def l2(name: str, strength: float | str) -> L2:
-    """The player's own L2 penalty; what is wrong with its strength is told of the flag."""
-    try:
-        return L2(strength)
-    except PoiseError as error:
-        raise PoiseError(f"--l2-{name} {strength}: {error}") from None
-
-
-def check_player(name: str, options: Any) -> None:
-    """The options that both players have."""
-    check_counts(**{f"{name}.{key}": getattr(options, key) for key in ("width", "depth", "turns")})
-    lr = number_or_schedule(options.lr, f"--{name}.lr", steps=1)
-    if not value_at(lr, 0) + value_at(lr, 1) > 0:
-        raise PoiseError(f"--{name}.lr must be above 0, not {options.lr}")
-    if options.clip is not None and not options.clip > 0:
-        raise PoiseError(f"--{name}.clip must be above 0, not {options.clip}; leave it out to clip nothing")
-    if not all(0 <= beta < 1 for beta in options.betas):
-        raise PoiseError(f"--{name}.betas must be at least 0 and below 1, not {list(options.betas)}")
+from poise.training.precision import Execution
 
 
 def check_generator_penalties(penalties: list[Penalty]) -> None:
@@ -66,13 +33,6 @@ def check_generator_penalties(penalties: list[Penalty]) -> None:
                 f"--generator.penalties+={kind}: {kind} is a penalty on the discriminator and would do nothing here; "
                 f"use --discriminator.penalties+={kind}"
             )
-
-
-def execution(device: str, precision: str, micro_batches: int, threads: int | None) -> Execution:
-    where = pick_device(device)
-    if threads is not None:
-        torch.set_num_threads(threads)
-    return Execution(where, pick_precision(precision, where), micro_batches)
 
 
 def pictures(
@@ -147,42 +107,6 @@ def discriminator(network: str, options: Any, facts: dict[str, Any]) -> nn.Modul
         norm=options.norm,
         spectral=options.spectral,
     )
-
-
-def player(
-    name: str, net: nn.Module, options: Any, term: Term, penalties: list[Penalty], after: tuple[Any, ...] = ()
-) -> Player:
-    """Adam on all weights; the penalties' terms beside the adversarial one."""
-    first_lr = value_at(number_or_schedule(options.lr, f"--{name}.lr", steps=1), 0)
-    if idle := [penalty for penalty in penalties if not penalty.terms() and not penalty.weight_penalties()]:
-        raise PoiseError(f"--{name}.penalties: {type(idle[0]).__name__} penalises nothing; name one that does")
-    rules = [rule for penalty in penalties for rule in penalty.weight_penalties()]
-    for rule in rules:
-        rule.covered(net)  # one that does not fit the network is refused here, not at the first step
-    return Player(
-        name,
-        net,
-        torch.optim.Adam(net.parameters(), first_lr, betas=tuple(options.betas), fused=True),
-        terms=[term, *(extra for penalty in penalties for extra in penalty.terms())],
-        penalties=rules,
-        turns=options.turns,
-        clip=options.clip,
-        after=after,
-    )
-
-
-def learning_rates(players: Sequence[Player], options: dict[str, Any], steps: int) -> list[Dial]:
-    """A dial for each player whose learning rate follows a schedule."""
-
-    def dial(player: Player, schedule: Callable[[int], float]) -> Dial:
-        def apply(value: float) -> None:
-            for group in player.optim.param_groups:
-                group["lr"] = value
-
-        return Dial(f"{player.name}/lr", schedule, apply)
-
-    asked = [(p, number_or_schedule(options[p.name].lr, f"--{p.name}.lr", steps)) for p in players]
-    return [dial(player, schedule) for player, schedule in asked if callable(schedule)]
 
 
 def game(

@@ -151,18 +151,19 @@ def images(
     """
     from poise.recipes import image_outcomes as outcomes
     from poise.recipes import image_parts as parts
+    from poise.recipes import parts as common
 
-    parts.check_counts(steps=steps, batch=batch, micro_batches=micro_batches, noise=noise, threads=threads)
-    parts.check_counts(log_every=log_every, score_samples=score_samples)
-    parts.check_seed(seed)
-    how = parts.execution(device, precision, micro_batches, threads)
+    common.check_counts(steps=steps, batch=batch, micro_batches=micro_batches, noise=noise, threads=threads)
+    common.check_counts(log_every=log_every, score_samples=score_samples)
+    common.check_seed(seed)
+    how = common.execution(device, precision, micro_batches, threads)
     pictures = parts.pictures(data, size, channels, labels, conditional, fit, background, heldout)
     facts = parts.facts(pictures, conditional, augment, how)
     parts.check_generator_penalties(generator.penalties)
     asked = {"generator": generator.penalties, "discriminator": discriminator.penalties}
     l2 = {
-        "generator": parts.l2("generator", l2_generator),
-        "discriminator": parts.l2("discriminator", l2_discriminator),
+        "generator": common.l2("generator", l2_generator),
+        "discriminator": common.l2("discriminator", l2_discriminator),
     }
     penalties = {name: [p.over(steps) for p in [l2[name], *asked[name]]] for name in asked}
     options = {"generator": generator, "discriminator": discriminator}
@@ -176,7 +177,7 @@ def images(
                 game,
                 parts.stream(pictures, batch, seed, conditional, flip, how),
                 steps,
-                parts.learning_rates(game.players, options, steps),
+                common.learning_rates(game.players, options, steps),
                 outcomes.monitor(game, average, pictures, facts, batch, seed, how),
             )
         ],

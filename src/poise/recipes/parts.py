@@ -1,0 +1,97 @@
+"""What every recipe puts together in the same way: players, learning rates, checks of options. Loads torch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import nn
+
+from poise.core import Dial, Player, Term, value_at
+from poise.errors import PoiseError
+from poise.penalties import L2, Penalty
+from poise.training.dials import number_or_schedule
+from poise.training.precision import Execution, pick_device, pick_precision
+
+
+def check_counts(**counts: int | None) -> None:
+    """Each must be at least 1 where it is given."""
+    for name, count in counts.items():
+        if count is not None and count < 1:
+            raise PoiseError(f"--{name.replace('_', '-')} must be at least 1, not {count}")
+
+
+def check_seed(seed: int) -> None:
+    """Both torch and numpy take it."""
+    if not 0 <= seed < 2**63:
+        raise PoiseError(f"--seed must be at least 0 and below 2^63, not {seed}")
+
+
+def l2(name: str, strength: float | str) -> L2:
+    """The player's own L2 penalty; what is wrong with its strength is told of the flag."""
+    try:
+        return L2(strength)
+    except PoiseError as error:
+        raise PoiseError(f"--l2-{name} {strength}: {error}") from None
+
+
+def check_player(name: str, options: Any) -> None:
+    """The options that both players have."""
+    check_counts(**{f"{name}.{key}": getattr(options, key) for key in ("width", "depth", "turns")})
+    lr = number_or_schedule(options.lr, f"--{name}.lr", steps=1)
+    if not value_at(lr, 0) + value_at(lr, 1) > 0:
+        raise PoiseError(f"--{name}.lr must be above 0, not {options.lr}")
+    if options.clip is not None and not options.clip > 0:
+        raise PoiseError(f"--{name}.clip must be above 0, not {options.clip}; leave it out to clip nothing")
+    if not all(0 <= beta < 1 for beta in options.betas):
+        raise PoiseError(f"--{name}.betas must be at least 0 and below 1, not {list(options.betas)}")
+
+
+def execution(device: str, precision: str, micro_batches: int, threads: int | None) -> Execution:
+    where = pick_device(device)
+    if threads is not None:
+        torch.set_num_threads(threads)
+    return Execution(where, pick_precision(precision, where), micro_batches)
+
+
+def player(
+    name: str,
+    net: nn.Module,
+    options: Any,
+    term: Term,
+    penalties: list[Penalty],
+    after: tuple[Any, ...] = (),
+    lr: float | str | None = None,
+) -> Player:
+    """Adam on all weights; the penalties' terms beside its own. `lr` stands in for that of the options."""
+    first_lr = value_at(number_or_schedule(options.lr if lr is None else lr, f"--{name}.lr", steps=1), 0)
+    if idle := [penalty for penalty in penalties if not penalty.terms() and not penalty.weight_penalties()]:
+        raise PoiseError(f"--{name}.penalties: {type(idle[0]).__name__} penalises nothing; name one that does")
+    rules = [rule for penalty in penalties for rule in penalty.weight_penalties()]
+    for rule in rules:
+        rule.covered(net)  # one that does not fit the network is refused here, not at the first step
+    return Player(
+        name,
+        net,
+        torch.optim.Adam(net.parameters(), first_lr, betas=tuple(options.betas), fused=True),
+        terms=[term, *(extra for penalty in penalties for extra in penalty.terms())],
+        penalties=rules,
+        turns=options.turns,
+        clip=options.clip,
+        after=after,
+    )
+
+
+def learning_rates(players: Sequence[Player], options: dict[str, Any], steps: int) -> list[Dial]:
+    """A dial for each player whose learning rate follows a schedule."""
+
+    def dial(player: Player, schedule: Callable[[int], float]) -> Dial:
+        def apply(value: float) -> None:
+            for group in player.optim.param_groups:
+                group["lr"] = value
+
+        return Dial(f"{player.name}/lr", schedule, apply)
+
+    asked = [(p, number_or_schedule(options[p.name].lr, f"--{p.name}.lr", steps)) for p in players]
+    return [dial(player, schedule) for player, schedule in asked if callable(schedule)]
