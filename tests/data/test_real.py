@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,10 @@ import pytest
 
 from poise.data import fetch
 from poise.data.catalogue import Entry, catalogue
+from poise.data.corpus import open_corpus
 from poise.data.images import open_images
+from poise.data.plain import open_items
+from poise.data.text import open_sentences
 
 
 @pytest.mark.real
@@ -59,3 +63,41 @@ def test_real_weights_of_scorers(cache: Path, name: str) -> None:
     assert sum(file.stat().st_size for file in folder.iterdir()) > 1_000_000
     assert any(file.name.startswith(("LICENSE", "README")) for file in folder.iterdir())
     assert not [file for file in folder.iterdir() if file.suffix == ".py"]
+
+
+@pytest.mark.real
+def test_real_web_bible(cache: Path) -> None:
+    path = fetch.get("web-bible")
+    assert "public-domain" in (path.parent / "LICENSE").read_text()
+    found = open_sentences("web-bible").sentences
+    assert (len(found), len(set(found))) == (49_061, 49_061)
+    assert found[0] == "In the beginning, God created the heavens and the earth."
+    assert found[-1] == "The grace of the Lord Jesus Christ be with all the saints."
+    assert sum(sentence[-1] in ".?!)" for sentence in found) == 49_055
+    assert not re.search(r"[<>\[\]“”‘\"]|  | [,.;]", "\n".join(found))
+    corpus = open_corpus("web-bible", vocabulary=5000, longest=20)
+    assert (corpus.counts.kept, corpus.counts.too_long, corpus.counts.with_unknown) == (23_258, 19_072, 6_731)
+
+
+@pytest.mark.real
+def test_real_chinese_quatrains(cache: Path) -> None:
+    pytest.importorskip("opencc")
+    path = fetch.get("chinese-quatrains")
+    assert "MIT" in (path.parent / "LICENSE").read_text()
+    found = open_sentences("chinese-quatrains").sentences
+    assert len(found) == 81_132
+    assert all(re.fullmatch(r"(?:[\u4e00-\u9fff]{7}，[\u4e00-\u9fff]{7}。){2}", poem) for poem in found)
+    assert "朝辞白帝彩云间，千里江陵一日还。两岸猨声啼不尽，轻舟已过万重山。" in found
+    corpus = open_corpus("chinese-quatrains", vocabulary=3000)
+    assert (corpus.units.kind, corpus.counts.kept, corpus.counts.longest) == ("character", 49_409, 32)
+
+
+@pytest.mark.real
+def test_real_hsk_sentences(cache: Path) -> None:
+    path = fetch.get("hsk-sentences")
+    assert "CC-BY-SA-4.0" in (path.parent / "README.md").read_text()
+    chinese, english = open_sentences("hsk-sentences"), open_sentences("hsk-sentences", "en")
+    assert (len(chinese), len(english)) == (4354, 4354)
+    assert (chinese.sentences[0], english.sentences[0]) == ("老师，您好！", "Hello, teacher!")
+    assert chinese.name == "hsk-sentences"
+    assert len(open_items("hsk-sentences")) == 4354

