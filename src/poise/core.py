@@ -71,7 +71,8 @@ class Term(Generic[R]):
 
     `value` maps the round to a tensor [B] (averaged over the batch) or a scalar; it is an `nn.Module` when it keeps
     state. `every=k` is lazy regularisation: paid each k-th step at k times the weight. `differentiates` says that
-    the value contains gradients of a network, so the step differentiates that network twice.
+    the value contains gradients of a network, so the step differentiates that network twice. `penalises` marks a
+    regulariser: its share of the gradient is recorded, as that of a penalty on the weights is.
     """
 
     name: str
@@ -79,6 +80,7 @@ class Term(Generic[R]):
     weight: float | Schedule = 1.0
     every: int = 1
     differentiates: bool = False
+    penalises: bool = False
 
     def __post_init__(self) -> None:
         if self.every < 1:

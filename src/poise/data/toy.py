@@ -7,9 +7,14 @@ missing?). Both in nats per unit.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+from typing import Any, Self
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from poise.data.alphabet import Units
 
 
 class Oracle(nn.Module):
@@ -50,3 +55,35 @@ class Oracle(nn.Module):
             loss = F.cross_entropy(self.readout(h).flatten(0, 1), part.flatten(), reduction="none")
             found.append(loss.view(part.shape).mean(1))
         return torch.cat(found)
+
+
+class Numbers(Units):
+    """Units of a made-up language: 0, 1, 2 ... all of them alike, written as numbers. There is no end and nothing that
+    is unknown."""
+
+    kind = "number"
+    plural = "numbers"
+
+    def __init__(self, size: int) -> None:
+        super().__init__([str(i) for i in range(size)])
+        self._ids = {name: i for i, name in enumerate(self.names)}
+
+    @classmethod
+    def fit(cls, sentences: Sequence[str], size: int | None = None, least: int = 1) -> Self:
+        raise NotImplementedError  # a made-up language is given, not fitted
+
+    def split(self, sentence: str) -> list[str]:
+        return sentence.split()
+
+    def join(self, units: Sequence[str]) -> str:
+        return " ".join(units)
+
+    def decode(self, ids: Iterable[int]) -> str:
+        return self.join([self.names[int(i)] for i in ids])
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"kind": self.kind, "size": len(self)}
+
+    @classmethod
+    def from_dict(cls, content: dict[str, Any]) -> Self:
+        return cls(int(content["size"]))

@@ -30,6 +30,15 @@ class SentenceRound:
     def __init__(self, game: Sentences, batch: Batch) -> None:
         self.game, self.ids = game, batch.real
 
+    @property
+    def embedding(self) -> Tensor:
+        return self.game.generator.net.embedding.weight
+
+    @property
+    def read_ids(self) -> Tensor:
+        """The units that the network reads: all but the last place."""
+        return self.ids[:, :-1]
+
     @cached_property
     def nll(self) -> Tensor:
         """Nats of each sentence, its end included and nothing after it: [B]."""
@@ -104,6 +113,15 @@ class WindowRound:
         found = self.game.model(self.ids[:, :-1], state)
         self.game.carried.pending = tuple(part.detach() for part in found.state)
         return found
+
+    @property
+    def embedding(self) -> Tensor:
+        return self.game.model.embedding.weight
+
+    @property
+    def read_ids(self) -> Tensor:
+        """The units that the network reads: all but the last place."""
+        return self.ids[:, :-1]
 
     @cached_property
     def nll(self) -> Tensor:

@@ -50,6 +50,7 @@ class Watched:
         autocast: a context in which networks are evaluated.
         conditions: (n, seed) -> cond of n generated items, or None.
         learning_rates: player name -> its current learning rate.
+        compact: items [n,...] -> rows [n,F] whose distances mean something; default as for pictures.
     """
 
     generator: nn.Module
@@ -61,6 +62,7 @@ class Watched:
     autocast: Callable[[], Any]
     conditions: Callable[[int, int], Tensor | None] = lambda n, seed: None
     learning_rates: Mapping[str, Callable[[], float]] = field(default_factory=dict)
+    compact: Callable[[Tensor], Tensor] = compact
 
 
 class Monitor:
@@ -73,7 +75,7 @@ class Monitor:
         self.watched, self.seconds = watched, 0.0
         began = time.perf_counter()
         self.size = len(watched.streams["training"](0).real)
-        kept = {name: compact(x[:REFERENCES]) for name, x in watched.references.items()}
+        kept = {name: watched.compact(x[:REFERENCES]) for name, x in watched.references.items()}
         self.training = kept["training"]
         self.heldout = kept.get("heldout", self.training[:0])
         self.unit = spread(self.training[:256])
@@ -101,10 +103,10 @@ class Monitor:
         fixed, changing = watched.conditions(few, 0), watched.conditions(n, probe + 1)
         cond = None if fixed is None or changing is None else torch.cat([fixed, changing])
         made = watched.generator(z, cond)
-        average = compact(watched.averaged(z[:few], fixed))
+        average = watched.compact(watched.averaged(z[:few], fixed))
         seen = {**batches, "generated": Batch(made[few:], changing)}
         logits = {name: self._logits(batch) for name, batch in seen.items()}
-        return self._of_d(logits) | self._of_g(compact(made), average, few) | self._of_layers()
+        return self._of_d(logits) | self._of_g(watched.compact(made), average, few) | self._of_layers()
 
     def _of_data(self) -> dict[str, float]:
         """What is so once and for all."""

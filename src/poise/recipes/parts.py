@@ -36,9 +36,9 @@ def l2(name: str, strength: float | str) -> L2:
         raise PoiseError(f"--l2-{name} {strength}: {error}") from None
 
 
-def check_player(name: str, options: Any) -> None:
-    """The options that both players have."""
-    check_counts(**{f"{name}.{key}": getattr(options, key) for key in ("width", "depth", "turns")})
+def check_player(name: str, options: Any, sizes: Sequence[str] = ("width", "depth", "turns")) -> None:
+    """The options that every player has; `sizes` names those that count something."""
+    check_counts(**{f"{name}.{key}": getattr(options, key) for key in sizes})
     lr = number_or_schedule(options.lr, f"--{name}.lr", steps=1)
     if not value_at(lr, 0) + value_at(lr, 1) > 0:
         raise PoiseError(f"--{name}.lr must be above 0, not {options.lr}")

@@ -42,15 +42,16 @@ class Cadence:
     scores: tuple[int, ...]  # steps after which samples are scored
 
     @classmethod
-    def over(cls, steps: int, log: int, sample: int | None, checkpoint: int | None, scores: int) -> Cadence:
-        """A cadence for a run of `steps`: scores after 5 % and then evenly to the end; 20 sample grids."""
+    def over(cls, steps: int, log: int, sample: int | None, checkpoint: int | None, scores: int, *also: int) -> Cadence:
+        """A cadence for a run of `steps`: scores after 5 % and then evenly to the end, and `also` after these steps; 20
+        files of samples."""
         if scores < 0:
             raise PoiseError(f"--scores must be at least 0, not {scores}")
         for name, every in (("sample-every", sample), ("checkpoint-every", checkpoint)):
             if every is not None and every < 1:
                 raise PoiseError(f"--{name} must be at least 1, not {every}")
         shares = [0.05, *((i + 1) / (scores - 1) for i in range(scores - 1))] if scores > 1 else [1.0] * scores
-        at = tuple(sorted({max(1, round(share * steps)) for share in shares}))
+        at = tuple(sorted({max(1, round(share * steps)) for share in shares} | set(also if scores else ())))
         return cls(log, 4 * log, sample or max(1, steps // 20), checkpoint, at)
 
 

@@ -11,8 +11,8 @@ from poise.record import RunFolder
 DEAD = 1e-6  # a share of the gradient below this over the whole run is no effect
 
 
-def penalties(rows: list[dict[str, Any]]) -> dict[str, dict[str, float]]:
-    """player/penalty -> strength, median and largest share, Λ, from the recorded rows."""
+def penalties(rows: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """player/penalty -> strength, median and largest share, and Λ where it is a rule on the weights, from the rows."""
     names = {key.removesuffix(".share") for row in rows for key in row if key.endswith(".share")}
     found = {}
     for name in sorted(names):
@@ -24,7 +24,7 @@ def penalties(rows: list[dict[str, Any]]) -> dict[str, dict[str, float]]:
             "strength_last": strengths[-1],
             "share_median": median(shares),
             "share_largest": max(shares),
-            "sum_lr_strength": spent[-1],
+            "sum_lr_strength": spent[-1] if spent else None,
         }
     return found
 
@@ -39,7 +39,7 @@ def norms(rows: list[dict[str, Any]]) -> dict[str, list[float]]:
     return found
 
 
-def sentences(acted: dict[str, dict[str, float]]) -> list[str]:
+def sentences(acted: dict[str, dict[str, Any]]) -> list[str]:
     """One sentence for each penalty: what it was and whether it acted."""
     lines = []
     for name, facts in acted.items():

@@ -27,7 +27,10 @@ from poise.study.mistakes import dashed, sentence
 # A name of a class may load any module that a user has written, but none that could do harm (os, subprocess ...).
 jsonargparse.set_parsing_settings(import_path_allowlist=["poise"])
 
-RECIPES = ("poise.recipes.images",)  # modules that register a recipe when imported; none loads torch
+RECIPES = (
+    "poise.recipes.images",
+    "poise.recipes.text",
+)  # modules that register a recipe when imported; none loads torch
 
 
 def kind_of(recipe: str) -> Kind:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from poise.core import Batch, Dial, Game, Noticing, Player
 from poise.errors import NonFinite
-from poise.training.measure import Measure
+from poise.training.measure import Measure, TermShares
 from poise.training.precision import Execution, norm
 
 Row = dict[str, float | Tensor]  # tensors stay on the device until somebody needs a number
@@ -48,18 +48,25 @@ def split(batch: Batch, parts: int) -> list[Batch]:
     return [piece for piece in pieces if len(piece.real)]
 
 
-def backward(game: Game, player: Player, batch: Batch, step: int, how: Execution) -> dict[str, Tensor | float]:
-    """Gradients of the player's terms over the whole batch, in as many pieces as asked; the terms' values."""
+def backward(
+    game: Game, player: Player, batch: Batch, step: int, how: Execution, detail: bool = False
+) -> dict[str, Tensor | float]:
+    """Gradients of the player's terms over the whole batch, in as many pieces as asked; the terms' values.
+
+    `detail` adds, for each term that penalises, its strength and its share of the gradient of all terms.
+    """
     due = [term for term in player.terms if step % term.every == 0]
     scales = {term.name: term.scale(step) for term in due}
     scaler, differentiates = how.scaler(player.name), any(term.differentiates for term in due)
     row: dict[str, Tensor | float] = {}
+    alone = TermShares(player, [term.name for term in due if term.penalises] if detail else [])
     for piece in split(batch, how.micro_batches):
         share = len(piece.real) / len(batch.real)
         with how.autocast(differentiates):
             round = game.round(player, piece, due)
             values = {term.name: term.value(round).mean() * share for term in due}
             loss = torch.stack([scales[name] * value for name, value in values.items()]).sum()
+        alone.add({name: scales[name] * values[name] for name in alone.names})
         scaler.scale(loss).backward()
         for name, value in values.items():
             row[name] = row.get(name, 0.0) + value.detach()
@@ -67,8 +74,8 @@ def backward(game: Game, player: Player, batch: Batch, step: int, how: Execution
             for name, value in round.noticed.items():
                 row[name] = row.get(name, 0.0) + (value / scaler.get_scale() if scaler.is_enabled() else value)
     scaler.unscale_(player.optim)
-    row["grad_norm"] = norm([p.grad for p in player.module.parameters() if p.grad is not None])
-    return row
+    row["grad_norm"] = whole = norm([p.grad for p in player.module.parameters() if p.grad is not None])
+    return row | alone.row(whole, {name: scales[name] for name in alone.names})
 
 
 def move(
@@ -83,7 +90,7 @@ def move(
     scaler = how.scaler(player.name)
     player.optim.zero_grad(set_to_none=True)
     with alone(player, game.players):
-        row = backward(game, player, batch, step, how)
+        row = backward(game, player, batch, step, how, detail)
         if how.check_every == 1 and not scaler.is_enabled():
             verify(player.name, step, row)
         measure = Measure(player, step, detail)

@@ -117,3 +117,32 @@ class Measure:
 def _norms(tensors: list[Tensor]) -> Tensor:
     """The Euclidean norm of each: [n]."""
     return torch.stack(torch._foreach_norm(tensors))
+
+
+class TermShares:
+    """How large the gradient of each penalising term is by itself, beside the gradient of all terms together.
+
+    One more backward pass for each such term, on recorded steps only. The gradients that the optimiser sees are not
+    touched. Recorded under the term's name: `.strength`, the weight it has at this step, and `.share`.
+    """
+
+    def __init__(self, player: Player[Any], names: list[str]) -> None:
+        self.names = names
+        self.weights = [p for p in player.module.parameters() if p.requires_grad] if names else []
+        self.sums: dict[str, list[Tensor]] = {}
+
+    def add(self, values: dict[str, Tensor]) -> None:
+        """The terms of one piece of the batch, weighted, before the backward pass through their graph."""
+        for name, value in values.items():
+            if value.requires_grad:
+                found = torch.autograd.grad(value, self.weights, retain_graph=True, allow_unused=True)
+                parts = [torch.zeros_like(w) if g is None else g for g, w in zip(found, self.weights, strict=True)]
+                known = self.sums.setdefault(name, [torch.zeros_like(w) for w in self.weights])
+                torch._foreach_add_(known, parts)
+
+    def row(self, whole: Tensor, strengths: dict[str, float]) -> dict[str, Tensor | float]:
+        """`whole`: the norm of the gradient of all terms."""
+        row: dict[str, Tensor | float] = {f"{name}.strength": strengths[name] for name in self.names}
+        for name, parts in self.sums.items():
+            row[f"{name}.share"] = torch.linalg.vector_norm(_norms(parts)) / whole.clamp_min(TINY)
+        return row

@@ -1,0 +1,80 @@
+"""Penalties on the activations of a recurrent network (Merity et al. 2017, 2018).
+
+    AR  = α·mean(h̃²)               h̃ [B,T,H]: the last layer's output with dropout, as the readout sees it
+    TAR = β·mean((h_{t+1} − h_t)²)  h [B,T,H]: the same without dropout, within one window
+
+Means run over batch, places and units, as in the authors' code, whose defaults α = 2, β = 1 these are. AR keeps
+activations small, TAR keeps them slow.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from poise.penalties.base import Penalty
+from poise.penalties.weights import Strength
+from poise.registry import register
+from poise.training.dials import number_or_schedule
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@dataclass(eq=False)
+class OnActivations(Penalty, ABC):
+    """A strength that may be scheduled, on a function of the round's `read`."""
+
+    strength: Strength = 1.0
+    name: str = "activations"
+
+    def __post_init__(self) -> None:
+        self._strength = number_or_schedule(self.strength, f"strength of {type(self).__name__}")
+
+    def over(self, steps: int) -> OnActivations:
+        return replace(self, strength=number_or_schedule(self.strength, f"strength of {self.name}", steps))
+
+    @abstractmethod
+    def value(self, round: Any) -> Tensor:
+        """For each sequence of the round: [B]."""
+
+    def terms(self) -> tuple[Any, ...]:
+        from poise.core import Term
+
+        return (Term(self.name, self.value, self._strength, penalises=True),)
+
+
+@register("penalty", "AR")
+@dataclass(eq=False)
+class AR(OnActivations):
+    """α·mean(h̃²) of the dropped-out output of the last layer (Merity et al. 2017).
+
+    Args:
+        strength: α, at least 0: a number, a schedule string or a function of the step.
+        name: its name in the record.
+    """
+
+    strength: Strength = 2.0
+    name: str = "ar"
+
+    def value(self, round: Any) -> Tensor:
+        return round.read.dropped.square().mean((1, 2))
+
+
+@register("penalty", "TAR")
+@dataclass(eq=False)
+class TAR(OnActivations):
+    """β·mean((h_{t+1} − h_t)²) of the raw output of the last layer (Merity et al. 2017). 0 for a window of one.
+
+    Args:
+        strength: β, at least 0: a number, a schedule string or a function of the step.
+        name: its name in the record.
+    """
+
+    strength: Strength = 1.0
+    name: str = "tar"
+
+    def value(self, round: Any) -> Tensor:
+        h = round.read.raw
+        return (h[:, 1:] - h[:, :-1]).square().mean((1, 2)) if h.shape[1] > 1 else 0 * h.sum((1, 2))

@@ -1,0 +1,152 @@
+"""Sentences out of a trained network: with a beginning, in a fixed form, into a file. No training in here."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from poise.data.alphabet import END, UNKNOWN, Units
+from poise.errors import PoiseError
+from poise.record import write_atomically
+
+if TYPE_CHECKING:
+    from torch import nn
+
+CHUNK = 256  # sentences drawn at a time
+SHOWN = 20  # sentences in a file of samples
+SHOWN_SEED = 1_234_567  # the same noise in every run
+ASKS = ("temperature", "top_k", "top_p", "start", "form")
+
+
+def units_of(facts: dict[str, Any]) -> Units:
+    """The units of a run."""
+    from poise.data.toy import Numbers
+    from poise.data.units import units_from
+
+    return Numbers.from_dict(facts["units"]) if facts["units"]["kind"] == Numbers.kind else units_from(facts["units"])
+
+
+def draw(
+    network: nn.Module,
+    facts: dict[str, Any],
+    n: int,
+    seed: int,
+    *,
+    temperature: float = 1.0,
+    top_k: int | None = None,
+    top_p: float | None = None,
+    start: str | None = None,
+    form: str | None = None,
+) -> list[str]:
+    """n sentences; sentence i depends on (seed, i) and the options alone, whatever n is.
+
+    Args: network, of the family "sequence" or a `TextGenerator` around one; facts, of the run; see `poise.models.sampling.Sampling` for the first
+    options; start: a beginning that every sentence has; form: see `places`.
+
+    Errors: `PoiseError` for options that are out of reach, and a start or a form that this vocabulary cannot write.
+    """
+    units, length = units_of(facts), int(facts["length"])
+    if not facts["ends"] and (start is not None or form is not None):
+        raise PoiseError("--start and --form are for sentences, and this run generates rows of numbers: leave them out")
+    given = _given(units, start, form, length)
+    ids = draw_ids(network, facts, n, seed, given=given, temperature=temperature, top_k=top_k, top_p=top_p)
+    return [units.decode(row) for row in ids]
+
+
+def draw_ids(
+    network: Any,
+    facts: dict[str, Any],
+    n: int,
+    seed: int,
+    *,
+    given: Sequence[int | None] = (),
+    temperature: float = 1.0,
+    top_k: int | None = None,
+    top_p: float | None = None,
+) -> list[list[int]]:
+    """The same as ids, without the end."""
+    import torch
+
+    from poise.models.sampling import Sampling, generate
+    from poise.training.loop import mixed
+
+    sampling = Sampling(temperature, top_k, top_p)
+    units, length = units_of(facts), int(facts["length"])
+    ends = bool(facts["ends"])
+    bare = [END, *(i for i, name in enumerate(units.names) if not any(map(str.isalnum, name)))] if given else []
+    device = next(network.parameters()).device
+    was_training = network.training
+    network.eval()
+    found: list[list[int]] = []
+    for chunk in range(-(-n // CHUNK)):
+        rng = torch.Generator().manual_seed(mixed(seed, chunk))
+        noise = torch.rand(CHUNK, length, generator=rng).to(device)  # whole chunks, so that n changes nothing
+        never = [UNKNOWN] if ends else []
+        made = generate(
+            getattr(network, "net", network), noise, sampling, ends=ends, never=never, given=given, bare=bare
+        )
+        found += made[: n - chunk * CHUNK].tolist()
+    network.train(was_training)
+    return [row[: row.index(END)] if ends and END in row else row for row in found]
+
+
+def places(form: str, units: Units) -> list[int | None]:
+    """What stands where in a fixed form such as `7，7。7，7。`: a number n is n free places, everything else is text
+    that stands as it is, and the sentence ends after it."""
+    found: list[int | None] = []
+    for word in re.findall(r"\d+|\D+", form):
+        found += [None] * int(word) if word.isdigit() else known(units, word.strip(), "--form")
+    if None not in found:
+        raise PoiseError(f"--form {form!r} leaves nothing to write: give numbers of {units.plural}, such as 7，7。")
+    return found
+
+
+def known(units: Units, text: str, flag: str) -> list[int]:
+    """The ids of a text that this vocabulary can write."""
+    parts = units.split(text)
+    ids = units.encode(text)
+    strange = [part for part, i in zip(parts, ids, strict=False) if i == UNKNOWN]
+    if strange or not ids:
+        named = ", ".join(f"'{part}'" for part in dict.fromkeys(strange)) or "nothing at all"
+        raise PoiseError(f"{flag} {text!r}: the vocabulary of this run does not know {named}; write it differently")
+    return ids
+
+
+def _given(units: Units, start: str | None, form: str | None, length: int) -> list[int | None]:
+    """The places that a start and a form fill or leave free; empty where there is neither."""
+    begun: list[int | None] = [] if start is None else list(known(units, start, "--start"))
+    if form is None:
+        if len(begun) >= length:
+            raise PoiseError(
+                f"--start {start!r} has {len(begun)} {units.plural}, and sentences have {length - 1} at most"
+            )
+        return begun
+    found = places(form, units)
+    if len(found) >= length:
+        raise PoiseError(f"--form {form!r} has {len(found)} {units.plural}, and sentences have {length - 1} at most")
+    for place, unit in enumerate(begun):
+        if place >= len(found) or found[place] not in (None, unit):
+            raise PoiseError(f"--start {start!r} does not fit into --form {form!r}: change one of them")
+        found[place] = unit
+    return [*found, END]
+
+
+def write(sentences: list[str], path: Path) -> str:
+    """One sentence a line (.txt), or one object a line (.jsonl)."""
+    if path.suffix not in (".txt", ".jsonl") or path.is_dir():
+        raise PoiseError(f"--out {path}: name a .txt or a .jsonl file for sentences")
+    lines = sentences if path.suffix == ".txt" else [json.dumps({"text": s}, ensure_ascii=False) for s in sentences]
+    if path.parent != Path() and not path.parent.is_dir():
+        raise PoiseError(f"--out {path}: there is no folder {path.parent}; make it, or write elsewhere")
+    write_atomically(path, "".join(f"{line}\n" for line in lines).encode())
+    return f"{len(sentences):,} sentences"
+
+
+def show(network: nn.Module, facts: dict[str, Any], stem: Path) -> Path:
+    """The sentences of this moment, always of the same noise."""
+    path = stem.with_suffix(".txt")
+    write(draw(network, facts, SHOWN, SHOWN_SEED), path)
+    return path
