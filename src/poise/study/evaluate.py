@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+import poise.study.evaluate_text  # noqa: F401  (enters its section of the report into the registry)
 from poise.data.items import NOUNS, Items
 from poise.errors import PoiseError
 from poise.metrics.classifier import SmallClassifier
@@ -54,7 +55,7 @@ def evaluate(what: str, wanted: Asked) -> list[str]:
             f"--column {wanted.column}: neither {' nor '.join(sources)} has columns; leave it out, or give a .jsonl "
             "or .csv file"
         )
-    find_metrics(wanted.metrics)
+    find_metrics(_by_features(wanted.metrics))
     members = {name: find("extractor", name) for name in wanted.features or ()}
     with ProgressView() as view:
         found = run_or_items(what, wanted.column, view.task)
@@ -64,6 +65,7 @@ def evaluate(what: str, wanted: Asked) -> list[str]:
         else:
             sides = sides_of_items(found, wanted.n, wanted.seed, real)
         _same_kind(members, sides.made.items)
+        _of_the_kind(wanted.metrics, sides.made.items)
         target = _target(found, sides, wanted.out)
         report = _report(sides, wanted, view.task)
     write_json(target, report)
@@ -99,12 +101,24 @@ def _into_report(run: RunFolder, report: dict[str, Any]) -> None:
     if not run.done:
         return
     entry: dict[str, Any] = {key: report[key] for key in ("checkpoint", "against", "seed", "counts")}
-    for found in report["evaluations"]:
+    for found in [*report["evaluations"], *report["sections"]]:
         values = {row["metric"]: {k: row[k] for k in ("made", "perfect", "copied")} for row in found["rows"]}
-        entry.setdefault("by", {})[found["extractor"]] = values
+        entry.setdefault("by", {})[found.get("extractor", found.get("name"))] = values
     known = run.report()
     others = [e for e in known.get("evaluations", []) if (e["checkpoint"], e["against"]) != tuple(entry.values())[:2]]
     write_json(run.path / "report.json", {**known, "evaluations": [*others, entry]})
+
+
+def _by_features(metrics: list[str] | None) -> list[str] | None:
+    """Those of the named metrics that are computed of features; a name of none is left in, to be refused."""
+    return None if metrics is None else [name for name in metrics if name not in names("text metric")]
+
+
+def _of_the_kind(metrics: list[str] | None, items: Items) -> None:
+    """The metrics of sentences want sentences."""
+    for name in metrics or ():
+        if name in names("text metric") and items.modality != "text":
+            raise PoiseError(f"{name} is for sentences and {items.name} holds {items.noun}: leave it out of --metrics")
 
 
 def _same_kind(members: dict[str, Any], items: Items) -> None:
@@ -120,7 +134,8 @@ def _same_kind(members: dict[str, Any], items: Items) -> None:
 def _report(sides: Sides, asked: Asked, task: Callable[[str], Callable[[int, int], None]]) -> dict[str, Any]:
     """Everything that was found, as it goes into the file."""
     sides, networks, notes = small_networks(sides, asked)
-    extractors, missing = extractors_for(sides.made.items.modality, asked, networks)
+    modality, metrics = sides.made.items.modality, _by_features(asked.metrics)
+    extractors, missing = extractors_for(modality, asked, networks) if metrics != [] else ([], [])
     notes = [*sides.notes, *notes, *missing]
     sets = {"made": sides.made, "heldout": sides.heldout} | ({"train": sides.train} if sides.train else {})
     evaluations, shares = [], []
@@ -136,7 +151,7 @@ def _report(sides: Sides, asked: Asked, task: Callable[[str], Callable[[int, int
             rows["made"],
             rows["heldout"],
             rows.get("train"),
-            asked.metrics,
+            metrics,
             asked.seed,
             lambda done, total, _, tell=tell: tell(done, total),  # type: ignore[misc]
         )
@@ -144,12 +159,14 @@ def _report(sides: Sides, asked: Asked, task: Callable[[str], Callable[[int, int
         evaluations.append(entry | _means(extractor, rows))
         if isinstance(extractor, SmallClassifier) and extractor.kind == "classifier":
             shares, modes = _shares(extractor, rows["made"], sides), _modes(extractor, rows)
+    sections = [find("section", name)(sides, asked, task) for name in names("section") if name == modality]
     return {
         **sides.facts,
         "noun": sides.made.items.noun,
         "seed": asked.seed,
         "counts": {name: len(side) for name, side in sets.items()},
         "evaluations": evaluations,
+        "sections": [section for section in sections if section],
         "class_shares": shares,
         "class_modes": modes,
         "notes": notes,

@@ -9,7 +9,7 @@ from poise.report.table import columns, number
 
 HEAD = ("METRIC", "VALUE [95 % interval]", "N", "P", "A PERFECT GENERATOR", "COPIED TRAINING DATA", "BETTER", "")
 FIRST = ("KID", "FD")  # to be read first; the others follow in the order of the registry
-BETTER = {"low": "lower", "high": "higher"}
+BETTER = {"low": "lower", "high": "higher", "at": "as real"}
 HOW = (
     "N is generated/real. A perfect generator is fresh real data in the generator's place, copied training data is the",
     "training set in its place. A value differs where its interval and that of a perfect generator do not overlap.",
@@ -24,12 +24,16 @@ def evaluation_lines(report: Mapping[str, Any]) -> list[str]:
         lines += ["", f"By {found['extractor']}, {found['d']:,} features{_sense(found)}:"]
         lines += [f"  {line}" for line in columns(_table(found))]
         lines += [f"  {line}" for line in _means(found)]
+    for section in report.get("sections", ()):
+        lines += ["", f"{section['title']}:", *(f"  {line}" for line in columns(_table(section)))]
     lines += _shares(report)
     titles = {_label(found, row): row["title"] for found in report["evaluations"] for row in found["rows"]}
+    titles |= {name: title for section in report.get("sections", ()) for name, title in section["titles"].items()}
     if titles:
         ordered = sorted(titles.items(), key=lambda item: _place(item[0]))
         lines += ["", "How to read it:", *(f"  {line}" for line in HOW), *(f"  {line}" for line in columns(ordered))]
-    notes = _gathered([*report["notes"], *(n for found in report["evaluations"] for n in found["notes"])])
+    told = [*report["evaluations"], *report.get("sections", ())]
+    notes = _gathered([*report["notes"], *(n for found in told for n in found["notes"])])
     return [*lines, *(["", "Notes:"] if notes else []), *(f"  {note}" for note in notes)]
 
 
@@ -64,7 +68,7 @@ def _sense(found: Mapping[str, Any]) -> str:
 
 def _label(found: Mapping[str, Any], row: Mapping[str, Any]) -> str:
     """The Fréchet distance on the standard features, and only that, is called FID."""
-    return "FID" if row["metric"] == "FD" and found["extractor"] == "FID" else str(row["metric"])
+    return "FID" if row["metric"] == "FD" and found.get("extractor") == "FID" else str(row["metric"])
 
 
 def _table(found: Mapping[str, Any]) -> list[tuple[str, ...]]:

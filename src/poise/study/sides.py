@@ -57,6 +57,7 @@ class Sides:
     labels: NDArray[np.int64] | None = None
     classes: tuple[str, ...] = ()
     notes: list[str] = field(default_factory=list)
+    trained: Side | None = None  # all training items, where `train` is a draw of them
 
 
 def column_of(source: str, column: str | None) -> str | None:
@@ -190,10 +191,10 @@ def _sized(sides: Sides, seed: int) -> Sides:
     train = sides.train.at_most(max(MOST_TRAINED, len(sides.made)), seed) if sides.train else None
     if train is not None and sides.train is not None and len(train) < len(sides.train):
         notes.append(
-            f"{len(train):,} of {len(sides.train):,} training {noun} are looked at, chosen by the seed: copies of the "
-            "others are not noticed."
+            f"{len(train):,} of {len(sides.train):,} training {noun} are looked at, chosen by the seed: features do "
+            "not notice copies of the others."
         )
-    return Sides(sides.made, heldout, train, sides.facts, sides.labels, sides.classes, notes)
+    return Sides(sides.made, heldout, train, sides.facts, sides.labels, sides.classes, notes, sides.train)
 
 
 def _left_out(sides: Sides, most: int = 5) -> Iterator[tuple[str, str, str]]:
