@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from poise.data.text import Sentences, open_text
+from poise.data.text import Sentences, normalised, open_text
 from poise.errors import PoiseError
 
 
@@ -99,6 +99,22 @@ def test_split_keeps_copies_together_and_moves_nothing() -> None:
     assert len(items.split(0)[1]) == 0
     with pytest.raises(PoiseError, match="cannot be held out"):
         items.split(1.0)
+
+
+def test_copies_but_for_form_are_on_one_side_and_have_fingerprints_of_their_own() -> None:
+    sentences = [f"Der Straße Nr. {i}, «café»." for i in range(300)]
+    others = [f"DER STRASSE nr {i} ｃａｆｅ\u0301!" for i in range(300)]
+    assert normalised(sentences[7]) == normalised(others[7]) == "derstrassenr7café"
+    first, second = Sentences("x", sentences), Sentences("y", others)
+    assert first.fingerprint != second.fingerprint
+    assert first.split(0.2)[1].tolist() == second.split(0.2)[1].tolist()
+    assert normalised("...") == "..."  # nothing would be left
+    assert normalised("好，好。") == "好好"
+
+
+def test_empty_ones_are_counted(tmp_path: Path) -> None:
+    assert open_text(written(tmp_path, "a.txt", "a\n\n \nb\n\n")).empty == 3
+    assert open_text(written(tmp_path, "a.csv", "text,n\na,1\n,2\n")).empty == 1
 
 
 def test_chunks_cover_the_rows_in_order() -> None:

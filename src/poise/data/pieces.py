@@ -7,7 +7,7 @@ import io
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Self
 
 from poise.data.alphabet import END, LEAST_SIZE, SPECIAL, UNKNOWN, Units
@@ -44,13 +44,13 @@ class Pieces(Units):
             raise PoiseError(f"pieces are chosen by their model and not by a least count of {least}: leave it out")
         texts = [tidied(sentence) for sentence in sentences]
         wanted = USUAL_SIZE if size is None else size
-        try:
-            return cls(_trained(texts, wanted, wanted))
-        except RuntimeError as error:
-            most = re.search(r"too high.*<= (\d+)", str(error))
-            if most is not None and size is None and int(most[1]) >= LEAST_SIZE:
-                return cls(_trained(texts, int(most[1]), wanted))
-            raise PoiseError(_reason(str(error), len(texts), wanted)) from None
+        model, most = _largest(texts, wanted, lambda _: wanted)
+        if size is not None and most < size:
+            most = _largest(texts, most, lambda fewer: fewer)[1]  # what can be had where only that is asked for
+            raise PoiseError(
+                f"a vocabulary of {size:,} pieces is too large for {len(texts):,} sentences: give at most {most:,}"
+            )
+        return cls(model)
 
     def split(self, sentence: str) -> list[str]:
         found: list[str] = self._processor.encode(tidied(sentence), out_type=str)
@@ -104,17 +104,28 @@ def _trained(texts: list[str], size: int, wanted: int) -> bytes:
     return model.getvalue()
 
 
-def _reason(error: str, sentences: int, size: int) -> str:
-    """What SentencePiece's error means, in one sentence."""
-    most, least = re.search(r"too high.*<= (\d+)", error), re.search(r"required_chars\D+\d+ vs (\d+)", error)
-    if most is not None and int(most[1]) >= LEAST_SIZE:
-        return f"a vocabulary of {size:,} pieces is too large for {sentences:,} sentences: give at most {most[1]}"
-    if least is not None:
-        return (
-            f"a vocabulary of {size:,} pieces is too small for the characters of these sentences: give more than "
-            f"{least[1]}, or take characters for units"
-        )
-    return f"no pieces can be learnt from {sentences:,} sentences: give more of them, or take characters for units"
+def _largest(texts: list[str], size: int, wanted: Callable[[int], int]) -> tuple[bytes, int]:
+    """A model of `size` ids, or of as many as these texts have pieces, and how many those are.
+
+    SentencePiece names a bound when it fails, which may still be too high, so it is asked again.
+    """
+    while True:
+        try:
+            return _trained(texts, size, wanted(size)), size
+        except RuntimeError as error:
+            most = re.search(r"too high.*<= (\d+)", str(error))
+            least = re.search(r"required_chars\D+\d+ vs (\d+)", str(error))
+            if least is not None:
+                raise PoiseError(
+                    f"a vocabulary of {size:,} pieces is too small for the characters of these sentences: give more "
+                    f"than {least[1]}, or take characters for units"
+                ) from None
+            if most is None or not LEAST_SIZE <= int(most[1]) < size:
+                raise PoiseError(
+                    f"no pieces can be learnt from {len(texts):,} sentences: give more of them, or take characters "
+                    "for units"
+                ) from None
+            size = int(most[1])
 
 
 def _package() -> Any:
