@@ -77,7 +77,7 @@ def player(
         torch.optim.Adam(net.parameters(), first_lr, betas=tuple(options.betas), fused=True),
         terms=[term, *(extra for penalty in penalties for extra in penalty.terms())],
         penalties=rules,
-        turns=options.turns,
+        turns=getattr(options, "turns", 1),
         clip=options.clip,
         after=after,
     )

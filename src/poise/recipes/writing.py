@@ -43,8 +43,9 @@ def draw(
 ) -> list[str]:
     """n sentences; sentence i depends on (seed, i) and the options alone, whatever n is.
 
-    Args: network, of the family "sequence" or a `TextGenerator` around one; facts, of the run; see `poise.models.sampling.Sampling` for the first
-    options; start: a beginning that every sentence has; form: see `places`.
+    Args: network, of the family "sequence" or a `TextGenerator` around one; facts, of the run; see
+    `poise.models.sampling.Sampling` for the first options; start: a beginning that every sentence has; form: see
+    `places`.
 
     Errors: `PoiseError` for options that are out of reach, and a start or a form that this vocabulary cannot write.
     """
@@ -75,7 +76,7 @@ def draw_ids(
 
     sampling = Sampling(temperature, top_k, top_p)
     units, length = units_of(facts), int(facts["length"])
-    ends = bool(facts["ends"])
+    ends, net = bool(facts["ends"]), getattr(network, "net", network)
     bare = [END, *(i for i, name in enumerate(units.names) if not any(map(str.isalnum, name)))] if given else []
     device = next(network.parameters()).device
     was_training = network.training
@@ -85,9 +86,7 @@ def draw_ids(
         rng = torch.Generator().manual_seed(mixed(seed, chunk))
         noise = torch.rand(CHUNK, length, generator=rng).to(device)  # whole chunks, so that n changes nothing
         never = [UNKNOWN] if ends else []
-        made = generate(
-            getattr(network, "net", network), noise, sampling, ends=ends, never=never, given=given, bare=bare
-        )
+        made = generate(net, noise, sampling, ends=ends, never=never, given=given, bare=bare)
         found += made[: n - chunk * CHUNK].tolist()
     network.train(was_training)
     return [row[: row.index(END)] if ends and END in row else row for row in found]

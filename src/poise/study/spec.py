@@ -27,22 +27,19 @@ from poise.study.mistakes import dashed, sentence
 # A name of a class may load any module that a user has written, but none that could do harm (os, subprocess ...).
 jsonargparse.set_parsing_settings(import_path_allowlist=["poise"])
 
-RECIPES = (
-    "poise.recipes.images",
-    "poise.recipes.text",
-)  # modules that register a recipe when imported; none loads torch
+RECIPES = ("images", "text", "language")  # modules of poise.recipes; each registers its recipe, none loads torch
 
 
 def kind_of(recipe: str) -> Kind:
     """The recipe of that name."""
     for module in RECIPES:
-        importlib.import_module(module)
+        importlib.import_module(f"poise.recipes.{module}")
     return find("recipe", recipe)
 
 
 def all_recipes() -> list[str]:
     for module in RECIPES:
-        importlib.import_module(module)
+        importlib.import_module(f"poise.recipes.{module}")
     return names("recipe")
 
 
