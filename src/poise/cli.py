@@ -192,9 +192,9 @@ def diagnose(options: argparse.Namespace) -> int:
 
 
 def data_check(options: argparse.Namespace) -> int:
-    from poise.data.check import check
+    from poise.data.check import facts
 
-    for line in check(options.path).lines():
+    for line in facts(options.path, options.column):
         print(line)
     return 0
 
@@ -268,7 +268,8 @@ def tree() -> tuple[argparse.ArgumentParser, Any]:
         metavar="COMMAND", parser_class=Parser
     )
     made = command(data, "check", data_check, "report what is in a folder or file, and what cannot be read")
-    made.add_argument("path", help="a folder, zip, .npy, .npz or IDX file, or a catalogued name")
+    made.add_argument("path", help="a folder or file of pictures, a file of sentences, or a catalogued name")
+    made.add_argument("--column", metavar="NAME", help=EVALUATE["--column"]["help"])
     command(data, "list", data_list, "list the catalogued sets")
     made = command(data, "get", data_get, "fetch a catalogued set into the cache")
     made.add_argument("name", help="its name in poise data list")

@@ -97,7 +97,8 @@ def test_real_hsk_sentences(cache: Path) -> None:
     path = fetch.get("hsk-sentences")
     assert "CC-BY-SA-4.0" in (path.parent / "README.md").read_text()
     chinese, english = open_sentences("hsk-sentences"), open_sentences("hsk-sentences", "en")
-    assert (len(chinese), len(english)) == (4354, 4354)
+    assert (len(chinese), len(english), english.empty) == (4354, 4272, 82)
+    assert all(sentence[-1] in ".?!" for sentence in english.sentences)
     assert (chinese.sentences[0], english.sentences[0]) == ("老师，您好！", "Hello, teacher!")
     assert chinese.name == "hsk-sentences"
     assert len(open_items("hsk-sentences")) == 4354

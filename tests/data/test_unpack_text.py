@@ -87,6 +87,7 @@ def hsk(folder: Path, content: bytes) -> Path:
 ROWS = [
     {"chinese": "你好，老师！", "translation": {"en": 'Hello, "teacher"!'}, "hsk_level": 1},
     {"chinese": "再见。", "translation": {"en": "Goodbye."}, "hsk_level": 2},
+    {"chinese": "好。", "translation": {"en": "placeholder-p3"}, "hsk_level": 3},
 ]
 
 
@@ -96,9 +97,10 @@ def test_hsk_sentences_and_their_english(tmp_path: Path, cache: Path) -> None:
         entry.unpack(hsk(tmp_path, json.dumps(ROWS).encode()), folder)
     assert (entry.folder / "hsk.csv").read_text().splitlines()[1] == '你好，老师！,"Hello, ""teacher""!",1'
     assert (entry.folder / "README.md").read_text() == "License: CC"
-    assert open_sentences("hsk-sentences").sentences == ["你好，老师！", "再见。"]
+    assert open_sentences("hsk-sentences").sentences == ["你好，老师！", "再见。", "好。"]
     assert open_items("hsk-sentences").take([0]) == ["你好，老师！"]
-    assert open_items("hsk-sentences").describe() == "hsk-sentences: 2 sentences"
+    assert open_items("hsk-sentences").describe() == "hsk-sentences: 3 sentences"
+    assert len(open_items("hsk-sentences", "en")) == 2
     assert open_items("hsk-sentences", "en").take([0]) == ['Hello, "teacher"!']
     with pytest.raises(PoiseError, match="no column 'de'"):
         open_sentences("hsk-sentences", "de")

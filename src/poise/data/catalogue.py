@@ -133,7 +133,7 @@ _ENTRIES = (
     ),
     Entry(
         name="hsk-sentences",
-        title="HSK: 4,354 modern Chinese sentences of levels 1 to 6, with English (--column en)",
+        title="HSK: 4,354 modern Chinese sentences of levels 1 to 6; --column en: 4,272 in English",
         modality="text",
         licence="CC-BY-SA-4.0 (hsk-sentences-audio)",
         client="pip",

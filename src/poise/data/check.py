@@ -1,4 +1,4 @@
-"""What is in a set of pictures, before anybody trains on it: `poise data check PATH`."""
+"""What is in a set of pictures, before anybody trains on it: `poise data check PATH`. Sentences: see `check_text`."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from poise.data.check_text import check_text
 from poise.data.decode import Unreadable, content_hash, quiet
 from poise.data.images import locate, open_source
 from poise.data.sources import Job, Progress, Source, in_order
+from poise.data.text import is_text
 from poise.errors import PoiseError
 
 EXAMPLES = 5  # pairs of duplicates, sizes and unreadable files that `lines` names
@@ -63,6 +65,15 @@ class Report:
         text.append(f"unreadable: {len(self.unreadable):,}")
         text += [f"  {name}: {reason}" for name, reason in self.unreadable]
         return text + [f"suggested: {flag}" for flag in self.flags]
+
+
+def facts(source: str | Path, column: str | None = None, progress: Progress | None = None) -> list[str]:
+    """Lines about a folder, a file or a catalogued set, of pictures or of sentences (in a `column`)."""
+    if is_text(locate(source)[1]):
+        return check_text(source, column).lines()
+    if column is not None:
+        raise PoiseError(f"{source} has no columns: leave out --column {column}, or give a .jsonl or .csv file")
+    return check(source, progress).lines()
 
 
 def check(source: str | Path, progress: Progress | None = None) -> Report:

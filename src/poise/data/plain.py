@@ -75,7 +75,7 @@ def open_items(
         if column is not None:
             raise PoiseError(f"{source} has no columns: leave out --column {column}")
         return open_pictures(name, size, progress)
-    if path.is_file() and path.suffix.lower() in text.SUFFIXES:
+    if text.is_text(path):
         return text.open_text(path, column)
     kind = _kind_of_folder(path) if path.is_dir() else "image"
     if column is not None:

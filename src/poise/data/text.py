@@ -57,6 +57,11 @@ def normalised(sentence: str) -> str:
     return plain.translate(_WITHOUT_SIGNS) or sentence
 
 
+def is_text(path: Path) -> bool:
+    """Whether a path is a file that may hold sentences, by its name."""
+    return path.suffix.lower() in SUFFIXES and path.is_file()
+
+
 def open_sentences(source: str | Path, column: str | None = None) -> Sentences:
     """The sentences of a .txt, .jsonl or .csv file (see `open_text`), or of a catalogued set of text by its name.
 
@@ -66,7 +71,7 @@ def open_sentences(source: str | Path, column: str | None = None) -> Sentences:
 
     name, path, _ = locate(source)
     entry = None if os.path.exists(Path(source).expanduser()) else catalogue.find(name)
-    if path.suffix.lower() not in SUFFIXES or path.is_dir():
+    if not is_text(path):
         raise PoiseError(f"{source} holds no sentences: give a .txt, .jsonl or .csv file, or a catalogued set of text")
     found = open_text(path, column or (entry.column if entry else None) or None)
     found.name = name

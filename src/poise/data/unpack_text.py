@@ -23,6 +23,7 @@ BIBLE, QUATRAINS, HSK = "web-bible.txt", "quatrains.txt", "hsk.csv"
 _SIGNS = re.compile(r"[，。？！；：、,.?!;:]")
 _FOUR_BY_SEVEN = re.compile(r"[\u4e00-\u9fff]{28}")
 _POETS = re.compile(r"package/dist/quantangshi/poet\.(song|tang)\.(\d+)\.json")
+_PLACEHOLDER = re.compile(r"\A(?:placeholder\S*|PH)\Z")
 _DYNASTIES = {"tang": 0, "song": 1}
 
 
@@ -76,12 +77,16 @@ def chinese_quatrains(archive: Path, folder: Path) -> None:
 
 
 def hsk_sentences(archive: Path, folder: Path) -> None:
-    """hsk.csv with the columns zh (simplified), en and level (1 to 6), and the package's README with its licence."""
+    """hsk.csv with the columns zh (simplified), en and level (1 to 6), and the package's README with its licence.
+
+    Where the package has a placeholder ("placeholder-p3", "PH") for the English, that is left empty.
+    """
     try:
         with zipfile.ZipFile(archive) as opened:
             rows = json.loads(opened.read("hsk_sentences_audio/data/sentences.json"))
             readme = opened.read("hsk_sentences_audio-1.0.0.dist-info/METADATA")
-        table = [[row["chinese"], row["translation"]["en"], row["hsk_level"]] for row in rows]
+        english = [_PLACEHOLDER.sub("", row["translation"]["en"]) for row in rows]
+        table = [[row["chinese"], en, row["hsk_level"]] for row, en in zip(rows, english, strict=True)]
     except (zipfile.BadZipFile, zlib.error, KeyError, TypeError, ValueError) as error:
         raise PoiseError(f"{archive.name} is damaged ({error}): get it again") from None
     with open(folder / HSK, "w", encoding="utf-8", newline="") as file:
