@@ -12,7 +12,7 @@ from poise.core import Dial, Player, Term, value_at
 from poise.errors import PoiseError
 from poise.penalties import L2, Penalty
 from poise.training.dials import number_or_schedule
-from poise.training.precision import Execution, pick_device, pick_precision
+from poise.training.precision import Execution, keep_freed_memory, pick_device, pick_precision
 
 
 def check_counts(**counts: int | None) -> None:
@@ -50,6 +50,8 @@ def check_player(name: str, options: Any, sizes: Sequence[str] = ("width", "dept
 
 def execution(device: str, precision: str, micro_batches: int, threads: int | None) -> Execution:
     where = pick_device(device)
+    if where.type == "cpu":
+        keep_freed_memory()
     if threads is not None:
         torch.set_num_threads(threads)
     return Execution(where, pick_precision(precision, where), micro_batches)

@@ -93,3 +93,21 @@ class Execution:
 def norm(tensors: list[Tensor]) -> Tensor:
     """The Euclidean norm of all of them together, on their device."""
     return torch.linalg.vector_norm(torch.stack(torch._foreach_norm(tensors)))
+
+
+def keep_freed_memory() -> bool:
+    """Let the C library keep what is freed, so that the next step takes it again without asking the system.
+
+    Each step of a recurrent network makes and frees the same large tensors; by default glibc hands every one above
+    128 kB (later, up to 32 MB) back to the system, which then has to clear its pages again. The process holds its
+    peak instead of less. Only where there is glibc; returns whether it was done.
+    """
+    import ctypes
+
+    trim_threshold, mmap_threshold = -1, -3  # M_TRIM_THRESHOLD and M_MMAP_THRESHOLD of malloc.h
+    try:
+        library = ctypes.CDLL(None)
+        library.gnu_get_libc_version  # noqa: B018  (raises where the library is another one)
+        return bool(library.mallopt(mmap_threshold, 32 << 20) and library.mallopt(trim_threshold, 2**31 - 1))
+    except (OSError, AttributeError, TypeError):
+        return False
