@@ -154,6 +154,16 @@ def photos(here: Path, *names: str) -> None:
         Image.new("RGB", (20, 20), (i, 0, 0)).save(here / "photos" / name)
 
 
+def checked(name: str, content: bytes, *flags: str) -> Prepare:
+    """poise data check of a file."""
+
+    def prepare(here: Path) -> list[str]:
+        (here / name).write_bytes(content)
+        return ["data", "check", name, *flags]
+
+    return prepare
+
+
 def pictures_outside_classes(here: Path) -> list[str]:
     photos(here, "a.png", "b.png")
     return train("--labels", "folders", "--conditional", "true", data="photos")
@@ -367,6 +377,14 @@ DATA = [
     ("held out less than none", flags("--heldout", "-0.1"), r"--heldout -0\.1 .*from 0"),
     ("check a missing path", words("data", "check", "nowhere"), r"called 'nowhere'"),
     ("check a text file", words("data", "check", "runs/done/spec.json"), r"spec\.json is no collection"),
+    ("check no text", checked("a.txt", b""), r"a\.txt holds no sentences: give a file with one a line"),
+    ("check Latin-1", checked("a.txt", "fein\ngrün\n".encode("latin-1")), r"a\.txt: line 2 is not UTF-8 \(byte 0xfc"),
+    ("check UTF-16", checked("a.txt", "grün\n".encode("utf-16")), r"a\.txt is UTF-16 or no text at all"),
+    ("check one unit", checked("a.txt", b"a\na\n"), r"vocabulary of one"),
+    ("check without a column", checked("a.csv", b"a,b\nx,y\n"), r"a\.csv: name the column .* --column; it has: a, b"),
+    ("check a wrong column", checked("a.csv", b"a,b\nx,y\n", "--column", "c"), r"a\.csv has no column 'c'"),
+    ("check a column of text", checked("a.txt", b"a\nb\n", "--column", "c"), r"a\.txt has no columns: leave out"),
+    ("check a set that is not here", words("data", "check", "web-bible"), r"`poise data get web-bible`"),
     ("get an unknown set", words("data", "get", "digitz"), r"'digitz'; did you mean 'digits'\?"),
 ]
 
