@@ -61,7 +61,9 @@ class Sides:
 
 
 def column_of(source: str, column: str | None) -> str | None:
-    """The named column, for a file that has columns."""
+    """The named column, for a file or a catalogued set that has columns."""
+    if not os.path.exists(Path(source).expanduser()):
+        return column if any(entry.name == source and entry.column for entry in catalogue()) else None
     return column if source.lower().endswith(COLUMNED) else None
 
 
@@ -77,7 +79,7 @@ def run_or_items(what: str, column: str | None, shown: Shown) -> RunFolder | Ite
         return find_run(what)
     sets = [entry.name for entry in catalogue() if entry.modality != "scorer"]
     if what in sets:
-        return open_items(what, progress=shown(f"reading {what}"))
+        return open_items(what, column_of(what, column), progress=shown(f"reading {what}"))
     raise PoiseError(
         f"there is no run, folder or file called '{what}'{nearest(what, [*runs, *sets], '.')} See: poise runs"
     )
