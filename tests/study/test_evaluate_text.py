@@ -73,7 +73,7 @@ def test_metrics_can_be_named_from_both_families(place, capsys):  # noqa: F811
     assert json.loads(Path("report.json").read_text())["sections"]
     said(capsys, *args, "--metrics=KID")
     assert not json.loads(Path("report.json").read_text())["sections"]
-    assert "there is no metric called 'KIDD'" in refused(capsys, *args, "--metrics=KIDD,BLEU")
+    assert "there is no metric called 'BLEU-4'; did you mean 'BLEU'?" in refused(capsys, *args, "--metrics=KID,BLEU-4")
 
 
 def test_metrics_of_sentences_want_sentences(place, capsys):  # noqa: F811

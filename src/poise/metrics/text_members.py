@@ -25,7 +25,7 @@ from poise.metrics.text_metric import (
 )
 
 ORDER = 3  # of the n-gram models
-FITTED = 50_000  # training sentences that a model is fitted on at most
+FITTED = 200_000  # training sentences that a model is fitted on at most
 SAME = 1_000  # sentences on either side where the value depends on how many there are
 DISTINCT = (1, 2, 3, 4)
 
@@ -48,7 +48,7 @@ def _perplexity(rate: float, variance: float, n: int, m: int) -> Estimate:
 
 
 def training_model(train: Texts, vocabulary: int, seed: int) -> NGrams:
-    """The trigram model of the training sentences (at most 50,000), fitted once for as long as they live."""
+    """The trigram model of the training sentences (at most 200,000), fitted once for as long as they live."""
 
     def make() -> NGrams:
         return NGrams(train.at_most(FITTED, seed).ids, vocabulary, ORDER)
@@ -67,7 +67,7 @@ def training_model(train: Texts, vocabulary: int, seed: int) -> NGrams:
 )
 def forward_perplexity(sets: TextSets, seed: int) -> dict[str, Estimate]:
     """exp(nats per unit, ENDs included) of the samples under a modified Kneser-Ney trigram model of the training
-    sentences (at most 50,000 by the seed). n samples, m training sentences.
+    sentences (at most 200,000 by the seed). n samples, m training sentences.
 
     Interval: delete-one jackknife of nats per unit over the samples, the model held fixed; exp of +- 1.96 s.e.
     """

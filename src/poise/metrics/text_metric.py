@@ -66,7 +66,7 @@ class Texts:
             return whole
 
         def make() -> Texts:
-            return whole.pick(np.sort(np.random.default_rng((seed, len(whole))).permutation(len(whole))[:count]))
+            return whole.pick(np.sort(np.random.default_rng((seed, len(whole), count)).permutation(len(whole))[:count]))
 
         found: Texts = self.keep((count, seed), make)
         return found

@@ -12,12 +12,11 @@ from numpy.typing import NDArray
 
 import poise.study.evaluate_text  # noqa: F401  (enters its section of the report into the registry)
 from poise.data.items import NOUNS, Items
-from poise.errors import PoiseError
+from poise.errors import PoiseError, nearest
 from poise.metrics.classifier import SmallClassifier
 from poise.metrics.evaluation import evaluate as evaluate_features
 from poise.metrics.feature_files import kept_features
 from poise.metrics.features import Extractor
-from poise.metrics.metric import find_metrics
 from poise.metrics.modes import class_modes
 from poise.record import RunFolder, write_json
 from poise.registry import find, names
@@ -55,7 +54,7 @@ def evaluate(what: str, wanted: Asked) -> list[str]:
             f"--column {wanted.column}: neither {' nor '.join(sources)} has columns; leave it out, or give a .jsonl "
             "or .csv file"
         )
-    find_metrics(_by_features(wanted.metrics))
+    _known(wanted.metrics)
     members = {name: find("extractor", name) for name in wanted.features or ()}
     with ProgressView() as view:
         found = run_or_items(what, wanted.column, view.task)
@@ -109,9 +108,19 @@ def _into_report(run: RunFolder, report: dict[str, Any]) -> None:
     write_json(run.path / "report.json", {**known, "evaluations": [*others, entry]})
 
 
+def _known(metrics: list[str] | None) -> None:
+    """An unknown name is an error that says which one of either family may have been meant."""
+    known = [*names("metric"), *names("text metric")]
+    for name in metrics or ():
+        if name not in known:
+            raise PoiseError(
+                f"there is no metric called '{name}'{nearest(name, known, '.')} Known: {', '.join(known)}."
+            )
+
+
 def _by_features(metrics: list[str] | None) -> list[str] | None:
-    """Those of the named metrics that are computed of features; a name of none is left in, to be refused."""
-    return None if metrics is None else [name for name in metrics if name not in names("text metric")]
+    """Those of the named metrics that are computed of features."""
+    return None if metrics is None else [name for name in metrics if name in names("metric")]
 
 
 def _of_the_kind(metrics: list[str] | None, items: Items) -> None:
