@@ -106,7 +106,10 @@ def test_units_of_a_run_can_be_given_and_unknown_ones_are_counted():
     units = fit_units("word", ["the dog and the cat."])
     section = section_of(sentences(50, 3), real, sentences(90, 2), 0, units=units)
     assert f"a vocabulary of {len(units)}" in section["title"]
-    assert any("are outside the vocabulary and count as one" in note for note in section["notes"])
+    assert any("are outside the vocabulary: one and the same for perplexities" in n for n in section["notes"])
+    assert rows(section)["distinct sentences"]["made"]["value"] == len(set(sentences(50, 3))) / 50
+    found = section_of(["ab cd ef gh ij kl mn op"] * 9, real, ["qr st uv wx yz ba dc fe"] * 9, 0, units=units)
+    assert rows(found)["memorised"]["made"]["value"] == 0, "other words are no copies, unknown as they are"
 
 
 def test_the_same_files_give_the_same_report(place, capsys):  # noqa: F811

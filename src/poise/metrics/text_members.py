@@ -112,7 +112,7 @@ def bleu_against_heldout(sets: TextSets, seed: int) -> dict[str, Estimate]:
 
     Interval: variance of the mean over samples plus the delete-a-group jackknife over references.
     """
-    samples, references = sets.samples.ids, sets.heldout.ids
+    samples, references = sets.samples.verbatim, sets.heldout.verbatim
     whole = bleu(samples, references)
     without = _by_group(lambda rows: bleu(samples, [references[i] for i in rows]), len(references), seed)
     return {
@@ -135,7 +135,7 @@ def self_bleu_of_samples(sets: TextSets, seed: int) -> dict[str, Estimate]:
 
     Interval: delete-a-group jackknife over the samples (20 groups).
     """
-    samples = sets.samples.ids
+    samples = sets.samples.verbatim
     whole = self_bleu(samples)
     without = _by_group(lambda rows: self_bleu([samples[i] for i in rows]), len(samples), seed)
     return {f"self-BLEU-{N}": around(float(whole[N].mean()), without[N], len(samples), 0) for N in ORDERS}
@@ -166,7 +166,7 @@ def distinct_shares(sets: TextSets, seed: int) -> dict[str, Estimate]:
 
     Intervals: delete-one jackknife over samples, in closed form (see `distinct`); Wilson for sentences.
     """
-    samples = sets.samples.ids
+    samples = sets.samples.verbatim
     found = {f"distinct-{k}": around(*distinct(samples, k), len(samples), 0) for k in DISTINCT}
     share = distinct_sentences(samples)
     return found | {"distinct sentences": Estimate(share, *wilson(share, len(samples)), len(samples), 0)}
@@ -190,11 +190,11 @@ def memorised(sets: TextSets, seed: int) -> dict[str, Estimate]:
     Errors: `PoiseError` where no sample has 8 units.
     """
     assert sets.train is not None
-    long = [s for s in sets.samples.ids if len(s) >= RUN]
+    long = [s for s in sets.samples.verbatim if len(s) >= RUN]
     if not long:
         raise PoiseError(f"memorised looks at samples of at least {RUN} {sets.units}, and there is none")
     n, m = len(long), len(sets.train)
-    runs = longest_shared(long, sets.train.ids)
-    shares = {"memorised": equal_to_any(long, sets.train.ids).mean(), "memorised runs": (runs >= RUN).mean()}
+    runs = longest_shared(long, sets.train.verbatim)
+    shares = {"memorised": equal_to_any(long, sets.train.verbatim).mean(), "memorised runs": (runs >= RUN).mean()}
     found = {name: Estimate(float(p), *wilson(float(p), n), n, m) for name, p in shares.items()}
     return found | {"longest shared run": Estimate(*median_interval(runs), n, m)}

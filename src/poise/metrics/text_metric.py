@@ -25,17 +25,22 @@ GROUPS = 20  # of the delete-a-group jackknife
 class Texts:
     """Sentences, each as ids (without the end) and as text.
 
-    `keep(key, make)` holds what is computed of them, for as long as they live.
+    `exact`: ids that tell also units outside the vocabulary apart, from V on, where some are; what is about verbatim
+    units reads `verbatim`, that is these, or else `ids`. `keep(key, make)` holds what is computed of them.
     """
 
     ids: Sequence[Sentence]
     texts: Sequence[str]
-    what: str = "sentences"
+    exact: Sequence[Sentence] | None = None
     _kept: dict[Any, Any] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
         if len(self.ids) != len(self.texts):
             raise PoiseError(f"{len(self.ids):,} sentences of ids come with {len(self.texts):,} texts: give one each")
+
+    @property
+    def verbatim(self) -> Sequence[Sentence]:
+        return self.ids if self.exact is None else self.exact
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -47,7 +52,8 @@ class Texts:
 
     def pick(self, rows: Sequence[int] | np.ndarray) -> Texts:
         chosen = [int(row) for row in rows]
-        return Texts([self.ids[i] for i in chosen], [self.texts[i] for i in chosen], self.what)
+        exact = None if self.exact is None else [self.exact[i] for i in chosen]
+        return Texts([self.ids[i] for i in chosen], [self.texts[i] for i in chosen], exact)
 
     def ordered(self) -> Texts:
         """The same sentences sorted, so that nothing depends on how they arrived."""

@@ -17,7 +17,7 @@ from poise.metrics.statistics import Estimate
 from poise.metrics.text_metric import TextMetric, Texts, TextSets, fitting
 from poise.registry import register
 from poise.study.choice import Asked
-from poise.study.sides import Sides
+from poise.study.sides import LEAST_MADE, Sides
 
 MOST_READ = 200_000  # training sentences at most
 LEAST = 2  # times that a unit stands in the training sentences; rarer ones are unknown, in real sentences as well
@@ -59,8 +59,9 @@ def section_of(
     real = heldout if train is None else train
     units = _units(real) if units is None else units
     name = PLURAL.get(units.kind, units.plural)
-    known = None if train is None else _texts(units, train)
-    places = _places(_texts(units, made), _texts(units, heldout), known, seed)
+    others: dict[str, int] = {}
+    known = None if train is None else _texts(units, train, others)
+    places = _places(_texts(units, made, others), _texts(units, heldout, others), known, seed)
     reference, training = places.pop("reference"), places.pop("training")
     base = TextSets(places["made"], reference, training, len(units), name)
     members, notes = fitting(base)
@@ -114,8 +115,15 @@ def _units(real: Sequence[str]) -> Units:
         return fit_units(kind, real)
 
 
-def _texts(units: Units, sentences: Sequence[str]) -> Texts:
-    return Texts([np.array(units.encode(sentence), np.int64) for sentence in sentences], list(sentences))
+def _texts(units: Units, sentences: Sequence[str], others: dict[str, int]) -> Texts:
+    """Ids in the vocabulary, and exact ones; `others` numbers the units outside it, and grows."""
+    ids = [np.array(units.encode(sentence), np.int64) for sentence in sentences]
+    exact = list(ids)
+    for i in (i for i, sentence in enumerate(ids) if (sentence == UNKNOWN).any()):
+        names = units.split(sentences[i])
+        told = [others.setdefault(name, len(units) + len(others)) for name in names]
+        exact[i] = np.where(ids[i] == UNKNOWN, told, ids[i])
+    return Texts(ids, list(sentences), exact)
 
 
 def _places(made: Texts, heldout: Texts, train: Texts | None, seed: int) -> dict[str, Any]:
@@ -128,7 +136,7 @@ def _places(made: Texts, heldout: Texts, train: Texts | None, seed: int) -> dict
         "made": made.at_most(n, seed),
         "perfect": heldout.pick(np.sort(order[:n])),
     }
-    return places if train is None else places | {"copied": train.at_most(n, seed)}
+    return places if train is None or len(train) < LEAST_MADE else places | {"copied": train.at_most(n, seed)}
 
 
 def _left_out(member: TextMetric) -> str:
@@ -136,11 +144,11 @@ def _left_out(member: TextMetric) -> str:
 
 
 def _unknown(made: Texts, real: Texts, name: str) -> str:
-    """How much of either side the vocabulary does not hold: a metric sees all of it as one and the same unit."""
+    """How much of either side the vocabulary does not hold: a perplexity sees all of it as one unit."""
     shares = [np.mean(np.concatenate([*part.ids, np.zeros(1)]) == UNKNOWN) for part in (made, real)]
     return (
         f"{100 * shares[0]:.2g} % of the generated and {100 * shares[1]:.2g} % of the real {name} are outside the "
-        "vocabulary and count as one and the same."
+        "vocabulary: one and the same for perplexities, told apart elsewhere."
     )
 
 
