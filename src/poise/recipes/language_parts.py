@@ -21,6 +21,7 @@ from poise.games.likelihood import Carried, Language, heldout_nats, window_term
 from poise.models.rnn import Dropouts, Recurrent
 from poise.penalties import AR, L2, TAR, L2Rows, Penalty
 from poise.recipes.parts import check_player, player
+from poise.recipes.writing import units_of
 from poise.training.ema import Ema
 from poise.training.precision import Execution
 
@@ -102,9 +103,8 @@ def network(options: Any, facts: dict[str, Any]) -> Recurrent:
         options.dropout_output,
         options.weight_drop,
     )
-    vocabulary = len(facts["units"]["names"])
     return Recurrent(
-        vocabulary, options.embed, options.hidden, options.layers, options.cell, options.tied, dropouts=drops
+        len(units_of(facts)), options.embed, options.hidden, options.layers, options.cell, options.tied, dropouts=drops
     )
 
 

@@ -53,7 +53,7 @@ class DiscriminatorOptions:
         betas: Adam's decay rates of the first and second moment.
         embed: numbers that stand for a unit, over all representations (cnn).
         representations: how many opinions it has of a sentence (cnn); embed must be a multiple of it.
-        width: filters of each size (cnn).
+        width: filters of each size (cnn); there are four sizes.
         hidden: width of the last layer (cnn) or of the recurrent one.
         dropout: before the last layer (cnn), or of the embedded units.
         spectral: spectral norm on every layer; L2 then acts on the effective weight.
@@ -66,9 +66,9 @@ class DiscriminatorOptions:
     lr: float | str = 1e-3
     betas: tuple[float, float] = (0.5, 0.99)
     embed: int = 64
-    representations: int = 8
-    width: int = 64
-    hidden: int = 64
+    representations: int = 1
+    width: int = 128
+    hidden: int = 128
     dropout: float = 0.25
     spectral: bool = False
     penalties: list[Penalty] = field(default_factory=list)
@@ -97,6 +97,7 @@ def text(
     generator: GeneratorOptions = GeneratorOptions(),  # noqa: B008
     discriminator: DiscriminatorOptions = DiscriminatorOptions(),  # noqa: B008
     warm_steps: int = 3000,
+    critic_steps: int = 500,
     steps: int = 1200,
     batch: int = 64,
     micro_batches: int = 1,
@@ -143,6 +144,7 @@ def text(
         generator: options of the generator.
         discriminator: options of the discriminator.
         warm_steps: steps of maximum likelihood before the adversarial stage.
+        critic_steps: steps of the discriminator alone after that, so that it has something to say.
         steps: how often each player moves in the adversarial stage (times its turns).
         batch: sentences per move.
         micro_batches: pieces in which a batch is computed, to save memory; penalties still count once.
@@ -164,10 +166,11 @@ def text(
     from poise.recipes import parts as common
     from poise.recipes import text_outcomes as outcomes
     from poise.recipes import text_parts as parts
+    from poise.recipes.text_players import Players
 
     common.check_counts(
-        steps=steps, warm_steps=warm_steps, batch=batch, micro_batches=micro_batches, longest=longest,
-        threads=threads, log_every=log_every, score_samples=score_samples,
+        steps=steps, warm_steps=warm_steps, critic_steps=critic_steps, batch=batch, micro_batches=micro_batches,
+        longest=longest, threads=threads, log_every=log_every, score_samples=score_samples,
     )  # fmt: skip
     common.check_seed(seed)
     how = common.execution(device, precision, micro_batches, threads)
@@ -175,8 +178,8 @@ def text(
     for name, own in options.items():
         parts.check(name, own)
     language = parts.language(data, column, units, vocabulary, least, longest, heldout, share, seed)
-    facts = parts.facts(language, how, [("likelihood", warm_steps), ("adversarial", steps)])
-    players = parts.Players(
+    facts = parts.facts(language, how, [("likelihood", warm_steps), ("critic", critic_steps), ("adversarial", steps)])
+    players = Players(
         network=network,
         critic=critic,
         estimator=estimator,
@@ -184,14 +187,15 @@ def text(
         options=options,
         l2={"generator": l2_generator, "discriminator": l2_discriminator, "embedding": l2_embedding},
         ema=ema,
-        steps={"likelihood": warm_steps, "adversarial": steps},
+        steps={"likelihood": warm_steps, "critic": critic_steps, "adversarial": steps},
         facts=facts,
         how=how,
         seed=seed,
         units=language.mean_units,
     )
     acting = Acting(on_divergence, rollbacks, patience, scores)
-    total = warm_steps + steps
+    total = warm_steps + critic_steps + steps
+    watched = outcomes.monitor(players, language, batch, seed, how)
     return Recipe(
         stages=[
             Stage(
@@ -203,12 +207,20 @@ def text(
                 outcomes.likelihood_monitor(players, language, batch, seed, how),
             ),
             Stage(
+                "critic",
+                players.alone,
+                parts.stream(language, batch, seed + 3, how),
+                critic_steps,
+                players.critic_dials,
+                watched,
+            ),
+            Stage(
                 "adversarial",
                 players.game,
                 parts.stream(language, batch, seed, how),
                 steps,
                 players.dials(temperature),
-                outcomes.monitor(players, language, batch, seed, how),
+                watched,
             ),
         ],
         seed=seed,

@@ -19,7 +19,8 @@ from poise.metrics.text_metric import Texts
 from poise.models.text import END, gumbel
 from poise.monitor.signals import REFERENCES, Monitor, Watched
 from poise.recipes import writing
-from poise.recipes.text_parts import Language, Players, stream
+from poise.recipes.text_parts import Language, stream
+from poise.recipes.text_players import Players
 from poise.training.loop import mixed
 from poise.training.precision import Execution
 
@@ -178,7 +179,7 @@ class SentenceJudge(TextJudge):
 
 def _texts(language: Language, side: str) -> Texts:
     rows = [row[row != END] for row in language.tables[side].astype(np.int32)]
-    return Texts(rows, language.texts[side], f"{side} sentences")
+    return Texts(rows, language.texts[side], what=f"{side} sentences")
 
 
 class OracleJudge:

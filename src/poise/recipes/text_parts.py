@@ -5,34 +5,25 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import partial
-from types import SimpleNamespace
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
 
 import poise.losses
 import poise.models  # noqa: F401  (both enter their members into the registry)
-from poise.core import Batch, Dial, Term
+from poise.core import Batch
 from poise.data.alphabet import UNKNOWN, Units
 from poise.data.corpus import open_corpus
 from poise.data.sentences import SentenceStream
 from poise.data.stream import Prefetch
 from poise.data.toy import Numbers, Oracle
 from poise.errors import PoiseError
-from poise.games.adversarial import adversarial_terms, joint_allowed
-from poise.games.likelihood import Sentences, sentence_term
-from poise.games.text import Reinforce, TextGame
 from poise.models.rnn import Dropouts
-from poise.models.text import TextGenerator, counted
-from poise.penalties import Penalty
-from poise.penalties.rows import L2Rows
-from poise.recipes.parts import check_player, l2, learning_rates, player
-from poise.registry import find, register
-from poise.training.dials import number_or_schedule
-from poise.training.ema import Ema
+from poise.models.text import TextGenerator
+from poise.recipes.parts import check_player
+from poise.recipes.writing import units_of
+from poise.registry import find
 from poise.training.precision import Execution
 
 ORACLE = "oracle"
@@ -144,123 +135,21 @@ def check(name: str, options: Any) -> None:
         raise PoiseError(f"--{name}.embed {options.embed} must be a multiple of --{name}.representations {parts}")
 
 
+def vocabulary(facts: dict[str, Any]) -> int:
+    """V, from what a run knows of its units."""
+    return len(units_of(facts))
+
+
 SIZES = ("embed", "hidden", "layers", "representations", "width", "turns")
 
 
 def generator(network: str, options: Any, facts: dict[str, Any]) -> TextGenerator:
     """The generator alone, with fresh weights; `options` is a `GeneratorOptions`."""
     dropouts = Dropouts(input=options.dropout, output=options.dropout) if network != "relational" else Dropouts()
-    vocabulary = facts["units"].get("size") or len(facts["units"]["names"])
-    net = find("sequence", network)(vocabulary, options.embed, options.hidden, options.layers, dropouts)
+    net = find("sequence", network)(vocabulary(facts), options.embed, options.hidden, options.layers, dropouts)
     return TextGenerator(net, facts["length"], facts["ends"], [UNKNOWN] if facts["ends"] else [])
 
 
 def stream(language: Language, batch: int, seed: int, how: Execution, split: str = "train") -> Callable[[int], Batch]:
     plain = SentenceStream(language.tables[split], batch, seed, how.device, split)
     return plain if how.device.type == "cpu" else Prefetch(plain)
-
-
-class Estimator(NamedTuple):
-    """How the generator learns from D: its term, what happens after a move, and the D that fits."""
-
-    term: Term
-    after: tuple[Callable[[], Any], ...]
-    critic: str
-
-
-@register("estimator", "gumbel")
-def gumbel(adversarial: Term, units: float) -> Estimator:
-    """Straight-through: the gradient of D's opinion reaches the generator through relaxed samples."""
-    return Estimator(adversarial, (), "cnn")
-
-
-@register("estimator", "reinforce")
-def reinforce(adversarial: Term, units: float) -> Estimator:
-    """The score function with a reward for each unit; the loss moves D alone."""
-    value = Reinforce(units=units)
-    return Estimator(Term(adversarial.name, value), (value.commit,), "recurrent")
-
-
-class Players:
-    """The generator, in its two stages, and the discriminator.
-
-    `sentences` is the game of the first stage, `game` that of the second; both move one generator and one average.
-    """
-
-    def __init__(
-        self,
-        *,
-        network: str,
-        critic: str,
-        estimator: str,
-        loss: str,
-        options: dict[str, Any],
-        l2: dict[str, float | str],
-        ema: float,
-        steps: dict[str, int],
-        facts: dict[str, Any],
-        how: Execution,
-        seed: int,
-        units: float = 1.0,
-    ) -> None:
-        if not 0 <= ema < 1:
-            raise PoiseError(f"--ema must be at least 0 and below 1, not {ema}")
-        self.options, self.steps, self.how = options, steps, how
-        to_discriminate, to_generate = adversarial_terms(find("loss", loss))
-        chosen: Estimator = find("estimator", estimator)(to_generate, units)
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            build = find("critic", chosen.critic if critic == "auto" else critic)
-            vocabulary = facts["units"].get("size") or len(facts["units"]["names"])
-            d = build(vocabulary, facts["length"], facts["ends"], options["discriminator"]).to(how.device)
-            g = generator(network, options["generator"], facts).to(how.device)
-        self.counted: Callable[[Tensor], Tensor] = partial(counted, ends=facts["ends"])
-        self.generator, average = g, Ema(g, ema)
-        self.average: nn.Module = average.module
-        self.sentences = Sentences(g, self.counted)
-        self.sentences.players = (self._warm(l2, units, average),)
-        self.game = TextGame(g, d, joint=joint_allowed(d), counted=self.counted)
-        self.game.players = (
-            player("discriminator", d, options["discriminator"], to_discriminate, self._penalties("discriminator", l2)),
-            player(
-                "generator", g, options["generator"], chosen.term, self._penalties("generator", l2),
-                (*chosen.after, average),
-            ),
-        )  # fmt: skip
-
-    def _penalties(self, name: str, strengths: dict[str, float | str], stage: str = "adversarial") -> list[Penalty]:
-        """A player's own L2 and what else was asked for, each with schedules over its stage. No stage shares one."""
-        asked = [l2(name, strengths[name]), *self.options[name].penalties]
-        return [penalty.over(self.steps[stage]) for penalty in asked]
-
-    def _warm(self, strengths: dict[str, float | str], units: float, average: Ema) -> Any:
-        """The generator alone, to be fitted by maximum likelihood."""
-        options = self.options["generator"]
-        penalties = self._penalties("generator", strengths, "likelihood")
-        if strengths["embedding"] != 0:
-            penalties.append(L2Rows(strengths["embedding"]).over(self.steps["likelihood"]))
-        made = player(
-            "generator", self.generator, options, sentence_term(units), penalties, (average,), options.warm_lr
-        )
-        made.turns = 1
-        return made
-
-    @property
-    def warm_dials(self) -> list[Dial]:
-        """Of the first stage."""
-        rates = {"generator": SimpleNamespace(lr=self.options["generator"].warm_lr)}
-        return learning_rates(self.sentences.players, rates, self.steps["likelihood"])
-
-    def dials(self, temperature: float | str) -> list[Dial]:
-        """Of the second stage: learning rates, and the temperature of the Gumbel-softmax."""
-        steps = self.steps["adversarial"]
-        asked = number_or_schedule(temperature, "--temperature", steps)
-        schedule = asked if callable(asked) else (lambda step: float(asked))
-        for step in (0, steps):
-            if not schedule(step) > 0:
-                raise PoiseError(f"--temperature must be above 0, not {temperature}")
-        set_temperature = partial(setattr, self.generator, "temperature")
-        return [
-            *learning_rates(self.game.players, self.options, steps),
-            Dial("temperature", schedule, set_temperature),
-        ]

@@ -1,0 +1,112 @@
+"""Does regularising a language model help? Held-out perplexity of some settings, with several seeds each.
+
+    python bench/language.py web-bible --share 0.1 --steps 800 --seeds 0 1 2 3 4 --json bench/language.json
+
+Every run is an ordinary one in OUT/SHARE/SETTING-SEED and is skipped when it is done. The last and the best perplexity
+of each are written, and for each setting the ratio to "none" of the same seed with a 95 % interval over the seeds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import statistics
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+from common import environment
+
+NONE = {"l2_recurrent": 0.0}
+SETTINGS: dict[str, dict[str, Any]] = {
+    "none": NONE,
+    "L2": {"l2_recurrent": 1e-5, "l2_embedding": 1e-5},
+    "AR + TAR": NONE | {"ar": 2.0, "tar": 1.0},
+    "weight drop": NONE | {"model": {"weight_drop": 0.5}},
+    "dropout": NONE | {"model": {"dropout_input": 0.3, "dropout_output": 0.3}},
+    "all": {
+        "l2_recurrent": 1e-5, "l2_embedding": 1e-5, "ar": 2.0, "tar": 1.0,
+        "model": {"weight_drop": 0.3, "dropout_input": 0.3, "dropout_output": 0.3},
+    },
+}  # fmt: skip
+T95 = {1: 12.71, 2: 4.303, 3: 3.182, 4: 2.776, 5: 2.571, 6: 2.447, 7: 2.365, 8: 2.306, 9: 2.262}
+
+
+def one(task: tuple[dict[str, Any], str]) -> dict[str, float]:
+    """Train one run; what its scores were."""
+    import torch
+
+    from poise.study.run import run
+
+    arguments, out = task
+    torch.set_num_threads(1)
+    report = run({"recipe": "language", "arguments": arguments}, out)
+    scores = report["scores"]
+    return {
+        "last": scores[-1]["perplexity"],
+        "best": min(s["perplexity"] for s in scores),
+        "best_step": min(scores, key=lambda s: s["perplexity"])["step"],
+        "bits_per_character": scores[-1]["bits per character"],
+        "seconds": report["seconds"]["this sitting"],
+    }
+
+
+def against_none(found: dict[str, list[dict[str, float]]], which: str) -> dict[str, Any]:
+    """For each setting the geometric mean over seeds of its perplexity over that of "none", 95 % t interval."""
+    table = {}
+    for name, runs in found.items():
+        logs = [math.log(a[which] / b[which]) for a, b in zip(runs, found["none"], strict=True)]
+        mean = statistics.fmean(logs)
+        error = T95[len(logs) - 1] * statistics.stdev(logs) / len(logs) ** 0.5 if len(logs) > 1 else float("nan")
+        table[name] = {
+            "perplexity": round(statistics.fmean(r[which] for r in runs), 2),
+            "ratio": round(math.exp(mean), 4),
+            "interval": [round(math.exp(mean - error), 4), round(math.exp(mean + error), 4)],
+            "better_in": f"{sum(x < 0 for x in logs)} of {len(logs)}",
+        }
+    return table
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data")
+    parser.add_argument("--share", type=float, default=0.1)
+    parser.add_argument("--steps", type=int, default=800)
+    parser.add_argument("--vocabulary", type=int, default=3000)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
+    parser.add_argument("--settings", nargs="+", default=list(SETTINGS))
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--out", default="runs/language")
+    parser.add_argument("--json")
+    options = parser.parse_args()
+    os.environ["OMP_NUM_THREADS"] = "1"
+    names = [(setting, seed) for seed in options.seeds for setting in options.settings]
+    base = {"data": options.data, "share": options.share, "steps": options.steps, "scores": 6, "threads": 1}
+    base |= {"vocabulary": options.vocabulary}
+    tasks = [
+        (base | SETTINGS[setting] | {"seed": seed}, f"{options.out}/{options.share}/{setting.replace(' ', '')}-{seed}")
+        for setting, seed in names
+    ]
+    found: dict[str, list[dict[str, float]]] = {setting: [] for setting in options.settings}
+    with ProcessPoolExecutor(options.workers, mp_context=get_context("spawn")) as pool:
+        for (setting, seed), result in zip(names, pool.map(one, tasks), strict=True):
+            found[setting].append(result)
+            print(setting, seed, json.dumps({k: round(v, 3) for k, v in result.items()}), flush=True)
+    table = {which: against_none(found, which) for which in ("last", "best")}
+    print(json.dumps(table, indent=1))
+    if options.json:
+        path = Path(options.json)
+        known = json.loads(path.read_text()) if path.exists() else {}
+        about = {key: getattr(options, key) for key in ("data", "share", "steps", "vocabulary", "seeds")}
+        known[f"share {options.share:g}"] = {
+            **about, "settings": {name: SETTINGS[name] for name in options.settings}, "runs": found, **table,
+            "environment": environment(),
+        }  # fmt: skip
+        path.write_text(json.dumps(known, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
