@@ -179,7 +179,7 @@ class SentenceJudge(TextJudge):
 
 def _texts(language: Language, side: str) -> Texts:
     rows = [row[row != END] for row in language.tables[side].astype(np.int32)]
-    return Texts(rows, language.texts[side], what=f"{side} sentences")
+    return Texts(rows, language.texts[side])
 
 
 class OracleJudge:

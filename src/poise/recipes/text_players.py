@@ -123,7 +123,7 @@ class Players:
 
     @property
     def critic_dials(self) -> list[Dial]:
-        """Of the stage in which the discriminator is alone: where its learning rate is a schedule, that of its start."""
+        """Of the stage in which the discriminator is alone: the first value of a scheduled learning rate."""
         steps = 10**9 * max(1, self.steps["adversarial"])  # so long that it does not fall yet
         return learning_rates(self.alone.players[:1], self.options, steps)
 
