@@ -182,6 +182,16 @@ def evaluate(options: argparse.Namespace) -> int:
     return 0
 
 
+def curve(options: argparse.Namespace) -> int:
+    from poise.record import find_run
+    from poise.study.curve import curve, parsed
+
+    asked = parsed(options.temperatures)
+    for line in curve(find_run(options.run), asked, options.n, options.seed, options.step, options.out, print):
+        print(line)
+    return 0
+
+
 def diagnose(options: argparse.Namespace) -> int:
     from poise.record import find_run
     from poise.study.diagnosis import as_json, lines
@@ -260,6 +270,13 @@ def tree() -> tuple[argparse.ArgumentParser, Any]:
     made.add_argument("what", help=f"{which}; or a folder or file of generated pictures, sentences or clips")
     for flag, more in EVALUATE.items():
         made.add_argument(flag, **more)
+    made = command(commands, "curve", curve, "quality and diversity of text over the temperature, beside likelihood")
+    made.add_argument("run", help=which)
+    made.add_argument("--temperatures", default="0.6,0.7,0.8,0.9,1,1.1", help="default 0.6,0.7,0.8,0.9,1,1.1")
+    made.add_argument("-n", type=int, default=1000, help="sentences at each temperature (default 1000)")
+    made.add_argument("--seed", type=int, default=0, help="of the noise and of every choice of sentences")
+    made.add_argument("--step", default="last", help="last, best, or the step of a kept checkpoint (default last)")
+    made.add_argument("--out", metavar="FILE", help="a .json file; the plot goes beside it (default RUN/curve.json)")
     made = command(commands, "diagnose", diagnose, "say what is wrong with a run, and what to do")
     made.add_argument("run", help=which)
     made.add_argument("--json", action="store_true", help="print JSON")

@@ -289,14 +289,14 @@ def test_a_large_draw_is_made_in_blocks_that_depend_on_the_seed_alone() -> None:
         calls.append((n, seed))
         return np.random.default_rng(seed).integers(0, 255, (n, 2, 2, 1), dtype=np.uint8)
 
-    drawn = Drawn("run", "weights", draw, 2 * DRAW + 100, seed=7)
+    drawn = Drawn("run", "image", "weights", draw, 2 * DRAW + 100, seed=7)
     chunks = np.concatenate(list(drawn.chunks()))
     assert chunks.shape == (2 * DRAW + 100, 2, 2, 1)
     assert [n for n, _ in calls] == [DRAW, DRAW, 100]
     assert calls[0][1] == 7
     assert len({seed for _, seed in calls}) == 3
     np.testing.assert_array_equal(drawn.take(np.array([5, DRAW + 3])), chunks[[5, DRAW + 3]])
-    assert drawn.fingerprint != Drawn("run", "weights", draw, 10, seed=8).fingerprint
+    assert drawn.fingerprint != Drawn("run", "image", "weights", draw, 10, seed=8).fingerprint
 
 
 @pytest.mark.slow

@@ -7,6 +7,7 @@ does not load torch.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Literal
 
 from poise.penalties import Penalty
@@ -174,5 +175,6 @@ register("recipe", "language")(
         asks=writing.ASKS,
         default_out="samples.txt",
         player="model",
+        corpus=partial(writing.corpus_of, unknown="keep"),
     )
 )

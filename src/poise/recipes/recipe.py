@@ -134,7 +134,8 @@ class Kind:
     `asked` are options of `poise sample` whose names are in `asks`; `write(samples, path)` puts samples into a file or
     a folder and says what was written. `modality` is that of its data. `primary` names the scores by which checkpoints
     are compared, the first that was taken; lower is better. `player` is the
-    player whose average is sampled, into `default_out` unless told otherwise.
+    player whose average is sampled, into `default_out` unless told otherwise. `corpus(arguments)`
+    opens the sentences of a recipe of text as its runs read them.
     """
 
     build: Callable[..., Recipe]
@@ -146,3 +147,4 @@ class Kind:
     asks: tuple[str, ...] = ()
     default_out: str = "samples.png"
     player: str = "generator"
+    corpus: Callable[[dict[str, Any]], Any] | None = None

@@ -7,6 +7,7 @@ not load torch.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Literal
 
 from poise.penalties import Penalty
@@ -257,5 +258,6 @@ register("recipe", "text")(
         ("reverse perplexity", "NLL_gen"),
         asks=writing.ASKS,
         default_out="samples.txt",
+        corpus=partial(writing.corpus_of, unknown="drop"),
     )
 )

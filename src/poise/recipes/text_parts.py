@@ -22,11 +22,10 @@ from poise.errors import PoiseError
 from poise.models.rnn import Dropouts
 from poise.models.text import TextGenerator
 from poise.recipes.parts import check_player
-from poise.recipes.writing import units_of
+from poise.recipes.writing import ORACLE, units_of
 from poise.registry import find
 from poise.training.precision import Execution
 
-ORACLE = "oracle"
 ORACLE_TRAIN, ORACLE_HELD = 10_000, 2_000  # sequences
 
 

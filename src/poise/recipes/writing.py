@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from poise.data.alphabet import END, UNKNOWN, Units
+from poise.data.corpus import Corpus, open_corpus
 from poise.errors import PoiseError
 from poise.record import write_atomically
 
 if TYPE_CHECKING:
     from torch import nn
 
+ORACLE = "oracle"  # the data of a made-up language
 CHUNK = 256  # sentences drawn at a time
 SHOWN = 20  # sentences in a file of samples
 SHOWN_SEED = 1_234_567  # the same noise in every run
@@ -90,6 +92,14 @@ def draw_ids(
         found += made[: n - chunk * CHUNK].tolist()
     network.train(was_training)
     return [row[: row.index(END)] if ends and END in row else row for row in found]
+
+
+def corpus_of(arguments: dict[str, Any], unknown: str) -> Corpus:
+    """The sentences that a run with these arguments reads."""
+    if arguments["data"] == ORACLE:
+        raise PoiseError("oracle is a made-up language without texts: its runs are scored exactly while they train")
+    names = ("column", "units", "vocabulary", "least", "longest", "heldout", "share")
+    return open_corpus(arguments["data"], **{name: arguments[name] for name in names}, unknown=unknown)
 
 
 def places(form: str, units: Units) -> list[int | None]:

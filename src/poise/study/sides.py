@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from poise.data.images import open_images
 from poise.data.items import Items, Progress, Rows
 from poise.data.plain import Pictures, open_items
 from poise.data.store import sha256_of
+from poise.data.text import Sentences
 from poise.errors import PoiseError, nearest
 from poise.record import RunFolder, all_runs, find_run
 from poise.study.drawn import Drawn
@@ -90,28 +92,25 @@ def sides_of_run(folder: RunFolder, n: int | None, seed: int, step: str, real: R
     spec = folder.spec()
     generator, _, kind = generator_of(folder, step)
     checkpoint = checkpoint_of(folder, step)
-    weights = sha256_of(checkpoint / "generator.ema.safetensors")
+    weights = sha256_of(checkpoint / f"{kind.player}.ema.safetensors")
     n = spec["arguments"].get("score_samples", 1000) if n is None else n
 
-    def draw(count: int, seed: int) -> NDArray[np.uint8]:
-        pictures: NDArray[np.uint8] = kind.draw(generator, spec["facts"], count, seed)
-        return pictures
-
-    drawn = Drawn(folder.name, weights, draw, n, seed)
+    drawn = Drawn(folder.name, kind.modality, weights, partial(kind.draw, generator, spec["facts"]), n, seed)
     made = Side(drawn, np.arange(n))
-    facts = {"what": str(folder.path), "checkpoint": checkpoint.name, "modality": "image"}
+    facts = {"what": str(folder.path), "checkpoint": checkpoint.name, "modality": kind.modality}
     if real.against is not None:
         return _with_real(made, facts, real, spec["facts"].get("size"), seed)
-    own = _data_of(folder, spec)
-    if not len(own.set.heldout):
+    train, heldout = OWN[kind.modality](kind, folder, spec)
+    if not len(heldout):
         raise PoiseError(
             f"{folder.path} was trained without held-out data (--heldout 0): give some real data with --against"
         )
-    train, heldout = Side(own, own.set.train), Side(own, own.set.heldout)
+    own = heldout.items
     if real.trained_on is not None:
         _, train = real.trained(spec["facts"].get("size"), None)
     facts |= {"against": f"{own.name} (held-out part)", "trained_on": _named(train)}
-    return _sized(Sides(made, heldout, train, facts, own.set.labels, own.set.classes), seed)
+    labels, classes = (own.set.labels, own.set.classes) if isinstance(own, Pictures) else (None, ())
+    return _sized(Sides(made, heldout, train, facts, labels, classes), seed)
 
 
 def sides_of_items(items: Items, n: int | None, seed: int, real: Real) -> Sides:
@@ -210,8 +209,24 @@ def _left_out(sides: Sides, most: int = 5) -> Iterator[tuple[str, str, str]]:
                 yield side.items.name, f"{len(side.items.left_out) - most:,} more", "unreadable"
 
 
-def _data_of(folder: RunFolder, spec: dict[str, Any]) -> Pictures:
-    """The pictures that a run was trained on, split as then."""
+def own_corpus(kind: Any, folder: RunFolder, spec: dict[str, Any]) -> Any:
+    """The sentences that a run was trained on, split as then."""
+    assert kind.corpus is not None
+    found = kind.corpus(spec["arguments"])
+    if found.fingerprint != spec["facts"]["fingerprint"]:
+        raise PoiseError(f"the data of {folder.path} has changed since the run; scores would not be comparable")
+    return found
+
+
+def _own_sentences(kind: Any, folder: RunFolder, spec: dict[str, Any]) -> tuple[Side, Side]:
+    """Training and held-out sentences of a run."""
+    corpus = own_corpus(kind, folder, spec)
+    items = Sentences(corpus.name, corpus.sentences)
+    return Side(items, corpus.train), Side(items, corpus.heldout)
+
+
+def _own_pictures(kind: Any, folder: RunFolder, spec: dict[str, Any]) -> tuple[Side, Side]:
+    """Training and held-out pictures of a run, split as then."""
     arguments, facts = spec["arguments"], spec["facts"]
     found = open_images(
         arguments["data"],
@@ -224,4 +239,8 @@ def _data_of(folder: RunFolder, spec: dict[str, Any]) -> Pictures:
     )
     if found.fingerprint != facts["fingerprint"]:
         raise PoiseError(f"the data of {folder.path} has changed since the run; scores would not be comparable")
-    return Pictures(found)
+    own = Pictures(found)
+    return Side(own, found.train), Side(own, found.heldout)
+
+
+OWN = {"image": _own_pictures, "text": _own_sentences}
