@@ -39,7 +39,7 @@ def curve(
     out: str | None,
     say: Callable[[str], None] = lambda line: None,
 ) -> list[str]:
-    """Score n sentences at each temperature, of the generator at `step` and of the baseline; writes OUT.json and OUT.png.
+    """Score n sentences at each temperature, of the generator at `step` and of the baseline, into OUT.json and OUT.png.
 
     Returns the table as lines. Errors: `PoiseError` for a run without text, an unknown step, bad temperatures.
     """
@@ -56,11 +56,11 @@ def curve(
     if target.suffix != ".json" or not target.parent.is_dir():
         raise PoiseError(f"--out {target}: name a .json file in a folder that exists; the plot goes beside it")
     corpus, units = own_corpus(kind, folder, spec), units_of(spec["facts"])
-    real = [
+    heldout, train = (
         Texts([corpus.of(row) for row in rows], [corpus.sentences[row] for row in rows])
         for rows in (corpus.heldout, corpus.train)
-    ]
-    judge = TextJudge(*real, len(units), units.plural, units.encode, n=n, seed=seed, extractors=())
+    )
+    judge = TextJudge(heldout, train, len(units), units.plural, units.encode, n=n, seed=seed, extractors=())
     if judge.missing and not judge.floor():
         raise PoiseError(f"{folder.name}: {judge.missing[0]}")
     rows: list[dict[str, Any]] = []
@@ -117,8 +117,8 @@ def _verdict(rows: Sequence[dict[str, Any]]) -> list[str]:
         return []
     ratio = ours["reverse perplexity"] / theirs["reverse perplexity"]
     return [
-        f"At its best temperature ({ours['temperature']:g}) the adversarial generator has {ratio:.2f} times the reverse "
-        f"perplexity of maximum likelihood at its own ({theirs['temperature']:g}), with self-BLEU-4 "
+        f"At its best temperature ({ours['temperature']:g}) the adversarial generator has {ratio:.2f} times the "
+        f"reverse perplexity of maximum likelihood at its own ({theirs['temperature']:g}), with self-BLEU-4 "
         f"{ours['self-BLEU-4']:.3f} against {theirs['self-BLEU-4']:.3f}."
     ]
 
