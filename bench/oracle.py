@@ -1,0 +1,96 @@
+"""Does the adversarial stage lower NLL_oracle below that of maximum likelihood? Several seeds on the made-up language.
+
+    python bench/oracle.py --seeds 0 1 2 3 4 --json bench/oracle.json
+    python bench/oracle.py --seeds 0 1 2 3 4 --estimator reinforce --json bench/oracle.json
+
+Exact scores of the averaged generator after each stage, in nats per unit: NLL_oracle (are its sequences likely?) and
+NLL_gen of held-out sequences (is nothing missing?). A generator that only repeats likely sequences has a low first and
+a high second. Every run is an ordinary one in OUT and is skipped when it is done.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+from common import environment
+from language import T95
+
+WARM, CRITIC, STEPS = 2000, 500, 1000
+SMALL = {"embed": 32, "hidden": 32, "dropout": 0.0, "warm_lr": 1e-2}
+ARGUMENTS: dict[str, Any] = {
+    "data": "oracle", "l2_generator": 0.0, "l2_discriminator": 0.0, "warm_steps": WARM, "critic_steps": CRITIC,
+    "steps": STEPS, "temperature": 1.0, "scores": 2, "score_samples": 2000, "threads": 1,
+}  # fmt: skip
+ESTIMATORS: dict[str, dict[str, Any]] = {
+    "gumbel": {"generator": SMALL | {"lr": 3e-4}},
+    "reinforce": {"loss": "nonsaturating", "generator": SMALL | {"lr": 1e-3}, "discriminator": {"lr": 1e-3}},
+}
+
+
+def one(task: tuple[dict[str, Any], str]) -> dict[str, float]:
+    """Train one run; its scores after the likelihood stage and at the end."""
+    import torch
+
+    from poise.study.run import run
+
+    arguments, out = task
+    torch.set_num_threads(1)
+    report = run({"recipe": "text", "arguments": arguments}, out)
+    at = {score["step"]: score for score in report["scores"]}
+    before, after = at[WARM], at[WARM + CRITIC + STEPS]
+    return {
+        "oracle_before": before["NLL_oracle"], "oracle_after": after["NLL_oracle"], "gen_before": before["NLL_gen"],
+        "gen_after": after["NLL_gen"], "seconds": report["seconds"]["this sitting"],
+    }  # fmt: skip
+
+
+def change(runs: list[dict[str, float]], which: str) -> dict[str, Any]:
+    """The mean change over the seeds with its 95 % t interval."""
+    found = [r[f"{which}_after"] - r[f"{which}_before"] for r in runs]
+    error = T95[len(found) - 1] * statistics.stdev(found) / len(found) ** 0.5 if len(found) > 1 else float("nan")
+    mean = statistics.fmean(found)
+    return {
+        "before": round(statistics.fmean(r[f"{which}_before"] for r in runs), 4),
+        "after": round(statistics.fmean(r[f"{which}_after"] for r in runs), 4),
+        "change": round(mean, 4),
+        "interval": [round(mean - error, 4), round(mean + error, 4)],
+        "lower_in": f"{sum(x < 0 for x in found)} of {len(found)}",
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
+    parser.add_argument("--estimator", default="gumbel", choices=list(ESTIMATORS))
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--out", default="runs/oracle")
+    parser.add_argument("--json")
+    options = parser.parse_args()
+    os.environ["OMP_NUM_THREADS"] = "1"
+    arguments = ARGUMENTS | {"estimator": options.estimator} | ESTIMATORS[options.estimator]
+    tasks = [(arguments | {"seed": seed}, f"{options.out}/{options.estimator}-{seed}") for seed in options.seeds]
+    runs = []
+    with ProcessPoolExecutor(options.workers, mp_context=get_context("spawn")) as pool:
+        for seed, result in zip(options.seeds, pool.map(one, tasks), strict=True):
+            runs.append(result)
+            print(seed, json.dumps({k: round(v, 3) for k, v in result.items()}), flush=True)
+    table = {"NLL_oracle": change(runs, "oracle"), "NLL_gen": change(runs, "gen")}
+    print(json.dumps(table, indent=1))
+    if options.json:
+        path = Path(options.json)
+        known = json.loads(path.read_text()) if path.exists() else {}
+        known[options.estimator] = {
+            "seeds": options.seeds, "arguments": arguments, "runs": runs, **table, "environment": environment()
+        }  # fmt: skip
+        path.write_text(json.dumps(known, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
