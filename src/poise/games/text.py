@@ -44,6 +44,12 @@ class TextRound(Round):
         return ids
 
     @cached_property
+    def nll(self) -> Tensor:
+        """Nats of each real sentence under the generator, its end included and nothing after it: [B]."""
+        real = self.real.argmax(2) if self.real.is_floating_point() else self.real
+        return (nats(self.game.generator.logits(real), real) * self.game.counted(real)).sum(1)
+
+    @cached_property
     def ids(self) -> Tensor:
         """Sampled sentences [B,T] without a gradient: what REINFORCE is about."""
         return self.game.generator.ids(self.game.generator.uniform(len(self.real)))

@@ -65,8 +65,9 @@ def player(
     penalties: list[Penalty],
     after: tuple[Any, ...] = (),
     lr: float | str | None = None,
+    also: Sequence[Term] = (),
 ) -> Player:
-    """Adam on all weights; the penalties' terms beside its own. `lr` stands in for that of the options."""
+    """Adam on all weights; `also` and the penalties' terms beside its own. `lr` stands in for that of the options."""
     first_lr = value_at(number_or_schedule(options.lr if lr is None else lr, f"--{name}.lr", steps=1), 0)
     if idle := [penalty for penalty in penalties if not penalty.terms() and not penalty.weight_penalties()]:
         raise PoiseError(f"--{name}.penalties: {type(idle[0]).__name__} penalises nothing; name one that does")
@@ -77,7 +78,7 @@ def player(
         name,
         net,
         torch.optim.Adam(net.parameters(), first_lr, betas=tuple(options.betas), fused=True),
-        terms=[term, *(extra for penalty in penalties for extra in penalty.terms())],
+        terms=[term, *also, *(extra for penalty in penalties for extra in penalty.terms())],
         penalties=rules,
         turns=getattr(options, "turns", 1),
         clip=options.clip,

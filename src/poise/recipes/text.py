@@ -1,7 +1,7 @@
 """Text GANs with an L2 penalty on each player: sentences and poems.
 
-The signature of `text` is the configuration: flags, defaults, types and help come from it. Importing this module does
-not load torch.
+The signature of `text` is the configuration: flags, defaults, types and help come from it, which takes more than 250
+lines. Importing this module does not load torch.
 """
 
 from __future__ import annotations
@@ -94,7 +94,8 @@ def text(
     estimator: str = "gumbel",
     critic: str = "auto",
     loss: str = "relativistic",
-    temperature: float | str = "exponential:1:0.5",
+    temperature: float | str = 1.0,
+    likelihood: float | str = 1.0,
     generator: GeneratorOptions = GeneratorOptions(),  # noqa: B008
     discriminator: DiscriminatorOptions = DiscriminatorOptions(),  # noqa: B008
     warm_steps: int = 3000,
@@ -142,6 +143,8 @@ def text(
             each unit), or auto (the one that fits the estimator).
         loss: nonsaturating, minimax, hinge, least_squares, wasserstein or relativistic.
         temperature: of the Gumbel-softmax: a number, or a schedule over the adversarial steps.
+        likelihood: weight of the likelihood of real sentences beside the adversarial loss, so that the generator does not
+            forget what the discriminator does not ask for: a number, or a schedule; 0 for none.
         generator: options of the generator.
         discriminator: options of the discriminator.
         warm_steps: steps of maximum likelihood before the adversarial stage.
@@ -185,6 +188,7 @@ def text(
         critic=critic,
         estimator=estimator,
         loss=loss,
+        likelihood=likelihood,
         options=options,
         l2={"generator": l2_generator, "discriminator": l2_discriminator, "embedding": l2_embedding},
         ema=ema,

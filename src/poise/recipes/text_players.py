@@ -63,6 +63,7 @@ class Players:
         critic: str,
         estimator: str,
         loss: str,
+        likelihood: float | str,
         options: dict[str, Any],
         l2: dict[str, float | str],
         ema: float,
@@ -92,7 +93,7 @@ class Players:
             player("discriminator", d, options["discriminator"], to_discriminate, self._penalties("discriminator", l2)),
             player(
                 "generator", g, options["generator"], chosen.term, self._penalties("generator", l2),
-                (*chosen.after, average),
+                (*chosen.after, average), also=self._anchor(likelihood, units),
             ),
         )  # fmt: skip
         # The generator is there, so that it is kept in checkpoints, and does not move.
@@ -102,6 +103,11 @@ class Players:
         """A player's own L2 and what else was asked for, each with schedules over its stage. No stage shares one."""
         asked = [l2(name, strengths[name]), *self.options[name].penalties]
         return [penalty.over(self.steps[stage]) for penalty in asked]
+
+    def _anchor(self, weight: float | str, units: float) -> list[Term]:
+        """The likelihood of real sentences as a term of the adversarial stage; none where its weight is 0."""
+        asked = number_or_schedule(weight, "--likelihood", self.steps["adversarial"])
+        return [] if asked == 0 else [replace(sentence_term(units), weight=asked)]
 
     def _warm(self, strengths: dict[str, float | str], units: float, average: Ema) -> Any:
         """The generator alone, to be fitted by maximum likelihood."""
