@@ -143,8 +143,8 @@ def text(
             each unit), or auto (the one that fits the estimator).
         loss: nonsaturating, minimax, hinge, least_squares, wasserstein or relativistic.
         temperature: of the Gumbel-softmax: a number, or a schedule over the adversarial steps.
-        likelihood: weight of the likelihood of real sentences beside the adversarial loss, so that the generator does not
-            forget what the discriminator does not ask for: a number, or a schedule; 0 for none.
+        likelihood: weight of the likelihood of real sentences beside the adversarial loss, so that the generator keeps
+            what the discriminator does not ask for: a number, or a schedule; 0 for none.
         generator: options of the generator.
         discriminator: options of the discriminator.
         warm_steps: steps of maximum likelihood before the adversarial stage.
