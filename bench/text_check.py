@@ -1,0 +1,81 @@
+"""What a finished text run must show, from its report and its curve.
+
+    poise train text web-bible --out runs/english && poise curve runs/english && python bench/text_check.py runs/english
+    poise train text chinese-quatrains --out runs/quatrains && poise curve runs/quatrains
+    python bench/text_check.py runs/quatrains --json bench/text.json
+
+Reverse perplexity at the best temperature at most 1.3 times that of maximum likelihood at its own best temperature with
+a self-BLEU-4 that is not higher; fewer than 1 % of the samples copied; for quatrains 95 % of the correct form.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+from common import environment
+
+from poise.record import RunFolder
+from poise.study.curve import best
+
+RATIO, COPIED, FORM = 1.3, 0.01, 0.95
+KEPT = (
+    "reverse perplexity",
+    "forward perplexity",
+    "BLEU-4",
+    "self-BLEU-4",
+    "distinct-2",
+    "memorised",
+    "memorised runs",
+)
+KEPT += ("form", "rhyme", "tones", "temperature")
+
+
+def checked(folder: RunFolder) -> tuple[dict[str, Any], list[tuple[str, bool]]]:
+    """Numbers for the table, and each claim with whether it holds."""
+    curve = json.loads((folder.path / "curve.json").read_text())
+    report = folder.report()
+    ours, theirs = (best(curve["rows"], model) for model in ("adversarial", "maximum likelihood"))
+    chosen = {"adversarial": ours, "maximum likelihood": theirs, "real": curve["real"]}
+    kept = {name: {k: round(row[k], 4) for k in KEPT if k in row} for name, row in chosen.items()}
+    ratio = ours["reverse perplexity"] / theirs["reverse perplexity"]
+    claims = [
+        (f"reverse perplexity {ratio:.3f} times that of maximum likelihood, at most {RATIO}", ratio <= RATIO),
+        (
+            f"self-BLEU-4 {ours['self-BLEU-4']:.4f}, not above {theirs['self-BLEU-4']:.4f}",
+            ours["self-BLEU-4"] <= theirs["self-BLEU-4"],
+        ),
+        (f"copied {ours['memorised']:.4f}, below {COPIED}", ours["memorised"] < COPIED),
+    ]
+    if "form" in ours:
+        claims.append((f"form {ours['form']:.4f}, at least {FORM}", ours["form"] >= FORM))
+    numbers = {
+        "ratio": round(ratio, 4), "n": curve["n"], "m": curve["m"], **kept,
+        "minutes": round(report["seconds"]["this sitting"] / 60, 1), "penalties": report["penalties"],
+    }  # fmt: skip
+    return numbers, claims
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("run")
+    parser.add_argument("--json")
+    options = parser.parse_args()
+    folder = RunFolder(Path(options.run))
+    numbers, claims = checked(folder)
+    print(json.dumps(numbers, indent=1, ensure_ascii=False))
+    for claim, holds in claims:
+        print("holds:    " if holds else "does NOT hold:", claim)
+    if options.json:
+        path = Path(options.json)
+        known = json.loads(path.read_text()) if path.exists() else {}
+        data = folder.spec()["arguments"]["data"]
+        known[data] = numbers | {"claims": [list(claim) for claim in claims], "environment": environment()}
+        path.write_text(json.dumps(known, indent=1, ensure_ascii=False) + "\n")
+    raise SystemExit(0 if all(holds for _, holds in claims) else 1)
+
+
+if __name__ == "__main__":
+    main()
