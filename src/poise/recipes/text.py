@@ -33,7 +33,7 @@ class GeneratorOptions:
         clip: largest norm of the gradient.
     """
 
-    lr: float | str = 3e-4
+    lr: float | str = "linear:2e-4:2e-5"
     warm_lr: float | str = "cosine:4e-3:4e-4"
     betas: tuple[float, float] = (0.5, 0.99)
     embed: int = 64
@@ -95,12 +95,12 @@ def text(
     critic: str = "auto",
     loss: str = "relativistic",
     temperature: float | str = 1.0,
-    likelihood: float | str = 1.0,
+    likelihood: float | str = 2.0,
     generator: GeneratorOptions = GeneratorOptions(),  # noqa: B008
     discriminator: DiscriminatorOptions = DiscriminatorOptions(),  # noqa: B008
     warm_steps: int = 3000,
     critic_steps: int = 500,
-    steps: int = 1200,
+    steps: int = 1000,
     batch: int = 64,
     micro_batches: int = 1,
     ema: float = 0.99,
