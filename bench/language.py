@@ -103,10 +103,8 @@ def main() -> None:
         path = Path(options.json)
         known = json.loads(path.read_text()) if path.exists() else {}
         about = {key: getattr(options, key) for key in ("data", "share", "steps", "batch", "vocabulary", "seeds")}
-        known[f"share {options.share:g}"] = {
-            **about, "network": NETWORK, "settings": {name: SETTINGS[name] for name in options.settings}, "runs": found, **table,
-            "environment": environment(),
-        }  # fmt: skip
+        about |= {"network": NETWORK, "settings": {name: SETTINGS[name] for name in options.settings}}
+        known[f"share {options.share:g}"] = {**about, "runs": found, **table, "environment": environment()}
         path.write_text(json.dumps(known, indent=1) + "\n")
 
 
