@@ -205,6 +205,7 @@ class LanguageJudge:
         self.model, self.text = model, text
         self.ids = torch.from_numpy(text.heldout).to(how.device)
         self.n = self.m = len(text.heldout) - 1
+        self.about = f"scores are of the averaged network on {self.m:,} held-out {text.corpus.units.plural}"
 
     def floor(self) -> dict[str, float]:
         return {}

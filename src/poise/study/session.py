@@ -26,7 +26,9 @@ LAG = 8  # looks that it may take until trouble is seen
 
 
 def scored_on(judge: Judge) -> str:
-    """How many items the scores compare, and by which features."""
+    """How many items the scores compare, and by which features; or what the judge says of itself."""
+    if said := getattr(judge, "about", ""):
+        return str(said)
     by = f" by {' and '.join(extractor.name for extractor in judge.extractors)}" if judge.extractors else ""
     return f"scores compare {judge.n:,} samples with {judge.m:,} held-out {judge.noun}{by}"
 
