@@ -21,7 +21,7 @@ from typing import Any
 from common import environment
 
 NONE: dict[str, Any] = {"l2_recurrent": 0.0}
-WEIGHTS = {"l2_recurrent": 1e-5, "l2_embedding": 1e-5}
+WEIGHTS = {"l2_recurrent": 1e-4, "l2_embedding": 1e-4}
 SETTINGS: dict[str, dict[str, Any]] = {
     "none": NONE,
     "L2": WEIGHTS,
