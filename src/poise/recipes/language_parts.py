@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
 
@@ -76,6 +76,7 @@ def facts(text: Text, how: Execution) -> dict[str, Any]:
         "ends": True,
         "length": LENGTH,
         "fingerprint": text.corpus.fingerprint,
+        "counts": asdict(text.corpus.counts),
         "device": str(how.device),
         "precision": how.precision,
         "threads": torch.get_num_threads(),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -42,6 +42,7 @@ class Language:
     mean_units: float  # in a training sentence, its end included
     notes: list[str] = field(default_factory=list)
     oracle: Oracle | None = None
+    counts: dict[str, Any] = field(default_factory=dict)  # what became of the file's sentences
 
     @property
     def length(self) -> int:
@@ -80,6 +81,7 @@ def language(
         corpus.fingerprint,
         float(np.diff(corpus.starts)[corpus.train].mean()) + 1,
         notes,
+        counts=asdict(corpus.counts),
     )
 
 
@@ -110,6 +112,7 @@ def facts(language: Language, how: Execution, stages: Sequence[tuple[str, int]])
         "ends": language.ends,
         "length": language.length,
         "fingerprint": language.fingerprint,
+        "counts": language.counts,
         "stages": [list(stage) for stage in stages],
         "device": str(how.device),
         "precision": how.precision,

@@ -78,6 +78,8 @@ class Players:
         self.options, self.steps, self.how = options, steps, how
         to_discriminate, to_generate = adversarial_terms(find("loss", loss))
         chosen: Estimator = find("estimator", estimator)(to_generate, units)
+        if isinstance(chosen.term.value, nn.Module):  # what it keeps is where the players are
+            chosen.term.value.to(how.device)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             build = find("critic", chosen.critic if critic == "auto" else critic)

@@ -102,6 +102,7 @@ def conclude(
         "run": folder.name,
         "recipe": spec["recipe"],
         "data": spec["facts"].get("data"),
+        "counts": spec["facts"].get("counts"),
         "steps": steps,
         "penalties": acted,
         "weight_norms": norms(rows),

@@ -90,6 +90,7 @@ class Session:
         self.findings = diagnose(Record.of(self.rows, self.spec))
         floor = self.judge.floor() if self.judge else {}
         report = conclude(self.folder, self.spec, ended, floor, self.primary)
+        report["notes"] = list(self.recipe.notes)  # what was left out of the data, and what of it is covered
         report["findings"] = [finding.to_dict() for finding in self.findings]
         report["rollbacks"] = [remedy.line() for remedy in self.remedies.made]
         if ended < self.total:
