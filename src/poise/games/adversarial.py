@@ -148,7 +148,7 @@ def over_heads(loss: Callable[..., Tensor], *verdicts: Verdict, paired: bool = F
     """
     heads = []
     for part in range(len(verdicts[0].logits)):
-        logits = [_wide(verdict.logits[part]) for verdict in verdicts]
+        logits = [wide(verdict.logits[part]) for verdict in verdicts]
         weights = [verdict.each_weights()[part] for verdict in verdicts]
         if all(w is None for w in weights):
             heads.append(averaged(loss(*logits)))
@@ -164,7 +164,7 @@ def over_heads(loss: Callable[..., Tensor], *verdicts: Verdict, paired: bool = F
     return torch.stack(heads).mean(0)
 
 
-def _wide(x: Tensor) -> Tensor:
+def wide(x: Tensor) -> Tensor:
     return x.float() if x.dtype in (torch.bfloat16, torch.float16) else x
 
 

@@ -18,8 +18,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from poise.core import Batch, Player, Term
-from poise.games.adversarial import Adversarial, Round
+from poise.core import Batch, Player, Term, averaged
+from poise.games.adversarial import Adversarial, Round, wide
 from poise.games.likelihood import nats
 
 
@@ -59,14 +59,15 @@ class TextRound(Round):
         """D's logit after each unit of `ids`, without a gradient: [B,T], or [B,1] for one opinion on the whole."""
         with torch.no_grad():
             verdict = self.game.discriminator(self.ids, self.cond)
-            heads = [x if x.shape[1:] == self.ids.shape[1:] else x.flatten(1).mean(1, keepdim=True)
-                     for x in verdict.logits]  # fmt: skip
-        return torch.stack([x.float() for x in heads]).mean(0)
+        logits = [wide(x) for x in verdict.logits]
+        if not verdict.weights:  # opinions on the whole, however many: a D that reads units says which of them count
+            logits = [averaged(x).unsqueeze(1) for x in logits]
+        return torch.stack(logits).mean(0)
 
     @cached_property
     def log_probability(self) -> Tensor:
-        """log p(x_t | x_<t) of `ids`, 0 after the end: [B,T]."""
-        found = -nats(self.game.generator.logits(self.ids), self.ids)
+        """log p(x_t | x_<t) of `ids`, 0 after the end: [B,T]. Without dropout, for that is how they were sampled."""
+        found = -nats(self.game.generator.logits(self.ids, dropping=False), self.ids)
         return found * self.game.counted(self.ids)
 
 
@@ -109,6 +110,8 @@ class Reinforce(nn.Module):
         self.register_buffer("baseline", torch.zeros(()))
         self.register_buffer("total", torch.zeros(()), persistent=False)
         self.register_buffer("count", torch.zeros(()), persistent=False)
+        # A move that was broken off leaves its returns behind; a run that goes back to a checkpoint has not seen them.
+        self.register_load_state_dict_post_hook(lambda module, _: module.forget())
 
     def forward(self, round: TextRound) -> Tensor:
         counts = round.game.counted(round.ids)
@@ -127,5 +130,9 @@ class Reinforce(nn.Module):
         """Move the baseline by the returns seen since the last time."""
         if float(self.count):
             self.baseline.lerp_(self.total / self.count, 1 - self.decay)
+        self.forget()
+
+    def forget(self) -> None:
+        """Drop the returns that were not committed."""
         self.total.zero_()
         self.count.zero_()

@@ -6,7 +6,8 @@ One protocol for all members of the family "sequence" (`lstm`, `gru`, `relationa
     step(x, state)            one unit further: logits [B,V] and the new state. x: ids [B], or one-hot rows [B,V]
     forward(ids, state)       ids [B,T] -> `Read`: all T distributions of the next unit, each after reading ids[:, :t+1]
 
-Shapes: B batch, T units, V vocabulary, E embedding, H hidden. Dropout acts in `forward` while training, not in `step`.
+Shapes: B batch, T units, V vocabulary, E embedding, H hidden. Dropout acts in `forward` while training, unless
+`dropping` is false, and never in `step`.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ class Sequence(Protocol):
 
     def begin(self, n: int) -> State: ...
     def step(self, x: Tensor, state: State) -> tuple[Tensor, State]: ...
-    def __call__(self, ids: Tensor, state: State) -> Read: ...
+    def __call__(self, ids: Tensor, state: State, dropping: bool = True) -> Read: ...
 
 
 @dataclass(frozen=True)
@@ -123,14 +124,15 @@ class Recurrent(nn.Module):
             after += new
         return self._read(h.squeeze(1)), tuple(after)
 
-    def forward(self, ids: Tensor, state: State) -> Read:
-        drop, training = self.dropouts, self.training
+    def forward(self, ids: Tensor, state: State, dropping: bool = True) -> Read:
+        drop, training = self.dropouts, self.training and dropping
         weight = self.embedding.weight
         if training and drop.embedding:
             weight = weight * F.dropout(weight.new_ones(len(weight), 1), drop.embedding)
         h, after = locked(embedded(ids, weight), drop.input, training), []
         for i, layer in enumerate(self.layers):
-            raw, new = self._run(layer, h, state[i * self.tensors : (i + 1) * self.tensors], self._thinned(layer))
+            weights = self._thinned(layer) if training and drop.weight else {}
+            raw, new = self._run(layer, h, state[i * self.tensors : (i + 1) * self.tensors], weights)
             last = i == len(self.layers) - 1
             h = locked(raw, drop.output if last else drop.hidden, training)
             after += new
@@ -138,8 +140,6 @@ class Recurrent(nn.Module):
 
     def _thinned(self, layer: nn.Module) -> dict[str, Tensor]:
         """The hidden-to-hidden weights with DropConnect."""
-        if not self.training or self.dropouts.weight == 0:
-            return {}
         return {"weight_hh_l0": F.dropout(layer.weight_hh_l0, self.dropouts.weight)}  # type: ignore[arg-type]
 
     def _run(
@@ -190,7 +190,7 @@ class RelationalMemory(nn.Module):
         memory = self._turn(embedded(x, self.embedding.weight), state[0])
         return self.readout(memory.flatten(1)), (memory,)
 
-    def forward(self, ids: Tensor, state: State) -> Read:
+    def forward(self, ids: Tensor, state: State, dropping: bool = True) -> Read:
         memory, seen = state[0], []
         for x in embedded(ids, self.embedding.weight).unbind(1):
             memory = self._turn(x, memory)

@@ -81,9 +81,9 @@ class TextGenerator(nn.Module):
         """Noise for `ids`: uniform in [0, 1), [n,T]."""
         return torch.rand(n, self.length, device=self.mask.device)
 
-    def logits(self, ids: Tensor) -> Tensor:
-        """Of each unit given those before it: ids [B,T] -> [B,T,V]."""
-        return self.net(before(ids), self.net.begin(len(ids))).logits + self.mask
+    def logits(self, ids: Tensor, dropping: bool = True) -> Tensor:
+        """Of each unit given those before it: ids [B,T] -> [B,T,V]. Without dropout they are those of a sample."""
+        return self.net(before(ids), self.net.begin(len(ids)), dropping).logits + self.mask
 
     def forward(self, z: Tensor, cond: Tensor | None = None) -> Tensor:
         """z [B,T,V] Gumbel noise -> one-hot [B,T,V] with a straight-through gradient."""

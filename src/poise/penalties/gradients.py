@@ -3,7 +3,7 @@
     R1 = (γ/2)·E_real ‖∇_x D(x)‖²        R2 = (γ/2)·E_fake ‖∇_x D(x)‖²
 
 The norm is summed over all dimensions of one sample and averaged over the batch. D's logits are summed over heads
-and positions. Units: ours are the paper's, with ½; a toolkit without ½ that says 10 means γ = 20 here.
+and positions that count. Units: ours are the paper's, with ½; a toolkit without ½ that says 10 means γ = 20 here.
 """
 
 from __future__ import annotations
@@ -29,8 +29,9 @@ else:
 
 
 def half_squared_slope(verdict: Verdict, x: Tensor) -> Tensor:
-    """½‖∂(sum of logits)/∂x‖² for each sample: [B]."""
-    total = torch.stack([logits.sum() for logits in verdict.logits]).sum()
+    """½‖∂(sum of logits)/∂x‖² for each sample, of the positions that count: [B]."""
+    heads = zip(verdict.logits, verdict.each_weights(), strict=True)
+    total = torch.stack([(x if weights is None else x * weights).sum() for x, weights in heads]).sum()
     (gradient,) = torch.autograd.grad(total, x, create_graph=True)
     wide = gradient if gradient.dtype == torch.float64 else gradient.float()
     return 0.5 * wide.square().flatten(1).sum(1)
