@@ -24,6 +24,12 @@ PROBED: dict[str, Value] = {
     "generator/diversity": lambda t: 0.95 * min(1.0, 0.1 + 8 * t), "generator/drift": 0.25, "generator/nearest": 0.5,
     "generator/inside": 0.5, "generator/inside_null": 0.5, "generator/inside_z": 0.2,
 }  # fmt: skip
+FITTED: dict[str, Value] = {
+    "nll": lambda t: 3.2 + 4.8 * np.exp(-20 * t), "grad_norm": 0.6, "lr": 4e-3, "update": 0.01, "norm": 15.0,
+    "l2_recurrent.share": 1e-3, "l2_recurrent.strength": 1e-5, "l2_recurrent.spent": 1e-3,
+    "ar": 0.02, "ar.share": 0.05, "ar.strength": 2.0,
+    "l2_embedding": 30.0, "l2_embedding.share": 1e-3, "l2_embedding.strength": 1e-5,
+}  # fmt: skip
 EXACT = {
     "discriminator/alive",
     "generator/lr",
@@ -53,4 +59,30 @@ def record(steps: int = 800, seed: int = 0, without: tuple[str, ...] = (), **cha
         if step == 0 and "data/split_z" not in wanted:
             row["data/split_z"] = 0.3
         rows.append(row)
+    return rows
+
+
+def fitted(
+    steps: int = 1024, seed: int = 0, player: str = "model", scatter: float = 0.03, **changes: Value
+) -> list[dict[str, float]]:
+    """The record of a player that is fitted by maximum likelihood: rows each 8 steps, a probe each 32. `nll_training`
+    and `nll_heldout` in nats scatter by `scatter` around functions of the share of the run; other numbers by 5 %."""
+    rng = np.random.default_rng(seed)
+    probed: dict[str, Value] = {
+        "nll_training": lambda t: 3.2 + 4.8 * np.exp(-20 * t) - 0.3 * t,
+        "nll_heldout": lambda t: 3.5 + 4.5 * np.exp(-20 * t),
+    }
+    named = FITTED | probed | {key.replace("__", "."): value for key, value in changes.items()}
+    rows = []
+    for step in range(0, steps, 8):
+        row: dict[str, Any] = {}
+        for key, value in named.items():
+            number = value(step / steps) if callable(value) else value
+            exact = key.endswith((".strength", "lr"))
+            row[key] = (
+                number + scatter * rng.normal() if key in probed else number * (1 + 0.05 * rng.normal() * (not exact))
+            )
+        if step % 32 == 0:
+            row["nll_gap"] = row["nll_heldout"] - row["nll_training"]
+        rows.append({"step": step} | {f"{player}/{k}": v for k, v in row.items() if step % 32 == 0 or k not in probed})
     return rows

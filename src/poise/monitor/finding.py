@@ -11,6 +11,17 @@ from poise.monitor.windows import Series, series
 Severity = Literal["note", "warning", "critical"]
 
 
+RECENT = 64  # rows at the end in which a number that is still recorded occurs
+
+
+class Stage(NamedTuple):
+    """A stretch of a run: its name, the step at which it begins, and how many steps it has."""
+
+    name: str
+    first: int
+    steps: int
+
+
 class Record(NamedTuple):
     """What is known of a run: the rows of its record, and what it was asked to do."""
 
@@ -20,13 +31,28 @@ class Record(NamedTuple):
     @classmethod
     def of(cls, rows: Sequence[Mapping[str, float]], spec: Mapping[str, Any]) -> Record:
         """The record of a run's last stage that has begun: what an earlier one did says nothing about it."""
-        first = 0
-        if rows:
-            for _, steps in spec.get("facts", {}).get("stages", ()):
-                if first + steps > rows[-1]["step"]:
-                    break
-                first += steps
+        first = cls(rows, spec).stage.first
         return cls([row for row in rows if row["step"] >= first] if first else rows, spec)
+
+    @property
+    def stage(self) -> Stage:
+        """The stage that the last row belongs to; one without a name where the run knows of none."""
+        step, first = (int(self.rows[-1]["step"]) if self.rows else 0), 0
+        for name, steps in self.fact("stages", ()):
+            if step < first + steps:
+                return Stage(name, first, steps)
+            first += steps
+        return Stage("", first, int(self.argument("steps", 0)))
+
+    def part_done(self, step: int) -> float:
+        """Which part of its stage was done at a step; 1 where nobody knows how long it is."""
+        stage = self.stage
+        return (step - stage.first) / stage.steps if stage.steps else 1.0
+
+    def players(self, number: str = "grad_norm") -> list[str]:
+        """The players of which this number is recorded."""
+        recent = (key for row in self.rows[-RECENT:] for key in row if key.endswith(f"/{number}"))
+        return list(dict.fromkeys(key.partition("/")[0] for key in recent))
 
     def series(self, key: str) -> Series:
         """One number over the steps."""
@@ -41,6 +67,22 @@ class Record(NamedTuple):
 
     def fact(self, name: str, otherwise: Any = None) -> Any:
         return self.spec.get("facts", {}).get(name, otherwise)
+
+    def offers(self, flag: str) -> bool:
+        """Whether the run's recipe has this option, such as --l2-generator or --discriminator.penalties+; True where
+        the arguments are not known, because then no recipe is."""
+        found: Any = self.spec.get("arguments") or None
+        for part in flag.removeprefix("--").rstrip("+").replace("-", "_").split("."):
+            if found is None or isinstance(found, list):  # a list of penalties has options of its own
+                return True
+            if not isinstance(found, Mapping) or part not in found:
+                return False
+            found = found[part]
+        return True
+
+    def option(self, *flags: str) -> str:
+        """The first of these that the run's recipe has; the first of all where it has none."""
+        return next((flag for flag in flags if self.offers(flag)), flags[0])
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from statistics import fmean, median
 
+from poise.monitor.advice import advice, kept, rate
 from poise.monitor.finding import Finding, Record
 from poise.monitor.windows import Series, holding, surely_above
 from poise.registry import register
@@ -21,17 +22,20 @@ SWINGING = 0.9  # distance from the averaged generator above which the generator
 
 
 KILLING = 1e-2  # λ on D beyond which it may die: nobody is sent there
+R1 = "--discriminator.penalties+=R1 --discriminator.penalties.gamma="
 
 
 def _remedies(record: Record) -> str:
     """What may help a D that knows its items by heart, with the flags that are not in force yet."""
     now = record.series("discriminator/l2.strength").tail(1)
-    found = ["--augment color,translation,cutout"] if record.fact("augment") in (None, "none") else []
-    if 10 * now <= KILLING:
-        found.append(f"--l2-discriminator {10 * now if now > 0 else 1e-4:.2g}")
-    found.append("--discriminator.penalties+=R1 --discriminator.penalties.gamma=1")
-    kept = " The best checkpoint by score is kept (--step best)." if record.argument("scores", 0) else ""
-    return f"Try {', or '.join(found)}, or more data.{kept}"
+    plain = record.fact("augment") in (None, "none")
+    ideas = [
+        "--augment color,translation,cutout" if plain else "",
+        f"--l2-discriminator {10 * now if now > 0 else 1e-4:.2g}" if 10 * now <= KILLING else "",
+        f"{R1}1",
+        "more data",
+    ]
+    return advice(record, *ideas) + kept(record)
 
 
 def _surely(s: Series, chance: float, least: float, choice: float) -> int | None:
@@ -91,7 +95,7 @@ def dead(record: Record) -> Finding | None:
         f"Its penalty was stronger than its loss (share {share:.2g}): try --l2-discriminator "
         f"{strength.last / 10:.2g} in a new run, or --on-divergence rollback."
         if killed
-        else "Try a lower --generator.lr and a higher --discriminator.lr, or another --loss."
+        else advice(record, "a lower --generator.lr and a higher --discriminator.lr", "another --loss")
     )
     return Finding(
         "dead discriminator",
@@ -128,8 +132,14 @@ def collapse(record: Record) -> Finding | None:
         f"Generated items differ from each other by {value:.0%} of what training items do: the generator makes "
         "nearly the "
         f"same item whatever the noise.",
-        f"Try a lower --generator.lr (now {_lr(record, 'generator')}) or a higher --discriminator.lr (now "
-        f"{_lr(record, 'discriminator')}), a weaker --l2-generator, or --loss hinge.",
+        advice(
+            record,
+            f"a lower --generator.lr (now {rate(record, 'generator')})",
+            f"a higher --discriminator.lr (now {rate(record, 'discriminator')})",
+            "a weaker --l2-generator",
+            "a larger --likelihood",
+            "--loss hinge",
+        ),
         {"diversity": round(value, 4)},
     )
 
@@ -138,11 +148,6 @@ def _grows(s: Series, probes: int, factor: float) -> bool:
     """Whether the median of the last `probes` values is `factor` times that of those before."""
     earlier = s.values[-2 * probes : -probes]
     return bool(earlier) and median(s.values[-probes:]) > factor * median(earlier)
-
-
-def _lr(record: Record, player: str) -> str:
-    rate = record.series(f"{player}/lr")
-    return f"{rate.last:.2g}" if len(rate) else "unknown"
 
 
 @register("symptom", "partial collapse")
@@ -156,10 +161,11 @@ def partial(record: Record) -> Finding | None:
     classes = record.series("score/class_share.effective")
     since = holding(diversity, lambda d: NARROW <= d < SOME, least=PROBES)
     every = record.series("generator/diversity")
-    half = int(record.argument("steps", 0)) / 2
-    if _grows(every, PROBES, 1.1) or (since is not None and max(every.values) < 0.7 and every.steps[-1] < half):
+    if _grows(every, PROBES, 1.1) or (
+        since is not None and max(every.values) < 0.7 and record.part_done(every.steps[-1]) < 1 / 2
+    ):
         since = None
-    grown = len(classes) > 1 and classes.steps[-1] >= int(record.argument("steps", 0)) / 3
+    grown = len(classes) > 1 and record.part_done(classes.steps[-1]) >= 1 / 3
     few = holding(classes, lambda share: share < FEW, least=2) if grown else None
     if since is None and few is None:
         return None
@@ -173,9 +179,14 @@ def partial(record: Record) -> Finding | None:
         "warning",
         min(step for step in (since, few) if step is not None),
         sentence,
-        "Try --conditional where there are labels, a lower --generator.lr, a larger --batch, or R1 on the "
-        "discriminator "
-        "(--discriminator.penalties+=R1 --discriminator.penalties.gamma=0.1).",
+        advice(
+            record,
+            "--conditional where there are labels",
+            "a lower --generator.lr",
+            "a larger --likelihood",
+            "a larger --batch",
+            f"R1 on the discriminator ({R1}0.1)",
+        ),
         {"diversity": round(diversity.last, 4) if len(diversity) else -1.0}
         | ({"effective share of the classes": round(classes.last, 4)} if len(classes) else {}),
     )
@@ -195,9 +206,7 @@ def unbounded(record: Record) -> Finding | None:
         f"The discriminator's outputs differ by {contrast.last:.3g} from item to item: nothing bounds its slope, and "
         "the "
         f"gradients that it sends grow with it.",
-        "Try --discriminator.spectral true, R1 (--discriminator.penalties+=R1 --discriminator.penalties.gamma=1), "
-        "or --loss "
-        "nonsaturating.",
+        advice(record, "--discriminator.spectral true", f"R1 ({R1}1)", "--loss nonsaturating"),
         {"contrast": contrast.last},
     )
 
@@ -233,8 +242,13 @@ def oscillation(record: Record) -> Finding | None:
         "warning",
         min(step for step in (far, jumping) if step is not None),
         sentence,
-        f"Try lower learning rates (--generator.lr, now {_lr(record, 'generator')}; --discriminator.lr, now "
-        f"{_lr(record, 'discriminator')}), --generator.betas '[0.0, 0.99]', or R1 on the discriminator.",
+        advice(
+            record,
+            f"lower learning rates (--generator.lr, now {rate(record, 'generator')}; --discriminator.lr, now "
+            f"{rate(record, 'discriminator')})",
+            "--generator.betas '[0.0, 0.99]'",
+            "R1 on the discriminator",
+        ),
         {"drift": round(drift.tail(1), 4)} | {"diversity": round(diversity.tail(1), 4)},
     )
 
@@ -258,7 +272,12 @@ def memorisation(record: Record) -> Finding | None:
         since,
         f"The nearest real item of {share:.0%} of the generated ones is a training item; for a generator that had not "
         f"learnt them by heart it would be {chance:.0%}.",
-        "Try more data, --augment color,translation,cutout, a narrower --generator.width, or an earlier checkpoint "
-        "(--step best).",
+        advice(
+            record,
+            "more data",
+            "--augment color,translation,cutout",
+            f"a narrower {record.option('--generator.width', '--generator.hidden')}",
+            "an earlier checkpoint (--step best)",
+        ),
         {"inside": round(share, 4), "expected": round(chance, 4), "z": round(level.last, 2)},
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from statistics import median
 
+from poise.monitor.advice import advice, rate_flag, strength_flag
 from poise.monitor.finding import Finding, Record
 from poise.monitor.symptoms_game import TOO_LARGE
 from poise.monitor.windows import Series, holding
@@ -33,8 +34,13 @@ def vanishing(record: Record) -> Finding | None:
         f"The gradient that reaches the generator's output is {level.last:.2g}, {level.last / first:.1g} of what it "
         "was at "
         f"the start, while the discriminator is right nearly always (AUC {median(ranks.values[-4:]):.2f}).",
-        "Try --loss nonsaturating, fewer --discriminator.turns, a lower --discriminator.lr, or R1 on the "
-        "discriminator.",
+        advice(
+            record,
+            "--loss nonsaturating",
+            "fewer --discriminator.turns",
+            "a lower --discriminator.lr",
+            "R1 on the discriminator",
+        ),
         {"output_gradient": level.last, "at the start": first},
     )
 
@@ -42,7 +48,7 @@ def vanishing(record: Record) -> Finding | None:
 @register("symptom", "exploding gradient")
 def exploding(record: Record) -> Finding | None:
     """A player's gradient is a thousand times what it was, and large: at the start it may be next to nothing."""
-    for player in ("generator", "discriminator"):
+    for player in record.players():
         norms = record.series(f"{player}/grad_norm")
         if len(norms) < 2 * ROWS:
             continue
@@ -50,13 +56,20 @@ def exploding(record: Record) -> Finding | None:
         level = norms.smoothed(ROWS)
         since = holding(level, lambda value, first=first: value > max(1000 * first, LARGE))  # type: ignore[misc]
         if since is not None:
+            game = "discriminator" in record.players()
             return Finding(
                 "exploding gradient",
                 "critical",
                 since,
                 f"The gradient of the {player} is {level.last:.2g}, {level.last / first:.2g} times what it was at "
                 "the start.",
-                f"Try --{player}.clip 1, a lower --{player}.lr, R1 on the discriminator, or --loss hinge.",
+                advice(
+                    record,
+                    f"--{player}.clip 1",
+                    f"a lower {rate_flag(record, player)}",
+                    "R1 on the discriminator" if game else "",
+                    "--loss hinge" if game else "",
+                ),
                 {
                     "grad_norm": level.last,
                     "at the start": first,
@@ -71,13 +84,6 @@ def _penalties(record: Record) -> list[str]:
     recent = {key for row in record.rows[-ROWS:] for key in row}
     found = sorted(key.removesuffix(".share") for key in recent if key.endswith(".share"))
     return [name for name in found if f"{name}.strength" in recent]
-
-
-def _flag(name: str, value: float) -> str:
-    player, _, penalty = name.partition("/")
-    return (
-        f"--l2-{player} {value:.2g}" if penalty == "l2" else f"a strength of {value:.2g} for {penalty} on the {player}"
-    )
 
 
 @register("symptom", "strength without effect")
@@ -95,14 +101,24 @@ def without_effect(record: Record) -> Finding | None:
                 f"{penalty} on the {player} (strength {strengths.last:.2g}) makes up at most "
                 f"{max(shares.values):.1g} of the "
                 f"gradient: it does nothing.",
-                f"Try {_flag(name, min(wanted, 1.0))} for a share of about a thousandth, or 0 to leave it out.",
+                f"Try {strength_flag(record, name, min(wanted, 1.0))} for a share of about a thousandth, or 0 to leave "
+                "it out.",
                 {"largest share": max(shares.values), "strength": strengths.last},
             )
     return None
 
 
-def _kept(record: Record, player: str) -> float:
-    """Length of the player's weights now over that at the start; 1 where it is not recorded."""
+ON_ROWS = ("l2_rows", "l2_embedding")  # recorded as half the square of the length that they act on
+
+
+def _kept(record: Record, player: str, penalty: str = "") -> float:
+    """Length of the player's weights now over that at the start; 1 where it is not recorded.
+
+    Of the embedding's rows for a penalty on those, which reads those of a batch: the median of a few batches.
+    """
+    if penalty in ON_ROWS:
+        rows = record.series(f"{player}/{penalty}").values
+        return (median(rows[-ROWS:]) / max(median(rows[:3]), 1e-30)) ** 0.5 if rows else 1.0
     norms = record.series(f"{player}/norm")
     return norms.last / max(norms.values[0], 1e-30) if len(norms) else 1.0
 
@@ -120,7 +136,7 @@ def too_large(record: Record) -> Finding | None:
         level = shares.smoothed(2 * ROWS)
         since = holding(level, lambda share: share > TOO_LARGE / 2)
         player, _, penalty = name.partition("/")
-        kept = _kept(record, player)
+        kept = _kept(record, player, penalty)
         if since is not None and kept < 0.4:
             return Finding(
                 "strength too large",
@@ -129,7 +145,7 @@ def too_large(record: Record) -> Finding | None:
                 f"{penalty} on the {player} (strength {strengths.last:.2g}) makes up {level.last:.2g} of the "
                 "gradient, and its "
                 f"weights have {kept:.0%} of their first length: the penalty steers, not the loss.",
-                f"Try {_flag(name, strengths.last / 10)}.",
+                f"Try {strength_flag(record, name, strengths.last / 10)}.",
                 {"share": level.last, "strength": strengths.last, "length kept": kept},
             )
     return None
@@ -150,14 +166,14 @@ def unbalanced(record: Record) -> Finding | None:
     if _kept(record, fast) < 0.02:  # next to no weights are left, and any step is large beside them
         return None
     times = max(level.last, 1 / level.last)
-    rates = {player: record.series(f"{player}/lr") for player in (fast, slow)}
-    wanted = f" {rates[fast].last / times:.1g} (now {rates[fast].last:.2g})" if len(rates[fast]) else ""
+    now = record.series(f"{fast}/lr")
+    wanted = f" {now.last / times:.1g} (now {now.last:.2g})" if len(now) else ""
     return Finding(
         "learning rates out of balance",
         "warning",
         since,
         f"Each step changes the {fast}'s weights {times:.0f} times as much as the {slow}'s, relative to their length.",
-        f"Try --{fast}.lr{wanted}, or raise --{slow}.lr.",
+        advice(record, f"--{fast}.lr{wanted}", f"a higher --{slow}.lr"),
         {"generator/update": mine.last, "discriminator/update": other.last, "ratio": level.last},
     )
 
@@ -165,8 +181,10 @@ def unbalanced(record: Record) -> Finding | None:
 @register("symptom", "no held-out data")
 def nothing_held_out(record: Record) -> Finding | None:
     """Without held-out data nobody can see overfitting, and samples are not scored."""
-    looked = record.series("discriminator/on_training")
-    if not len(looked) or len(record.series("discriminator/on_heldout")):
+    looked, held = record.series("discriminator/on_training"), record.series("discriminator/on_heldout")
+    for player in record.players("nll_training"):
+        looked, held = record.series(f"{player}/nll_training"), record.series(f"{player}/nll_heldout")
+    if not len(looked) or len(held):
         return None
     asked = float(record.argument("heldout", 0.0))  # of a handful of items, a tenth may be none
     return Finding(
@@ -174,7 +192,7 @@ def nothing_held_out(record: Record) -> Finding | None:
         "warning",
         looked.steps[0],
         "Nothing is held out: overfitting cannot be seen, and samples cannot be scored.",
-        f"Try --heldout {0.1 if not asked else min(2 * asked, 0.5):g}.",
+        advice(record, f"--heldout {0.1 if not asked else min(2 * asked, 0.5):g}"),
     )
 
 
@@ -191,7 +209,8 @@ def unlike(record: Record) -> Finding | None:
         f"Items have their nearest neighbours in their own part of the data far too often (z = {z.last:.0f}): "
         "held-out items "
         f"are of another kind than training items, and scores against them punish a generator for what it never saw.",
-        "Split the data at random: put everything into one folder and use --heldout 0.1.",
+        f"Split the data at random: put everything into one {'folder' if record.offers('--size') else 'file'} and use "
+        "--heldout 0.1.",
         {"z": z.last},
     )
 
@@ -199,7 +218,7 @@ def unlike(record: Record) -> Finding | None:
 @register("symptom", "past its best")
 def past_best(record: Record) -> Finding | None:
     """The last scores are surely worse than the best one."""
-    for name in ("KID-EffLite0", "KID-classifier"):
+    for name in ("KID-EffLite0", "KID-classifier", "reverse perplexity", "NLL_oracle"):
         value, low, high = (record.series(f"score/{name}{end}") for end in ("", ".low", ".high"))
         if len(value) < 4 or len(low) != len(value):
             continue

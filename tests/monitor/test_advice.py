@@ -1,0 +1,135 @@
+"""No finding advises a flag that the run's recipe does not have."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from poise.monitor import Record, diagnose
+from poise.monitor.advice import advice, flags, rate_flag, strength_flag
+from poise.registry import names
+from poise.study.spec import all_recipes, completed, parser_for
+from tests.monitor.records import fitted, record
+from tests.monitor.test_diagnose import CASES, falls, with_share
+from tests.monitor.test_likelihood import v
+
+OTHERS = {
+    "few classes": lambda: scored_classes(),
+    "exploding model": lambda: fitted(grad_norm=falls(0.5, 5e4)),
+    "exploding generator in its likelihood stage": lambda: fitted(player="generator", grad_norm=falls(0.5, 5e4)),
+    "overfitting generator": lambda: fitted(player="generator", nll_heldout=v(0.25, 0.8)),
+    "too large on the model": lambda: fitted(l2_recurrent__share=0.9, norm=falls(15.0, 1.0)),
+    "too large on rows": lambda: fitted(l2_embedding__share=0.9, l2_embedding=falls(30.0, 0.3)),
+    "killed by its penalty": lambda: with_share(CASES["dead discriminator"](), "discriminator", 1.3),
+    "fast discriminator": lambda: record(discriminator__update=0.3),
+    "exploding discriminator": lambda: record(discriminator__grad_norm=falls(1.0, 1e6)),
+}
+
+
+ADVERSARIAL = {"generator", "discriminator"}
+
+
+def players(rows):
+    return {key.partition("/")[0] for row in rows for key in row if key.endswith("/grad_norm")}
+
+
+def scored_classes():
+    rows = record()
+    for i in (40, 60, 80):
+        rows[i]["score/class_share.effective"] = 0.1
+    return rows
+
+
+def spec_of(recipe, **asked):
+    given = completed(recipe, {"data": "data", **asked})
+    return {"recipe": recipe, "arguments": given, "facts": {"augment": "none"} if recipe == "images" else {}}
+
+
+PLAYERS = {"images": ADVERSARIAL, "text": ADVERSARIAL, "language": {"model"}}
+MADE = {case: made() for case, made in (CASES | OTHERS).items()}
+PAIRS = [(case, recipe) for case, rows in MADE.items() for recipe in all_recipes() if players(rows) <= PLAYERS[recipe]]
+
+
+@pytest.mark.parametrize(("case", "recipe"), PAIRS)
+def test_every_flag_of_an_action_is_an_option_of_the_recipe(case, recipe):
+    rows = MADE[case]
+    spec = spec_of(recipe, steps=800)
+    known = {option.rstrip("+").replace("_", "-") for option in parser_for(recipe).options()}
+    known |= {"--step"}  # of poise sample
+    found = diagnose(Record(rows, spec))
+    assert found, "the case shows something with arguments too"
+    for finding in found:
+        assert finding.action.endswith(".")
+        for flag in flags(finding.action):
+            plain = flag.replace("_", "-")
+            inside = re.match(r"--\w+\.penalties\.", plain)  # an option of a member of the list
+            assert plain in known or (inside and inside[0].rstrip(".") in known), (finding.name, finding.action)
+
+
+def test_every_symptom_and_every_recipe_is_gone_over():
+    assert set(CASES) == set(names("symptom")) and set(PLAYERS) == set(all_recipes())
+    assert {case for case, _ in PAIRS} == set(MADE)
+
+
+def action(rows, spec):
+    (finding,) = diagnose(Record(rows, spec))
+    return finding.action
+
+
+def test_what_a_recipe_lacks_is_left_out():
+    collapsed = CASES["partial collapse"]
+    assert "--conditional" in action(collapsed(), spec_of("images"))
+    text = action(collapsed(), spec_of("text"))
+    assert "--conditional" not in text and "--likelihood" in text
+    copied = CASES["memorisation"]
+    assert "--generator.width" in action(copied(), spec_of("images"))
+    assert "--generator.hidden" in action(copied(), spec_of("text"))
+
+
+def test_remedies_for_overfitting_are_those_that_are_not_in_force_yet():
+    overfit = fitted(nll_heldout=v(0.25, 0.8))
+    said = action(overfit, spec_of("language"))
+    for part in ("--model.dropout_output 0.3", "--ar 2", "--l2-recurrent 0.0001", "--patience 2", "--step best"):
+        assert part in said, said
+    dropped = {"dropout_output": 0.5, "weight_drop": 0.4}
+    said = action(overfit, spec_of("language", model=dropped, ar=1.0, patience=2, scores=4))
+    assert "--model.dropout_output" not in said and "--model.weight_drop 0.5" in said
+    assert "--ar" not in said and "--patience" not in said
+    said = action(fitted(player="generator", nll_heldout=v(0.25, 0.8)), spec_of("text", scores=0))
+    assert "--generator.dropout 0.4" in said and "--warm-steps" in said and "--step best" not in said
+    relational = {"network": "relational", "generator": {"dropout": 0.0}}
+    assert "dropout" not in action(fitted(player="generator", nll_heldout=v(0.25, 0.8)), spec_of("text", **relational))
+
+
+def test_the_learning_rate_of_the_likelihood_stage_has_a_flag_of_its_own():
+    spec = spec_of("text")
+    spec["facts"] = {"stages": [["likelihood", 2000], ["adversarial", 800]]}
+    rows = fitted(player="generator")
+    assert rate_flag(Record(rows, spec), "generator") == "--generator.warm_lr"
+    late = [row | {"step": row["step"] + 2000} for row in rows]
+    assert rate_flag(Record(late, spec), "generator") == "--generator.lr"
+    assert rate_flag(Record(rows), "generator") == "--generator.lr"
+
+
+@pytest.mark.parametrize(
+    ("recipe", "name", "flag"),
+    [
+        ("images", "generator/l2", "--l2-generator 0.001"),
+        ("images", "generator/weight_decay", "a strength of 0.001 for weight_decay on the generator"),
+        ("text", "generator/l2_rows", "--l2-embedding 0.001"),
+        ("language", "model/l2_embedding", "--l2-embedding 0.001"),
+        ("language", "model/tar", "--tar 0.001"),
+    ],
+)
+def test_a_penalty_is_named_by_its_flag(recipe, name, flag):
+    assert strength_flag(Record([], spec_of(recipe)), name, 1e-3) == flag
+
+
+def test_ideas_are_joined_as_one_says_them():
+    images = Record([], spec_of("images"))
+    assert advice(images) == advice(images, "", "--ar 2") == ""
+    assert advice(images, "--ema 0.9", "") == "Try --ema 0.9."
+    assert advice(images, "--ema 0.9", "more data") == "Try --ema 0.9 or more data."
+    assert advice(images, "--ema 0.9", "--ar 2", "--batch 8", "more data") == "Try --ema 0.9, --batch 8, or more data."
+    assert flags("try --l2-generator 1e-05, --a.b+=R1 --a.b.gamma=1.") == ["--l2-generator", "--a.b", "--a.b.gamma"]
