@@ -78,7 +78,14 @@ class Pace:
 
 
 # Numbers of a player's move that are shown under a label, and those beside them that are no terms of its loss.
-SHOWN = {"grad_norm": "gradient", "auc_gap": "AUC gap", "diversity": "diversity"}
+SHOWN = {
+    "nll_training": "on training",
+    "nll_heldout": "on held-out",
+    "nll_gap": "gap",
+    "grad_norm": "gradient",
+    "auc_gap": "AUC gap",
+    "diversity": "diversity",
+}
 SIGNALS = (
     "alive",
     "auc_heldout",
@@ -96,26 +103,45 @@ NOT_A_TERM |= {"update"}
 
 
 class _Watching(Silent):
-    """What both visible views keep: the latest of every number, and the pace."""
+    """What both visible views keep: the latest of every number of this stage, and the pace."""
 
     def open(self, folder: Path, spec: dict[str, Any], done: int, total: int) -> None:
         self.latest: dict[str, float] = {}
         self.wrong: list[str] = []  # names of the findings of the last look
         self.pace, self.total = Pace(done, total), total
-        self.batch = spec["arguments"].get("batch", 0)
+        self.batch, window = spec["arguments"].get("batch", 0), spec["arguments"].get("window")
+        self.moved, self.unit = (self.batch * window, "units") if window else (self.batch, "samples")
+        size = f"{self.batch} x {window} units" if window else f"{self.batch}"
         facts = spec["facts"]
+        self.stages = [(name, steps) for name, steps in facts.get("stages", ())]
+        self.stage = self.stage_at(done + 1)
         self.say(f"{facts['data']}")
         self.say(
-            f"run {folder}: {total:,} steps of {self.batch} on {facts['device']} in {facts['precision']} with "
+            f"run {folder}: {total:,} steps of {size} on {facts['device']} in {facts['precision']} with "
             f"{facts['threads']} thread{'s' if facts['threads'] != 1 else ''}"
             + (f", augmentation {facts['augment']}" if "augment" in facts else "")
             + (f", going on after step {done:,}" if done else "")
         )
 
+    def stage_at(self, made: int) -> str:
+        """The name of the stage that step number `made` belongs to; nothing in a run of one stage."""
+        for name, steps in self.stages:
+            if made <= steps:
+                return name
+            made -= steps
+        return ""
+
+    def take(self, made: int, entry: dict[str, Any]) -> None:
+        """Keep what is new; when another stage has begun, nothing that is old: findings are of one stage too."""
+        if (stage := self.stage_at(made)) != self.stage:
+            self.stage, self.latest, self.wrong, self.pace = stage, {}, [], Pace(made - 1, self.total)
+        self.latest |= entry
+
     def progress(self, made: int) -> str:
         speed, left = self.pace.at(made)
         ahead = clock(left) if left == left else "-:--"
-        return f"step {made:,}/{self.total:,}  {speed * self.batch:,.0f} samples/s  {ahead} left"
+        stage = f"  {self.stage} stage" if self.stage else ""
+        return f"step {made:,}/{self.total:,}{stage}  {speed * self.moved:,.0f} {self.unit}/s  {ahead} left"
 
     def table(self) -> list[tuple[str, str]]:
         """Label -> text: losses, D's opinions, penalties."""
@@ -124,7 +150,11 @@ class _Watching(Silent):
         for player in players:
             numbers = {k.split("/")[1]: v for k, v in latest.items() if k.startswith(f"{player}/")}
             loss = [f"{k} {v:.3f}" for k, v in numbers.items() if "." not in k and k not in NOT_A_TERM]
-            loss += [f"{label} {numbers[k]:.2g}" for k, label in SHOWN.items() if k in numbers]
+            loss += [
+                f"{label} {numbers[k]:{'.3f' if k.startswith('nll') else '.2g'}}"
+                for k, label in SHOWN.items()
+                if k in numbers
+            ]
             rows.append((player, "  ".join(loss)))
             for key in [k for k in latest if k.startswith(f"{player}/") and k.endswith(".share")]:
                 name = key.removesuffix(".share")
@@ -167,7 +197,7 @@ class Lines(_Watching):
         print(line, flush=True)
 
     def step(self, made: int, entry: dict[str, Any]) -> None:
-        self.latest |= entry
+        self.take(made, entry)
         now = time.monotonic()
         if now - self.printed > self.every or made == self.total:
             self.printed = now
@@ -192,7 +222,7 @@ class Live(_Watching):
         self.console.print(line, highlight=False)
 
     def step(self, made: int, entry: dict[str, Any]) -> None:
-        self.latest |= entry
+        self.take(made, entry)
         now = time.monotonic()
         if now - self.drawn < 0.25 and made != self.total:
             return
