@@ -36,8 +36,8 @@ class SentenceRound:
 
     @property
     def read_ids(self) -> Tensor:
-        """The units that the network reads: all but the last place."""
-        return self.ids[:, :-1]
+        """The units that the network reads: 0 first, and all but the last place."""
+        return F.pad(self.ids[:, :-1], (1, 0))
 
     @cached_property
     def nll(self) -> Tensor:

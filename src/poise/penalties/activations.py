@@ -45,6 +45,11 @@ class OnActivations(Penalty, ABC):
         return (Term(self.name, self.value, self._strength, penalises=True),)
 
 
+def _wide(h: Tensor) -> Tensor:
+    """Half precision as float32: squares and means of it would be rounded to a percent."""
+    return h.float() if h.element_size() < 4 else h
+
+
 @register("penalty", "AR")
 @dataclass(eq=False)
 class AR(OnActivations):
@@ -59,7 +64,7 @@ class AR(OnActivations):
     name: str = "ar"
 
     def value(self, round: Any) -> Tensor:
-        return round.read.dropped.square().mean((1, 2))
+        return _wide(round.read.dropped).square().mean((1, 2))
 
 
 @register("penalty", "TAR")
@@ -76,5 +81,5 @@ class TAR(OnActivations):
     name: str = "tar"
 
     def value(self, round: Any) -> Tensor:
-        h = round.read.raw
+        h = _wide(round.read.raw)
         return (h[:, 1:] - h[:, :-1]).square().mean((1, 2)) if h.shape[1] > 1 else 0 * h.sum((1, 2))
