@@ -54,10 +54,12 @@ class WindowStream:
     def __init__(
         self, text: np.ndarray, batch: int, window: int, seed: int, device: str | torch.device = "cpu"
     ) -> None:
+        if batch < 1 or window < 1:
+            raise PoiseError(f"--batch and --window must be at least 1, not {batch} and {window}")
         self.text = torch.from_numpy(np.ascontiguousarray(text, np.int64))
         self.batch, self.window, self.seed, self.device = batch, window, seed, torch.device(device)
         self.windows = len(text) // batch // window  # in an epoch
-        if batch < 1 or window < 1 or self.windows < 1:
+        if self.windows < 1:
             raise PoiseError(
                 f"--batch {batch} of --window {window} needs {batch * window:,} units, and the training text has "
                 f"{len(text):,}: give a smaller --batch or --window"
