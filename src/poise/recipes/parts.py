@@ -46,6 +46,13 @@ def check_player(name: str, options: Any, sizes: Sequence[str] = ("width", "dept
         raise PoiseError(f"--{name}.clip must be above 0, not {options.clip}; leave it out to clip nothing")
     if not all(0 <= beta < 1 for beta in options.betas):
         raise PoiseError(f"--{name}.betas must be at least 0 and below 1, not {list(options.betas)}")
+    for penalty in options.penalties:
+        if name != "model" and any(term.penalises for term in penalty.terms()):
+            kind = type(penalty).__name__
+            raise PoiseError(
+                f"--{name}.penalties+={kind}: {kind} reads a language model and the {name} shows nothing of the kind; "
+                f"leave it out, or name one on the weights such as WeightDecay"
+            )
 
 
 def execution(device: str, precision: str, micro_batches: int, threads: int | None) -> Execution:

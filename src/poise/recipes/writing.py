@@ -107,7 +107,10 @@ def places(form: str, units: Units) -> list[int | None]:
     that stands as it is, and the sentence ends after it."""
     found: list[int | None] = []
     for word in re.findall(r"\d+|\D+", form):
-        found += [None] * int(word) if word.isdigit() else known(units, word.strip(), "--form")
+        if word.isdigit():
+            found += [None] * (int(word) if len(word) < 6 else 100_000)  # more than any sentence has
+        elif word.strip():
+            found += known(units, word.strip(), "--form")
     if None not in found:
         raise PoiseError(f"--form {form!r} leaves nothing to write: give numbers of {units.plural}, such as 7，7。")
     return found
@@ -117,9 +120,11 @@ def known(units: Units, text: str, flag: str) -> list[int]:
     """The ids of a text that this vocabulary can write."""
     parts = units.split(text)
     ids = units.encode(text)
+    if not ids:
+        raise PoiseError(f"{flag} {text!r} holds no {units.plural}: write some, or leave it out")
     strange = [part for part, i in zip(parts, ids, strict=False) if i == UNKNOWN]
-    if strange or not ids:
-        named = ", ".join(f"'{part}'" for part in dict.fromkeys(strange)) or "nothing at all"
+    if strange:
+        named = ", ".join(f"'{part}'" for part in dict.fromkeys(strange))
         raise PoiseError(f"{flag} {text!r}: the vocabulary of this run does not know {named}; write it differently")
     return ids
 
@@ -130,12 +135,12 @@ def _given(units: Units, start: str | None, form: str | None, length: int) -> li
     if form is None:
         if len(begun) >= length:
             raise PoiseError(
-                f"--start {start!r} has {len(begun)} {units.plural}, and sentences have {length - 1} at most"
+                f"--start {start!r} has {len(begun)} {units.plural}, and sentences have {length - 1} at most; cut it"
             )
         return begun
     found = places(form, units)
     if len(found) >= length:
-        raise PoiseError(f"--form {form!r} has {len(found)} {units.plural}, and sentences have {length - 1} at most")
+        raise PoiseError(f"--form {form!r} is too long: sentences of this run have {length - 1} {units.plural} at most")
     for place, unit in enumerate(begun):
         if place >= len(found) or found[place] not in (None, unit):
             raise PoiseError(f"--start {start!r} does not fit into --form {form!r}: change one of them")

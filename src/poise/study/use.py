@@ -39,7 +39,13 @@ def generator_of(folder: RunFolder, step: str) -> tuple[Any, dict[str, Any], Any
     kind = kind_of(spec["recipe"])
     checkpoint = checkpoint_of(folder, step)
     manifest_of(checkpoint)
-    generator = kind.generator(instantiated(spec["recipe"], spec["arguments"]), spec["facts"])
+    try:
+        generator = kind.generator(instantiated(spec["recipe"], spec["arguments"]), spec["facts"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise PoiseError(
+            f"{folder.path / 'spec.json'} does not say what was trained ({type(error).__name__}: {error}): it is "
+            f"damaged; put it back, or start a new run with --out"
+        ) from None
     load_weights(generator, checkpoint / f"{kind.player}.ema.safetensors")
     return generator.eval(), spec, kind
 
