@@ -64,7 +64,7 @@ class DiscriminatorOptions:
         clip: largest norm of the gradient.
     """
 
-    lr: float | str = 1e-3
+    lr: float | str = "linear:1e-3:1e-4"
     betas: tuple[float, float] = (0.5, 0.99)
     embed: int = 64
     representations: int = 1
@@ -177,7 +177,7 @@ def text(
         longest=longest, threads=threads, log_every=log_every, score_samples=score_samples,
     )  # fmt: skip
     common.check_seed(seed)
-    how = common.execution(device, precision, micro_batches, threads)
+    how = common.recurrent_execution(device, precision, micro_batches, threads)
     options = {"generator": generator, "discriminator": discriminator}
     for name, own in options.items():
         parts.check(name, own)
