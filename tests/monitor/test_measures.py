@@ -10,6 +10,8 @@ from torch import nn
 
 import poise.models  # noqa: F401
 from poise.models.layers import spectrally_normalised
+from poise.models.rnn import Dropouts, Recurrent
+from poise.models.text import TextGenerator
 from poise.monitor.measures import auc, compact, nearest, scale_invariant, split_z, spread
 from poise.registry import find, names
 
@@ -125,3 +127,22 @@ def test_the_generators_with_batch_normalisation_have_such_weights_and_the_discr
     g, d = pair.generator(16, 1, width=4, noise=8), pair.discriminator(16, 1, width=4)
     assert scale_invariant(g, lambda: g(draws(8, 8)))
     assert scale_invariant(d, lambda: d(draws(8, 1, 16, 16)).logits[0]) == []
+
+
+def test_scale_matters_whatever_the_dropout_and_however_weak_the_weight():
+    """Both passes drop the same; a layer that hardly matters beside a bias is not one whose scale does nothing."""
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Linear(4, 8), nn.Dropout(0.5), nn.LayerNorm(8), nn.Linear(8, 4), nn.Linear(4, 1))
+    nn.init.zeros_(net[0].bias)
+    nn.init.normal_(net[3].weight, 0.0, 1e-3)
+    nn.init.constant_(net[3].bias, 1.0)
+    for _ in range(5):  # the dropout of each is another one
+        assert invariant(net, draws(64, 4)) == ["0.weight"]
+        torch.rand(1)
+
+
+def test_a_generator_of_text_has_no_weights_whose_scale_does_nothing():
+    torch.manual_seed(0)
+    g = TextGenerator(Recurrent(500, 32, 32, dropouts=Dropouts(input=0.2, output=0.2)), 20)
+    z = g.noise(8)
+    assert scale_invariant(g, lambda: g(z)) == []

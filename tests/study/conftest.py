@@ -9,6 +9,7 @@ import torch
 from poise.record import RunFolder
 from poise.report.live import Silent
 from poise.training.checkpoint import latest
+from tests.study.texts import sentences
 
 TINY = {"width": 4}
 
@@ -73,3 +74,11 @@ class Stopping(Silent):
 
     def step(self, made, entry):
         self.stop.asked = made == self.at
+
+
+@pytest.fixture(scope="session")
+def grammar(tmp_path_factory):
+    """A file of 160 sentences of a small grammar."""
+    path = tmp_path_factory.mktemp("texts") / "grammar.txt"
+    path.write_text("".join(f"{sentence}\n" for sentence in sentences(160)))
+    return str(path)

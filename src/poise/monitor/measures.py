@@ -92,19 +92,25 @@ def split_z(training: Tensor, heldout: Tensor, permutations: int = 200) -> float
 def scale_invariant(module: nn.Module, forward: Callable[[], Tensor], tolerance: float = 0.02) -> list[str]:
     """Names of the weights whose scale does not change what the module computes.
 
-    Found by trying: each weight with two or more axes is doubled, and `forward()` computed again on the same input
-    (in the mode in which the module trains). On such a weight L2 only sets the effective learning rate lr/‖w‖²
-    (van Laarhoven 2017). `tolerance`: largest relative change of the output; normalisation's ε leaves a little.
+    Found by trying: each weight with two or more axes is made 16 times as large, and `forward()` computed again on the
+    same input, with the same dropout where the module is in training mode. On such a weight L2 only sets the effective
+    learning rate lr/‖w‖² (van Laarhoven 2017). `tolerance`: largest relative change of the output; normalisation's ε leaves a little.
     """
+
+    def computed() -> Tensor:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            return forward().float()
+
     buffers = {name: b.clone() for name, b in module.named_buffers()}
-    plain = forward().float()
+    plain = computed()
     found = []
     for name, weight in module.named_parameters():
         if weight.ndim < 2:
             continue
         kept = weight.detach().clone()
-        weight.mul_(2)
-        changed = float((forward().float() - plain).norm() / plain.norm().clamp_min(1e-30))
+        weight.mul_(16)
+        changed = float((computed() - plain).norm() / plain.norm().clamp_min(1e-30))
         weight.copy_(kept)
         if changed < tolerance:
             found.append(name)

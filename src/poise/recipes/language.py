@@ -127,7 +127,7 @@ def language(
 
     common.check_counts(steps=steps, batch=batch, window=window, threads=threads, log_every=log_every)
     common.check_seed(seed)
-    how = common.execution(device, precision, 1, threads)
+    how = common.recurrent_execution(device, precision, 1, threads)
     parts.check(model)
     text = parts.text(data, column, units, vocabulary, least, longest, heldout, share)
     facts = parts.facts(text, how)

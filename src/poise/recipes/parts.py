@@ -64,6 +64,21 @@ def execution(device: str, precision: str, micro_batches: int, threads: int | No
     return Execution(where, pick_precision(precision, where), micro_batches)
 
 
+def recurrent_execution(device: str, precision: str, micro_batches: int, threads: int | None) -> Execution:
+    """`execution` for recurrent layers, which not every CPU computes in half precision: it is tried."""
+    how = execution(device, precision, micro_batches, threads)
+    try:
+        with torch.random.fork_rng(devices=[]), how.autocast(False):
+            out, _ = nn.LSTM(2, 2, device=how.device)(torch.zeros(1, 1, 2, device=how.device))
+        out.sum().backward()
+    except RuntimeError:
+        raise PoiseError(
+            f"--precision {precision}: recurrent layers cannot be computed in it on {how.device}; use fp32 or another "
+            f"--device"
+        ) from None
+    return how
+
+
 def player(
     name: str,
     net: nn.Module,

@@ -127,16 +127,20 @@ class Session:
                 continue
             if done == first and i > 0:
                 begin(stage.game, self.fresh[i], after=self.recipe.stages[i - 1].game)
-            train(
-                stage.game,
-                stage.stream,
-                range(done - first, stage.steps),
-                mixed(self.recipe.seed, 2**32 + i) if i else self.recipe.seed,  # no two stages share their noise
-                self.remedies.dials(stage.dials),
-                partial(self._watch, first),
-                self.recipe.how,
-                detail_every=self.recipe.cadence.log,
-            )
+                self.remedies.apply(stage.game, self.base[i])
+            try:
+                train(
+                    stage.game,
+                    stage.stream,
+                    range(done - first, stage.steps),
+                    mixed(self.recipe.seed, 2**32 + i) if i else self.recipe.seed,  # no two stages share their noise
+                    self.remedies.dials(stage.dials),
+                    partial(self._watch, first),
+                    self.recipe.how,
+                    detail_every=self.recipe.cadence.log,
+                )
+            except NonFinite as error:  # it counts the steps of its stage
+                raise NonFinite(error.player, error.what, error.value, first + error.step) from None
             done = end
 
     def _restore(self) -> int:
@@ -281,9 +285,10 @@ class Session:
         from poise.training.checkpoint import prune, save
         from poise.training.loop import verify
 
+        first = self.ends[self.stage] - self.recipe.stages[self.stage].steps
         for name, value in row.items():
             player, _, what = name.partition("/")
-            verify(player, made - 1, {what: value})
+            verify(player, made - 1 - first, {what: value})
         save(self.folder.checkpoints, made, self.game, self.recipe.how)
         prune(self.folder.checkpoints, self._kept(made))
         self.saved_at = time.monotonic()
