@@ -94,7 +94,8 @@ def scale_invariant(module: nn.Module, forward: Callable[[], Tensor], tolerance:
 
     Found by trying: each weight with two or more axes is made 16 times as large, and `forward()` computed again on the
     same input, with the same dropout where the module is in training mode. On such a weight L2 only sets the effective
-    learning rate lr/‖w‖² (van Laarhoven 2017). `tolerance`: largest relative change of the output; normalisation's ε leaves a little.
+    learning rate lr/‖w‖² (van Laarhoven 2017). `tolerance`: largest relative change of the output; normalisation's ε
+    leaves a little.
     """
 
     def computed() -> Tensor:
