@@ -63,7 +63,9 @@ def flat(value, prefix=""):
         return {k: v for key, item in value.items() for k, v in flat(item, f"{prefix}/{key}").items()}
     if isinstance(value, list | tuple):
         return {k: v for i, item in enumerate(value) for k, v in flat(item, f"{prefix}/{i}").items()}
-    return {prefix: value.numpy().tobytes() if isinstance(value, torch.Tensor) else value}
+    if isinstance(value, torch.Tensor):  # numpy has no bfloat16
+        value = (value.dtype, (value.float() if value.dtype == torch.bfloat16 else value).numpy().tobytes())
+    return {prefix: value}
 
 
 class Stopping(Silent):
