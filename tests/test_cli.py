@@ -72,7 +72,15 @@ def printed(capsys, *argv: str) -> str:
 
 # How quickly it answers, and what it says of itself.
 
-LIGHT = [["--help"], ["train"], ["train", "images", "--help"], ["runs"], ["data", "list"], ["diagnose", "last"]]
+LIGHT = [
+    ["--help"],
+    ["train"],
+    ["train", "images", "--help"],
+    ["train", "text", "--help"],
+    ["runs"],
+    ["data", "list"],
+    ["diagnose", "last"],
+]
 
 
 def test_help_and_lists_do_not_load_torch(place):

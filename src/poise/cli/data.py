@@ -1,0 +1,45 @@
+"""poise data: look at data, list and fetch the catalogued sets."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from poise.cli.parser import command, commands_of
+from poise.cli.runs import EVALUATE
+
+
+def add(commands: Any) -> None:
+    """Enter the commands."""
+    data = commands_of(command(commands, "data", None, "look at data, or get a catalogued set"))
+    made = command(data, "check", data_check, "report what is in a folder or file, and what cannot be read")
+    made.add_argument("path", help="a folder or file of pictures, a file of sentences, or a catalogued name")
+    made.add_argument("--column", metavar="NAME", help=EVALUATE["--column"]["help"])
+    command(data, "list", data_list, "list the catalogued sets")
+    made = command(data, "get", data_get, "fetch a catalogued set into the cache")
+    made.add_argument("name", help="its name in poise data list")
+
+
+def data_check(options: argparse.Namespace) -> int:
+    from poise.data.check import facts
+
+    for line in facts(options.path, options.column):
+        print(line)
+    return 0
+
+
+def data_list(options: argparse.Namespace) -> int:
+    from poise.data.catalogue import catalogue, located
+    from poise.report.table import columns
+
+    rows = [(e.name, "here" if located(e.name) else "", e.title, e.licence) for e in catalogue()]
+    for line in columns([("NAME", "", "WHAT", "LICENCE"), *rows]):
+        print(line)
+    return 0
+
+
+def data_get(options: argparse.Namespace) -> int:
+    from poise.data.fetch import get
+
+    print(f"{options.name}: {get(options.name)}")
+    return 0

@@ -1,0 +1,92 @@
+"""The tree of commands, and `main`: what is typed, and the exit code."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from poise import __version__
+from poise.cli import data, runs
+from poise.cli.parser import Parser, command, commands_of
+from poise.cli.train import add as add_train
+from poise.cli.train import train
+from poise.errors import PoiseError
+
+
+def tree() -> tuple[argparse.ArgumentParser, Any]:
+    """The commands, without the recipes' own arguments."""
+    root = Parser(prog="poise", description="Train GANs with an L2 penalty on each player, and see whether it worked.")
+    root.add_argument("--version", action="version", version=f"poise {__version__}")
+    commands = commands_of(root, dest="command")
+    for add in (add_train, runs.add, data.add):
+        add(commands)
+    made = command(commands, "completion", completion, "print a completion script for your shell")
+    made.add_argument("shell", choices=("bash", "zsh", "tcsh"))
+    return root, commands
+
+
+def completion(options: argparse.Namespace) -> int:
+    import shtab
+
+    from poise.study.spec import all_recipes, kind_of, parser_for
+
+    root, commands = tree()
+    recipes = commands.choices["train"].add_subparsers(dest="recipe")
+    for name in all_recipes():
+        known = recipes.add_parser(name, help=(kind_of(name).build.__doc__ or "").splitlines()[0])
+        for flag in parser_for(name).options():
+            if flag != "--help":
+                known.add_argument(flag.replace("_", "-"), help=flag)
+    print(shtab.complete(root, shell=options.shell))
+    return 0
+
+
+def dispatch(argv: Sequence[str]) -> int:
+    words = list(argv)
+    if words[:1] == ["train"]:
+        return train(words[1:])
+    root, _ = tree()
+    options = root.parse_args(words)
+    function = getattr(options, "function", None)
+    if function is None:
+        getattr(options, "parser", root).print_help()
+        return 0
+    return int(function(options))
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Exit code 0: done; 2: something the user can put right, said in one sentence; 130: stopped and saved.
+
+    A fault of Poise itself is 1, in one line too; with POISE_TRACEBACK set it is shown whole.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a λ on a terminal that has none must not end a run
+            stream.reconfigure(errors="replace")
+    try:
+        return dispatch(sys.argv[1:] if argv is None else argv)
+    except PoiseError as error:
+        return told(str(error), 2)
+    except KeyboardInterrupt:
+        print("poise: stopped", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # the reader of our output went away
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except OSError as error:  # a disk or a path that nothing above knew more about
+        return told(f"{error.filename or 'the disk'}: {error.strerror or error}; put that right and try again", 2)
+    except Exception as error:
+        if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and "memory" in str(error)):
+            return told(f"out of memory ({str(error)[:120]}); lower --batch, --size or -n, or narrow the networks", 2)
+        if os.environ.get("POISE_TRACEBACK"):
+            raise
+        return told(f"a fault of Poise itself ({type(error).__name__}: {error}); POISE_TRACEBACK=1 shows where", 1)
+
+
+def told(message: str, code: int) -> int:
+    """Say one line to the user, whatever the message or a file name in it holds."""
+    print(f"poise: {' '.join(message.split())}", file=sys.stderr)
+    return code

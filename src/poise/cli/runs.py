@@ -1,0 +1,116 @@
+"""Commands about runs that are there: list, sample, evaluate, curve, diagnose."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from poise.cli.parser import RUN, STEP, command
+
+EVALUATE: dict[str, dict[str, Any]] = {
+    "--against": {"metavar": "DATA", "help": "real data held out from training (default for a run: its own)"},
+    "--trained-on": {"metavar": "DATA", "help": "what was trained on, to look for copies (default for a run: its own)"},
+    "--metrics": {"metavar": "NAME,...", "help": "only these, such as KID,FD (default all)"},
+    "--features": {"metavar": "NAME,...", "help": "of which extractors, such as EffLite0,classifier (default by kind)"},
+    "--inception": {"metavar": "FILE", "help": "weights of the standard FID, pt_inception-2015-12-05-6726825d.pth"},
+    "--column": {"metavar": "NAME", "help": "which one of a .jsonl or .csv file holds the sentences"},
+    "-n": {"type": int, "help": "how many (default: all of a folder, as in training for a run)"},
+    "--seed": {"type": int, "default": 0, "help": "of the noise and of every choice of items"},
+    "--step": {"default": "last", "help": "of a run: last, best, or the step of a kept checkpoint (default last)"},
+    "--out": {"metavar": "FILE", "help": "of the report (default report.json, or RUN/evaluation-STEP.json)"},
+}
+
+SAMPLE: dict[str, dict[str, Any]] = {
+    "--label": {"help": "one class only, for a conditional run of pictures"},
+    "--temperature": {"type": float, "help": "of text: below 1 likelier units, above 1 rarer ones (default 1)"},
+    "--top-k": {"type": int, "help": "of text: only the k likeliest units at each place"},
+    "--top-p": {"type": float, "help": "of text: only the likeliest units that make up this share (nucleus)"},
+    "--start": {"help": "of text: a beginning that every sample has"},
+    "--form": {
+        "help": "of text: a fixed form such as 7，7。7，7。: numbers are units, everything else stands as it is"
+    },
+}
+
+
+def add(commands: Any) -> None:
+    """Enter the commands."""
+    add_sample(commands)
+    made = command(commands, "evaluate", evaluate, "score samples against held-out data: poise evaluate RUN or FOLDER")
+    made.add_argument("what", help=f"{RUN}; or a folder or file of generated pictures, sentences or clips")
+    for flag, more in EVALUATE.items():
+        made.add_argument(flag, **more)
+    add_curve(commands)
+    made = command(commands, "diagnose", diagnose, "say what is wrong with a run, and what to do")
+    made.add_argument("run", help=RUN)
+    made.add_argument("--json", action="store_true", help="print JSON")
+    command(commands, "runs", runs, "list the runs")
+
+
+def add_sample(commands: Any) -> None:
+    made = command(commands, "sample", sample, "draw samples from a run")
+    made.add_argument("run", help=RUN)
+    made.add_argument("-n", type=int, default=64, help="how many (default 64)")
+    made.add_argument("--seed", type=int, default=0, help="of the noise; the same seed gives the same samples")
+    made.add_argument("--out", help="a .png for one grid or a folder; for text a .txt or .jsonl (default samples.*)")
+    for flag, more in SAMPLE.items():
+        made.add_argument(flag, **more)
+    made.add_argument("--step", **STEP)
+
+
+def add_curve(commands: Any) -> None:
+    made = command(commands, "curve", curve, "quality and diversity of text over the temperature, beside likelihood")
+    made.add_argument("run", help=RUN)
+    made.add_argument("--temperatures", default="0.6,0.7,0.8,0.9,1,1.1", help="default 0.6,0.7,0.8,0.9,1,1.1")
+    made.add_argument("-n", type=int, default=1000, help="sentences at each temperature (default 1000)")
+    made.add_argument("--seed", type=int, default=0, help="of the noise and of every choice of sentences")
+    made.add_argument("--step", **STEP)
+    made.add_argument("--out", metavar="FILE", help="a .json file; the plot goes beside it (default RUN/curve.json)")
+
+
+def runs(options: argparse.Namespace) -> int:
+    from poise.record import all_runs, runs_root
+    from poise.report.table import run_lines
+
+    found = all_runs()
+    if not found:
+        print(f"no runs in {runs_root()}")
+    for line in run_lines((f.name, *f.outcome()) for f in found):
+        print(line)
+    return 0
+
+
+def sample(options: argparse.Namespace) -> int:
+    from poise.record import find_run
+    from poise.study.use import sample_to
+
+    asked = {name: getattr(options, name) for name in (flag.lstrip("-").replace("-", "_") for flag in SAMPLE)}
+    for line in sample_to(find_run(options.run), options.n, options.seed, options.out, options.step, asked):
+        print(line)
+    return 0
+
+
+def evaluate(options: argparse.Namespace) -> int:
+    from poise.study.evaluate import asked, evaluate
+
+    for line in evaluate(options.what, asked(options)):
+        print(line)
+    return 0
+
+
+def curve(options: argparse.Namespace) -> int:
+    from poise.record import find_run
+    from poise.study.curve import curve, parsed
+
+    asked = parsed(options.temperatures)
+    for line in curve(find_run(options.run), asked, options.n, options.seed, options.step, options.out, print):
+        print(line)
+    return 0
+
+
+def diagnose(options: argparse.Namespace) -> int:
+    from poise.record import find_run
+    from poise.study.diagnosis import as_json, lines
+
+    folder = find_run(options.run)
+    print(as_json(folder) if options.json else "\n".join(lines(folder)))
+    return 0

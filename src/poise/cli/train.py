@@ -1,0 +1,110 @@
+"""poise train and poise resume: run to the end or to Ctrl-C, then say what came out and where it is."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+from poise.cli.parser import QUIET, RUN, command
+
+
+def add(commands: Any) -> None:
+    """Enter the commands."""
+    command(commands, "train", None, "train on your data: poise train images DATA")
+    made = command(commands, "resume", resume, "go on with a run that was stopped")
+    made.add_argument("run", help=RUN)
+    made.add_argument("--quiet", **QUIET)
+
+
+def train(argv: list[str]) -> int:
+    """poise train RECIPE ...: arguments are the recipe's."""
+    from poise.study.spec import all_recipes, kind_of, parser_for
+
+    if not argv or argv[0] in ("-h", "--help"):
+        print("usage: poise train RECIPE DATA [options]\n\nRecipes:")
+        for name in all_recipes():
+            print(f"  {name:10} {(kind_of(name).build.__doc__ or '').strip().splitlines()[0]}")
+        print("\npoise train RECIPE --help lists its options.")
+        return 0
+    parser = parser_for(argv[0])
+    parser.add_argument("--out", help="run folder; by default runs/RECIPE-DATA-HASH, the same for the same arguments")
+    parser.add_argument("--quiet", **QUIET)
+    arguments = parser.parse(argv[1:])
+    out, quiet = arguments.pop("out"), arguments.pop("quiet")
+    return go({"recipe": argv[0], "arguments": arguments}, out, quiet)
+
+
+def go(spec: dict[str, Any], out: str | Path | None, quiet: bool) -> int:
+    """Run to the end or to Ctrl-C, then say where things are."""
+    from poise.record import RunFolder, runs_root
+    from poise.report.live import view
+    from poise.study.run import Interrupted, Stop, run
+    from poise.study.spec import completed, run_name
+
+    stop = Stop()
+
+    def ask(signum: int, frame: Any) -> None:
+        if stop.asked:  # a second Ctrl-C does not wait
+            raise KeyboardInterrupt
+        stop.asked = True
+
+    previous = {s: signal.signal(s, ask) for s in (signal.SIGINT, signal.SIGTERM)}
+    name = run_name(spec["recipe"], completed(spec["recipe"], spec["arguments"]))
+    folder = RunFolder(Path(out) if out else runs_root() / name)
+    already = folder.done
+    try:
+        report = run(spec, folder.path, view(quiet), stop)
+    except Interrupted as reason:
+        print(f"{reason}; go on with: poise resume {shown(folder)}", file=sys.stderr if quiet else sys.stdout)
+        return 130
+    finally:
+        for signum, handler in previous.items():
+            signal.signal(signum, handler)
+    if not quiet:
+        summary(folder, report, already)
+    return 0
+
+
+def shown(folder: Any) -> str:
+    """How to name a run on the command line."""
+    from poise.record import runs_root
+
+    return folder.name if folder.path.parent == runs_root() else str(folder.path)
+
+
+def summary(folder: Any, report: dict[str, Any], already: bool) -> None:
+    """What the penalties did, how good the samples are, where the files are."""
+    from poise.report.table import score_lines
+
+    if already:
+        print(f"{folder.path} was finished before; nothing to do.")
+    for line in report["sentences"]:
+        print(line)
+    if report["scores"]:
+        last = {k: v for k, v in report["scores"][-1].items() if k != "step"}
+        print(f"Scores of the last step against held-out data{best_of(report)}:")
+        for line in score_lines(last, report["floor"]):
+            print(f"  {line}")
+    for finding in report.get("findings", []):
+        print(f"{finding['severity'].capitalize()}: {finding['name']} since step {finding['since']:,}: "
+              f"{finding['sentence']} {finding['action']}")  # fmt: skip
+    samples = sorted(folder.samples.glob("[0-9]*"))
+    print(f"Samples: {samples[-1] if samples else folder.samples}")
+    print(f"Report:  {folder.path / 'report.json'}")
+    print(f"More:    poise sample {shown(folder)} -n 64 --out more{samples[-1].suffix if samples else '.png'}")
+
+
+def best_of(report: dict[str, Any]) -> str:
+    found = report["best"]
+    return f" (best: step {found['step']:,}, {found['score']} {found['value']:.4f})" if found else ""
+
+
+def resume(options: argparse.Namespace) -> int:
+    from poise.record import find_run
+
+    folder = find_run(options.run)
+    spec = folder.spec()
+    return go({"recipe": spec["recipe"], "arguments": spec["arguments"]}, folder.path, options.quiet)
