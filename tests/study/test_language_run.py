@@ -39,7 +39,7 @@ VARIANTS = {
     "bf16": {**EVERYTHING, "model": {**PLAYER, **DROPS}, "l2_output": 0, "precision": "bf16"},
     "no average": {"ema": 0.0, "heldout": 0.0},
 }
-FAST = ("tied lstm", "gru, all dropouts, AR, TAR, weight drop")
+FAST = ("gru, all dropouts, AR, TAR, weight drop",)
 
 
 def test_a_run_leaves_what_it_promises(grammar, tmp_path):
@@ -105,6 +105,7 @@ def test_without_the_carried_state_a_resumed_run_would_differ(grammar, tmp_path,
     assert state(tmp_path / "whole")[0] != state(tmp_path / "parts")[0]
 
 
+@pytest.mark.slow
 def test_strengths_of_zero_are_no_penalties_bit_for_bit(grammar, tmp_path):
     none = [{"class_path": kind, "init_args": {"strength": 0.0}} for kind in ("L2", "L2Rows", "AR", "TAR")]
     run(language_spec(grammar, l2_recurrent=0), tmp_path / "a")
@@ -112,6 +113,7 @@ def test_strengths_of_zero_are_no_penalties_bit_for_bit(grammar, tmp_path):
     assert state(tmp_path / "a")[1] == state(tmp_path / "b")[1]
 
 
+@pytest.mark.slow
 def test_the_same_spec_is_the_same_run_and_seeds_differ(grammar, tmp_path):
     for name, seed in (("a", 0), ("b", 0), ("c", 1)):
         run(language_spec(grammar, seed=seed), tmp_path / name)
@@ -119,6 +121,7 @@ def test_the_same_spec_is_the_same_run_and_seeds_differ(grammar, tmp_path):
     assert state(tmp_path / "a")[1] != state(tmp_path / "c")[1]
 
 
+@pytest.mark.slow
 def test_shares_are_recorded_without_changing_the_run(grammar, tmp_path):
     """Rows every step, or one at the beginning alone: the weights are equal to the last bit."""
     for every in (1, 1000):
