@@ -28,10 +28,10 @@ def check_seed(seed: int) -> None:
         raise PoiseError(f"--seed must be at least 0 and below 2^63, not {seed}")
 
 
-def l2(name: str, strength: float | str) -> L2:
-    """The player's own L2 penalty; what is wrong with its strength is told of the flag."""
+def l2(name: str, strength: float | str, kind: Callable[[float | str], Penalty] = L2) -> Penalty:
+    """The L2 penalty that a flag asks for; what is wrong with its strength is told of the flag."""
     try:
-        return L2(strength)
+        return kind(strength)
     except PoiseError as error:
         raise PoiseError(f"--l2-{name} {strength}: {error}") from None
 
@@ -39,9 +39,10 @@ def l2(name: str, strength: float | str) -> L2:
 def check_player(name: str, options: Any, sizes: Sequence[str] = ("width", "depth", "turns")) -> None:
     """The options that every player has; `sizes` names those that count something."""
     check_counts(**{f"{name}.{key}": getattr(options, key) for key in sizes})
-    lr = number_or_schedule(options.lr, f"--{name}.lr", steps=1)
-    if not value_at(lr, 0) + value_at(lr, 1) > 0:
-        raise PoiseError(f"--{name}.lr must be above 0, not {options.lr}")
+    for flag, rate in ((f"--{name}.{key.replace('_', '-')}", getattr(options, key, 1)) for key in ("lr", "warm_lr")):
+        lr = number_or_schedule(rate, flag, steps=1)
+        if not value_at(lr, 0) + value_at(lr, 1) > 0:
+            raise PoiseError(f"{flag} must be above 0, not {rate}")
     if options.clip is not None and not options.clip > 0:
         raise PoiseError(f"--{name}.clip must be above 0, not {options.clip}; leave it out to clip nothing")
     if not all(0 <= beta < 1 for beta in options.betas):

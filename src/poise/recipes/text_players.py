@@ -116,7 +116,7 @@ class Players:
         options = self.options["generator"]
         penalties = self._penalties("generator", strengths, "likelihood")
         if strengths["embedding"] != 0:
-            penalties.append(L2Rows(strengths["embedding"]).over(self.steps["likelihood"]))
+            penalties.append(l2("embedding", strengths["embedding"], L2Rows).over(self.steps["likelihood"]))
         made = player(
             "generator", self.generator, options, sentence_term(units), penalties, (average,), options.warm_lr
         )
