@@ -64,14 +64,22 @@ class WindowStream:
                 f"--batch {batch} of --window {window} needs {batch * window:,} units, and the training text has "
                 f"{len(text):,}: give a smaller --batch or --window"
             )
+        # Where the units of the first window lie, before the shift, [B,T+1]; and who begins anew: nobody, or everybody.
+        self._first = torch.arange(batch).unsqueeze(1) * (len(text) // batch) + torch.arange(window + 1)
+        self._anew = torch.zeros(batch, dtype=torch.bool), torch.ones(batch, dtype=torch.bool)
+        self._shift: tuple[int, int] = (-1, 0)  # of an epoch: epoch, units
+
+    def shift(self, epoch: int) -> int:
+        """Where reader 0 starts in an epoch. The last one is kept: a step is short enough for it to be seen."""
+        if self._shift[0] != epoch:
+            seed = np.random.SeedSequence((self.seed, _SHIFT, epoch))
+            self._shift = epoch, int(np.random.Philox(seed).random_raw() % len(self.text))
+        return self._shift[1]
 
     def __call__(self, draw: int) -> Batch:
         epoch, place = divmod(draw, self.windows)
-        shift = int(np.random.Philox(np.random.SeedSequence((self.seed, _SHIFT, epoch))).random_raw() % len(self.text))
-        starts = shift + torch.arange(self.batch) * (len(self.text) // self.batch) + place * self.window
-        at = (starts.unsqueeze(1) + torch.arange(self.window + 1)) % len(self.text)
-        anew = torch.full((self.batch,), place == 0)
-        return Batch(moved(self.text[at], self.device), moved(anew, self.device))
+        at = (self._first + (self.shift(epoch) + place * self.window)) % len(self.text)
+        return Batch(moved(self.text[at], self.device), moved(self._anew[place == 0], self.device))
 
 
 def joined(sentences: Sequence[np.ndarray]) -> np.ndarray:
