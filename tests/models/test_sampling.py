@@ -12,8 +12,8 @@ from torch import nn
 
 from poise.errors import PoiseError
 from poise.models.rnn import Recurrent
-from poise.models.sampling import Sampling, generate
-from poise.models.text import END, TextGenerator, counted
+from poise.models.sampling import Sampling, after_a_sentence, generate
+from poise.models.text import END, TextGenerator, counted, drawn
 
 V, T = 6, 7
 
@@ -164,6 +164,24 @@ def test_signs_and_ends_are_free_after_a_beginning():
 def test_only_ends_follow_an_end():
     found = generate(network(), noise())
     assert (found[~counted(found)] == END).all() and (found == END).any()
+
+
+@torch.no_grad()
+def test_a_sentence_may_begin_after_another_one():
+    """The state is that of reading 0 and the units of a sentence, but not its end, which the next sentence reads."""
+    net = network()
+    state = after_a_sentence(net, noise(60), never=[1])
+    sentences = TextGenerator(net, T, True, [1]).ids(noise(60))
+    lengths = set()
+    for i, row in enumerate(sentences.tolist()):
+        units = row[: row.index(END)] if END in row else row[:-1]
+        lengths.add(len(units))
+        expected = net(torch.tensor([[0, *units]]), net.begin(1)).state
+        assert all(torch.allclose(part[i], e[0], atol=1e-6) for part, e in zip(state, expected, strict=True))
+    assert len(lengths) > 3
+    found = generate(net, noise(60, seed=1), ends=False, state=state)
+    logits, _ = net.step(torch.zeros(60, dtype=torch.long), state)
+    assert torch.equal(found[:, 0], drawn(logits, noise(60, seed=1)[:, 0]))
 
 
 # All sequences of a small language.

@@ -50,6 +50,15 @@ def test_a_sentence_depends_on_the_seed_and_its_number_alone():
     assert many[256:276] != many[:20], "two pieces have noise of their own"
 
 
+def test_what_reads_a_long_text_begins_after_a_sentence_of_its_own():
+    """Each sentence after another one: still repeatable one by one, and not what it would be with nothing before."""
+    net, running = network_of(WORDS), {**facts_of(WORDS), "running": True}
+    many = draw(net, running, 300, 0)
+    assert draw(net, running, 5, 0) == many[:5]
+    assert many != draw_words(300)
+    assert all(sentence.startswith("The cat") for sentence in draw(net, running, 20, 0, start="the cat"))
+
+
 def test_the_global_noise_is_neither_used_nor_moved():
     net = network_of(WORDS)
     torch.manual_seed(3)

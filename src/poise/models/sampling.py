@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from poise.errors import PoiseError
+from poise.models.rnn import State
 from poise.models.text import END, NEVER, drawn
 
 
@@ -56,14 +57,17 @@ def generate(
     never: Sequence[int] = (),
     given: Sequence[int | None] = (),
     bare: Sequence[int] = (),
+    state: State | None = None,
 ) -> Tensor:
     """Ids [B,T] from uniform noise u [B,T].
 
     Args: net, of the family "sequence", in evaluation mode; ends: whether 0 ends a sentence (see `poise.models.text`);
     never: ids that are not drawn; given: for the first places the id that stands there, or None for a free place;
-    bare: ids that a free place among `given` may not hold besides, such as punctuation and the end.
+    bare: ids that a free place among `given` may not hold besides, such as punctuation and the end; state: what was
+    read before, by default nothing.
     """
-    state, x = net.begin(len(u)), torch.zeros(len(u), dtype=torch.long, device=u.device)
+    state = net.begin(len(u)) if state is None else state
+    x = torch.zeros(len(u), dtype=torch.long, device=u.device)
     over, found = torch.zeros(len(u), dtype=torch.bool, device=u.device), []
     mask, narrow = (_mask(net.vocabulary, ids, u.device) for ids in (never, [*never, *bare]))
     for place, noise in enumerate(u.unbind(1)):
@@ -80,6 +84,27 @@ def generate(
         if ends and bool(over.all()):
             break
     return torch.stack(found, 1)
+
+
+@torch.no_grad()
+def after_a_sentence(net: Any, u: Tensor, never: Sequence[int] = ()) -> State:
+    """The state after a sentence from uniform noise u [B,T], before its end is read.
+
+    A network that learnt to read one long text has hardly ever begun with nothing before: the first word of what it
+    writes would be a strange one. So it begins after a sentence of its own.
+    """
+    state, x = net.begin(len(u)), torch.zeros(len(u), dtype=torch.long, device=u.device)
+    over, mask = torch.zeros(len(u), dtype=torch.bool, device=u.device), _mask(net.vocabulary, never, u.device)
+    for noise in u.unbind(1):
+        logits, new = net.step(x, state)
+        state = tuple(
+            torch.where(over.view(-1, *[1] * (old.ndim - 1)), old, part) for old, part in zip(state, new, strict=True)
+        )
+        x = drawn(logits + mask, noise).masked_fill(over, END)
+        over = over | (x == END)
+        if bool(over.all()):
+            break
+    return state
 
 
 def _mask(vocabulary: int, ids: Sequence[int], device: torch.device) -> Tensor:

@@ -74,6 +74,7 @@ def facts(text: Text, how: Execution) -> dict[str, Any]:
         f"{len(units):,} known",
         "units": units.to_dict(),
         "ends": True,
+        "running": True,  # sentences are read one after the other
         "length": LENGTH,
         "fingerprint": text.corpus.fingerprint,
         "counts": asdict(text.corpus.counts),

@@ -73,7 +73,7 @@ def draw_ids(
     """The same as ids, without the end."""
     import torch
 
-    from poise.models.sampling import Sampling, generate
+    from poise.models.sampling import Sampling, after_a_sentence, generate
     from poise.training.loop import mixed
 
     sampling = Sampling(temperature, top_k, top_p)
@@ -88,7 +88,10 @@ def draw_ids(
         rng = torch.Generator().manual_seed(mixed(seed, chunk))
         noise = torch.rand(CHUNK, length, generator=rng).to(device)  # whole chunks, so that n changes nothing
         never = [UNKNOWN] if ends else []
-        made = generate(net, noise, sampling, ends=ends, never=never, given=given, bare=bare)
+        before = None
+        if facts.get("running"):
+            before = after_a_sentence(net, torch.rand(CHUNK, length, generator=rng).to(device), never)
+        made = generate(net, noise, sampling, ends=ends, never=never, given=given, bare=bare, state=before)
         found += made[: n - chunk * CHUNK].tolist()
     network.train(was_training)
     return [row[: row.index(END)] if ends and END in row else row for row in found]
