@@ -25,8 +25,8 @@ from language import T95
 WARM, CRITIC, STEPS = 2000, 500, 1000
 SMALL = {"embed": 32, "hidden": 32, "dropout": 0.0, "warm_lr": 1e-2}
 ARGUMENTS: dict[str, Any] = {
-    "data": "oracle", "likelihood": 0.0, "l2_generator": 0.0, "l2_discriminator": 0.0, "warm_steps": WARM, "critic_steps": CRITIC,
-    "steps": STEPS, "temperature": 1.0, "scores": 2, "score_samples": 2000, "threads": 1,
+    "data": "oracle", "likelihood": 0.0, "l2_generator": 0.0, "l2_discriminator": 0.0, "warm_steps": WARM,
+    "critic_steps": CRITIC, "steps": STEPS, "temperature": 1.0, "scores": 2, "score_samples": 2000, "threads": 1,
 }  # fmt: skip
 ESTIMATORS: dict[str, dict[str, Any]] = {
     "gumbel": {"generator": SMALL | {"lr": 3e-4}, "discriminator": {"lr": 1e-3}},
