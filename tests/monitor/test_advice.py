@@ -82,6 +82,10 @@ def test_what_a_recipe_lacks_is_left_out():
     assert "--conditional" in action(collapsed(), spec_of("images"))
     text = action(collapsed(), spec_of("text"))
     assert "--conditional" not in text and "--likelihood" in text
+    overfit = CASES["discriminator overfitting"]
+    assert "=R1" in action(overfit(), spec_of("images"))
+    text = action(overfit(), spec_of("text"))
+    assert "R1" not in text and "--discriminator.dropout" in text, "R1 on one-hot rows silences D"
     copied = CASES["memorisation"]
     assert "--generator.width" in action(copied(), spec_of("images"))
     assert "--generator.hidden" in action(copied(), spec_of("text"))

@@ -108,3 +108,15 @@ def test_a_penalty_on_rows_is_judged_by_the_rows_and_not_by_other_weights():
 def test_nothing_held_out_is_said_of_a_likelihood_too():
     rows = [{k: x for k, x in row.items() if k.split("/")[-1] not in ("nll_heldout", "nll_gap")} for row in fitted()]
     assert named(rows) == ["no held-out data"]
+
+
+def test_a_trained_generator_may_be_slow_but_not_fast():
+    """In the stage after its likelihood it moves in small steps by design."""
+    spec = {"facts": {"stages": [["likelihood", 1000], ["adversarial", 1600]]}, "arguments": {}}
+
+    def later(update):
+        return [row | {"step": row["step"] + 1000} for row in record(generator__update=update)]
+
+    assert named(later(0.005 / 50), spec) == []
+    assert named(record(generator__update=0.005 / 50)) == ["learning rates out of balance"]
+    assert named(later(0.3), spec) == ["learning rates out of balance"]

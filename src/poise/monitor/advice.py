@@ -28,6 +28,11 @@ def advice(record: Record, *ideas: str, last: str = "or") -> str:
     return f"Try {', '.join(found[:-1])}, {last} {found[-1]}."
 
 
+def r1(record: Record, idea: str) -> str:
+    """An idea about R1, where it helps: on one-hot rows of text it silences D (docs/log.md)."""
+    return "" if record.spec.get("recipe") == "text" else idea
+
+
 def kept(record: Record) -> str:
     """That the best checkpoint is there, where scores were taken."""
     return " The best checkpoint by score is kept (--step best)." if record.argument("scores", 0) else ""

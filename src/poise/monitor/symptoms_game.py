@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from statistics import fmean, median
 
-from poise.monitor.advice import advice, kept, rate
+from poise.monitor.advice import advice, kept, r1, rate
 from poise.monitor.finding import Finding, Record
 from poise.monitor.windows import Series, holding, surely_above
 from poise.registry import register
@@ -32,7 +32,8 @@ def _remedies(record: Record) -> str:
     ideas = [
         "--augment color,translation,cutout" if plain else "",
         f"--l2-discriminator {10 * now if now > 0 else 1e-4:.2g}" if 10 * now <= KILLING else "",
-        f"{R1}1",
+        r1(record, f"{R1}1"),
+        "a larger --discriminator.dropout",
         "more data",
     ]
     return advice(record, *ideas) + kept(record)
@@ -185,7 +186,7 @@ def partial(record: Record) -> Finding | None:
             "a lower --generator.lr",
             "a larger --likelihood",
             "a larger --batch",
-            f"R1 on the discriminator ({R1}0.1)",
+            r1(record, f"R1 on the discriminator ({R1}0.1)"),
         ),
         {"diversity": round(diversity.last, 4) if len(diversity) else -1.0}
         | ({"effective share of the classes": round(classes.last, 4)} if len(classes) else {}),
@@ -206,7 +207,7 @@ def unbounded(record: Record) -> Finding | None:
         f"The discriminator's outputs differ by {contrast.last:.3g} from item to item: nothing bounds its slope, and "
         "the "
         f"gradients that it sends grow with it.",
-        advice(record, "--discriminator.spectral true", f"R1 ({R1}1)", "--loss nonsaturating"),
+        advice(record, "--discriminator.spectral true", r1(record, f"R1 ({R1}1)"), "--loss nonsaturating"),
         {"contrast": contrast.last},
     )
 
@@ -247,7 +248,7 @@ def oscillation(record: Record) -> Finding | None:
             f"lower learning rates (--generator.lr, now {rate(record, 'generator')}; --discriminator.lr, now "
             f"{rate(record, 'discriminator')})",
             "--generator.betas '[0.0, 0.99]'",
-            "R1 on the discriminator",
+            r1(record, "R1 on the discriminator"),
         ),
         {"drift": round(drift.tail(1), 4)} | {"diversity": round(diversity.tail(1), 4)},
     )

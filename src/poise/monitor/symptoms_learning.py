@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from statistics import median
 
-from poise.monitor.advice import advice, rate_flag, strength_flag
+from poise.monitor.advice import advice, r1, rate_flag, strength_flag
 from poise.monitor.finding import Finding, Record
 from poise.monitor.symptoms_game import TOO_LARGE
 from poise.monitor.windows import Series, holding
@@ -39,7 +39,7 @@ def vanishing(record: Record) -> Finding | None:
             "--loss nonsaturating",
             "fewer --discriminator.turns",
             "a lower --discriminator.lr",
-            "R1 on the discriminator",
+            r1(record, "R1 on the discriminator"),
         ),
         {"output_gradient": level.last, "at the start": first},
     )
@@ -67,7 +67,7 @@ def exploding(record: Record) -> Finding | None:
                     record,
                     f"--{player}.clip 1",
                     f"a lower {rate_flag(record, player)}",
-                    "R1 on the discriminator" if game else "",
+                    r1(record, "R1 on the discriminator") if game else "",
                     "--loss hinge" if game else "",
                 ),
                 {
@@ -153,13 +153,18 @@ def too_large(record: Record) -> Finding | None:
 
 @register("symptom", "learning rates out of balance")
 def unbalanced(record: Record) -> Finding | None:
-    """One player turns its weights many times faster than the other."""
+    """One player turns its weights many times faster than the other.
+
+    After another stage the generator is a trained one, which is meant to move in small steps: only one that is too
+    fast counts then.
+    """
     mine, other = record.series("generator/update"), record.series("discriminator/update")
     if len(mine) < 2 * ROWS or len(other) != len(mine):
         return None
     ratio = Series(mine.steps, [a / max(b, 1e-30) for a, b in zip(mine.values, other.values, strict=True)])
     level = ratio.smoothed(2 * ROWS)
-    since = holding(level, lambda r: r > 12 or r < 1 / 12)
+    trained = record.stage.first > 0
+    since = holding(level, lambda r: r > 12 or (r < 1 / 12 and not trained))
     if since is None:
         return None
     fast, slow = ("generator", "discriminator") if level.last > 1 else ("discriminator", "generator")
