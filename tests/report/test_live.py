@@ -101,3 +101,10 @@ def test_a_finding_of_an_earlier_stage_is_not_said_to_be_gone(tmp_path, capsys):
         "step 2: no more sign of: overfitting",
         "step 3: a line: overfitting",
     ]
+
+
+def test_the_pace_of_a_new_stage_is_not_that_of_the_moment(tmp_path, capsys):
+    view = opened(tmp_path, STAGED, 9)
+    view.step(4, FITTED)
+    view.step(5, PLAYED)
+    assert "0 samples/s  -:-- left" in capsys.readouterr().out.splitlines()[-1]

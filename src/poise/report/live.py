@@ -134,7 +134,7 @@ class _Watching(Silent):
     def take(self, made: int, entry: dict[str, Any]) -> None:
         """Keep what is new; when another stage has begun, nothing that is old: findings are of one stage too."""
         if (stage := self.stage_at(made)) != self.stage:
-            self.stage, self.latest, self.wrong, self.pace = stage, {}, [], Pace(made - 1, self.total)
+            self.stage, self.latest, self.wrong, self.pace = stage, {}, [], Pace(made, self.total)
         self.latest |= entry
 
     def progress(self, made: int) -> str:
