@@ -30,7 +30,7 @@ def gumbel(u: Tensor) -> Tensor:
 def drawn(logits: Tensor, u: Tensor) -> Tensor:
     """Units by inversion: the first whose cumulated probability exceeds u. logits [B,V], u [B] in [0, 1) -> ids [B].
 
-    One uniform number a unit is fifty times cheaper than Gumbel noise, where no gradient is wanted.
+    Cheaper than Gumbel noise for every unit of the vocabulary, where no gradient is wanted (docs/decisions/0006).
     """
     cumulated = logits.double().softmax(1).cumsum(1)
     return (
