@@ -16,7 +16,7 @@ from poise.study.run import Interrupted, Stop, run
 from poise.study.use import generator_of, sample_to
 from poise.training.checkpoint import all_checkpoints
 from tests.study.conftest import Stopping, assert_same, state
-from tests.study.texts import PLAYER, language_spec
+from tests.study.texts import MODEL, PLAYER, language_spec
 
 DROPS = {
     "dropout_embedding": 0.1,
@@ -36,7 +36,7 @@ VARIANTS = {
     "tied lstm": {"l2_recurrent": 1e-3},
     "gru, all dropouts, AR, TAR, weight drop": EVERYTHING,
     "lstm, all of it": {**EVERYTHING, "model": {**EVERYTHING["model"], "cell": "lstm"}, "units": "character"},
-    "bf16": {**EVERYTHING, "model": {**PLAYER, **DROPS}, "l2_output": 0, "precision": "bf16"},
+    "bf16": {**EVERYTHING, "model": {**MODEL, **DROPS}, "l2_output": 0, "precision": "bf16"},
     "no average": {"ema": 0.0, "heldout": 0.0},
 }
 FAST = ("gru, all dropouts, AR, TAR, weight drop",)
@@ -109,7 +109,7 @@ def test_without_the_carried_state_a_resumed_run_would_differ(grammar, tmp_path,
 def test_strengths_of_zero_are_no_penalties_bit_for_bit(grammar, tmp_path):
     none = [{"class_path": kind, "init_args": {"strength": 0.0}} for kind in ("L2", "L2Rows", "AR", "TAR")]
     run(language_spec(grammar, l2_recurrent=0), tmp_path / "a")
-    run(language_spec(grammar, l2_recurrent=0, model={**PLAYER, "penalties": none}), tmp_path / "b")
+    run(language_spec(grammar, l2_recurrent=0, model={**MODEL, "penalties": none}), tmp_path / "b")
     assert state(tmp_path / "a")[1] == state(tmp_path / "b")[1]
 
 
@@ -133,7 +133,7 @@ def test_shares_are_recorded_without_changing_the_run(grammar, tmp_path):
 def test_bf16_follows_full_precision(grammar, tmp_path):
     found = {}
     for precision in ("fp32", "bf16"):
-        run(language_spec(grammar, precision=precision, **{**EVERYTHING, "model": {**PLAYER}, "l2_output": 0}),
+        run(language_spec(grammar, precision=precision, **{**EVERYTHING, "model": {**MODEL}, "l2_output": 0}),
             tmp_path / precision)  # fmt: skip
         rows = RunFolder(tmp_path / precision).rows()
         found[precision] = np.array([row["model/nll"] for row in rows if "model/nll" in row])

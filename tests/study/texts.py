@@ -31,6 +31,7 @@ def sentences(count: int, seed: int = 0) -> list[str]:
 
 
 PLAYER = {"embed": 4, "hidden": 6}
+MODEL = {"embed": 6}
 WARM, ALONE, GAME = 7, 4, 9
 TEXT = {
     "warm_steps": WARM,
@@ -50,7 +51,7 @@ LANGUAGE = {
     "steps": 18,
     "batch": 4,
     "window": 6,
-    "model": {**PLAYER},
+    "model": {**MODEL},
     "log_every": 3,
     "checkpoint_every": 5,
     "scores": 0,

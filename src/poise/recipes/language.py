@@ -25,7 +25,7 @@ class ModelOptions:
         betas: Adam's decay rates of the first and second moment.
         cell: lstm or gru.
         embed: numbers that stand for a unit.
-        hidden: width of a recurrent layer; with tied weights the last one is as wide as the embedding.
+        hidden: width of a recurrent layer, by default that of the embedding, which tied weights give the last layer.
         layers: recurrent layers.
         tied: read out with the embedding's weights.
         dropout_embedding: share of the units whose embedding is dropped in a window.
@@ -41,7 +41,7 @@ class ModelOptions:
     betas: tuple[float, float] = (0.9, 0.99)
     cell: Literal["lstm", "gru"] = "lstm"
     embed: int = 128
-    hidden: int = 256
+    hidden: int | None = None
     layers: int = 1
     tied: bool = True
     dropout_embedding: float = 0.0

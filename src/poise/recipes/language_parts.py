@@ -87,6 +87,11 @@ def facts(text: Text, how: Execution) -> dict[str, Any]:
 def check(options: Any) -> None:
     """What is wrong with an option is told of its flag."""
     check_player("model", options, ("embed", "hidden", "layers"))
+    if options.tied and options.layers == 1 and options.hidden not in (None, options.embed):
+        raise PoiseError(
+            f"--model.hidden {options.hidden} does nothing here: with tied weights a single layer is as wide as the "
+            f"embedding, {options.embed}; use --model.embed, --model.layers 2 or --model.tied false"
+        )
     for name in ("dropout_embedding", "dropout_input", "dropout_hidden", "dropout_output", "weight_drop"):
         if not 0 <= getattr(options, name) < 1:
             raise PoiseError(f"--model.{name} must be at least 0 and below 1, not {getattr(options, name)}")
@@ -106,7 +111,13 @@ def network(options: Any, facts: dict[str, Any]) -> Recurrent:
         options.weight_drop,
     )
     return Recurrent(
-        len(units_of(facts)), options.embed, options.hidden, options.layers, options.cell, options.tied, dropouts=drops
+        len(units_of(facts)),
+        options.embed,
+        options.hidden or options.embed,
+        options.layers,
+        options.cell,
+        options.tied,
+        dropouts=drops,
     )
 
 

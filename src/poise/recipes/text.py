@@ -27,7 +27,7 @@ class GeneratorOptions:
         embed: numbers that stand for a unit.
         hidden: width of the recurrent layer.
         layers: recurrent layers, or slots of a relational memory.
-        dropout: of the embedded units and before the readout, in the likelihood stage.
+        dropout: of the embedded units and before the readout, where likelihoods are computed.
         penalties: further penalties by name, for example --generator.penalties+=WeightDecay.
         turns: moves per step.
         clip: largest norm of the gradient.
@@ -57,7 +57,7 @@ class DiscriminatorOptions:
         width: filters of each size (cnn); there are four sizes.
         hidden: width of the last layer (cnn) or of the recurrent one.
         dropout: before the last layer (cnn), or of the embedded units.
-        spectral: spectral norm on every layer; L2 then acts on the effective weight.
+        spectral: spectral norm on every convolution and linear layer; L2 then acts on the effective weight.
         penalties: further penalties by name, for example --discriminator.penalties+=R1
             --discriminator.penalties.gamma=1.
         turns: moves per step (n_critic).

@@ -241,7 +241,8 @@ class Session:
 
     def _past_patience(self) -> bool:
         patience = self.recipe.acting.patience
-        return patience is not None and since_best(self.rows, self.primary) >= patience
+        last = self.stage == len(self.recipe.stages) - 1  # an earlier stage is never what was asked for
+        return patience is not None and last and since_best(self.rows, self.primary) >= patience
 
     def _score(self, made: int) -> dict[str, float]:
         """Scores of the averaged generator against the held-out pictures, for the record."""
