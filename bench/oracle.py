@@ -23,7 +23,7 @@ from common import environment
 from language import T95
 
 WARM = 2000
-SMALL = {"embed": 32, "hidden": 32, "dropout": 0.0, "warm_lr": 1e-2}
+SMALL = {"embed": 32, "hidden": 32, "dropout": 0.0, "warm_lr": "cosine:1e-2:1e-4"}
 ARGUMENTS: dict[str, Any] = {
     "data": "oracle", "likelihood": 0.0, "l2_generator": 0.0, "l2_discriminator": 0.0, "warm_steps": WARM,
     "temperature": 1.0, "scores": 2, "score_samples": 5000, "threads": 1,
