@@ -85,6 +85,7 @@ def test_literal_sign_diverges():
 
 
 @pytest.mark.parametrize("strength", [0.1, 0.25])
+@pytest.mark.slow
 def test_two_layer_discriminator_has_a_dead_zone_under_l2(strength):
     """D = ψ₂ψ₁x solved to its optimum between generator steps: with L2 the optimum is 0 for |θ| ≤ 2λ, G stops there."""
     game = dirac("minimax", [-0.9, 0.9], theta=1.5, h=0.05, on_discriminator=[L2(strength)], turns=80, h_d=0.5)
@@ -93,6 +94,7 @@ def test_two_layer_discriminator_has_a_dead_zone_under_l2(strength):
     assert abs(game.discriminator.slope) < 0.05
 
 
+@pytest.mark.slow
 def test_two_layer_discriminator_has_no_dead_zone_under_r1():
     """The same D with R1 of the same strength brings the generator to the data."""
     game = dirac("minimax", [-0.9, 0.9], theta=1.5, h=0.05, on_discriminator=[R1(0.25, every=1)], turns=40, h_d=0.5)

@@ -128,6 +128,7 @@ def test_killed_at_random_moments_a_run_with_rollbacks_ends_the_same(pictures, t
     assert_same(state(tmp_path / "whole"), state(tmp_path / "parts"))
 
 
+@pytest.mark.slow
 def test_a_penalty_that_killed_the_discriminator_is_weakened(pictures, tmp_path):
     wanted = spec(pictures, steps=176, checkpoint_every=12, l2_discriminator=3.0,
                   discriminator={**TINY, "lr": 1e-2})  # fmt: skip
@@ -147,6 +148,7 @@ def test_a_penalty_that_killed_the_discriminator_is_weakened(pictures, tmp_path)
 
 
 @pytest.mark.parametrize("acting", ["stop", "rollback"])
+@pytest.mark.slow
 def test_a_run_whose_discriminator_dies_resumes_bit_for_bit(pictures, tmp_path, acting):
     """Which weights have no scale of their own is found out of the first weights, not of those at the resumed step."""
     wanted = spec(pictures, steps=96, log_every=2, l2_discriminator=3.0, on_divergence=acting, checkpoint_every=12,
