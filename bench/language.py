@@ -60,11 +60,11 @@ def against_none(found: dict[str, list[dict[str, float]]], which: str) -> dict[s
     for name, runs in found.items():
         logs = [math.log(a[which] / b[which]) for a, b in zip(runs, found["none"], strict=True)]
         mean = statistics.fmean(logs)
-        error = T95[len(logs) - 1] * statistics.stdev(logs) / len(logs) ** 0.5 if len(logs) > 1 else float("nan")
+        error = T95[len(logs) - 1] * statistics.stdev(logs) / len(logs) ** 0.5 if len(logs) > 1 else None
         table[name] = {
             "perplexity": round(statistics.fmean(r[which] for r in runs), 2),
             "ratio": round(math.exp(mean), 4),
-            "interval": [round(math.exp(mean - error), 4), round(math.exp(mean + error), 4)],
+            "interval": None if error is None else [round(math.exp(mean - error), 4), round(math.exp(mean + error), 4)],
             "better_in": f"{sum(x < 0 for x in logs)} of {len(logs)}",
         }
     return table
