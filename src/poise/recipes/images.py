@@ -107,7 +107,9 @@ def images(
     on_divergence: Literal["stop", "rollback"] = "stop",
     rollbacks: int = 3,
 ) -> Recipe:
-    """Train a GAN on pictures. The signature is the documentation, and the parts meet in these few lines.
+    """Train a GAN on pictures.
+
+    The signature is the documentation, and the parts meet in these few lines.
 
     Args:
         data: a folder, zip, .npy, .npz or IDX file, or the name of a catalogued set (poise data list).
