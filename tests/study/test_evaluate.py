@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,7 @@ from poise.study.evaluation_lines import evaluation_lines
 METRICS = "--metrics=KID,precision,copying"
 
 
-class Stub:
+class Stub(ABC):
     """Random projections of what an item is made of; no weights from anywhere."""
 
     dim = 8
@@ -39,8 +40,9 @@ class Stub:
     def made(cls, material: object) -> Stub:
         return cls()
 
+    @abstractmethod
     def rows(self, items: Any) -> NDArray[Any]:
-        raise NotImplementedError
+        """Items as rows of numbers."""
 
     def __call__(self, items: Any) -> Tensor:
         type(self).seen += len(items)

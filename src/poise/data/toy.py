@@ -70,7 +70,8 @@ class Numbers(Units):
 
     @classmethod
     def fit(cls, sentences: Sequence[str], size: int | None = None, least: int = 1) -> Self:
-        raise NotImplementedError  # a made-up language is given, not fitted
+        """All numbers below `size`, or up to the largest that occurs: a made-up language has no rare units."""
+        return cls(size or 1 + max(int(unit) for sentence in sentences for unit in sentence.split()))
 
     def split(self, sentence: str) -> list[str]:
         return sentence.split()

@@ -131,17 +131,26 @@ class WindowRound:
 
 @dataclass
 class Language:
-    """A recurrent language model alone with a long text."""
+    """A recurrent language model alone with a long text; `length` units are in a sample."""
 
     model: Any
     carried: Carried
     players: Sequence[Player[WindowRound]] = ()
+    length: int = 128
 
     def round(self, player: Player[WindowRound], batch: Batch, due: Sequence[Term[WindowRound]]) -> WindowRound:
         return WindowRound(self, batch)
 
+    @torch.no_grad()
     def sample(self, n: int, cond: Tensor | None = None) -> Tensor:
-        raise NotImplementedError
+        """n texts of `length` units, ids [n,length], each begun after an end with nothing before it."""
+        state, x = self.model.begin(n), torch.zeros(n, dtype=torch.long, device=self.model.embedding.weight.device)
+        found = []
+        for _ in range(self.length):
+            logits, state = self.model.step(x, state)
+            x = torch.multinomial(logits.float().softmax(1), 1).squeeze(1)
+            found.append(x)
+        return torch.stack(found, 1)
 
 
 def window_term(name: str = "nll") -> Term[WindowRound]:
