@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import platform
 import statistics
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +35,25 @@ def ratio(times: dict[str, list[float]], over: str, under: str) -> dict[str, flo
     paired = [a / b for a, b in zip(times[over], times[under], strict=True)]
     low, middle, high = statistics.quantiles(paired, n=4)
     return {"median": round(middle, 4), "quartiles": [round(low, 4), round(high, 4)], "rounds": len(paired)}
+
+
+# Student's t of 95 % two-sided, by degrees of freedom.
+T95 = {1: 12.71, 2: 4.303, 3: 3.182, 4: 2.776, 5: 2.571, 6: 2.447, 7: 2.365, 8: 2.306, 9: 2.262}
+
+
+def interval(values: Sequence[float]) -> tuple[float, float] | None:
+    """The 95 % t interval of a mean over seeds; None for a single one."""
+    if len(values) < 2:
+        return None
+    mean, error = statistics.fmean(values), T95[len(values) - 1] * statistics.stdev(values) / len(values) ** 0.5
+    return mean - error, mean + error
+
+
+def in_processes(one: Callable[[Any], Any], tasks: Sequence[Any], workers: int) -> Iterator[Any]:
+    """The results of `one` in the order of the tasks, of one thread each in fresh processes."""
+    os.environ["OMP_NUM_THREADS"] = "1"
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        yield from pool.map(one, tasks)
 
 
 def environment() -> dict[str, Any]:

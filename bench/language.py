@@ -11,14 +11,10 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import os
 import statistics
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
-from pathlib import Path
 from typing import Any
 
-from common import environment
+from common import in_processes, interval, write
 
 NONE: dict[str, Any] = {"l2_recurrent": 0.0}
 WEIGHTS = {"l2_recurrent": 1e-4, "l2_embedding": 1e-4}
@@ -32,7 +28,6 @@ SETTINGS: dict[str, dict[str, Any]] = {
     | {"ar": 1.0, "tar": 0.5, "model": {"weight_drop": 0.3, "dropout_input": 0.3, "dropout_output": 0.4}},
 }
 NETWORK = {"embed": 200, "lr": "cosine:4e-3:2e-4"}  # of every setting; tied, so the recurrent layer is as wide
-T95 = {1: 12.71, 2: 4.303, 3: 3.182, 4: 2.776, 5: 2.571, 6: 2.447, 7: 2.365, 8: 2.306, 9: 2.262}
 
 
 def one(task: tuple[dict[str, Any], str]) -> dict[str, float]:
@@ -59,12 +54,11 @@ def against_none(found: dict[str, list[dict[str, float]]], which: str) -> dict[s
     table = {}
     for name, runs in found.items():
         logs = [math.log(a[which] / b[which]) for a, b in zip(runs, found["none"], strict=True)]
-        mean = statistics.fmean(logs)
-        error = T95[len(logs) - 1] * statistics.stdev(logs) / len(logs) ** 0.5 if len(logs) > 1 else None
+        bounds = interval(logs)
         table[name] = {
             "perplexity": round(statistics.fmean(r[which] for r in runs), 2),
-            "ratio": round(math.exp(mean), 4),
-            "interval": None if error is None else [round(math.exp(mean - error), 4), round(math.exp(mean + error), 4)],
+            "ratio": round(math.exp(statistics.fmean(logs)), 4),
+            "interval": bounds and [round(math.exp(x), 4) for x in bounds],
             "better_in": f"{sum(x < 0 for x in logs)} of {len(logs)}",
         }
     return table
@@ -83,7 +77,6 @@ def main() -> None:
     parser.add_argument("--out", default="runs/language")
     parser.add_argument("--json")
     options = parser.parse_args()
-    os.environ["OMP_NUM_THREADS"] = "1"
     names = [(setting, seed) for seed in options.seeds for setting in options.settings]
     base = {"data": options.data, "share": options.share, "steps": options.steps, "scores": 6, "threads": 1}
     base |= {"vocabulary": options.vocabulary, "batch": options.batch}
@@ -93,19 +86,15 @@ def main() -> None:
         arguments["model"] = NETWORK | arguments.get("model", {})
         tasks.append((arguments, f"{options.out}/{options.share:g}/{setting.replace(' ', '')}-{seed}"))
     found: dict[str, list[dict[str, float]]] = {setting: [] for setting in options.settings}
-    with ProcessPoolExecutor(options.workers, mp_context=get_context("spawn")) as pool:
-        for (setting, seed), result in zip(names, pool.map(one, tasks), strict=True):
-            found[setting].append(result)
-            print(setting, seed, json.dumps({k: round(v, 3) for k, v in result.items()}), flush=True)
+    for (setting, seed), result in zip(names, in_processes(one, tasks, options.workers), strict=True):
+        found[setting].append(result)
+        print(setting, seed, json.dumps({k: round(v, 3) for k, v in result.items()}), flush=True)
     table = {which: against_none(found, which) for which in ("last", "best")}
     print(json.dumps(table, indent=1))
     if options.json:
-        path = Path(options.json)
-        known = json.loads(path.read_text()) if path.exists() else {}
         about = {key: getattr(options, key) for key in ("data", "share", "steps", "batch", "vocabulary", "seeds")}
         about |= {"network": NETWORK, "settings": {name: SETTINGS[name] for name in options.settings}}
-        known[f"share {options.share:g}"] = {**about, "runs": found, **table, "environment": environment()}
-        path.write_text(json.dumps(known, indent=1) + "\n")
+        write(options.json, f"share {options.share:g}", {**about, "runs": found, **table})
 
 
 if __name__ == "__main__":

@@ -12,15 +12,10 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import statistics
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
-from pathlib import Path
 from typing import Any
 
-from common import environment
-from language import T95
+from common import in_processes, interval, write
 
 WARM = 2000
 SMALL = {"embed": 32, "hidden": 32, "dropout": 0.0, "warm_lr": "cosine:1e-2:1e-4"}
@@ -63,13 +58,11 @@ def one(task: tuple[dict[str, Any], str]) -> dict[str, float]:
 def change(runs: list[dict[str, float]], which: str) -> dict[str, Any]:
     """The mean change over the seeds with its 95 % t interval."""
     found = [r[f"{which}_after"] - r[f"{which}_before"] for r in runs]
-    error = T95[len(found) - 1] * statistics.stdev(found) / len(found) ** 0.5 if len(found) > 1 else float("nan")
-    mean = statistics.fmean(found)
     return {
         "before": round(statistics.fmean(r[f"{which}_before"] for r in runs), 4),
         "after": round(statistics.fmean(r[f"{which}_after"] for r in runs), 4),
-        "change": round(mean, 4),
-        "interval": [round(mean - error, 4), round(mean + error, 4)],
+        "change": round(statistics.fmean(found), 4),
+        "interval": [round(x, 4) for x in interval(found) or ()],
         "lower_in": f"{sum(x < 0 for x in found)} of {len(found)}",
     }
 
@@ -82,24 +75,17 @@ def main() -> None:
     parser.add_argument("--out", default="runs/oracle")
     parser.add_argument("--json")
     options = parser.parse_args()
-    os.environ["OMP_NUM_THREADS"] = "1"
     arguments = ARGUMENTS | SETTINGS[options.setting]
     folder = f"{options.out}/{options.setting.replace(' ', '').replace(',', '-')}"
     tasks = [(arguments | {"seed": seed}, f"{folder}-{seed}") for seed in options.seeds]
     runs = []
-    with ProcessPoolExecutor(options.workers, mp_context=get_context("spawn")) as pool:
-        for seed, result in zip(options.seeds, pool.map(one, tasks), strict=True):
-            runs.append(result)
-            print(seed, json.dumps({k: round(v, 3) for k, v in result.items()}), flush=True)
+    for seed, result in zip(options.seeds, in_processes(one, tasks, options.workers), strict=True):
+        runs.append(result)
+        print(seed, json.dumps({k: round(v, 3) for k, v in result.items()}), flush=True)
     table = {"NLL_oracle": change(runs, "oracle"), "NLL_gen": change(runs, "gen")}
     print(json.dumps(table, indent=1))
     if options.json:
-        path = Path(options.json)
-        known = json.loads(path.read_text()) if path.exists() else {}
-        known[options.setting] = {
-            "seeds": options.seeds, "arguments": arguments, "runs": runs, **table, "environment": environment()
-        }  # fmt: skip
-        path.write_text(json.dumps(known, indent=1) + "\n")
+        write(options.json, options.setting, {"seeds": options.seeds, "arguments": arguments, "runs": runs, **table})
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from common import environment
+from common import write
 
 from poise.record import RunFolder
 from poise.study.curve import best
@@ -73,11 +73,8 @@ def main() -> None:
     for claim, holds in claims:
         print("holds:    " if holds else "does NOT hold:", claim)
     if options.json:
-        path = Path(options.json)
-        known = json.loads(path.read_text()) if path.exists() else {}
-        data = folder.spec()["arguments"]["data"]
-        known[data] = numbers | {"claims": [list(claim) for claim in claims], "environment": environment()}
-        path.write_text(json.dumps(known, indent=1, ensure_ascii=False) + "\n")
+        name = str(folder.spec()["arguments"]["data"])
+        write(options.json, name, numbers | {"claims": [list(claim) for claim in claims]})
     raise SystemExit(0 if all(holds for _, holds in claims) else 1)
 
 
