@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
@@ -14,6 +16,15 @@ from torch import Tensor, nn
 from poise.core import Verdict
 
 torch.set_num_threads(1)
+
+
+@pytest.fixture
+def place(made, tmp_path, monkeypatch) -> Path:
+    """A copy of the folder that the module's own fixture `made` filled once, as the current folder."""
+    shutil.copytree(made, tmp_path / "here")
+    monkeypatch.chdir(tmp_path / "here")
+    monkeypatch.setenv("POISE_RUNS", "runs")
+    return tmp_path / "here"
 
 
 @pytest.fixture(autouse=True, scope="session")

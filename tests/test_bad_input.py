@@ -47,15 +47,6 @@ def made(tmp_path_factory) -> Path:
     return folder
 
 
-@pytest.fixture
-def place(made, tmp_path, monkeypatch) -> Path:
-    """A copy of what was made, as the current folder."""
-    shutil.copytree(made, tmp_path / "here")
-    monkeypatch.chdir(tmp_path / "here")
-    monkeypatch.setenv("POISE_RUNS", "runs")
-    return tmp_path / "here"
-
-
 def train(*words: str, data: str = "pictures.npz", steps: str = "6") -> list[str]:
     """A small training command; later words win."""
     return ["train", "images", data, "--steps", steps, *(f"--{name}={value}" for name, value in SMALL.items()), *words]

@@ -9,7 +9,6 @@ import contextlib
 import json
 import os
 import re
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -54,15 +53,6 @@ def made(tmp_path_factory) -> Path:
         assert main(language("--out", "runs/language", "--quiet")) == 0
         assert main(command("images", PICTURES, "pictures.npy", "--out", "runs/images", "--quiet")) == 0
     return folder
-
-
-@pytest.fixture
-def place(made, tmp_path, monkeypatch) -> Path:
-    """A copy of what was made, as the current folder."""
-    shutil.copytree(made, tmp_path / "here")
-    monkeypatch.chdir(tmp_path / "here")
-    monkeypatch.setenv("POISE_RUNS", "runs")
-    return tmp_path / "here"
 
 
 # What a case prepares.

@@ -41,15 +41,6 @@ def made(tmp_path_factory) -> Path:
     return folder
 
 
-@pytest.fixture
-def place(made, tmp_path, monkeypatch) -> Path:
-    """A copy of what was made, as the current folder."""
-    shutil.copytree(made, tmp_path / "here")
-    monkeypatch.chdir(tmp_path / "here")
-    monkeypatch.setenv("POISE_RUNS", "runs")
-    return tmp_path / "here"
-
-
 def train(*words: str, steps: int = 6) -> list[str]:
     return ["train", "images", "pictures.npz", f"--steps={steps}", *FLAGS, *words]
 
