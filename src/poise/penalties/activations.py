@@ -9,40 +9,14 @@ activations small, TAR keeps them slow.
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from poise.penalties.base import Penalty
-from poise.penalties.weights import Strength
+from poise.penalties.base import OnRound, Strength
 from poise.registry import register
-from poise.training.dials import number_or_schedule
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-
-@dataclass(eq=False)
-class OnActivations(Penalty, ABC):
-    """A strength that may be scheduled, on a function of the round's `read`."""
-
-    strength: Strength = 1.0
-    name: str = "activations"
-
-    def __post_init__(self) -> None:
-        self._strength = number_or_schedule(self.strength, f"strength of {type(self).__name__}")
-
-    def over(self, steps: int) -> OnActivations:
-        return replace(self, strength=number_or_schedule(self.strength, f"strength of {self.name}", steps))
-
-    @abstractmethod
-    def value(self, round: Any) -> Tensor:
-        """For each sequence of the round: [B]."""
-
-    def terms(self) -> tuple[Any, ...]:
-        from poise.core import Term
-
-        return (Term(self.name, self.value, self._strength, penalises=True),)
 
 
 def _wide(h: Tensor) -> Tensor:
@@ -52,7 +26,7 @@ def _wide(h: Tensor) -> Tensor:
 
 @register("penalty", "AR")
 @dataclass(eq=False)
-class AR(OnActivations):
+class AR(OnRound):
     """α·mean(h̃²) of the dropped-out output of the last layer (Merity et al. 2017).
 
     Args:
@@ -69,7 +43,7 @@ class AR(OnActivations):
 
 @register("penalty", "TAR")
 @dataclass(eq=False)
-class TAR(OnActivations):
+class TAR(OnRound):
     """β·mean((h_{t+1} − h_t)²) of the raw output of the last layer (Merity et al. 2017). 0 for a window of one.
 
     Args:

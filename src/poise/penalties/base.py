@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Self
+
+from poise.training.dials import number_or_schedule
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from poise.core import Term, WeightPenalty
+
+
+Strength = float | str | Callable[[int], float]
 
 
 class Penalty:
@@ -24,3 +34,26 @@ class Penalty:
     def weight_penalties(self) -> tuple[WeightPenalty, ...]:
         """Itself when it is a rule on the weights; otherwise nothing."""
         return ()
+
+
+@dataclass(eq=False)
+class OnRound(Penalty, ABC):
+    """A strength that may be scheduled, times a function of the round; its share of the gradient is recorded."""
+
+    strength: Strength = 1.0
+    name: str = "on_round"
+
+    def __post_init__(self) -> None:
+        self._strength = number_or_schedule(self.strength, f"strength of {type(self).__name__}")
+
+    def over(self, steps: int) -> Self:
+        return replace(self, strength=number_or_schedule(self.strength, f"strength of {self.name}", steps))
+
+    @abstractmethod
+    def value(self, round: Any) -> Tensor:
+        """For each sequence of the round, [B], or a scalar."""
+
+    def terms(self) -> tuple[Any, ...]:
+        from poise.core import Term
+
+        return (Term(self.name, self.value, self._strength, penalises=True),)

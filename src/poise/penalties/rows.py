@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from poise.penalties.base import Penalty
-from poise.penalties.weights import Strength
+from poise.penalties.base import OnRound, Strength
 from poise.registry import register
-from poise.training.dials import number_or_schedule
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -16,7 +14,7 @@ if TYPE_CHECKING:
 
 @register("penalty", "L2Rows")
 @dataclass(eq=False)
-class L2Rows(Penalty):
+class L2Rows(OnRound):
     """(λ/2)·Σ‖e_i‖² over the different units i that are read in the batch: gradient λ·e_i on their rows, 0 on others.
 
     An ordinary L2 would shrink the row of a rare unit at every step, between the few at which it learns something.
@@ -31,17 +29,6 @@ class L2Rows(Penalty):
     strength: Strength = 1e-4
     name: str = "l2_rows"
 
-    def __post_init__(self) -> None:
-        self._strength = number_or_schedule(self.strength, f"strength of {type(self).__name__}")
-
-    def over(self, steps: int) -> L2Rows:
-        return replace(self, strength=number_or_schedule(self.strength, f"strength of {self.name}", steps))
-
     def value(self, round: Any) -> Tensor:
         """½·Σ‖e_i‖²: a scalar."""
         return 0.5 * round.embedding[round.read_ids.unique()].square().sum()
-
-    def terms(self) -> tuple[Any, ...]:
-        from poise.core import Term
-
-        return (Term(self.name, self.value, self._strength, penalises=True),)

@@ -12,13 +12,12 @@ times smaller coupled one; docs/strengths.md tells how strengths convert.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from poise.errors import PoiseError
 from poise.lazy import Lazy
-from poise.penalties.base import Penalty
+from poise.penalties.base import Penalty, Strength
 from poise.penalties.covers import Covers, Weight, covered, nothing_covered
 from poise.registry import register
 from poise.training.dials import number_or_schedule
@@ -29,8 +28,6 @@ if TYPE_CHECKING:
     from torch.optim import Optimizer
 else:
     torch = Lazy("torch")
-
-Strength = float | str | Callable[[int], float]
 
 
 @dataclass(eq=False)
