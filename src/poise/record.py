@@ -159,7 +159,7 @@ class RunFolder:
     def sweep(self) -> None:
         """Remove what killed processes left half-written. Only for the holder of the lock."""
         for leftover in [*self.path.glob(".*.tmp"), *self.samples.glob(".*.tmp")]:
-            leftover.unlink(missing_ok=True)
+            shutil.rmtree(leftover, ignore_errors=True) if leftover.is_dir() else leftover.unlink(missing_ok=True)
 
     def add(self, row: dict[str, Any]) -> None:
         """Append one row to the record."""
