@@ -8,9 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from poise.data import catalogue, store
 from poise.data.images import open_images
 from poise.data.plain import Pictures, open_items
 from poise.errors import PoiseError
+from tests.data.clips import folder_of, tone
 
 
 def test_a_folder_of_pictures(photos: Callable[..., Path]) -> None:
@@ -51,6 +53,19 @@ def test_text_and_speech_by_what_is_there(tmp_path: Path) -> None:
     (tmp_path / "clips").mkdir()
     soundfile.write(tmp_path / "clips/a.wav", np.zeros(80), 8000)
     assert open_items(tmp_path / "clips").modality == "speech"
+
+
+def test_a_fetched_set_of_recordings_by_its_name() -> None:
+    with store.building(catalogue.find("asterisk-es").folder) as folder:
+        folder_of(folder, {"a.flac": tone(), "digits/1.flac": tone(0.3)})
+        (folder / "metadata.csv").write_text("file|text\na.flac|x\n")
+    items = open_items("asterisk-es")
+    assert (items.modality, items.name, len(items)) == ("speech", "asterisk-es", 2)
+    assert items.fingerprint == open_items(folder.parent / "asterisk-es-1.6.1-1").fingerprint
+    with pytest.raises(PoiseError, match=r"asterisk-es has no columns: leave out --column text$"):
+        open_items("asterisk-es", "text")
+    with pytest.raises(PoiseError, match="get it with `poise data get asterisk-fr`"):
+        open_items("asterisk-fr")
 
 
 def test_what_cannot_be_opened_is_one_sentence(photos: Callable[..., Path], tmp_path: Path) -> None:

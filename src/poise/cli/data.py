@@ -13,7 +13,7 @@ def add(commands: Any) -> None:
     """Enter the commands."""
     data = commands_of(command(commands, "data", None, "look at data, or get a catalogued set"))
     made = command(data, "check", data_check, "report what is in a folder or file, and what cannot be read")
-    made.add_argument("path", help="a folder or file of pictures, a file of sentences, or a catalogued name")
+    made.add_argument("path", help="pictures, recordings or sentences: a folder, a file, or a catalogued name")
     made.add_argument("--column", metavar="NAME", help=EVALUATE["--column"]["help"])
     command(data, "list", data_list, "list the catalogued sets")
     made = command(data, "get", data_get, "fetch a catalogued set into the cache")

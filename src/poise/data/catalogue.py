@@ -6,49 +6,13 @@ and sha256.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from poise.data import store, unpack, unpack_text
+from poise.data import unpack, unpack_text
+from poise.data.entry import Entry
+from poise.data.speech_sets import SPEECH
 from poise.errors import PoiseError, nearest
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One data set, or one scorer's weights (modality "scorer"): which client brings which package, and how it opens.
-
-    `sha256` is that of the package file, or, for "sklearn", of the decoded array (see `unpack.digits`).
-    `unpack(archive, folder)` fills an empty folder; `data` is what to open in it, "" being the folder itself;
-    `column` is the one that holds the sentences, where nobody names another.
-    """
-
-    name: str
-    title: str
-    modality: str
-    licence: str
-    client: str  # apt, npm, pip or sklearn
-    package: str
-    version: str
-    filename: str
-    size: int  # bytes of the package file
-    sha256: str
-    unpack: Callable[[Path, Path], None]
-    data: str = ""
-    classes: tuple[str, ...] = ()
-    column: str = ""
-
-    @property
-    def folder(self) -> Path:
-        """Where the fetched set lies, or will lie."""
-        return store.cache_dir() / "sets" / f"{self.name}-{self.version}"
-
-    @property
-    def placed(self) -> Path:
-        """Where a package file may be placed by hand."""
-        return store.cache_dir() / "downloads" / self.filename
-
 
 _ENTRIES = (
     Entry(
@@ -146,6 +110,7 @@ _ENTRIES = (
         data=unpack_text.HSK,
         column="zh",
     ),
+    *SPEECH,
     Entry(
         name="minilm",
         title="Weights of the scorer MiniLM: features of English sentences",

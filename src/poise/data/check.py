@@ -1,4 +1,7 @@
-"""What is in a set of pictures, before anybody trains on it: `poise data check PATH`. Sentences: see `check_text`."""
+"""What is in a set of pictures, before anybody trains on it: `poise data check PATH`.
+
+Sentences: see `check_text`; recordings: see `check_speech`.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +10,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from poise.data.check_speech import check_speech
 from poise.data.check_text import check_text
 from poise.data.decode import Unreadable, content_hash, quiet
 from poise.data.images import locate, open_source
+from poise.data.plain import counted
 from poise.data.sources import Job, Progress, Source, in_order
 from poise.data.text import is_text
 from poise.errors import PoiseError
@@ -68,12 +73,14 @@ class Report:
 
 
 def facts(source: str | Path, column: str | None = None, progress: Progress | None = None) -> list[str]:
-    """Lines about a folder, a file or a catalogued set, of pictures or of sentences (in a `column`)."""
-    if is_text(locate(source)[1]):
+    """Lines about a folder, a file or a catalogued set, of pictures, of recordings, or of sentences (in a `column`)."""
+    name, path, _ = locate(source)
+    if is_text(path):
         return check_text(source, column).lines()
     if column is not None:
         raise PoiseError(f"{source} has no columns: leave out --column {column}, or give a .jsonl or .csv file")
-    return check(source, progress).lines()
+    pictures, sounds, _ = counted(path) if path.is_dir() else (0, 0, [])
+    return (check_speech(name, path, progress) if sounds and not pictures else check(source, progress)).lines()
 
 
 def check(source: str | Path, progress: Progress | None = None) -> Report:

@@ -67,26 +67,27 @@ def open_items(
 
     Errors: `PoiseError` where nothing is there or can be read, and for a folder that mixes pictures and sound.
     """
-    path = Path(source).expanduser()
+    path, name = Path(source).expanduser(), None
     if not os.path.exists(path):
         name, path, _ = locate(source)  # a name of the catalogue, or an error with the nearest one
-        if find(name).modality == "text":
-            return text.open_sentences(name, column)
-        if column is not None:
-            raise PoiseError(f"{source} has no columns: leave out --column {column}")
-        return open_pictures(name, size, progress)
-    if text.is_text(path):
-        return text.open_text(path, column)
-    kind = _kind_of_folder(path) if path.is_dir() else "image"
-    if column is not None:
-        raise PoiseError(f"{source} has no columns: leave out --column {column}, or give a .jsonl or .csv file")
-    return speech.open_speech(path, progress) if kind == "speech" else open_pictures(source, size, progress)
+        kind = find(name).modality
+    elif text.is_text(path):
+        kind = "text"
+    else:
+        kind = _kind_of_folder(path) if path.is_dir() else "image"
+    if column is not None and kind != "text":
+        hint = "" if name else ", or give a .jsonl or .csv file"
+        raise PoiseError(f"{source} has no columns: leave out --column {column}{hint}")
+    openers: dict[str, Callable[[], Items]] = {
+        "text": lambda: text.open_sentences(name, column) if name else text.open_text(path, column),
+        "speech": lambda: speech.open_speech(path, progress, name),
+        "image": lambda: open_pictures(name or source, size, progress),
+    }
+    return openers[kind]()
 
 
-def _kind_of_folder(path: Path) -> str:
-    """By the names of its files; pictures and sound side by side are an error."""
-    if idx_folder(path):
-        return "image"
+def counted(path: Path) -> tuple[int, int, list[str]]:
+    """How many pictures and sound files are in a folder and below it, by their names, and the files of text."""
     pictures = sounds = 0
     texts: list[str] = []
     for above, folders, files in os.walk(path):
@@ -96,6 +97,14 @@ def _kind_of_folder(path: Path) -> str:
             pictures += suffix in decode.SUFFIXES
             sounds += suffix in speech.SUFFIXES
             texts += [os.path.join(above, name)] if suffix in text.SUFFIXES else []
+    return pictures, sounds, texts
+
+
+def _kind_of_folder(path: Path) -> str:
+    """By the names of its files; pictures and sound side by side are an error."""
+    if idx_folder(path):
+        return "image"
+    pictures, sounds, texts = counted(path)
     if pictures and sounds:
         raise PoiseError(f"{path} holds {pictures:,} pictures and {sounds:,} sound files: give a folder of one kind")
     if not pictures and not sounds and texts:

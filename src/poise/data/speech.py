@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import math
 import os
@@ -31,6 +32,15 @@ class Wave(NamedTuple):
     rate: int
 
 
+class Channels(NamedTuple):
+    """What a file holds: float32 [S,C], samples per second, and its format and encoding as `soundfile` calls them."""
+
+    samples: NDArray[np.float32]
+    rate: int
+    form: str
+    subtype: str
+
+
 class Clips(Hashed):
     """Sound files that could be read, in the order of their names."""
 
@@ -53,17 +63,17 @@ class Clips(Hashed):
         return found
 
 
-def open_speech(folder: Path, progress: Progress | None = None) -> Clips:
+def open_speech(folder: Path, progress: Progress | None = None, name: str | None = None) -> Clips:
     """The .wav, .flac, .ogg and .mp3 files of a folder and everything below it, hidden ones left out.
 
     Each is decoded once here, to find those that are empty, damaged, not finite or longer than 600 s: they are named in
     `.left_out`. An item is known by its rate and its samples to 16 bits, so the same clip in WAV and FLAC is the same.
-    Channels are averaged.
+    Channels are averaged. `name` is what to show (default: that of the folder).
 
     Errors: `PoiseError` without the package soundfile, and for a folder where not one file can be read.
     """
-    _soundfile()
-    found = sorted(_files(folder))
+    soundfile_module()
+    found = sound_files(folder)
     kept, hashes, left_out = [], [], []
     for done, (file, result) in enumerate(zip(found, in_order(_digest, found), strict=True), 1):
         if isinstance(result, str):
@@ -79,7 +89,7 @@ def open_speech(folder: Path, progress: Progress | None = None) -> Clips:
             f"{folder}: none of {len(found):,} sound files (.wav, .flac, .ogg, .mp3) can be read{first}; "
             "give a folder with some that can"
         )
-    return Clips(folder.name, kept, np.frombuffer(b"".join(hashes), np.uint8).reshape(-1, 32), left_out)
+    return Clips(name or folder.name, kept, np.frombuffer(b"".join(hashes), np.uint8).reshape(-1, 32), left_out)
 
 
 def resampled(wave: Wave, rate: int) -> NDArray[np.float32]:
@@ -97,21 +107,31 @@ def resampled(wave: Wave, rate: int) -> NDArray[np.float32]:
         return x
     common = math.gcd(rate, wave.rate)
     up, down = rate // common, wave.rate // common
-    cut = ROLLOFF * min(1.0, up / down)  # in units of the source's Nyquist frequency
-    reach = math.ceil(ZEROS / cut)
-    taps = np.arange(-reach, reach + 1)
-    padded = np.pad(x, reach + 1)
-    windows = np.lib.stride_tricks.sliding_window_view(padded, len(taps))
+    weights = _weights(up, down)
+    padded = np.pad(x, weights.shape[1] // 2 + 1)
+    windows = np.lib.stride_tricks.sliding_window_view(padded, weights.shape[1])
     out = np.empty(-(-len(x) * up // down), np.float32)
     for phase in range(min(up, len(out))):
         places = np.arange(phase, len(out), up) * down  # in units of 1 / up source samples
-        first = places // up
-        away = taps - (places[0] % up) / up
-        window = np.i0(BETA * np.sqrt(np.clip(1 - (away * cut / ZEROS) ** 2, 0, 1))) * (np.abs(away * cut) <= ZEROS)
-        weights = np.sinc(cut * away) * window
-        weights = (weights / weights.sum()).astype(np.float32)
-        out[phase::up] = windows[first + 1] @ weights
+        out[phase::up] = windows[places // up + 1] @ weights[phase]
     return out
+
+
+@functools.lru_cache(8)
+def _weights(up: int, down: int) -> NDArray[np.float32]:
+    """The filter at each of the `up` phases between source samples: [up, 2·reach + 1]."""
+    cut = ROLLOFF * min(1.0, up / down)  # in units of the source's Nyquist frequency
+    reach = math.ceil(ZEROS / cut)
+    phases = np.arange(up)[:, None] * down % up / up
+    away = np.arange(-reach, reach + 1) - phases
+    window = np.i0(BETA * np.sqrt(np.clip(1 - (away * cut / ZEROS) ** 2, 0, 1))) * (np.abs(away * cut) <= ZEROS)
+    weights = np.sinc(cut * away) * window
+    return (weights / weights.sum(1, keepdims=True)).astype(np.float32)
+
+
+def sound_files(folder: Path) -> list[Path]:
+    """The .wav, .flac, .ogg and .mp3 files of a folder and everything below it, hidden ones left out, in order."""
+    return sorted(_files(folder))
 
 
 def _files(folder: Path) -> Iterator[Path]:
@@ -125,31 +145,39 @@ def _files(folder: Path) -> Iterator[Path]:
 
 def _digest(file: Path) -> bytes | str:
     found = _read(file)
-    if isinstance(found, str):
-        return found
-    total = hashlib.sha256(f"{found.rate}:".encode())
-    total.update(np.rint(found.samples.astype(np.float64) * 32768).astype("<i4").tobytes())
+    return found if isinstance(found, str) else digest_of(found)
+
+
+def digest_of(wave: Wave) -> bytes:
+    """The sha256 that a clip is known by: of its rate and its samples to 16 bits."""
+    total = hashlib.sha256(f"{wave.rate}:".encode())
+    total.update(np.rint(wave.samples.astype(np.float64) * 32768).astype("<i4").tobytes())
     return total.digest()
 
 
 def _read(file: Path) -> Wave | str:
     """The clip, or the reason why there is none."""
-    soundfile = _soundfile()
+    found = read_channels(file)
+    return found if isinstance(found, str) else Wave(found.samples.mean(1), found.rate)
+
+
+def read_channels(file: Path) -> Channels | str:
+    """The samples of each channel as they are in a file, or the reason why there are none."""
+    soundfile = soundfile_module()
     try:
         with soundfile.SoundFile(file) as opened:
             if opened.frames > LONGEST * opened.samplerate:
                 return f"longer than {LONGEST} s: cut it into clips"
-            samples, rate = opened.read(dtype="float32", always_2d=True), int(opened.samplerate)
+            samples = opened.read(dtype="float32", always_2d=True)
+            found = Channels(samples, int(opened.samplerate), opened.format, opened.subtype)
     except (OSError, RuntimeError, ValueError, TypeError) as error:
         return " ".join(str(error).split()).removeprefix(f"Error opening {str(file)!r}: ") or type(error).__name__
-    if not len(samples):
+    if not len(found.samples):
         return "the file holds no sound"
-    if not np.isfinite(samples).all():
-        return "the samples are not finite"
-    return Wave(samples.mean(1), rate)
+    return found if np.isfinite(found.samples).all() else "the samples are not finite"
 
 
-def _soundfile() -> ModuleType:
+def soundfile_module() -> ModuleType:
     try:
         import soundfile
     except (ImportError, OSError):  # OSError: the package is there, and libsndfile is not

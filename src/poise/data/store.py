@@ -175,6 +175,13 @@ class RowWriter:
         self._file.write(np.ascontiguousarray(row).tobytes())
         self.count += 1
 
+    def extend(self, rows: np.ndarray) -> None:
+        """Append many rows at once: [n, *row]."""
+        if rows.shape[1:] != self.row or rows.dtype != self.dtype:
+            raise ValueError(f"rows {rows.shape} {rows.dtype} given to a file of {self.row} {self.dtype}")
+        self._file.write(np.ascontiguousarray(rows).tobytes())
+        self.count += len(rows)
+
     def close(self) -> None:
         if self._file.closed:
             return

@@ -91,7 +91,7 @@ def open_text(path: Path, column: str | None = None) -> Sentences:
     if kind == ".txt":
         if column is not None:
             raise PoiseError(f"{path} has no columns: leave out --column {column}, or give a .jsonl or .csv file")
-        found = list(_lines(path))
+        found = list(lines_of(path))
     else:
         found = list(_objects(path, column) if kind == ".jsonl" else _cells(path, column))
     sentences = [stripped for sentence in found if (stripped := sentence.strip())]
@@ -100,7 +100,7 @@ def open_text(path: Path, column: str | None = None) -> Sentences:
     return Sentences(path.name, sentences, len(found) - len(sentences))
 
 
-def _lines(path: Path) -> Iterator[str]:
+def lines_of(path: Path) -> Iterator[str]:
     """Decoded lines without their ends. Python would also split at U+2028 and the like, which are text."""
     try:
         with open(path, "rb") as file:
@@ -125,7 +125,7 @@ def _no_other_encoding(path: Path, line: bytes) -> None:
 
 def _objects(path: Path, column: str | None) -> Iterator[str]:
     chosen = column
-    for number, line in enumerate(_lines(path), 1):
+    for number, line in enumerate(lines_of(path), 1):
         if not line.strip():
             continue
         try:
@@ -144,7 +144,7 @@ def _objects(path: Path, column: str | None) -> Iterator[str]:
 def _cells(path: Path, column: str | None) -> Iterator[str]:
     before = csv.field_size_limit(LARGEST_FIELD)
     try:
-        rows = csv.reader((f"{line}\n" for line in _lines(path)), strict=True)
+        rows = csv.reader((f"{line}\n" for line in lines_of(path)), strict=True)
         header = next(rows, [])
         at = header.index(_chosen(path, header, column))
         for row in rows:

@@ -142,18 +142,23 @@ def _dpkg_data(archive: Path) -> bytes:
 def take(archive: Path, file: io.BufferedIOBase, rename: Callable[[str], str | None], folder: Path) -> set[str]:
     """Write each regular member for which `rename` gives a file name, and return those names."""
     found = set()
+    for name, content in members(archive, file, rename):
+        (folder / Path(name).name).write_bytes(content)
+        found.add(name)
+    return found
+
+
+def members(archive: Path, file: io.BufferedIOBase, rename: Callable[[str], str | None]) -> Iterator[tuple[str, bytes]]:
+    """(name that `rename` gives, content) of each regular member of a tar for which it gives one."""
     try:
         with tarfile.open(fileobj=file, mode="r:*") as tar:
             for member in tar:
                 name = rename(member.name)
                 content = tar.extractfile(member) if name and member.isfile() else None
                 if name and content is not None:
-                    with open(folder / Path(name).name, "wb") as out:
-                        shutil.copyfileobj(content, out)
-                    found.add(name)
+                    yield name, content.read()
     except (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError) as error:
         raise PoiseError(f"{archive.name} is damaged ({error}): get it again") from None
-    return found
 
 
 def need(archive: Path, found: set[str], wanted: set[str]) -> None:

@@ -1,0 +1,52 @@
+"""What a user should know about recordings, one fact a sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from poise.data.levels import BELOW, KEPT, PEAK, QUIET
+from poise.data.prepared import Options, Prepared
+from poise.data.sources import shown
+
+NAMED = 5  # files that a note names
+
+
+def notes_on(
+    name: str,
+    found: Prepared,
+    options: Options,
+    texts: Sequence[str],
+    voices: Sequence[str],
+    left_out: Sequence[tuple[str, str]],
+) -> list[str]:
+    """How many recordings there are, what is left out, what was done to them, and what looks wrong."""
+    count, meta = len(texts), found.meta
+    length = len(found.samples) / options.rate
+    known = sum(map(bool, texts))
+    reasons = [f"{file} ({reason})" for file, reason in left_out]
+    other = [f"{n:,} from {int(source):,} Hz" for source, n in meta["rates"].items() if int(source) != options.rate]
+    silence = f"{meta['cut']:.1f} s, {BELOW:.0f} dB below the loudest part; {1000 * KEPT:.0f} ms of it stay"
+    brought = "" if options.loudness is None else f", brought to {options.loudness:g} dB"
+    limited = f" but for {meta['limited']:,} that would come above {PEAK:g}" if meta["limited"] else ""
+    facts = {
+        name: f"{count:,} clips, {length / 60:.1f} minutes at {options.rate:,} Hz, {length / count:.2f} s on average",
+        "texts": f"{known:,} of the {count:,} clips have one",
+        "voices": f"{len(voices):,}: {named(voices)}" if len(voices) > 1 else "",
+        "left out": f"{len(left_out):,} files: {named(reasons)}" if left_out else "",
+        "recorded too loud, so that they are clipped": _some(meta["clipped"]),
+        f"{QUIET:.0f} dB quieter than most, and perhaps empty": _some(meta["quiet"]),
+        f"resampled to {options.rate:,} Hz": named(other),
+        "silence cut at the ends": silence if options.trim else "",
+        "mean level of the speech": f"{meta['level']:.1f} dB{brought}{limited}",
+    }
+    return [f"{what}: {fact}" for what, fact in facts.items() if fact]
+
+
+def _some(names: Sequence[str]) -> str:
+    return f"{len(names):,}: {named(names)}" if names else ""
+
+
+def named(names: Sequence[str]) -> str:
+    """The first five, and how many more there are."""
+    more = len(names) - NAMED
+    return ", ".join(shown(name) for name in names[:NAMED]) + (f" and {more:,} more" if more > 0 else "")
