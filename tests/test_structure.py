@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src" / "poise"
 RANK = {
     **dict.fromkeys(["errors", "lazy"], -1),
-    **dict.fromkeys(["core", "registry", "record"], 0),
+    **dict.fromkeys(["core", "registry", "record", "signal", "spoken"], 0),
     **dict.fromkeys(["data", "models", "games", "training", "report"], 1),
     **dict.fromkeys(["penalties", "losses", "metrics", "monitor"], 2),
     "recipes": 3,

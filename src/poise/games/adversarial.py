@@ -59,7 +59,7 @@ class Round:
         if self.generates:
             fake = self.game.generator(self.z, self.cond)
             if fake.requires_grad:
-                fake.register_hook(partial(_notice, self.noticed))
+                fake.register_hook(partial(notice_slopes, self.noticed))
             return fake
         with torch.no_grad():
             fake = self.game.generator(self.z, self.cond)
@@ -93,7 +93,7 @@ class Round:
         return self.game.discriminator(self.game.view(self.fake), self.cond)
 
 
-def _notice(noticed: dict[str, Tensor], gradient: Tensor) -> None:
+def notice_slopes(noticed: dict[str, Tensor], gradient: Tensor) -> None:
     """The loss is the mean over the batch, so the sum of the samples' norms is the mean of their own losses'.
 
     A hook that knew the round would keep it alive for ever: the collector does not see through tensors' hooks.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.nn.utils.parametrizations import spectral_norm
+from torch.nn.utils.parametrizations import spectral_norm, weight_norm
 
 from poise.errors import PoiseError
 
@@ -45,6 +45,24 @@ def spectrally_normalised(module: nn.Module) -> nn.Module:
         if isinstance(layer, nn.Linear | nn.modules.conv._ConvNd):
             spectral_norm(layer)
     return module
+
+
+def weight_normalised(module: nn.Module) -> nn.Module:
+    """w = g·v/‖v‖ on every convolution and linear layer, ‖v‖ by output (Salimans & Kingma 2016)."""
+    for layer in list(module.modules()):
+        if isinstance(layer, nn.Linear | nn.modules.conv._ConvNd):
+            weight_norm(layer)
+    return module
+
+
+NORMS = {"none": lambda module: module, "weight": weight_normalised, "spectral": spectrally_normalised}
+
+
+def renormalised(module: nn.Module, norm: str) -> nn.Module:
+    """Under the re-parametrisation that was asked for: none, weight or spectral."""
+    if norm not in NORMS:
+        raise PoiseError(f"--norm {norm} is unknown; use {', '.join(NORMS)}")
+    return NORMS[norm](module)
 
 
 def initialise(module: nn.Module, std: float = 0.02) -> None:
@@ -95,3 +113,25 @@ class Logit(nn.Module):
 def resized(x: Tensor, side: int) -> Tensor:
     """Nearest neighbour to side × side."""
     return x if x.shape[-1] == side else F.interpolate(x, size=(side, side), mode="nearest")
+
+
+class ConvNeXt(nn.Module):
+    """A residual block over time (Liu et al. 2022, one-dimensional as in Vocos): x [B,F,C] -> [B,F,C].
+
+    x + γ·W₂ GELU(W₁ LayerNorm(depthwise convolution over `kernel` frames)), γ a vector that begins as `scale`.
+
+    Args: width, C; inner, factor of the wide layer; scale; kernel, odd.
+    """
+
+    def __init__(self, width: int, inner: int = 3, scale: float = 0.2, kernel: int = 7) -> None:
+        super().__init__()
+        self.depthwise = nn.Conv2d(width, width, (1, kernel), padding=(0, kernel // 2), groups=width)
+        self.norm = nn.LayerNorm(width)
+        self.wide = nn.Linear(width, inner * width)
+        self.narrow = nn.Linear(inner * width, width)
+        self.scale = nn.Parameter(torch.full((width,), scale))
+
+    def forward(self, x: Tensor) -> Tensor:
+        # As a picture of one row in channels_last order: no copy, and the quickest depthwise convolution on a CPU.
+        y = self.depthwise(x.transpose(1, 2).unsqueeze(2)).squeeze(2).transpose(1, 2)
+        return x + self.scale * self.narrow(F.gelu(self.wide(self.norm(y))))

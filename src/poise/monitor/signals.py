@@ -47,6 +47,7 @@ class Watched:
         noise: (n, seed) -> z [n,Z] on the device.
         streams: "training" and, if anything is held out, "heldout": draw number -> Batch.
         references: "training" and "heldout": items [N,...] to look for neighbours in; at most 2,000 of each are kept.
+            Empty where items come in pairs (`poise.monitor.paired`).
         autocast: a context in which networks are evaluated.
         conditions: (n, seed) -> cond of n generated items, or None.
         learning_rates: player name -> its current learning rate.
@@ -76,7 +77,7 @@ class Monitor:
         began = time.perf_counter()
         self.size = len(watched.streams["training"](0).real)
         kept = {name: watched.compact(x[:REFERENCES]) for name, x in watched.references.items()}
-        self.training = kept["training"]
+        self.training = kept.get("training", torch.zeros(0, 1))
         self.heldout = kept.get("heldout", self.training[:0])
         self.unit = spread(self.training[:256])
         self.free = self._scale_free()
@@ -161,8 +162,9 @@ class Monitor:
         """Player -> name -> weight, for the weights whose scale does nothing."""
         watched = self.watched
         batch = watched.streams["training"](0)
-        z, cond = watched.noise(8, 0), watched.conditions(8, 0)
         few = Batch(batch.real[:8], None if batch.cond is None else batch.cond[:8])
+        z, cond = watched.noise(len(few.real), 0), watched.conditions(len(few.real), 0)
+        cond = few.cond if cond is None else cond  # what goes with real items will do
         found: dict[str, dict[str, Tensor]] = {}
         tries: dict[str, tuple[nn.Module, Callable[[], Tensor]]] = {
             "generator": (watched.generator, lambda: watched.generator(z, cond)),

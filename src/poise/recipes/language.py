@@ -174,7 +174,7 @@ register("recipe", "language")(
         ("perplexity",),
         asks=writing.ASKS,
         default_out="samples.txt",
-        player="model",
+        players=("model",),
         corpus=partial(writing.corpus_of, unknown="keep"),
     )
 )

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from poise.core import Batch, Dial, Game
+    from poise.data.speech import Wave
     from poise.training.precision import Execution
 
 
@@ -133,9 +134,12 @@ class Kind:
     the generator of a finished run without its data; `draw(generator, facts, n, seed, **asked)` samples it, where
     `asked` are options of `poise sample` whose names are in `asks`; `write(samples, path)` puts samples into a file or
     a folder and says what was written. `modality` is that of its data. `primary` names the scores by which checkpoints
-    are compared, the first that was taken; lower is better. `player` is the
-    player whose average is sampled, into `default_out` unless told otherwise. `corpus(arguments)`
+    are compared, the first that was taken; lower is better. `players` are
+    those whose averages are sampled, into `default_out` unless told otherwise: one is the whole generator, of several
+    each is the part of that name. `corpus(arguments)`
     opens the sentences of a recipe of text as its runs read them.
+    `say(generator, facts, text, voice=None, seed=0, speed=1.0)` returns the `Wave` of a text, and
+    `vocode(generator, facts, wave)` that of a `Wave` at the rate of the run; None in a recipe that cannot.
     """
 
     build: Callable[..., Recipe]
@@ -146,5 +150,7 @@ class Kind:
     primary: tuple[str, ...]
     asks: tuple[str, ...] = ()
     default_out: str = "samples.png"
-    player: str = "generator"
+    players: tuple[str, ...] = ("generator",)
     corpus: Callable[[dict[str, Any]], Any] | None = None
+    say: Callable[..., Wave] | None = None
+    vocode: Callable[..., Wave] | None = None

@@ -92,7 +92,7 @@ def sides_of_run(folder: RunFolder, n: int | None, seed: int, step: str, real: R
     spec = folder.spec()
     generator, _, kind = generator_of(folder, step)
     checkpoint = checkpoint_of(folder, step)
-    weights = sha256_of(checkpoint / f"{kind.player}.ema.safetensors")
+    weights = " ".join(sha256_of(checkpoint / f"{player}.ema.safetensors") for player in kind.players)
     n = spec["arguments"].get("score_samples", 1000) if n is None else n
 
     drawn = Drawn(folder.name, kind.modality, weights, partial(kind.draw, generator, spec["facts"]), n, seed)

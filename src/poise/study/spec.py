@@ -27,7 +27,13 @@ from poise.study.mistakes import dashed, sentence
 # A name of a class may load any module that a user has written, but none that could do harm (os, subprocess ...).
 jsonargparse.set_parsing_settings(import_path_allowlist=["poise"])
 
-RECIPES = ("images", "text", "language")  # modules of poise.recipes; each registers its recipe, none loads torch
+RECIPES = (
+    "images",
+    "text",
+    "language",
+    "vocoder",
+    "speech",
+)  # modules of poise.recipes; each registers its recipe, none loads torch
 
 
 def kind_of(recipe: str) -> Kind:

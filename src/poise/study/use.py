@@ -46,7 +46,9 @@ def generator_of(folder: RunFolder, step: str) -> tuple[Any, dict[str, Any], Any
             f"{folder.path / 'spec.json'} does not say what was trained ({type(error).__name__}: {error}): it is "
             f"damaged; put it back, or start a new run with --out"
         ) from None
-    load_weights(generator, checkpoint / f"{kind.player}.ema.safetensors")
+    for player in kind.players:
+        part = generator if len(kind.players) == 1 else getattr(generator, player)
+        load_weights(part, checkpoint / f"{player}.ema.safetensors")
     return generator.eval(), spec, kind
 
 

@@ -1,0 +1,141 @@
+"""Generators of log-mel spectrograms from what is to be said, and discriminators of them.
+
+Conditions are those of `poise.spoken`. Registry: family "speech" (generators), family "mel critic".
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from poise.core import Verdict
+from poise.errors import PoiseError
+from poise.models.layers import ConvNeXt, renormalised
+from poise.models.script import Script
+from poise.models.vocoders import MIDDLE, SPREAD
+from poise.registry import register
+from poise.signal import FLOOR
+from poise.spoken import mask_of, with_frames
+
+LOWEST = torch.tensor(FLOOR).log().item()  # of a log-mel
+
+
+@register("speech", "convolutional")
+class Speaker(nn.Module):
+    """Noise z [B,Z] and a condition [B,1+L,3] -> log-mel [B,M,F]: ConvNeXt blocks over frames.
+
+    Args:
+        phones, tones, voices: how many there are.
+        bands: M; seconds: of a frame; whole: see `Script`.
+        width, depth: channels and blocks; noise: Z.
+    """
+
+    def __init__(
+        self,
+        phones: int,
+        tones: int,
+        voices: int,
+        bands: int,
+        seconds: float,
+        whole: bool,
+        width: int = 192,
+        depth: int = 6,
+        noise: int = 16,
+    ) -> None:
+        super().__init__()
+        self.noise_size, self.whole = noise, whole
+        self.script = Script(phones, tones, voices, width, seconds, whole)
+        self.prior = nn.Linear(width, bands)  # what a unit sounds like on average, for alignment
+        self.length = nn.Sequential(nn.Linear(2 * width, width), nn.GELU(), nn.Linear(width, 1))
+        self.stir = nn.Linear(noise, width, bias=False)
+        self.first = nn.Linear(width, width)
+        self.blocks = nn.ModuleList(ConvNeXt(width, 3, 1 / depth) for _ in range(depth))
+        self.norm = nn.LayerNorm(width)
+        self.last = nn.Linear(width, bands)
+
+    def noise(self, n: int) -> Tensor:
+        return torch.randn(n, self.noise_size, device=self.last.weight.device)
+
+    def forward(self, z: Tensor | None, cond: Tensor | None) -> Tensor:
+        if cond is None or z is None:
+            raise PoiseError("a speaker needs noise, and to be told what to say")
+        inside = mask_of(cond).unsqueeze(2)
+        x = (self.first(self.script(cond)) + self.stir(z).unsqueeze(1)) * inside
+        for block in self.blocks:
+            x = block(x) * inside
+        mel = (self.last(self.norm(x)).float() * SPREAD + MIDDLE).clamp_min(LOWEST)
+        return mel.masked_fill(~inside, LOWEST).transpose(1, 2)
+
+    def unit_means(self, cond: Tensor) -> Tensor:
+        """The log-mel that each unit has on average, as far as its neighbours and the voice say: [B,L,M]."""
+        units = self.script.units(cond) + self.script.voice(cond[:, 0, 0]).unsqueeze(1)
+        return self.prior(F.gelu(units)).float() * SPREAD + MIDDLE
+
+    def log_frames(self, cond: Tensor) -> Tensor:
+        """ln of the frames that each unit takes, [B,L]; of the item in all, [B,1], where it is `whole`."""
+        units = self.script.pooled(cond).unsqueeze(1) if self.whole else self.script.units(cond)
+        voice = self.script.voice(cond[:, 0, 0]).unsqueeze(1).expand_as(units)
+        return self.length(torch.cat([units, voice], 2)).squeeze(2).float() + 2.0
+
+    def planned(self, cond: Tensor, speed: float = 1.0) -> Tensor:
+        """The condition with the frames that this network would give each unit."""
+        frames = (self.log_frames(cond).exp() / speed).round().clamp(1, 2000).long()
+        if self.whole:
+            frames = F.pad(frames, (0, cond.shape[1] - 2))  # all of them with the first unit
+        return with_frames(cond, frames * (cond[:, 1:, 0] > 0))
+
+
+class MelCritic(nn.Module):
+    """Log-mel [B,M,F] and its condition -> one logit for every fourth frame: a projection discriminator along time.
+
+    Four convolutions over bands and frames, a vector h_t for every fourth frame, and v·h_t + ⟨h_t, e_t⟩ with e_t the
+    code of what should be said there (Miyato & Koyama 2018). `weights` of the verdict are 1 inside an item and 0
+    behind its end; features behind it are 0 and the others scaled up, so that a mean over all is that over the inside.
+    """
+
+    def __init__(self, script: Script, bands: int, width: int = 16) -> None:
+        super().__init__()
+        self.script = script
+        channels = (1, width, 2 * width, 4 * width, 4 * width)
+        strides = ((2, 1), (2, 2), (2, 1), (2, 2))
+        self.layers = nn.ModuleList(
+            nn.Conv2d(before, after, 3, stride, 1)
+            for before, after, stride in zip(channels, channels[1:], strides, strict=False)
+        )
+        self.strides = tuple(along for _, along in strides)
+        rows = bands
+        for down, _ in strides:
+            rows = -(-rows // down)
+        self.merge = nn.Conv2d(channels[-1], 8 * width, (rows, 1))
+        self.logit = nn.Linear(8 * width, 1)
+        self.ask = nn.Linear(script.phone.embedding_dim, 8 * width)
+
+    def forward(self, x: Tensor, cond: Tensor | None) -> Verdict:
+        if cond is None:
+            raise PoiseError("a critic of speech needs to know what should be said")
+        inside = mask_of(cond, x.shape[2])
+        seen = ((x - MIDDLE) / SPREAD * inside.unsqueeze(1)).unsqueeze(1)
+        seen = seen.contiguous(memory_format=torch.channels_last)
+        features = []
+        for layer, along in zip(self.layers, self.strides, strict=True):
+            inside = inside[:, ::along]
+            seen = F.leaky_relu(layer(seen), 0.2) * inside[:, None, None]
+            features.append(seen * (inside.shape[1] / inside.sum(1).clamp_min(1))[:, None, None, None])
+        h = F.leaky_relu(self.merge(seen).squeeze(2), 0.2).transpose(1, 2)  # [B,F/4,C]
+        asked = self.ask(self.script(cond))
+        if asked.shape[1] < x.shape[2]:
+            asked = F.pad(asked, (0, 0, 0, x.shape[2] - asked.shape[1]))
+        logits = self.logit(h).squeeze(2) + (h * asked[:, ::4]).sum(2) / h.shape[2] ** 0.5
+        return Verdict((logits,), (tuple(features),), (inside.float(),))
+
+
+@register("mel critic", "projection")
+def projection(
+    phones: int, tones: int, voices: int, bands: int, seconds: float, whole: bool, options: Any
+) -> nn.Module:
+    """`MelCritic` with a script of its own."""
+    script = Script(phones, tones, voices, 4 * options.width, seconds, whole)
+    return renormalised(MelCritic(script, bands, options.width), options.norm)

@@ -1,0 +1,44 @@
+"""What is measured while a game of pairs is trained: each generated item has a real one that it should be.
+
+To be near its real item is what such a generator is asked for, so distances to training items say nothing of copying.
+Instead of the signals of diversity and copying, the record has
+
+    generator/distance_training   mean distance of generated items to their real ones, where those were trained on
+    generator/distance_heldout    the same of held-out ones
+    generator/distance_gap        held-out minus training: the generator's own overfitting
+
+and what D says of generated items is of the held-out ones, if there are any.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from torch import Tensor
+
+from poise.core import Batch
+from poise.monitor.signals import Monitor, Watched
+
+
+class PairedMonitor(Monitor):
+    """Args: watched, with `references` left empty; distance, of real and generated items: -> [n]."""
+
+    def __init__(self, watched: Watched, distance: Callable[[Tensor, Tensor], Tensor]) -> None:
+        self.distance = distance
+        super().__init__(watched)
+
+    def _signals(self, probe: int) -> dict[str, float]:
+        batches = {name: stream(probe) for name, stream in self.watched.streams.items()}
+        made = {name: self._made(batch) for name, batch in batches.items()}
+        last = "heldout" if "heldout" in made else "training"
+        seen = {**batches, "generated": Batch(made[last], batches[last].cond)}
+        found = {
+            f"distance_{name}": float(self.distance(batches[name].real, made[name]).mean()) for name in made
+        }  # fmt: skip
+        if "distance_heldout" in found:
+            found["distance_gap"] = found["distance_heldout"] - found["distance_training"]
+        of_d = self._of_d({name: self._logits(batch) for name, batch in seen.items()})
+        return of_d | {f"generator/{name}": value for name, value in found.items()} | self._of_layers()
+
+    def _made(self, batch: Batch) -> Tensor:
+        return self.watched.generator(self.watched.noise(len(batch.real), 0), batch.cond)
