@@ -160,7 +160,7 @@ class DNSMOS:
     name = "DNSMOS"
     dim = 3
     columns = ("SIG", "BAK", "OVR")  # what each feature says by itself
-    most = 1000  # clips of a set that are worth the time: there are three features only
+    most = 200  # clips of a set that are worth the time, half a second each: there are three features only
 
     def __init__(self) -> None:
         folder = located("dnsmos")
