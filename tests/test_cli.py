@@ -19,6 +19,7 @@ import pytest
 import poise.losses
 import poise.models  # noqa: F401  (both enter their members into the registry)
 from poise.cli import main
+from poise.cli.train import summary
 from poise.record import RunFolder
 from poise.registry import names
 from poise.study.spec import parser_for
@@ -68,6 +69,7 @@ LIGHT = [
     ["train"],
     ["train", "images", "--help"],
     ["train", "text", "--help"],
+    ["train", "speech", "--help"],
     ["runs"],
     ["data", "list"],
     ["diagnose", "last"],
@@ -211,6 +213,32 @@ def test_plain_output_says_what_matters(place, capsys):
         assert Path(path).is_file()
 
 
+@pytest.mark.parametrize(
+    ("recipe", "more"),
+    [("images", "more.png"), ("text", "more.txt"), ("language", "more.txt"), ("vocoder", "more"), ("speech", "more")],
+)
+def test_the_end_says_where_to_look_and_how_to_get_more(tmp_path, capsys, recipe, more):
+    """Samples are written in the manner of the recipe; where there is a page to listen to, it is named."""
+    folder = RunFolder(tmp_path / "run")
+    folder.samples.mkdir(parents=True)
+    (folder.samples / "00000004.png").touch()
+    report = {"recipe": recipe, "sentences": [], "scores": []}
+    summary(folder, report, already=False)
+    out = capsys.readouterr().out
+    assert f"More:    poise sample {folder.path} -n 64 --out {more}\n" in out
+    assert "Listen" not in out
+    (folder.samples / "index.html").touch()
+    summary(folder, report, already=False)
+    assert f"Listen:  {folder.samples / 'index.html'}\n" in capsys.readouterr().out
+
+
+def test_speech_is_in_the_help(capsys):
+    for words in (["--help"], ["train", "--help"], ["sample", "--help"], ["evaluate", "--help"]):
+        text = " ".join((said if words == ["train", "--help"] else printed)(capsys, *words).split())
+        assert re.search(r"\bspeech\b", text), words
+    assert "--voice" in printed(capsys, "sample", "--help") and "--language" in printed(capsys, "evaluate", "--help")
+
+
 def test_quiet_prints_nothing(place, capsys):
     """Neither on stdout nor on stderr, whether it trains, goes on, or has nothing to do."""
     for argv in (train("--out", "runs/b", "--quiet"), ["resume", "b", "--quiet"]):
@@ -344,7 +372,8 @@ def test_samples_need_no_data(place, capsys):
 def test_data_commands(place, capsys):
     """check reports on a file; list names the catalogue; get fetches a set that is in an installed package."""
     assert re.search(r"npz.*40 readable pictures", said(capsys, "data", "check", "pictures.npz"))
-    assert "fashion-mnist" in said(capsys, "data", "list")
+    listed = said(capsys, "data", "list")
+    assert {"fashion-mnist", "mandarin-syllables", "asterisk-en"} <= {line.split()[0] for line in listed.splitlines()}
     pytest.importorskip("sklearn", reason="the digits are in scikit-learn")
     where = said(capsys, "data", "get", "digits").strip().removeprefix("digits: ")
     assert Path(where).is_file()

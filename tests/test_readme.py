@@ -39,6 +39,8 @@ DATA = {
     "images": ["photos/"],
     "text": ["chinese-quatrains", "poems.txt"],
     "language": ["web-bible"],
+    "vocoder": ["asterisk-en"],
+    "speech": ["mandarin-syllables", "voice/"],
 }
 
 

@@ -17,7 +17,7 @@ class NonFinite(PoiseError):
         self.player, self.what, self.value, self.step = player, what, value, step
         super().__init__(
             f"step {step}: {player}/{what} became {value}; try a lower learning rate for the {player}, "
-            f"gradient clipping (--{player}.clip 1) or a stronger penalty"
+            f"gradient clipping (--{player.replace('_', '-')}.clip 1) or a stronger penalty"
         )
 
 

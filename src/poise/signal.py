@@ -19,6 +19,7 @@ from torch.nn import functional as F
 from poise.errors import PoiseError
 
 FLOOR = 1e-5  # of a mel magnitude, before its logarithm
+LOWEST = torch.tensor(FLOOR).log().item()  # of a log-mel: silence
 
 
 def mel_filters(rate: int, window: int, bands: int, low: float = 0.0, high: float | None = None) -> Tensor:
@@ -48,7 +49,7 @@ def _filters(rate: int, window: int, bands: int, low: float, high: float) -> Ten
 
 @functools.cache
 def _hann(window: int, device: torch.device, dtype: torch.dtype) -> Tensor:
-    return torch.hann_window(window, dtype=torch.float64).to(device, dtype)
+    return torch.hann_window(window, dtype=torch.float64).to(dtype).to(device)  # Apple's GPU has no float64
 
 
 @functools.cache
@@ -86,7 +87,7 @@ def overlap_add(framed: Tensor, hop: int) -> Tensor:
     return out.view(batch, -1)[:, : (count - 1) * hop + window]
 
 
-@functools.cache
+@functools.lru_cache(8)  # clips have many lengths
 def _envelope(window: int, hop: int, count: int, device: torch.device, dtype: torch.dtype) -> Tensor:
     """The sum of the squared windows over the samples that are kept: [1, F·hop]."""
     squares = _hann(window, device, dtype).square().expand(1, count, window)
@@ -152,9 +153,10 @@ class Mel:
         return _placed(self.rate, self.window, self.bands, self.low, high, torch.device(device))
 
     def __call__(self, wave: Tensor, padded: bool = True) -> Tensor:
-        """log max(mel magnitude, 1e-5), natural: [B,S] or [B,1,S] -> float32 [B,M,F], F = S // hop.
+        """log max(mel magnitude, 1e-5), natural: [B,S] or [B,1,S] -> [B,M,F], F = S // hop.
 
-        Without `padded` the wave brings `context` samples more on either side. Computed in float32 at least.
+        Without `padded` the wave brings `context` samples more on either side. Float32, or
+        float64 for a wave in that.
         """
         wave = wave.squeeze(1) if wave.ndim == 3 else wave
         if wave.dtype in (torch.float16, torch.bfloat16):

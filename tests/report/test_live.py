@@ -19,6 +19,10 @@ PLAYED = {
 }  # fmt: skip
 
 
+def per_step(unit, size, amount, **stages):
+    return {"per_step": {"unit": unit, "size": size, "amounts": {"": amount, **stages}}}
+
+
 class Wrong:
     severity = "warning"
 
@@ -74,17 +78,33 @@ def test_likelihoods_of_the_probes_are_no_terms_of_the_loss(tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said", "how"),
-    [({}, "96 samples/s", "of 32 on"), ({"window": 10}, "960 units/s", "of 32 x 10 units on")],
+    ("more", "said", "how"),
+    [
+        ({}, "96 samples/s", "of 32 on"),
+        (per_step("units", "32 x 10 units", 320), "960 units/s", "of 32 x 10 units on"),
+        (per_step("audio seconds", "32 x 0.5 s", 16.25), "48.8 audio seconds/s", "of 32 x 0.5 s on"),
+    ],
 )
-def test_speed_is_told_in_what_a_step_reads(tmp_path, capsys, monkeypatch, arguments, said, how):
+def test_speed_is_told_in_what_a_step_reads(tmp_path, capsys, monkeypatch, more, said, how):
     now = [0.0]
     monkeypatch.setattr(live.time, "monotonic", lambda: now[0])
-    view = opened(tmp_path, FACTS, 9, **arguments)
+    view = opened(tmp_path, FACTS | more, 9)
     now[0] = 2.0
     view.step(6, PLAYED)
     out = capsys.readouterr().out
     assert said in out and how in out and "0:01 left" in out
+
+
+def test_a_stage_may_read_another_amount(tmp_path, capsys, monkeypatch):
+    """As many steps a second, twice as much in each."""
+    now = [0.0]
+    monkeypatch.setattr(live.time, "monotonic", lambda: now[0])
+    view = opened(tmp_path, STAGED | per_step("audio seconds", "32", 100.0, adversarial=200.0), 9, done=4)
+    now[0] = 1.0
+    assert " 100 audio seconds/s" in view.progress(5)
+    view.step(7, {})
+    now[0] = 3.0
+    assert "adversarial stage  100 audio seconds/s" in view.progress(8)
 
 
 def test_a_finding_of_an_earlier_stage_is_not_said_to_be_gone(tmp_path, capsys):

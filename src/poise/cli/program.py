@@ -19,7 +19,11 @@ from poise.errors import PoiseError
 
 def tree() -> tuple[argparse.ArgumentParser, Any]:
     """The commands, without the recipes' own arguments."""
-    root = Parser(prog="poise", description="Train GANs with an L2 penalty on each player, and see whether it worked.")
+    root = Parser(
+        prog="poise",
+        description="Train GANs of pictures, text and speech with an L2 penalty on each player, and see whether it "
+        "worked.",
+    )
     root.add_argument("--version", action="version", version=f"poise {__version__}")
     commands = commands_of(root, dest="command")
     for add in (add_train, runs.add, speech.add, data.add):

@@ -14,13 +14,15 @@ EVALUATE: dict[str, dict[str, Any]] = {
     "--features": {"metavar": "NAME,...", "help": "of which extractors, such as EffLite0,classifier (default by kind)"},
     "--inception": {"metavar": "FILE", "help": "weights of the standard FID, pt_inception-2015-12-05-6726825d.pth"},
     "--column": {"metavar": "NAME", "help": "which one of a .jsonl or .csv file holds the sentences"},
-    "-n": {"type": int, "help": "how many (default: all of a folder, as in training for a run)"},
+    "--language": {"metavar": "NAME", "help": "of clips of speech: en counts the words that a recogniser gets wrong"},
+    "-n": {"type": int, "help": "how many (default: all of a folder; for a run all held-out recordings, or as scored)"},
     "--seed": {"type": int, "default": 0, "help": "of the noise and of every choice of items"},
     "--step": {"default": "last", "help": "of a run: last, best, or the step of a kept checkpoint (default last)"},
     "--out": {"metavar": "FILE", "help": "of the report (default report.json, or RUN/evaluation-STEP.json)"},
 }
 
 SAMPLE: dict[str, dict[str, Any]] = {
+    "--voice": {"metavar": "NAME", "help": "of speech: say every text in this voice of the run"},
     "--label": {"help": "one class only, for a conditional run of pictures"},
     "--temperature": {"type": float, "help": "of text: below 1 likelier units, above 1 rarer ones (default 1)"},
     "--top-k": {"type": int, "help": "of text: only the k likeliest units at each place"},
@@ -51,7 +53,10 @@ def add_sample(commands: Any) -> None:
     made.add_argument("run", help=RUN)
     made.add_argument("-n", type=int, default=64, help="how many (default 64)")
     made.add_argument("--seed", type=int, default=0, help="of the noise; the same seed gives the same samples")
-    made.add_argument("--out", help="a .png for one grid or a folder; for text a .txt or .jsonl (default samples.*)")
+    made.add_argument(
+        "--out",
+        help="a .png for one grid or a folder; for text a .txt or .jsonl; for speech a folder (default samples*)",
+    )
     for flag, more in SAMPLE.items():
         made.add_argument(flag, **more)
     made.add_argument("--step", **STEP)

@@ -13,7 +13,7 @@ from poise.cli.parser import QUIET, RUN, command
 
 def add(commands: Any) -> None:
     """Enter the commands."""
-    command(commands, "train", None, "train on your data: poise train images DATA")
+    command(commands, "train", None, "train on your data: poise train images DATA (or text, language, vocoder, speech)")
     made = command(commands, "resume", resume, "go on with a run that was stopped")
     made.add_argument("run", help=RUN)
     made.add_argument("--quiet", **QUIET)
@@ -78,6 +78,7 @@ def shown(folder: Any) -> str:
 def summary(folder: Any, report: dict[str, Any], already: bool) -> None:
     """What the penalties did, how good the samples are, where the files are."""
     from poise.report.table import score_lines
+    from poise.study.spec import kind_of
 
     if already:
         print(f"{folder.path} was finished before; nothing to do.")
@@ -93,8 +94,11 @@ def summary(folder: Any, report: dict[str, Any], already: bool) -> None:
               f"{finding['sentence']} {finding['action']}")  # fmt: skip
     samples = sorted(folder.samples.glob("[0-9]*"))
     print(f"Samples: {samples[-1] if samples else folder.samples}")
+    if (folder.samples / "index.html").exists():
+        print(f"Listen:  {folder.samples / 'index.html'}")
     print(f"Report:  {folder.path / 'report.json'}")
-    print(f"More:    poise sample {shown(folder)} -n 64 --out more{samples[-1].suffix if samples else '.png'}")
+    more = Path(kind_of(report["recipe"]).default_out).with_stem("more")
+    print(f"More:    poise sample {shown(folder)} -n 64 --out {more}")
 
 
 def best_of(report: dict[str, Any]) -> str:

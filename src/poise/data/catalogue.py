@@ -6,6 +6,7 @@ and sha256.
 
 from __future__ import annotations
 
+import os
 from functools import partial
 from pathlib import Path
 
@@ -191,3 +192,9 @@ def located(name: str) -> Path | None:
     entry = find(name)
     path = entry.folder / entry.data
     return path if path.exists() else None
+
+
+def language_of(source: str) -> str:
+    """That of a catalogued set such as "en"; "" where it is not known, as of any folder or file."""
+    known = {entry.name: entry.language for entry in catalogue()}
+    return "" if os.path.exists(Path(source).expanduser()) else known.get(source, "")

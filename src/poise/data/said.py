@@ -86,7 +86,10 @@ def conditions(recordings: Recordings, said: Sequence[np.ndarray], mel: Mel, row
 
 
 class MelOf:
-    """The same draws of a `SaidStream` with log-mels as `real`: float32 [B,M,F], the lowest value behind the end."""
+    """The same draws of a `SaidStream` with log-mels as `real`: float32 [B,M,F].
+
+    Behind the end of an item its last windows fade, and then there is the lowest value.
+    """
 
     def __init__(self, stream: Any) -> None:
         self.stream, self.device = stream, stream.device

@@ -42,15 +42,15 @@ class Channels(NamedTuple):
 
 
 class Clips(Hashed):
-    """Sound files that could be read, in the order of their names."""
+    """Sound files that could be read, in the order of their names; `folder` is where they lie."""
 
     modality = "speech"
     chunk = 16
 
     def __init__(
-        self, name: str, files: list[Path], hashes: NDArray[np.uint8], left_out: list[tuple[str, str]]
+        self, name: str, files: list[Path], hashes: NDArray[np.uint8], left_out: list[tuple[str, str]], folder: Path
     ) -> None:
-        self.files = files
+        self.files, self.folder = files, folder
         super().__init__(name, hashes, left_out)
 
     def take(self, rows: Rows) -> list[Wave]:
@@ -89,7 +89,8 @@ def open_speech(folder: Path, progress: Progress | None = None, name: str | None
             f"{folder}: none of {len(found):,} sound files (.wav, .flac, .ogg, .mp3) can be read{first}; "
             "give a folder with some that can"
         )
-    return Clips(name or folder.name, kept, np.frombuffer(b"".join(hashes), np.uint8).reshape(-1, 32), left_out)
+    table = np.frombuffer(b"".join(hashes), np.uint8).reshape(-1, 32)
+    return Clips(name or folder.name, kept, table, left_out, folder)
 
 
 def resampled(wave: Wave, rate: int) -> NDArray[np.float32]:

@@ -56,6 +56,7 @@ SPEECH = (
         size=7_740_240,
         sha256="6a0353f0294d06f7bd901bada3d5d9eec63b66c2ec029f92da3124d93d45de70",
         unpack=mandarin_syllables,
+        language="zh",
     ),
     *(
         Entry(
@@ -70,6 +71,7 @@ SPEECH = (
             size=size,
             sha256=sha256,
             unpack=partial(asterisk, language=language),
+            language=language,
         )
         for language, (voice, licence, size, sha256) in _PROMPTS.items()
     ),

@@ -70,8 +70,23 @@ class Spoken:
         return cls(kind, sorted({phone for phone, _ in units}), sorted({tone for _, tone in units}))
 
     def parts(self, text: str) -> Parts:
-        """What of a text can be said by itself, in order."""
-        return [part for part in self._split(text) if part]
+        """What of a text can be said by itself, in order.
+
+        A sign that never occurred, such as an exclamation mark, is a blank, and where there is none, nothing.
+        """
+        return [part for part in map(self._heard, self._split(text)) if part]
+
+    def _heard(self, part: list[Unit]) -> list[Unit]:
+        strange = [len(phone) == 1 and phone in _SIGNS and phone not in self._phone for phone, _ in part]
+        if not any(strange):
+            return part
+        blank = [(" ", "")] if " " in self._phone else []
+        found: list[Unit] = []
+        for unit, gone in zip(part, strange, strict=True):
+            for one in blank if gone else [unit]:
+                if one[0] != " " or (found and found[-1][0] != " "):
+                    found.append(one)
+        return found[:-1] if found and found[-1][0] == " " else found
 
     def encode(self, units: Sequence[Unit]) -> np.ndarray:
         """Numbers of phones and tones: int64 [L,2]. PoiseError for what did not occur in training."""

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from poise.games.adversarial import wide
 from poise.spoken import mask_of, total_of
 
 DIAGONAL = 2.0  # weight of (l/L − f/F)²·M on the costs: an even pace where nothing else speaks
@@ -43,13 +44,14 @@ def aligned(mel: Tensor, means: Tensor, cond: Tensor) -> Tensor:
 
     Args: mel [B,M,F]; means [B,L,M]; cond, which says how many units and frames each item has.
     """
-    units, frames = (cond[:, 1:, 0] > 0).sum(1), total_of(cond)
-    cost = means.square().sum(2).unsqueeze(2) / 2 - means @ mel  # the squares of the mel are in every path
-    device = mel.device
+    units, frames, device = (cond[:, 1:, 0] > 0).sum(1), total_of(cond), mel.device
+    with torch.autocast(device.type, enabled=False):  # a small difference of large numbers
+        mel, means = wide(mel), wide(means)
+        cost = means.square().sum(2).unsqueeze(2) / 2 - means @ mel  # the squares of the mel are in every path
     down = (torch.arange(means.shape[1], device=device) + 0.5) / units.unsqueeze(1)
     along = (torch.arange(mel.shape[2], device=device) + 0.5) / frames.unsqueeze(1)
     cost = cost + DIAGONAL * mel.shape[1] * (down.unsqueeze(2) - along.unsqueeze(1)).square()
-    found = monotonic(cost.double().cpu().numpy(), units.cpu().numpy(), frames.cpu().numpy())
+    found = monotonic(cost.cpu().double().numpy(), units.cpu().numpy(), frames.cpu().numpy())
     return torch.from_numpy(found).to(device)
 
 

@@ -14,21 +14,27 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from poise.core import Batch, Player, Term
 from poise.games.adversarial import Adversarial, Round, notice_slopes
 from poise.games.alignment import aligned, inside_of
-from poise.spoken import spread_over, with_frames
+from poise.signal import LOWEST
+from poise.spoken import spread_over, total_of, with_frames
 
 
 def completed(generator: Any, batch: Batch) -> Batch:
-    """A batch of log-mels with frames for every unit: those that come with it, or else by alignment."""
+    """A batch of log-mels with frames for every unit: those that come with it, or else by alignment.
+
+    It ends with its longest item, which in a piece of a batch may be shorter than that of the batch.
+    """
     assert batch.cond is not None
+    real = batch.real[..., : int(total_of(batch.cond).max())]
     if generator.whole:
-        return batch
+        return Batch(real, batch.cond)
     with torch.no_grad():
         means = generator.unit_means(batch.cond)
-    return Batch(batch.real, with_frames(batch.cond, aligned(batch.real, means, batch.cond)))
+    return Batch(real, with_frames(batch.cond, aligned(real, means, batch.cond)))
 
 
 class SpeechRound(Round):
@@ -72,28 +78,29 @@ class JointRound(Round):
     def __init__(self, game: JointGame, player: Player[Any], batch: Batch, due: Sequence[Term[Any]]) -> None:
         mels = Batch(game.mel(batch.real), batch.cond)
         self.mels = SpeechRound(game.speech, player.module is game.generator, mels, due)
-        real = cut(batch.real, batch.cond, game.segment, game.mel.hop)
+        real = cut(batch.real, batch.cond, game.segment, game.mel.hop, 0.0)
         super().__init__(game, player.module is not game.discriminator, Batch(real), due)
         self.said = batch.cond
 
     @cached_property
     def fake(self) -> Tensor:
         with torch.set_grad_enabled(self.generates):
-            wave = self.game.vocoder(None, cut(self.mels.fake, self.said, self.game.segment, 1))
+            mel = cut(self.mels.fake, self.said, self.game.segment, 1, LOWEST)
+            wave = self.game.vocoder(None, mel)
         if wave.requires_grad:
             wave.register_hook(partial(notice_slopes, self.noticed))
         return wave if self.generates else wave.to(self.real.dtype).requires_grad_(self.slopes)
 
 
-def cut(x: Tensor, cond: Tensor | None, frames: int, each: int) -> Tensor:
+def cut(x: Tensor, cond: Tensor | None, frames: int, each: int, silence: float) -> Tensor:
     """From [B,C,F·each] the segment of so many frames that begins where row 0 of the condition says.
 
-    Behind the end the last value is repeated.
+    Behind the end of the longest item there is silence, as there is behind that of the others.
     """
     assert cond is not None
     places = cond[:, 0, 2:] * each + torch.arange(frames * each, device=x.device)
-    places = places.clamp(max=x.shape[2] - 1).unsqueeze(1)
-    return x.gather(2, places.expand(-1, x.shape[1], -1))
+    x = F.pad(x, (0, frames * each), value=silence)
+    return x.gather(2, places.unsqueeze(1).expand(-1, x.shape[1], -1))
 
 
 @dataclass
@@ -113,7 +120,7 @@ class JointGame(Adversarial):
         return JointRound(self, player, batch, due)
 
 
-def _mean_inside(x: Tensor, inside: Tensor) -> Tensor:
+def mean_inside(x: Tensor, inside: Tensor) -> Tensor:
     """The mean over bands and the frames inside: [B,M,F] -> [B]."""
     return (x * inside).sum((1, 2)) / (inside.sum((1, 2)) * x.shape[1])
 
@@ -121,7 +128,7 @@ def _mean_inside(x: Tensor, inside: Tensor) -> Tensor:
 def mel_l1(round: Any) -> Tensor:
     """mean|real − generated| over bands and frames: [B]."""
     mels = round.mels
-    return _mean_inside((mels.real - mels.fake).abs(), mels.inside)
+    return mean_inside((mels.real - mels.fake).abs(), mels.inside)
 
 
 def unit_error(round: Any) -> Tensor:
@@ -129,7 +136,7 @@ def unit_error(round: Any) -> Tensor:
     mels = round.mels
     unit, _ = spread_over(mels.cond)
     means = mels.means.gather(1, unit.unsqueeze(2).expand(-1, -1, mels.means.shape[2])).transpose(1, 2)
-    return _mean_inside((mels.real - means).square() / 2, mels.inside)
+    return mean_inside((mels.real - means).square() / 2, mels.inside)
 
 
 def duration_error(round: Any) -> Tensor:

@@ -17,10 +17,8 @@ from poise.models.layers import ConvNeXt, renormalised
 from poise.models.script import Script
 from poise.models.vocoders import MIDDLE, SPREAD
 from poise.registry import register
-from poise.signal import FLOOR
+from poise.signal import LOWEST
 from poise.spoken import mask_of, with_frames
-
-LOWEST = torch.tensor(FLOOR).log().item()  # of a log-mel
 
 
 @register("speech", "convolutional")

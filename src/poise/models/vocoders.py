@@ -24,7 +24,7 @@ LOUDEST = 100.0  # magnitude of one frequency, at most (as Vocos has it)
 class Vocoder(nn.Module):
     """What all of them share. Args: mel, the spectrogram that is inverted.
 
-    `trained` counts the passes with a gradient: a vocoder that has none is not worth listening to.
+    `trained` counts the passes from which its weights learn: without any it is not worth listening to.
     """
 
     noise_size = 0
@@ -42,7 +42,7 @@ class Vocoder(nn.Module):
     def forward(self, z: Tensor | None, cond: Tensor | None) -> Tensor:
         if cond is None:
             raise PoiseError("a vocoder needs the log-mel spectrogram that it is to make audible")
-        if self.training and torch.is_grad_enabled():
+        if self.training and torch.is_grad_enabled() and any(p.requires_grad for p in self.parameters()):
             self.trained += 1
         return self.wave((cond - MIDDLE) / SPREAD, cond).unsqueeze(1)
 
@@ -79,7 +79,8 @@ class Vocos(Vocoder):
         for block in self.blocks:
             x = block(x)
         size, phase = self.head(self.last_norm(x)).float().chunk(2, 2)
-        known = (mel.transpose(1, 2).float().exp() @ self.back.T).clamp_min(FLOOR)
+        with torch.autocast(mel.device.type, enabled=False):  # its rows have both signs
+            known = (mel.transpose(1, 2).float().exp() @ self.back.T).clamp_min(FLOOR)
         size = (known * size.exp()).clamp(max=LOUDEST)
         spectrum = torch.complex(size * phase.cos(), size * phase.sin())  # polar is not everywhere
         return inverse_stft(spectrum, self.mel.window, self.mel.hop)
@@ -133,7 +134,7 @@ class HifiGan(Vocoder):
         super().__init__(mel)
         steps = factors(mel.hop)
         channels = [max(8, width // 2**i) for i in range(len(steps) + 1)]
-        self.first = nn.Conv1d(mel.bands, width, 7, padding=3)
+        self.first = nn.Conv1d(mel.bands, channels[0], 7, padding=3)
         self.up = nn.ModuleList(
             nn.ConvTranspose1d(before, after, 2 * step, step, (step + 1) // 2, step % 2)
             for step, before, after in zip(steps, channels, channels[1:], strict=False)

@@ -21,9 +21,9 @@ from poise.monitor.signals import Monitor, Watched
 
 
 class PairedMonitor(Monitor):
-    """Args: watched, with `references` left empty; distance, of real and generated items: -> [n]."""
+    """Args: watched, with `references` left empty; distance, of a batch and what was generated for it: -> [n]."""
 
-    def __init__(self, watched: Watched, distance: Callable[[Tensor, Tensor], Tensor]) -> None:
+    def __init__(self, watched: Watched, distance: Callable[[Batch, Tensor], Tensor]) -> None:
         self.distance = distance
         super().__init__(watched)
 
@@ -32,9 +32,7 @@ class PairedMonitor(Monitor):
         made = {name: self._made(batch) for name, batch in batches.items()}
         last = "heldout" if "heldout" in made else "training"
         seen = {**batches, "generated": Batch(made[last], batches[last].cond)}
-        found = {
-            f"distance_{name}": float(self.distance(batches[name].real, made[name]).mean()) for name in made
-        }  # fmt: skip
+        found = {f"distance_{name}": float(self.distance(batches[name], made[name]).mean()) for name in made}
         if "distance_heldout" in found:
             found["distance_gap"] = found["distance_heldout"] - found["distance_training"]
         of_d = self._of_d({name: self._logits(batch) for name, batch in seen.items()})

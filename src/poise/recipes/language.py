@@ -131,6 +131,7 @@ def language(
     parts.check(model)
     text = parts.text(data, column, units, vocabulary, least, longest, heldout, share)
     facts = parts.facts(text, how)
+    facts["per_step"] = {"unit": "units", "size": f"{batch} x {window} units", "amounts": {"": batch * window}}
     penalties = parts.penalties(model, l2_recurrent, l2_output, l2_embedding, ar, tar, steps)
     game, average = parts.game(model, facts, penalties, ema, seed, how)
     stream = parts.stream(text, batch, window, seed, how)

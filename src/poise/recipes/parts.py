@@ -91,9 +91,10 @@ def player(
     also: Sequence[Term] = (),
 ) -> Player:
     """Adam on all weights; `also` and the penalties' terms beside its own. `lr` stands in for that of the options."""
-    first_lr = value_at(number_or_schedule(options.lr if lr is None else lr, f"--{name}.lr", steps=1), 0)
+    flag = f"--{name.replace('_', '-')}"
+    first_lr = value_at(number_or_schedule(options.lr if lr is None else lr, f"{flag}.lr", steps=1), 0)
     if idle := [penalty for penalty in penalties if not penalty.terms() and not penalty.weight_penalties()]:
-        raise PoiseError(f"--{name}.penalties: {type(idle[0]).__name__} penalises nothing; name one that does")
+        raise PoiseError(f"{flag}.penalties: {type(idle[0]).__name__} penalises nothing; name one that does")
     rules = [rule for penalty in penalties for rule in penalty.weight_penalties()]
     for rule in rules:
         rule.covered(net)  # one that does not fit the network is refused here, not at the first step
@@ -119,5 +120,5 @@ def learning_rates(players: Sequence[Player], options: dict[str, Any], steps: in
 
         return Dial(f"{player.name}/lr", schedule, apply)
 
-    asked = [(p, number_or_schedule(options[p.name].lr, f"--{p.name}.lr", steps)) for p in players]
+    asked = [(p, number_or_schedule(options[p.name].lr, f"--{p.name.replace('_', '-')}.lr", steps)) for p in players]
     return [dial(player, schedule) for player, schedule in asked if callable(schedule)]

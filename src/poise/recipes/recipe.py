@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from torch import nn
 
     from poise.core import Batch, Dial, Game
+    from poise.data.recordings import Recordings
     from poise.data.speech import Wave
+    from poise.recipes.paired import Comparison
     from poise.training.precision import Execution
 
 
@@ -140,6 +142,9 @@ class Kind:
     opens the sentences of a recipe of text as its runs read them.
     `say(generator, facts, text, voice=None, seed=0, speed=1.0)` returns the `Wave` of a text, and
     `vocode(generator, facts, wave)` that of a `Wave` at the rate of the run; None in a recipe that cannot.
+    `recordings(facts)` opens those of a recipe of speech as its runs read them, split as then, and
+    `pairs(generator, facts, n, seed)` compares at most n held-out ones (None: all) with what the generator makes of
+    each; both raise PoiseError for recordings that have changed since.
     """
 
     build: Callable[..., Recipe]
@@ -154,3 +159,5 @@ class Kind:
     corpus: Callable[[dict[str, Any]], Any] | None = None
     say: Callable[..., Wave] | None = None
     vocode: Callable[..., Wave] | None = None
+    recordings: Callable[[dict[str, Any]], Recordings] | None = None
+    pairs: Callable[..., Comparison] | None = None

@@ -51,12 +51,10 @@ def write(samples: Sequence[Wave], path: Path) -> str:
     return f"{len(samples):,} clips and index.html"
 
 
-def show(
-    rows: Sequence[tuple[str, dict[str, np.ndarray]]], mel: Mel, stem: Path, page: str, heard: bool = True
-) -> Path:
+def show(rows: Sequence[tuple[str, dict[str, np.ndarray]]], mel: Mel, stem: Path, page: str) -> Path:
     """A picture of log-mels beside each other, a folder of .wav files, and the page of all steps so far.
 
-    Args: rows of (title, version -> samples [S] or, not `heard`, log-mels [M,F]); mel; stem, a path without suffix.
+    Args: rows of (title, version -> samples [S]); mel; stem, a path without suffix.
     Returns the picture.
     """
     import torch
@@ -67,9 +65,7 @@ def show(
     picture = stem.with_suffix(".png")
     versions = list(rows[0][1])
     pictures = [(title, [seen(of[version]) for version in versions]) for title, of in rows]
-    audio.save_spectrograms(
-        pictures, versions, picture, seconds_per_frame=mel.hop / mel.rate, highest_hz=mel.high or mel.rate / 2
-    )
+    audio.save_spectrograms(pictures, versions, picture, mel.hop / mel.rate, mel.high or mel.rate / 2, mel.low)
     audio.save_clips(rows, mel.rate, stem, [title for title, _ in rows])
     audio.page_of_steps(stem.parent, page)
     return picture

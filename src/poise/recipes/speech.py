@@ -95,6 +95,7 @@ def speech(
     loss: str = "least_squares",
     mel: float | str = 5.0,
     features: float | str = 10.0,
+    stft: float | str = 1.0,
     generator: GeneratorOptions = GeneratorOptions(),  # noqa: B008
     discriminator: DiscriminatorOptions = DiscriminatorOptions(),  # noqa: B008
     speak_with: str | None = None,
@@ -102,13 +103,13 @@ def speech(
     vocoder_critic: str = "both",
     vocoder: vocoders.GeneratorOptions = vocoders.GeneratorOptions(),  # noqa: B008
     vocoder_discriminator: vocoders.DiscriminatorOptions = vocoders.DiscriminatorOptions(),  # noqa: B008
-    warm_steps: int = 1500,
+    warm_steps: int = 2000,
     steps: int = 2500,
     vocoder_warm_steps: int = 1500,
     vocoder_steps: int = 1000,
     joint_steps: int = 0,
     segment: int = 4096,
-    batch: int = 32,
+    batch: int = 16,
     micro_batches: int = 1,
     ema: float = 0.999,
     seed: int = 0,
@@ -158,6 +159,7 @@ def speech(
         loss: nonsaturating, minimax, hinge, least_squares, wasserstein or relativistic, of both games.
         mel: weight of the mean difference of log-mel spectrograms: a number, or a schedule.
         features: weight of feature matching.
+        stft: weight of the multi-resolution STFT loss of the vocoder.
         generator: options of the generator of log-mels.
         discriminator: options of its discriminator.
         speak_with: a finished run of poise train vocoder to speak with; by default a vocoder is trained on the same
@@ -211,7 +213,8 @@ def speech(
         "vocoder_discriminator": vocoder_discriminator,
     }
     for name, own in options.items():
-        common.check_player(name, own, [key for key in ("width", "depth", "noise", "turns") if hasattr(own, key)])
+        sizes = [key for key in ("width", "depth", "noise", "turns") if hasattr(own, key)]
+        common.check_player(name.replace("_", "-"), own, sizes)
     lengths = {"acoustic": warm_steps, "adversarial": steps}
     if speak_with is None:
         lengths |= {"spectral": vocoder_warm_steps, "vocoder": vocoder_steps}
@@ -221,12 +224,13 @@ def speech(
     opening = waves.opening(data, rate, trim, loudness, longest, heldout, share, voice, labels)
     said = parts.speech(waves.recordings(opening), units, durations, heard)
     facts = parts.facts(said, opening, how, list(lengths.items()), speak_with)
+    facts["per_step"] = parts.per_step(said, batch, segment)
     players = Players(
         facts,
         networks={"generator": network, "discriminator": critic, "vocoder": vocoder_network},
         vocoder_critic=vocoder_critic,
         loss=loss,
-        weights={"mel": mel, "features": features},
+        weights={"mel": mel, "features": features, "stft": stft},
         options=options,
         l2={
             "generator": l2_generator,
@@ -293,6 +297,18 @@ def _vocode(generator: Any, facts: dict[str, Any], wave: Any) -> Any:
     return outcomes.vocode(generator.vocoder, facts, wave)
 
 
+def _recordings(facts: dict[str, Any]) -> Any:
+    from poise.recipes import speech_pairs
+
+    return speech_pairs.recordings(facts)
+
+
+def _pairs(generator: Any, facts: dict[str, Any], n: int | None, seed: int) -> Any:
+    from poise.recipes import speech_pairs
+
+    return speech_pairs.pairs(generator, facts, n, seed)
+
+
 def _write(samples: Any, path: Path) -> str:
     from poise.recipes import sounds
 
@@ -312,5 +328,7 @@ register("recipe", "speech")(
         players=("generator", "vocoder"),
         say=_say,
         vocode=_vocode,
+        recordings=_recordings,
+        pairs=_pairs,
     )
 )

@@ -13,7 +13,8 @@ from torch import Tensor
 
 from poise.core import Batch
 from poise.data.speech import Wave
-from poise.games.speech import completed
+from poise.games.alignment import inside_of
+from poise.games.speech import completed, mean_inside
 from poise.metrics.speech_judge import SpeechJudge
 from poise.monitor.paired import PairedMonitor
 from poise.monitor.signals import Watched
@@ -72,7 +73,7 @@ def monitor(
 ) -> Callable[[], PairedMonitor] | None:
     """The monitor of a stage with a discriminator, built when first needed."""
     if stage == "vocoder" and players.waves is not None:
-        return outcomes.monitor(players.waves, speech.recordings, segment, batch, seed, how)
+        return outcomes.monitor(players.waves, speech.recordings, segment, batch, seed + 6, how)  # no stage's order
     if stage != "adversarial":
         return None
     mels, size = players.mels, int(players.mels.average.noise_size)
@@ -105,9 +106,10 @@ def monitor(
     return built
 
 
-def _distance(real: Tensor, made: Tensor) -> Tensor:
-    """The mean difference of log-mels, behind the end too, where both are silent: [n]."""
-    return (real - made).abs().flatten(1).mean(1)
+def _distance(batch: Batch, made: Tensor) -> Tensor:
+    """The mean difference of log-mels, of what is inside each item: [n]."""
+    assert batch.cond is not None
+    return mean_inside((batch.real - made).abs(), inside_of(batch.cond, made.shape[2]))
 
 
 def judge(speech: Speech, n: int, seed: int) -> Callable[[], SpeechJudge] | None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -19,11 +18,10 @@ from poise.data.said import MelOf, SaidStream, conditions
 from poise.data.stream import Prefetch
 from poise.data.utterances import Spoken, suggested
 from poise.errors import PoiseError
+from poise.recipes import finished
 from poise.recipes import vocoder_parts as waves
-from poise.record import find_run
 from poise.registry import find
 from poise.signal import Mel
-from poise.training.checkpoint import latest, load_weights
 from poise.training.precision import Execution
 
 LISTED = 1000  # texts and voices that a run remembers, to be sampled without its data
@@ -64,31 +62,45 @@ def speech(recordings: Recordings, units: str, durations: str, mel: Mel) -> Spee
             f"{recordings.name} has no texts, so nobody knows what is said: put a metadata.csv with lines file|text "
             f"into the folder, a .txt beside each recording, or say --labels with a pattern such as {{voice}}/{{text}}"
         )
-    training = [recordings.texts[row] for row in recordings.train if named[row]]
-    kind = suggested(training) if units == "auto" else units
-    spoken = Spoken.fit(kind, training)
+    training = recordings.train[named[recordings.train]]
+    texts = [recordings.texts[row] for row in training]
+    spoken = _fitted(recordings, suggested(texts) if units == "auto" else units, training)
     said, lost, single = _encoded(recordings, spoken, named)
     whole = single if durations == "auto" else durations == "frames"
     frames = np.diff(recordings.starts) // mel.hop
-    short = np.array([not whole and 0 < len(units) and len(units) > f for units, f in zip(said, frames, strict=True)])
+    least = [min(len(units), 1) if whole else len(units) for units in said]
+    short = frames < least
     known = np.array([len(units) > 0 for units in said]) & ~short
     notes = list(recordings.notes)
     if not named.all():
         notes.append(f"{int((~named).sum()):,} recordings have no text and are left out.")
+    if mute := int((named & (np.array([len(units) for units in said]) == 0)).sum()) - len(lost):
+        notes.append(f"{mute:,} recordings are left out: their texts hold no {spoken.kind}.")
     if lost:
         few = "; ".join(lost[:3])
         notes.append(f"{len(lost):,} held-out recordings are left out, for nothing in training says them: {few}.")
     if short.any():
-        notes.append(f"{int(short.sum()):,} recordings are left out: they have fewer frames than units.")
+        notes.append(f"{int(short.sum()):,} recordings are left out: they have fewer frames than they need.")
     train, heldout = (rows[known[rows]] for rows in (recordings.train, recordings.heldout))
     if not len(train):
         raise PoiseError(f"{recordings.name}: no recording is left to train on; poise data check tells what is there")
     how = "one syllable at a time" if whole else "units are aligned while training"
     notes.append(
-        f"{len(train):,} recordings to learn from and {len(heldout):,} held out, in {kind}: "
+        f"{len(train):,} recordings to learn from and {len(heldout):,} held out, in {spoken.kind}: "
         f"{len(spoken.phones)} phones, {len(spoken.tones)} tones; {how}."
     )
     return Speech(recordings, spoken, said, train, heldout, whole, mel, notes)
+
+
+def _fitted(recordings: Recordings, kind: str, rows: np.ndarray) -> Spoken:
+    """The units of these recordings' texts; one that has none of this kind is told with its file."""
+    split = find("spoken units", kind)
+    for row in rows.tolist():
+        try:
+            split(recordings.texts[row])
+        except PoiseError as error:
+            raise PoiseError(f"--units {kind}: what is said in {recordings.files[row]}: {error}") from None
+    return Spoken.fit(kind, [recordings.texts[row] for row in rows.tolist()])
 
 
 def _encoded(recordings: Recordings, spoken: Spoken, named: np.ndarray) -> tuple[list[np.ndarray], list[str], bool]:
@@ -119,7 +131,18 @@ def facts(
         "voices": list(speech.voices),
         "whole": speech.whole,
         "texts": [[recordings.texts[row], int(recordings.voice[row])] for row in shown[:LISTED].tolist()],
-        "vocoder": None if speak_with is None else vocoder_run(speak_with, speech.mel),
+        "vocoder": None if speak_with is None else finished.vocoder_run(speak_with, speech.mel),
+    }
+
+
+def per_step(speech: Speech, batch: int, segment: int) -> dict[str, Any]:
+    """What a step reads, for the live view: whole recordings of mean length, or segments of waves."""
+    recordings, rate = speech.recordings, speech.mel.rate
+    whole = float(np.diff(recordings.starts)[speech.train].mean()) / rate * batch
+    return {
+        "unit": "audio seconds",
+        "size": f"{batch} recordings of {whole / batch:.2g} s or segments of {segment / rate:.2g} s",
+        "amounts": {"": whole, "spectral": batch * segment / rate, "vocoder": batch * segment / rate},
     }
 
 
@@ -156,34 +179,6 @@ def voice(arguments: dict[str, Any], facts: dict[str, Any]) -> Voice:
         known = facts["vocoder"]
         return Voice(made, waves.generator(known["network"], SimpleNamespace(**known), waves.mel_in(facts)))
     return Voice(made, waves.generator(arguments["vocoder_network"], arguments["vocoder"], waves.mel_in(facts)))
-
-
-def vocoder_run(name: str, mel: Mel) -> dict[str, Any]:
-    """What builds the vocoder of a finished run, and its weights: network, width, depth, norm, weights."""
-    folder = find_run(name)
-    spec, newest = folder.spec(), latest(folder.checkpoints)
-    if spec["recipe"] != "vocoder" or newest is None:
-        raise PoiseError(f"--speak-with {name} is no trained vocoder: name a run of poise train vocoder that is done")
-    own = Mel(**spec["facts"]["mel"])
-    for key, wanted in mel.to_dict().items():
-        if getattr(own, key) != wanted:
-            raise PoiseError(
-                f"--speak-with {name} hears other spectrograms: it was trained with --{key} {getattr(own, key)}, and "
-                f"this run has {wanted}; give --{key} {getattr(own, key)}, or train another vocoder"
-            )
-    options = spec["arguments"]["generator"]
-    return {
-        "network": spec["arguments"]["network"],
-        **{key: options[key] for key in ("width", "depth", "norm")},
-        "weights": str(newest / "generator.ema.safetensors"),
-    }
-
-
-def finished_vocoder(known: dict[str, Any], mel: Mel) -> nn.Module:
-    """That vocoder."""
-    net = waves.generator(known["network"], SimpleNamespace(**known), mel)
-    load_weights(net, Path(known["weights"]))
-    return net.eval()
 
 
 def check_joint(steps: int, speak_with: str | None) -> None:

@@ -16,6 +16,7 @@ from poise.games.adversarial import adversarial_terms, joint_allowed
 from poise.games.speech import JointGame, SpeechGame, duration_error, mel_l1, unit_error
 from poise.losses.reconstruction import matched
 from poise.penalties import Penalty
+from poise.recipes import finished
 from poise.recipes import speech_parts as parts
 from poise.recipes.parts import l2, learning_rates, player
 from poise.recipes.vocoder_parts import Waves, mel_in
@@ -145,14 +146,14 @@ class Players:
             "adversarial": Playing(self.mels.game, self.mels.dials),
         }
         if facts["vocoder"]:
-            net = parts.finished_vocoder(facts["vocoder"], mel_in(facts)).to(how.device)
+            net = finished.vocoder_of(facts["vocoder"], mel_in(facts)).to(how.device)
             kept = resting(net, Ema(net, 0.0))
             together(*(stage.game for stage in mels.values()), others=[kept])
             self.voice, self.stages, self.waves = parts.Voice(self.mels.average, net), mels, None
             return
         self.waves = Waves(
             mel_in(facts), network=networks["vocoder"], critic=vocoder_critic, loss=loss,
-            weights={**weights, "stft": 1.0}, options=options, l2=l2, ema=ema,
+            weights=weights, options=options, l2=l2, ema=ema,
             steps={**steps, "adversarial": steps["vocoder"]}, how=how, seed=seed + 1,
             names=("vocoder", "vocoder_discriminator"),
         )  # fmt: skip

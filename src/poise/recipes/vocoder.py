@@ -86,16 +86,16 @@ def vocoder(
     share: float = 1.0,
     network: str = "vocos",
     critic: str = "both",
-    loss: str = "hinge",
-    mel: float | str = 5.0,
+    loss: str = "least_squares",
+    mel: float | str = 10.0,
     stft: float | str = 1.0,
-    features: float | str = 5.0,
+    features: float | str = 10.0,
     generator: GeneratorOptions = GeneratorOptions(),  # noqa: B008
     discriminator: DiscriminatorOptions = DiscriminatorOptions(),  # noqa: B008
-    warm_steps: int = 1500,
-    steps: int = 2500,
+    warm_steps: int = 4000,
+    steps: int = 3000,
     segment: int = 8192,
-    batch: int = 16,
+    batch: int = 8,
     micro_batches: int = 1,
     ema: float = 0.999,
     seed: int = 0,
@@ -180,6 +180,10 @@ def vocoder(
     opening = parts.opening(data, rate, trim, loudness, longest, heldout, share, voice, labels)
     recordings = parts.recordings(opening)
     facts = parts.facts(recordings, opening, heard, how, [("spectral", warm_steps), ("adversarial", steps)])
+    seconds = segment / rate
+    facts["per_step"] = {
+        "unit": "audio seconds", "size": f"{batch} x {seconds:.2g} s", "amounts": {"": batch * seconds}
+    }  # fmt: skip
     waves = parts.Waves(
         heard,
         network=network,
@@ -245,6 +249,18 @@ def _vocode(generator: Any, facts: dict[str, Any], wave: Any) -> Any:
     return outcomes.vocode(generator, facts, wave)
 
 
+def _recordings(facts: dict[str, Any]) -> Any:
+    from poise.recipes import vocoder_pairs
+
+    return vocoder_pairs.recordings(facts)
+
+
+def _pairs(generator: Any, facts: dict[str, Any], n: int | None, seed: int) -> Any:
+    from poise.recipes import vocoder_pairs
+
+    return vocoder_pairs.pairs(generator, facts, n, seed)
+
+
 def _write(samples: Any, path: Path) -> str:
     from poise.recipes import sounds
 
@@ -261,5 +277,7 @@ register("recipe", "vocoder")(
         ("log-mel L1",),
         default_out="samples",
         vocode=_vocode,
+        recordings=_recordings,
+        pairs=_pairs,
     )
 )

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from poise.data.recordings import Recordings
 from poise.data.speech import Wave, resampled
+from poise.errors import PoiseError
 from poise.losses.reconstruction import log_mel_l1
 from poise.metrics.paired_metric import Pair
 from poise.metrics.speech_judge import SpeechJudge
@@ -63,8 +64,10 @@ def draw(
 
 
 def vocode(generator: nn.Module, facts: dict[str, Any], wave: Wave) -> Wave:
-    """A recording, through its log-mel and back."""
+    """A recording, through its log-mel and back. PoiseError for a vocoder that has not been trained yet."""
     mel = parts.mel_in(facts)
+    if not int(generator.get_buffer("trained")):
+        raise PoiseError("the vocoder of this run was not trained yet at this step: go on with poise resume first")
     return Wave(copied(generator, mel, resampled(wave, mel.rate)), mel.rate)
 
 
@@ -93,7 +96,9 @@ def monitor(
             if rows := len(getattr(recordings, split)):
                 n = min(max(batch, min(LOOK, 2 * batch)), rows)
                 streams[name] = parts.stream(recordings, waves.mel, segment, n, seed + 2, how, split)
-        rates = {p.name: partial(_rate, p.optim) for p in waves.game.players}
+        roles = {"generator": waves.made, "discriminator": waves.judging}
+        players = {p.name: p for p in waves.game.players}
+        rates = {role: partial(_rate, players[name].optim) for role, name in roles.items()}
         watched = Watched(
             waves.generator,
             waves.discriminator,
@@ -104,7 +109,8 @@ def monitor(
             lambda: how.autocast(False),
             learning_rates=rates,
         )
-        return PairedMonitor(watched, log_mel_l1(waves.mel))
+        apart = log_mel_l1(waves.mel)
+        return PairedMonitor(watched, lambda batch, made: apart(batch.real, made))
 
     return built
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
+from poise.report.pace import Pace, clock
 from poise.report.table import score_lines
 
 
@@ -54,29 +55,6 @@ class Silent:
         pass
 
 
-def clock(seconds: float) -> str:
-    """3:07, 1:02:03."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
-
-
-class Pace:
-    """Steps a second over the last minute or so, and the time that is left."""
-
-    def __init__(self, done: int, total: int) -> None:
-        self.total = total
-        self.marks = [(time.monotonic(), done)]
-
-    def at(self, made: int) -> tuple[float, float]:
-        now = time.monotonic()
-        if now - self.marks[-1][0] > 1:
-            self.marks = [*self.marks[-60:], (now, made)]
-        elapsed, steps = now - self.marks[0][0], made - self.marks[0][1]
-        speed = steps / elapsed if elapsed > 0 and steps else 0.0
-        return speed, (self.total - made) / speed if speed else float("nan")
-
-
 # Numbers of a player's move that are shown under a label, and those beside them that are no terms of its loss.
 SHOWN = {
     "nll_training": "on training",
@@ -98,27 +76,28 @@ SIGNALS = (
     "inside_z",
     "nearest",
 )
-NOT_A_TERM = {*SHOWN, *SIGNALS, "lr", "norm", "on_generated", "on_heldout", "on_training", "output_gradient", "sign"}
-NOT_A_TERM |= {"update"}
+OTHERS = ("lr", "norm", "on_generated", "on_heldout", "on_training", "output_gradient", "sign", "update")
+NOT_A_TERM = {*SHOWN, *SIGNALS, *OTHERS}
 
 
 class _Watching(Silent):
-    """What both visible views keep: the latest of every number of this stage, and the pace."""
+    """What both visible views keep: the latest of every number of this stage, and the pace.
+
+    A step reads what `facts["per_step"]` says: `unit` of a speed, `size` of a step in words, and `amounts`, stage ->
+    units in a step, "" for the other stages. Without it a step reads --batch samples."""
 
     def open(self, folder: Path, spec: dict[str, Any], done: int, total: int) -> None:
         self.latest: dict[str, float] = {}
         self.wrong: list[str] = []  # names of the findings of the last look
         self.pace, self.total = Pace(done, total), total
-        self.batch, window = spec["arguments"].get("batch", 0), spec["arguments"].get("window")
-        self.moved, self.unit = (self.batch * window, "units") if window else (self.batch, "samples")
-        size = f"{self.batch} x {window} units" if window else f"{self.batch}"
-        facts = spec["facts"]
+        facts, batch = spec["facts"], spec["arguments"].get("batch", 0)
+        self.per_step = facts.get("per_step", {"unit": "samples", "size": f"{batch}", "amounts": {"": batch}})
         self.stages = [(name, steps) for name, steps in facts.get("stages", ())]
         self.stage = self.stage_at(done + 1)
         self.say(f"{facts['data']}")
         self.say(
-            f"run {folder}: {total:,} steps of {size} on {facts['device']} in {facts['precision']} with "
-            f"{facts['threads']} thread{'s' if facts['threads'] != 1 else ''}"
+            f"run {folder}: {total:,} steps of {self.per_step['size']} on {facts['device']} in {facts['precision']} "
+            f"with {facts['threads']} thread{'s' if facts['threads'] != 1 else ''}"
             + (f", augmentation {facts['augment']}" if "augment" in facts else "")
             + (f", going on after step {done:,}" if done else "")
         )
@@ -141,7 +120,10 @@ class _Watching(Silent):
         speed, left = self.pace.at(made)
         ahead = clock(left) if left == left else "-:--"
         stage = f"  {self.stage} stage" if self.stage else ""
-        return f"step {made:,}/{self.total:,}{stage}  {speed * self.moved:,.0f} {self.unit}/s  {ahead} left"
+        amounts = {"": 0, **self.per_step["amounts"]}
+        read = speed * amounts.get(self.stage, amounts[""])
+        shown = f"{read:,.0f}" if read >= 100 or not read else f"{read:.3g}"
+        return f"step {made:,}/{self.total:,}{stage}  {shown} {self.per_step['unit']}/s  {ahead} left"
 
     def table(self) -> list[tuple[str, str]]:
         """Label -> text: losses, D's opinions, penalties."""

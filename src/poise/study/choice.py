@@ -36,6 +36,7 @@ class Asked:
     out: str | None = None
     inception: str | None = None
     column: str | None = None
+    language: str | None = None
 
 
 def extractors_for(

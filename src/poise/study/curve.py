@@ -15,7 +15,7 @@ from poise.errors import PoiseError
 from poise.record import RunFolder, write_json
 from poise.report.plot import curves
 from poise.report.table import columns, number
-from poise.study.sides import own_corpus
+from poise.study.own import own_corpus
 from poise.study.use import generator_of
 
 SHOWN = (

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from poise.data.items import Items, Rows
+from poise.recipes.paired import Comparison
 
 DRAW = 4096  # samples drawn from a generator at a time
 
@@ -16,8 +17,8 @@ DRAW = 4096  # samples drawn from a generator at a time
 class Drawn(Items):
     """Samples of a generator, drawn a block at a time; a block depends on the weights, the seed and its number.
 
-    Args: name; modality; weights: sha256 of their file; draw: (n, seed) -> uint8 [n,H,W,C], or a list of n sentences;
-    n; seed. The first 4,096 are those that `poise sample` draws with this seed.
+    Args: name; modality; weights: sha256 of their file; draw: (n, seed) -> uint8 [n,H,W,C], or a list of n
+    sentences or waves; n; seed. The first 4,096 are those that `poise sample` draws with this seed.
     """
 
     def __init__(
@@ -47,3 +48,26 @@ class Drawn(Items):
 
     def split(self, heldout: float = 0.0) -> tuple[Rows, Rows]:
         return np.arange(self._n), np.arange(0)
+
+
+class Remade(Items):
+    """What a run makes of its held-out recordings, in their order; each wave is made when it is asked for.
+
+    Args: name; weights: sha256 of their files; comparison, of the run.
+    """
+
+    modality = "speech"
+    chunk = 16
+
+    def __init__(self, name: str, weights: str, comparison: Comparison) -> None:
+        super().__init__(name, hashlib.sha256(f"{weights} {comparison.fingerprint}".encode()).hexdigest())
+        self._comparison = comparison
+
+    def __len__(self) -> int:
+        return self._comparison.n
+
+    def take(self, rows: Rows) -> Any:
+        return [self._comparison.made(row) for row in np.asarray(rows).tolist()]
+
+    def split(self, heldout: float = 0.0) -> tuple[Rows, Rows]:
+        return np.arange(len(self)), np.arange(0)

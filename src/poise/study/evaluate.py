@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-import poise.study.evaluate_text  # noqa: F401  (enters its section of the report into the registry)
+import poise.study.evaluate_speech
+import poise.study.evaluate_text  # noqa: F401  (both enter their sections of the report into the registry)
 from poise.data.items import NOUNS, Items
 from poise.errors import PoiseError, nearest
 from poise.metrics.classifier import SmallClassifier
@@ -24,6 +25,8 @@ from poise.study.choice import Asked, extractors_for, small_networks
 from poise.study.evaluation_lines import evaluation_lines
 from poise.study.progress import ProgressView
 from poise.study.sides import Real, Side, Sides, column_of, run_or_items, sides_of_items, sides_of_run
+
+OWN_METRICS = {"text metric": "text", "paired metric": "speech"}  # families that read the items themselves
 
 
 def asked(options: Any) -> Asked:
@@ -65,6 +68,11 @@ def evaluate(what: str, wanted: Asked) -> list[str]:
             sides = sides_of_items(found, wanted.n, wanted.seed, real)
         _same_kind(members, sides.made.items)
         _of_the_kind(wanted.metrics, sides.made.items)
+        if wanted.language is not None and sides.made.items.modality != "speech":
+            raise PoiseError(
+                f"--language {wanted.language} is for clips of speech and {sides.made.items.name} holds "
+                f"{sides.made.items.noun}: leave it out"
+            )
         target = _target(found, sides, wanted.out)
         report = _report(sides, wanted, view.task)
     write_json(target, report)
@@ -101,7 +109,8 @@ def _into_report(run: RunFolder, report: dict[str, Any]) -> None:
         return
     entry: dict[str, Any] = {key: report[key] for key in ("checkpoint", "against", "seed", "counts")}
     for found in [*report["evaluations"], *report["sections"]]:
-        values = {row["metric"]: {k: row[k] for k in ("made", "perfect", "copied")} for row in found["rows"]}
+        kept = ("made", "perfect", "copied", "beside")
+        values = {row["metric"]: {k: row[k] for k in kept if k in row} for row in found["rows"]}
         entry.setdefault("by", {})[found.get("extractor", found.get("name"))] = values
     known = run.report()
     others = [e for e in known.get("evaluations", []) if (e["checkpoint"], e["against"]) != tuple(entry.values())[:2]]
@@ -109,8 +118,8 @@ def _into_report(run: RunFolder, report: dict[str, Any]) -> None:
 
 
 def _known(metrics: list[str] | None) -> None:
-    """An unknown name is an error that says which one of either family may have been meant."""
-    known = [*names("metric"), *names("text metric")]
+    """An unknown name is an error that says which one of any family may have been meant."""
+    known = [name for family in ("metric", *OWN_METRICS) for name in names(family)]
     for name in metrics or ():
         if name not in known:
             raise PoiseError(
@@ -124,10 +133,13 @@ def _by_features(metrics: list[str] | None) -> list[str] | None:
 
 
 def _of_the_kind(metrics: list[str] | None, items: Items) -> None:
-    """The metrics of sentences want sentences."""
-    for name in metrics or ():
-        if name in names("text metric") and items.modality != "text":
-            raise PoiseError(f"{name} is for sentences and {items.name} holds {items.noun}: leave it out of --metrics")
+    """The metrics of sentences want sentences, those of clips want clips."""
+    for family, modality in OWN_METRICS.items():
+        for name in metrics or ():
+            if name in names(family) and items.modality != modality:
+                raise PoiseError(
+                    f"{name} is for {NOUNS[modality]} and {items.name} holds {items.noun}: leave it out of --metrics"
+                )
 
 
 def _same_kind(members: dict[str, Any], items: Items) -> None:

@@ -25,14 +25,17 @@ def evaluation_lines(report: Mapping[str, Any]) -> list[str]:
         lines += [f"  {line}" for line in columns(_table(found))]
         lines += [f"  {line}" for line in _means(found)]
     for section in report.get("sections", ()):
-        lines += ["", f"{section['title']}:", *(f"  {line}" for line in columns(_table(section)))]
+        table = _beside(section) if "columns" in section else _table(section)
+        lines += ["", f"{section['title']}:", *(f"  {line}" for line in columns(table))]
+        lines += [f"  {line}" for line in section.get("about", ())]
     lines += _shares(report)
+    told = [*report["evaluations"], *report.get("sections", ())]
     titles = {_label(found, row): row["title"] for found in report["evaluations"] for row in found["rows"]}
     titles |= {name: title for section in report.get("sections", ()) for name, title in section["titles"].items()}
     if titles:
         ordered = sorted(titles.items(), key=lambda item: _place(item[0]))
-        lines += ["", "How to read it:", *(f"  {line}" for line in HOW), *(f"  {line}" for line in columns(ordered))]
-    told = [*report["evaluations"], *report.get("sections", ())]
+        how = HOW if any(row["perfect"] for found in told for row in found["rows"]) else ()
+        lines += ["", "How to read it:", *(f"  {line}" for line in how), *(f"  {line}" for line in columns(ordered))]
     notes = _gathered([*report["notes"], *(n for found in told for n in found["notes"])])
     return [*lines, *(["", "Notes:"] if notes else []), *(f"  {note}" for note in notes)]
 
@@ -83,6 +86,32 @@ def _table(found: Mapping[str, Any]) -> list[tuple[str, ...]]:
             (_label(found, row), values[0], counts, _p(row["made"]["p"]), values[1], values[2], better, differs)
         )
     return rows if copied else [(*row[:5], *row[6:]) for row in rows]
+
+
+def _beside(section: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    """Numbers of pairs, with what could be played instead in further columns."""
+    others = section["columns"]
+    rows = [("METRIC", "VALUE [95 % interval]", "N", *(name.upper() for name in others), "BETTER")]
+    for row in section["rows"]:
+        made = row["made"]
+        counts = f"{made['n']:,}" if made["n"] == made["m"] else f"{made['n']:,} of {made['m']:,}"
+        cells = [f"{_other(row['beside'].get(name), made['n'])}{_verdict(row, name)}" for name in others]
+        rows.append((row["metric"], _value(made), counts, *cells, BETTER.get(row["better"], row["better"])))
+    return rows
+
+
+def _other(estimate: Mapping[str, Any] | None, n: int) -> str:
+    """A value of another column, with the number of recordings where it is not that of the first one."""
+    of = f" (of {estimate['n']:,})" if estimate and estimate["n"] != n else ""
+    return f"{_value(estimate)}{of}"
+
+
+def _verdict(row: Mapping[str, Any], name: str) -> str:
+    """Whether what was made is better than another column on the same recordings."""
+    apart = row["difference"].get(name)
+    if apart is None or apart["low"] <= 0 <= apart["high"]:
+        return ""
+    return " beaten" if (apart["value"] < 0) == (row["better"] == "low") else " ahead"
 
 
 def _p(p: float | None) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,14 +13,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poise.data.catalogue import catalogue
-from poise.data.images import open_images
 from poise.data.items import Items, Progress, Rows
 from poise.data.plain import Pictures, open_items
 from poise.data.store import sha256_of
-from poise.data.text import Sentences
 from poise.errors import PoiseError, nearest
+from poise.recipes.paired import Comparison
 from poise.record import RunFolder, all_runs, find_run
-from poise.study.drawn import Drawn
+from poise.study.drawn import Drawn, Remade
+from poise.study.own import OWN, intact
+from poise.study.pairing import by_name
+from poise.study.side import Side
+from poise.study.spec import kind_of
 from poise.study.use import checkpoint_of, generator_of
 
 MOST_HELD = 20_000  # held-out items whose features are computed, unless more are evaluated
@@ -32,25 +35,9 @@ Shown = Callable[[str], Progress]  # what is going on -> where its progress is t
 
 
 @dataclass(frozen=True)
-class Side:
-    """Some rows of some items."""
-
-    items: Items
-    rows: Rows
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    def at_most(self, count: int, seed: int) -> Side:
-        """A draw of that many rows by the seed, ascending; all where there are no more."""
-        if len(self.rows) <= count:
-            return self
-        return Side(self.items, np.sort(np.random.default_rng(seed).permutation(self.rows)[:count]))
-
-
-@dataclass(frozen=True)
 class Sides:
-    """Generated, held-out and training items. `labels` and `classes` are those of the held-out items, by row."""
+    """Generated, held-out and training items. `labels` and `classes` are those of the held-out items, by row.
+    `comparison`, where each generated item has a real one that it should be, compares them one by one."""
 
     made: Side
     heldout: Side
@@ -60,6 +47,7 @@ class Sides:
     classes: tuple[str, ...] = ()
     notes: list[str] = field(default_factory=list)
     trained: Side | None = None  # all training items, where `train` is a draw of them
+    comparison: Comparison | None = None
 
 
 def column_of(source: str, column: str | None) -> str | None:
@@ -90,16 +78,14 @@ def run_or_items(what: str, column: str | None, shown: Shown) -> RunFolder | Ite
 def sides_of_run(folder: RunFolder, n: int | None, seed: int, step: str, real: Real) -> Sides:
     """Samples of the averaged generator; held-out and training parts are the run's own where none are given."""
     spec = folder.spec()
-    generator, _, kind = generator_of(folder, step)
-    checkpoint = checkpoint_of(folder, step)
-    weights = " ".join(sha256_of(checkpoint / f"{player}.ema.safetensors") for player in kind.players)
-    n = spec["arguments"].get("score_samples", 1000) if n is None else n
-
-    drawn = Drawn(folder.name, kind.modality, weights, partial(kind.draw, generator, spec["facts"]), n, seed)
-    made = Side(drawn, np.arange(n))
-    facts = {"what": str(folder.path), "checkpoint": checkpoint.name, "modality": kind.modality}
+    made, comparison, notes = _of_generator(folder, n, seed, step, own=real.against is None)
+    kind = kind_of(spec["recipe"])
+    facts = {
+        "what": str(folder.path), "checkpoint": checkpoint_of(folder, step).name, "modality": kind.modality
+    }  # fmt: skip
     if real.against is not None:
-        return _with_real(made, facts, real, spec["facts"].get("size"), seed)
+        sides = _with_real(made, facts, real, spec["facts"].get("size"), seed)
+        return replace(sides, comparison=comparison, notes=sides.notes + notes)
     train, heldout = OWN[kind.modality](kind, folder, spec)
     if not len(heldout):
         raise PoiseError(
@@ -110,7 +96,31 @@ def sides_of_run(folder: RunFolder, n: int | None, seed: int, step: str, real: R
         _, train = real.trained(spec["facts"].get("size"), None)
     facts |= {"against": f"{own.name} (held-out part)", "trained_on": _named(train)}
     labels, classes = (own.set.labels, own.set.classes) if isinstance(own, Pictures) else (None, ())
-    return _sized(Sides(made, heldout, train, facts, labels, classes), seed)
+    return replace(_sized(Sides(made, heldout, train, facts, labels, classes), seed), comparison=comparison)
+
+
+def _of_generator(
+    folder: RunFolder, n: int | None, seed: int, step: str, own: bool
+) -> tuple[Side, Comparison | None, list[str]]:
+    """What the averaged generator makes, of held-out recordings where its recipe does so, and notes.
+
+    `own`: the recordings of the run must be there; else it is only told that they are not.
+    """
+    spec = folder.spec()
+    generator, _, kind = generator_of(folder, step)
+    weights = " ".join(sha256_of(checkpoint_of(folder, step) / f"{name}.ema.safetensors") for name in kind.players)
+    notes = []
+    if kind.pairs is not None:
+        try:
+            comparison = intact(folder, kind.pairs, generator, spec["facts"], n, seed)
+            return Side(Remade(folder.name, weights, comparison), np.arange(comparison.n)), comparison, []
+        except PoiseError as error:
+            if own:
+                raise
+            notes.append(f"Recordings are not compared one by one: {error}.")
+    n = spec["arguments"].get("score_samples", 1000) if n is None else n
+    drawn = Drawn(folder.name, kind.modality, weights, partial(kind.draw, generator, spec["facts"]), n, seed)
+    return Side(drawn, np.arange(n)), None, notes
 
 
 def sides_of_items(items: Items, n: int | None, seed: int, real: Real) -> Sides:
@@ -125,6 +135,8 @@ def sides_of_items(items: Items, n: int | None, seed: int, real: Real) -> Sides:
     facts = {"what": items.name, "modality": items.modality}
     size = items.set.size if isinstance(items, Pictures) else None
     sides = _with_real(made, facts, real, size, seed)
+    comparison, notes = by_name(sides.made, sides.heldout.items)
+    sides = replace(sides, comparison=comparison, notes=sides.notes + notes)
     if sides.heldout.items.fingerprint == items.fingerprint:
         raise PoiseError(f"{items.name} and --against {real.against} are the same {items.noun}: give other real data")
     return sides
@@ -207,40 +219,3 @@ def _left_out(sides: Sides, most: int = 5) -> Iterator[tuple[str, str, str]]:
                 yield side.items.name, where, reason
             if len(side.items.left_out) > most:
                 yield side.items.name, f"{len(side.items.left_out) - most:,} more", "unreadable"
-
-
-def own_corpus(kind: Any, folder: RunFolder, spec: dict[str, Any]) -> Any:
-    """The sentences that a run was trained on, split as then."""
-    assert kind.corpus is not None
-    found = kind.corpus(spec["arguments"])
-    if found.fingerprint != spec["facts"]["fingerprint"]:
-        raise PoiseError(f"the data of {folder.path} has changed since the run; scores would not be comparable")
-    return found
-
-
-def _own_sentences(kind: Any, folder: RunFolder, spec: dict[str, Any]) -> tuple[Side, Side]:
-    """Training and held-out sentences of a run."""
-    corpus = own_corpus(kind, folder, spec)
-    items = Sentences(corpus.name, corpus.sentences)
-    return Side(items, corpus.train), Side(items, corpus.heldout)
-
-
-def _own_pictures(kind: Any, folder: RunFolder, spec: dict[str, Any]) -> tuple[Side, Side]:
-    """Training and held-out pictures of a run, split as then."""
-    arguments, facts = spec["arguments"], spec["facts"]
-    found = open_images(
-        arguments["data"],
-        facts["size"],
-        facts["channels"],
-        arguments["labels"],
-        fit=arguments["fit"],
-        background=arguments["background"],
-        heldout=arguments["heldout"],
-    )
-    if found.fingerprint != facts["fingerprint"]:
-        raise PoiseError(f"the data of {folder.path} has changed since the run; scores would not be comparable")
-    own = Pictures(found)
-    return Side(own, found.train), Side(own, found.heldout)
-
-
-OWN = {"image": _own_pictures, "text": _own_sentences}

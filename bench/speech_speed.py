@@ -1,0 +1,340 @@
+"""Training speed of speech: our loop beside loops written out by hand, taking turns in one process.
+
+    python bench/speech_speed.py --out bench/results.json [--only spectral ...]
+
+spectral      the first stage of `poise train vocoder`: the generator alone, log-mel L1 and multi-resolution STFT
+adversarial   its last stage: hinge, feature matching, six discriminators
+acoustic      the first stage of `poise train speech`: log-mels of single syllables
+
+At the default sizes, on made-up recordings. Ours is what a run does at a step: the stream, `train` with L2, clipping
+and the moving average, and a row of the record each 16 steps. By hand: the same networks on segments that are ready in
+memory, their log-mels, fused Adam, the penalty's gradient by torch._foreach_add_, clipping, a moving average by
+torch._foreach_lerp_, and the losses each 16 steps. Both are first seen to compute the same. Speeds are seconds of audio
+that all moves of a step read, over the seconds of the step, and the ratio is ours / by hand (aim: at least 0.97), by
+the wall clock and by the time of the processor, which other work on the machine disturbs less; one thread. "loading" is
+the share of our processor time that is spent in cutting segments out of the recordings and bringing them to float32
+(aim: below 0.05); the log-mels of a batch, which either loop computes, are not part of it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import inspect
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from common import interleaved, ratio, write
+from torch import Tensor, nn
+
+from poise.core import Batch, Verdict
+from poise.data.recordings import Recordings
+from poise.data.syllables import TABLE, Syllable, to_pinyin
+from poise.penalties import L2
+from poise.recipes import speech as speeches
+from poise.recipes import speech_parts, vocoder_parts
+from poise.recipes import vocoder as vocoders
+from poise.recipes.speech_players import Mels
+from poise.record import RunFolder
+from poise.signal import Mel, magnitude
+from poise.spoken import mask_of, total_of
+from poise.training.loop import mixed, reseed, train
+from poise.training.precision import Execution, keep_freed_memory
+
+LOG = 16
+CHUNK = 16  # steps in a turn: one of them is recorded
+READY = 64  # batches in memory for the loops by hand
+MEL, HOW = Mel(), Execution()
+OF_WAVES, OF_TEXTS = (inspect.signature(recipe).parameters for recipe in (vocoders.vocoder, speeches.speech))
+SEGMENT, BATCH = OF_WAVES["segment"].default, OF_WAVES["batch"].default  # samples in a segment, segments in a batch
+SAID = OF_TEXTS["batch"].default  # syllables in a batch
+EMA, CLIP, BETAS = 0.999, 10.0, (0.8, 0.99)
+L2_G, L2_D = 1e-5, 1e-4
+Step = Callable[[int], tuple[Tensor, ...]]  # one step by hand; its number -> what is recorded
+
+
+@dataclass
+class Case:
+    """Two ways to do the same: the game of ours, and a step by hand on networks of its own."""
+
+    game: Any
+    stream: Any
+    loaded: tuple[Any, str]  # the object and the name of its attribute that cuts the segments
+    hand: Step
+    nets: list[tuple[nn.Module, nn.Module]]  # ours and by hand
+    seconds: float  # of audio that a step reads
+
+
+class Timed:
+    """A stream that counts the processor time it takes."""
+
+    def __init__(self, stream: Any) -> None:
+        self.stream, self.spent = stream, 0.0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.stream, name)
+
+    def __call__(self, draw: int) -> Batch:
+        began = time.process_time()
+        found: Batch = self.stream(draw)
+        self.spent += time.process_time() - began
+        return found
+
+
+def recordings(texts: Sequence[str], seconds: float) -> Recordings:
+    """Noise of about so many seconds for each text, in one voice; nothing is held out."""
+    rng = np.random.default_rng(0)
+    lengths = (rng.uniform(0.7, 1.3, len(texts)) * seconds * MEL.rate).astype(np.int64)
+    samples = (rng.normal(0, 0.05, int(lengths.sum())) * 32_768).astype(np.int16)
+    starts = np.concatenate([[0], np.cumsum(lengths)])
+    names, rows = tuple(f"{i}.wav" for i in range(len(texts))), np.arange(len(texts))
+    voice = np.zeros(len(texts), np.int64)
+    return Recordings(
+        "noise", samples, starts, MEL.rate, names, tuple(texts), ("",), voice, rows, rows[:0], "noise", [], []
+    )
+
+
+class Hand:
+    """One player of a loop by hand: its optimiser, the penalty, clipping, the moving average."""
+
+    def __init__(self, net: nn.Module, strength: float, lr: float) -> None:
+        self.weights, self.strength = list(net.parameters()), strength
+        self.heavy = [weight.raw for weight in L2(strength).weights(net)]
+        self.optim = torch.optim.Adam(self.weights, lr, betas=BETAS, fused=True)
+        self.average, self.moves = [p.detach().clone() for p in self.weights], 0
+
+    def step(self, loss: Tensor, ema: float | None = None) -> None:
+        self.optim.zero_grad(set_to_none=True)
+        loss.backward()
+        for p in self.heavy:
+            if p.grad is None:  # the loss does not read it, the penalty does
+                p.grad = torch.zeros_like(p)
+        with torch.no_grad():
+            torch._foreach_add_([p.grad for p in self.heavy], list(self.heavy), alpha=self.strength)
+        torch.nn.utils.clip_grad_norm_(self.weights, CLIP)
+        self.optim.step()
+        if ema is not None:
+            beta = min(ema, (1 + self.moves) / (10 + self.moves))
+            self.moves += 1
+            with torch.no_grad():
+                torch._foreach_lerp_(self.average, self.weights, 1 - beta)
+
+
+def apart(x: Tensor, y: Tensor) -> Tensor:
+    return (x - y).abs().flatten(1).mean(1)
+
+
+def mel_loss(real: Tensor, fake: Tensor) -> Tensor:
+    with torch.no_grad():
+        wanted = MEL(real)
+    return apart(wanted, MEL(fake)).mean()
+
+
+def stft_loss(real: Tensor, fake: Tensor) -> Tensor:
+    """Spectral convergence and log-magnitudes of windows of 2048, 1024, 512 and 256 samples."""
+    found = []
+    for window in (2048, 1024, 512, 256):
+        with torch.no_grad():
+            x = magnitude(real.squeeze(1), window, window // 4).clamp_min(1e-5)
+        y = magnitude(fake.squeeze(1), window, window // 4).clamp_min(1e-5)
+        away = (x - y).flatten(1).norm(dim=1) / x.flatten(1).norm(dim=1)
+        found.append(away + apart(x.log(), y.log()))
+    return (sum(found[1:], found[0]) / len(found)).mean()
+
+
+def over_heads(of: Callable[[Tensor], Tensor], verdict: Verdict) -> Tensor:
+    return torch.stack([of(logits).flatten(1).mean(1) for logits in verdict.logits]).mean(0).mean()
+
+
+def feature_loss(real: Verdict, fake: Verdict) -> Tensor:
+    pairs = [(x.detach(), y) for a, b in zip(real.features, fake.features, strict=True)
+             for x, y in zip(a, b, strict=True)]  # fmt: skip
+    return torch.stack([apart(x, y) for x, y in pairs]).mean(0).mean()
+
+
+def waves() -> tuple[vocoder_parts.Waves, Any]:
+    options = {"generator": vocoders.GeneratorOptions(lr=1e-3, warm_lr=2e-3), "discriminator":
+               vocoders.DiscriminatorOptions(lr=5e-4)}  # fmt: skip
+    made = vocoder_parts.Waves(
+        MEL, network="vocos", critic="both", loss="hinge", weights={"mel": 5.0, "stft": 1.0, "features": 5.0},
+        options=options, l2={"generator": L2_G, "discriminator": L2_D}, ema=EMA,
+        steps={"spectral": 1500, "adversarial": 2500}, how=HOW, seed=0,
+    )  # fmt: skip
+    known = recordings(["" for _ in range(300)], 2.0)
+    return made, vocoder_parts.stream(known, MEL, SEGMENT, BATCH, 0, HOW)
+
+
+def segments(stream: Any) -> list[Tensor]:
+    """Segments with their context, ready in memory."""
+    return [stream.segments(i).real for i in range(READY)]
+
+
+def shown(wide: Tensor) -> tuple[Tensor, Tensor]:
+    """A segment without its context, and its log-mel."""
+    return wide[..., MEL.context : wide.shape[-1] - MEL.context], MEL(wide, padded=False)
+
+
+def spectral() -> Case:
+    made, stream = waves()
+    g: Any = copy.deepcopy(made.generator)
+    player, ready = Hand(g, L2_G, 2e-3), segments(stream)
+
+    def hand(i: int) -> tuple[Tensor, ...]:
+        real, cond = shown(ready[i % READY])
+        fake = g(None, cond)
+        loss = 5 * mel_loss(real, fake) + stft_loss(real, fake)
+        player.step(loss, EMA)
+        return (loss,)
+
+    seconds = BATCH * SEGMENT / MEL.rate
+    return Case(made.spectral, stream, (stream, "segments"), hand, [(made.generator, g)], seconds)
+
+
+def adversarial() -> Case:
+    made, stream = waves()
+    g: Any = copy.deepcopy(made.generator)
+    d: Any = copy.deepcopy(made.discriminator)
+    of_g, of_d, ready = Hand(g, L2_G, 1e-3), Hand(d, L2_D, 5e-4), segments(stream)
+
+    def hand(i: int) -> tuple[Tensor, ...]:
+        real, cond = shown(ready[2 * i % READY])
+        with torch.no_grad():
+            fake = g(None, cond)
+        both = d(torch.cat([real, fake]), None)
+        loss = torch.stack([
+            ((1 - s[:BATCH]).relu() + (1 + s[BATCH:]).relu()).flatten(1).mean(1) for s in both.logits
+        ]).mean(0).mean()  # fmt: skip
+        of_d.step(loss)
+        real, cond = shown(ready[(2 * i + 1) % READY])
+        d.requires_grad_(False)
+        fake = g(None, cond)
+        on_fake, on_real = d(fake, None), d(real, None)
+        other = over_heads(lambda s: -s, on_fake) + 5 * mel_loss(real, fake) + stft_loss(real, fake)
+        other = other + 5 * feature_loss(on_real, on_fake)
+        of_g.step(other, EMA)
+        d.requires_grad_(True)
+        return loss, other
+
+    seconds = 2 * BATCH * SEGMENT / MEL.rate
+    nets = [(made.generator, g), (made.discriminator, d)]
+    return Case(made.game, stream, (stream, "segments"), hand, nets, seconds)
+
+
+def acoustic() -> Case:
+    texts = [to_pinyin(Syllable(initial, final, tone)) for initial, final in TABLE for tone in (1, 2, 3, 4)]
+    said = speech_parts.speech(recordings(texts, 0.34), "syllables", "frames", MEL)
+    facts = {
+        "mel": MEL.to_dict(), "units": said.spoken.to_dict(), "voices": list(said.voices), "whole": True,
+    }  # fmt: skip
+    options = {"generator": speeches.GeneratorOptions(warm_lr=1e-3), "discriminator": speeches.DiscriminatorOptions()}
+    made = Mels(
+        facts, network="convolutional", critic="projection", loss="least_squares",
+        weights={"mel": 5.0, "features": 10.0}, options=options, l2={"generator": L2_G, "discriminator": L2_D},
+        ema=EMA, steps={"acoustic": 1500, "adversarial": 2500}, how=HOW, seed=0,
+    )  # fmt: skip
+    stream: Any = speech_parts.stream(said, SAID, 0, HOW)
+    g: Any = copy.deepcopy(made.generator)
+    player, ready = Hand(g, L2_G, 1e-3), [stream.stream(i) for i in range(READY)]
+
+    def hand(i: int) -> tuple[Tensor, ...]:
+        wave, cond = ready[i % READY]
+        real = MEL(wave)
+        inside = mask_of(cond, real.shape[2]).unsqueeze(1)
+        fake = g(torch.randn(SAID, g.noise_size), cond)
+        away = ((real - fake).abs() * inside).sum((1, 2)) / (inside.sum((1, 2)) * MEL.bands)
+        longer = (g.log_frames(cond)[:, 0] - total_of(cond).log()).square()
+        loss = 5 * away.mean() + longer.mean()
+        player.step(loss, EMA)
+        return (loss,)
+
+    seconds = statistics.fmean(float(total_of(batch.cond).sum()) for batch in ready) * MEL.hop / MEL.rate
+    return Case(made.acoustic, stream, (stream, "stream"), hand, [(made.generator, g)], seconds)
+
+
+def differs(case: Case, steps: int = 3) -> float:
+    """The largest difference of a weight after a few steps with the same noise."""
+    train(case.game, case.stream, steps, seed=7, how=HOW, detail_every=LOG)
+    for step in range(steps):
+        reseed(mixed(7, step), HOW.device)
+        case.hand(step)
+    return max(
+        float((a - b).detach().abs().max())
+        for ours, hand in case.nets
+        for a, b in zip(ours.parameters(), hand.parameters(), strict=True)
+    )
+
+
+def measured(case: Case, rounds: int, folder: Path, chunk: int = CHUNK) -> dict[str, Any]:
+    difference = differs(case)
+    record, losses = RunFolder(folder), []
+    timer = Timed(getattr(*case.loaded))
+    setattr(*case.loaded, timer)
+    spent: dict[str, list[float]] = {"ours": [], "hand": [], "loading": []}
+
+    def watch(step: int, row: dict[str, Any]) -> None:
+        if step % LOG == 0:
+            record.add({"step": step, **{name: float(value) for name, value in row.items()}})
+
+    def ours(i: int) -> None:
+        began, loaded = time.process_time(), timer.spent
+        train(case.game, case.stream, range(i * chunk, (i + 1) * chunk), 0, (), watch, HOW, detail_every=LOG)
+        spent["ours"].append(time.process_time() - began)
+        spent["loading"].append(timer.spent - loaded)
+
+    def by_hand(i: int) -> None:
+        began = time.process_time()
+        for step in range(i * chunk, (i + 1) * chunk):
+            found = case.hand(step)
+            if step % LOG == 0:
+                losses.append([float(loss.detach()) for loss in found])
+        spent["hand"].append(time.process_time() - began)
+
+    times = interleaved({"ours": ours, "hand": by_hand}, rounds)
+    record.close()
+    spent = {name: found[-rounds:] for name, found in spent.items()}
+    speeds = {
+        how: {name: round(chunk * case.seconds / statistics.median(of[name]), 1) for name in times}
+        for how, of in (("wall clock", times), ("processor time", spent))
+    }
+    return {
+        "audio_seconds_a_second": speeds["wall clock"],
+        "audio_seconds_a_second_of_processor_time": speeds["processor time"],
+        "ours/hand": ratio(times, "hand", "ours"),  # of speeds
+        "ours/hand by processor time": ratio(spent, "hand", "ours"),
+        "loading": ratio(spent, "loading", "ours")["median"],
+        "largest difference of a weight after three steps": difference,
+    }
+
+
+CASES: dict[str, Callable[[], Case]] = {"spectral": spectral, "adversarial": adversarial, "acoustic": acoustic}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", default="bench/results.json")
+    parser.add_argument("--only", nargs="+", choices=CASES, default=list(CASES))
+    parser.add_argument("--rounds", type=int, default=12)
+    parser.add_argument("--chunk", type=int, default=CHUNK, help="steps in a turn (default 16)")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    keep_freed_memory()
+    result = {}
+    for name in options.only:
+        with tempfile.TemporaryDirectory() as folder:
+            result[name] = measured(CASES[name](), options.rounds, Path(folder), options.chunk)
+        print(name, result[name], flush=True)
+    if set(options.only) == set(CASES):
+        write(options.out, "speech", result)
+    if slow := [name for name, found in result.items() if found["loading"] >= 0.05]:
+        raise SystemExit(f"{', '.join(slow)}: loading takes 5 % of the time or more")
+
+
+if __name__ == "__main__":
+    main()

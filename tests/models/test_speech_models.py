@@ -1,0 +1,324 @@
+"""What is to be said, frame by frame; generators of log-mels and their discriminators. Pads count nowhere."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from torch import nn
+
+from poise.errors import PoiseError
+from poise.models.layers import NORMS, ConvNeXt, renormalised, weight_normalised
+from poise.models.script import Script, places
+from poise.models.speech import MelCritic, Speaker
+from poise.penalties import L2
+from poise.penalties.gradients import half_squared_slope
+from poise.registry import names
+from poise.signal import LOWEST
+from poise.spoken import mask_of, with_frames
+from tests.speech_pieces import (
+    BANDS,
+    LONG,
+    PHONES,
+    SECONDS,
+    SHORT,
+    TONES,
+    VOICES,
+    alone,
+    both,
+    condition,
+    log_mel,
+    mel_critic,
+    speaker,
+)
+
+SPEAKERS, CRITICS = names("speech"), names("mel critic")
+WHOLE = [False, True]
+
+
+def script(whole=False):
+    torch.manual_seed(0)
+    return Script(PHONES, TONES, VOICES, 12, SECONDS, whole)
+
+
+# Scripts.
+
+
+def test_places_by_hand():
+    """sin and cos of πkp, p, seconds since the beginning and to the end over 0.4, and ln of the length in seconds."""
+    found = places(torch.tensor([[0.25, 0.75]]), torch.tensor([2]), 0.1)
+    for p, since, until, row in zip((0.25, 0.75), (0.0, 0.1), (0.2, 0.1), found[0].tolist(), strict=True):
+        waves = [f(math.pi * k * p) for f in (math.sin, math.cos) for k in (1, 2, 3, 4)]
+        assert row == pytest.approx([*waves, p, since / 0.4, until / 0.4, math.log(0.2)], abs=1e-6)
+    long = places(torch.full((1, 100), 0.5), torch.tensor([100]), 0.1)
+    assert long[0, 10, 9] == 1 and long[0, 10, 10] == 1, "no farther than 0.4 s"
+
+
+@pytest.mark.parametrize("whole", WHOLE)
+def test_a_script_of_an_item_is_that_of_it_alone(whole):
+    net = script(whole)
+    together, units = net(both(whole)), net.units(both(whole))
+    assert together.shape == (2, 14, 12) and units.shape == (2, 4, 12)
+    for i, count in ((0, 7), (1, 14)):
+        assert (net(alone(i, whole))[0] - together[i, :count]).abs().max() < 1e-5
+    assert not units[0, 2:].any()
+    assert (net.units(alone(0, whole))[0] - units[0, :2]).abs().max() < 1e-5
+    assert (net.pooled(alone(0, whole))[0] - net.pooled(both(whole))[0]).abs().max() < 1e-5
+
+
+def test_a_frame_knows_its_unit_its_place_and_the_voice():
+    net = script()
+    first = net(condition(LONG))
+    assert not torch.equal(first, net(condition(LONG, voice=1)))
+    other = [(3, 2, 5), (4, 0, 2), (5, 0, 1), (2, 2, 6)]  # another tone of the third unit
+    change = (net(condition(other)) - first)[0].abs().sum(1)
+    assert (change > 1e-4).all(), "neighbours hear of it"
+    longer = net(condition([(3, 2, 7), *LONG[1:]]))
+    assert not torch.allclose(longer[0, :5], first[0, :5])
+    assert (first[0].diff(dim=0).abs().sum(1) > 1e-4).all(), "no two frames are alike"
+
+
+def test_a_whole_item_is_read_without_frames_of_units():
+    """The first unit has all frames; where they are told does not matter, only how many there are."""
+    net, told = script(True), condition(LONG, whole=True)
+    moved = with_frames(told, torch.tensor([[2, 5, 3, 4]]))
+    assert torch.equal(net(told), net(moved))
+
+
+# Generators.
+
+
+@pytest.mark.parametrize("whole", WHOLE)
+@pytest.mark.parametrize("name", SPEAKERS)
+def test_a_speaker_makes_the_bands_of_each_frame(name, whole):
+    net = speaker(whole, name)
+    z = net.noise(2)
+    mel = net(z, both(whole))
+    assert z.shape == (2, net.noise_size) == (2, 3) and mel.shape == (2, BANDS, 14)
+    assert mel.dtype == torch.float32 and torch.isfinite(mel).all() and mel.min() >= LOWEST
+    assert (mel[0, :, 7:] == LOWEST).all() and (mel[0, :, :7] > LOWEST).any()
+
+
+@pytest.mark.parametrize("whole", WHOLE)
+@pytest.mark.parametrize("name", SPEAKERS)
+def test_a_speaker_says_an_item_as_if_it_were_alone(name, whole):
+    net = speaker(whole, name)
+    z = net.noise(2)
+    mel, means, logs = (f(both(whole)) for f in (lambda c: net(z, c), net.unit_means, net.log_frames))
+    for i, (count, units) in enumerate(((7, 2), (14, 4))):
+        one = alone(i, whole)
+        assert (net(z[i : i + 1], one)[0] - mel[i, :, :count]).abs().max() < 1e-4
+        assert (net.unit_means(one)[0] - means[i, :units]).abs().max() < 1e-4
+        assert (net.log_frames(one)[0] - logs[i, : 1 if whole else units]).abs().max() < 1e-5
+        assert torch.equal(net.planned(one)[0], net.planned(both(whole))[i, : 1 + units])
+
+
+@pytest.mark.parametrize("whole", WHOLE)
+@pytest.mark.parametrize("name", SPEAKERS)
+def test_every_weight_of_a_speaker_learns(name, whole):
+    net = speaker(whole, name)
+    value = net(net.noise(2), both(whole)).square().mean() + net.log_frames(both(whole)).square().mean()
+    (value + net.unit_means(both(whole)).square().mean()).backward()
+    assert not [key for key, weight in net.named_parameters() if weight.grad is None or not weight.grad.any()]
+
+
+@pytest.mark.parametrize("name", SPEAKERS)
+def test_noise_and_mode_of_a_speaker(name):
+    """Another noise is another sound; evaluation is not another network."""
+    net = speaker(name=name)
+    z = net.noise(2)
+    assert torch.equal(net(z, both()), net.eval()(z, both()))
+    assert not torch.allclose(net(z, both()), net(-z, both()))
+    with torch.autocast("cpu", torch.bfloat16):
+        half = net(z, both())
+    assert half.dtype == torch.float32 and (half - net(z, both())).abs().max() < 0.5
+
+
+@pytest.mark.parametrize("speed", [0.5, 1.0, 2.0])
+@pytest.mark.parametrize("name", SPEAKERS)
+def test_planned_frames_by_hand(name, speed):
+    """round(e^x / speed), at least 1 and at most 2,000, none for what is no unit."""
+    net = speaker(name=name)
+    logs = net.log_frames(both()).detach()
+    found = net.planned(both(), speed)
+    wanted = [[max(1, round(math.exp(x) / speed)) for x in row] for row in logs.tolist()]
+    assert found[0, 1:, 2].tolist() == [*wanted[0][:2], 0, 0] and found[1, 1:, 2].tolist() == wanted[1]
+    assert found[:, 0, 1].tolist() == found[:, 1:, 2].sum(1).tolist()
+    assert torch.equal(found[:, :, :2][:, 1:], both()[:, 1:, :2])
+    with torch.no_grad():
+        net.length[2].bias.fill_(50.0)
+    assert net.planned(both())[:, 1:, 2].max() == 2000
+    with torch.no_grad():
+        net.length[2].bias.fill_(-50.0)
+    assert net.planned(both())[0, 1:, 2].tolist() == [1, 1, 0, 0]
+
+
+@pytest.mark.parametrize("name", SPEAKERS)
+def test_a_whole_item_is_planned_at_once(name):
+    net = speaker(True, name)
+    found, logs = net.planned(both(True)), net.log_frames(both(True))
+    assert logs.shape == (2, 1)
+    assert found[:, 1, 2].tolist() == [max(1, round(math.exp(x))) for x in logs[:, 0].tolist()]
+    assert not found[:, 2:, 2].any() and torch.equal(found[:, 0, 1], found[:, 1, 2])
+
+
+@pytest.mark.parametrize("name", SPEAKERS)
+def test_a_speaker_is_told_what_to_say(name):
+    with pytest.raises(PoiseError, match="a speaker needs noise, and to be told what to say"):
+        speaker(name=name)(torch.zeros(1, 3), None)
+
+
+# Discriminators.
+
+
+@pytest.mark.parametrize("whole", WHOLE)
+@pytest.mark.parametrize("name", CRITICS)
+def test_a_critic_says_something_of_every_fourth_frame(name, whole):
+    verdict = mel_critic(whole, name)(log_mel(both(whole)), both(whole))
+    (logits,), (weights,) = verdict.logits, verdict.weights
+    assert logits.shape == weights.shape == (2, 4)
+    assert weights.tolist() == [[1, 1, 0, 0], [1, 1, 1, 1]]  # 7 and 14 frames
+    assert all(len(layer) == 2 for layer in verdict.features[0])
+
+
+@pytest.mark.parametrize("whole", WHOLE)
+@pytest.mark.parametrize("name", CRITICS)
+def test_a_critic_judges_an_item_as_if_it_were_alone(name, whole):
+    """Whatever lies behind its end, and however long the batch is: opinions, features' means and slopes."""
+    net, x = mel_critic(whole, name), log_mel(both(whole)).requires_grad_()
+    verdict = net(x, both(whole))
+    (slope,) = torch.autograd.grad((verdict.means() * torch.tensor([1.0, 2.0])).sum(), x)
+    for i, count in ((0, 7), (1, 14)):
+        one = net(x[i : i + 1, :, :count], alone(i, whole))
+        assert (one.means() - verdict.means()[i]).abs().max() < 1e-5
+        for a, b in zip(one.features[0], verdict.features[0], strict=True):
+            assert (a.mean() - b[i].mean()).abs() < 1e-5
+    assert not slope[0, :, 7:].any() and slope[0, :, :7].any()
+    longer = net(nn.functional.pad(x, (0, 5), value=9.0), both(whole))
+    assert (longer.means() - verdict.means()).abs().max() < 1e-5
+
+
+@pytest.mark.parametrize("norm", NORMS)
+@pytest.mark.parametrize("name", CRITICS)
+def test_every_weight_of_a_critic_learns(name, norm):
+    net = mel_critic(name=name, norm=norm)
+    net(log_mel(both()), both()).means().square().sum().backward()
+    assert not [key for key, weight in net.named_parameters() if weight.grad is None or not weight.grad.any()]
+
+
+@pytest.mark.parametrize("name", CRITICS)
+def test_a_critic_knows_what_should_be_said(name):
+    net, x = mel_critic(name=name), log_mel(condition(LONG))
+    first = net(x, condition(LONG)).means()
+    for other in (condition(LONG, voice=1), condition([(1, 2, 5), *LONG[1:]]), condition([(3, 0, 5), *LONG[1:]])):
+        assert (net(x, other).means() - first).abs() > 1e-4
+    with pytest.raises(PoiseError, match="a critic of speech needs to know what should be said"):
+        net(x, None)
+
+
+@pytest.mark.parametrize("name", CRITICS)
+def test_modes_precisions_and_slopes_of_a_critic(name):
+    net, x = mel_critic(name=name), log_mel(both()).requires_grad_()
+    full = net(x, both()).means()
+    assert torch.equal(net.eval()(x, both()).means(), full)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert (net(x, both()).means() - full).abs().max() < 0.05
+    value = half_squared_slope(net(x, both()), x)
+    value.sum().backward()
+    assert (value > 0).all()
+    assert all(torch.isfinite(p.grad).all() for p in net.parameters() if p.grad is not None)
+
+
+def test_the_opinion_is_a_projection_by_hand():
+    """v·h + b + ⟨h, e⟩/√C, e the code of what is said in every fourth frame (Miyato & Koyama 2018)."""
+    net, cond = mel_critic(), condition(LONG)
+    x = log_mel(cond)
+    seen = {}
+    net.merge.register_forward_hook(lambda module, given, made: seen.update(h=made))
+    logits = net(x, cond).logits[0][0]
+    h = nn.functional.leaky_relu(seen["h"][0, :, 0], 0.2).T
+    code = net.ask(net.script(cond))[0, ::4]
+    wanted = net.logit(h)[:, 0] + (h * code).sum(1) / h.shape[1] ** 0.5
+    assert (logits - wanted).abs().max() < 1e-6
+
+
+@pytest.mark.parametrize("bands", [4, 8, 13, 80])
+def test_bands_of_any_number_are_merged(bands):
+    net = MelCritic(Script(PHONES, TONES, VOICES, 8, SECONDS, False), bands, 2)
+    assert net(torch.zeros(1, bands, 7), condition(SHORT)).logits[0].shape == (1, 2)
+    speaks = Speaker(PHONES, TONES, VOICES, bands, SECONDS, False, 8, 1, 2)
+    assert speaks(speaks.noise(1), condition(SHORT)).shape == (1, bands, 7)
+
+
+@pytest.mark.parametrize("norm", NORMS)
+@pytest.mark.parametrize("name", CRITICS)
+def test_l2_of_a_critic_is_on_the_weights_that_are_used(name, norm):
+    net, penalty = mel_critic(name=name, norm=norm), L2(0.3)
+    net(log_mel(both()), both())
+    layers = [m for m in net.eval().modules() if isinstance(m, nn.Linear | nn.modules.conv._ConvNd)]
+    assert len(penalty.covered(net)) == len(layers)
+    loss = 0.15 * sum(layer.weight.square().sum() for layer in layers)
+    weights = list(net.parameters())
+    wanted = torch.autograd.grad(loss, weights, allow_unused=True)
+    penalty.add_gradient_(net.train())
+    assert penalty(net).item() == pytest.approx(loss.item(), rel=1e-5)
+    assert all((w.grad is None) == (g is None) for w, g in zip(weights, wanted, strict=True))
+    assert all(torch.allclose(w.grad, g, atol=1e-5) for w, g in zip(weights, wanted, strict=True) if g is not None)
+
+
+@pytest.mark.parametrize("name", SPEAKERS)
+def test_l2_of_a_speaker_spares_embeddings_and_counts_layers_once(name):
+    net, penalty = speaker(name=name), L2(0.3)
+    layers = [m for m in net.modules() if isinstance(m, nn.Linear | nn.modules.conv._ConvNd)]
+    covered = penalty.covered(net)
+    assert len(covered) == len(layers) and not any("phone" in key or "voice" in key for key in covered)
+    penalty.add_gradient_(net)
+    for layer in layers:
+        assert torch.allclose(layer.weight.grad, 0.3 * layer.weight)
+    assert net.script.phone.weight.grad is None
+    squares = sum(layer.weight.detach().square().sum().item() for layer in layers)
+    assert penalty(net).item() == pytest.approx(0.15 * squares, rel=1e-5)
+
+
+# Layers.
+
+
+def test_a_block_by_the_definition():
+    """x + γ·W₂ GELU(W₁ LayerNorm(depthwise convolution)), and only the kernel's reach."""
+    torch.manual_seed(0)
+    block, x = ConvNeXt(6, 2, 0.5, 5), torch.randn(2, 9, 6)
+    conv = nn.functional.conv1d(x.transpose(1, 2), block.depthwise.weight[:, :, 0], block.depthwise.bias, 1, 2, 1, 6)
+    inner = nn.functional.gelu(block.wide(block.norm(conv.transpose(1, 2))))
+    assert (block(x) - (x + 0.5 * block.narrow(inner))).abs().max() < 1e-6
+    assert block.wide.out_features == 12 and (block.scale == 0.5).all()
+    other = x.clone()
+    other[:, 6:] = 0
+    assert torch.equal(block(x)[:, :4], block(other)[:, :4]) and not torch.equal(block(x)[:, 4], block(other)[:, 4])
+
+
+def test_weight_norm_by_hand():
+    """w = g·v/‖v‖, so the weights are at first as they were, and their norms are g."""
+    layer = nn.Sequential(nn.Linear(3, 2), nn.Conv1d(2, 4, 3))
+    before = [m.weight.detach().clone() for m in layer]
+    weight_normalised(layer)
+    for module, weight in zip(layer, before, strict=True):
+        assert torch.allclose(module.weight, weight, atol=1e-6)
+        g, v = module.parametrizations.weight.original0, module.parametrizations.weight.original1
+        with torch.no_grad():
+            g.fill_(2.0), v.mul_(7.0)
+        assert torch.allclose(module.weight.flatten(1).norm(dim=1), torch.tensor(2.0), atol=1e-5)
+
+
+def test_spectral_norm_has_no_direction_longer_than_1():
+    layer = renormalised(nn.Linear(5, 4), "spectral")
+    for _ in range(50):
+        layer(torch.zeros(1, 5))
+    assert torch.linalg.matrix_norm(layer.weight, 2).item() == pytest.approx(1, abs=1e-3)
+    assert renormalised(plain := nn.Linear(2, 2), "none") is plain
+    with pytest.raises(PoiseError, match="--norm batch is unknown; use none, weight, spectral"):
+        renormalised(nn.Linear(2, 2), "batch")
+
+
+def test_masks_are_those_of_the_frames():
+    assert mask_of(both()).sum(1).tolist() == [7, 14] == mask_of(both(True)).sum(1).tolist()

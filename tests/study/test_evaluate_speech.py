@@ -1,0 +1,424 @@
+"""`poise evaluate` of speech: recordings beside what is made of them, in closed form and through the command line."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+
+from poise.cli import main
+from poise.data.recordings import Recordings
+from poise.data.speech import Wave
+from poise.metrics.paired_metric import Pair, find_paired_metrics
+from poise.recipes import speech_outcomes, speech_pairs, vocoder_pairs
+from poise.recipes.paired import Beside, Comparison, Trained
+from poise.registry import find, names
+from poise.signal import Mel
+from poise.study.evaluate_speech import section_of
+from poise.study.evaluation_lines import evaluation_lines
+from poise.study.run import run
+from tests.metrics.sounds import harmonics
+from tests.study.test_evaluate import refused, said, stubs  # noqa: F401  (stubs is a fixture for all)
+
+RATE, N = 8_000, 6
+MEL = Mel(RATE, 256, 64, 30)
+
+
+def silent(what: str) -> Callable[[int, int], None]:
+    return lambda done, total: None
+
+
+def clip(place: int, slope: float = 1.0, voice: int = 0) -> Wave:
+    """Half a second on a pitch of its own that rises by `slope` octaves a second, over a faint noise."""
+    low = (110.0, 150.0)[voice] * 2 ** (place / 12)
+    tone = harmonics(lambda t: low * 2 ** (slope * t), seconds=0.5, rate=RATE).samples
+    return Wave(tone + np.random.default_rng(place).normal(0, 1e-3, len(tone)).astype(np.float32), RATE)
+
+
+def louder(place: int, by: float = np.e) -> Wave:
+    return Wave(np.float32(by) * clip(place).samples, RATE)
+
+
+def comparison(made: Callable[[int], Wave] = clip, **more: Any) -> Comparison:
+    def real(place: int) -> Pair:
+        return Pair(clip(place), clip(place), f"number {place}", voice="A")
+
+    return Comparison("clips", N, MEL, real, made, "fingerprint", **more)
+
+
+def section(of: Comparison, *metrics: str, **more: Any) -> dict[str, Any]:
+    return section_of(of, find_paired_metrics(list(metrics)), 0, silent, **more)
+
+
+def rows(found: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    return {row["metric"]: row for row in found["rows"]}
+
+
+def lines_of(found: dict[str, Any]) -> str:
+    counts = {"made": N, "heldout": N}
+    report = {"what": "run", "noun": "clips", "against": "x", "counts": counts, "evaluations": [], "notes": []}
+    return "\n".join(evaluation_lines({**report, "sections": [found]}))
+
+
+# Closed forms.
+
+
+def test_what_is_the_recording_itself_has_no_distance() -> None:
+    found = rows(section(comparison(), "log-mel L1", "MCD", "tone contour", "F0 RMSE"))
+    for name in ("log-mel L1", "MCD", "F0 RMSE"):
+        assert found[name]["made"]["value"] == 0 and found[name]["better"] == "low", name
+    assert found["tone contour"]["made"]["value"] == pytest.approx(1) and found["tone contour"]["better"] == "high"
+    assert {row["made"]["n"] for row in found.values()} == {N}
+
+
+def test_other_columns_are_measured_alike_and_compared_recording_by_recording() -> None:
+    """Twice as loud is ln 2 in log-mel, e times 1; where a baseline lacks recordings the others count."""
+    beside = {
+        "twice": Beside(lambda place: louder(place, 2.0), range(N), "Twice as loud."),
+        "half of them": Beside(lambda place: louder(place, 8.0), [1, 3, 5], "Eight times as loud."),
+    }
+    found = section(comparison(louder, beside=beside), "log-mel L1")
+    (row,) = found["rows"]
+    made, twice, some = row["made"], row["beside"]["twice"], row["beside"]["half of them"]
+    assert made["value"] == pytest.approx(1, rel=0.01) and made["n"] == made["m"] == N
+    assert twice["value"] / made["value"] == pytest.approx(np.log(2), rel=0.01)
+    assert some["n"] == some["m"] == 3 and some["value"] / made["value"] == pytest.approx(np.log(8), rel=0.01)
+    assert row["difference"]["twice"]["low"] > 0 > row["difference"]["half of them"]["high"]
+    text = lines_of(found)
+    assert re.search(r"METRIC +VALUE \[95 % interval\] +N +TWICE +HALF OF THEM +BETTER", text)
+    assert re.search(r"log-mel L1 .* 6 +0\.6\S+ \[\S+ \S+\] ahead +\S+ \[\S+ \S+\] \(of 3\) beaten +lower", text)
+    assert "Twice as loud." in text and "beaten: what was made is better than this on the same recordings" in text
+    assert "A perfect generator is fresh" not in text, "there is none in this table"
+
+
+def test_what_is_equally_good_is_neither_beaten_nor_ahead() -> None:
+    other = Beside(lambda place: louder(place, np.e ** (1 + 0.1 * (-1) ** place)), range(N), "Now more, now less.")
+    found = section(comparison(louder, beside={"other": other}), "log-mel L1")
+    apart = found["rows"][0]["difference"]["other"]
+    assert apart["low"] < 0 < apart["high"]
+    assert not re.search(r"\] (beaten|ahead)", lines_of(found))
+
+
+def test_numbers_of_few_recordings_are_no_sample() -> None:
+    """Only two of six clips have the length of their recording: what needs that is left out, and said once."""
+
+    def longer(place: int) -> Wave:
+        return clip(place) if place < 2 else Wave(np.tile(clip(place).samples, 2), RATE)
+
+    found = section(comparison(longer), "log-mel L1", "MR-STFT", "MCD")
+    assert set(rows(found)) == {"MCD"} and set(found["titles"]) == {"MCD"}
+    (note,) = [note for note in found["notes"] if note.startswith("log-mel L1")]
+    assert note.startswith("log-mel L1 is left out: it could be computed of fewer than half of the recordings")
+
+
+def test_words_are_counted_where_the_language_is_english(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The recogniser is asked once for each clip; what it gets wrong of the real ones stands beside it."""
+    heard = {"made": "number", "real": "number 3"}
+    from poise.metrics import heard_members
+
+    real = {clip(place).samples.tobytes() for place in range(N)}
+    monkeypatch.setattr(
+        heard_members, "recognised", lambda wave: heard["real" if wave.samples.tobytes() in real else "made"]
+    )
+    assert rows(section(comparison(louder), "WER")) == {}
+    found = rows(section(comparison(louder), "WER", language="en"))
+    assert found["WER"]["made"]["value"] == 0.5
+    assert found["WER of the real clips"]["made"]["value"] == pytest.approx(5 / 12)
+    assert found["WER"]["better"] == "low" and found["WER of the real clips"]["better"] == ""
+
+
+def trained(*slopes: float) -> Trained:
+    clips = [clip(place, slope) for slope in slopes for place in range(N)]
+    return Trained(len(clips), clips.__getitem__, [place for _ in slopes for place in range(N)])
+
+
+def test_copies_of_training_clips_are_found() -> None:
+    """Training clips that rise less: what plays them back is at distance 0, the recording itself is as far as it is."""
+    known = trained(0.5, 0.6)
+    copies = rows(section(comparison(lambda place: clip(place, 0.5), trained=known)))
+    assert copies["nearest training clip"]["made"]["value"] == 0 and copies["nearest training clip"]["better"] == "at"
+    assert copies["closer than half"]["made"]["value"] == 1 and copies["closer than half"]["better"] == "low"
+    fresh = section(comparison(trained=known))
+    assert rows(fresh)["nearest training clip"]["made"]["value"] == 1
+    assert rows(fresh)["closer than half"]["made"]["value"] == 0
+    assert rows(fresh)["closer than two recordings, real clips"]["better"] == ""
+    assert re.search(r"nearest training clip +Distance to the nearest training clip over that of the", lines_of(fresh))
+
+
+def test_copying_looks_at_as_much_as_time_allows(monkeypatch: pytest.MonkeyPatch) -> None:
+    from poise.study import evaluate_speech
+
+    monkeypatch.setattr(evaluate_speech, "CELLS", 0.0)
+    monkeypatch.setattr(evaluate_speech, "LEAST_PAIRS", 2)
+    monkeypatch.setattr(evaluate_speech, "MOST_TRAINED", 5)
+    found = section(comparison(trained=trained(0.5, 0.6)))
+    assert rows(found)["closer than half"]["made"]["n"] == 2
+    assert "Copying looks at 2 of 6 recordings and 5 of 12 training clips, chosen by the seed." in found["notes"]
+
+
+@pytest.mark.parametrize("name", sorted(names("paired metric")))
+def test_every_member_has_a_row_or_a_reason(name: str) -> None:
+    found = section(comparison(lambda place: louder(place, 1.1)), name)
+    assert found["rows"] or name == "WER" or any("is left out" in note for note in found["notes"])
+    assert all(row["title"] and row["better"] in ("low", "high") for row in found["rows"])
+
+
+# What recipes compare.
+
+
+def recordings(voices: str, *texts: str) -> Recordings:
+    """A clip for each letter of `voices` and each text; the last text is held out."""
+    waves = [clip(i, voice="AB".index(v)).samples for i in range(len(texts)) for v in voices]
+    starts = np.cumsum([0, *map(len, waves)])
+    table = (np.concatenate(waves) * 32_768).astype(np.int16)
+    said = tuple(text for text in texts for _ in voices)
+    rows = np.arange(len(waves))
+    held = rows >= len(voices) * (len(texts) - 1)
+    voice = np.array([sorted(voices).index(v) for _ in texts for v in voices])
+    return Recordings(
+        "made up", table, starts, RATE, said, said, tuple(sorted(voices)), voice, rows[~held], rows[held], "f", [], []
+    )
+
+
+def test_training_clips_that_could_be_played(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For ma4 in either voice: ma in another tone, or what differs in the fewest parts; the voice is always kept."""
+    known = recordings("AB", "ba2", "ma1", "ba4", "a4", "ma4")
+    monkeypatch.setattr(speech_pairs, "all_recordings", lambda facts: known)
+    monkeypatch.setattr(speech_outcomes, "said", lambda voices, speech, row, seed: 2 * known.clip(row))
+    facts = {"whole": True, "units": {"kind": "syllables"}, "mel": MEL.to_dict(), "recordings": {"data": "made up"}}
+    found = speech_pairs.pairs(None, facts, None, 0)
+    assert found.n == 2 and found.what == "texts said" and found.trained.n == 8
+    for place in range(2):
+        pair = found.real(place)
+        row = 8 + "AB".index(pair.voice)
+        assert pair.text == "ma4" and np.array_equal(pair.real.samples, known.clip(row))
+        assert np.array_equal(found.made(place).samples, 2 * known.clip(row))
+        other, nearest = (found.beside[name].made(place).samples for name in ("other tone", "nearest label"))
+        assert np.array_equal(other, known.clip(row - 6)), "ma1"
+        assert np.array_equal(nearest, known.clip(row - 6)), "ma1 comes before ba4, which differs in one part too"
+    assert len(set(found.trained.labels)) == 4 and found.trained.labels[0] == found.trained.labels[1]
+    assert speech_pairs.recordings(facts).heldout.tolist() == [8, 9]
+
+
+def test_longer_texts_have_no_labels(monkeypatch: pytest.MonkeyPatch) -> None:
+    known = recordings("A", "ni3 hao3", "ma1", "ma4")
+    monkeypatch.setattr(speech_pairs, "all_recordings", lambda facts: known)
+    facts = {"whole": False, "units": {"kind": "syllables"}, "mel": MEL.to_dict(), "recordings": {"data": "made up"}}
+    assert speech_pairs.pairs(None, facts, None, 0).beside == {}
+
+
+def test_copies_are_of_held_out_recordings_in_an_order_of_the_seed(monkeypatch: pytest.MonkeyPatch) -> None:
+    known = recordings("AB", *"abcdefgh")
+    known = replace(known, train=np.arange(4), heldout=np.arange(4, 16))
+    monkeypatch.setattr(vocoder_pairs, "recordings", lambda facts: known)
+    facts = {"mel": MEL.to_dict(), "recordings": {"data": "asterisk-en"}}
+    net = find("vocoder", "vocos")(MEL, 8, 1)
+    orders = []
+    for seed in (0, 0, 1):
+        found = vocoder_pairs.pairs(net, facts, 9, seed)
+        orders.append([found.real(place).text + found.real(place).voice for place in range(found.n)])
+    assert orders[0] == orders[1] != orders[2] and len(set(orders[0])) == 9
+    pair = found.real(3)
+    assert pair.language == "en" and len(found.made(3).samples) == len(pair.real.samples) == RATE // 2
+    by_hand = vocoder_pairs.by_griffin_lim(MEL, pair.real.samples)
+    assert np.array_equal(found.beside["Griffin-Lim"].made(3).samples, by_hand)
+    wanted, heard = (MEL(torch.from_numpy(np.pad(x, (0, -len(x) % 64)))[None]) for x in (pair.real.samples, by_hand))
+    assert (wanted - heard).abs().mean() < 0.2
+    assert vocoder_pairs.pairs(net, facts, None, 0).n == 12
+
+
+# Two folders.
+
+
+def folder(name: str, waves: dict[str, Wave]) -> str:
+    for file, wave in waves.items():
+        Path(name, file).parent.mkdir(parents=True, exist_ok=True)
+        soundfile.write(Path(name, file), wave.samples, wave.rate)
+    return name
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("POISE_RUNS", "runs")
+    monkeypatch.setenv("POISE_CACHE", str(tmp_path / ".cache"))
+    return tmp_path
+
+
+def clips(n: int, by: float = 1.0) -> list[Wave]:
+    return [Wave(np.float32(by) * clip(i % 12, 0.1 + i / n).samples, RATE) for i in range(n)]
+
+
+FEW = "--metrics=KID,MCD,F0 RMSE"
+
+
+def test_clips_of_equal_names_are_compared_one_by_one(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Whatever the suffix; voices come from a metadata.csv of the real ones."""
+    made = folder("made", {f"v/{i:02}.wav": wave for i, wave in enumerate(clips(24))})
+    real = folder("real", {f"v/{i:02}.flac": wave for i, wave in enumerate([*clips(24), *clips(6, 0.5)])})
+    table = "".join(f"v/{i:02}|it is {i}|{'AB'[i % 2]}\n" for i in range(30))
+    Path(real, "metadata.csv").write_text("file|text|voice\n" + table)
+    text = said(capsys, made, "--against", real, FEW)
+    assert "Recording by recording, 24 clips of the same names:" in text and "By Stub" in text
+    assert "Clips are compared by their names, at 16,000 Hz with 80 mel bands" in text
+    report = json.loads(Path("report.json").read_text())
+    (found,) = report["sections"]
+    assert rows(found)["MCD"]["made"]["value"] < 0.2 and rows(found)["MCD"]["made"]["n"] == 24
+    text = said(capsys, made, "--against", real, "-n", "9", "--metrics=MCD")
+    assert "Recording by recording, 9 clips" in text and "By Stub" not in text
+    again = Path("report.json").read_bytes()
+    said(capsys, made, "--against", real, "-n", "9", "--metrics=MCD")
+    assert Path("report.json").read_bytes() == again
+
+
+def test_clips_without_namesakes_are_compared_as_sets(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    made = folder("made", {f"{i:02}.wav": wave for i, wave in enumerate(clips(24))})
+    other = folder("other", {f"x{i:02}.wav": wave for i, wave in enumerate(clips(24, 0.5))})
+    text = said(capsys, made, "--against", other, "--metrics=KID")
+    assert "Recording by recording" not in text and "namesake" not in text
+    some = folder("some", {f"{i:02}.wav": wave for i, wave in enumerate(clips(22, 0.5))})
+    text = said(capsys, made, "--against", some, "--metrics=KID")
+    assert "22 of 24 clips of made have a namesake in some: they are compared one by one only where all have" in text
+    twice = folder("twice", {f"{i:02}.{s}": w for i, w in enumerate(clips(24, 0.5)) for s in ("wav", "flac")})
+    assert "Recording by recording" not in said(capsys, made, "--against", twice, "--metrics=KID")
+
+
+def test_a_table_of_texts_that_is_damaged_is_told_and_no_trouble(here: Path, capsys: pytest.CaptureFixture) -> None:
+    made = folder("made", {f"{i:02}.wav": wave for i, wave in enumerate(clips(24))})
+    real = folder("real", {f"{i:02}.wav": wave for i, wave in enumerate(clips(24, 0.9))})
+    Path(real, "metadata.csv").write_text("nobody|hello\n")
+    text = said(capsys, made, "--against", real, "--metrics=MCD", "--language=en")
+    assert "What is said in real is not known: real/metadata.csv: line 1 names 'nobody'" in text
+
+
+def test_metrics_and_languages_of_clips_want_clips(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("a.txt").write_text("one\ntwo\n" * 30)
+    Path("b.txt").write_text("three\nfour\n" * 30)
+    args = ("a.txt", "--against", "b.txt")
+    assert "MCD is for clips and a.txt holds sentences: leave it out of --metrics" in refused(
+        capsys, *args, "--metrics=MCD"
+    )
+    assert "--language en is for clips of speech and a.txt holds sentences" in refused(capsys, *args, "--language=en")
+    assert "there is no metric called 'MCDD'; did you mean 'MCD'?" in refused(capsys, *args, "--metrics=MCDD")
+
+
+# Runs.
+
+TINY = {
+    "rate": RATE, "window": 256, "hop": 64, "bands": 30, "segment": 1024, "batch": 4, "warm_steps": 1, "steps": 1,
+    "scores": 0, "heldout": 0.4, "trim": False, "threads": 1, "precision": "fp32", "device": "cpu", "log_every": 1,
+}  # fmt: skip
+NET, CRITIC = {"width": 8, "depth": 1}, {"width": 2}
+SYLLABLES = [f"{base}{tone}" for base in ("ma", "ba", "da", "la", "pa", "ta", "na", "fa") for tone in (1, 2, 3, 4)]
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """voices/{A,B}/SYLLABLE.wav, and the runs "copies" of a vocoder and "says" of speech, hardly trained."""
+    at = tmp_path_factory.mktemp("made")
+    with contextlib.chdir(at), pytest.MonkeyPatch.context() as patch:
+        patch.setenv("POISE_CACHE", str(at / ".cache"))
+        tones = {str(tone): slope for tone, slope in enumerate((0.0, 0.6, -0.3, -0.9), 1)}
+        folder("voices", {
+            f"{voice}/{name}.wav": clip(i // 4, tones[name[-1]], "AB".index(voice))
+            for voice in "AB" for i, name in enumerate(SYLLABLES)
+        })  # fmt: skip
+        own = {"data": "voices", "labels": "{voice}/{text}", **TINY}
+        players = {"generator": NET, "discriminator": CRITIC}
+        run({"recipe": "vocoder", "arguments": {**own, **players}}, "runs/copies")
+        both = {**players, "vocoder": NET, "vocoder_discriminator": CRITIC}
+        steps = {"vocoder_warm_steps": 1, "vocoder_steps": 1}
+        run({"recipe": "speech", "arguments": {**own, **both, **steps}}, "runs/says")
+    return at
+
+
+@pytest.fixture
+def runs(made: Path, here: Path) -> Path:
+    for name in ("voices", "runs", ".cache"):
+        shutil.copytree(made / name, here / name)
+    return here
+
+
+@pytest.mark.slow
+def test_a_vocoder_is_told_beside_griffin_lim(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = said(capsys, "copies", "--metrics=KID,log-mel L1,MCD")
+    assert re.search(r"copies \(step-00000002\): (\d+) clips against \1 real ones of voices \(held-out part\)", text)
+    assert re.search(r"METRIC +VALUE \[95 % interval\] +N +GRIFFIN-LIM +BETTER", text)
+    assert re.search(r"log-mel L1 .*\] ahead +lower", text), "nothing is trained"
+    assert "score better without sounding better: these numbers alone prove nothing about how anything" in text
+    report = json.loads(Path("runs/copies/report.json").read_text())
+    by = report["evaluations"][0]["by"]["speech"]["log-mel L1"]
+    assert by["beside"]["Griffin-Lim"]["value"] < by["made"]["value"] and by["perfect"] is None
+    assert "Recording by recording, 5 copies" in said(capsys, "copies", "-n", "5", "--metrics=MCD")
+
+
+@pytest.mark.slow
+def test_speech_is_told_beside_training_clips_that_could_be_played(runs: Path, capsys: pytest.CaptureFixture) -> None:
+    text = said(capsys, "says", "--metrics=MCD,tone contour,copying")
+    assert re.search(r"METRIC +VALUE \[95 % interval\] +N +OTHER TONE +NEAREST LABEL +BETTER", text)
+    assert re.search(r"Recording by recording, \d+ texts said:", text)
+    (found,) = json.loads(Path("runs/says/evaluation-step-00000004.json").read_text())["sections"]
+    assert rows(found)["MCD"]["difference"]["nearest label"]["low"] > 0, "nothing is trained"
+    assert rows(found)["tone contour"]["beside"]["nearest label"]["n"] > 10
+    assert rows(found)["closer than half"]["made"]["value"] == 0
+    assert {"nearest training clip", "training clip of the real one", "MCD"} <= set(rows(found))
+
+
+@pytest.mark.slow
+def test_samples_for_all_texts_and_voices(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["sample", "says", "-n", "3", "--voice", "B"]) == 0
+    assert "samples: 3 clips and index.html of says" in capsys.readouterr().out
+    texts = json.loads(Path("samples/texts.json").read_text())
+    assert len(texts) == 3 and all(text.endswith("(B)") for text in texts)
+    assert main(["sample", "copies", "-n", "3", "--voice", "B"]) == 2
+    assert "--voice does nothing for copies, a run of vocoder" in capsys.readouterr().err
+    assert main(["sample", "says", "--voice", "C"]) == 2
+    assert "--voice C is unknown" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_recordings_that_changed_are_not_compared(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """With real data from elsewhere a run of speech can be scored all the same: it remembers its texts."""
+    (runs / "voices/A/ma1.wav").unlink()
+    for name in ("copies", "says"):
+        assert "the recordings in voices have changed since the run: put the old ones back" in refused(capsys, name)
+    folder("real", {f"{i:02}.wav": wave for i, wave in enumerate(clips(24, 0.5))})
+    text = said(capsys, "says", "--against", "real", "-n", "8", "--metrics=KID")
+    assert "Recordings are not compared one by one: the recordings in voices have changed" in text
+    assert "Recording by recording" not in text
+
+
+@pytest.mark.slow
+def test_a_run_that_does_not_say_its_recordings_is_damaged(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = runs / "runs/copies/spec.json"
+    spec = json.loads(path.read_text())
+    del spec["facts"]["recordings"]
+    path.write_text(json.dumps(spec))
+    assert "spec.json does not say which recordings it was trained on (KeyError: 'recordings')" in refused(
+        capsys, "copies"
+    )
+
+
+@pytest.mark.slow
+def test_without_held_out_recordings_real_ones_have_to_be_given(
+    made: Path, runs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = json.loads((runs / "runs/copies/spec.json").read_text())["arguments"]
+    run({"recipe": "vocoder", "arguments": {**arguments, "heldout": 0.0}}, "runs/all")
+    assert "runs/all was trained without held-out data (--heldout 0): give some real data with --against" in refused(
+        capsys, "all"
+    )
+    folder("real", {f"{i:02}.wav": wave for i, wave in enumerate(clips(24, 0.5))})
+    text = said(capsys, "all", "--against", "real", "-n", "8", "--metrics=MCD")
+    assert "Recording by recording, 8 copies of recordings that were trained on:" in text
+    assert "Nothing is held out, so the recordings are those that were trained on" in text
