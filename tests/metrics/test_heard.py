@@ -116,6 +116,16 @@ def test_the_word_error_rate_is_pooled_over_words(monkeypatch) -> None:
     assert word_errors(np.array([[3.0, 2.0]]), np.zeros(1, np.int64)) == 1.5
 
 
+def test_words_heard_otherwise_need_no_text(monkeypatch) -> None:
+    """Real: "one two three"; made: "one two too", one of three. A real clip without words does not count."""
+    made, other = (Wave(REAL.samples[n:], RATE) for n in (1, 2))
+    said = {REAL.samples.tobytes(): "one two three", made.samples.tobytes(): "one two too"}
+    monkeypatch.setattr(heard_members, "recognised", lambda wave: said.get(wave.samples.tobytes(), ""))
+    pairs = [Pair(REAL, made, "", "en"), Pair(REAL, REAL, "", "en"), Pair(other, made, "", "en")]
+    found = measure_pairs(pairs, metrics=["heard otherwise"]).found["heard otherwise"]["heard otherwise"]
+    assert found.value == pytest.approx(1 / 6) and (found.n, found.m) == (2, 3)
+
+
 @pytest.mark.slow
 def test_silence_has_no_words_and_a_clip_has_the_same_ones_again() -> None:
     assert recognised(Wave(np.zeros(8000, np.float32), RATE)) == ""

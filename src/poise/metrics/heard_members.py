@@ -161,8 +161,35 @@ def wer(real: Wave, made: Wave, context: Context) -> Mapping[str, Value]:
     wanted = words(context.text)
     if not wanted:
         return {}
-    heard = {"WER": made, "WER of the real clips": real}
-    return {
-        name: np.array([edits(wanted, words(recognised(wave))), len(wanted)], np.float64)
-        for name, wave in heard.items()
-    }
+    in_real, in_made = _heard_in(real, made, context)
+    heard = {"WER": in_made, "WER of the real clips": in_real}
+    return {name: np.array([edits(wanted, found), len(wanted)], np.float64) for name, found in heard.items()}
+
+
+def _heard_in(real: Wave, made: Wave, context: Context) -> tuple[list[str], list[str]]:
+    """The words that are heard in both clips."""
+
+    def make() -> tuple[list[str], list[str]]:
+        return words(recognised(real)), words(recognised(made))
+
+    found: tuple[list[str], list[str]] = context.keep("words heard", make)
+    return found
+
+
+@paired_metric(
+    "heard otherwise",
+    "Words that a recogniser of English hears otherwise than in the real clip, over those it hears there.",
+    "lower",
+    unless="clips in which the real one has no words",
+    applies=lambda context: context.language == "en",
+    ready=_sphinx_ready,
+    pools={"heard otherwise": word_errors},
+)
+def heard_otherwise(real: Wave, made: Wave, context: Context) -> Mapping[str, Value]:
+    """As "WER", with what is heard in the real clip, right or wrong, for the text; so it needs none. Pooled over clips.
+
+    The recogniser is unsure of itself: a copy that nobody could tell from the recording does not have 0 here, so read
+    it beside that of another kind of copy.
+    """
+    in_real, in_made = _heard_in(real, made, context)
+    return {"heard otherwise": np.array([edits(in_real, in_made), len(in_real)], np.float64)} if in_real else {}

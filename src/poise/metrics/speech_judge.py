@@ -10,24 +10,29 @@ from poise.data.speech import Wave
 from poise.metrics.paired_metric import Pair, measure_pairs
 from poise.signal import Mel
 
-QUICK = ("log-mel L1", "MR-STFT", "MCD", "F0 RMSE", "V/UV error", "tone contour", "periodicity", "STOI", "PESQ")
+# Metrics that are quick: those that compare sample by sample, for which a copy has the length of its recording, and
+# those that find out which frame goes with which.
+STRICT = ("log-mel L1", "MR-STFT", "STOI", "PESQ")
+WARPED = ("MCD", "F0 RMSE", "V/UV error", "tone contour", "periodicity")
 
 
 class SpeechJudge:
     """Generated waves, each compared with its own held-out recording.
 
     Args: pairs, the recordings in the order in which they are generated, with texts and voices (the made wave of each
-    is not read); mel; what is compared, for people; seed, of the draw and of the intervals.
+    is not read); mel; what is compared, for people; seed, of the draw and of the intervals; metrics, their names.
     """
 
     noun = "recordings"
 
-    def __init__(self, real: Sequence[Pair], mel: Mel, what: str, seed: int) -> None:
-        self.real, self.mel, self.seed = list(real), mel, seed
+    def __init__(
+        self, real: Sequence[Pair], mel: Mel, what: str, seed: int, metrics: Sequence[str] = STRICT + WARPED
+    ) -> None:
+        self.real, self.mel, self.seed, self.metrics = list(real), mel, seed, metrics
         self.n = self.m = len(self.real)
         self.extractors: list[Any] = []
         self.about = f"scores compare {self.n:,} {what} with the held-out recordings themselves"
-        notes = measure_pairs(self.real[:2], self.mel, QUICK).notes
+        notes = measure_pairs(self.real[:2], self.mel, metrics).notes
         self.missing = [note for note in notes if "pip install" in note]
 
     def floor(self) -> dict[str, float]:
@@ -39,7 +44,7 @@ class SpeechJudge:
         made = sample(self.n, self.seed)
         pairs = [one._replace(made=wave) for one, wave in zip(self.real, made, strict=True)]
         found: dict[str, float] = {}
-        for metric in measure_pairs(pairs, self.mel, QUICK, self.seed).found.values():
+        for metric in measure_pairs(pairs, self.mel, self.metrics, self.seed).found.values():
             for name, estimate in metric.items():
                 found[name] = estimate.value
                 found |= {f"{name}.{part}": float(getattr(estimate, part)) for part in ("low", "high", "n", "m")}
