@@ -26,6 +26,7 @@ bench: $(VENV)/.dev ## step times side by side, peak memory; writes bench/result
 	$(BIN)/python bench/memory.py --out bench/results.json
 	$(BIN)/python bench/metrics.py --out bench/results.json
 	$(BIN)/python bench/text_speed.py --out bench/results.json
+	$(BIN)/python bench/speech_speed.py --out bench/results.json
 
 demo-check: $(VENV)/.demo ## what the demo must show: every class present, the score ten times closer to its floor
 	$(BIN)/python bench/demo_check.py demo/run
