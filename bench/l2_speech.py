@@ -3,10 +3,12 @@
     python bench/l2_speech.py --seeds 0 1 2 --json bench/l2_speech.json
 
 A vocoder is trained on a tenth of the English prompts (about 100 seconds), with λ on the weights of generator and
-discriminator alike. Of each run: how much better the discriminator ranks training segments above generated ones than
-held-out segments (AUC gap, the mean over the probes of the second half of the adversarial stage), whether it was alive
-in them, and the last scores on held-out recordings. Seeds are paired: initialisation, order and noise are the same for
-every λ. Every run is an ordinary one in OUT and is skipped when it is done.
+discriminator alike. Of each run, the mean over the probes of the second half of the adversarial stage: how much better
+the discriminator ranks training segments above generated ones than held-out segments (AUC gap, blind where both are
+1), how well it ranks training above held-out segments (AUC seen, ½ if it has learnt nothing by heart), the difference
+of its mean output on them in standard deviations of its output (logit gap), whether it was alive; and the last scores
+on held-out recordings. Seeds are paired: initialisation, order and noise are the same for every λ. Every run is an
+ordinary one in OUT and is skipped when it is done.
 """
 
 from __future__ import annotations
@@ -41,8 +43,15 @@ def one(task: tuple[dict[str, Any], str]) -> dict[str, float]:
     rows = [row for row in RunFolder(Path(out)).rows() if row["step"] >= arguments["warm_steps"] + STEPS // 2]
     found = {
         name: statistics.fmean(row[f"discriminator/{name}"] for row in rows if f"discriminator/{name}" in row)
-        for name in ("auc_training", "auc_heldout", "auc_gap", "alive", "l2.share")
+        for name in ("auc_training", "auc_heldout", "auc_gap", "auc_seen", "alive", "l2.share")
     }
+    probes = [row for row in rows if "discriminator/contrast" in row]
+    found["logit gap"] = statistics.fmean(
+        (row["discriminator/on_training"] - row["discriminator/on_heldout"]) / row["discriminator/contrast"]
+        for row in probes
+    )
+    for which in ("training", "heldout"):
+        found[f"distance {which}"] = statistics.fmean(row[f"generator/distance_{which}"] for row in probes)
     found["generator share"] = statistics.fmean(
         row["generator/l2.share"] for row in rows if "generator/l2.share" in row
     )
