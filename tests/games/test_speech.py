@@ -6,6 +6,7 @@ import math
 
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from poise.core import Batch, Player, Term
 from poise.games.adversarial import adversarial_terms, joint_allowed, over_heads
@@ -290,6 +291,29 @@ def test_what_is_noticed_is_the_slope_at_the_wave():
     game = joint_game()
     row = move(game, game.players[2], waves_of(), 0)
     assert math.isfinite(float(row["output_gradient"])) and float(row["output_gradient"]) > 0
+
+
+class Dtypes(TorchDispatchMode):
+    """Keeps the types of all that is computed."""
+
+    def __init__(self):
+        super().__init__()
+        self.seen = set()
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        found = func(*args, **(kwargs or {}))
+        self.seen |= {x.dtype for x in torch.utils._pytree.tree_leaves(found) if isinstance(x, torch.Tensor)}
+        return found
+
+
+@pytest.mark.parametrize("player", [0, 1, 2])
+def test_nothing_is_computed_in_float64(player):
+    """Apple's GPU has none. Windows and filters are made once, on the CPU; alignment is a test of its own."""
+    game = joint_game()
+    move(game, game.players[player], waves_of(), 0)
+    with Dtypes() as mode:
+        move(game, game.players[player], waves_of(), 1)
+    assert torch.float64 not in mode.seen and {torch.float32, torch.complex64} <= mode.seen
 
 
 def test_other_frames_are_other_sounds():

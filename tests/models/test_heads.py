@@ -48,6 +48,18 @@ def test_every_weight_of_a_critic_learns(name, norm):
 
 
 @pytest.mark.parametrize("name", MEMBERS)
+def test_features_carry_a_gradient(name):
+    """To the wave and to the weights before them: feature matching is learnt from."""
+    net, x = critic(name), waves().requires_grad_()
+    for head in net(x).features:
+        for layer in head:
+            slope, *own = torch.autograd.grad(
+                layer.square().sum(), [x, *net.parameters()], allow_unused=True, retain_graph=True
+            )
+            assert slope.any() and any(gradient is not None and gradient.any() for gradient in own)
+
+
+@pytest.mark.parametrize("name", MEMBERS)
 def test_an_item_does_not_depend_on_its_batch_nor_on_the_mode(name):
     net, x = critic(name), waves(3)
     together = net(x)

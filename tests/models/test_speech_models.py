@@ -199,6 +199,13 @@ def test_a_critic_judges_an_item_as_if_it_were_alone(name, whole):
     assert (longer.means() - verdict.means()).abs().max() < 1e-5
 
 
+@pytest.mark.parametrize("name", CRITICS)
+def test_features_carry_a_gradient(name):
+    net, x = mel_critic(name=name), log_mel(both()).requires_grad_()
+    for layer in net(x, both()).features[0]:
+        assert torch.autograd.grad(layer.square().sum(), x, retain_graph=True)[0].any()
+
+
 @pytest.mark.parametrize("norm", NORMS)
 @pytest.mark.parametrize("name", CRITICS)
 def test_every_weight_of_a_critic_learns(name, norm):

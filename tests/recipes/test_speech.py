@@ -12,6 +12,7 @@ import torch
 from poise.core import Batch
 from poise.data.recordings import Recordings
 from poise.errors import PoiseError
+from poise.metrics.speech_judge import WARPED
 from poise.penalties import L2Towards
 from poise.recipes import finished, speaking
 from poise.recipes import speech_outcomes as outcomes
@@ -119,6 +120,12 @@ def test_facts_say_all_that_sampling_needs():
     facts = json.loads(json.dumps(facts_of(said)))
     assert facts["texts"] == [["na2", 1]] and facts["voices"] == ["a", "b"] and facts["whole"]
     assert facts["units"]["phones"] == ["a", "i", "m-", "n-"] and facts["vocoder"] is None
+    made = players(said)
+    for stage, roles in facts["roles"].items():
+        by_name = {p.name: p.module for p in made.stages[stage].game.players}
+        assert by_name[roles["generator"]] is made.stages[stage].game.generator
+        assert by_name[roles["discriminator"]] is made.stages[stage].game.discriminator
+    assert set(facts["roles"]) == {"vocoder"} and facts["single"]
     assert facts_of(known(held=0))["texts"][0] == ["ma1", 0], "training ones where nothing is held out"
 
 
@@ -174,6 +181,30 @@ def test_terms_of_the_stages():
     assert "units" not in [t.name for p in whole for t in p.terms]
     stft = next(t for t in made.stages["vocoder"].game.players[1].terms if t.name == "stft")
     assert [stft.scale(step) for step in (0, 3)] == [1, 2], "--stft, over its stage"
+
+
+def test_schedules_go_over_the_steps_of_each_stage():
+    """Weights of terms, strengths of penalties and learning rates, of all who move."""
+    asked = {
+        "generator": GeneratorOptions(width=4, depth=1, noise=2, lr="linear:2:1", warm_lr="linear:2:1"),
+        "discriminator": DiscriminatorOptions(width=2, lr="linear:2:1"),
+        "vocoder": WaveGenerator(width=4, depth=1, lr="linear:2:1", warm_lr="linear:2:1"),
+        "vocoder_discriminator": WaveDiscriminator(width=2, lr="linear:2:1"),
+    }
+    steps = {"acoustic": 2, "adversarial": 5, "spectral": 7, "vocoder": 11, "joint": 13}
+    weights = dict.fromkeys(("mel", "features", "stft"), "linear:2:1")
+    made = players(options=asked, steps=steps, weights=weights, l2=dict.fromkeys(asked, "linear:2:1"))
+    for name, stage in made.stages.items():
+        end = steps[name]
+        for player in stage.game.players:
+            if not player.turns:
+                continue
+            scheduled = [term for term in player.terms if term.name in weights]
+            assert [(t.scale(0), t.scale(end)) for t in scheduled] == [(2, 1)] * len(scheduled), (name, player.name)
+            assert [p.strength_at(end) for p in player.penalties] == [1], (name, player.name)
+            assert player.penalties[0].strength_at(end - 1) > 1, (name, player.name)
+        assert [(dial.schedule(0), dial.schedule(end)) for dial in stage.dials] == [(2, 1)] * len(stage.dials), name
+        assert all(dial.schedule(end - 1) > 1 for dial in stage.dials), name
 
 
 def test_beginning_a_stage_after_any_number_of_others():
@@ -303,6 +334,24 @@ def test_syllables_are_said_one_by_one_and_cross_faded():
     assert len(found) == 16 * sum(frames) - min(fade, 8 * frames[0], 8 * frames[1])
 
 
+@pytest.mark.parametrize(
+    ("texts", "durations", "items"),
+    [(SYLLABLES, "auto", 3), (["ma1 na1"] * 3, "frames", 1), (SYLLABLES, "alignment", 1)],
+)
+def test_a_text_is_taken_apart_only_where_training_had_single_syllables(monkeypatch, texts, durations, items):
+    """No two parts have the same noise."""
+    said, asked, seeds = known(texts, durations=durations), [], set()
+
+    def mel_for(generator, cond, seed, speed):
+        asked.append(cond)
+        seeds.add(seed)
+        return torch.zeros(1, 8, 4)
+
+    monkeypatch.setattr(speaking, "mel_for", mel_for)
+    speaking.say(voices_of(said), json.loads(json.dumps(facts_of(said))), "ma1 na1 ma1")
+    assert len(asked) == len(seeds) == items and sum(cond.shape[1] - 1 for cond in asked) == 6
+
+
 def test_a_vocoder_that_is_not_trained_is_stood_in_for(monkeypatch):
     """By Griffin-Lim, of the same length."""
     said = known()
@@ -354,6 +403,17 @@ def test_while_training_heldout_texts_are_said_as_sampled():
         assert wave.title.startswith(said.recordings.texts[row])
         planned = voices.generator.planned(said.conditions(np.array([row])))
         assert len(wave.samples) == 16 * int(total_of(planned))
+
+
+def test_the_judge_compares_heldout_recordings_by_what_needs_no_equal_length(monkeypatch):
+    asked = []
+    monkeypatch.setattr(outcomes, "SpeechJudge", lambda *given: asked.append(given))
+    said = known(held=3)
+    outcomes.judge(said, 2, 0)()
+    ((pairs, mel, _, seed, metrics),) = asked
+    assert [pair.text for pair in pairs] == [said.recordings.texts[row] for row in outcomes.chosen(said, 2, 0)]
+    assert (mel, seed, metrics) == (MEL, 0, WARPED) and "log-mel L1" not in metrics
+    assert outcomes.judge(known(held=0), 2, 0) is None
 
 
 # Finished vocoders.

@@ -19,6 +19,7 @@ from poise.record import RunFolder
 from poise.registry import find
 from poise.study.remedies import Remedies
 from poise.study.run import Interrupted, Stop, run
+from poise.study.spec import completed, instantiated, kind_of
 from poise.study.use import generator_of, sample_to
 from poise.training import checkpoint
 from poise.training.checkpoint import all_checkpoints
@@ -334,6 +335,23 @@ def test_a_speech_run_leaves_what_it_promises(syllables, unseen, tmp_path):
         assert changed == moving[end], end
     assert generator_of(folder, "4")[0].vocoder.trained == 0
     assert generator_of(folder, "last")[0].vocoder.trained == 3 + 3 + 3, "on its own turns"
+
+
+@pytest.mark.slow
+def test_stages_are_built_as_asked(syllables):
+    """No two stages have the same order of data; scores come at the end of each, monitors where there is a game."""
+    for spec, ends, watched in (
+        (speech_spec(syllables, joint_steps=3, scores=2), ENDS["joint"], {"adversarial", "vocoder"}),
+        (vocoder_spec(syllables, labels="{voice}/{text}", scores=2), ENDS["vocoder"], {"adversarial"}),
+    ):
+        asked = completed(spec["recipe"], spec["arguments"])
+        built = kind_of(spec["recipe"]).build(**instantiated(spec["recipe"], asked))
+        assert set(ends) <= set(built.cadence.scores) and built.cadence.scores[-1] == ends[-1]
+        assert {stage.name for stage in built.stages if stage.monitor} == watched
+        drawn = {stage.name: stage.stream(0).real.flatten(1)[:, :80] for stage in built.stages}
+        pairs = [("acoustic", "adversarial"), ("spectral", "vocoder"), ("spectral", "adversarial")]
+        for one, other in pairs if spec["recipe"] == "speech" else pairs[2:]:
+            assert drawn[one].shape != drawn[other].shape or not torch.equal(drawn[one], drawn[other])
 
 
 @pytest.mark.slow

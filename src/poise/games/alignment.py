@@ -27,8 +27,7 @@ def monotonic(cost: np.ndarray, units: np.ndarray, frames: np.ndarray) -> np.nda
     for f in range(1, length):
         before = np.concatenate([np.full((batch, 1), np.inf), best[:, :-1]], 1)
         went_on[f] = before < best
-        new = np.minimum(before, best) + cost[:, :, f]
-        best = np.where((f < frames)[:, None], new, best)
+        best = np.minimum(before, best) + cost[:, :, f]  # behind the end of an item nobody reads it
     found = np.zeros((batch, count), np.int64)
     rows, at = np.arange(batch), units - 1
     for f in range(length - 1, -1, -1):

@@ -7,6 +7,7 @@ import re
 from poise.monitor.finding import Record
 
 FLAG = re.compile(r"--[a-z][\w.-]*\w")
+WARM = ("likelihood", "acoustic", "spectral")  # stages in which the generator learns alone
 ELSEWHERE = {"--step"}  # of `poise sample`, which every run can be given to
 
 
@@ -39,10 +40,10 @@ def kept(record: Record) -> str:
 
 
 def rate_flag(record: Record, player: str) -> str:
-    """The flag of a player's learning rate: in the likelihood stage of a text GAN it has one of its own."""
+    """The flag of a player's learning rate: in a stage before the game it has one of its own."""
     warm = f"--{player}.warm_lr"
     named = record.spec.get("arguments") and record.offers(warm)
-    return warm if named and record.stage.name == "likelihood" else f"--{player}.lr"
+    return warm if named and record.stage.name in WARM else f"--{player}.lr"
 
 
 def rate(record: Record, player: str) -> str:

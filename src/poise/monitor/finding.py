@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal, NamedTuple
 
 from poise.monitor.windows import Series, series
@@ -22,6 +23,12 @@ class Stage(NamedTuple):
     steps: int
 
 
+def _named(key: str, names: Mapping[str, str]) -> str:
+    """PLAYER/number under another name of the player."""
+    player, slash, number = key.partition("/")
+    return f"{names.get(player, player)}{slash}{number}"
+
+
 class Record(NamedTuple):
     """What is known of a run: the rows of its record, and what it was asked to do."""
 
@@ -31,8 +38,33 @@ class Record(NamedTuple):
     @classmethod
     def of(cls, rows: Sequence[Mapping[str, float]], spec: Mapping[str, Any]) -> Record:
         """The record of a run's last stage that has begun: what an earlier one did says nothing about it."""
-        first = cls(rows, spec).stage.first
-        return cls([row for row in rows if row["step"] >= first] if first else rows, spec)
+        whole = cls(rows, spec)
+        first, roles = whole.stage.first, {player: role for role, player in whole.roles.items()}
+        kept = [row for row in rows if row["step"] >= first] if first else rows
+        return cls([{_named(key, roles): value for key, value in row.items()} for row in kept] if roles else kept, spec)
+
+    @property
+    def roles(self) -> Mapping[str, str]:
+        """generator and discriminator -> the players who are that in this stage, where they have other names.
+
+        Rows have the roles, the arguments and what is said to people have the players.
+        """
+        found: Mapping[str, str] = self.fact("roles", {}).get(self.stage.name, {})
+        return found
+
+    def told(self, finding: Finding) -> Finding:
+        """A finding about the roles as one about their players, with the flags of those."""
+        if not self.roles:
+            return finding
+
+        def said(text: str) -> str:
+            for role, player in self.roles.items():
+                flag, name = player.replace("_", "-"), player.replace("_", "'s ")
+                text = re.sub(rf"--(l2-|){role}\b", rf"--\g<1>{flag}", text)
+                text = re.sub(rf"\b([Tt]he) {role}\b", rf"\1 {name}", text)
+            return text
+
+        return replace(finding, sentence=said(finding.sentence), action=said(finding.action))
 
     @property
     def stage(self) -> Stage:
@@ -42,7 +74,7 @@ class Record(NamedTuple):
             if step < first + steps:
                 return Stage(name, first, steps)
             first += steps
-        return Stage("", first, int(self.argument("steps", 0)))
+        return Stage("", first, int(self.spec.get("arguments", {}).get("steps") or 0))
 
     def part_done(self, step: int) -> float:
         """Which part of its stage was done at a step; 1 where nobody knows how long it is."""
@@ -61,9 +93,15 @@ class Record(NamedTuple):
     def argument(self, name: str, otherwise: Any = None) -> Any:
         """What the run was asked for; "discriminator.lr" looks inside a group."""
         found: Any = self.spec.get("arguments", {})
-        for part in name.split("."):
+        for part in self._own(name).split("."):
             found = found.get(part) if isinstance(found, Mapping) else None
         return otherwise if found is None else found
+
+    def _own(self, name: str) -> str:
+        """discriminator.lr, l2_discriminator ... as the player calls it who is that in this stage."""
+        for role, player in self.roles.items():
+            name = re.sub(rf"^(l2_|){role}(?=\.|$)", rf"\g<1>{player}", name)
+        return name
 
     def fact(self, name: str, otherwise: Any = None) -> Any:
         return self.spec.get("facts", {}).get(name, otherwise)
@@ -72,7 +110,7 @@ class Record(NamedTuple):
         """Whether the run's recipe has this option, such as --l2-generator or --discriminator.penalties+; True where
         the arguments are not known, because then no recipe is."""
         found: Any = self.spec.get("arguments") or None
-        for part in flag.removeprefix("--").rstrip("+").replace("-", "_").split("."):
+        for part in self._own(flag.removeprefix("--").rstrip("+").replace("-", "_")).split("."):
             if found is None or isinstance(found, list):  # a list of penalties has options of its own
                 return True
             if not isinstance(found, Mapping) or part not in found:

@@ -63,7 +63,7 @@ def heard(vocoder: Any, mel: Tensor) -> np.ndarray:
 def say(
     voices: Any, facts: dict[str, Any], text: str, voice: str | None = None, seed: int = 0, speed: float = 1.0
 ) -> Wave:
-    """A text as sound; parts that are said by themselves, such as syllables, are cross-faded.
+    """A text as sound; where training had single syllables, each is said by itself and they are cross-faded.
 
     Errors: PoiseError for a voice or a unit that training did not have, a text without units, and a speed that is out
     of reach.
@@ -74,7 +74,7 @@ def say(
     parts = spoken.parts(text)
     if not parts:
         raise PoiseError(f"there is nothing to say in {text!r}: give {spoken.kind}, as in training")
-    if not facts["whole"]:
+    if not (facts["whole"] and facts.get("single", True)):  # not told by the first runs
         parts = [[unit for part in parts for unit in part]]
     conds = [condition(spoken, part, who) for part in parts]  # what cannot be said is known before anything is
     sound = [

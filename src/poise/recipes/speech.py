@@ -105,7 +105,7 @@ def speech(
     vocoder_discriminator: vocoders.DiscriminatorOptions = vocoders.DiscriminatorOptions(),  # noqa: B008
     warm_steps: int = 2000,
     steps: int = 2500,
-    vocoder_warm_steps: int = 1500,
+    vocoder_warm_steps: int = 1000,
     vocoder_steps: int = 1000,
     joint_steps: int = 0,
     segment: int = 4096,

@@ -15,7 +15,7 @@ from poise.core import Batch
 from poise.data.speech import Wave
 from poise.games.alignment import inside_of
 from poise.games.speech import completed, mean_inside
-from poise.metrics.speech_judge import SpeechJudge
+from poise.metrics.speech_judge import WARPED, SpeechJudge
 from poise.monitor.paired import PairedMonitor
 from poise.monitor.signals import Watched
 from poise.recipes import sounds, speaking
@@ -119,6 +119,6 @@ def judge(speech: Speech, n: int, seed: int) -> Callable[[], SpeechJudge] | None
 
     def built() -> SpeechJudge:
         real = outcomes.pairs(speech.recordings, chosen(speech, n, seed))
-        return SpeechJudge(real, speech.mel, "texts said", seed)
+        return SpeechJudge(real, speech.mel, "texts said", seed, WARPED)  # of another length than they
 
     return built

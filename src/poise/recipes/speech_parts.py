@@ -37,6 +37,7 @@ class Speech:
     train: np.ndarray
     heldout: np.ndarray
     whole: bool
+    single: bool  # whether each text is one part, such as a syllable
     mel: Mel
     notes: list[str]
 
@@ -89,7 +90,7 @@ def speech(recordings: Recordings, units: str, durations: str, mel: Mel) -> Spee
         f"{len(train):,} recordings to learn from and {len(heldout):,} held out, in {spoken.kind}: "
         f"{len(spoken.phones)} phones, {len(spoken.tones)} tones; {how}."
     )
-    return Speech(recordings, spoken, said, train, heldout, whole, mel, notes)
+    return Speech(recordings, spoken, said, train, heldout, whole, single, mel, notes)
 
 
 def _fitted(recordings: Recordings, kind: str, rows: np.ndarray) -> Spoken:
@@ -130,7 +131,9 @@ def facts(
         "units": speech.spoken.to_dict(),
         "voices": list(speech.voices),
         "whole": speech.whole,
+        "single": speech.single,
         "texts": [[recordings.texts[row], int(recordings.voice[row])] for row in shown[:LISTED].tolist()],
+        "roles": {"vocoder": {"generator": "vocoder", "discriminator": "vocoder_discriminator"}},
         "vocoder": None if speak_with is None else finished.vocoder_run(speak_with, speech.mel),
     }
 

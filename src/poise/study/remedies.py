@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -63,16 +63,25 @@ class Remedy:
 class Sick(Exception):
     """A finding on which the run is to be rolled back."""
 
-    def __init__(self, cause: str, sentence: str, since: int, step: int) -> None:
+    def __init__(
+        self, cause: str, sentence: str, since: int, step: int, roles: Mapping[str, str] | None = None
+    ) -> None:
         super().__init__(sentence)
-        self.cause, self.sentence, self.since, self.step = cause, sentence, since, step
+        self.cause, self.sentence, self.since, self.step, self.roles = cause, sentence, since, step, roles or {}
 
     @classmethod
-    def of(cls, finding: Finding, step: int) -> Sick | None:
-        """None where rolling back would not help."""
+    def of(cls, finding: Finding, step: int, roles: Mapping[str, str] | None = None) -> Sick | None:
+        """None where rolling back would not help. `roles`: see `Record.roles`."""
         killed = finding.name == "dead discriminator" and finding.numbers.get("killed by its penalty", 0) > 0
         cause = "discriminator killed by its penalty" if killed else finding.name
-        return cls(cause, finding.sentence, finding.since, step) if cause in TREATED else None
+        return cls(cause, finding.sentence, finding.since, step, roles) if cause in TREATED else None
+
+    @property
+    def treatment(self) -> tuple[str, float]:
+        """What is to be changed, by which factor."""
+        what, factor = TREATED[self.cause]
+        player, slash, kind = what.rpartition("/")
+        return f"{self.roles.get(player, player)}{slash}{kind}", factor
 
 
 class Remedies:
@@ -122,7 +131,7 @@ class Remedies:
                 f"{sick.sentence.rstrip('.')}; the run stops at step {sick.step}, because {reason} "
                 f"(--rollbacks {self.most}): lower the learning rates or change the penalties, and start a new run"
             )
-        remedy = Remedy(sick.step, sick.cause, sick.sentence, regular[-1], *TREATED[sick.cause])
+        remedy = Remedy(sick.step, sick.cause, sick.sentence, regular[-1], *sick.treatment)
         for step, path in steps.items():
             if step > remedy.back_to:
                 shutil.rmtree(path, ignore_errors=True)

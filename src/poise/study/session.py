@@ -203,7 +203,8 @@ class Session:
 
     def _look(self, step: int) -> None:
         """Diagnose what is recorded so far, say what is new, and leave the loop where it is to be treated."""
-        self.findings = diagnose(Record.of(self.rows, self.spec))
+        record = Record.of(self.rows, self.spec)
+        self.findings = diagnose(record)
         names = {finding.name for finding in self.findings}
         for finding in self.findings:
             if finding.name not in self.told:
@@ -211,7 +212,9 @@ class Session:
         self.told = names
         self.view.findings(step + 1, self.findings)
         for finding in self.findings:
-            sick = Sick.of(finding, step) if finding.severity == "critical" and self.may_roll_back else None
+            sick = (
+                Sick.of(finding, step, record.roles) if finding.severity == "critical" and self.may_roll_back else None
+            )
             if sick is not None:
                 raise sick
 
