@@ -6,6 +6,7 @@ import math
 
 import pytest
 import torch
+from torch.nn import functional as F
 
 import poise.models.vocoders as vocoders
 from poise.core import Player, Term
@@ -154,6 +155,28 @@ def test_every_hop_that_hifigan_takes_gives_its_samples(hop):
     for layer in up:
         x = layer(x)
     assert x.shape[-1] == 5 * hop == 5 * math.prod(steps)
+
+
+def test_hifigan_by_hand():
+    """Leaky ReLU and a transposed convolution, then the mean of residual blocks; at the end leaky ReLU and tanh."""
+    net, x = vocoder("hifigan", Mel(8000, 64, 24, 8), 16, 2), mels()
+    with torch.no_grad():
+        for parameter in net.parameters():
+            parameter.mul_(3)
+        h = net.first((x + 5) / 3)
+        for up, (first, second) in zip(net.up, net.parts, strict=True):
+            h = up(F.leaky_relu(h, 0.1))
+            each = []
+            for block, kernel in ((first, 3), (second, 7)):
+                y = h
+                for layer, dilation in zip(block.layers, (1, 3), strict=True):
+                    assert layer.kernel_size == (kernel,)
+                    reach = kernel // 2 * dilation
+                    y = y + F.conv1d(F.leaky_relu(y, 0.1), layer.weight, layer.bias, 1, reach, dilation)
+                each.append(y)
+            h = (each[0] + each[1]) / 2
+        wanted = torch.tanh(F.conv1d(F.leaky_relu(h, 0.1), net.last.weight, net.last.bias, padding=3))
+        assert wanted.std() > 0.05 and (net(None, x) - wanted).abs().max() < 1e-5
 
 
 def test_hifigan_of_few_channels_and_kernels():

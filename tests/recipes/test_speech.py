@@ -11,6 +11,8 @@ import torch
 
 from poise.core import Batch
 from poise.data.recordings import Recordings
+from poise.data.said import MelOf, SaidStream
+from poise.data.stream import Prefetch
 from poise.errors import PoiseError
 from poise.metrics.speech_judge import WARPED
 from poise.penalties import L2Towards
@@ -140,6 +142,14 @@ def test_streams_of_the_stages():
     assert torch.equal(total_of(joint.cond), total_of(mels.cond))
     again = parts.stream_of("adversarial", said, 2, 320, 6, Execution())(1)
     assert not torch.equal(again.real[..., :40], mels.real[..., :40])
+
+
+def test_a_gpu_gets_its_draws_ahead():
+    """Waves are gathered in a thread, log-mels are made on the device."""
+    how = SimpleNamespace(device=torch.device("cuda"))
+    mels, waves = parts.stream(known(), 2, 0, how), parts.stream(known(), 2, 0, how, segment=320)
+    assert isinstance(mels, MelOf) and isinstance(mels.stream, Prefetch) and isinstance(waves, Prefetch)
+    assert isinstance(parts.stream(known(), 2, 0, Execution(), segment=320), SaidStream)
 
 
 # Players.
@@ -389,6 +399,7 @@ def test_samples_are_heldout_texts_in_their_voices():
     assert sorted(titles) == ["ma1 (a)", "na2 (b)", "ni2 (b)"]
     assert [w.title for w in speaking.draw(voices, facts, 5, 0)][3:] == titles[:2], "over again"
     assert all(w.title.endswith("(a)") for w in speaking.draw(voices, facts, 3, 1, "a"))
+    assert len({tuple(w.title for w in speaking.draw(voices, facts, 3, seed)) for seed in range(5)}) > 1
     nameless = known(voices=("",), held=3)
     assert " (" not in speaking.draw(voices_of(nameless), facts_of(nameless), 1, 0)[0].title
 

@@ -84,6 +84,14 @@ def test_prefetched_segments_are_the_same(monkeypatch):
     assert ahead.device.type == "cpu"
 
 
+def test_a_gpu_gets_its_draws_ahead(monkeypatch):
+    """Waves are gathered in a thread, log-mels are made on the device."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    on_gpu = parts.stream(known(), MEL, 320, 2, 0, SimpleNamespace(device=torch.device("cuda")))
+    assert isinstance(on_gpu.segments, Prefetch) and on_gpu.segments.active
+    assert not isinstance(parts.stream(known(), MEL, 320, 2, 0, Execution()).segments, Prefetch)
+
+
 @pytest.mark.parametrize(("segment", "message"), [
     (255, "--segment 255 is shorter .*--window 64 .* at least 320"), (5, "at least 320"), (0, "at least 320"),
     (330, "--segment 330 is no whole number of frames of --hop 16 samples: give 320 or 336"),
