@@ -76,3 +76,8 @@ def test_grid_places_every_picture(tmp_path):
     save_grid(np.repeat(images, 3, 3), tmp_path / "grid.png")
     with Image.open(tmp_path / "grid.png") as saved:
         assert saved.mode == "RGB"
+
+
+def test_a_player_of_a_player_is_told_in_words():
+    row = {"vocoder_discriminator/l2.share": 0.1, "vocoder_discriminator/l2.strength": 1e-4}
+    assert sentences(penalties([row]))[0].startswith("l2 on the vocoder's discriminator (λ = 0.0001) acted")

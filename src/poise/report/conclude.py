@@ -44,6 +44,7 @@ def sentences(acted: dict[str, dict[str, Any]]) -> list[str]:
     lines = []
     for name, facts in acted.items():
         player, penalty = name.split("/", 1)
+        player = player.replace("_", "'s ")  # the vocoder's discriminator
         first, last = facts["strength_first"], facts["strength_last"]
         strength = f"{first:g}" if first == last else f"{first:g} to {last:g}"
         if first == last == 0:
