@@ -6,6 +6,7 @@ import contextlib
 import json
 import re
 import shutil
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -210,6 +211,14 @@ def test_copying_looks_at_as_much_as_time_allows(monkeypatch: pytest.MonkeyPatch
     found = section(comparison(trained=trained(0.5, 0.6)))
     assert rows(found)["closer than half"]["made"]["n"] == 2
     assert "Copying looks at 2 of 6 recordings and 5 of 12 training clips, chosen by the seed." in found["notes"]
+
+
+@pytest.mark.parametrize(("package", "name"), [("pesq", "PESQ"), ("pystoi", "STOI")])
+def test_a_missing_package_costs_its_own_row_alone(package: str, name: str, monkeypatch) -> None:
+    monkeypatch.setitem(sys.modules, package, None)
+    found = section(comparison(lambda place: louder(place, 1.1)), "MCD", name)
+    assert [row["metric"] for row in found["rows"]] == ["MCD"]
+    assert any(note.startswith(f"{name} needs {package}") and "pip install" in note for note in found["notes"])
 
 
 @pytest.mark.slow

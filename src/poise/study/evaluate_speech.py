@@ -152,9 +152,9 @@ def _enough(
 
 
 def _rows(member: PairedMetric, made: Measured, baselines: dict[str, Baseline]) -> list[dict[str, Any]]:
-    """One for each number that was taken of what was made."""
+    """One for each number that was taken of what was made; none where a package is missing, which a note says."""
     rows = []
-    for name, estimate in made.found[member.name].items():
+    for name, estimate in made.found.get(member.name, {}).items():
         others = {which: one.measured.found[member.name].get(name) for which, one in baselines.items()}
         of_real = name.endswith("real clips")  # told to be read beside, and better or worse at nothing
         row = _row(name, member.title, "" if of_real else BETTER[member.better], estimate)
