@@ -6,7 +6,10 @@ import numpy as np
 import pytest
 import torch
 
+from poise import registry
+from poise.losses import AdversarialLoss
 from poise.record import RunFolder
+from poise.registry import find
 from poise.report.live import Silent
 from poise.training.checkpoint import latest
 from tests.study.texts import sentences
@@ -84,3 +87,19 @@ def grammar(tmp_path_factory):
     path = tmp_path_factory.mktemp("texts") / "grammar.txt"
     path.write_text("".join(f"{sentence}\n" for sentence in sentences(160)))
     return str(path)
+
+
+@pytest.fixture
+def once():
+    """A loss that is infinite at one call, and a switch that turns this off: {"left": calls until then}."""
+    switch = {"left": -1}
+    plain = find("loss", "relativistic")
+
+    def discriminator(real, fake):
+        value = plain.discriminator(real, fake)
+        switch["left"] -= 1
+        return value / 0 if switch["left"] == 0 else value
+
+    registry.register("loss", "once")(AdversarialLoss(discriminator, plain.generator, paired=True))
+    yield switch
+    del registry._TABLES["loss"]["once"]

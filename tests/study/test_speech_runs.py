@@ -12,11 +12,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from poise import registry
-from poise.losses.adversarial import AdversarialLoss
 from poise.models.speech import Speaker
 from poise.record import RunFolder
-from poise.registry import find
 from poise.study.remedies import Remedies
 from poise.study.run import Interrupted, Stop, run
 from poise.study.spec import completed, instantiated, kind_of
@@ -176,22 +173,6 @@ def dying(moment, end, folder):
         os._exit(9)
 
     checkpoint.begin = ending
-
-
-@pytest.fixture
-def once():
-    """A loss that is infinite at one call, and a switch that turns this off: {"left": calls until then}."""
-    switch = {"left": -1}
-    plain = find("loss", "relativistic")
-
-    def discriminator(real, fake):
-        value = plain.discriminator(real, fake)
-        switch["left"] -= 1
-        return value / 0 if switch["left"] == 0 else value
-
-    registry.register("loss", "once")(AdversarialLoss(discriminator, plain.generator, paired=True))
-    yield switch
-    del registry._TABLES["loss"]["once"]
 
 
 @pytest.mark.slow

@@ -10,14 +10,11 @@ import pytest
 import torch
 from torch import nn
 
-from poise import registry
 from poise.core import Batch, Player, Term
 from poise.errors import PoiseError
 from poise.games.text import Reinforce
-from poise.losses.adversarial import AdversarialLoss
 from poise.monitor.finding import Record
 from poise.record import RunFolder
-from poise.registry import find
 from poise.study.remedies import Remedies
 from poise.study.run import Interrupted, Stop, run
 from poise.training import checkpoint
@@ -190,22 +187,6 @@ def dying(moment, folder):
         os._exit(9)
 
     checkpoint.begin = ending
-
-
-@pytest.fixture
-def once():
-    """A loss that is infinite at one call, and a switch that turns this off: {"left": calls until then}."""
-    switch = {"left": -1}
-    plain = find("loss", "relativistic")
-
-    def discriminator(real, fake):
-        value = plain.discriminator(real, fake)
-        switch["left"] -= 1
-        return value / 0 if switch["left"] == 0 else value
-
-    registry.register("loss", "once")(AdversarialLoss(discriminator, plain.generator, paired=True))
-    yield switch
-    del registry._TABLES["loss"]["once"]
 
 
 def test_a_run_that_breaks_in_a_later_stage_names_the_step_of_the_run(grammar, tmp_path, once):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -34,6 +34,23 @@ def l2(name: str, strength: float | str, kind: Callable[[float | str], Penalty] 
         return kind(strength)
     except PoiseError as error:
         raise PoiseError(f"--l2-{name} {strength}: {error}") from None
+
+
+def own_penalties(
+    name: str, strengths: Mapping[str, float | str], options: Mapping[str, Any], steps: int
+) -> list[Penalty]:
+    """A player's own L2 and what else was asked for, each with schedules over a stage of `steps`.
+
+    No stage shares one with another. Args: name of the player, by which strengths and options are looked up; steps.
+    """
+    asked = [l2(name.replace("_", "-"), strengths[name]), *options[name].penalties]
+    return [penalty.over(steps) for penalty in asked]
+
+
+def weighed(name: str, weight: float | str, steps: int, value: Callable[[Any], torch.Tensor]) -> list[Term]:
+    """A term with the weight or the schedule of its flag; none where the weight is 0."""
+    asked = number_or_schedule(weight, f"--{name}", steps)
+    return [] if asked == 0 else [Term(name, value, asked)]
 
 
 def check_player(name: str, options: Any, sizes: Sequence[str] = ("width", "depth", "turns")) -> None:

@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from poise.core import Dial, Player, Term
 from poise.errors import PoiseError
 from poise.games.adversarial import adversarial_terms, joint_allowed
 from poise.games.speech import JointGame, SpeechGame, duration_error, mel_l1, unit_error
 from poise.losses.reconstruction import matched
-from poise.penalties import Penalty
 from poise.recipes import finished
 from poise.recipes import speech_parts as parts
-from poise.recipes.parts import l2, learning_rates, player
+from poise.recipes.parts import learning_rates, own_penalties, player, weighed
 from poise.recipes.vocoder_parts import Waves, mel_in
 from poise.registry import find
-from poise.training.dials import number_or_schedule
 from poise.training.ema import Ema
 from poise.training.precision import Execution
 
@@ -58,36 +56,28 @@ class Mels:
         self.generator, self.discriminator, self.ema = g, d, Ema(g, ema)
         self.average: Any = self.ema.module
         to_discriminate, to_generate = adversarial_terms(find("loss", loss))
-        judge = player("discriminator", d, options["discriminator"], to_discriminate, self._penalties("discriminator"))
+        penalties = own_penalties("discriminator", l2, options, steps["adversarial"])
+        judge = player("discriminator", d, options["discriminator"], to_discriminate, penalties)
         self.acoustic = SpeechGame(g, d, joint=joint_allowed(d))
         warm = self._generates(self._own("acoustic"), "acoustic", options["generator"].warm_lr)
         warm.turns = 1
         self.acoustic.players = (replace(judge, turns=0), warm)
         self.game = SpeechGame(g, d, joint=joint_allowed(d))
-        alike = self._weighed("features", matched, "adversarial")
+        alike = weighed("features", weights["features"], steps["adversarial"], matched)
         speaks = self._generates(
             [to_generate, *self._own("adversarial"), *alike], "adversarial", options["generator"].lr
         )
         self.game.players = (judge, speaks)
 
-    def _penalties(self, name: str, stage: str = "adversarial") -> list[Penalty]:
-        """A player's own L2 and what else was asked for, each with schedules over its stage. No stage shares one."""
-        asked = [l2(name, self.l2[name]), *self.options[name].penalties]
-        return [penalty.over(self.steps[stage]) for penalty in asked]
-
     def _own(self, stage: str) -> list[Term]:
         """What the generator owes to the recording, without the discriminator."""
-        found = [*self._weighed("mel", mel_l1, stage), Term("duration", duration_error)]
+        found = [*weighed("mel", self.weights["mel"], self.steps[stage], mel_l1), Term("duration", duration_error)]
         return found if self.generator.whole else [*found, Term("units", unit_error)]
-
-    def _weighed(self, name: str, value: Callable[[Any], Tensor], stage: str) -> list[Term]:
-        asked = number_or_schedule(self.weights[name], f"--{name}", self.steps[stage])
-        return [] if asked == 0 else [Term(name, value, asked)]
 
     def _generates(self, terms: list[Term], stage: str, lr: float | str) -> Player:
         first, *also = terms
-        penalties, options = self._penalties("generator", stage), self.options["generator"]
-        return player("generator", self.generator, options, first, penalties, (self.ema,), lr, also)
+        penalties = own_penalties("generator", self.l2, self.options, self.steps[stage])
+        return player("generator", self.generator, self.options["generator"], first, penalties, (self.ema,), lr, also)
 
     def again(self, stage: str, of_d: list[Term]) -> Player:
         """The generator for another stage, with an optimiser of its own and the opinions of another discriminator."""

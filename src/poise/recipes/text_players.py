@@ -20,7 +20,7 @@ from poise.games.likelihood import Sentences, sentence_term
 from poise.games.text import Reinforce, TextGame
 from poise.models.text import counted
 from poise.penalties import L2Rows, Penalty
-from poise.recipes.parts import l2, learning_rates, player
+from poise.recipes.parts import l2, learning_rates, own_penalties, player
 from poise.recipes.text_parts import generator, vocabulary
 from poise.registry import find, register
 from poise.training.dials import number_or_schedule
@@ -102,9 +102,8 @@ class Players:
         self.alone = replace(self.game, players=(self.game.players[0], replace(self.game.players[1], turns=0)))
 
     def _penalties(self, name: str, strengths: dict[str, float | str], stage: str = "adversarial") -> list[Penalty]:
-        """A player's own L2 and what else was asked for, each with schedules over its stage. No stage shares one."""
-        asked = [l2(name, strengths[name]), *self.options[name].penalties]
-        return [penalty.over(self.steps[stage]) for penalty in asked]
+        """A player's own over one of its stages."""
+        return own_penalties(name, strengths, self.options, self.steps[stage])
 
     def _anchor(self, weight: float | str, units: float) -> list[Term]:
         """The likelihood of real sentences as a term of the adversarial stage; none where its weight is 0."""

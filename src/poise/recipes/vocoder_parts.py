@@ -22,11 +22,9 @@ from poise.errors import PoiseError
 from poise.games.adversarial import Adversarial, adversarial_terms, joint_allowed
 from poise.losses.reconstruction import log_mel_l1, matched, multi_resolution
 from poise.models.layers import renormalised
-from poise.penalties import Penalty
-from poise.recipes.parts import l2, learning_rates, player
+from poise.recipes.parts import learning_rates, own_penalties, player, weighed
 from poise.registry import find
 from poise.signal import Mel
-from poise.training.dials import number_or_schedule
 from poise.training.ema import Ema
 from poise.training.precision import Execution
 
@@ -179,19 +177,14 @@ class Waves:
         return self._judges(stage), self._against(stage)
 
     def _judges(self, stage: str) -> Any:
-        penalties = self.penalties(self.judging, stage)
+        penalties = own_penalties(self.judging, self.l2, self.options, self.steps[stage])
         return player(self.judging, self.discriminator, self.options[self.judging], self._to_discriminate, penalties)
 
     def _against(self, stage: str) -> Any:
         """The generator against the discriminator."""
-        alike = self._weighed("features", self.weights["features"], stage, matched)
+        alike = weighed("features", self.weights["features"], self.steps[stage], matched)
         terms = [self._to_generate, *self.terms(self.weights, stage), *alike]
         return self._generates(terms, stage, self.options[self.made].lr)
-
-    def penalties(self, name: str, stage: str = "adversarial") -> list[Penalty]:
-        """A player's own L2 and what else was asked for, each with schedules over its stage. No stage shares one."""
-        asked = [l2(name.replace("_", "-"), self.l2[name]), *self.options[name].penalties]
-        return [penalty.over(self.steps[stage]) for penalty in asked]
 
     def terms(self, weights: dict[str, float | str], stage: str) -> list[Term]:
         """What a generated wave owes to the real one, without the discriminator."""
@@ -200,19 +193,14 @@ class Waves:
         return [
             term
             for name, loss in losses.items()
-            for term in self._weighed(name, weights[name], stage, partial(_of_waves, loss))
+            for term in weighed(name, weights[name], self.steps[stage], partial(_of_waves, loss))
         ]
-
-    def _weighed(self, name: str, weight: float | str, stage: str, value: Callable[[Any], torch.Tensor]) -> list[Term]:
-        """A term with its weight or schedule; none where the weight is 0."""
-        asked = number_or_schedule(weight, f"--{name}", self.steps[stage])
-        return [] if asked == 0 else [Term(name, value, asked)]
 
     def _generates(self, terms: list[Term], stage: str, lr: float | str) -> Any:
         if not terms:
             raise PoiseError("--mel 0 and --stft 0 leave the spectral stage nothing to learn from: set one above 0")
         first, *also = terms
-        penalties = self.penalties(self.made, stage)
+        penalties = own_penalties(self.made, self.l2, self.options, self.steps[stage])
         return player(self.made, self.generator, self.options[self.made], first, penalties, (self.ema,), lr, also)
 
     @property
