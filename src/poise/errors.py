@@ -21,6 +21,10 @@ class NonFinite(PoiseError):
         )
 
 
+class Busy(PoiseError):
+    """Another process holds what is wanted; it may be free in a moment."""
+
+
 def nearest(name: str, names: Iterable[str], otherwise: str = "") -> str:
     """`"; did you mean 'x'?"` for the closest of `names`; `otherwise` where none is close."""
     close = difflib.get_close_matches(name, list(names), n=1, cutoff=0.5)

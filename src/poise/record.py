@@ -22,7 +22,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from poise.errors import PoiseError, nearest
+from poise.errors import Busy, PoiseError, nearest
 
 FORMAT = 1
 CHECKPOINTS = "step-" + 8 * "[0-9]"  # the names of checkpoints, as a glob
@@ -210,7 +210,7 @@ class RunFolder:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
-                raise PoiseError(f"{self.path} is being trained by another process; wait for it or stop it") from None
+                raise Busy(f"{self.path} is being trained by another process; wait for it or stop it") from None
             yield
 
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from poise import __version__
-from poise.cli import data, runs, speech
+from poise.cli import data, runs, speech, study
 from poise.cli.parser import Parser, command, commands_of
 from poise.cli.train import add as add_train
 from poise.cli.train import train
@@ -26,7 +26,7 @@ def tree() -> tuple[argparse.ArgumentParser, Any]:
     )
     root.add_argument("--version", action="version", version=f"poise {__version__}")
     commands = commands_of(root, dest="command")
-    for add in (add_train, runs.add, speech.add, data.add):
+    for add in (add_train, runs.add, speech.add, study.add, data.add):
         add(commands)
     made = command(commands, "completion", completion, "print a completion script for your shell")
     made.add_argument("shell", choices=("bash", "zsh", "tcsh"))

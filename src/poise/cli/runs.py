@@ -24,6 +24,7 @@ EVALUATE: dict[str, dict[str, Any]] = {
 SAMPLE: dict[str, dict[str, Any]] = {
     "--voice": {"metavar": "NAME", "help": "of speech: say every text in this voice of the run"},
     "--label": {"help": "one class only, for a conditional run of pictures"},
+    "--latents": {"help": "of vae: draw them from the prior, or from the mixture fitted to those of training pictures"},
     "--temperature": {"type": float, "help": "of text: below 1 likelier units, above 1 rarer ones (default 1)"},
     "--top-k": {"type": int, "help": "of text: only the k likeliest units at each place"},
     "--top-p": {"type": float, "help": "of text: only the likeliest units that make up this share (nucleus)"},

@@ -1,0 +1,197 @@
+"""The page of a study: index.html beside its plots; works from the disk, without scripts or outside addresses."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypedDict
+from urllib.parse import quote
+
+from poise.record import write_atomically
+from poise.report.page import INDEX
+from poise.report.table import number
+
+TEMPLATE = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>{{ name }}</title>
+<style>
+:root { color-scheme: light dark; font: 1rem/1.5 system-ui, sans-serif }
+body { max-width: 72rem; margin: 0 auto; padding: 0 1rem 2rem }
+h1 { font-size: 1.6rem; margin-bottom: .2rem }
+h2 { font-size: 1.2rem; margin: 2rem 0 .5rem; border-top: 1px solid GrayText; padding-top: .5rem }
+h3 { font-size: 1rem; margin: 1.2rem 0 .3rem }
+.question { font-size: 1.15rem; margin: .2rem 0 }
+.wide { overflow-x: auto }
+table { border-collapse: collapse; font-size: .9rem; font-variant-numeric: tabular-nums }
+th, td { text-align: left; padding: .2rem .8rem .2rem 0; border-bottom: 1px solid #8884; vertical-align: top }
+th { font-size: .75rem }
+.claim { border-left: .4rem solid #777; padding: .1rem 0 .1rem .8rem; margin: .8rem 0 }
+.claim p { margin: .2rem 0 }
+.supported { border-color: #009E73 }
+.refuted { border-color: #D55E00 }
+.verdict { font-weight: bold; text-transform: uppercase; font-size: .8rem; letter-spacing: .05em }
+.quiet { font-size: .9rem; opacity: .8 }
+.warning { border: 2px solid #D55E00; padding: .4rem .8rem; font-weight: bold }
+img { max-width: 100%; background: #fff; border: 1px solid #8884; margin: .5rem 0 }
+pre { overflow-x: auto; font-size: .8rem }
+summary { cursor: pointer; margin: .6rem 0 }
+</style>
+</head>
+<body>
+<h1 dir="auto">{{ name }}</h1>
+<p class="question" dir="auto">{{ question }}</p>
+<p>{{ counted }}</p>
+{% if unfinished %}
+<p class="warning">Unfinished: nothing is decided before all runs are there.</p>
+{% endif %}
+{% if claims %}
+<h2>Claims</h2>
+{% for claim in claims %}
+<div class="claim {{ claim.verdict | replace(' ', '-') }}">
+<p><span class="verdict">{{ claim.verdict }}</span></p>
+<p><strong>{{ claim.says }}</strong></p>
+<p>{{ claim.reason }}</p>
+{% if claim.because %}
+<p class="quiet">Thought before: {{ claim.because }}</p>
+{% endif %}
+</div>
+{% endfor %}
+{% endif %}
+<h2>Numbers</h2>
+{% for title, rows in tables %}
+<h3>{{ title }}</h3>
+{{ drawn(rows) }}
+{% endfor %}
+{% if notes %}
+<ul class="quiet">
+{% for note in notes %}
+<li>{{ note }}</li>
+{% endfor %}
+</ul>
+{% endif %}
+{% if pictures %}
+<h2>Plots</h2>
+{% for picture in pictures %}
+<p><img src="{{ picture.file | address }}" alt="{{ picture.title }}"></p>
+{% endfor %}
+{% endif %}
+<h2>Runs</h2>
+{% for title, rows in runs %}
+<details>
+<summary>{{ title }}</summary>
+{{ drawn(rows) }}
+</details>
+{% endfor %}
+<h2>Plan</h2>
+<details>
+<summary>As it was asked</summary>
+<pre>{{ plan }}</pre>
+</details>
+{% if about %}
+<details>
+<summary>How it was run</summary>
+<pre>{{ about }}</pre>
+</details>
+{% endif %}
+</body>
+</html>
+"""
+TABLE = """<div class="wide">
+<table>
+<thead>
+<tr>{% for cell in head %}<th scope="col">{{ cell }}</th>{% endfor %}</tr>
+</thead>
+<tbody>
+{% for row in rows %}
+<tr>{% for cell in row %}<td>{% if cell is mapping %}<a href="{{ cell.to | address }}">{{ cell.text }}</a>\
+{% else %}{{ cell }}{% endif %}</td>{% endfor %}</tr>
+{% endfor %}
+</tbody>
+</table>
+</div>
+"""
+
+
+class Link(TypedDict):
+    """A cell that leads to a file or folder below the page."""
+
+    text: str
+    to: str
+
+
+Table = tuple[str, Sequence[Sequence[str]]]  # a title; rows, the first being the head
+
+
+def study_page(
+    outcome: Mapping[str, Any],
+    counted: str,
+    tables: Sequence[Table],
+    notes: Sequence[str],
+    pictures: Sequence[Mapping[str, str]],
+    runs: str = "runs",
+) -> bytes:
+    """The content of the page.
+
+    Args: outcome, the content of study.json; counted, how many runs there are, in words; tables and notes as
+    `poise.trials.sentences` has them; pictures, file relative to the page and title; runs, the folder with the runs.
+    """
+    import jinja2
+    import yaml  # type: ignore[import-untyped]
+    from markupsafe import Markup
+
+    environment = jinja2.Environment(autoescape=True, trim_blocks=True, undefined=jinja2.StrictUndefined)
+    environment.filters["address"] = quote
+    drawn = environment.from_string(TABLE)
+
+    def drawn_as(rows: Sequence[Sequence[Any]]) -> Markup:
+        return Markup(drawn.render(head=rows[0], rows=rows[1:]))
+
+    def written(content: Any) -> str:
+        return str(yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=100))
+
+    text = environment.from_string(TEMPLATE).render(
+        name=outcome["name"],
+        question=outcome["question"],
+        counted=counted,
+        unfinished=not outcome["complete"],
+        claims=outcome["claims"],
+        tables=tables,
+        notes=notes,
+        pictures=pictures,
+        runs=[run_rows(outcome, part, runs) for part in outcome["parts"]],
+        plan=written(outcome["plan"]),
+        about=written(outcome["about"]) if outcome.get("about") else "",
+        drawn=drawn_as,
+    )
+    return text.encode("utf-8", "replace")
+
+
+def save_study_page(folder: Path, *content: Any) -> None:
+    """Write `folder/index.html`, whole or not at all: see `study_page`. PoiseError where it cannot be written."""
+    write_atomically(folder / INDEX, study_page(*content))
+
+
+def run_rows(outcome: Mapping[str, Any], part: Mapping[str, Any], folder: str) -> tuple[str, list[list[Any]]]:
+    """Title and table of all runs of a part, those that are missing too, with links to their folders."""
+    mine = [row for row in outcome["table_of_runs"] if row["part"] == part["name"]]
+    endpoints = [endpoint["name"] for endpoint in part["endpoints"]]
+    rows: list[list[Any]] = [["ARM", "SEED", "STATE", *endpoints, "D ALIVE", "FOUND", "MINUTES", "RUN"]]
+    for row in mine:
+        values = [_number(row["values"].get(name)) for name in endpoints]
+        alive = {None: "", True: "yes", False: "no"}[row.get("alive")]
+        seconds = row.get("seconds")
+        minutes = "" if seconds is None else f"{seconds / 60:.1f}"
+        run = Link(text=row["run"], to=f"{folder}/{row['run']}/") if row["run"] else ""
+        found = ", ".join(row.get("findings", ()))
+        rows.append([row["arm"], str(row["seed"]), row["state"], *values, alive, found, minutes, run])
+    there = sum(row["state"] != "missing" for row in mine)
+    return f"{part['name']}: {there} of {len(mine)} runs", rows
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None or not math.isfinite(value) else number(value).replace("-", "−")

@@ -1,0 +1,135 @@
+"""What a study asks: parts, arms, seeds, endpoints and claims. Plain data, checked; the file is read in `files.py`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+from poise.errors import PoiseError, nearest
+
+Better = Literal["lower", "higher"]
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """A number that each run is read for, and what of it would matter.
+
+    Args:
+        name: as people call it: "KID at the best step".
+        reads: how it is read out of a run: the arguments of a registered reading, such as
+            {"score": "KID-classifier", "at": "best"}.
+        better: which way is better.
+        scale: "difference", or "ratio" for numbers above 0 that are compared by the quotient (their logarithms).
+        margin: the smallest change that matters, above 0: in the number's own unit, or with `relative` as a part of the
+            other arm's mean (0.1 is 10 %). With "ratio" it is always a part: 0.1 means a factor of 1.1. None: nobody
+            has said; then nothing can be called equivalent.
+        relative: see margin.
+    """
+
+    name: str
+    reads: Mapping[str, Any]
+    better: Better
+    scale: Literal["difference", "ratio"] = "difference"
+    margin: float | None = None
+    relative: bool = False
+
+
+@dataclass(frozen=True)
+class Arm:
+    """What is done to the runs of an arm: arguments of the recipe, over those of the part."""
+
+    name: str
+    arguments: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Part:
+    """Runs of one recipe: arms × seeds. A seed shares initialisation, order of the data and noise across the arms."""
+
+    name: str
+    recipe: str
+    arguments: Mapping[str, Any]
+    arms: Sequence[Arm]
+    seeds: Sequence[int]
+    against: str  # the arm that all others are compared with, unless a test says otherwise
+    endpoints: Sequence[Endpoint]
+
+    def arm(self, name: str) -> Arm:
+        return named(self.arms, name, f"part '{self.name}' has no arm")
+
+    def endpoint(self, name: str) -> Endpoint:
+        return named(self.endpoints, name, f"part '{self.name}' has no endpoint")
+
+
+@dataclass(frozen=True)
+class Test:
+    """One comparison that a claim rests on: endpoint of `arm` less that of `against`, paired by seed.
+
+    `expect`: "lower", "higher", or "no worse": not worse than by the endpoint's margin. `provided` (endpoint, least):
+    the arm's mean of that endpoint must be at least so much, or the comparison supports nothing (a discriminator that
+    is dead shows no overfitting).
+    """
+
+    part: str
+    endpoint: str
+    arm: str
+    against: str
+    expect: Literal["lower", "higher", "no worse"]
+    provided: tuple[str, float] | None = None
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A sentence, and the tests that all have to come out for it."""
+
+    says: str
+    tests: Sequence[Test]
+    because: str = ""  # why it might be so, and what is thought of it before
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A whole study."""
+
+    name: str
+    question: str
+    parts: Sequence[Part]
+    claims: Sequence[Claim] = ()
+    alpha: float = 0.05
+    facts: Mapping[str, Any] = field(default_factory=dict)  # whatever else the file says: authors, notes
+
+    def part(self, name: str) -> Part:
+        return named(self.parts, name, "there is no part")
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def named(members: Sequence[Any], name: str, otherwise: str) -> Any:
+    """The member of that name; an unknown name is an error with the nearest one."""
+    known = [member.name for member in members]
+    if name not in known:
+        raise PoiseError(f"{otherwise} '{name}'{nearest(name, known, '.')} Known: {', '.join(known)}.")
+    return members[known.index(name)]
+
+
+@dataclass(frozen=True)
+class Result:
+    """What one finished run says: `values`, endpoint -> number (None where a diverged run has none).
+
+    `curves`: score -> [(steps made, value)], for plots. `alive`: whether the discriminator was alive at the end, None
+    where there is none. `state`: done, or diverged; a run that is not there yet has no Result.
+    """
+
+    part: str
+    arm: str
+    seed: int
+    run: str  # the name of its folder
+    state: Literal["done", "diverged"]
+    values: Mapping[str, float | None]
+    curves: Mapping[str, Sequence[tuple[int, float]]] = field(default_factory=dict)
+    alive: bool | None = None
+    findings: Sequence[str] = ()  # names, of those that are more than a note
+    seconds: float = math.nan

@@ -1,0 +1,128 @@
+"""How far a study is: runs done, what runs now, the time that is left; and a log of what happened."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import fmean
+from typing import Any, Protocol
+
+from poise.report.pace import clock
+from poise.trials.tasks import Task
+
+EVERY = 10.0  # seconds between two plain lines
+
+
+class Watching(Protocol):
+    """Who is told what the workers do."""
+
+    def began(self, task: Task) -> None: ...
+    def step(self, task: Task, made: int, total: int) -> None: ...
+    def ended(self, task: Task, how: str, why: str = "") -> None: ...
+    def stopped(self, task: Task) -> None: ...
+    def died(self, task: Task, code: int | None) -> None: ...
+    def tick(self) -> None: ...
+
+
+class Log:
+    """`events.jsonl` of a study: a line for everything that happens to a run, with the time."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def add(self, what: str, **details: Any) -> None:
+        line = json.dumps({"time": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "event": what, **details}, ensure_ascii=False)
+        with open(self.path, "a", encoding="utf-8") as file:
+            file.write(line + "\n")
+
+    def entries(self) -> list[dict[str, Any]]:
+        """Oldest first; a line that was cut off by a crash is left out."""
+        found = []
+        with contextlib.suppress(FileNotFoundError):
+            for line in self.path.read_text(encoding="utf-8").splitlines():
+                with contextlib.suppress(ValueError):
+                    found.append(json.loads(line))
+        return found
+
+
+class Progress:
+    """Keeps the log, and shows a line: at its place on a terminal, anew every ten seconds elsewhere, or nothing.
+
+    The time left is estimated: what a run of a part takes is the mean of those that were trained whole while this
+    looked on, or what those now running have come to; of a part that has none, the mean of the others.
+    """
+
+    def __init__(self, tasks: Sequence[Task], done: int, workers: int, log: Log, quiet: bool = False) -> None:
+        self.total, self.done, self.workers, self.log, self.quiet = len(tasks) + done, done, workers, log, quiet
+        self.left = {task.name: task for task in tasks}
+        self.running: dict[str, tuple[Task, float, int, int, int]] = {}  # began, first step, made, total
+        self.took: dict[str, list[float]] = {}
+        self.shown = 0.0
+        self.live = sys.stderr.isatty()
+
+    def began(self, task: Task) -> None:
+        self.running[task.name] = (task, time.monotonic(), -1, 0, 0)
+        self.log.add("began", run=task.name, of=str(task))
+
+    def step(self, task: Task, made: int, total: int) -> None:
+        _, began, first, _, _ = self.running[task.name]
+        self.running[task.name] = (task, began, made if first < 0 else first, made, total)
+
+    def ended(self, task: Task, how: str, why: str = "") -> None:
+        _, began, first, _, _ = self.running.pop(task.name)
+        self.left.pop(task.name, None)
+        self.done += 1
+        if first <= 0 and how == "done":
+            self.took.setdefault(task.part, []).append(time.monotonic() - began)
+        self.log.add(how, run=task.name, of=str(task), **({"why": why} if why else {}))
+        self._say(f"{how}: {task}" + (f" ({why})" if why else ""))
+
+    def stopped(self, task: Task) -> None:
+        self.running.pop(task.name, None)
+        self.log.add("stopped", run=task.name, of=str(task))
+
+    def died(self, task: Task, code: int | None) -> None:
+        self.running.pop(task.name, None)
+        self.log.add("worker died", run=task.name, of=str(task), code=code)
+        self._say(f"the worker of {task} ended (exit code {code}); the run is taken up again")
+
+    def tick(self) -> None:
+        now = time.monotonic()
+        if now - self.shown >= (1.0 if self.live else EVERY):
+            self.shown = now
+            if self.live and not self.quiet:
+                print(f"\r\x1b[K{self.line()}", end="", file=sys.stderr, flush=True)
+            elif not self.quiet:
+                print(self.line(), file=sys.stderr, flush=True)
+
+    def line(self) -> str:
+        """12 of 70 runs, 34:10 left; images, both, seed 3: 1,200 of 2,000 | ..."""
+        seconds = self.seconds_left()
+        left = f", about {clock(seconds)} left" if seconds is not None else ""
+        now = " | ".join(f"{task}: {made:,} of {total:,}" for task, _, _, made, total in self.running.values() if total)
+        return f"{self.done:,} of {self.total:,} runs{left}" + (f"; {now}" if now else "")
+
+    def seconds_left(self) -> float | None:
+        """None while nothing is known."""
+        whole = {part: fmean(found) for part, found in self.took.items()}
+        for task, began, first, made, total in self.running.values():
+            if task.part not in whole and made > max(first, 0):
+                whole[task.part] = (time.monotonic() - began) * total / (made - max(first, 0))
+        if not whole:
+            return None
+        usual = fmean(whole.values())
+        shares = {name: 1 - made / total if total else 1.0 for name, (_, _, _, made, total) in self.running.items()}
+        work = [whole.get(task.part, usual) * shares.get(name, 1.0) for name, task in self.left.items()]
+        return max(sum(work) / max(min(self.workers, len(work)), 1), max(work, default=0.0))
+
+    def close(self) -> None:
+        if self.live and not self.quiet:
+            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+
+    def _say(self, line: str) -> None:
+        if not self.quiet:
+            print(f"{chr(13) + chr(27) + '[K' if self.live else ''}{line}", file=sys.stderr, flush=True)

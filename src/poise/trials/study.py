@@ -1,0 +1,158 @@
+"""`poise study`: every run of a plan, then what they say together.
+
+STUDY/
+  plan.json       the plan as it was when the first run began, and its sha256
+  events.jsonl    what happened to which run, and when the plan was changed, if it was
+  runs/           run folders, named by the hash of their spec: finished ones are never run again
+  study.json, table.txt, table.md, plots/, index.html    the outcome, written anew whenever the study ends or is stopped
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from poise.errors import Busy, PoiseError
+from poise.record import RunFolder, read_json, write_json
+from poise.study.spec import versions
+from poise.study.stops import Interrupted, Stop
+from poise.trials.comparison import before
+from poise.trials.files import read_plan
+from poise.trials.outcome import publish
+from poise.trials.plan import Plan
+from poise.trials.pool import Pool
+from poise.trials.progress import Log, Progress
+from poise.trials.tasks import Task, results_of, state_of, tasks_of
+
+TOLD = ("parts", "claims", "alpha")  # what of a plan decides what comes out
+
+
+def studies_root() -> Path:
+    """Where studies live: POISE_STUDIES, or ./studies."""
+    return Path(os.environ.get("POISE_STUDIES", "studies"))
+
+
+@dataclass
+class Study:
+    """A plan and its folder."""
+
+    file: Path
+    plan: Plan
+    path: Path
+    tasks: list[Task]
+
+    @classmethod
+    def of(cls, file: str | Path, out: str | Path | None = None) -> Study:
+        """The study that a file describes. Errors: PoiseError, before anything is written."""
+        plan = read_plan(file)
+        path = Path(out) if out else studies_root() / plan.name
+        if path.exists() and (not path.is_dir() or (any(path.iterdir()) and not (path / "plan.json").exists())):
+            raise PoiseError(f"{path} exists and is no study's folder; choose another --out")
+        return cls(Path(file), plan, path, tasks_of(plan))
+
+    @property
+    def runs(self) -> Path:
+        return self.path / "runs"
+
+    @property
+    def log(self) -> Log:
+        return Log(self.path / "events.jsonl")
+
+    def states(self) -> Counter[str]:
+        """How many runs are new, unfinished, diverged and done; equal specs are one run."""
+        return Counter(state_of(RunFolder(self.runs / name)) for name in {task.name for task in self.tasks})
+
+    def before(self) -> list[str]:
+        """What is to be said before anything is run."""
+        states = self.states()
+        over = states["done"] + states["diverged"]
+        known = f", {over} of them finished before" if over else ""
+        said = before(self.plan)
+        return [f"{self.plan.name}: {said[0]}{known}", *said[1:]]
+
+    def register(self) -> None:
+        """Keep the plan, or notice that it is another one than that with which the study began."""
+        plan = json.loads(json.dumps(self.plan.to_dict()))
+        digest = hashlib.sha256(json.dumps(plan, sort_keys=True).encode()).hexdigest()
+        kept = self.path / "plan.json"
+        if not kept.exists():
+            self.runs.mkdir(parents=True, exist_ok=True)
+            write_json(kept, {"sha256": digest, "at": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "plan": plan})
+            return
+        known = read_json(kept)
+        last = next((e for e in reversed(self.log.entries()) if e["event"] == "plan changed"), None)
+        if digest != (last["sha256"] if last else known["sha256"]):
+            changed = [key for key in TOLD if plan[key] != known["plan"][key]] or ["words only"]
+            states = self.states()
+            over = states["done"] + states["diverged"]
+            self.log.add("plan changed", sha256=digest, changed=changed, finished=over)
+
+    def notes(self) -> list[str]:
+        """What readers must know of how the study went."""
+        lines = []
+        for entry in self.log.entries():
+            if entry["event"] == "plan changed" and entry["changed"] != ["words only"]:
+                lines.append(
+                    f"The plan was changed on {entry['time'][:10]} ({', '.join(entry['changed'])}), after "
+                    f"{entry['finished']} runs had come to their end: what they say was known by then."
+                )
+        return lines
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Only one process trains a study."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        try:
+            with RunFolder(self.path).locked():
+                yield
+        except Busy:
+            raise PoiseError(f"{self.path} is being worked on by another process; wait for it or stop it") from None
+
+    def train(self, workers: int, stop: Stop, quiet: bool = False) -> None:
+        """All runs that are not over yet. Raises Interrupted when it was asked to stop: it goes on from there."""
+        with self.locked():
+            self.register()
+            todo = list({task.name: task for task in self.tasks if not self._over(task)}.values())
+            over = len({task.name for task in self.tasks}) - len(todo)
+            view = Progress(todo, over, workers, self.log, quiet)
+            code = str(self.file.resolve()) if self.file.suffix == ".py" else None
+            try:
+                Pool(workers, self.runs, code, view, stop).train(todo)
+            finally:
+                view.close()
+
+    def _over(self, task: Task) -> bool:
+        return state_of(RunFolder(self.runs / task.name)) in ("done", "diverged")
+
+    def outcome(self) -> dict[str, Any]:
+        """Read all runs that are over, and write what they say; it may be a part of them."""
+        if not (self.path / "plan.json").exists():
+            raise PoiseError(f"{self.path} holds no runs yet: start them with poise study {self.file}")
+        extra = {
+            "file": self.file.name,
+            "began": read_json(self.path / "plan.json")["at"],
+            "notes": self.notes(),
+            "versions": versions(),
+        }
+        return publish(self.plan, results_of(self.plan, self.tasks, self.runs), self.path, extra)
+
+
+def run_study(
+    file: str | Path, out: str | Path | None, workers: int, stop: Stop, quiet: bool = False
+) -> dict[str, Any]:
+    """Train what is left of a study, and return its outcome, the content of `study.json`."""
+    study = Study.of(file, out)
+    try:
+        study.train(workers, stop, quiet)
+    except Interrupted:
+        study.outcome()
+        raise
+    return study.outcome()

@@ -1,0 +1,66 @@
+"""Numbers out of a finished run, by hand-made records."""
+
+from __future__ import annotations
+
+import pytest
+
+from poise.errors import PoiseError
+from poise.registry import names
+from poise.trials.readings import Finished, read
+
+ROWS = [
+    {"step": 0, "d/auc_gap": 0.0, "d/alive": 1.0},
+    {"step": 9, "score/KID": 8.0, "score/FD": 1.0},
+    {"step": 40, "d/auc_gap": 0.1, "d/alive": 1.0},
+    {"step": 59, "score/KID": 2.0, "score/FD": 3.0},
+    {"step": 80, "d/auc_gap": 0.3, "d/alive": 0.0},
+    {"step": 99, "score/KID": 4.0, "score/FD": 2.0},
+    {"step": 100, "d/auc_gap": 0.5, "d/alive": 0.0},
+]
+REPORT = {"best": {"step": 60, "score": "KID", "value": 2.0}, "steps": 101, "findings": [{"name": "mode collapse"}]}
+RUN = Finished("run-1", ROWS, REPORT)
+KEPT_BACK = Finished("run-2", ROWS, {**REPORT, "final": {"end": {"KID": 4.5}, "best": {"KID": 2.5}}})
+READ = {
+    "a score at the end": ({"score": "KID", "at": "end"}, RUN, 4.0),
+    "a score at the best step": ({"score": "KID", "at": "best"}, RUN, 2.0),
+    "another score at that step": ({"score": "FD", "at": "best"}, RUN, 3.0),
+    "items kept back have the last word": ({"score": "KID", "at": "best"}, KEPT_BACK, 2.5),
+    "at the end too": ({"score": "KID", "at": "end"}, KEPT_BACK, 4.5),
+    "mean over all": ({"mean": "d/auc_gap", "over": "whole run"}, RUN, 0.225),
+    "mean over the end": ({"mean": "d/auc_gap", "over": "last quarter"}, RUN, 0.4),
+    "mean over the beginning": ({"over": "first half", "mean": "d/auc_gap"}, RUN, 0.05),
+    "steps until, between two scores": ({"steps_until": "KID", "below": 5.0}, RUN, 35.0),
+    "steps until, at a score": ({"steps_until": "KID", "below": 2.0}, RUN, 60.0),
+    "steps until, at once": ({"steps_until": "KID", "below": 9.0}, RUN, 10.0),
+    "steps until, never": ({"steps_until": "KID", "below": 1.0}, RUN, 101.0),
+    "dead at the end": ({"alive": "d"}, RUN, 0.0),
+    "found": ({"finding": "mode collapse"}, RUN, 1.0),
+    "not found": ({"finding": "overfitting"}, RUN, 0.0),
+}
+
+
+@pytest.mark.parametrize("case", READ)
+def test_what_is_read(case):
+    reads, run, expected = READ[case]
+    assert read(reads, run) == pytest.approx(expected)
+
+
+def test_every_reading_is_tried():
+    assert {key for reads, _, _ in READ.values() for key in reads} >= set(names("reading"))
+
+
+@pytest.mark.parametrize(
+    ("reads", "expected"),
+    [
+        ({"score": "KIT", "at": "end"}, "run-1 has no 'KIT'; did you mean 'KID'"),
+        ({"mean": "d/auc_gab", "over": "whole run"}, "did you mean 'd/auc_gap'"),
+        ({"steps_until": "KIT", "below": 1.0}, "did you mean 'KID'"),
+        ({"alive": "e"}, "run-1 has no 'e'"),
+        ({}, "needs one of score, mean"),
+        ({"score": "KID", "alive": "d"}, "needs one of score, mean"),
+    ],
+)
+def test_what_is_not_there_is_told(reads, expected):
+    with pytest.raises(PoiseError, match=r"^[^\n]*$") as told:
+        read(reads, RUN)
+    assert expected in str(told.value)
