@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test check bench demo-check format clean
+.PHONY: demo test check bench first-study demo-check format clean
 
 demo: $(VENV)/.demo ## train on Fashion-MNIST, sample, score, say where to look (about ten minutes on two cores)
 	$(BIN)/poise data get fashion-mnist
@@ -28,6 +28,10 @@ bench: $(VENV)/.dev ## step times side by side, peak memory; writes bench/result
 	$(BIN)/python bench/text_speed.py --out bench/results.json
 	$(BIN)/python bench/speech_speed.py --out bench/results.json
 
+first-study: $(VENV)/.dev ## does L2 help? 175 runs; stop it and go on as you like (docs/first-study.md has what came out)
+	$(BIN)/poise data get fashion-mnist && $(BIN)/poise data get asterisk-en && $(BIN)/poise data get web-bible
+	$(BIN)/poise study studies/first-study.yaml --workers 2
+
 demo-check: $(VENV)/.demo ## what the demo must show: every class present, the score ten times closer to its floor
 	$(BIN)/python bench/demo_check.py demo/run
 
@@ -46,5 +50,5 @@ $(VENV)/.demo: pyproject.toml constraints.txt | $(BIN)/python
 	touch $@
 
 $(VENV)/.dev: pyproject.toml constraints.txt | $(BIN)/python
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[scores,text,speech,eval,dev]'
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[scores,text,speech,vae,eval,dev]'
 	touch $@

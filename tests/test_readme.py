@@ -41,6 +41,7 @@ DATA = {
     "language": ["web-bible"],
     "vocoder": ["asterisk-en"],
     "speech": ["mandarin-syllables", "voice/"],
+    "vae": ["photos/"],
 }
 
 

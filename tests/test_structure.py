@@ -18,8 +18,9 @@ RANK = {
     **dict.fromkeys(["penalties", "losses", "metrics", "monitor"], 2),
     "recipes": 3,
     "study": 4,
-    "cli": 5,
-    "__main__": 6,
+    "trials": 5,
+    "cli": 6,
+    "__main__": 7,
     "__init__": -2,
 }
 FILES = sorted(PACKAGE.rglob("*.py"))

@@ -11,7 +11,7 @@ from poise.monitor import Record, diagnose
 from poise.monitor.advice import advice, flags, rate_flag, strength_flag
 from poise.registry import names
 from poise.study.spec import all_recipes, completed, parser_for
-from tests.monitor.records import fitted, record
+from tests.monitor.records import encoded, fitted, record
 from tests.monitor.test_diagnose import CASES, falls, with_share
 from tests.monitor.test_likelihood import v
 
@@ -20,6 +20,8 @@ OTHERS = {
     "exploding model": lambda: fitted(grad_norm=falls(0.5, 5e4)),
     "exploding generator in its likelihood stage": lambda: fitted(player="generator", grad_norm=falls(0.5, 5e4)),
     "overfitting generator": lambda: fitted(player="generator", nll_heldout=v(0.25, 0.8)),
+    "overfitting auto-encoder": lambda: encoded(objective_heldout=lambda t: 98 + 30 * abs(t - 0.3)),
+    "most units collapsed": lambda: encoded(active_units=1.0, rate=2.0),
     "too large on the model": lambda: fitted(l2_recurrent__share=0.9, norm=falls(15.0, 1.0)),
     "too large on rows": lambda: fitted(l2_embedding__share=0.9, l2_embedding=falls(30.0, 0.3)),
     "killed by its penalty": lambda: with_share(CASES["dead discriminator"](), "discriminator", 1.3),
@@ -55,11 +57,14 @@ def plain(recipe):
 def spec_of(recipe, **asked):
     steps_alone = asked.keys() <= {"steps"}
     given = plain(recipe) | asked if steps_alone else completed(recipe, {"data": "data", **asked})
-    return {"recipe": recipe, "arguments": given, "facts": {"augment": "none"} if recipe == "images" else {}}
+    facts = {"images": {"augment": "none"}, "text": {"not_advised": ["R1"]}}  # as their recipes say
+    return {"recipe": recipe, "arguments": given, "facts": facts.get(recipe, {})}
 
 
-PLAYERS = {"images": ADVERSARIAL, "text": ADVERSARIAL, "language": {"model"}} | dict.fromkeys(
-    ["vocoder", "speech"], ADVERSARIAL
+PLAYERS = (
+    {"images": ADVERSARIAL, "text": ADVERSARIAL, "language": {"model"}}
+    | dict.fromkeys(["vocoder", "speech"], ADVERSARIAL)
+    | {"vae": {"autoencoder"}}
 )
 MADE = {case: made() for case, made in (CASES | OTHERS).items()}
 PAIRS = [(case, recipe) for case, rows in MADE.items() for recipe in all_recipes() if players(rows) <= PLAYERS[recipe]]

@@ -12,7 +12,7 @@ import pytest
 from poise.monitor import Record, diagnose
 from poise.monitor.windows import Series, holding, series, surely_above
 from poise.registry import find, names
-from tests.monitor.records import fitted, record
+from tests.monitor.records import encoded, fitted, record
 
 
 def falls(first: float, last: float):
@@ -58,6 +58,7 @@ CASES = {
     ),
     "held-out data unlike training data": lambda: record(data__split_z=lambda t: 30.0),
     "overfitting": lambda: fitted(nll_heldout=lambda t: 3.5 + 2 * max(0.3 - t, 0) + 0.6 * max(t - 0.4, 0)),
+    "posterior collapse": lambda: encoded(rate=falls(5.0, 0.005), active_units=late(9.0, 0.0)),
     "past its best": lambda: scored(record(), [4.0, 1.0, 2.0, 3.0, 3.0]),
 }  # fmt: skip
 

@@ -73,6 +73,8 @@ def open_images(
     background: str = "white",
     heldout: float = 0.1,
     progress: Progress | None = None,
+    limit: int | None = None,
+    seed: int = 0,
 ) -> ImageSet:
     """Open a folder, zip, .npy, .npz or IDX file, or a fetched set of the catalogue, as an `ImageSet`.
 
@@ -89,6 +91,8 @@ def open_images(
         pictures never moves another one. A set with a test split of its own holds out that instead, whole,
         for every share above 0; with 0 its test pictures are not used at all.
     progress: called as progress(done, total) while files are read, and again while they are decoded.
+    limit: keep so many of the training pictures, drawn by `seed`, the others unused; None: all. A smaller draw of the
+        same seed is part of a larger one. What is held out does not change.
 
     Unreadable pictures are left out and named in `.unreadable`. Raises PoiseError for options that cannot be,
     and where no picture is left.
@@ -106,7 +110,7 @@ def open_images(
         key = options.key(opened.identity())
         folder = store.cache_dir() / "images" / key
         cached = load(folder) or build(opened, options, folder, progress)
-    return _split(cached, key, heldout, name, classes)
+    return _split(cached, key, heldout, name, classes, limit, seed)
 
 
 def locate(source: str | Path) -> tuple[str, Path, tuple[str, ...]]:
@@ -171,7 +175,9 @@ def _default_channels(source: Source, background: tuple[int, int, int]) -> int:
     return 1 if len(set(background)) == 1 and len(grey) and bool(grey.all()) else 3
 
 
-def _split(cached: Cached, key: str, heldout: float, name: str, classes: tuple[str, ...]) -> ImageSet:
+def _split(
+    cached: Cached, key: str, heldout: float, name: str, classes: tuple[str, ...], limit: int | None, seed: int
+) -> ImageSet:
     count, own = len(cached.images), int(cached.meta["own_test"])
     if own:
         out = np.arange(count) >= count - own
@@ -184,6 +190,10 @@ def _split(cached: Cached, key: str, heldout: float, name: str, classes: tuple[s
         raise PoiseError(
             f"{name}: all {count:,} pictures would be held out at --heldout {heldout}: give a smaller share, or 0"
         )
+    if limit is not None:
+        if not 1 <= limit <= len(train):
+            raise PoiseError(f"--limit {limit} is not possible: {name} has {len(train):,} pictures to train on")
+        train = np.sort(np.random.default_rng((seed, len(train))).permutation(train)[:limit])
     digest = hashlib.sha256(key.encode())
     digest.update(train.astype("<i8").tobytes() + b"|" + held.astype("<i8").tobytes())
     found = tuple(cached.meta["classes"])

@@ -52,6 +52,8 @@ class Judge:
         extractors: default `EffLite0()`, or none and a sentence in `missing` where its weights are not installed.
         metrics: names in the registry's family "metric", default KID and FD. Those that need the training set get
             `n` training rows, other ones than those that the floor is made of.
+        unseen: compare with held-out pictures that the judge of the same arguments without it leaves out, to have the
+            last word on a checkpoint that was chosen by that one. There are no scores where it leaves none.
 
     Attributes: `n` and `m`, generated and held-out pictures in a score; `missing`, sentences for the user: what cannot
     be scored or kept, and why; `extractors`; `classifier`, or None; `shares`, the share of each class in the last
@@ -76,6 +78,7 @@ class Judge:
         seed: int = 0,
         extractors: Sequence[Extractor] | None = None,
         metrics: Sequence[str] = ("KID", "FD"),
+        unseen: bool = False,
     ) -> None:
         if n < LEAST:
             raise PoiseError(f"scores need at least {LEAST} pictures, not {n}")
@@ -96,6 +99,11 @@ class Judge:
                 held = self._split(labels, held)
             self.n = min(n, len(train))
             self._train_rows, self._held_rows = self._draw(train, self.n, 1), self._draw(held, n, 2)
+            if unseen:
+                self._held_rows = self._draw(np.setdiff1d(held, self._held_rows), n, 4)
+                if len(self._held_rows) < LEAST and self.extractors:
+                    self.extractors, self.classifier = [], None
+                    self.missing.append("no last word: every held-out picture was looked at by the other scores")
             self._other_rows = self._draw(np.setdiff1d(train, self._train_rows), self.n, 3)
             self.m = len(self._held_rows)
             self._leave_out()

@@ -76,9 +76,13 @@ class ImageGenerator(nn.Module, ABC):
     def noise(self, n: int) -> Tensor:
         return torch.randn(n, self.noise_size, device=self.start.weight.device, dtype=self.start.weight.dtype)
 
-    def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
+    def raw(self, z: Tensor, y: Tensor | None = None) -> Tensor:
+        """The picture before its tanh: what a decoder gives its likelihood."""
         x = self.start(self.labelled(z, y)).unflatten(1, (self.widths[0], self.sides[0], self.sides[0]))
-        return torch.tanh(self.last(self.stages(x)))
+        return self.last(self.stages(x))
+
+    def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
+        return torch.tanh(self.raw(z, y))
 
 
 class ImageDiscriminator(nn.Module, ABC):
@@ -147,15 +151,8 @@ class DcganGenerator(ImageGenerator):
             into = self.widths[i + 1]
             odd = self.sides[i + 1] - 2 * self.sides[i]
             last = i == len(self.sides) - 2
-            up = nn.ConvTranspose2d(
-                self.widths[i],
-                self.channels if last else into,
-                4,
-                2,
-                1,
-                output_padding=odd,
-                bias=last or norm == "none",
-            )
+            out, bias = self.channels if last else into, last or norm == "none"
+            up = nn.ConvTranspose2d(self.widths[i], out, 4, 2, 1, output_padding=odd, bias=bias)
             layers += _extra(self.widths[i], depth, norm, relu)
             layers += [up] if last else [up, normalised(into, norm), relu()]
         self.stages, self.last = nn.Sequential(*layers), nn.Identity()

@@ -30,8 +30,8 @@ def advice(record: Record, *ideas: str, last: str = "or") -> str:
 
 
 def r1(record: Record, idea: str) -> str:
-    """An idea about R1, where it helps: on one-hot rows of text it silences D (docs/log.md)."""
-    return "" if record.spec.get("recipe") == "text" else idea
+    """An idea about R1, where the recipe does not know better: on one-hot rows of text it silences D (docs/log.md)."""
+    return "" if "R1" in record.fact("not_advised", ()) else idea
 
 
 def kept(record: Record) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import poise.monitor.symptoms_game
+import poise.monitor.symptoms_latent
 import poise.monitor.symptoms_learning
 import poise.monitor.symptoms_likelihood  # noqa: F401  (all enter their members into the registry)
 from poise.monitor.finding import Finding, Record

@@ -45,6 +45,15 @@ def _default(leaf: str, layer: nn.Module) -> bool:
     return isinstance(layer, kinds) and "weight" in leaf
 
 
+def within(part: str) -> Callable[[str, nn.Module], bool]:
+    """A `covers` for the default weights of one part of a network: `within("decoder")`."""
+
+    def inside(name: str, layer: nn.Module) -> bool:
+        return name.startswith(f"{part}.") and _default(name.rpartition(".")[2], layer)
+
+    return inside
+
+
 def _asked(covers: Covers, name: str, leaf: str, layer: nn.Module) -> bool:
     if covers is None:
         return _default(leaf, layer)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,6 @@ from poise.data.images import ImageSet
 from poise.data.store import cache_dir
 from poise.data.stream import ImageStream
 from poise.errors import PoiseError
-from poise.games.adversarial import Adversarial
 from poise.metrics.judge import LEAST, Judge
 from poise.monitor.measures import compact
 from poise.monitor.signals import REFERENCES, Monitor, Watched
@@ -69,15 +68,19 @@ def to_uint8(x: Tensor) -> np.ndarray:
 
 
 def monitor(
-    game: Adversarial,
+    game: Any,
     averaged: nn.Module,
     pictures: ImageSet,
     facts: dict[str, Any],
     batch: int,
     seed: int,
     how: Execution,
+    roles: Mapping[str, str] = {},
 ) -> Callable[[], Monitor]:
-    """The monitor of this game, built when first needed. It sees other batches of the data than training does."""
+    """The monitor of this game, built when first needed. It sees other batches of the data than training does.
+
+    `roles`: player -> generator or discriminator, where it has another name.
+    """
     conditional, classes = bool(facts["classes"]), len(facts["classes"])
     splits = {"training": pictures.train, "heldout": pictures.heldout}
 
@@ -94,7 +97,7 @@ def monitor(
             if len(rows):
                 n = min(max(batch, min(LOOK, 2 * batch)), len(rows))  # at most two batches, for the sake of time
                 streams[name] = ImageStream(pictures, n, seed + 1, how.device, labels=conditional, split=split)
-        rates = {p.name: partial(_rate, p.optim) for p in game.players}
+        rates = {roles.get(p.name, p.name): partial(_rate, p.optim) for p in game.players}
         return Monitor(
             Watched(
                 game.generator,
@@ -129,10 +132,11 @@ def references(pictures: ImageSet, rows: np.ndarray, seed: int) -> Tensor:
     return torch.cat(parts)
 
 
-def judge(pictures: ImageSet, n: int, seed: int) -> Callable[[], Judge] | None:
+def judge(pictures: ImageSet, n: int, seed: int, unseen: bool = False) -> Callable[[], Judge] | None:
     """The judge of this data set, built when first needed: it reads weights and may train a small classifier.
 
-    None where nothing is held out: there is nothing to compare with.
+    `unseen`: one that compares with the held-out pictures which the other leaves out. None where nothing is held out:
+    there is nothing to compare with.
     """
     if n < LEAST:
         raise PoiseError(f"scores need at least {LEAST} samples (--score-samples), not {n}")
@@ -147,4 +151,5 @@ def judge(pictures: ImageSet, n: int, seed: int) -> Callable[[], Judge] | None:
         cache=cache_dir() / "features",
         fingerprint=pictures.fingerprint,
         seed=seed,
+        unseen=unseen,
     )

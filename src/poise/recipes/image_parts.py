@@ -44,10 +44,13 @@ def pictures(
     fit: str,
     background: str,
     heldout: float,
+    limit: int | None,
+    seed: int,
 ) -> ImageSet:
-    found = open_images(data, size, channels, labels, fit=fit, background=background, heldout=heldout)
+    how: dict[str, Any] = {"fit": fit, "background": background, "heldout": heldout, "limit": limit, "seed": seed}
+    found = open_images(data, size, channels, labels, **how)
     if size is None and found.size < SMALLEST:
-        found = open_images(data, SMALLEST, channels, labels, fit=fit, background=background, heldout=heldout)
+        found = open_images(data, SMALLEST, channels, labels, **how)
     if conditional and found.labels is None:
         raise PoiseError(f"--conditional needs class labels and {data} has none: use --labels folders, or leave it out")
     return found

@@ -82,6 +82,7 @@ def images(
     fit: Literal["crop", "pad"] = "crop",
     background: str = "white",
     heldout: float = 0.1,
+    limit: int | None = None,
     flip: bool = False,
     augment: str = "auto",
     network: str = "dcgan",
@@ -124,6 +125,7 @@ def images(
         fit: how pictures that are not square are made so.
         background: colour under transparent pictures and beside padded ones.
         heldout: share of the pictures that is kept from training and used to judge; sets with a test split use it.
+        limit: train on so many pictures only, drawn by the seed, to see what less data would give; by default on all.
         flip: also train on mirror images.
         augment: differentiable augmentation: any of color,translation,cutout joined by commas, none, or auto
             (all three up to 20,000 pictures, none above).
@@ -159,7 +161,7 @@ def images(
     common.check_counts(log_every=log_every, score_samples=score_samples)
     common.check_seed(seed)
     how = common.execution(device, precision, micro_batches, threads)
-    pictures = parts.pictures(data, size, channels, labels, conditional, fit, background, heldout)
+    pictures = parts.pictures(data, size, channels, labels, conditional, fit, background, heldout, limit, seed)
     facts = parts.facts(pictures, conditional, augment, how)
     parts.check_generator_penalties(generator.penalties)
     asked = {"generator": generator.penalties, "discriminator": discriminator.penalties}
@@ -190,6 +192,7 @@ def images(
         sampler=lambda n, seed: outcomes.draw(average, facts, n, seed),
         show=lambda stem: outcomes.show(average, facts, stem),
         judge=outcomes.judge(pictures, score_samples, seed) if scores else None,
+        final=outcomes.judge(pictures, score_samples, seed, unseen=True) if scores else None,
         acting=acting,
         notes=parts.notes(pictures),
     )

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from poise.core import Batch, Dial, Game
     from poise.data.recordings import Recordings
     from poise.data.speech import Wave
+    from poise.models.vae import AutoEncoder
     from poise.recipes.paired import Comparison
     from poise.training.precision import Execution
 
@@ -120,6 +121,7 @@ class Recipe:
     sampler: Callable[[int, int], Any]  # (n, seed) -> n samples of the averaged generator: uint8 [n,H,W,C], or texts
     show: Callable[[Path], Path]  # writes the samples of this moment to a path without a suffix; returns the file
     judge: Callable[[], Judge] | None = None  # built when first needed
+    final: Callable[[], Judge] | None = None  # one that compares with held-out items that the other leaves out
     acting: Acting = Acting()
     notes: list[str] = field(default_factory=list)  # sentences for the user: unreadable files, missing packages
 
@@ -145,6 +147,8 @@ class Kind:
     `recordings(facts)` opens those of a recipe of speech as its runs read them, split as then, and
     `pairs(generator, facts, n, seed)` compares at most n held-out ones (None: all) with what the generator makes of
     each; both raise PoiseError for recordings that have changed since.
+    `autoencoder(generator, facts)` is what encodes and decodes pictures in a recipe that has such; its likelihood and
+    latents are then measured.
     """
 
     build: Callable[..., Recipe]
@@ -161,3 +165,4 @@ class Kind:
     vocode: Callable[..., Wave] | None = None
     recordings: Callable[[dict[str, Any]], Recordings] | None = None
     pairs: Callable[..., Comparison] | None = None
+    autoencoder: Callable[[Any, dict[str, Any]], AutoEncoder] | None = None

@@ -114,6 +114,7 @@ def facts(language: Language, how: Execution, stages: Sequence[tuple[str, int]])
         "fingerprint": language.fingerprint,
         "counts": language.counts,
         "stages": [list(stage) for stage in stages],
+        "not_advised": ["R1"],  # on one-hot rows it silences D (docs/log.md)
         "device": str(how.device),
         "precision": how.precision,
         "threads": torch.get_num_threads(),

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+import poise.study.evaluate_latent
 import poise.study.evaluate_speech
-import poise.study.evaluate_text  # noqa: F401  (both enter their sections of the report into the registry)
+import poise.study.evaluate_text  # noqa: F401  (all enter their sections of the report into the registry)
 from poise.data.items import NOUNS, Items
-from poise.errors import PoiseError, nearest
+from poise.errors import PoiseError
 from poise.metrics.classifier import SmallClassifier
 from poise.metrics.evaluation import evaluate as evaluate_features
 from poise.metrics.feature_files import kept_features
@@ -21,12 +23,11 @@ from poise.metrics.features import Extractor
 from poise.metrics.modes import class_modes
 from poise.record import RunFolder, write_json
 from poise.registry import find, names
+from poise.study.asked_metrics import by_features, fitting_metrics, known_metrics, of_latents
 from poise.study.choice import Asked, extractors_for, small_networks
 from poise.study.evaluation_lines import evaluation_lines
 from poise.study.progress import ProgressView
 from poise.study.sides import Real, Side, Sides, column_of, run_or_items, sides_of_items, sides_of_run
-
-OWN_METRICS = {"text metric": "text", "paired metric": "speech"}  # families that read the items themselves
 
 
 def asked(options: Any) -> Asked:
@@ -57,7 +58,7 @@ def evaluate(what: str, wanted: Asked) -> list[str]:
             f"--column {wanted.column}: neither {' nor '.join(sources)} has columns; leave it out, or give a .jsonl "
             "or .csv file"
         )
-    _known(wanted.metrics)
+    known_metrics(wanted.metrics)
     members = {name: find("extractor", name) for name in wanted.features or ()}
     with ProgressView() as view:
         found = run_or_items(what, wanted.column, view.task)
@@ -67,7 +68,7 @@ def evaluate(what: str, wanted: Asked) -> list[str]:
         else:
             sides = sides_of_items(found, wanted.n, wanted.seed, real)
         _same_kind(members, sides.made.items)
-        _of_the_kind(wanted.metrics, sides.made.items)
+        fitting_metrics(wanted.metrics, sides)
         if wanted.language is not None and sides.made.items.modality != "speech":
             raise PoiseError(
                 f"--language {wanted.language} is for clips of speech and {sides.made.items.name} holds "
@@ -117,31 +118,6 @@ def _into_report(run: RunFolder, report: dict[str, Any]) -> None:
     write_json(run.path / "report.json", {**known, "evaluations": [*others, entry]})
 
 
-def _known(metrics: list[str] | None) -> None:
-    """An unknown name is an error that says which one of any family may have been meant."""
-    known = [name for family in ("metric", *OWN_METRICS) for name in names(family)]
-    for name in metrics or ():
-        if name not in known:
-            raise PoiseError(
-                f"there is no metric called '{name}'{nearest(name, known, '.')} Known: {', '.join(known)}."
-            )
-
-
-def _by_features(metrics: list[str] | None) -> list[str] | None:
-    """Those of the named metrics that are computed of features."""
-    return None if metrics is None else [name for name in metrics if name in names("metric")]
-
-
-def _of_the_kind(metrics: list[str] | None, items: Items) -> None:
-    """The metrics of sentences want sentences, those of clips want clips."""
-    for family, modality in OWN_METRICS.items():
-        for name in metrics or ():
-            if name in names(family) and items.modality != modality:
-                raise PoiseError(
-                    f"{name} is for {NOUNS[modality]} and {items.name} holds {items.noun}: leave it out of --metrics"
-                )
-
-
 def _same_kind(members: dict[str, Any], items: Items) -> None:
     for name, member in members.items():
         if member.modality != items.modality:
@@ -155,13 +131,14 @@ def _same_kind(members: dict[str, Any], items: Items) -> None:
 def _report(sides: Sides, asked: Asked, task: Callable[[str], Callable[[int, int], None]]) -> dict[str, Any]:
     """Everything that was found, as it goes into the file."""
     sides, networks, notes = small_networks(sides, asked)
-    modality, metrics = sides.made.items.modality, _by_features(asked.metrics)
-    extractors, missing = extractors_for(modality, asked, networks) if metrics != [] else ([], [])
+    modality, metrics = sides.made.items.modality, by_features(asked.metrics)
+    wanted = metrics != [] or any(find("latent metric", name).features for name in of_latents(asked.metrics))
+    extractors, missing = extractors_for(modality, asked, networks) if wanted else ([], [])
     notes = [*sides.notes, *notes, *missing]
     sets = {"made": sides.made, "heldout": sides.heldout} | ({"train": sides.train} if sides.train else {})
     evaluations, shares = [], []
     modes: dict[str, Any] | None = None
-    for extractor in extractors:
+    for extractor in extractors if metrics != [] else ():
         rows = {
             name: kept_features(extractor, side.items, side.rows, task(f"{extractor.name} of {side.items.name}"))
             for name, side in _worth_it(extractor, sets, asked.seed).items()
@@ -180,7 +157,8 @@ def _report(sides: Sides, asked: Asked, task: Callable[[str], Callable[[int, int
         evaluations.append(entry | _means(extractor, rows))
         if isinstance(extractor, SmallClassifier) and extractor.kind == "classifier":
             shares, modes = _shares(extractor, rows["made"], sides), _modes(extractor, rows)
-    sections = [find("section", name)(sides, asked, task) for name in names("section") if name == modality]
+    sides = replace(sides, extractors=extractors)
+    sections = [find("section", name)(sides, asked, task) for name in names("section")]  # None where one does not apply
     return {
         **sides.facts,
         "noun": sides.made.items.noun,

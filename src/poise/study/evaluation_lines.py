@@ -25,6 +25,8 @@ def evaluation_lines(report: Mapping[str, Any]) -> list[str]:
         lines += [f"  {line}" for line in columns(_table(found))]
         lines += [f"  {line}" for line in _means(found)]
     for section in report.get("sections", ()):
+        if not section["rows"]:
+            continue
         table = _beside(section) if "columns" in section else _table(section)
         lines += ["", f"{section['title']}:", *(f"  {line}" for line in columns(table))]
         lines += [f"  {line}" for line in section.get("about", ())]

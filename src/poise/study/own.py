@@ -50,10 +50,12 @@ def _own_pictures(kind: Any, folder: RunFolder, spec: dict[str, Any]) -> tuple[S
         arguments["data"],
         facts["size"],
         facts["channels"],
-        arguments["labels"],
+        arguments.get("labels", "none"),
         fit=arguments["fit"],
         background=arguments["background"],
         heldout=arguments["heldout"],
+        limit=arguments.get("limit"),  # runs of earlier versions have none
+        seed=arguments["seed"],
     )
     if found.fingerprint != facts["fingerprint"]:
         raise PoiseError(f"the data of {folder.path} has changed since the run; scores would not be comparable")

@@ -8,7 +8,8 @@ from typing import Any
 from poise.errors import PoiseError
 from poise.record import RunFolder, runs_root
 from poise.report.live import Silent, View
-from poise.study.session import Session, scored_on
+from poise.study.final import scored_on
+from poise.study.session import Session
 from poise.study.spec import completed, instantiated, kind_of, run_name, versions
 from poise.study.stops import Interrupted, Stop
 

@@ -12,10 +12,11 @@ from typing import Any
 
 from poise.errors import NonFinite, PoiseError
 from poise.monitor import Finding, Record, diagnose
-from poise.recipes.recipe import Judge, Recipe
+from poise.recipes.recipe import Recipe
 from poise.record import RunFolder, write_json
 from poise.report.conclude import best, conclude, since_best
 from poise.report.live import View
+from poise.study.final import last_word, scored_on
 from poise.study.remedies import Remedies, Sick, protected, rates
 from poise.study.spec import kind_of
 from poise.study.stops import Enough, Interrupted, Stop
@@ -23,14 +24,6 @@ from poise.study.stops import Enough, Interrupted, Stop
 MINUTE = 60.0
 LOOKS = 200  # diagnoses in a run, about: each reads the whole record
 LAG = 8  # looks that it may take until trouble is seen
-
-
-def scored_on(judge: Judge) -> str:
-    """How many items the scores compare, and by which features; or what the judge says of itself."""
-    if said := getattr(judge, "about", ""):
-        return str(said)
-    by = f" by {' and '.join(extractor.name for extractor in judge.extractors)}" if judge.extractors else ""
-    return f"scores compare {judge.n:,} samples with {judge.m:,} held-out {judge.noun}{by}"
 
 
 class Session:
@@ -90,6 +83,8 @@ class Session:
         self.findings = diagnose(Record.of(self.rows, self.spec))
         floor = self.judge.floor() if self.judge else {}
         report = conclude(self.folder, self.spec, ended, floor, self.primary)
+        games = dict(zip(self.ends, (stage.game for stage in self.recipe.stages), strict=True))
+        report["final"] = last_word(self.folder, self.recipe, games, ended, self.best.get("step"))
         report["notes"] = list(self.recipe.notes)  # what was left out of the data, and what of it is covered
         report["findings"] = [finding.to_dict() for finding in self.findings]
         report["rollbacks"] = [remedy.line() for remedy in self.remedies.made]

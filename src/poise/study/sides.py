@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from poise.data.catalogue import catalogue
-from poise.data.items import Items, Progress, Rows
+from poise.data.items import NOUNS, Items, Progress, Rows
 from poise.data.plain import Pictures, open_items
 from poise.data.store import sha256_of
 from poise.errors import PoiseError, nearest
@@ -26,6 +26,10 @@ from poise.study.side import Side
 from poise.study.spec import kind_of
 from poise.study.use import checkpoint_of, generator_of
 
+if TYPE_CHECKING:
+    from poise.metrics.features import Extractor
+    from poise.models.vae import AutoEncoder
+
 MOST_HELD = 20_000  # held-out items whose features are computed, unless more are evaluated
 MOST_TRAINED = 10_000  # training items, likewise: no metric over pairs of rows uses more
 LEAST_HELD, LEAST_MADE = 20, 4
@@ -37,7 +41,8 @@ Shown = Callable[[str], Progress]  # what is going on -> where its progress is t
 @dataclass(frozen=True)
 class Sides:
     """Generated, held-out and training items. `labels` and `classes` are those of the held-out items, by row.
-    `comparison`, where each generated item has a real one that it should be, compares them one by one."""
+    `comparison`, where each generated item has a real one that it should be, compares them one by one. `autoencoder`,
+    of a run that has one, encodes real items. `extractors` are those that the features of all sides are computed by."""
 
     made: Side
     heldout: Side
@@ -48,6 +53,8 @@ class Sides:
     notes: list[str] = field(default_factory=list)
     trained: Side | None = None  # all training items, where `train` is a draw of them
     comparison: Comparison | None = None
+    autoencoder: AutoEncoder | None = None
+    extractors: Sequence[Extractor] = ()
 
 
 def column_of(source: str, column: str | None) -> str | None:
@@ -78,14 +85,21 @@ def run_or_items(what: str, column: str | None, shown: Shown) -> RunFolder | Ite
 def sides_of_run(folder: RunFolder, n: int | None, seed: int, step: str, real: Real) -> Sides:
     """Samples of the averaged generator; held-out and training parts are the run's own where none are given."""
     spec = folder.spec()
-    made, comparison, notes = _of_generator(folder, n, seed, step, own=real.against is None)
     kind = kind_of(spec["recipe"])
+    if kind.modality not in OWN:
+        raise PoiseError(
+            f"{folder.path} makes {kind.modality} and poise evaluate compares {', '.join(NOUNS[m] for m in OWN)}: its "
+            f"scores while training are in {folder.path / 'report.json'}"
+        )
+    generator, _, _ = generator_of(folder, step)
+    made, comparison, notes = _of_generator(folder, generator, n, seed, step, own=real.against is None)
+    autoencoder = kind.autoencoder(generator, spec["facts"]) if kind.autoencoder else None
     facts = {
         "what": str(folder.path), "checkpoint": checkpoint_of(folder, step).name, "modality": kind.modality
     }  # fmt: skip
     if real.against is not None:
         sides = _with_real(made, facts, real, spec["facts"].get("size"), seed)
-        return replace(sides, comparison=comparison, notes=sides.notes + notes)
+        return replace(sides, comparison=comparison, autoencoder=autoencoder, notes=sides.notes + notes)
     train, heldout = OWN[kind.modality](kind, folder, spec)
     if not len(heldout):
         raise PoiseError(
@@ -96,18 +110,19 @@ def sides_of_run(folder: RunFolder, n: int | None, seed: int, step: str, real: R
         _, train = real.trained(spec["facts"].get("size"), None)
     facts |= {"against": f"{own.name} (held-out part)", "trained_on": _named(train)}
     labels, classes = (own.set.labels, own.set.classes) if isinstance(own, Pictures) else (None, ())
-    return replace(_sized(Sides(made, heldout, train, facts, labels, classes), seed), comparison=comparison)
+    sides = _sized(Sides(made, heldout, train, facts, labels, classes), seed)
+    return replace(sides, comparison=comparison, autoencoder=autoencoder)
 
 
 def _of_generator(
-    folder: RunFolder, n: int | None, seed: int, step: str, own: bool
+    folder: RunFolder, generator: Any, n: int | None, seed: int, step: str, own: bool
 ) -> tuple[Side, Comparison | None, list[str]]:
     """What the averaged generator makes, of held-out recordings where its recipe does so, and notes.
 
     `own`: the recordings of the run must be there; else it is only told that they are not.
     """
     spec = folder.spec()
-    generator, _, kind = generator_of(folder, step)
+    kind = kind_of(spec["recipe"])
     weights = " ".join(sha256_of(checkpoint_of(folder, step) / f"{name}.ema.safetensors") for name in kind.players)
     notes = []
     if kind.pairs is not None:

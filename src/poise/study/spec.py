@@ -33,6 +33,7 @@ RECIPES = (
     "language",
     "vocoder",
     "speech",
+    "vae",
 )  # modules of poise.recipes; each registers its recipe, none loads torch
 
 
