@@ -6,7 +6,7 @@ import contextlib
 import json
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import fmean
 from typing import Any, Protocol
@@ -54,9 +54,21 @@ class Progress:
 
     The time left is estimated: what a run of a part takes is the mean of those that were trained whole while this
     looked on, or what those now running have come to; of a part that has none, the mean of the others.
+
+    `check` is called with the first task of each part that is done: an endpoint that reads what is not there should be
+    told after one run, not after all.
     """
 
-    def __init__(self, tasks: Sequence[Task], done: int, workers: int, log: Log, quiet: bool = False) -> None:
+    def __init__(
+        self,
+        tasks: Sequence[Task],
+        done: int,
+        workers: int,
+        log: Log,
+        quiet: bool = False,
+        check: Callable[[Task], object] = lambda task: None,
+    ) -> None:
+        self.check, self.checked = check, set[str]()
         self.total, self.done, self.workers, self.log, self.quiet = len(tasks) + done, done, workers, log, quiet
         self.left = {task.name: task for task in tasks}
         self.running: dict[str, tuple[Task, float, int, int, int]] = {}  # began, first step, made, total
@@ -80,6 +92,9 @@ class Progress:
             self.took.setdefault(task.part, []).append(time.monotonic() - began)
         self.log.add(how, run=task.name, of=str(task), **({"why": why} if why else {}))
         self._say(f"{how}: {task}" + (f" ({why})" if why else ""))
+        if how == "done" and task.part not in self.checked:
+            self.checked.add(task.part)
+            self.check(task)
 
     def stopped(self, task: Task) -> None:
         self.running.pop(task.name, None)

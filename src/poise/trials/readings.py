@@ -13,7 +13,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from fractions import Fraction
 from typing import Any, NamedTuple
 
@@ -21,6 +21,7 @@ from poise.errors import PoiseError, nearest
 from poise.record import RunFolder
 from poise.registry import find, names, register
 from poise.report.conclude import scores
+from poise.report.table import SUFFIXES
 
 PARTS = {"quarter": Fraction(1, 4), "third": Fraction(1, 3), "half": Fraction(1, 2)}
 
@@ -76,6 +77,11 @@ def _known(value: Any, name: str, known: Sequence[str], run: Finished) -> Any:
     return value
 
 
+def _names(scores: Iterable[str]) -> list[str]:
+    """Of scores, without their intervals and counts."""
+    return sorted(name for name in set(scores) - {"step"} if not name.endswith(SUFFIXES))
+
+
 @register("reading", "score")
 def score_at(run: Finished, score: str, at: str) -> float:
     """A score at the best step or at the end of training."""
@@ -84,7 +90,7 @@ def score_at(run: Finished, score: str, at: str) -> float:
     step = run.report["best"].get("step") if at == "best" else None
     there = [entry for entry in taken if step is None or entry["step"] == step]
     found = final.get(at) or (there[-1] if there else {})
-    return float(_known(found.get(score), score, sorted(set(found) - {"step"}), run))
+    return float(_known(found.get(score), score, _names(found), run))
 
 
 @register("reading", "mean")
@@ -114,7 +120,7 @@ def _span(over: str, where: str) -> tuple[float, float]:
 def steps_until(run: Finished, steps_until: str, below: float) -> float:
     """Steps until a score of training first falls to `below`."""
     taken = [entry for entry in scores([dict(row) for row in run.rows]) if steps_until in entry]
-    known = sorted({key.removeprefix("score/") for row in run.rows for key in row if key.startswith("score/")})
+    known = _names({key.removeprefix("score/") for row in run.rows for key in row if key.startswith("score/")})
     _known(taken or None, steps_until, known, run)
     before: tuple[float, float] | None = None
     for entry in taken:

@@ -30,7 +30,7 @@ from poise.trials.outcome import publish
 from poise.trials.plan import Plan
 from poise.trials.pool import Pool
 from poise.trials.progress import Log, Progress
-from poise.trials.tasks import Task, results_of, state_of, tasks_of
+from poise.trials.tasks import Task, result_of, results_of, state_of, tasks_of
 
 TOLD = ("parts", "claims", "alpha")  # what of a plan decides what comes out
 
@@ -122,12 +122,16 @@ class Study:
             self.register()
             todo = list({task.name: task for task in self.tasks if not self._over(task)}.values())
             over = len({task.name for task in self.tasks}) - len(todo)
-            view = Progress(todo, over, workers, self.log, quiet)
+            view = Progress(todo, over, workers, self.log, quiet, self._check)
             code = str(self.file.resolve()) if self.file.suffix == ".py" else None
             try:
                 Pool(workers, self.runs, code, view, stop).train(todo)
             finally:
                 view.close()
+
+    def _check(self, task: Task) -> None:
+        """That every endpoint finds what it reads."""
+        result_of(self.plan.part(task.part), task, RunFolder(self.runs / task.name))
 
     def _over(self, task: Task) -> bool:
         return state_of(RunFolder(self.runs / task.name)) in ("done", "diverged")

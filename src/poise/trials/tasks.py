@@ -81,11 +81,12 @@ def results_of(plan: Plan, tasks: list[Task], runs: Path) -> list[Result]:
     for task in tasks:
         folder = RunFolder(runs / task.name)
         if state_of(folder) in ("done", "diverged"):
-            found.append(_result(plan.part(task.part), task, folder))
+            found.append(result_of(plan.part(task.part), task, folder))
     return found
 
 
-def _result(part: Part, task: Task, folder: RunFolder) -> Result:
+def result_of(part: Part, task: Task, folder: RunFolder) -> Result:
+    """What a run says that is over. Errors: PoiseError where it lacks a number that an endpoint reads."""
     done, rows = folder.done, folder.rows()
     values: dict[str, float | None] = {endpoint.name: None for endpoint in part.endpoints}
     report: dict[str, Any] = folder.report() if done else {}
@@ -95,7 +96,8 @@ def _result(part: Part, task: Task, folder: RunFolder) -> Result:
             try:
                 values[endpoint.name] = read(endpoint.reads, finished)
             except PoiseError as error:
-                raise PoiseError(f"part '{part.name}', endpoint '{endpoint.name}': {error}") from None
+                where = f"part '{part.name}', endpoint '{endpoint.name}'"
+                raise PoiseError(f"{where}: {error} Put it right and go on: the runs are kept.") from None
     curves: dict[str, list[tuple[int, float]]] = {}
     for entry in scores(rows):
         for name in _plotted(part, entry):
