@@ -179,3 +179,20 @@ def test_names_that_are_no_text(photos: Photos) -> None:
 def test_no_torch_is_loaded(module: str) -> None:
     code = f"import sys, poise.data.{module}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], timeout=60).returncode == 0
+
+
+def test_a_limit_draws_training_pictures_by_the_seed_and_leaves_the_held_out_ones(photos: Photos) -> None:
+    """A smaller draw is part of a larger one of the same seed, and a limit of all is no limit."""
+    folder = photos(60)
+    whole = open_images(folder, heldout=0.3)
+    count = len(whole.train)
+    some = {(n, seed): open_images(folder, heldout=0.3, limit=n, seed=seed) for n in (5, 20, count) for seed in (0, 1)}
+    for (n, _), found in some.items():
+        assert len(found.train) == n and sorted(set(found.train)) == list(found.train)
+        assert np.array_equal(found.heldout, whole.heldout)
+    assert set(some[5, 0].train) < set(some[20, 0].train) < set(whole.train)
+    assert set(some[20, 0].train) != set(some[20, 1].train)
+    assert some[count, 1].fingerprint == whole.fingerprint != some[20, 0].fingerprint
+    for n in (0, count + 1):
+        with pytest.raises(PoiseError, match=rf"--limit {n} is not possible: photos has {count} pictures to train on"):
+            open_images(folder, heldout=0.3, limit=n)

@@ -157,6 +157,7 @@ def test_the_objective_of_validation_is_that_of_training():
     assert found == pytest.approx({name: value.item() for name, value in again.items()})
     assert found["objective"] == pytest.approx(found["nll"] + 0.3 * found["kl"])
     plain = objective(small(True), x, latent=2.0)
+    assert plain["latent"] == pytest.approx(0.5 * small(True).encode(x).mean.square().sum(1).mean().item())
     assert plain["objective"] == pytest.approx(plain["nll"] + 2.0 * plain["latent"])
     assert "kl" not in plain
 
@@ -231,6 +232,7 @@ def test_the_adversarial_gradient_moves_the_decoder_and_not_the_encoder(loss):
     assert all(p.grad is None for p in game.model.encoder.parameters())
     assert all(p.grad.abs().sum() > 0 for p in game.model.decoder.parameters())
     assert float(round.noticed["output_gradient"]) > 0
+    torch.testing.assert_close(round.on_reconstruction, game.discriminator(torch.tanh(round.raw)))
     matching = feature_matching(round.on_real, round.on_reconstruction)
     matching.mean().backward()
     assert all(p.grad.abs().sum() > 0 for p in game.model.encoder.parameters())

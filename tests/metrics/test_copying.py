@@ -98,6 +98,7 @@ def test_auth_pct_gap_is_zero_for_a_perfect_generator_and_below_for_copies() -> 
     assert auth_pct_gap.measure(compare(draw.normal(size=(100, 32)), near, train)).high < 0
 
 
+@pytest.mark.slow
 def test_c_t_is_standard_normal_for_a_perfect_generator() -> None:
     draw = np.random.default_rng(6)
     found = [c_t.measure(compare(*(draw.normal(size=(150, 5)) for _ in range(3))), seed=i) for i in range(200)]

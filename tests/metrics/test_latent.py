@@ -7,11 +7,13 @@ import math
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from poise.errors import PoiseError
 from poise.metrics.latent import heldout_scores, look
 from poise.metrics.latent_members import find_latent_metrics
 from poise.metrics.statistics import frechet
+from poise.models.likelihoods import Gaussian
 from poise.registry import names
 from tests.metrics.linear_vae import Linear, given
 
@@ -66,6 +68,7 @@ def test_rate_and_distortion_have_their_closed_forms():
 def test_the_kl_is_what_monte_carlo_says():
     q = torch.distributions.Normal(torch.tensor([0.3, -2.0]), torch.tensor([0.5, 1.7]))
     model, x = given(q.mean.expand(2, 2), q.variance.log().expand(2, 2))
+    torch.manual_seed(0)
     z = q.sample((200_000,))
     drawn = (q.log_prob(z) - torch.distributions.Normal(0.0, 1.0).log_prob(z)).mean(0)
     torch.testing.assert_close(look(model, x, 0, 1).kl[0], drawn, atol=0.02, rtol=0.0)
@@ -121,6 +124,8 @@ def test_the_result_does_not_depend_on_how_many_are_decoded_at_once():
     torch.testing.assert_close(a.information, b.information)
     less = look(model, linear.x[:50], 5, 9)
     torch.testing.assert_close(less.nll, a.nll[:50])
+    noise = (a.drawn - a.mean[:, None]).flatten(1)
+    assert torch.pdist(noise).min() > 1e-3, "two pictures have the same draws"
     other = look(model, linear.x, 6, 9)
     assert not torch.allclose(other.nll, a.nll)
 
@@ -177,10 +182,20 @@ def test_scores_of_a_run():
     }  # fmt: skip
     assert found["NLL.low"] < found["NLL"] < found["NLL.high"]
     assert found["NLL"] < found["rate"] + found["distortion"]
+    model.decoder = nn.Sequential(model.decoder, nn.Dropout(0.5)).train()
     assert found == heldout_scores(model, linear.x, seed=0, samples=16, most=50)
     assert found["active units"] == 3 and 0 < found["mutual information"] < min(found["rate"], math.log(50))
     mean = torch.zeros(9, 2)
     assert set(heldout_scores(*given(mean, None), seed=0)) == {"distortion", "squared error"}
+
+
+def test_the_squared_error_is_of_pictures_and_not_of_what_the_decoder_says():
+    linear = Linear(n=12)
+    model = linear.model()
+    model.likelihood = Gaussian(0.5)
+    mean, _ = linear.posterior
+    away = torch.tanh(mean @ linear.w.T + linear.b) - linear.flat
+    torch.testing.assert_close(look(model, linear.x, 0, 1).errors, away.square().mean(1))
 
 
 def test_grey_levels_are_pixels_from_minus_one_to_one():

@@ -126,6 +126,7 @@ def test_permutation_p_is_that_of_computing_anew() -> None:
     assert kid(x, y).p is None
 
 
+@pytest.mark.slow
 def test_permutation_test_has_its_level() -> None:
     draw = np.random.default_rng(9)
     found = [

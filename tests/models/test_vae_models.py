@@ -28,7 +28,8 @@ def test_the_gaussian_is_that_of_torch(sigma):
     expected = -distributions.Normal(torch.tanh(raw), likelihood.sigma).log_prob(x).flatten(1).sum(1)
     torch.testing.assert_close(likelihood.nll(raw, x), expected)
     torch.testing.assert_close(likelihood.picture(raw), torch.tanh(raw))
-    assert likelihood.nll(raw.bfloat16(), x).dtype == torch.float32
+    half = raw.bfloat16()
+    torch.testing.assert_close(likelihood.nll(half, x), likelihood.nll(half.float(), x), rtol=0, atol=0)
 
 
 def test_a_learned_sigma_ends_at_the_root_of_the_mean_squared_error():
@@ -48,6 +49,7 @@ def test_a_learned_sigma_ends_at_the_root_of_the_mean_squared_error():
 
 def test_a_learned_sigma_stays_above_its_floor_and_can_come_back():
     likelihood = Gaussian("learned")
+    assert likelihood.sigma == pytest.approx(0.5)
     with torch.no_grad():
         likelihood.free.fill_(-50.0)
     assert likelihood.sigma == pytest.approx(FLOOR)
@@ -99,6 +101,11 @@ def test_every_network_and_likelihood_makes_an_autoencoder(network, likelihood):
     assert model.noise(5).shape == (5, 3)
 
 
+def test_codes_are_in_single_precision_where_the_network_is_not():
+    with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
+        assert {part.dtype for part in autoencoder().encode(torch.zeros(2, 1, 16, 16))} == {torch.float32}
+
+
 def test_a_deterministic_encoder_has_no_variance():
     mean, log_variance = autoencoder(deterministic=True).encode(torch.zeros(2, 1, 16, 16))
     assert mean.shape == (2, 3) and log_variance is None
@@ -147,6 +154,7 @@ def test_few_items_or_equal_ones_still_make_a_mixture(z):
     found = fit(z, 10, 0)
     assert all(torch.isfinite(part).all() for part in found)
     assert found.weights.sum().item() == pytest.approx(1)
+    assert (found.weights > 0).sum() == len(z.unique(dim=0))
 
 
 def test_draws_from_the_mixture_have_its_moments():
@@ -162,6 +170,15 @@ def test_draws_from_the_mixture_have_its_moments():
     torch.testing.assert_close(drawn.mean(0), torch.zeros(3), atol=0.05, rtol=0)
     expected = factor @ factor.T + torch.diag(torch.tensor([3.0, 0, 0]))  # ¼·3² + ¾·1²
     torch.testing.assert_close(torch.cov(drawn.T), expected, atol=0.1, rtol=0.02)
+
+
+def test_no_draw_is_of_a_component_without_weight():
+    """Weights whose sum is rounded to less than 1, and the largest chance there is."""
+    model = autoencoder()
+    model.mixture_weights.zero_()[:2] = torch.tensor([0.5, 0.49999])
+    model.mixture_means.zero_()[1] = 50.0
+    model.mixture_fitted.fill_(1)
+    assert FromMixture(model).latents(torch.tensor([[0.0, 0, 0, 9]])).tolist() == [[50.0, 50, 50]]
 
 
 def test_a_mixture_that_was_never_fitted_is_refused():

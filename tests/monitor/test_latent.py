@@ -13,7 +13,7 @@ from poise.monitor import Record, diagnose
 from poise.monitor.latent import LatentMonitor, nats_fact
 from tests.metrics.linear_vae import Linear, given
 from tests.monitor.records import encoded
-from tests.monitor.test_diagnose import falls, late
+from tests.monitor.test_diagnose import falls, late, scored
 
 FACTS = {"nats": nats_fact(784)}
 
@@ -45,6 +45,9 @@ def test_the_objective_of_a_probe_is_that_of_training_at_its_step(float64):
     assert found["autoencoder/nll_gap"] == pytest.approx(gap)
     assert "autoencoder/units" not in found and watch(0)["autoencoder/units"] == 3
     assert watch(3) == found, "the same pictures and draws at every probe"
+    lighter = LatentMonitor(model, streams(linear.x), 0.6, 0.3, seed=5, pixels=lambda step: 0.25 + step)(0)
+    rest = found["autoencoder/objective_training"] - found["autoencoder/nll_training"]
+    assert lighter["autoencoder/objective_training"] == pytest.approx(0.25 * found["autoencoder/nll_training"] + rest)
 
 
 def test_only_units_that_vary_are_active_and_nothing_need_be_held_out(float64):
@@ -96,7 +99,8 @@ def test_full_collapse_is_critical_and_tells_its_numbers():
 
 def test_free_bits_do_not_hide_a_collapse():
     """A unit can have its free nats of KL and tell nothing: its mean does not vary."""
-    assert named(encoded(rate=1.6, active_units=0.0)) == ["posterior collapse"]
+    (found,) = diagnose(Record(encoded(rate=1.6, active_units=0.0), {"facts": FACTS}))
+    assert (found.name, found.severity) == ("posterior collapse", "critical")
 
 
 def test_most_units_collapsed_is_a_note_late_in_the_run():
@@ -151,6 +155,14 @@ def test_a_warm_up_of_the_kl_is_no_overfitting_and_hides_none():
     both = {"beta": weight, "objective_training": falling}
     assert named(encoded(objective_heldout=rising(0.0), **both)) == []
     assert named(encoded(objective_heldout=rising(30.0), **both)) == ["overfitting"]
+
+
+def test_an_auto_encoder_is_past_its_best_by_the_score_that_keeps_the_best_checkpoint():
+    """NLL where there is one, whatever becomes of KID; KID for a deterministic encoder."""
+    worse, better = [4.0, 1.0, 2.0, 3.0, 3.0], [5.0, 4.0, 3.0, 2.0, 1.0]
+    assert named(scored(scored(encoded(), worse), better, "score/NLL")) == []
+    assert named(scored(scored(encoded(), better), worse, "score/NLL")) == ["past its best"]
+    assert named(scored(encoded(), worse)) == ["past its best"]
 
 
 def test_costs_that_are_not_numbers_yet_are_no_finding():

@@ -26,7 +26,7 @@ def read(found=None, counted="3 of 3 runs done", tables=TABLES, notes=(EVIL,), p
 def test_everything_is_on_the_page():
     text = read().text
     assert text[:2] == [f"study {EVIL}", f"study {EVIL}"]
-    claim = ["too small", f"It does {EVIL}", f"So {EVIL}", "Thought before: a norm"]
+    claim = ["too small", f"It does {EVIL}", f"So {EVIL}", "Why it might be so, written before: a norm"]
     table = [f"pictures: KID {EVIL}", EVIL, "<.001", "pictures: 2 of 3 runs"]
     for said in (f"Does it? {EVIL}", "3 of 3 runs done", *claim, *table, "commit: abc"):
         assert said in text, said

@@ -85,8 +85,14 @@ def test_never_an_endless_loop(pictures, tmp_path, loss):
     assert RunFolder(tmp_path / "a").state().startswith("diverged")
 
 
-@pytest.mark.parametrize("schedule", [False, True])
-@pytest.mark.parametrize("step", [3, 17, 28])
+SLOW = pytest.mark.slow
+
+
+@pytest.mark.parametrize(
+    ("step", "schedule"),
+    [(17, True), *(pytest.param(*case, marks=SLOW) for case in [(3, False), (3, True), (17, False), (28, False)]),
+     pytest.param(28, True, marks=SLOW)],
+)  # fmt: skip
 def test_resumed_equals_uninterrupted_with_rollbacks_in_between(pictures, tmp_path, loss, step, schedule):
     rate = {"discriminator": {**TINY, "lr": "linear:0.005:0.002"}} if schedule else {}
     wanted = diverging(pictures, loss)

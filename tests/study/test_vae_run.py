@@ -12,7 +12,9 @@ import safetensors.torch
 from poise.cli import main
 from poise.data.images import open_images
 from poise.record import RunFolder
+from poise.study.own import OWN
 from poise.study.run import Interrupted, Stop, run
+from poise.study.spec import completed, instantiated, kind_of
 from poise.study.use import generator_of, sample_to
 from poise.training.checkpoint import all_checkpoints, latest
 from tests.study.conftest import Stopping, assert_same, state
@@ -56,6 +58,14 @@ def test_a_run_leaves_what_it_promises(pictures, tmp_path):
         assert sample_to(folder, 9, 0, str(out), "last", {"latents": latents}) == [f"{out}: 9 samples of a"]
     assert (tmp_path / "None.png").read_bytes() == (tmp_path / "prior.png").read_bytes()
     assert (tmp_path / "mixture.png").read_bytes() != (tmp_path / "prior.png").read_bytes()
+
+
+def test_a_run_on_fewer_pictures_is_compared_with_those(pictures):
+    arguments = completed("vae", spec(pictures, limit=30)["arguments"])
+    facts = kind_of("vae").build(**instantiated("vae", arguments)).facts
+    train, heldout = OWN["image"](kind_of("vae"), None, {"arguments": arguments, "facts": facts})
+    assert len(train) == 30
+    assert f"240 pictures 16x16 grey, 30 to train on and {len(heldout)} held out" in facts["data"]
 
 
 @pytest.mark.slow

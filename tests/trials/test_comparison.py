@@ -228,7 +228,7 @@ def test_what_no_claim_rests_on_is_corrected_together():
     beside = compare(plan_of(of("gap", "lower", "both", "l2"), arms=arms, endpoints=[GAP]), results)["claims"][0][
         "tests"
     ][0]
-    assert beside["differs"] == "d.l2 0.01 (0.003 there), g.l2 0.003"
+    assert beside["differs"] == "d.l2 0.01 instead of 0.003, g.l2 0.003"
 
 
 def test_alive_findings_and_seconds_are_counted():
@@ -272,12 +272,25 @@ def test_the_outcome_is_json_and_does_not_depend_on_the_order():
     assert len(found["table_of_runs"]) == 20 and found["table_of_runs"][10]["run"] == "l2-0"
 
 
-@pytest.mark.parametrize(("value", "said"), [(None, "None"), (math.nan, "nan"), (math.inf, "inf")])
-def test_a_finished_run_without_its_number_is_an_error(value, said):
+def test_a_finished_run_without_its_number_is_an_error():
     results = with_auc(spread(-0.06, 0.03))
-    results[13] = replace(results[13], values={"gap": value, "AUC": 0.5})
-    with pytest.raises(PoiseError, match=f"run l2-3 is done but its 'gap' is {said}"):
+    results[13] = replace(results[13], values={"gap": None, "AUC": 0.5})
+    with pytest.raises(PoiseError, match="run l2-3 is done but has no 'gap'"):
         compare(plan_of(of("gap"), endpoints=[GAP, AUC]), results)
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_a_finished_run_whose_number_is_not_finite_counts_as_the_worst(value):
+    """Of that number alone: what else it says stays."""
+    results = with_auc(spread(-0.06, 0.03))
+    worst = max(v for i, r in enumerate(results) if i != 13 and (v := r.values["gap"]) is not None)
+    results[13] = replace(results[13], values={"gap": value, "AUC": 0.71})
+    found = compare(plan_of(of("gap"), endpoints=[GAP, AUC]), results)
+    gap, auc = found["comparisons"]
+    assert gap["differences"]["3"] == pytest.approx(worst - BASE[3]) and gap["worst_seeds"] == ["3"]
+    assert auc["differences"]["3"] == pytest.approx(0.11) and auc["worst_seeds"] == []
+    assert "not finite (gap: l2, seed 3)" in found["notes"][0]
+    assert found["runs"]["diverged"] == 0
 
 
 @pytest.mark.parametrize(

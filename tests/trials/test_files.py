@@ -107,7 +107,7 @@ BAD = {
     "unknown recipe": (changed("recipe", "imagse"), "'imagse'; did you mean 'images'"),
     "one arm": (changed("arms", {"none": {}}), "at least two arms"),
     "arms are no table": (changed("arms", [1]), "needs arms"),
-    "an arm is no table": (changed("arms", "L2", 3), "needs arms"),
+    "an arm is no table": (changed("arms", "L2", 3), "arm 'L2' must be a table of arguments"),
     "unknown argument": (changed("arms", "L2", "l2_discriminato", 1), "part 'images', arm 'L2'"),
     "against nothing": (changed("against", "nine"), "no arm 'nine'; did you mean 'none'"),
     "no seeds": (changed("seeds", None), "seeds must be"),
@@ -185,3 +185,23 @@ def test_files_that_are_no_study(name, content, expected, tmp_path):
     with pytest.raises(PoiseError, match=r"^[^\n]*$") as told:
         read_plan(tmp_path / name)
     assert expected in str(told.value)
+
+
+def test_what_a_claim_says_is_what_is_tested():
+    """The arm that it names stands before that of the part; a margin of a ratio is a part, also without the sign."""
+    table = changed("claims", 0, "tests", 0, "against", "R1")
+    table["claims"][0] |= {"because": "theory"}
+    table["claims"][0]["tests"][0]["provided"] = {"KID": 1}
+    table["endpoints"] |= {
+        "until": {"steps_until": "KID", "below": 3, "better": "lower", "scale": "ratio", "margin": 0.2},
+        "gap": {"mean": "d/gap", "over": "whole run", "better": "lower", "margin": 0.2},
+    }
+    plan = plan_of({**table, "alpha": 0.01, "notes": "Seeds are fixed."})
+    ((test,), because) = plan.claims[0].tests, plan.claims[0].because
+    assert (test.part, test.endpoint, test.arm, test.against, test.expect) == ("images", "KID", "L2", "R1", "lower")
+    assert test.provided == ("KID", 1.0) and because == "theory"
+    kid, until, gap = plan.parts[0].endpoints
+    assert [(e.scale, e.margin, e.relative) for e in (kid, until, gap)] == [
+        ("difference", 0.1, True), ("ratio", 0.2, True), ("difference", 0.2, False)
+    ]  # fmt: skip
+    assert (plan.alpha, plan.facts, plan.name) == (0.01, {"notes": "Seeds are fixed."}, "small")

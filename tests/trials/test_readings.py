@@ -20,12 +20,20 @@ ROWS = [
 REPORT = {"best": {"step": 60, "score": "KID", "value": 2.0}, "steps": 101, "findings": [{"name": "mode collapse"}]}
 RUN = Finished("run-1", ROWS, REPORT)
 KEPT_BACK = Finished("run-2", ROWS, {**REPORT, "final": {"end": {"KID": 4.5}, "best": {"KID": 2.5}}})
+LATE = Finished(
+    "run-5", [{"step": step, "d/x": x} for step, x in ((40, 1.0), (60, 2.0), (80, 4.0), (100, 8.0))], REPORT
+)
 READ = {
+    "a quarter of the steps at which it is recorded": ({"mean": "d/x", "over": "last quarter"}, LATE, 8.0),
+    "the first quarter of them": ({"mean": "d/x", "over": "first quarter"}, LATE, 1.0),
+    "the first third of them, and its end": ({"mean": "d/x", "over": "first third"}, LATE, 1.5),
+    "the last third of them, and its beginning": ({"mean": "d/x", "over": "last third"}, LATE, 6.0),
     "a score at the end": ({"score": "KID", "at": "end"}, RUN, 4.0),
     "a score at the best step": ({"score": "KID", "at": "best"}, RUN, 2.0),
     "another score at that step": ({"score": "FD", "at": "best"}, RUN, 3.0),
     "items kept back have the last word": ({"score": "KID", "at": "best"}, KEPT_BACK, 2.5),
     "at the end too": ({"score": "KID", "at": "end"}, KEPT_BACK, 4.5),
+    "too few items were kept back for this one": ({"score": "FD", "at": "best"}, KEPT_BACK, 3.0),
     "mean over all": ({"mean": "d/auc_gap", "over": "whole run"}, RUN, 0.225),
     "mean over the end": ({"mean": "d/auc_gap", "over": "last quarter"}, RUN, 0.4),
     "mean over the beginning": ({"over": "first half", "mean": "d/auc_gap"}, RUN, 0.05),
@@ -56,6 +64,7 @@ def test_every_reading_is_tried():
         ({"mean": "d/auc_gab", "over": "whole run"}, "did you mean 'd/auc_gap'"),
         ({"steps_until": "KIT", "below": 1.0}, "did you mean 'KID'"),
         ({"alive": "e"}, "run-1 has no 'e'"),
+        ({"alive": ""}, "It has: d."),
         ({}, "needs one of score, mean"),
         ({"score": "KID", "alive": "d"}, "needs one of score, mean"),
     ],
@@ -64,3 +73,16 @@ def test_what_is_not_there_is_told(reads, expected):
     with pytest.raises(PoiseError, match=r"^[^\n]*$") as told:
         read(reads, RUN)
     assert expected in str(told.value)
+
+
+@pytest.mark.parametrize("reads", [{"score": "KID", "at": "best"}, {"score": "KID", "at": "end"}])
+def test_a_run_without_scores_says_why(reads):
+    with pytest.raises(
+        PoiseError, match=r"run-3 has no 'KID'. It has none at all: were they turned off \(scores: 0\)\?$"
+    ):
+        read(reads, Finished("run-3", ROWS[:1], {"best": {}, "final": {}, "steps": 101}))
+
+
+def test_scores_of_which_none_is_the_one_to_choose_by_have_no_best():
+    with pytest.raises(PoiseError, match="run-4 has no best step"):
+        read({"score": "FD", "at": "best"}, Finished("run-4", ROWS, {**REPORT, "best": {}}))

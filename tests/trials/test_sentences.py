@@ -71,7 +71,7 @@ def test_a_sentence_says_it_all():
     assert ", BH ." in sentence(found, found["comparisons"][0]) and ": supported" not in sentence(
         found, found["comparisons"][0]
     )
-    assert "diverged in 1 seed, counted as worst" in sentence(
+    assert "diverged or not finite in 1 seed, counted as worst" in sentence(
         *(lambda o: (o, o["claims"][0]["tests"][0]))(outcome(diverged=True))
     )
 

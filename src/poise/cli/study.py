@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
 import signal
 import sys
 from typing import Any
@@ -62,7 +63,9 @@ def study(options: argparse.Namespace) -> int:
         print("\n".join(lines(outcome)))
         print(f"Page:    {asked.path / 'index.html'}")
     if code:
-        print(f"stopped; go on with: poise study {options.file}" + (f" --out {options.out}" if options.out else ""))
+        words = ["poise", "study", options.file, *(("--out", options.out) if options.out else ())]
+        words += ["--workers", str(options.workers)] if options.workers else []
+        print(f"stopped; go on with: {shlex.join(words)}")
     return code
 
 

@@ -130,7 +130,8 @@ class FromMixture(nn.Module):
         super().__init__()
         if not model.mixture_fitted:
             raise PoiseError(
-                "no mixture was fitted to the latents of this run yet: go on with poise resume, or use --latents prior"
+                "no mixture was fitted to the latents of this checkpoint, which was made without scikit-learn: use "
+                '--latents prior, or pip install "poise[vae]" and train again'
             )
         self.model = model
         self.noise_size = model.noise_size + 1
@@ -139,7 +140,8 @@ class FromMixture(nn.Module):
     def latents(self, noise: Tensor) -> Tensor:
         """[B,Z]."""
         model, chance = self.model, torch.special.ndtr(noise[:, -1])
-        k = torch.searchsorted(model.mixture_weights.cumsum(0), chance).clamp_max(COMPONENTS - 1)
+        upto = model.mixture_weights.cumsum(0)
+        k = torch.searchsorted(upto, chance * upto[-1])  # rounding may end it off 1: never a component of weight 0
         return model.mixture_means[k] + (model.mixture_factors[k] @ noise[:, :-1, None]).squeeze(2)
 
     def forward(self, noise: Tensor, cond: Tensor | None = None) -> Tensor:

@@ -3,7 +3,8 @@
 In the record, for the player (all in nats per picture, in evaluation mode, means over the pictures):
 
     PLAYER/nll_training, nll_heldout, nll_gap      -log p(x|z), z ~ q(z|x), and held-out minus training
-    PLAYER/objective_training, objective_heldout   what training minimises: nll + weight * KL, free bits and all
+    PLAYER/objective_training, objective_heldout   what training minimises: nll + weight * KL, free bits and all; of a
+                                                   VAE-GAN these two terms, with their weights
     PLAYER/rate, rate_heldout     KL(q(z|x) || N(0, I)) of training and held-out pictures
     PLAYER/active_units           latent units whose posterior mean varies over the training pictures by more than 0.01
     PLAYER/beta                   the weight of the KL at this step
@@ -45,6 +46,7 @@ class LatentMonitor:
         seed: of the draws of z.
         autocast: a context in which the network is evaluated.
         latent: weight of the penalty on the code of a deterministic encoder, or a schedule.
+        pixels: weight of the likelihood in the objective, or a schedule.
         player: whose numbers these are.
 
     The same pictures at each probe, because two batches differ by more than overfitting does. `seconds` is the time
@@ -61,10 +63,11 @@ class LatentMonitor:
         seed: int = 0,
         autocast: Callable[[], Any] = contextlib.nullcontext,
         latent: float | Schedule = 0.0,
+        pixels: float | Schedule = 1.0,
         player: str = "autoencoder",
     ) -> None:
         began = time.perf_counter()
-        self.model, self.beta, self.free_bits, self.latent = model, beta, free_bits, latent
+        self.model, self.beta, self.free_bits, self.latent, self.pixels = model, beta, free_bits, latent, pixels
         self.every, self.seed, self.autocast, self.player = every, seed, autocast, player
         self.pictures = {name: stream(0).real for name, stream in streams.items()}
         self.seconds = time.perf_counter() - began
@@ -90,7 +93,7 @@ class LatentMonitor:
         mean, log_variance = round.posterior
         weight = value_at(self.latent if log_variance is None else self.beta, step)
         second = latent_term(weight) if log_variance is None else kl_term(weight, self.free_bits)
-        values = weighed([nll_term(), second], round)
+        values = weighed([nll_term(value_at(self.pixels, step)), second], round)
         found = {f"nll_{name}": float(values["nll"]), f"objective_{name}": float(values["objective"])}
         if log_variance is None:
             return found

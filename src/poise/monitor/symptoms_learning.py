@@ -222,8 +222,9 @@ def unlike(record: Record) -> Finding | None:
 
 @register("symptom", "past its best")
 def past_best(record: Record) -> Finding | None:
-    """The last scores are surely worse than the best one."""
-    for name in ("KID-EffLite0", "KID-classifier", "reverse perplexity", "NLL_oracle"):
+    """The last scores are surely worse than the best one. Of the scores by which the best checkpoint may be kept, the
+    first that was taken with an interval: of an auto-encoder the NLL, and not KID."""
+    for name in ("NLL", "KID-EffLite0", "KID-classifier", "reverse perplexity", "NLL_oracle"):
         value, low, high = (record.series(f"score/{name}{end}") for end in ("", ".low", ".high"))
         if len(value) < 4 or len(low) != len(value):
             continue

@@ -96,8 +96,8 @@ def vae(
         l2_encoder: λ of the penalty (λ/2)‖w‖² on the encoder's weights: a number, or a schedule such as
             cosine:1e-3:1e-5. 0 turns it off.
         l2_decoder: the same on the decoder's weights. In a VAE it makes latents collapse sooner. RAE papers write
-            λ‖w‖² beside ‖x − x̂‖² with pixels in [0, 1]: at --sigma 1 that is 4 times their λ here, and 4·H·W times
-            where their squared error is a mean over the pixels.
+            λ‖w‖² beside ‖x − x̂‖² with pixels in [0, 1]: at --sigma 1 that is 4 times their λ here, and 4·C·H·W times
+            where their squared error is a mean over pixels and channels.
         l2_discriminator: the same on the discriminator's weights (vae_gan; 1e-4 by default).
         beta: weight of the KL (vae, vae_gan; 1 by default): a number, or a schedule such as warmup:1:1000.
         free_bits: nats of KL that a latent has free, of the mean over the batch (vae, vae_gan; 0 by default).

@@ -117,8 +117,8 @@ def monitor(
     a discriminator what is watched of every adversarial game."""
     steps = facts["stages"][0][1]
 
-    def weight(name: str) -> Any:
-        return number_or_schedule(facts["asked"].get(name, 0.0), f"--{name}", steps)
+    def weight(name: str, otherwise: float = 0.0) -> Any:
+        return number_or_schedule(facts["asked"].get(name, otherwise), f"--{name}", steps)
 
     def built() -> Any:
         streams = {}
@@ -134,11 +134,15 @@ def monitor(
             seed,
             lambda: how.autocast(False),
             weight("latent"),
+            weight("pixels", 1.0),
         )
         if getattr(game, "discriminator", None) is None:
             return latent
         roles = {"autoencoder": "generator"}
-        return Both(latent, image_outcomes.monitor(game, drawing.module, pictures, facts, batch, seed, how, roles)())
+        beside = image_outcomes.monitor(game, drawing.module, pictures, facts, batch, seed, how, roles)()
+        free = beside.free["generator"]  # found by looking at samples, in which the encoder has no part
+        beside.free["generator"] = {name: free[name] for name in free if name.startswith("decoder.")}
+        return Both(latent, beside)
 
     return built
 
@@ -153,6 +157,15 @@ class VaeJudge:
     def __getattr__(self, name: str) -> Any:
         """What is said of the comparison is that of the samples."""
         return getattr(self.samples, name)
+
+    @property
+    def about(self) -> str:
+        """What is compared, and of how many pictures the likelihood is."""
+        parts = [f"likelihood and latents are of {len(self.x):,} held-out pictures"] if len(self.x) > 1 else []
+        if (of := self.samples).extractors:
+            by = " and ".join(extractor.name for extractor in of.extractors)
+            parts.insert(0, f"scores compare {of.n:,} samples with {of.m:,} held-out {of.noun} by {by}")
+        return ", ".join(parts)
 
     def score(self, sample: Callable[[int, int], Any]) -> dict[str, float]:
         likelihood = heldout_scores(self.model, self.x, self.seed) if len(self.x) > 1 else {}

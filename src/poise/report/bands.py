@@ -117,7 +117,7 @@ def changes(
     axes.set_ylim(-0.6, len(rows) - 0.4)
     way = "← better" if endpoint["better"] == "lower" else "better →"
     shaded = "; shaded: too small to matter" if any(row["margin"] is not None for row in rows) else ""
-    shaded += "; ×: a run diverged" if any(row["worst_seeds"] for row in rows) else ""
+    shaded += "; ×: a run counts as the worst" if any(row["worst_seeds"] for row in rows) else ""
     _finish(axes, title, f"change{unit} ({way}{shaded})", "")
     axes.grid(axis="x", color="#dddddd", linewidth=0.7)
     return figure

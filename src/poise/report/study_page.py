@@ -57,7 +57,7 @@ summary { cursor: pointer; margin: .6rem 0 }
 <p><strong>{{ claim.says }}</strong></p>
 <p>{{ claim.reason }}</p>
 {% if claim.because %}
-<p class="quiet">Thought before: {{ claim.because }}</p>
+<p class="quiet">Why it might be so, written before: {{ claim.because }}</p>
 {% endif %}
 </div>
 {% endfor %}

@@ -6,6 +6,7 @@ keep others back has a second judge, `Recipe.final`, for the end of the run and 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from poise.recipes.recipe import Judge, Recipe
@@ -20,10 +21,12 @@ def scored_on(judge: Judge) -> str:
     return f"scores compare {judge.n:,} samples with {judge.m:,} held-out {judge.noun}{by}"
 
 
-def last_word(folder: RunFolder, recipe: Recipe, games: dict[int, Any], ended: int, best: int | None) -> dict[str, Any]:
+def last_word(
+    folder: RunFolder, recipe: Recipe, games: Sequence[tuple[int, Any]], ended: int, best: int | None
+) -> dict[str, Any]:
     """Scores at the end, whose weights are in the networks now, and at the best step, whose weights are there after.
 
-    Args: games: last step of each stage -> its game, in order; ended, best: steps (best None: no score was taken).
+    Args: games: (last step of a stage, its game), in order; ended, best: steps (best None: no score was taken).
 
     Returns {"about": sentence, "end": scores, "best": scores, "steps": {"end": step, "best": step}}; nothing where the
     recipe has no such judge, or keeps too few items back for it.
@@ -36,8 +39,8 @@ def last_word(folder: RunFolder, recipe: Recipe, games: dict[int, Any], ended: i
         return {}
     found = end
     if best != ended:
-        game = next(game for last, game in games.items() if best <= last)
+        game = next(game for last, game in games if best <= last)
         load(folder.checkpoints / f"step-{best:08d}", game, recipe.how)
         found = judge.score(recipe.sampler)
-    about = f"{scored_on(judge)}, none of which was looked at before"
+    about = f"{scored_on(judge)}, others than those of the scores while training"
     return {"about": about, "end": end, "best": found, "steps": {"end": ended, "best": best}}

@@ -39,9 +39,7 @@ def run(
     arguments = completed(recipe, spec["arguments"])
     folder = RunFolder(Path(out) if out else runs_root() / run_name(recipe, arguments))
     if (folder.path / "spec.json").exists():
-        known = folder.spec()
-        if known["recipe"] != recipe or known["arguments"] != arguments:
-            raise PoiseError(f"{folder.path} holds a run with other arguments; choose another --out")
+        _known(folder, recipe, arguments)
         if folder.done:
             return folder.report()
     elif folder.path.exists() and (not folder.path.is_dir() or any(folder.path.iterdir())):
@@ -49,13 +47,27 @@ def run(
     built = kind_of(recipe).build(**instantiated(recipe, arguments))
     described = {"recipe": recipe, "arguments": arguments, "facts": built.facts, "versions": versions()}
     if not (folder.path / "spec.json").exists():
-        folder.create(described)
-    elif known["facts"]["fingerprint"] != built.facts["fingerprint"]:
+        try:
+            folder.create(described)
+        except PoiseError:
+            if not (folder.path / "spec.json").exists():  # else another process has just made it
+                raise
+    if _known(folder, recipe, arguments)["facts"].get("fingerprint") != built.facts["fingerprint"]:
         raise PoiseError(f"the data of {folder.path} has changed since the run began; start a new run with --out")
     with folder.locked():
+        if folder.done:  # by another process, since we looked
+            return folder.report()
         session = Session(folder, built, described, view or Silent(), stop or Stop())
         try:
             return session.train()
         finally:
             folder.close()
             session.view.close()
+
+
+def _known(folder: RunFolder, recipe: str, arguments: dict[str, Any]) -> dict[str, Any]:
+    """What the folder's run was asked to do, which must be this."""
+    known = folder.spec()
+    if known["recipe"] != recipe or known["arguments"] != arguments:
+        raise PoiseError(f"{folder.path} holds a run with other arguments; choose another --out")
+    return known

@@ -81,9 +81,11 @@ class Session:
     def _report(self, ended: int, elapsed: float, steps: int) -> dict[str, Any]:
         """Write `report.json` and DONE."""
         self.findings = diagnose(Record.of(self.rows, self.spec))
+        if self.judge is None and self.recipe.judge is not None and self.best:  # all scores are of earlier sittings
+            self.judge = self.recipe.judge()
         floor = self.judge.floor() if self.judge else {}
         report = conclude(self.folder, self.spec, ended, floor, self.primary)
-        games = dict(zip(self.ends, (stage.game for stage in self.recipe.stages), strict=True))
+        games = [(end, stage.game) for end, stage in zip(self.ends, self.recipe.stages, strict=True)]
         report["final"] = last_word(self.folder, self.recipe, games, ended, self.best.get("step"))
         report["notes"] = list(self.recipe.notes)  # what was left out of the data, and what of it is covered
         report["findings"] = [finding.to_dict() for finding in self.findings]

@@ -30,9 +30,9 @@ def compare(plan: Plan, results: Sequence[Result]) -> dict[str, Any]:
     "comparisons": each arm against the part's reference (adjusted by Benjamini & Hochberg where no claim rests on it);
     "table_of_runs", "before", "notes"}.
 
-    A diverged run counts as the worst finite value that any run of its part has. While runs miss every verdict is
-    "unfinished". Errors: PoiseError for runs that do not fit the plan, a finished run without its number, or a claim
-    that cannot be tested (see `before`).
+    A diverged run, or a number that is not finite, counts as the worst finite value that any run of its part has.
+    While runs miss every verdict is "unfinished". Errors: PoiseError for runs that do not fit the plan, a finished run
+    without its number, or a claim that cannot be tested (see `before`).
     """
     check(plan)
     found = readouts(plan, results)
@@ -162,6 +162,13 @@ def _notes(plan: Plan, found: Mapping[str, Readout], counts: Mapping[str, int]) 
                 f"Part {part.name}: runs diverged ({told}). They are kept, with the worst value that any run of the "
                 f"part has."
             )
+        told = ", ".join(
+            f"{endpoint.name}: {', '.join(f'{arm}, seed {seed}' for arm, seed in sorted(lost))}"
+            for endpoint in part.endpoints
+            if (lost := found[part.name].worst(endpoint) - found[part.name].gone)
+        )
+        if told:
+            notes.append(f"Part {part.name}: numbers that are not finite ({told}) count as those of diverged runs do.")
         dead = {arm.name: [r.alive for r in found[part.name].of(arm.name) if r.alive is not None] for arm in part.arms}
         told = ", ".join(
             f"{alive.count(False)} of {len(alive)} of arm {name}" for name, alive in dead.items() if not all(alive)

@@ -21,75 +21,35 @@ several recipes; their seeds and the arm to compare with stand in for those of t
 
 from __future__ import annotations
 
-import re
-import runpy
-import tomllib
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
-
-import yaml  # type: ignore[import-untyped]
 
 from poise.errors import PoiseError, nearest
 from poise.trials import readings
 from poise.trials.plan import Arm, Claim, Endpoint, Part, Plan, Test, named
+from poise.trials.tables import executed, table_of
+
+__all__ = ["executed", "plan_of", "read_plan"]
 
 STUDY_KEYS = ("name", "question", "seeds", "against", "parts", "claims", "alpha", "notes")
 PART_KEYS = ("recipe", "arguments", "arms", "seeds", "against", "endpoints")
 CLAIM_KEYS = ("says", "because", "tests")
 TEST_KEYS = ("part", "endpoint", "arm", "against", "expect", "provided")
 OF_ENDPOINT = ("better", "scale", "margin")
-NUMBER = re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+")
+MOST = 10_000  # seeds
+LONGEST = 100  # of a study's name, in bytes
 EXPECTED = ("lower", "higher", "no worse")
 
 
 def read_plan(path: str | Path) -> Plan:
     """The plan in a file. Errors: PoiseError, one sentence that names the file, the key and what to do."""
     path = Path(path)
-    table = _table(path)
+    table = table_of(path)
     try:
         return plan_of(table, path.stem)
     except PoiseError as error:
         raise PoiseError(f"{path}: {error}") from None
-
-
-def _table(path: Path) -> Any:
-    if not path.is_file():
-        raise PoiseError(f"{path}: there is no such file; name a study's .yaml, .toml or .py file")
-    try:
-        if path.suffix == ".py":
-            found = executed(str(path))
-            if "STUDY" not in found:
-                raise PoiseError(f"{path} must set STUDY to a table with name, recipe, arms, seeds and endpoints")
-            return found["STUDY"]
-        text = path.read_text(encoding="utf-8")
-        return tomllib.loads(text) if path.suffix == ".toml" else _numbers(yaml.safe_load(text))
-    except PoiseError:
-        raise
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        raise PoiseError(f"{path} cannot be read: {' '.join(str(error).split())}") from None
-    except Exception as error:  # what a user's own Python file may raise
-        raise PoiseError(f"{path} stops with {type(error).__name__}: {' '.join(str(error).split())}") from None
-
-
-def executed(path: str) -> dict[str, Any]:
-    """What a Python file sets. Once in a process as long as it stays as it is: it may register recipes."""
-    return _executed(path, Path(path).read_bytes())
-
-
-@lru_cache
-def _executed(path: str, content: bytes) -> dict[str, Any]:
-    return runpy.run_path(path)
-
-
-def _numbers(value: Any) -> Any:
-    """1e-3 is a number, whatever the YAML of 2005 says."""
-    if isinstance(value, dict):
-        return {key: _numbers(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_numbers(item) for item in value]
-    return float(value) if isinstance(value, str) and NUMBER.fullmatch(value) else value
 
 
 def plan_of(table: Any, name: str = "study") -> Plan:
@@ -99,7 +59,7 @@ def plan_of(table: Any, name: str = "study") -> Plan:
     single = "parts" not in table
     _only(table, (*STUDY_KEYS, *PART_KEYS) if single else STUDY_KEYS, "the study")
     parts = {str(table.get("recipe", "study")): table} if single else _mapping(table, "parts", "the study")
-    built = [_part(str(key), value, table) for key, value in parts.items()]
+    built = [_part(_name(key, "a part"), value, table) for key, value in parts.items()]
     if not built:
         raise PoiseError("parts: there is none; give at least one with recipe, arms, seeds and endpoints")
     claims = [_claim(entry, built, i) for i, entry in enumerate(_list(table, "claims", "the study"))]
@@ -107,7 +67,12 @@ def plan_of(table: Any, name: str = "study") -> Plan:
     if not isinstance(alpha, float) or not 0 < alpha < 1:
         raise PoiseError(f"alpha must be above 0 and below 1, such as 0.05, not {alpha!r}")
     facts = {"notes": table["notes"]} if "notes" in table else {}
-    return Plan(str(table.get("name", name)), str(table.get("question", "")), built, claims, alpha, facts)
+    called = _name(table.get("name", name), "name")
+    if "/" in called or "\\" in called or called.startswith(".") or len(called.encode()) > LONGEST:
+        raise PoiseError(
+            f"name: '{called[:40]}' cannot be that of a folder: at most {LONGEST} letters, no / and no dot first"
+        )
+    return Plan(called, str(table.get("question", "")), built, claims, alpha, facts)
 
 
 def _part(name: str, table: Any, study: Mapping[str, Any]) -> Part:
@@ -118,15 +83,42 @@ def _part(name: str, table: Any, study: Mapping[str, Any]) -> Part:
         _only(table, PART_KEYS, where)
     if not isinstance(table.get("recipe"), str):
         raise PoiseError(f"{where} needs a recipe, such as recipe: images")
-    arms = [Arm(str(key), dict(value or {})) for key, value in _mapping(table, "arms", where).items()]
-    endpoints = [_endpoint(str(key), value, where) for key, value in _mapping(table, "endpoints", where).items()]
+    arms = [_arm(_name(key, f"{where}, an arm"), value, where) for key, value in _mapping(table, "arms", where).items()]
+    told = _mapping(table, "endpoints", where)
+    endpoints = [_endpoint(_name(key, f"{where}, an endpoint"), value, where) for key, value in told.items()]
     if len(arms) < 2 or not endpoints:
         raise PoiseError(f"{where} needs at least two arms and one endpoint")
+    if len({arm.name for arm in arms}) < len(arms):
+        raise PoiseError(f"{where}: two arms have the same name: {', '.join(arm.name for arm in arms)}")
     against = table.get("against", study.get("against", arms[0].name))
     named(arms, str(against), f"{where}: against: there is no arm")
     arguments = _mapping(table, "arguments", where) if "arguments" in table else {}
+    _no_seed(arguments, f"{where}: arguments")
     seeds = _seeds(table.get("seeds", study.get("seeds")), where)
     return Part(name, table["recipe"], dict(arguments), arms, seeds, str(against), endpoints)
+
+
+def _arm(name: str, arguments: Any, where: str) -> Arm:
+    """`arguments`: a table, or nothing for those of the part."""
+    if arguments is not None and not isinstance(arguments, Mapping):
+        raise PoiseError(
+            f"{where}: arm '{name}' must be a table of arguments, such as {{l2_generator: 0}}, not {arguments!r}"
+        )
+    _no_seed(arguments or {}, f"{where}, arm '{name}'")
+    return Arm(name, dict(arguments or {}))
+
+
+def _no_seed(arguments: Mapping[str, Any], where: str) -> None:
+    if "seed" in arguments:
+        raise PoiseError(f"{where} sets a seed: take it out, the study's own seeds go to every arm alike (seeds: 10)")
+
+
+def _name(value: Any, where: str) -> str:
+    """A name as it stands in tables and plots: one line of characters that can be seen."""
+    name = str(value).strip()
+    if not name or not name.isprintable():
+        raise PoiseError(f"{where}: {str(value)[:40]!r} is no name: use letters, digits and spaces")
+    return name
 
 
 def _endpoint(name: str, table: Any, where: str) -> Endpoint:
@@ -190,22 +182,24 @@ def _test(entry: Any, parts: Sequence[Part], where: str) -> Test:
 
 def _seeds(value: Any, where: str) -> list[int]:
     """A number of them, the first and the last, or a list."""
-    if isinstance(value, int) and not isinstance(value, bool) and value > 0:
+    if isinstance(value, int) and not isinstance(value, bool) and 0 < value <= MOST:
         return list(range(value))
     if isinstance(value, str) and all(part.strip().isdigit() for part in value.split("..")) and ".." in value:
         first, last = (int(part) for part in value.split(".."))
-        if last >= first:
+        if first <= last < first + MOST:
             return list(range(first, last + 1))
-    if isinstance(value, Sequence) and value and all(isinstance(s, int) and s >= 0 for s in value):
+    if isinstance(value, Sequence) and value and all(type(s) is int and s >= 0 for s in value):
         if len(set(value)) != len(value):
             raise PoiseError(f"{where}: seeds has one twice: {list(value)}")
         return list(value)
-    raise PoiseError(f"{where}: seeds must be a number of them, FIRST..LAST or a list of numbers, not {value!r}")
+    raise PoiseError(
+        f"{where}: seeds must be a number of them (at most {MOST:,}), FIRST..LAST or a list of numbers, not {value!r}"
+    )
 
 
 def _mapping(table: Mapping[str, Any], key: str, where: str) -> Mapping[str, Any]:
     found = table.get(key)
-    if not isinstance(found, Mapping) or not all(isinstance(v, Mapping) or key != "arms" for v in found.values()):
+    if not isinstance(found, Mapping):
         raise PoiseError(f"{where} needs {key}, a table of names and values, not {str(found)[:40]!r}")
     return found
 

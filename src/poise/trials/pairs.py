@@ -29,7 +29,7 @@ def compared(readout: Readout, endpoint: Endpoint, arm: str, against: str, alpha
         "scale": endpoint.scale,
         "n": len(seeds),
         "planned": len(readout.part.seeds),
-        "worst_seeds": [str(seed) for seed in seeds if {(arm, seed), (against, seed)} & readout.gone],
+        "worst_seeds": [str(seed) for seed in seeds if {(arm, seed), (against, seed)} & readout.worst(endpoint)],
         "stated_margin": endpoint.margin,
         "relative": endpoint.relative,
         **dict.fromkeys(("estimate", "low", "high", "mean", "mean_against", "shown"), None),

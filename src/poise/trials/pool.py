@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import os
+import signal
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
@@ -34,6 +36,21 @@ def one_thread_each() -> Iterator[None]:
             os.environ.pop(name) if value is None else os.environ.__setitem__(name, value)
 
 
+@contextlib.contextmanager
+def deaf_to_ctrl_c() -> Iterator[None]:
+    """What is started now has SIGINT blocked: Ctrl-C in a terminal goes to the workers too, and one that is still being
+    loaded would answer it with a traceback. One that comes meanwhile reaches this process afterwards."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    resource_tracker.ensure_running()  # its start would let SIGINT through again
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 class Crew:
     """A worker's process, our end of its pipe, and what it works on."""
 
@@ -41,7 +58,7 @@ class Crew:
         spawn = multiprocessing.get_context("spawn")  # a fork would hold the others' pipes open
         self.connection: Connection
         self.connection, theirs = spawn.Pipe()
-        with one_thread_each():
+        with one_thread_each(), deaf_to_ctrl_c():
             self.process = spawn.Process(target=work, args=(theirs, code), daemon=False)
             self.process.start()
         theirs.close()
@@ -161,13 +178,16 @@ class Pool:
         self.waiting.appendleft(task)
 
     def _dismiss(self) -> None:
-        """Let every worker save and end."""
-        for crew in self.crews:
-            crew.tell(None)
-        for crew in self.crews:
-            crew.process.join(GRACE)
-            for word, *rest in crew.heard():
-                with contextlib.suppress(PoiseError):  # a second failure while the first one is told
-                    self._take(crew, word, rest)
-            crew.end()
-        self.crews.clear()
+        """Let every worker save and end; a second Ctrl-C, which is raised in here, does not wait for that."""
+        try:
+            for crew in self.crews:
+                crew.tell(None)
+            for crew in self.crews:
+                crew.process.join(GRACE)
+                for word, *rest in crew.heard():
+                    with contextlib.suppress(PoiseError, OSError):  # a second failure while the first one is told
+                        self._take(crew, word, rest)
+        finally:
+            for crew in self.crews:
+                crew.end()
+            self.crews.clear()

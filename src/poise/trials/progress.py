@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import sys
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 from typing import Any, Protocol
@@ -15,6 +17,7 @@ from poise.report.pace import clock
 from poise.trials.tasks import Task
 
 EVERY = 10.0  # seconds between two plain lines
+SURE = 5.0  # seconds of training from which on a pace is believed: the first steps take longer than others
 
 
 class Watching(Protocol):
@@ -36,8 +39,11 @@ class Log:
 
     def add(self, what: str, **details: Any) -> None:
         line = json.dumps({"time": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "event": what, **details}, ensure_ascii=False)
-        with open(self.path, "a", encoding="utf-8") as file:
-            file.write(line + "\n")
+        with open(self.path, "ab+") as file:
+            if file.tell():
+                file.seek(-1, os.SEEK_END)
+                line = line if file.read() == b"\n" else f"\n{line}"  # after one that was cut off
+            file.write(f"{line}\n".encode("utf-8", "replace"))
 
     def entries(self) -> list[dict[str, Any]]:
         """Oldest first; a line that was cut off by a crash is left out."""
@@ -46,14 +52,35 @@ class Log:
             for line in self.path.read_text(encoding="utf-8").splitlines():
                 with contextlib.suppress(ValueError):
                     found.append(json.loads(line))
-        return found
+        return [entry for entry in found if isinstance(entry, dict) and "event" in entry]
+
+
+@dataclass
+class Running:
+    """A run that is being trained here."""
+
+    task: Task
+    began: float
+    opened: float = 0.0  # when it had been built and was to make its next step
+    first: int = -1  # the step from which it goes on; -1: nothing was heard of it yet
+    heard: float = 0.0
+    made: int = 0
+    total: int = 0
+
+    @property
+    def whole(self) -> float | None:
+        """Seconds for all steps, at the pace so far; None before that can be told."""
+        steps, seconds = self.made - self.first, self.heard - self.opened
+        if self.first < 0 or steps < 1 or seconds < SURE:
+            return None
+        return self.opened - self.began + seconds * self.total / steps
 
 
 class Progress:
     """Keeps the log, and shows a line: at its place on a terminal, anew every ten seconds elsewhere, or nothing.
 
     The time left is estimated: what a run of a part takes is the mean of those that were trained whole while this
-    looked on, or what those now running have come to; of a part that has none, the mean of the others.
+    looked on, or what those now running come to at their pace; of a part that has none, the mean of the others.
 
     `check` is called with the first task of each part that is done: an endpoint that reads what is not there should be
     told after one run, not after all.
@@ -71,25 +98,27 @@ class Progress:
         self.check, self.checked = check, set[str]()
         self.total, self.done, self.workers, self.log, self.quiet = len(tasks) + done, done, workers, log, quiet
         self.left = {task.name: task for task in tasks}
-        self.running: dict[str, tuple[Task, float, int, int, int]] = {}  # began, first step, made, total
+        self.running: dict[str, Running] = {}
         self.took: dict[str, list[float]] = {}
         self.shown = 0.0
         self.live = sys.stderr.isatty()
 
     def began(self, task: Task) -> None:
-        self.running[task.name] = (task, time.monotonic(), -1, 0, 0)
+        self.running[task.name] = Running(task, time.monotonic())
         self.log.add("began", run=task.name, of=str(task))
 
     def step(self, task: Task, made: int, total: int) -> None:
-        _, began, first, _, _ = self.running[task.name]
-        self.running[task.name] = (task, began, made if first < 0 else first, made, total)
+        run, now = self.running[task.name], time.monotonic()
+        if run.first < 0:
+            run.opened, run.first = now, made
+        run.heard, run.made, run.total = now, made, total
 
     def ended(self, task: Task, how: str, why: str = "") -> None:
-        _, began, first, _, _ = self.running.pop(task.name)
+        run = self.running.pop(task.name)
         self.left.pop(task.name, None)
         self.done += 1
-        if first <= 0 and how == "done":
-            self.took.setdefault(task.part, []).append(time.monotonic() - began)
+        if run.first == 0 and how == "done":
+            self.took.setdefault(task.part, []).append(time.monotonic() - run.began)
         self.log.add(how, run=task.name, of=str(task), **({"why": why} if why else {}))
         self._say(f"{how}: {task}" + (f" ({why})" if why else ""))
         if how == "done" and task.part not in self.checked:
@@ -118,19 +147,19 @@ class Progress:
         """12 of 70 runs, 34:10 left; images, both, seed 3: 1,200 of 2,000 | ..."""
         seconds = self.seconds_left()
         left = f", about {clock(seconds)} left" if seconds is not None else ""
-        now = " | ".join(f"{task}: {made:,} of {total:,}" for task, _, _, made, total in self.running.values() if total)
+        now = " | ".join(f"{r.task}: {r.made:,} of {r.total:,}" for r in self.running.values() if r.total)
         return f"{self.done:,} of {self.total:,} runs{left}" + (f"; {now}" if now else "")
 
     def seconds_left(self) -> float | None:
         """None while nothing is known."""
         whole = {part: fmean(found) for part, found in self.took.items()}
-        for task, began, first, made, total in self.running.values():
-            if task.part not in whole and made > max(first, 0):
-                whole[task.part] = (time.monotonic() - began) * total / (made - max(first, 0))
+        for run in self.running.values():
+            if run.task.part not in whole and run.whole is not None:
+                whole[run.task.part] = run.whole
         if not whole:
             return None
         usual = fmean(whole.values())
-        shares = {name: 1 - made / total if total else 1.0 for name, (_, _, _, made, total) in self.running.items()}
+        shares = {name: 1 - run.made / run.total if run.total else 1.0 for name, run in self.running.items()}
         work = [whole.get(task.part, usual) * shares.get(name, 1.0) for name, task in self.left.items()]
         return max(sum(work) / max(min(self.workers, len(work)), 1), max(work, default=0.0))
 

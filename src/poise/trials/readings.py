@@ -23,6 +23,7 @@ from poise.registry import find, names, register
 from poise.report.conclude import scores
 from poise.report.table import SUFFIXES
 
+TYPES: Mapping[str, tuple[str, tuple[type, ...]]] = {"str": ("a name", (str,)), "float": ("a number", (int, float))}
 PARTS = {"quarter": Fraction(1, 4), "third": Fraction(1, 3), "half": Fraction(1, 2)}
 
 
@@ -65,6 +66,10 @@ def check(reads: Mapping[str, Any], where: str) -> None:
         inspect.signature(reading).bind(None, **dict(reads))
     except TypeError as error:
         raise PoiseError(f"{where}: {error}; see poise.trials.readings for what a reading takes") from None
+    for name, parameter in inspect.signature(reading).parameters.items():
+        wanted, kinds = TYPES.get(str(parameter.annotation), ("", (object,)))
+        if name in reads and (not isinstance(reads[name], kinds) or isinstance(reads[name], bool)):
+            raise PoiseError(f"{where}: {name} must be {wanted}, not {reads[name]!r}")
     if "over" in reads:
         _span(str(reads["over"]), where)
     if "at" in reads and reads["at"] not in ("best", "end"):
@@ -73,7 +78,8 @@ def check(reads: Mapping[str, Any], where: str) -> None:
 
 def _known(value: Any, name: str, known: Sequence[str], run: Finished) -> Any:
     if value is None:
-        raise PoiseError(f"the run {run.name} has no '{name}'{nearest(name, known, '.')} It has: {', '.join(known)}.")
+        there = f"It has: {', '.join(known)}." if known else "It has none at all: were they turned off (scores: 0)?"
+        raise PoiseError(f"the run {run.name} has no '{name}'{nearest(name, known, '.')} {there}")
     return value
 
 
@@ -84,12 +90,14 @@ def _names(scores: Iterable[str]) -> list[str]:
 
 @register("reading", "score")
 def score_at(run: Finished, score: str, at: str) -> float:
-    """A score at the best step or at the end of training."""
+    """A score at the best step or at the end of training; of training where the items kept back were too few for it."""
     final = run.report.get("final") or {}
     taken = scores([dict(row) for row in run.rows])
     step = run.report["best"].get("step") if at == "best" else None
+    if at == "best" and taken and step is None:
+        raise PoiseError(f"the run {run.name} has no best step: none of its scores tells which is better; use at: end")
     there = [entry for entry in taken if step is None or entry["step"] == step]
-    found = final.get(at) or (there[-1] if there else {})
+    found = {**(there[-1] if there else {}), **(final.get(at) or {})}
     return float(_known(found.get(score), score, _names(found), run))
 
 

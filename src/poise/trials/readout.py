@@ -33,22 +33,26 @@ class Readout:
         """Arm and seed of the runs that diverged."""
         return {key for key, result in self.results.items() if result.state == "diverged"}
 
+    def worst(self, endpoint: Endpoint) -> set[tuple[str, int]]:
+        """Arm and seed of the runs that count as the worst: they diverged, or their number is not finite."""
+        return {key for key, result in self.results.items() if self._own(result, endpoint) is None} | self.gone
+
     def diverged(self, arm: str) -> int:
         return sum(name == arm for name, _ in self.gone)
 
     def values(self, arm: str, endpoint: Endpoint, worst: Callable[[Iterable[float]], float]) -> dict[int, float]:
-        """seed -> value; a diverged run has the worst finite value of any run of the part, if there is one."""
+        """seed -> value; a run of `worst` has the worst finite value of any run of the part, if there is one."""
         known = [self._own(result, endpoint) for result in self.results.values()]
         finite = [value for value in known if value is not None]
         found = {}
         for result in self.of(arm):
-            value = self._own(result, endpoint) if result.state == "done" else worst(finite) if finite else None
-            if value is not None:
-                found[result.seed] = value
+            value = self._own(result, endpoint) if result.state == "done" else None
+            if value is not None or finite:
+                found[result.seed] = worst(finite) if value is None else value
         return found
 
     def _own(self, result: Result, endpoint: Endpoint) -> float | None:
-        """What a run itself says; None for a diverged one that says nothing finite."""
+        """What a run itself says; None where that is not finite."""
         value = result.values.get(endpoint.name)
         fits = value is not None and math.isfinite(value)
         if fits and endpoint.scale == "ratio" and value is not None and value <= 0:
@@ -56,11 +60,8 @@ class Readout:
                 f"run {result.run}: '{endpoint.name}' is {value:g}, and a ratio needs numbers above 0; give the "
                 f"endpoint the scale 'difference'"
             )
-        if not fits and result.state == "done":
-            raise PoiseError(
-                f"run {result.run} is done but its '{endpoint.name}' is {value}; look at what the endpoint reads, or "
-                f"delete the run and make it again"
-            )
+        if value is None and result.state == "done":
+            raise PoiseError(f"run {result.run} is done but has no '{endpoint.name}': look at what the endpoint reads")
         return float(value) if fits and value is not None else None
 
 
@@ -142,14 +143,14 @@ def summary(values: Mapping[int, float]) -> dict[str, Any]:
 
 
 def differs(part: Part, arm: str, against: str) -> str:
-    """What is set otherwise than in the other arm: "l2 0.003 (0.01 there), without lr"."""
+    """What is set otherwise than in the other arm: "l2 0.003 instead of 0.01, without lr"."""
     mine, other = part.arm(arm).arguments, part.arm(against).arguments
     parts = []
     for name, value in mine.items():
         if name not in other:
             parts.append(f"{name} {plain(value)}")
         elif other[name] != value:
-            parts.append(f"{name} {plain(value)} ({plain(other[name])} there)")
+            parts.append(f"{name} {plain(value)} instead of {plain(other[name])}")
     return ", ".join(parts + [f"without {name} {plain(value)}" for name, value in other.items() if name not in mine])
 
 

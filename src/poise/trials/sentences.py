@@ -59,7 +59,7 @@ def sentence(outcome: Mapping[str, Any], row: Mapping[str, Any]) -> str:
     alive = _alive(outcome, row)
     text += f"; D alive in {alive}" if alive else ""
     if row["worst_seeds"]:
-        text += f"; diverged in {seeds(len(row['worst_seeds']))}, counted as worst"
+        text += f"; diverged or not finite in {seeds(len(row['worst_seeds']))}, counted as worst"
     return f"{text}: {row['verdict']}" if "verdict" in row else text
 
 
@@ -102,7 +102,7 @@ def _cells(outcome: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> lis
         inside = f"{bare(same['p'])} {'yes' if same['within'] else 'no'}" if same else ""
         named = f"{row['arm']} ({row['differs']})" if row["differs"] else row["arm"]
         verdict = row.get("verdict", "" if outcome["complete"] else "unfinished")
-        expected = f"{row['expect']}: {verdict}" if "expect" in row else verdict
+        expected = f"'{row['expect']}' was expected: {verdict}" if "expect" in row else verdict
         pairs = str(row["n"]) if row["n"] == row["planned"] else f"{row['n']} of {row['planned']}"
         adjusted = f"{bare(row['adjusted_p'])} {_how(row)}" if row["adjusted_p"] is not None else ""
         cells.append(

@@ -33,6 +33,7 @@ from poise.trials.progress import Log, Progress
 from poise.trials.tasks import Task, result_of, results_of, state_of, tasks_of
 
 TOLD = ("parts", "claims", "alpha")  # what of a plan decides what comes out
+OVER = ("done", "diverged")
 
 
 def studies_root() -> Path:
@@ -54,7 +55,7 @@ class Study:
         """The study that a file describes. Errors: PoiseError, before anything is written."""
         plan = read_plan(file)
         path = Path(out) if out else studies_root() / plan.name
-        if path.exists() and (not path.is_dir() or (any(path.iterdir()) and not (path / "plan.json").exists())):
+        if path.exists() and not (path.is_dir() and ((path / "plan.json").exists() or _just_begun(path))):
             raise PoiseError(f"{path} exists and is no study's folder; choose another --out")
         return cls(Path(file), plan, path, tasks_of(plan))
 
@@ -80,29 +81,40 @@ class Study:
 
     def register(self) -> None:
         """Keep the plan, or notice that it is another one than that with which the study began."""
-        plan = json.loads(json.dumps(self.plan.to_dict()))
+        plan = json.loads(json.dumps(self.plan.to_dict(), default=str))
         digest = hashlib.sha256(json.dumps(plan, sort_keys=True).encode()).hexdigest()
         kept = self.path / "plan.json"
         if not kept.exists():
             self.runs.mkdir(parents=True, exist_ok=True)
             write_json(kept, {"sha256": digest, "at": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "plan": plan})
             return
-        known = read_json(kept)
+        known = self._kept()
         last = next((e for e in reversed(self.log.entries()) if e["event"] == "plan changed"), None)
         if digest != (last["sha256"] if last else known["sha256"]):
             changed = [key for key in TOLD if plan[key] != known["plan"][key]] or ["words only"]
-            states = self.states()
-            over = states["done"] + states["diverged"]
-            self.log.add("plan changed", sha256=digest, changed=changed, finished=over)
+            self.log.add("plan changed", sha256=digest, changed=changed, finished=self._ended())
+
+    def _kept(self) -> dict[str, Any]:
+        """The plan with which the study began."""
+        kept = self.path / "plan.json"
+        known = read_json(kept)
+        keys = ("sha256", "at", "plan")
+        if not isinstance(known, dict) or any(key not in known for key in keys) or not {*TOLD} <= {*known["plan"]}:
+            raise PoiseError(f"{kept} is not the plan of a study: it is damaged; put it back, or choose another --out")
+        return known
+
+    def _ended(self) -> int:
+        """How many runs there are that came to their end, those that the plan no longer asks for too."""
+        return sum(state_of(RunFolder(path.parent)) in OVER for path in self.runs.glob("*/spec.json"))
 
     def notes(self) -> list[str]:
         """What readers must know of how the study went."""
         lines = []
         for entry in self.log.entries():
-            if entry["event"] == "plan changed" and entry["changed"] != ["words only"]:
+            if entry["event"] == "plan changed" and entry["changed"] != ["words only"] and entry["finished"]:
                 lines.append(
                     f"The plan was changed on {entry['time'][:10]} ({', '.join(entry['changed'])}), after "
-                    f"{entry['finished']} runs had come to their end: what they say was known by then."
+                    f"{_runs(entry['finished'])} had come to their end: what they say was known by then."
                 )
         return lines
 
@@ -122,6 +134,8 @@ class Study:
             self.register()
             todo = list({task.name: task for task in self.tasks if not self._over(task)}.values())
             over = len({task.name for task in self.tasks}) - len(todo)
+            for task in self.tasks:
+                self._check(task)
             view = Progress(todo, over, workers, self.log, quiet, self._check)
             code = str(self.file.resolve()) if self.file.suffix == ".py" else None
             try:
@@ -130,23 +144,36 @@ class Study:
                 view.close()
 
     def _check(self, task: Task) -> None:
-        """That every endpoint finds what it reads."""
-        result_of(self.plan.part(task.part), task, RunFolder(self.runs / task.name))
+        """That every endpoint finds what it reads in a run that is done."""
+        folder = RunFolder(self.runs / task.name)
+        if folder.done:
+            result_of(self.plan.part(task.part), task, folder)
 
     def _over(self, task: Task) -> bool:
-        return state_of(RunFolder(self.runs / task.name)) in ("done", "diverged")
+        return state_of(RunFolder(self.runs / task.name)) in OVER
 
     def outcome(self) -> dict[str, Any]:
         """Read all runs that are over, and write what they say; it may be a part of them."""
         if not (self.path / "plan.json").exists():
             raise PoiseError(f"{self.path} holds no runs yet: start them with poise study {self.file}")
+        self.register()  # it may have changed although nothing more was trained
         extra = {
             "file": self.file.name,
-            "began": read_json(self.path / "plan.json")["at"],
+            "began": self._kept()["at"],
             "notes": self.notes(),
             "versions": versions(),
         }
         return publish(self.plan, results_of(self.plan, self.tasks, self.runs), self.path, extra)
+
+
+def _just_begun(path: Path) -> bool:
+    """Whether a folder is empty, or was left before the plan was written."""
+    left = [entry.name for entry in path.iterdir() if not entry.name.startswith((".lock", ".plan.json."))]
+    return not left or (left == ["runs"] and (path / "runs").is_dir() and not any((path / "runs").iterdir()))
+
+
+def _runs(n: int) -> str:
+    return "1 run" if n == 1 else f"{n:,} runs"
 
 
 def run_study(

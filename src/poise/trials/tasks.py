@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import inspect
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,7 +90,7 @@ def result_of(part: Part, task: Task, folder: RunFolder) -> Result:
     """What a run says that is over. Errors: PoiseError where it lacks a number that an endpoint reads."""
     done, rows = folder.done, folder.rows()
     values: dict[str, float | None] = {endpoint.name: None for endpoint in part.endpoints}
-    report: dict[str, Any] = folder.report() if done else {}
+    report = _report(folder, rows) if done else {}
     if done:
         finished = Finished(folder.name, rows, report)
         for endpoint in part.endpoints:
@@ -102,13 +103,29 @@ def result_of(part: Part, task: Task, folder: RunFolder) -> Result:
     for entry in scores(rows):
         for name in _plotted(part, entry):
             curves.setdefault(name, []).append((int(entry["step"]), float(entry[name])))
-    lively = [value for row in rows for key, value in row.items() if key.endswith("/alive")]
+    lively = [[v for key, v in row.items() if key.endswith("/alive")] for row in rows]
+    looked = [row for row in lively if row]
+    whole = report.get("steps_this_sitting") == report.get("steps")
     return Result(
         part.name, task.arm, task.seed, folder.name, "done" if done else "diverged", values, curves,
-        alive=bool(lively[-1]) if lively else None,
+        alive=all(looked[-1]) if looked else None,
         findings=[f["name"] for f in report.get("findings", ()) if f["severity"] != "note"],
-        seconds=float(report.get("seconds", {}).get("this sitting", float("nan"))),
+        seconds=float(report["seconds"]["this sitting"]) if done and whole else float("nan"),
     )  # fmt: skip
+
+
+def _report(folder: RunFolder, rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """What a run said at its end. Errors: PoiseError where that or the record is damaged, as by a power cut."""
+    again = f"delete the folder {folder.path}, and the study makes the run again"
+    try:
+        report = folder.report()
+    except PoiseError:
+        report = None
+    if not isinstance(report, dict) or not {"best", "scores", "seconds", "steps"} <= set(report):
+        raise PoiseError(f"{folder.path / 'report.json'} is missing or damaged: {again}")
+    if json.dumps(scores(rows)) != json.dumps(report["scores"]):
+        raise PoiseError(f"{folder.path / 'record.jsonl'} has lost some of the run's scores: {again}")
+    return report
 
 
 def _plotted(part: Part, entry: Mapping[str, float]) -> list[str]:

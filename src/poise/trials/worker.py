@@ -61,14 +61,23 @@ def work(connection: Connection, code: str | None) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's, who tells us to end
     stop, tasks = Stop(), queue.SimpleQueue[Any]()
     threading.Thread(target=_listen, args=(connection, tasks, stop), daemon=True).start()
-    if code is not None:
-        executed(code)
-    import torch
-
-    torch.set_num_threads(1)
+    fault = _prepared(code)
     while (task := tasks.get()) is not None:
         name, spec, path = task
-        tell(connection, *_one(connection, name, spec, path, stop))
+        tell(connection, *(("failed", name, fault) if fault else _one(connection, name, spec, path, stop)))
+
+
+def _prepared(code: str | None) -> str:
+    """What keeps this worker from working: a file that has changed since the study began may not run any more."""
+    try:
+        if code is not None:
+            executed(code)
+        import torch
+
+        torch.set_num_threads(1)
+    except Exception as error:
+        return f"a worker cannot begin ({code or 'torch'} stops with {type(error).__name__}: {error}): put that right"
+    return ""
 
 
 def _listen(connection: Connection, tasks: queue.SimpleQueue[Any], stop: Stop) -> None:
@@ -83,17 +92,26 @@ def _listen(connection: Connection, tasks: queue.SimpleQueue[Any], stop: Stop) -
         tasks.put(message)
 
 
+def _said(error: Exception) -> str:
+    """What is no `PoiseError` in a sentence: memory and disks first, which nobody can foresee."""
+    if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and "memory" in str(error)):
+        return f"out of memory ({str(error)[:120]}); use fewer --workers, a smaller batch or narrower networks"
+    if isinstance(error, OSError):
+        return f"{error.filename or 'the disk'}: {error.strerror or error}; put that right and go on"
+    return f"a fault of Poise itself ({type(error).__name__}: {error}); POISE_TRACEBACK=1 shows where"
+
+
 def _one(connection: Connection, name: str, spec: dict[str, Any], path: str, stop: Stop) -> tuple[str, ...]:
     """One run; returns what to tell of its end."""
     began = time.monotonic()
-    while True:
+    while not stop.asked:
         try:
             run(spec, path, Telling(connection, name), stop)
             return ("done", name)
         except Interrupted:
-            return ("stopped", name)
+            break
         except Busy as error:
-            if time.monotonic() - began > PATIENCE or stop.asked:
+            if time.monotonic() - began > PATIENCE:
                 return ("failed", name, str(error))
             time.sleep(0.2)
         except PoiseError as error:
@@ -101,4 +119,5 @@ def _one(connection: Connection, name: str, spec: dict[str, Any], path: str, sto
         except Exception as error:
             if os.environ.get("POISE_TRACEBACK"):
                 traceback.print_exc()
-            return ("failed", name, f"a fault of Poise itself ({type(error).__name__}: {error})")
+            return ("failed", name, _said(error))
+    return ("stopped", name)
