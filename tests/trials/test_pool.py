@@ -43,14 +43,14 @@ def pooled(tasks, folder, workers=2, stop=None, view=None):
     Pool(workers, folder / "runs", FILE, view, stop or Stop()).train(tasks)
 
 
-def same(a: Path, b: Path) -> None:
-    """Equal records, scores and weights, to the last bit."""
-    x, y = RunFolder(a), RunFolder(b)
-    assert x.done and y.done and x.rows() == y.rows()
-    assert x.report()["scores"] == y.report()["scores"] and x.report()["final"] == y.report()["final"]
-    last = sorted(p.name for p in x.checkpoints.glob("step-*"))[-1]
-    for name in ("generator.safetensors", "generator.ema.safetensors"):
-        assert (x.checkpoints / last / name).read_bytes() == (y.checkpoints / last / name).read_bytes()
+def outcome(path: Path) -> tuple[object, ...]:
+    """All that a run that is done has to show: its record, its scores, and its weights to the last bit."""
+    folder = RunFolder(path)
+    assert folder.done
+    last = sorted(p.name for p in folder.checkpoints.glob("step-*"))[-1]
+    weights = [(folder.checkpoints / last / f"generator{kind}.safetensors").read_bytes() for kind in ("", ".ema")]
+    report = folder.report()
+    return folder.rows(), report["scores"], report["final"], last, weights
 
 
 @pytest.mark.slow
@@ -59,7 +59,7 @@ def test_workers_give_what_one_process_gives(tmp_path):
     alone(tasks, tmp_path / "alone")
     pooled(tasks, tmp_path / "pool")
     for task in tasks:
-        same(tmp_path / "alone" / task.name, tmp_path / "pool" / "runs" / task.name)
+        assert outcome(tmp_path / "alone" / task.name) == outcome(tmp_path / "pool" / "runs" / task.name)
 
 
 @pytest.mark.slow
@@ -103,7 +103,7 @@ def test_a_stopped_study_saves_and_goes_on(tmp_path):
     assert any(folder.events() and folder.events()[-1]["event"] == "stopped" for folder in folders)
     pooled(tasks, tmp_path / "pool")
     for task in tasks:
-        same(tmp_path / "alone" / task.name, tmp_path / "pool" / "runs" / task.name)
+        assert outcome(tmp_path / "alone" / task.name) == outcome(tmp_path / "pool" / "runs" / task.name)
 
 
 class Killing(Progress):
@@ -171,7 +171,7 @@ def test_twenty_kills_lose_nothing_and_run_nothing_twice(tmp_path):
     stamps = {}
     for task, twin in zip(tasks, quick, strict=True):
         folder = RunFolder(tmp_path / "s" / "runs" / task.name)
-        same(tmp_path / "alone" / twin.name, folder.path)
+        assert outcome(tmp_path / "alone" / twin.name) == outcome(folder.path)
         events = [entry["event"] for entry in folder.events()]
         assert events.count("finished") == 1 and events[-1] == "finished", "trained again after its end"
         stamps[task.name] = (folder.path / "DONE").stat().st_mtime_ns
@@ -179,5 +179,5 @@ def test_twenty_kills_lose_nothing_and_run_nothing_twice(tmp_path):
     assert subprocess.run(words, env={**os.environ, **settings}, check=True).returncode == 0
     for name, stamp in stamps.items():
         assert (tmp_path / "s" / "runs" / name / "DONE").stat().st_mtime_ns == stamp
-    outcome = json.loads((tmp_path / "s" / "study.json").read_text())
-    assert outcome["runs"]["done"] == 2 * seeds
+    written = json.loads((tmp_path / "s" / "study.json").read_text())
+    assert written["runs"]["done"] == 2 * seeds

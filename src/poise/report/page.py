@@ -12,7 +12,8 @@ from urllib.parse import quote
 from poise.record import write_atomically
 
 INDEX, TEXTS = "index.html", "texts.json"
-TEMPLATE = """<!doctype html>
+# The beginning of every page, up to its own style; `title` is a variable of the page.
+HEAD = """<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
@@ -21,7 +22,10 @@ TEMPLATE = """<!doctype html>
 <title>{{ title }}</title>
 <style>
 :root { color-scheme: light dark; font: 1rem/1.5 system-ui, sans-serif }
-body { max-width: 64rem; margin: 0 auto; padding: 0 1rem 2rem }
+"""
+TEMPLATE = (
+    HEAD
+    + """body { max-width: 64rem; margin: 0 auto; padding: 0 1rem 2rem }
 h1 { font-size: 1.5rem }
 h2 { font-size: 1.2rem; margin: 2rem 0 .5rem; border-top: 1px solid GrayText; padding-top: .5rem }
 p { margin: .8rem 0 .2rem }
@@ -62,6 +66,7 @@ img { max-width: 100%; background: #fff; border: 1px solid GrayText }
 </body>
 </html>
 """
+)
 
 
 class Row(TypedDict, total=False):

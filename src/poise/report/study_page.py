@@ -9,19 +9,12 @@ from typing import Any, TypedDict
 from urllib.parse import quote
 
 from poise.record import write_atomically
-from poise.report.page import INDEX
+from poise.report.page import HEAD, INDEX
 from poise.report.table import number
 
-TEMPLATE = """<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>{{ name }}</title>
-<style>
-:root { color-scheme: light dark; font: 1rem/1.5 system-ui, sans-serif }
-body { max-width: 72rem; margin: 0 auto; padding: 0 1rem 2rem }
+TEMPLATE = (
+    HEAD
+    + """body { max-width: 72rem; margin: 0 auto; padding: 0 1rem 2rem }
 h1 { font-size: 1.6rem; margin-bottom: .2rem }
 h2 { font-size: 1.2rem; margin: 2rem 0 .5rem; border-top: 1px solid GrayText; padding-top: .5rem }
 h3 { font-size: 1rem; margin: 1.2rem 0 .3rem }
@@ -43,7 +36,7 @@ summary { cursor: pointer; margin: .6rem 0 }
 </style>
 </head>
 <body>
-<h1 dir="auto">{{ name }}</h1>
+<h1 dir="auto">{{ title }}</h1>
 <p class="question" dir="auto">{{ question }}</p>
 <p>{{ counted }}</p>
 {% if unfinished %}
@@ -101,6 +94,7 @@ summary { cursor: pointer; margin: .6rem 0 }
 </body>
 </html>
 """
+)
 TABLE = """<div class="wide">
 <table>
 <thead>
@@ -155,7 +149,7 @@ def study_page(
         return str(yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=100))
 
     text = environment.from_string(TEMPLATE).render(
-        name=outcome["name"],
+        title=outcome["name"],
         question=outcome["question"],
         counted=counted,
         unfinished=not outcome["complete"],
