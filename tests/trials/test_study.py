@@ -14,89 +14,17 @@ import time
 from pathlib import Path
 
 import pytest
-import yaml
 
 from poise.cli import main
 from poise.errors import Busy, PoiseError
 from poise.record import RunFolder
 from poise.study import run as door
 from poise.study.run import run
-from poise.study.stops import Interrupted
-from poise.trials import outcome
-from poise.trials import study as studies
-from poise.trials.files import executed
 from poise.trials.study import Study
+from tests.trials.here import FILE, Here, snapshot, words, write
 from tests.trials.test_pool import children
 
-FILE = str(Path(__file__).with_name("toy_study.py"))
-
-
-class Here:
-    """A pool without workers: every task in this process."""
-
-    most: int | None = None  # runs after which somebody presses Ctrl-C
-    trained = 0
-
-    def __init__(self, workers, runs, code, view, stop):
-        self.runs, self.view = runs, view
-        Here.asked = workers, code
-
-    def train(self, tasks):
-        for task in tasks:
-            if self.trained == self.most:
-                raise Interrupted("stopped")
-            self.view.began(task)
-            run(dict(task.spec), self.runs / task.name)
-            type(self).trained += 1
-            self.view.ended(task, "done")
-
-
-@pytest.fixture(autouse=True)
-def _here(request, monkeypatch):
-    """Plots take the longest, and are drawn where they are looked at only."""
-    executed(FILE)
-    monkeypatch.setattr(studies, "Pool", Here)
-    monkeypatch.setattr(Here, "most", None)
-    monkeypatch.setattr(Here, "trained", 0)
-    if "slow" not in request.keywords:
-        monkeypatch.setattr(outcome, "draw", lambda outcome, folder: [])
-
-
-TABLE = {
-    **executed(FILE)["STUDY"],
-    "seeds": 1,
-    "arguments": {"data": "points", "steps": 8},
-    "endpoints": {
-        "distance": {"score": "distance", "at": "best", "better": "lower", "margin": 0.5},
-        "reach": {"mean": "point/reach", "over": "last half", "better": "higher"},
-    },
-}
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory):
-    """study.yaml and s, where its two runs are done."""
-    folder = tmp_path_factory.mktemp("made")
-    write(folder)
-    before = studies.Pool, outcome.draw
-    studies.Pool, outcome.draw = Here, lambda outcome, folder: []
-    try:
-        assert main(words(folder, "--quiet")) == 0
-    finally:
-        studies.Pool, outcome.draw = before
-    return folder
-
-
-def write(folder, **changes):
-    (folder / "study.yaml").write_text(yaml.safe_dump({**TABLE, **changes}, sort_keys=False))
-
-
-def words(folder, *more):
-    return ["study", str(folder / "study.yaml"), "--out", str(folder / "s"), *more]
-
-
-def snapshot(folder):
-    return {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
+pytestmark = pytest.mark.usefixtures("here")
 
 
 def notes(folder):
@@ -206,98 +134,6 @@ def test_what_is_damaged_is_told_before_anything_is_trained(made, place, capsys)
     (place / "s" / "runs" / tasks[1].name / "report.json").unlink()
     assert main(words(place, "--quiet")) == 2
     assert f"{tasks[1].name}/report.json is missing or damaged" in capsys.readouterr().err and Here.trained == 0
-
-
-def first(place):
-    """The folder of the first run."""
-    return min((place / "s" / "runs").iterdir())
-
-
-def damaged(name, content):
-    def prepare(place):
-        (first(place) / name).write_text(content)
-
-    return prepare
-
-
-def shortened(place):
-    lines = (first(place) / "record.jsonl").read_text().splitlines(keepends=True)
-    (first(place) / "record.jsonl").write_text("".join(lines[: len(lines) // 2]) + '{"step"')
-
-
-def file_at(*parts):
-    def prepare(place):
-        path = place.joinpath(*parts)
-        if path.exists():
-            path.rename(place / "elsewhere")
-        path.write_text("mine")
-
-    return prepare
-
-
-def study(**changes):
-    return lambda place: write(place, **changes)
-
-
-PARTLY = {**TABLE["endpoints"], "x": {"score": "distanse", "at": "end", "better": "lower"}}
-BAD = {
-    "no workers": (None, ["--workers", "0"], "--workers must be at least 1, not 0"),
-    "workers of words": (None, ["--workers", "two"], "--workers"),
-    "an unknown flag": (None, ["--worker-s", "2"], "did you mean '--workers'"),
-    "out is a file": (file_at("s"), [], "s exists and is no study's folder; choose another --out"),
-    "out is another folder": (None, ["--out", "{place}/s/runs"], "is no study's folder"),
-    "out below a file": (file_at("file"), ["--out", "{place}/file/s"], "file/s"),
-    "nothing to report": (None, ["--out", "{place}/new", "--report"], "new holds no runs yet: start them with"),
-    "a damaged plan": (lambda place: (place / "s" / "plan.json").write_text("{"), [], "plan.json cannot be read"),
-    "no plan": (lambda place: (place / "s" / "plan.json").write_text('{"plan": {}}'), [], "not the plan of a study"),
-    "a damaged report": (damaged("report.json", "{"), [], "report.json is missing or damaged: delete the folder"),
-    "no report": (damaged("report.json", "[]"), ["--report"], "report.json is missing or damaged: delete the folder"),
-    "a record that lost its end": (shortened, ["--report"], "record.jsonl has lost some of the run's scores"),
-    "an endpoint that is not there": (study(endpoints=PARTLY, claims=[]), [], "endpoint 'x': the run toy-points-"),
-    "a seed in an arm": (study(arms={"none": {"seed": 3}, "strong": {}}), [], "arm 'none' sets a seed: take it out"),
-    "a seed for all": (study(arguments={"data": "points", "seed": 1}), [], "arguments sets a seed: take it out"),
-    "a name that leads out": (study(name="../../x"), [], "'../../x' cannot be that of a folder"),
-    "no name": (study(name=""), [], "name: '' is no name"),
-    "a very long name": (study(name="x" * 300), [], "at most 100"),
-    "an arm over two lines": (study(arms={"a\nb": {}, "c": {}}), [], "an arm: 'a\\nb' is no name"),
-    "too many seeds": (study(seeds=10**9), [], "a number of them (at most 10,000)"),
-    "too long a row of seeds": (study(seeds="0..99999999"), [], "FIRST..LAST"),
-    "yes is no seed": (study(seeds=[True]), [], "seeds must be"),
-    "a name that is a number": (study(endpoints={"x": {"score": 3, "at": "end", "better": "lower"}}, claims=[]), [],
-                                "endpoint 'x': score must be a name, not 3"),
-    "a number that is a word": (
-        study(endpoints={"x": {"steps_until": "distance", "below": "low", "better": "lower"}}, claims=[]), [],
-        "endpoint 'x': below must be a number, not 'low'"),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("case", BAD)
-def test_bad_input_is_one_sentence_and_changes_nothing(case, made, place, capsys):
-    prepare, more, expected = BAD[case]
-    if prepare is not None:
-        prepare(place)
-    before = {path: stamp for path, stamp in snapshot(place).items() if not path.is_dir()}
-    assert main(words(place, "--quiet", *(word.format(place=place) for word in more))) == 2
-    told = capsys.readouterr().err
-    assert told.startswith("poise: ") and told.count("\n") == 1 and expected in told
-    after = {path: stamp for path, stamp in snapshot(place).items() if not path.is_dir()}
-    known = (place / "s" / ".lock", place / "s" / "events.jsonl")  # a changed plan is noted in any case
-    assert {p: s for p, s in after.items() if p not in known} == {p: s for p, s in before.items() if p not in known}
-    assert Here.trained == 0
-
-
-def test_an_arm_that_stands_twice_is_refused_and_one_without_a_word_is_the_parts(tmp_path, capsys):
-    write(tmp_path)
-    text = (tmp_path / "study.yaml").read_text()
-    (tmp_path / "study.yaml").write_text(text.replace("  none:\n    l2_point: 0\n", "  none:\n"))
-    arm = Study.of(tmp_path / "study.yaml", tmp_path / "s").plan.parts[0].arms[0]
-    assert (arm.name, arm.arguments) == ("none", {})
-    (tmp_path / "study.yaml").write_text(text.replace("  strong:", "  none:"))
-    assert main(words(tmp_path)) == 2
-    assert re.search(r"study.yaml: 'none' stands twice in one table \(line \d+\): rename one", capsys.readouterr().err)
-    (tmp_path / "study.yaml").write_text(f"base: &a {{x: 1}}\nother: {{<<: *a, x: 2}}\n{text}")
-    with pytest.raises(PoiseError, match="has no 'base'"):  # a merge is no repetition
-        Study.of(tmp_path / "study.yaml", tmp_path / "s")
 
 
 @pytest.mark.slow
