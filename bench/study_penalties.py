@@ -1,10 +1,10 @@
 """What a study's table does not say: did its penalties act, and where was the best step?
 
-    python bench/first_study.py [studies/first-study.yaml] [--out studies/first-study]
+    python bench/study_penalties.py [studies/first-study.yaml] [--out studies/first-study]
 
 For every arm, means over its finished runs: of each penalty the share of the gradient (median over the run, from
-report.json); of each network ‖w‖ at the first record and at the end; the best step as a part of all steps.
-Prints a Markdown table for each part. It trains nothing.
+report.json); of each network ‖w‖ at the first record and at the end, and ‖Δw‖/‖w‖ of a step, averaged over the records
+of the whole run; the best step as a part of all steps. Prints a Markdown table for each part. It trains nothing.
 """
 
 from __future__ import annotations
@@ -18,8 +18,10 @@ from poise.record import RunFolder
 from poise.trials.study import Study
 
 
-def told(reports: list[dict[str, Any]]) -> dict[str, str]:
+def told(folders: list[RunFolder]) -> dict[str, str]:
     """A row of the table: column -> what it says of an arm."""
+    reports = [folder.report() for folder in folders]
+    records = [folder.rows() for folder in folders]
     row = {"runs": str(len(reports))}
     for name in reports[0]["penalties"]:
         shares = [report["penalties"][name]["share_median"] for report in reports if name in report["penalties"]]
@@ -27,6 +29,8 @@ def told(reports: list[dict[str, Any]]) -> dict[str, str]:
     for name in reports[0]["weight_norms"]:
         first, last = zip(*(report["weight_norms"][name] for report in reports), strict=True)
         row[f"‖w‖ of {name}"] = f"{mean(first)} to {mean(last)}"
+        steps = [[line[f"{name}/update"] for line in rows if f"{name}/update" in line] for rows in records]
+        row[f"step of {name}"] = mean(statistics.fmean(found) for found in steps if found)
     best = [report["best"]["step"] / report["steps"] for report in reports if report["best"].get("step") is not None]
     row["best step / steps"] = mean(best) if best else "-"
     return row
@@ -46,9 +50,9 @@ def main() -> None:
         rows: dict[str, dict[str, str]] = {}
         for arm in part.arms:
             names = [task.name for task in study.tasks if (task.part, task.arm) == (part.name, arm.name)]
-            reports = [folder.report() for folder in (RunFolder(study.runs / name) for name in names) if folder.done]
-            if reports:
-                rows[arm.name] = told(reports)
+            done = [folder for folder in (RunFolder(study.runs / name) for name in names) if folder.done]
+            if done:
+                rows[arm.name] = told(done)
         columns = list(dict.fromkeys(column for row in rows.values() for column in row))
         print(f"\n{part.name}\n\n| arm | {' | '.join(columns)} |\n|{'---|' * (1 + len(columns))}")
         for arm_name, row in rows.items():
