@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import statistics
 from collections.abc import Iterable
-from typing import Any
 
 from poise.record import RunFolder
 from poise.trials.study import Study
