@@ -28,8 +28,9 @@ def told(folders: list[RunFolder]) -> dict[str, str]:
     for name in reports[0]["weight_norms"]:
         first, last = zip(*(report["weight_norms"][name] for report in reports), strict=True)
         row[f"‖w‖ of {name}"] = f"{mean(first)} to {mean(last)}"
-        steps = [[line[f"{name}/update"] for line in rows if f"{name}/update" in line] for rows in records]
-        row[f"step of {name}"] = mean(statistics.fmean(found) for found in steps if found)
+    for name in sorted({key for line in records[0] for key in line if key.endswith("/update")}):
+        steps = [[line[name] for line in rows if name in line] for rows in records]
+        row[f"step of {name.removesuffix('/update')}"] = mean(statistics.fmean(found) for found in steps)
     best = [report["best"]["step"] / report["steps"] for report in reports if report["best"].get("step") is not None]
     row["best step / steps"] = mean(best) if best else "-"
     return row
