@@ -65,7 +65,7 @@ def interval(estimate: float, low: float | None, high: float | None, unit: str =
         return f"{_signed(plain_number(estimate), estimate, sign)}{unit} [one pair]"
     half = (high - low) / 2
     smallest = min(half, max(abs(low), abs(high))) or 0.0
-    places = max(0, -math.floor(math.log10(smallest / 5))) if smallest > 0 else 3
+    places = max(0, -math.floor(math.log10(smallest / 5))) if smallest > 0 else 8  # more than 7: as it is
 
     def text(value: float) -> str:
         if places > 7 or abs(value) >= 1e6:
