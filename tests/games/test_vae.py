@@ -82,7 +82,7 @@ def test_a_linear_vae_is_ppca_and_l2_on_its_decoder_raises_the_threshold_of_coll
     assert (expected > 0).tolist() == (variances > sigma**2 + strength * sigma**4).tolist()
     weight = game.model.decoder[0].weight.detach()
     found = torch.linalg.svdvals(weight)
-    assert found.tolist() == pytest.approx(expected.tolist(), abs=0.02)
+    assert found.tolist() == pytest.approx(expected.tolist(), abs=1e-6)
     if not strength:  # the bound is tight: the objective is the exact negative log-likelihood
         covariance = weight @ weight.T + sigma**2 * torch.eye(3)
         exact = -distributions.MultivariateNormal(torch.zeros(3), covariance).log_prob(real.flatten(1)).mean()
@@ -102,7 +102,7 @@ def test_l2_on_both_maps_of_a_linear_autoencoder_shrinks_singular_values(float64
     train(game, lambda draw: Batch(torch.diag(s).view(4, 4, 1, 1)), 400, detail_every=1000)
     product = game.model.decoder[0].weight @ game.model.encoder.mean.weight
     assert product.detach().flatten().tolist() == pytest.approx(
-        torch.diag((1 - lam / s**2).clamp_min(0)).flatten().tolist(), abs=1e-3
+        torch.diag((1 - lam / s**2).clamp_min(0)).flatten().tolist(), abs=1e-6
     )
 
 
