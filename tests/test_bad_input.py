@@ -1,104 +1,28 @@
 """Bad input gets one clear sentence that names the file, the value and what to do; exit code 2; nothing half-written.
 
 Each case prepares a folder and returns the words of a command line. The command runs in this process, and the test
-compares the whole folder, names and bytes, before and after.
+compares the whole folder, names and bytes, before and after. Runs that are damaged or unknown: test_bad_runs.py.
 """
 
 from __future__ import annotations
 
-import contextlib
-import errno
-import json
-import os
 import re
-import shutil
 import struct
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
 from poise.cli import main
-from poise.record import RunFolder
-from poise.training.checkpoint import all_checkpoints, manifest_of
-
-resource = pytest.importorskip("resource", reason="limits of a process are those of POSIX")
-
-SMALL = {
-    "batch": 8, "noise": 8, "generator.width": 4, "discriminator.width": 4, "log-every": 2, "checkpoint-every": 2,
-    "sample-every": 6, "scores": 0, "threads": 1, "precision": "fp32", "device": "cpu",
-}  # fmt: skip
+from tests.refusals import Prepare, flags, pictures_and_a_run, refusal, told, train, words
 
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory) -> Path:
-    """pictures.npz (40 grey pictures, 16x16, four classes) and runs/done, a finished run of six steps on it."""
-    folder = tmp_path_factory.mktemp("made")
-    rng = np.random.default_rng(0)
-    images = rng.integers(0, 256, (40, 16, 16), dtype=np.uint8)
-    np.savez(folder / "pictures.npz", images=images, labels=np.arange(40) % 4)
-    with contextlib.chdir(folder):
-        assert main(train("--out", "runs/done", "--quiet")) == 0
-    return folder
-
-
-def train(*words: str, data: str = "pictures.npz", steps: str = "6") -> list[str]:
-    """A small training command; later words win."""
-    return ["train", "images", data, "--steps", steps, *(f"--{name}={value}" for name, value in SMALL.items()), *words]
-
-
-def snapshot(folder: Path) -> dict[str, bytes | None]:
-    """Every name below a folder, and the bytes of files. Locks hold nothing."""
-    found = {str(p.relative_to(folder)): p.read_bytes() if p.is_file() else None for p in folder.rglob("*")}
-    return {name: content for name, content in found.items() if not name.endswith(".lock")}
-
-
-def leftovers(folder: Path) -> list[Path]:
-    """Files and folders under a temporary name."""
-    return [p for p in folder.rglob(".*") if p.name.endswith(".tmp") or p.name.startswith((".building-", ".writing-"))]
-
-
-def told(capsys) -> str:
-    """The one sentence on stderr."""
-    text = capsys.readouterr().err
-    assert text.startswith("poise: "), text
-    assert text.count("\n") == 1
-    assert text.endswith("\n")
-    assert "Traceback" not in text
-    assert len(text) <= 400, f"{len(text)} characters: {text}"
-    return text
-
-
-def refusal(place: Path, capsys, argv: list[str]) -> str:
-    """What is said of a command that must be refused: exit code 2, one line on stderr, every byte as it was."""
-    capsys.readouterr()
-    before = snapshot(place)
-    code = main(argv)
-    said = told(capsys)[len("poise: ") :]
-    assert code == 2, said
-    assert snapshot(place) == before
-    assert not leftovers(Path(os.environ["POISE_CACHE"]))
-    return said
-
-
-# What a case prepares: functions of the current folder that return the words of the command line.
-
-Prepare = Callable[[Path], list[str]]
-
-
-def words(*argv: str) -> Prepare:
-    """Nothing to prepare."""
-    return lambda here: list(argv)
-
-
-def flags(*extra: str) -> Prepare:
-    """Training on good data with a bad flag."""
-    return lambda here: train(*extra)
+    return pictures_and_a_run(tmp_path_factory.mktemp("made"))
 
 
 def file(name: str, content: bytes | str, *extra: str) -> Prepare:
@@ -214,124 +138,6 @@ def foreign_folder(here: Path) -> list[str]:
     (here / "mine").mkdir()
     (here / "mine/thesis.tex").write_text("dear")
     return train("--out", "mine")
-
-
-def two_like(here: Path) -> list[str]:
-    shutil.copytree(here / "runs/done", here / "runs/done-again")
-    return ["sample", "don"]
-
-
-def no_runs(here: Path) -> list[str]:
-    shutil.rmtree(here / "runs")
-    return ["resume", "last"]
-
-
-def spoiled(path: str, content: str, *argv: str) -> Prepare:
-    """A command on a run of which one file holds something else."""
-
-    def prepare(here: Path) -> list[str]:
-        (here / "runs/done" / path).write_text(content)
-        return list(argv)
-
-    return prepare
-
-
-def spec_with(**changes: object) -> Prepare:
-    """A resume of a run whose spec.json says something else."""
-
-    def prepare(here: Path) -> list[str]:
-        path = here / "runs/done/spec.json"
-        path.write_text(json.dumps(json.loads(path.read_text()) | changes))
-        return ["resume", "done"]
-
-    return prepare
-
-
-LAST = "runs/done/checkpoints/step-00000006"
-
-
-def unfinished(here: Path) -> None:
-    (here / "runs/done/DONE").unlink()
-
-
-def truncated_weights(here: Path) -> list[str]:
-    unfinished(here)
-    path = here / LAST / "generator.safetensors"
-    path.write_bytes(path.read_bytes()[:100])
-    return ["resume", "done"]
-
-
-def flipped_byte(here: Path) -> list[str]:
-    path = here / LAST / "generator.ema.safetensors"
-    content = bytearray(path.read_bytes())
-    content[-1] ^= 1
-    path.write_bytes(content)
-    return ["sample", "done"]
-
-
-def missing_file(here: Path) -> list[str]:
-    unfinished(here)
-    (here / LAST / "resume.pt").unlink()
-    return ["resume", "done"]
-
-
-def manifest_with(change: Callable[[dict], object]) -> Prepare:
-    """A resume from a checkpoint whose manifest says something else."""
-
-    def prepare(here: Path) -> list[str]:
-        unfinished(here)
-        path = here / LAST / "manifest.json"
-        content = json.loads(path.read_text())
-        change(content)
-        path.write_text(json.dumps(content))
-        return ["resume", "done"]
-
-    return prepare
-
-
-def no_checkpoints(here: Path) -> list[str]:
-    shutil.rmtree(here / "runs/done/checkpoints")
-    return ["sample", "done"]
-
-
-def data_gone(here: Path) -> list[str]:
-    unfinished(here)
-    (here / "pictures.npz").unlink()
-    return ["resume", "done"]
-
-
-def data_changed(here: Path) -> list[str]:
-    unfinished(here)
-    np.savez(here / "pictures.npz", images=np.zeros((40, 16, 16), np.uint8))
-    return ["resume", "done"]
-
-
-def nothing_held_out(here: Path) -> list[str]:
-    path = here / "runs/done/spec.json"
-    shutil.rmtree(here / "runs/done")
-    assert main(train("--heldout", "0", "--out", "runs/done", "--quiet", steps="2")) == 0
-    assert path.exists()
-    return ["evaluate", "done"]
-
-
-def no_record(here: Path) -> list[str]:
-    (here / "runs/done/record.jsonl").unlink()
-    return ["diagnose", "done"]
-
-
-def damaged_remedies(here: Path) -> list[str]:
-    unfinished(here)
-    (here / "runs/done/remedies.json").write_text('[{"step": 3}]')
-    return ["resume", "done"]
-
-
-def other_weights(here: Path) -> list[str]:
-    """The arguments of a run were edited by hand, so its weights do not fit."""
-    path = here / "runs/done/spec.json"
-    content = json.loads(path.read_text())
-    content["arguments"]["generator"]["width"] = 5
-    path.write_text(json.dumps(content))
-    return ["sample", "done"]
 
 
 GREY = np.zeros((40, 16, 16), np.uint8)
@@ -539,73 +345,8 @@ OUTPUTS = [
         r"folder pictures\.npz/x: .*--out",
     ),
 ]
-
-RUNS = [
-    ("run unknown", words("resume", "nope"), r"no run 'nope' in runs.*poise runs"),
-    ("run misspelt", words("resume", "dnoe"), r"no run 'dnoe' in runs; did you mean 'done'\?"),
-    ("run ambiguous", two_like, r"'don' fits 2 runs \(done, done-again\): write more"),
-    ("no runs", no_runs, r"no run in runs; train one"),
-    ("spec damaged", spoiled("spec.json", "{", "resume", "done"), r"spec\.json cannot be read .*damaged"),
-    ("spec is a list", spoiled("spec.json", "[]", "resume", "done"), r"spec\.json is not the description of a run"),
-    ("spec of a newer version", spec_with(format=99), r"runs/done .*newer version \(format 99.*update poise"),
-    ("spec without arguments", spec_with(arguments=None), r"spec\.json is not the description of a run.*damaged"),
-    ("spec of another recipe", spec_with(recipe="imagse"), r"recipe called 'imagse'; did you mean 'images'\?"),
-    ("report damaged", spoiled("report.json", "{", "resume", "done"), r"report\.json cannot be read .*damaged"),
-    ("weights truncated", truncated_weights, r"generator\.safetensors does not match its sha256.*remove"),
-    ("weights changed", flipped_byte, r"generator\.ema\.safetensors does not match its sha256.*remove"),
-    ("checkpoint misses a file", missing_file, r"resume\.pt cannot be read .*remove"),
-    (
-        "manifest damaged",
-        spoiled(f"{LAST[10:]}/manifest.json", "{", "sample", "done"),
-        r"manifest\.json is missing or damaged",
-    ),
-    ("manifest without step", manifest_with(lambda m: m.pop("step")), r"manifest\.json is missing or damaged"),
-    (
-        "manifest without sums",
-        manifest_with(lambda m: m["files"].update({"resume.pt": 3})),
-        r"manifest\.json is .*damaged",
-    ),
-    ("manifest of a newer version", manifest_with(lambda m: m.update(format=99)), r"\(format 99\); update poise"),
-    (
-        "manifest names a file too many",
-        manifest_with(lambda m: m["files"].update({"x": m["files"]["resume.pt"]})),
-        r"/x can",
-    ),
-    ("data gone", data_gone, r"called 'pictures\.npz'"),
-    ("data changed", data_changed, r"data of runs/done has changed.*--out"),
-    ("sample none", words("sample", "done", "-n", "0"), r"-n must be at least 1, not 0"),
-    ("sample in words", words("sample", "done", "-n", "x"), r"-n: .*'x'.*poise sample --help"),
-    ("sample an unknown flag", words("sample", "done", "--setp", "3"), r"'--setp'; did you mean '--step'\?"),
-    ("sample an unknown label", words("sample", "done", "--label", "cat"), r"--label cat is unknown; .*no classes"),
-    ("sample a step not kept", words("sample", "done", "--step", "7"), r"runs/done keeps .* step 7; it has 4, 6"),
-    ("sample a step of nonsense", words("sample", "done", "--step", "nonsense"), r"--step nonsense: use last, best"),
-    (
-        "sample the best of none",
-        words("sample", "done", "--step", "best"),
-        r"--step best: use last, best \(of a scored run",
-    ),
-    ("sample before any checkpoint", no_checkpoints, r"runs/done has no checkpoint yet; .*poise resume"),
-    ("sample with other arguments", other_weights, r"generator\.ema\.safetensors do not fit"),
-    ("diagnose an unknown run", words("diagnose", "dnoe"), r"no run 'dnoe' in runs; did you mean 'done'\?"),
-    ("diagnose an unknown flag", words("diagnose", "done", "--jsn"), r"'--jsn'; did you mean '--json'\?"),
-    ("diagnose nothing", words("diagnose"), r"required: run; see poise diagnose --help"),
-    ("diagnose without a record", no_record, r"runs/done has no record yet; .*poise resume"),
-    (
-        "diagnose a damaged spec",
-        spoiled("spec.json", "[]", "diagnose", "done"),
-        r"spec\.json is not the description of a run",
-    ),
-    (
-        "resume with damaged remedies",
-        damaged_remedies,
-        r"remedies\.json does not hold rollbacks",
-    ),
-    ("evaluate none", words("evaluate", "done", "-n", "0"), r"-n must be at least 1, not 0"),
-    ("evaluate without held-out data", nothing_held_out, r"runs/done .*--heldout 0"),
-]
-
 CASES = [(f"{group}: {case[0]}", *case[1:]) for group, table in (
-    ("data", DATA), ("arguments", ARGUMENTS), ("config", CONFIGS), ("output", OUTPUTS), ("runs", RUNS)
+    ("data", DATA), ("arguments", ARGUMENTS), ("config", CONFIGS), ("output", OUTPUTS)
 ) for case in table]  # fmt: skip
 
 
@@ -619,155 +360,6 @@ def test_there_are_enough_cases():
     """The table is at least as long as was promised, and no case is there twice."""
     assert len(CASES) >= 50
     assert len({case[0] for case in CASES}) == len(CASES)
-
-
-# A disk that is full when a checkpoint is written.
-
-
-@contextlib.contextmanager
-def files_up_to(size: int) -> Iterator[None]:
-    """No file of this process grows beyond `size` bytes: the kernel refuses the write, as a full disk would."""
-    import signal
-
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
-        signal.signal(signal.SIGXFSZ, handler)
-
-
-def whole(folder: Path) -> list[str]:
-    """The names of the checkpoints, each of which is as its manifest says; nothing is half-written."""
-    run = RunFolder(folder)
-    for checkpoint in all_checkpoints(run.checkpoints):
-        manifest_of(checkpoint)
-    assert not leftovers(folder)
-    assert {p.name for p in run.checkpoints.iterdir()} == {p.name for p in all_checkpoints(run.checkpoints)}
-    return [p.name for p in all_checkpoints(run.checkpoints)]
-
-
-def assert_same_end(folder: Path, other: Path) -> None:
-    """The record and every file of the last checkpoint are equal, byte for byte; resume.pt by its tensors."""
-    assert (folder / "record.jsonl").read_bytes() == (other / "record.jsonl").read_bytes()
-    last, expected = (all_checkpoints(f / "checkpoints")[-1] for f in (folder, other))
-    assert last.name == expected.name
-    for file in expected.glob("*.safetensors"):
-        assert (last / file.name).read_bytes() == file.read_bytes()
-    states = [torch.load(f / "resume.pt", weights_only=True) for f in (last, expected)]
-    assert flat(states[0]) == flat(states[1])
-
-
-def flat(value: object, prefix: str = "") -> dict[str, object]:
-    """Nested tables as one, with the bytes of tensors."""
-    if isinstance(value, dict | list | tuple):
-        items = value.items() if isinstance(value, dict) else enumerate(value)
-        return {k: v for key, item in items for k, v in flat(item, f"{prefix}/{key}").items()}
-    return {prefix: value.numpy().tobytes() if isinstance(value, torch.Tensor) else value}
-
-
-def fails_from_now_on(monkeypatch, suffix: str) -> None:
-    """fsync finds no space left for every file whose name ends in `suffix`."""
-    honest = os.fsync
-
-    def fsync(handle: int) -> None:
-        if os.readlink(f"/proc/self/fd/{handle}").endswith(suffix):
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        honest(handle)
-
-    monkeypatch.setattr(os, "fsync", fsync)
-
-
-def test_no_room_for_the_first_checkpoint(place, capsys):
-    """The write of the weights fails for real; afterwards the run goes on and ends as if nothing had happened."""
-    with files_up_to(6_000):
-        assert main(train("--out", "runs/full", "--quiet")) == 2
-    assert re.search(
-        r"cannot write the checkpoint runs/full/checkpoints/step-00000002: .*no earlier one.*resume runs/full",
-        told(capsys),
-    )
-    assert whole(place / "runs/full") == []
-    assert not (place / "runs/full/DONE").exists()
-    assert main(["resume", "full", "--quiet"]) == 0
-    assert_same_end(place / "runs/full", place / "runs/done")
-
-
-@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="asks the kernel for the names of open files")
-def test_no_room_for_a_later_checkpoint(place, capsys, monkeypatch):
-    """The last good checkpoint is named and stays; the run goes on from it to the same end, byte for byte."""
-    with monkeypatch.context() as patch:
-        patch.setattr("poise.study.run.Session._save", saving_until(4, patch))
-        assert main(train("--out", "runs/full", "--quiet")) == 2
-    assert re.search(r"step-00000004: No space left.*the last good one is step-00000002.*free some space", told(capsys))
-    assert whole(place / "runs/full") == ["step-00000002"]
-    assert main(["resume", "full", "--quiet"]) == 0
-    assert whole(place / "runs/full")[-1] == "step-00000006"
-    assert_same_end(place / "runs/full", place / "runs/done")
-
-
-def saving_until(step: int, patch: pytest.MonkeyPatch) -> Callable:
-    """`Session._save` that meets a full disk from checkpoint `step` on."""
-    from poise.study.run import Session
-
-    honest = Session._save
-
-    def save(self: Session, made: int, row: dict) -> None:
-        if made == step:
-            fails_from_now_on(patch, ".safetensors")
-        honest(self, made, row)
-
-    return save
-
-
-@pytest.mark.parametrize("size", [0, 300, 1_000])
-def test_no_room_for_the_run_folder(place, capsys, size):
-    """Not even the description of the run fits: no folder appears, and the same command works later."""
-    os.utime(place / "pictures.npz", (1e9, 1e9))  # what was changed seconds ago is looked at again, and noted down
-    assert main(["data", "check", "pictures.npz"]) == 0
-    assert main(train("--out", "runs/warm", "--quiet", steps="1")) == 0  # so that the pictures are in the cache
-    capsys.readouterr()
-    before = snapshot(place)
-    with files_up_to(size):
-        assert main(train("--out", "runs/full", "--quiet")) == 2
-    assert re.search(r"runs/full", told(capsys))
-    assert snapshot(place) == before
-    assert main(train("--out", "runs/full", "--quiet")) == 0
-    assert_same_end(place / "runs/full", place / "runs/done")
-
-
-def test_no_room_for_the_record(place, capsys, monkeypatch):
-    """A row that does not fit is told once, and the row that was cut off is made again."""
-    with monkeypatch.context() as patch:
-        patch.setattr("poise.recipes.image_outcomes.save_grid", lambda *_: None)
-        patch.setattr("poise.study.run.Session._save", lambda *_: None)
-        spec = (place / "runs/done/spec.json").stat().st_size
-        with files_up_to(max(spec, 2_600)):
-            assert main(train("--out", "runs/full", "--quiet", "--log-every", "1")) == 2
-    assert re.search(r"cannot write runs/full/record\.jsonl: .*resume runs/full", told(capsys))
-    assert main(["resume", "full", "--quiet"]) == 0
-    assert [row["step"] for row in RunFolder(place / "runs/full").rows()] == list(range(6))
-
-
-def test_no_room_for_the_decoded_pictures(place, capsys, monkeypatch):
-    """The cache keeps nothing of a set that did not fit, and the sentence names it."""
-    monkeypatch.setenv("POISE_CACHE", str(place / "cache"))
-    with files_up_to(4_000):
-        assert main(train("--out", "runs/full", "--quiet")) == 2
-    assert re.search(r"cannot write in \S*cache\S* .*POISE_CACHE", told(capsys))
-    assert not leftovers(place)
-    assert not list((place / "cache").rglob("images.npy"))
-    assert not (place / "runs/full").exists()
-
-
-def test_no_room_for_samples(place, capsys):
-    """A grid is there whole or not at all."""
-    before = snapshot(place)
-    with files_up_to(100):
-        assert main(["sample", "done", "-n", "4", "--out", "grid.png"]) == 2
-    assert re.search(r"cannot write grid\.png: .*free some space", told(capsys))
-    assert snapshot(place) == before
 
 
 def test_a_fault_of_poise_is_one_line_too(place, capsys, monkeypatch):

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from poise.cli import main
-from tests.test_bad_input import refusal
+from tests.refusals import refusal
 
 SMALL = {"batch": 8, "latent-size": 2, "autoencoder.width": 2, "steps": 1, "log-every": 2, "checkpoint-every": 2,
          "scores": 0, "threads": 1, "device": "cpu", "precision": "fp32"}  # fmt: skip
