@@ -1,4 +1,4 @@
-"""Evaluation of speech: recordings beside what is made of them, in closed form (the command: test_evaluate_clips.py)."""
+"""Evaluation of speech: recordings beside what is made of them, in closed form (the command: test_evaluate_clips)."""
 
 from __future__ import annotations
 
