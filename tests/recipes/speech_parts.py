@@ -1,0 +1,57 @@
+"""Small recordings and players for the tests of the recipe of speech."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from poise.data.recordings import Recordings
+from poise.recipes import speech_parts as parts
+from poise.recipes.speech import DiscriminatorOptions, GeneratorOptions
+from poise.recipes.speech_players import Players
+from poise.recipes.vocoder import DiscriminatorOptions as WaveDiscriminator
+from poise.recipes.vocoder import GeneratorOptions as WaveGenerator
+from poise.signal import Mel
+from poise.training.precision import Execution
+
+MEL = Mel(8000, 64, 16, 8)
+STAGES = {"acoustic": 4, "adversarial": 3, "spectral": 3, "vocoder": 3, "joint": 2}
+
+
+def recordings(texts, held=1, lengths=None, voices=("a", "b")):
+    """Noise of these lengths; voices take turns; the last `held` clips are held out."""
+    n = len(texts)
+    lengths = lengths or [800 + 160 * (i % 4) for i in range(n)]
+    starts = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+    samples = np.random.default_rng(0).integers(-3000, 3000, starts[-1]).astype(np.int16)
+    rows, files = np.arange(n), tuple(f"{i}.wav" for i in range(n))
+    return Recordings(
+        "some", samples, starts, 8000, files, tuple(texts), voices, rows % len(voices), rows[: n - held],
+        rows[n - held :], "f", [], [],
+    )  # fmt: skip
+
+
+SYLLABLES = ["ma1", "mi2", "na1", "ni2", "ma1", "na2"]
+SENTENCES = ["one two", "two one", "to no one", "we two", "one won", "no two"]
+
+
+def known(texts=SYLLABLES, units="auto", durations="auto", **more):
+    return parts.speech(recordings(texts, **more), units, durations, MEL)
+
+
+def facts_of(said, **more):
+    return parts.facts(said, {"data": "x"}, Execution(), list(STAGES.items()), None) | more
+
+
+def players(said=None, steps=STAGES, facts=None, **changes):
+    options = {
+        "generator": GeneratorOptions(width=4, depth=1, noise=2), "discriminator": DiscriminatorOptions(width=2),
+        "vocoder": WaveGenerator(width=4, depth=1), "vocoder_discriminator": WaveDiscriminator(width=2),
+    }  # fmt: skip
+    options |= changes.pop("options", {})
+    return Players(facts or facts_of(said or known()), **{
+        "networks": {"generator": "convolutional", "discriminator": "projection", "vocoder": "vocos"},
+        "vocoder_critic": "both", "loss": "least_squares",
+        "weights": {"mel": 5.0, "features": 10.0, "stft": "linear:1:2"}, "options": options,
+        "l2": dict.fromkeys(options, 1e-4), "ema": 0.9, "steps": steps, "how": Execution(), "seed": 0, "segment": 320,
+        **changes,
+    })  # fmt: skip
