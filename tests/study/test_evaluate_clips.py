@@ -15,8 +15,8 @@ import soundfile
 from poise.cli import main
 from poise.data.speech import Wave
 from poise.study.run import run
+from tests.study.evaluations import refused, said, stubs  # noqa: F401  (stubs is a fixture for all)
 from tests.study.speech_clips import RATE, clip, rows
-from tests.study.test_evaluate import refused, said, stubs  # noqa: F401  (stubs is a fixture for all)
 
 # Two folders.
 

@@ -25,8 +25,8 @@ from poise.signal import Mel
 from poise.study.drawn import Remade
 from poise.study.evaluate_speech import section_of
 from poise.study.evaluation_lines import evaluation_lines
+from tests.study.evaluations import stubs  # noqa: F401  (a fixture for all)
 from tests.study.speech_clips import RATE, clip, rows
-from tests.study.test_evaluate import stubs  # noqa: F401  (a fixture for all)
 
 N = 6
 MEL = Mel(RATE, 256, 64, 30)

@@ -12,7 +12,7 @@ import pytest
 from poise.cli import main
 from poise.data.units import fit_units
 from poise.study.evaluate_text import section_of
-from tests.study.test_evaluate import place, refused, said, stubs  # noqa: F401  (fixtures)
+from tests.study.evaluations import place, refused, said, stubs  # noqa: F401  (fixtures)
 
 NOUNS = ["dog", "cat", "king", "tree", "house", "river", "stone", "child", "mother", "soldier", "garden", "horse"]
 VERBS = ["sees", "finds", "loves", "follows", "leaves", "remembers", "paints", "carries"]

@@ -20,7 +20,7 @@ from poise.study.run import run as train
 from poise.study.side import Side
 from poise.study.sides import Sides
 from tests.metrics.linear_vae import Linear
-from tests.study.test_evaluate import blocks, folder, place, refused, said, stubs  # noqa: F401  (fixtures)
+from tests.study.evaluations import blocks, folder, place, refused, said, stubs  # noqa: F401  (fixtures)
 
 
 class Given(Items):
