@@ -72,7 +72,7 @@ class Term(Generic[R]):
     `value` maps the round to a tensor [B] (averaged over the batch) or a scalar; it is an `nn.Module` when it keeps
     state. `every=k` is lazy regularisation: paid each k-th step at k times the weight. `differentiates` says that
     the value contains gradients of a network, so the step differentiates that network twice. `penalises` marks a
-    regulariser: its share of the gradient is recorded, as that of a penalty on the weights is.
+    regulariser: its strength and its share of the gradient are recorded, as those of a penalty on the weights are.
     """
 
     name: str

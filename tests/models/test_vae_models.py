@@ -140,11 +140,17 @@ def test_clusters_far_apart_are_found():
     assert all(torch.equal(a, b) for a, b in zip(found, again, strict=True))
 
 
+def feed(model, i):
+    """Fixed pictures, there and back."""
+    x = torch.rand(8, 1, 16, 16, generator=torch.Generator().manual_seed(i)) * 2 - 1
+    model.decode(model.encode(x).mean)
+
+
 def test_without_scikit_learn_a_fit_is_refused_and_a_checkpoint_has_no_mixture(monkeypatch):
     monkeypatch.setattr("poise.training.mixture.installed", lambda: False)
     with pytest.raises(PoiseError, match=r"pip install .poise\[vae\]"):
         fit(torch.randn(20, 2), 3, 0)
-    average = Ema(autoencoder(), 0.5)
+    average = Ema(autoencoder(), 0.5, feed)
     Fitted(average.module, lambda: torch.randn(20, 3), 0)
     assert not average.module.state_dict()["mixture_fitted"]
 
@@ -197,7 +203,7 @@ def test_drawing_from_the_mixture_leaves_the_mode_of_the_model_alone():
 def test_the_mixture_in_a_checkpoint_belongs_to_its_weights():
     """Fitted when the state is taken; forgotten with the next move; not fitted again where nothing has moved."""
     model, calls = autoencoder(), []
-    average = Ema(model, 0.5)
+    average = Ema(model, 0.5, feed)
     x = torch.rand(32, 1, 16, 16, generator=torch.Generator().manual_seed(0)) * 2 - 1
 
     def latents():
@@ -221,7 +227,7 @@ def test_the_mixture_in_a_checkpoint_belongs_to_its_weights():
 
 
 def test_latents_that_are_not_finite_leave_the_mixture_alone():
-    average = Ema(autoencoder(), 0.5)
+    average = Ema(autoencoder(), 0.5, feed)
     Fitted(average.module, lambda: torch.full((20, 3), float("nan")), 0)
     state = average.module.state_dict()
     assert not state["mixture_fitted"] and not state["mixture_means"].any()

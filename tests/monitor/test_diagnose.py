@@ -51,7 +51,7 @@ CASES = {
     ),
     "exploding gradient": lambda: record(generator__grad_norm=falls(1.0, 1e6)),
     "strength without effect": lambda: with_share(record(), "discriminator", 1e-13),
-    "strength too large": lambda: with_share(record(discriminator__norm=falls(5.0, 0.5)), "discriminator", 1.3),
+    "strength too large": lambda: with_share(record(discriminator__norm=falls(5.0, 0.5)), "discriminator", 0.56),
     "learning rates out of balance": lambda: record(generator__update=0.3),
     "no held-out data": lambda: record(
         without=("discriminator/on_heldout", "discriminator/auc_heldout", "discriminator/auc_gap")
@@ -60,7 +60,20 @@ CASES = {
     "overfitting": lambda: fitted(nll_heldout=lambda t: 3.5 + 2 * max(0.3 - t, 0) + 0.6 * max(t - 0.4, 0)),
     "posterior collapse": lambda: encoded(rate=falls(5.0, 0.005), active_units=late(9.0, 0.0)),
     "past its best": lambda: scored(record(), [4.0, 1.0, 2.0, 3.0, 3.0]),
+    "discriminator tells nothing": lambda: record(
+        discriminator__auc_training=late(0.7, 0.51, 0.3), discriminator__auc_heldout=late(0.7, 0.51, 0.3),
+        discriminator__adversarial=1.386,
+    ),
+    "nothing was learnt": lambda: flat(scored(record(), [30.0, 29.0, 28.5, 28.5]), 30.0),
 }  # fmt: skip
+
+
+def flat(rows, value, key="score/KID-EffLite0"):
+    """The score of one mean picture, beside each score."""
+    for row in rows:
+        if key in row:
+            row[f"{key}.flat"] = value
+    return rows
 
 
 def with_share(rows, player, share):
@@ -134,6 +147,43 @@ def test_no_strength_is_advised_that_would_kill_the_discriminator():
     assert "--l2-discriminator" not in finding.action and "R1" in finding.action
 
 
+@pytest.mark.parametrize(
+    ("name", "changes"),
+    [
+        ("generator collapse", {"diversity": late(0.9, 0.05)}),
+        ("partial collapse", {"diversity": late(0.9, 0.45, 0.3)}),
+        ("oscillation", {"diversity": lambda t: 0.9 if t < 0.5 or int(t * 12.5) % 2 else 0.1}),
+        ("memorisation", {"inside": late(0.5, 0.9), "inside_z": late(0.1, 6.0)}),
+    ],
+)
+def test_what_is_shown_is_looked_at_as_well_as_what_plays(name, changes):
+    """An averaged generator that is sick while the one that plays is not, and the other way round."""
+    for prefix in ("shown_", ""):
+        rows = record(**{f"generator__{prefix}{key}": value for key, value in changes.items()})
+        found = [finding for finding in diagnose(Record(rows)) if finding.name == name]
+        assert len(found) == 1, prefix
+        assert ("averaged generator, which is what is shown," in found[0].sentence) == (prefix == "shown_")
+
+
+def test_a_penalty_that_only_turns_the_weights_faster_is_too_large_as_well():
+    """Emoji at the old default: a share of 0.1, weights at 15 % of their length, steps four times as large."""
+    small = {"generator__norm": falls(29.7, 4.3), "generator__l2_share": 0.1}
+    slow = with_share(record(1600, **small, generator__update=0.01), "generator", 0.1)
+    fast = with_share(record(1600, **small, generator__update=falls(0.01, 0.041)), "generator", 0.1)
+    higher_rate = with_share(record(1600, generator__update=falls(0.01, 0.041)), "generator", 0.1)
+    assert diagnose(Record(slow)) == diagnose(Record(higher_rate)) == []
+    (found,) = diagnose(Record(fast))
+    assert found.name == "strength too large" and "times as far" in found.sentence
+
+
+def test_nothing_is_said_of_learning_before_half_of_the_run_nor_of_samples_that_beat_the_mean_picture():
+    spec = {"arguments": {"steps": 800}, "facts": {}}
+    rows = CASES["nothing was learnt"]()
+    assert diagnose(Record([row for row in rows if row["step"] < 392], spec)) == []
+    assert diagnose(Record(flat(scored(record(), [30.0, 29.0, 25.0, 20.0]), 30.0), spec)) == []
+    assert diagnose(Record(scored(record(), [30.0, 29.0, 28.5, 28.5]), spec)) == [], "older records have no such score"
+
+
 def test_since_is_where_it_began():
     (finding,) = diagnose(Record(record(generator__diversity=late(0.9, 0.05))))
     assert finding.since == pytest.approx(400, abs=32)
@@ -142,7 +192,7 @@ def test_since_is_where_it_began():
 
 
 def test_the_action_names_the_strength_that_is_in_force():
-    (finding,) = diagnose(Record(with_share(record(discriminator__norm=falls(5.0, 0.5)), "discriminator", 1.3)))
+    (finding,) = diagnose(Record(with_share(record(discriminator__norm=falls(5.0, 0.5)), "discriminator", 0.56)))
     assert "--l2-discriminator 1e-05" in finding.action
     (finding,) = diagnose(Record(CASES["discriminator overfitting"](), {"facts": {"augment": "none"}, "arguments": {}}))
     assert "--augment" in finding.action and "--l2-discriminator 0.001" in finding.action

@@ -298,7 +298,7 @@ def test_decoupled_has_no_scalar_and_refuses_reparametrised_weights():
 
 
 def test_recorded_share_strength_and_spent():
-    """share = ‖λw‖/‖∇loss‖; spent = Σ lr·λ; both from the loop's own record."""
+    """share = ‖λw‖/(‖λw‖ + ‖∇loss‖); spent = Σ lr·λ; both from the loop's own record."""
     rows = []
     torch.manual_seed(0)
     net = nn.Linear(3, 1, bias=False)
@@ -313,6 +313,7 @@ def test_recorded_share_strength_and_spent():
     before = net.weight.detach().clone()
     train(Game(None, None, (player,)), lambda draw: Batch(x), 3, watch=lambda step, row: rows.append(dict(row)))
     first = rows[0]
-    assert float(first["net/l2.share"]) == pytest.approx((0.2 * before.norm() / x.mean(0).norm()).item(), rel=1e-12)
+    pull, loss = 0.2 * before.norm().item(), x.mean(0).norm().item()
+    assert float(first["net/l2.share"]) == pytest.approx(pull / (pull + loss), rel=1e-6)
     assert float(first["net/l2.value"]) == pytest.approx(0.1 * before.square().sum().item())
     assert rows[-1]["net/l2.spent"] == pytest.approx(3 * 0.1 * 0.2)

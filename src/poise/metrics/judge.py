@@ -86,6 +86,7 @@ class Judge:
         self._cache = Cache(Path(cache), fingerprint)
         self._metrics = find_metrics(metrics)
         self._floor: dict[str, float] | None = None
+        self._flat_kid: dict[str, float] | None = None
         self._kept: dict[tuple[str, str], Features] = {}
         self.missing = self._cache.notes
         self.extractors: list[Extractor] = []
@@ -124,7 +125,8 @@ class Judge:
         with one number of threads.
 
         Keys for every extractor E and metric M: "M-E", its 95 % interval "M-E.low" and "M-E.high", and the two numbers
-        of pictures "E.n" and "E.m"; with a classifier also "class_share.min", the share of the class that it sees least
+        of pictures "E.n" and "E.m"; "KID-E.flat", the KID of `n` copies of the mean training picture, which whoever has
+        learnt anything beats; with a classifier also "class_share.min", the share of the class that it sees least
         often, and "class_share.effective", over how many classes the pictures spread (exp of the entropy) as a part of
         the number that the held-out ones spread over. See the metrics for formulas and units.
         """
@@ -134,6 +136,7 @@ class Judge:
         with self._clock():
             made = self._checked(sample(self.n, seed))
             values, self.shares = self._values({e.name: features(e, made) for e in self.extractors})
+            values |= self._flat()
         self.last_seconds = self.seconds - start
         return values
 
@@ -161,6 +164,21 @@ class Judge:
             known = np.bincount(real, minlength=self.classifier.classes) / len(real)
             values["class_share.effective"] = effective_classes(np.array(shares)) / effective_classes(known)
         return values, shares
+
+    def _flat(self) -> dict[str, float]:
+        """KID of the mean training picture alone, `n` times, on each extractor."""
+        if self._flat_kid is None:
+            mean = self._images[self._train_rows].mean(0, dtype=np.float64).round().astype(np.uint8)
+            self._flat_kid = {}
+            for metric in (m for m in self._metrics if m.name == "KID"):
+                for extractor in self.extractors:
+                    row = features(extractor, torch.from_numpy(mean).movedim(-1, 0)[None])
+                    same = Features(np.repeat(row, self.n, 0), "features of the mean picture")
+                    sets = Compared(self._reference(extractor, "heldout"), same, None)
+                    share_pass(sets, [metric], self._seed)
+                    short = extractor.name.partition("@")[0]
+                    self._flat_kid[f"{metric.name}-{short}.flat"] = metric.measure(sets, self._seed).value
+        return self._flat_kid
 
     def _checked(self, made: NDArray[np.uint8] | Tensor) -> Tensor:
         if isinstance(made, np.ndarray):

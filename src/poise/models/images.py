@@ -1,13 +1,15 @@
 """Generators and discriminators for pictures of any side from 16 to 256.
 
-Both families mirror each other: the discriminator's stages are the generator's in reverse. Names in the registry
-(family "network"): `dcgan` (Radford et al. 2016) and `residual`.
+The players of a family mirror each other: the discriminator's stages are the generator's in reverse. Names in the
+registry (family "network"): `dcgan` (Radford et al. 2016), `short_dcgan` (the same with a layer less in each player)
+and `residual`.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from itertools import pairwise
 from typing import NamedTuple
 
 import torch
@@ -142,7 +144,42 @@ def _extra(width: int, depth: int, norm: str, activation: Callable[[], nn.Module
 
 
 class DcganGenerator(ImageGenerator):
-    """Transposed 4×4 convolutions of stride 2, batch normalisation, ReLU (Radford et al. 2016)."""
+    """Transposed 4×4 convolutions of stride 2, batch normalisation, ReLU (Radford et al. 2016), and a 3×3 convolution
+    to the picture: a transposed one as the last layer leaves a grid in it (Odena et al. 2016)."""
+
+    def build(self, depth: int, norm: str) -> None:
+        relu = lambda: nn.ReLU(inplace=True)  # noqa: E731
+        layers: list[nn.Module] = [normalised(self.widths[0], norm), relu()]
+        layers += _extra(self.widths[0], depth, norm, relu)
+        for i, (before, after) in enumerate(pairwise(self.widths)):
+            odd = self.sides[i + 1] - 2 * self.sides[i]
+            layers.append(nn.ConvTranspose2d(before, after, 4, 2, 1, output_padding=odd, bias=norm == "none"))
+            layers += [normalised(after, norm), relu(), *_extra(after, depth, norm, relu)]
+        self.stages, self.last = nn.Sequential(*layers), nn.Conv2d(self.widths[-1], self.channels, 3, padding=1)
+        initialise(self)
+
+
+class DcganDiscriminator(ImageDiscriminator):
+    """4×4 convolutions of stride 2 and leaky ReLU of slope 0.2 (Radford et al. 2016), and a 3×3 convolution at the
+    smallest size."""
+
+    def build(self, channels: int, depth: int, norm: str) -> None:
+        leaky = lambda: nn.LeakyReLU(0.2, inplace=True)  # noqa: E731
+        stages = []
+        for i, (before, after) in enumerate(pairwise([channels, *self.widths])):
+            plain = norm == "none" or i == 0
+            kernel, stride = (3, 1) if i == len(self.widths) - 1 else (4, 2)
+            layers: list[nn.Module] = [nn.Conv2d(before, after, kernel, stride, 1, bias=plain)]
+            layers += [] if plain else [normalised(after, norm)]
+            stages.append(nn.Sequential(*layers, leaky(), *_extra(after, depth, norm, leaky)))
+        self.stages = nn.ModuleList(stages)
+
+    def finish(self) -> None:
+        initialise(self)
+
+
+class ShortDcganGenerator(ImageGenerator):
+    """`DcganGenerator` without the stage at full size: the last transposed convolution makes the picture."""
 
     def build(self, depth: int, norm: str) -> None:
         relu = lambda: nn.ReLU(inplace=True)  # noqa: E731
@@ -159,8 +196,8 @@ class DcganGenerator(ImageGenerator):
         initialise(self)
 
 
-class DcganDiscriminator(ImageDiscriminator):
-    """4×4 convolutions of stride 2 and leaky ReLU of slope 0.2 (Radford et al. 2016)."""
+class ShortDcganDiscriminator(ImageDiscriminator):
+    """`DcganDiscriminator` without the narrow first and the 3×3 last convolution."""
 
     def build(self, channels: int, depth: int, norm: str) -> None:
         leaky = lambda: nn.LeakyReLU(0.2, inplace=True)  # noqa: E731
@@ -244,4 +281,5 @@ class ResidualDiscriminator(ImageDiscriminator):
 
 
 register("network", "dcgan")(NetworkPair(DcganGenerator, DcganDiscriminator))
+register("network", "short_dcgan")(NetworkPair(ShortDcganGenerator, ShortDcganDiscriminator))
 register("network", "residual")(NetworkPair(ResidualGenerator, ResidualDiscriminator))

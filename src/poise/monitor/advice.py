@@ -61,4 +61,8 @@ def strength_flag(record: Record, name: str, value: float) -> str:
     player, _, penalty = name.partition("/")
     flag = "--" + NAMES.get(penalty, penalty).format(player=player).replace("_", "-")
     own = record.offers(flag) if record.spec.get("arguments") else penalty in NAMES
-    return f"{flag} {value:.2g}" if own else f"a strength of {value:.2g} for {penalty} on the {player}"
+    if own:
+        return f"{flag} {value:.2g}"
+    if penalty in ("r1", "r2"):
+        return f"--{player}.penalties.gamma {value:.2g} of {penalty.upper()}"
+    return f"a strength of {value:.2g} for {penalty} on the {player}"

@@ -9,6 +9,8 @@ In the record, for the player (all in nats per picture, in evaluation mode, mean
     PLAYER/active_units           latent units whose posterior mean varies over the training pictures by more than 0.01
     PLAYER/beta                   the weight of the KL at this step
     PLAYER/units                  once: how many latent units there are
+    PLAYER/shown_nll_training ...   the nll, rates and active units of the averaged auto-encoder, which is what a user
+                                  is shown; at each second probe
 
 A deterministic encoder has no rate, no active units and no beta; its objective has the penalty on the code instead.
 """
@@ -25,6 +27,7 @@ from torch import Tensor
 
 from poise.core import Batch, Schedule, value_at
 from poise.games.vae import VaeRound, kl_term, latent_term, nll_term, weighed
+from poise.monitor.signals import SHOWN_EVERY
 
 ACTIVE = 0.01  # variance of the posterior mean (Burda, Grosse & Salakhutdinov 2016)
 WORTH = 0.002  # nats a dimension: a rise of the held-out objective that is worth a word; 0.003 bits
@@ -39,7 +42,7 @@ class LatentMonitor:
     """Callable: the number of a probe, counted from 0 -> numbers. A pure function of that number and the weights.
 
     Args:
-        model: the auto-encoder that is trained.
+        model: the auto-encoder that is trained; averaged: its moving average.
         streams: "training" and, if anything is held out, "heldout": draw number -> Batch. Draw 0 of each is kept.
         beta: weight of the KL, or a schedule over steps; free_bits: nats that a unit is left.
         every: steps between two probes, from which the step of a schedule follows.
@@ -65,10 +68,11 @@ class LatentMonitor:
         latent: float | Schedule = 0.0,
         pixels: float | Schedule = 1.0,
         player: str = "autoencoder",
+        averaged: Any = None,
     ) -> None:
         began = time.perf_counter()
         self.model, self.beta, self.free_bits, self.latent, self.pixels = model, beta, free_bits, latent, pixels
-        self.every, self.seed, self.autocast, self.player = every, seed, autocast, player
+        self.every, self.seed, self.autocast, self.player, self.averaged = every, seed, autocast, player, averaged
         self.pictures = {name: stream(0).real for name, stream in streams.items()}
         self.seconds = time.perf_counter() - began
 
@@ -77,19 +81,27 @@ class LatentMonitor:
         was_training = self.model.training
         self.model.eval()
         with torch.no_grad(), self.autocast():
-            found: dict[str, float] = {}
-            for name, x in self.pictures.items():
-                found |= self._of(name, x, probe * self.every)
+            found = self._of(self.model, probe * self.every)
+            if self.averaged is not None and probe % SHOWN_EVERY == 0:
+                shown = self._of(self.averaged, probe * self.every)
+                found |= {f"shown_{name}": value for name, value in shown.items() if name != "beta"}
         self.model.train(was_training)
-        if "nll_heldout" in found:
-            found["nll_gap"] = found["nll_heldout"] - found["nll_training"]
         if probe == 0:
             found["units"] = float(self.model.noise_size)
         self.seconds += time.perf_counter() - began
         return {f"{self.player}/{name}": value for name, value in found.items()}
 
-    def _of(self, name: str, x: Tensor, step: int) -> dict[str, float]:
-        round = VaeRound(self.model, x, torch.Generator().manual_seed(self.seed))
+    def _of(self, model: Any, step: int) -> dict[str, float]:
+        """The costs of one auto-encoder."""
+        found: dict[str, float] = {}
+        for name, x in self.pictures.items():
+            found |= self._of_pictures(model, name, x, step)
+        if "nll_heldout" in found:
+            found["nll_gap"] = found["nll_heldout"] - found["nll_training"]
+        return found
+
+    def _of_pictures(self, model: Any, name: str, x: Tensor, step: int) -> dict[str, float]:
+        round = VaeRound(model, x, torch.Generator().manual_seed(self.seed))
         mean, log_variance = round.posterior
         weight = value_at(self.latent if log_variance is None else self.beta, step)
         second = latent_term(weight) if log_variance is None else kl_term(weight, self.free_bits)

@@ -6,6 +6,8 @@ Instead of the signals of diversity and copying, the record has
     generator/distance_training   mean distance of generated items to their real ones, where those were trained on
     generator/distance_heldout    the same of held-out ones
     generator/distance_gap        held-out minus training: the generator's own overfitting
+    generator/shown_distance_...  the same three of the averaged generator, which is what a user hears; at each second
+                                  probe
 
 and what D says of generated items is of the held-out ones, if there are any.
 """
@@ -14,10 +16,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from poise.core import Batch
-from poise.monitor.signals import Monitor, Watched
+from poise.monitor.signals import SHOWN_EVERY, Monitor, Watched
 
 
 class PairedMonitor(Monitor):
@@ -29,14 +31,22 @@ class PairedMonitor(Monitor):
 
     def _signals(self, probe: int) -> dict[str, float]:
         batches = {name: stream(probe) for name, stream in self.watched.streams.items()}
-        made = {name: self._made(batch) for name, batch in batches.items()}
+        made = {name: self._made(self.watched.generator, batch) for name, batch in batches.items()}
         last = "heldout" if "heldout" in made else "training"
         seen = {**batches, "generated": Batch(made[last], batches[last].cond)}
+        found = self._distances("", batches, made)
+        if probe % SHOWN_EVERY == 0:
+            shown = {name: self._made(self.watched.averaged, batch) for name, batch in batches.items()}
+            found |= self._distances("shown_", batches, shown)
+        of_d = self._of_d({name: self._logits(batch) for name, batch in seen.items()})
+        return of_d | found | self._of_layers()
+
+    def _distances(self, which: str, batches: dict[str, Batch], made: dict[str, Tensor]) -> dict[str, float]:
+        """Distances of generated items to their real ones; `which` is a prefix of the names."""
         found = {f"distance_{name}": float(self.distance(batches[name], made[name]).mean()) for name in made}
         if "distance_heldout" in found:
             found["distance_gap"] = found["distance_heldout"] - found["distance_training"]
-        of_d = self._of_d({name: self._logits(batch) for name, batch in seen.items()})
-        return of_d | {f"generator/{name}": value for name, value in found.items()} | self._of_layers()
+        return {f"generator/{which}{name}": value for name, value in found.items()}
 
-    def _made(self, batch: Batch) -> Tensor:
-        return self.watched.generator(self.watched.noise(len(batch.real), 0), batch.cond)
+    def _made(self, generator: nn.Module, batch: Batch) -> Tensor:
+        return generator(self.watched.noise(len(batch.real), 0), batch.cond)

@@ -10,9 +10,12 @@ Names in the record (all of plain, not augmented items; D and G in evaluation mo
     discriminator/alive       0 where D's output is constant: contrast and logit gap below 1e-3; the gap is then 0
     discriminator/sign        mean sign of D's output on training items (r_t of Karras et al. 2020)
     generator/diversity       mean distance between two generated items over that between two training items
-    generator/drift           distance of the fixed items from those of the averaged generator, in the same unit
     generator/nearest         median distance of the fixed items to their nearest training item, in the same unit
     generator/inside, inside_null, inside_z   see `poise.monitor.measures.nearest`
+    generator/shown_diversity, shown_nearest, shown_inside ...   the same of the averaged generator, which is what a
+                              user is shown, what is scored and saved; at each second probe
+    generator/drift           distance of the fixed items from those of the averaged generator, in the same unit; at
+                              each second probe
     PLAYER/effective_lr.LAYER     lr/‖w‖² of weights whose scale does nothing
     data/training, heldout    once: how many items of each are looked at (at most 2,000)
     data/split_z              once: whether training and held-out items can be told apart (`measures.split_z`)
@@ -35,6 +38,7 @@ from poise.monitor.measures import auc, compact, nearest, scale_invariant, split
 
 DEAD = 1e-3  # logits closer together than this carry no signal worth the name
 COMPARED = 1000  # items of each part, to see whether the parts are alike
+SHOWN_EVERY = 2  # probes: where a layer keeps statistics, those of the averaged generator are computed for each look
 REFERENCES = 2000  # training items, and held-out items, that generated ones are compared with
 
 
@@ -104,10 +108,16 @@ class Monitor:
         fixed, changing = watched.conditions(few, 0), watched.conditions(n, probe + 1)
         cond = None if fixed is None or changing is None else torch.cat([fixed, changing])
         made = watched.generator(z, cond)
-        average = watched.compact(watched.averaged(z[:few], fixed))
         seen = {**batches, "generated": Batch(made[few:], changing)}
         logits = {name: self._logits(batch) for name, batch in seen.items()}
-        return self._of_d(logits) | self._of_g(watched.compact(made), average, few) | self._of_layers()
+        rows = watched.compact(made)
+        found = self._of_d(logits) | self._of_items("", rows, few) | self._of_layers()
+        if probe % SHOWN_EVERY == 0:
+            shown = watched.compact(watched.averaged(z, cond))
+            found |= self._of_items("shown_", shown, few)
+            if self.unit > 1e-6:
+                found["generator/drift"] = float((rows[:few] - shown[:few]).norm(dim=1).mean()) / self.unit
+        return found
 
     def _of_data(self) -> dict[str, float]:
         """What is so once and for all."""
@@ -137,17 +147,20 @@ class Monitor:
             found["auc_seen"] = auc(logits["training"], logits["heldout"]) if alive else 0.5
         return {f"discriminator/{name}": value for name, value in found.items()}
 
-    def _of_g(self, made: Tensor, average: Tensor, few: int) -> dict[str, float]:
+    def _of_items(self, which: str, made: Tensor, few: int) -> dict[str, float]:
+        """Of the items of one generator: how diverse they are, and how near to training items.
+
+        Args: which, a prefix of the names; made [n,F]; few, how many of them are fixed.
+        """
         near = nearest(made, self.training, self.heldout)
         fixed = nearest(made[:few], self.training, self.heldout[:0])
         found: dict[str, float] = {}
         if self.unit > 1e-6:  # training items that are all alike give no unit
             found["diversity"] = spread(made) / self.unit
-            found["drift"] = float((made[:few] - average).norm(dim=1).mean()) / self.unit
             found["nearest"] = fixed.distance / self.unit
         if len(self.heldout):
             found |= {"inside": near.inside, "inside_null": near.null, "inside_z": near.z}
-        return {f"generator/{name}": value for name, value in found.items()}
+        return {f"generator/{which}{name}": value for name, value in found.items()}
 
     def _of_layers(self) -> dict[str, float]:
         """lr/‖w‖² of the weights that have no other scale."""

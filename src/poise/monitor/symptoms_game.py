@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from statistics import fmean, median
+from typing import NamedTuple
 
 from poise.monitor.advice import advice, kept, r1, rate
 from poise.monitor.finding import Finding, Record
@@ -18,8 +19,29 @@ PROBES = 8  # probes in a window: single values scatter, an AUC of 64 against 64
 NARROW = 0.25  # diversity below this: samples all alike
 SOME = 0.5  # diversity below this: much is missing
 FEW = 0.35  # effective share of the classes below this: most are missing
+LARGE_SHARE = 0.2  # of the gradient: a penalty that is a quarter as strong as the loss, or stronger
+BLIND = 0.56  # mean AUC of D below this: it tells real items from generated ones about as well as a coin
+BLIND_FOR = 8  # windows in a row
 SWINGING = 0.9  # distance from the averaged generator above which the generator does not settle
 
+
+class Look(NamedTuple):
+    """One of the two generators that are watched: where its numbers are, who it is, and how often it is looked at."""
+
+    prefix: str
+    who: str
+    every: int  # probes between two looks
+
+    def series(self, record: Record, name: str) -> Series:
+        return record.series(f"generator/{self.prefix}{name}")
+
+    def looks(self, probes: int) -> int:
+        """How many looks there are in so many probes, at least 2."""
+        return max(2, probes // self.every)
+
+
+# What a user is shown comes first; the generator that plays is looked at too, because its trouble is the other's soon.
+GENERATORS = (Look("shown_", "averaged generator, which is what is shown,", 2), Look("", "generator", 1))
 
 KILLING = 1e-2  # λ on D beyond which it may die: nobody is sent there
 R1 = "--discriminator.penalties+=R1 --discriminator.penalties.gamma="
@@ -91,9 +113,9 @@ def dead(record: Record) -> Finding | None:
     # Up to its death: afterwards the loss's gradient is nothing, and any penalty is large beside it.
     before = [share for step, share in zip(shares.steps, shares.values, strict=True) if step <= since]
     share = median(before) if before else 0.0
-    killed = share > TOO_LARGE / 2 and len(strength) > 0
+    killed = share > LARGE_SHARE and len(strength) > 0
     remedy = (
-        f"Its penalty was stronger than its loss (share {share:.2g}): try --l2-discriminator "
+        f"Its penalty was strong beside its loss (share of the gradient {share:.2g}): try --l2-discriminator "
         f"{strength.last / 10:.2g} in a new run, or --on-divergence rollback."
         if killed
         else advice(record, "a lower --generator.lr and a higher --discriminator.lr", "another --loss")
@@ -114,35 +136,33 @@ def dead(record: Record) -> Finding | None:
     )
 
 
-TOO_LARGE = 0.5  # share of the gradient
-
-
 @register("symptom", "generator collapse")
 def collapse(record: Record) -> Finding | None:
     """All generated items are alike. Every generator begins like that, so a young one that grows is given time."""
-    diversity = record.series("generator/diversity")
-    since = holding(diversity, lambda d: d < NARROW, least=4)
-    young = len(diversity) > 0 and max(diversity.values) < 2 * NARROW
-    if since is None or (young and (len(diversity) < 12 or _grows(diversity, 4, 1.3))):
-        return None
-    value = median(diversity.values[-4:])
-    return Finding(
-        "generator collapse",
-        "critical",
-        since,
-        f"Generated items differ from each other by {value:.0%} of what training items do: the generator makes "
-        "nearly the "
-        f"same item whatever the noise.",
-        advice(
-            record,
-            f"a lower --generator.lr (now {rate(record, 'generator')})",
-            f"a higher --discriminator.lr (now {rate(record, 'discriminator')})",
-            "a weaker --l2-generator",
-            "a larger --likelihood",
-            "--loss hinge",
-        ),
-        {"diversity": round(value, 4)},
-    )
+    for look in GENERATORS:
+        diversity = look.series(record, "diversity")
+        since = holding(diversity, lambda d: d < NARROW, least=look.looks(4))
+        young = len(diversity) > 0 and max(diversity.values) < 2 * NARROW
+        if since is None or (young and (len(diversity) < look.looks(12) or _grows(diversity, look.looks(4), 1.3))):
+            continue
+        value = median(diversity.values[-look.looks(4) :])
+        return Finding(
+            "generator collapse",
+            "critical",
+            since,
+            f"Items of the {look.who} differ from each other by {value:.0%} of what training items do: it makes nearly "
+            "the same item whatever the noise.",
+            advice(
+                record,
+                f"a lower --generator.lr (now {rate(record, 'generator')})",
+                f"a higher --discriminator.lr (now {rate(record, 'discriminator')})",
+                "a weaker --l2-generator",
+                "a larger --likelihood",
+                "--loss hinge",
+            ),
+            {"diversity": round(value, 4)},
+        )
+    return None
 
 
 def _grows(s: Series, probes: int, factor: float) -> bool:
@@ -158,22 +178,22 @@ def partial(record: Record) -> Finding | None:
     A young generator is the same, but it grows: what still increases by a tenth in a window is no collapse yet, nor is
     a generator that was never diverse in the first half of its run.
     """
-    diversity = record.series("generator/diversity").smoothed(PROBES)
     classes = record.series("score/class_share.effective")
-    since = holding(diversity, lambda d: NARROW <= d < SOME, least=PROBES)
-    every = record.series("generator/diversity")
-    if _grows(every, PROBES, 1.1) or (
-        since is not None and max(every.values) < 0.7 and record.part_done(every.steps[-1]) < 1 / 2
-    ):
-        since = None
     grown = len(classes) > 1 and record.part_done(classes.steps[-1]) >= 1 / 3
     few = holding(classes, lambda share: share < FEW, least=2) if grown else None
+    since, narrow, who = None, 1.0, ""
+    for look in GENERATORS:
+        diversity = look.series(record, "diversity")
+        since = _narrow_since(record, diversity, look.looks(PROBES))
+        if since is not None:
+            narrow, who = diversity.smoothed(look.looks(PROBES)).last, look.who
+            break
     if since is None and few is None:
         return None
     sentence = (
         f"Its samples spread over only {classes.last:.0%} of the classes that real items spread over."
         if few is not None
-        else f"Generated items differ from each other by {diversity.last:.0%} of what training items do."
+        else f"Items of the {who} differ from each other by {narrow:.0%} of what training items do."
     )
     return Finding(
         "partial collapse",
@@ -188,9 +208,18 @@ def partial(record: Record) -> Finding | None:
             "a larger --batch",
             r1(record, f"R1 on the discriminator ({R1}0.1)"),
         ),
-        {"diversity": round(diversity.last, 4) if len(diversity) else -1.0}
+        ({"diversity": round(narrow, 4)} if since is not None else {})
         | ({"effective share of the classes": round(classes.last, 4)} if len(classes) else {}),
     )
+
+
+def _narrow_since(record: Record, diversity: Series, window: int) -> int | None:
+    """Since when little diversity has lasted: neither growing nor young."""
+    since = holding(diversity.smoothed(window), lambda d: NARROW <= d < SOME, least=window)
+    if since is None or _grows(diversity, window, 1.1):
+        return None
+    young = max(diversity.values) < 0.7 and record.part_done(diversity.steps[-1]) < 1 / 2
+    return None if young else since
 
 
 @register("symptom", "unbounded discriminator")
@@ -212,31 +241,37 @@ def unbounded(record: Record) -> Finding | None:
     )
 
 
-def _relapses(diversity: Series) -> Series:
-    """1 where a generator that had been diverse was both collapsed and diverse within a window of probes, else 0."""
+def _relapses(diversity: Series, size: int = PROBES) -> Series:
+    """1 where a generator that had been diverse was both collapsed and diverse within a window of looks, else 0."""
     found = []
-    for end in range(PROBES, len(diversity) + 1):
-        window, before = diversity.values[end - PROBES : end], diversity.values[: end - PROBES + 1]
+    for end in range(size, len(diversity) + 1):
+        window, before = diversity.values[end - size : end], diversity.values[: end - size + 1]
         found.append(float(max(before) >= 2 * NARROW and min(window) < NARROW and max(window) > 2 * NARROW))
-    return Series(diversity.steps[PROBES - 1 :], found)
+    return Series(diversity.steps[size - 1 :], found)
 
 
 @register("symptom", "oscillation")
 def oscillation(record: Record) -> Finding | None:
     """The generator runs in circles: far from its own average, or now diverse and now not."""
-    drift = record.series("generator/drift").smoothed(4)
-    diversity = record.series("generator/diversity")
-    far = holding(drift, lambda d: d > SWINGING, least=PROBES)
+    every = GENERATORS[0].every
+    drift = record.series("generator/drift").smoothed(max(1, 4 // every))
+    far = holding(drift, lambda d: d > SWINGING, least=PROBES // every)
+    jumping, diversity, who = None, record.series("generator/diversity"), "generator"
     far = None if far is not None and len(diversity) and median(diversity.values[-4:]) < NARROW else far
-    jumping = holding(_relapses(diversity), lambda relapse: relapse > 0)
+    for look in GENERATORS:
+        diversity, who = look.series(record, "diversity"), look.who
+        jumping = holding(_relapses(diversity, look.looks(PROBES)), lambda relapse: relapse > 0)
+        if jumping is not None:
+            break
     if far is None and jumping is None:
         return None
+    recent = diversity.values[-PROBES:] or [-1.0]
     sentence = (
         f"The same noise gives items {drift.last:.0%} of a typical distance away from those of the averaged generator: "
         f"it moves to and fro instead of settling."
         if far is not None
-        else f"Within a few looks the diversity of the generated items was {min(diversity.values[-PROBES:]):.0%} and "
-        f"{max(diversity.values[-PROBES:]):.0%}: the generator collapses and recovers in turn."
+        else f"Within a few looks the diversity of the items of the {who} was {min(recent):.0%} and {max(recent):.0%}: "
+        "it collapses and recovers in turn."
     )
     return Finding(
         "oscillation",
@@ -254,31 +289,70 @@ def oscillation(record: Record) -> Finding | None:
     )
 
 
+@register("symptom", "discriminator tells nothing")
+def tells_nothing(record: Record) -> Finding | None:
+    """D ranks real items no better than generated ones, for long: it may see, but not what matters.
+
+    A generator that cannot be told from the data looks the same; where scores were taken, they tell the two apart.
+    """
+    ranks, alive = record.series("discriminator/auc_training"), record.series("discriminator/alive")
+    if len(alive) and alive.last == 0:  # that has a name of its own
+        return None
+    mean = ranks.smoothed(PROBES, fmean)
+    since = holding(mean, lambda value: value < BLIND, least=BLIND_FOR)
+    if since is None:
+        return None
+    loss = record.series("discriminator/adversarial").tail(PROBES)
+    swing = ranks.values[-PROBES:]
+    return Finding(
+        "discriminator tells nothing",
+        "warning",
+        since,
+        f"The discriminator ranks training items above generated ones with AUC {mean.last:.2f} (½ is a coin; "
+        f"{min(swing):.2f} to {max(swing):.2f} in the last {PROBES} probes, loss {loss:.2f}): what it tells the "
+        "generator is of no use, unless samples can no longer be told from the data.",
+        advice(
+            record,
+            f"a higher --discriminator.lr (now {rate(record, 'discriminator')})",
+            f"a lower --generator.lr (now {rate(record, 'generator')})",
+            _weaker(record),
+            "a wider --discriminator.width",
+        ),
+        {"auc_training": round(mean.last, 4), "loss": round(loss, 4)},
+    )
+
+
+def _weaker(record: Record) -> str:
+    now = record.series("discriminator/l2.strength").tail(1)
+    return f"--l2-discriminator {now / 10:.2g}" if now > 0 else ""
+
+
 @register("symptom", "memorisation")
 def memorisation(record: Record) -> Finding | None:
     """Generated items lie nearer to training items than chance allows; only where the split itself is fair."""
-    z = record.series("generator/inside_z")
-    inside, null = record.series("generator/inside"), record.series("generator/inside_null")
     fair = record.series("data/split_z")
-    if len(z) < PROBES or (len(fair) and abs(fair.last) > 4):
+    if len(fair) and abs(fair.last) > 4:
         return None
-    level = z.smoothed(PROBES, fmean)
-    since = holding(level, lambda value: value > 3, least=2)
-    if since is None:
-        return None
-    share, chance = inside.tail(PROBES), null.tail(1)
-    return Finding(
-        "memorisation",
-        "warning",
-        since,
-        f"The nearest real item of {share:.0%} of the generated ones is a training item; for a generator that had not "
-        f"learnt them by heart it would be {chance:.0%}.",
-        advice(
-            record,
-            "more data",
-            "--augment color,translation,cutout",
-            f"a narrower {record.option('--generator.width', '--generator.hidden')}",
-            "an earlier checkpoint (--step best)",
-        ),
-        {"inside": round(share, 4), "expected": round(chance, 4), "z": round(level.last, 2)},
-    )
+    for look in GENERATORS:
+        z, probes = look.series(record, "inside_z"), look.looks(PROBES)
+        level = z.smoothed(probes, fmean)
+        since = holding(level, lambda value: value > 3, least=2)
+        if since is None:
+            continue
+        share, chance = look.series(record, "inside").tail(probes), look.series(record, "inside_null").tail(1)
+        return Finding(
+            "memorisation",
+            "warning",
+            since,
+            f"The nearest real item of {share:.0%} of the items of the {look.who} is a training item; for one that had "
+            f"not learnt them by heart it would be {chance:.0%}.",
+            advice(
+                record,
+                "more data",
+                "--augment color,translation,cutout",
+                f"a narrower {record.option('--generator.width', '--generator.hidden')}",
+                "an earlier checkpoint (--step best)",
+            ),
+            {"inside": round(share, 4), "expected": round(chance, 4), "z": round(level.last, 2)},
+        )
+    return None

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from statistics import median
 
-from poise.monitor.advice import advice, r1, rate_flag, strength_flag
-from poise.monitor.finding import Finding, Record
-from poise.monitor.symptoms_game import TOO_LARGE
+from poise.monitor.advice import advice, r1, rate, rate_flag, strength_flag
+from poise.monitor.finding import RECENT, Finding, Record
+from poise.monitor.symptoms_game import LARGE_SHARE
 from poise.monitor.windows import Series, holding
 from poise.registry import register
 
 NOTHING = 1e-6  # a share of the gradient below this over the whole run is no effect
 LARGE = 100.0  # a gradient's norm; healthy runs stayed below 30
 ROWS = 8  # recorded rows in a window
+LEARNT = 0.9  # of the score of the mean picture alone: above this, nothing was learnt
+SHRUNK = 0.4  # length of a player's weights over that at the start, below which a penalty has shrunk them
+TURNED = 2.5  # times as large a relative step as early on
+SOME_SHARE = 0.02  # of the gradient: a penalty below this has not shrunk the weights
 
 
 @register("symptom", "vanishing gradient")
@@ -81,7 +85,7 @@ def exploding(record: Record) -> Finding | None:
 
 def _penalties(record: Record) -> list[str]:
     """player/penalty of everything whose strength and share of the gradient are recorded."""
-    recent = {key for row in record.rows[-ROWS:] for key in row}
+    recent = {key for row in record.rows[-RECENT:] for key in row}  # a lazy penalty is not in every row
     found = sorted(key.removesuffix(".share") for key in recent if key.endswith(".share"))
     return [name for name in found if f"{name}.strength" in recent]
 
@@ -125,30 +129,52 @@ def _kept(record: Record, player: str, penalty: str = "") -> float:
 
 @register("symptom", "strength too large")
 def too_large(record: Record) -> Finding | None:
-    """A penalty outweighs what the player is there to do, and its weights have shrunk.
+    """A penalty has shrunk a player's weights, and outweighs what the player is there to do; or, while it is a smaller
+    part of the gradient, it has made each step turn the weights much further than it did.
 
-    A large share alone is no sign: the loss's gradient also vanishes where a player has nothing left to learn.
+    A large share alone is no sign: the loss's gradient also vanishes where a player has nothing left to learn. Nor is a
+    larger relative step alone, which is what a higher rate gives.
     """
     for name in _penalties(record):
         shares, strengths = record.series(f"{name}.share"), record.series(f"{name}.strength")
-        if len(shares) < 2 * ROWS:
-            continue
-        level = shares.smoothed(2 * ROWS)
-        since = holding(level, lambda share: share > TOO_LARGE / 2)
         player, _, penalty = name.partition("/")
         kept = _kept(record, player, penalty)
-        if since is not None and kept < 0.4:
-            return Finding(
-                "strength too large",
-                "warning",
-                since,
-                f"{penalty} on the {player} (strength {strengths.last:.2g}) makes up {level.last:.2g} of the "
-                "gradient, and its "
-                f"weights have {kept:.0%} of their first length: the penalty steers, not the loss.",
-                f"Try {strength_flag(record, name, strengths.last / 10)}.",
-                {"share": level.last, "strength": strengths.last, "length kept": kept},
-            )
+        if len(shares) < 2 * ROWS or kept >= SHRUNK:
+            continue
+        level = shares.smoothed(2 * ROWS)
+        steers = holding(level, lambda share: share > LARGE_SHARE)
+        turned = _turned(record, player)
+        turning = holding(turned, lambda times: times > TURNED) if level.last > SOME_SHARE else None
+        since = steers if steers is not None else turning
+        if since is None:
+            continue
+        effect = (
+            "the penalty steers, not the loss"
+            if steers is not None
+            else f"each step turns them {turned.last:.1f} times as far as at first, as a higher learning rate would"
+        )
+        return Finding(
+            "strength too large",
+            "warning",
+            since,
+            f"{penalty} on the {player} (strength {strengths.last:.2g}) makes up {level.last:.2g} of the gradient, and "
+            f"its weights have {kept:.0%} of their first length: {effect}.",
+            f"Try {strength_flag(record, name, strengths.last / 10)}.",
+            {"share": level.last, "strength": strengths.last, "length kept": kept}
+            | ({"turned": round(turned.last, 2)} if len(turned) else {}),
+        )
     return None
+
+
+def _turned(record: Record, player: str) -> Series:
+    """The player's relative step ‖Δw‖/‖w‖ beside that of its early steps; nothing in a short record. Adam's very first
+    steps are larger than any, so they do not count."""
+    steps = record.series(f"{player}/update")
+    if len(steps) < 6 * ROWS:
+        return Series([], [])
+    early = max(median(steps.values[ROWS : 3 * ROWS]), 1e-30)
+    level = steps.smoothed(2 * ROWS)
+    return Series(level.steps, [value / early for value in level.values])
 
 
 @register("symptom", "learning rates out of balance")
@@ -241,4 +267,32 @@ def past_best(record: Record) -> Finding | None:
                 {"best": value.values[best], "now": value.last},
             )
         return None
+    return None
+
+
+@register("symptom", "nothing was learnt")
+def nothing_learnt(record: Record) -> Finding | None:
+    """After half of the run, samples are no nearer to the data than one and the same mean picture would be."""
+    if not record.rows or record.part_done(int(record.rows[-1]["step"])) < 1 / 2:
+        return None
+    for name in ("KID-EffLite0", "KID-classifier", "KID-rotations"):
+        value, flat = record.series(f"score/{name}"), record.series(f"score/{name}.flat")
+        if not len(value) or len(flat) != len(value):
+            continue
+        if min(value.values) < LEARNT * flat.last:
+            return None
+        return Finding(
+            "nothing was learnt",
+            "warning",
+            value.steps[0],
+            f"The best {name} of this run is {min(value.values):.3g}; the mean training picture alone, over and over, "
+            f"has {flat.last:.3g}: the samples have nothing of the data yet, and no score of this run means anything.",
+            advice(
+                record,
+                f"more --steps (now {record.stage.steps})" if record.stage.steps else "more --steps",
+                f"a higher --generator.lr (now {rate(record, 'generator')})",
+                "a look at the pictures with poise data check",
+            ),
+            {name: min(value.values), "mean picture": flat.last},
+        )
     return None

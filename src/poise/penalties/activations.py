@@ -10,7 +10,7 @@ activations small, TAR keeps them slow.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from poise.penalties.base import OnRound, Strength
 from poise.registry import register
@@ -36,6 +36,7 @@ class AR(OnRound):
 
     strength: Strength = 2.0
     name: str = "ar"
+    reads: ClassVar[str] = "states"
 
     def value(self, round: Any) -> Tensor:
         return _wide(round.read.dropped).square().mean((1, 2))
@@ -53,6 +54,7 @@ class TAR(OnRound):
 
     strength: Strength = 1.0
     name: str = "tar"
+    reads: ClassVar[str] = "states"
 
     def value(self, round: Any) -> Tensor:
         h = _wide(round.read.raw)

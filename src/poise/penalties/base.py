@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from poise.training.dials import number_or_schedule
 
@@ -19,9 +19,15 @@ Strength = float | str | Callable[[int], float]
 
 
 class Penalty:
-    """A penalty of one player: some terms that read the round, or a rule on the weights."""
+    """A penalty of one player: some terms that read the round, or a rule on the weights.
+
+    `reads` says what it needs: "weights", "round" (whatever a player's turn shows), "slopes" (the discriminator's, at
+    real or generated samples) or "states" (what a language model reads and its hidden states). A recipe refuses one
+    that reads what its player does not show.
+    """
 
     name: str
+    reads: ClassVar[str] = "weights"
 
     def over(self, steps: int) -> Penalty:
         """The same penalty with schedules that had no length stretched over `steps` steps."""
@@ -42,6 +48,7 @@ class OnRound(Penalty, ABC):
 
     strength: Strength = 1.0
     name: str = "on_round"
+    reads: ClassVar[str] = "round"
 
     def __post_init__(self) -> None:
         self._strength = number_or_schedule(self.strength, f"strength of {type(self).__name__}")

@@ -11,7 +11,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from poise.errors import PoiseError
 from poise.lazy import Lazy
@@ -44,6 +44,7 @@ class GradientPenalty(Penalty, ABC):
     gamma: float | str | Callable[[int], float] = 1.0
     every: int = 16
     name: str = "gradient"
+    reads: ClassVar[str] = "slopes"
 
     def __post_init__(self) -> None:
         self._gamma = number_or_schedule(self.gamma, f"gamma of {type(self).__name__}")
@@ -60,7 +61,7 @@ class GradientPenalty(Penalty, ABC):
     def terms(self) -> tuple[Any, ...]:
         from poise.core import Term
 
-        return (Term(self.name, self.value, self._gamma, self.every, differentiates=True),)
+        return (Term(self.name, self.value, self._gamma, self.every, differentiates=True, penalises=True),)
 
 
 @register("penalty", "R1")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from poise.penalties.base import OnRound, Strength
 from poise.registry import register
@@ -28,6 +28,7 @@ class L2Rows(OnRound):
 
     strength: Strength = 1e-4
     name: str = "l2_rows"
+    reads: ClassVar[str] = "states"
 
     def value(self, round: Any) -> Tensor:
         """½·Σ‖e_i‖²: a scalar."""

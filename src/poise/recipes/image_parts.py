@@ -20,14 +20,14 @@ from poise.models.layers import SMALLEST
 from poise.penalties import Penalty
 from poise.recipes.parts import check_player, player
 from poise.registry import find
-from poise.training.ema import Ema
+from poise.training.ema import Ema, noise_feed
 from poise.training.precision import Execution
 
 
 def check_generator_penalties(penalties: list[Penalty]) -> None:
     """A penalty on D's gradients says nothing about G's weights: there it would do nothing."""
     for penalty in penalties:
-        if any(term.differentiates for term in penalty.terms()):
+        if penalty.reads == "slopes":
             kind = type(penalty).__name__
             raise PoiseError(
                 f"--generator.penalties+={kind}: {kind} is a penalty on the discriminator and would do nothing here; "
@@ -139,7 +139,7 @@ def game(
         twice = any(term.differentiates for penalty in penalties[name] for term in penalty.terms())
         if compile and not twice:
             net.compile()
-    average = Ema(g, ema)
+    average = Ema(g, ema, noise_feed(noise, how.device, len(facts["classes"])))
     built = Adversarial(g, d, view=augmentation(facts["augment"]), joint=joint_allowed(d))
     built.players = (
         player("discriminator", d, options["discriminator"], to_discriminate, penalties["discriminator"]),

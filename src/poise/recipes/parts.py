@@ -65,7 +65,7 @@ def check_player(name: str, options: Any, sizes: Sequence[str] = ("width", "dept
     if not all(0 <= beta < 1 for beta in options.betas):
         raise PoiseError(f"--{name}.betas must be at least 0 and below 1, not {list(options.betas)}")
     for penalty in options.penalties:
-        if name != "model" and any(term.penalises for term in penalty.terms()):
+        if name != "model" and penalty.reads == "states":
             kind = type(penalty).__name__
             raise PoiseError(
                 f"--{name}.penalties+={kind}: {kind} reads a language model and the {name} shows nothing of the kind; "

@@ -64,7 +64,7 @@ def vae(
     heldout: float = 0.1,
     limit: int | None = None,
     flip: bool = False,
-    network: str = "dcgan",
+    network: str = "short_dcgan",
     autoencoder: AutoencoderOptions = AutoencoderOptions(),  # noqa: B008
     discriminator: DiscriminatorOptions = DiscriminatorOptions(),  # noqa: B008
     steps: int = 6000,

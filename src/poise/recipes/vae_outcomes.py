@@ -135,6 +135,7 @@ def monitor(
             lambda: how.autocast(False),
             weight("latent"),
             weight("pixels", 1.0),
+            averaged=drawing.module,
         )
         if getattr(game, "discriminator", None) is None:
             return latent

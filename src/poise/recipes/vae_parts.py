@@ -25,7 +25,8 @@ from poise.recipes.parts import check_player, l2
 from poise.recipes.vae_objectives import Objective, Pieces, chosen
 from poise.registry import find
 from poise.training.dials import checked
-from poise.training.ema import Ema
+from poise.training.ema import BATCHES, Ema, Feed
+from poise.training.ema import ROWS as FED
 from poise.training.mixture import MISSING, Fitted, installed
 from poise.training.precision import Execution
 
@@ -173,7 +174,7 @@ def game(
         torch.manual_seed(seed)
         net: Any = model(network, asked.options["autoencoder"], facts)
         net.to(how.device, memory_format=torch.channels_last)
-        average = Ema(net, ema)
+        average = Ema(net, ema, data_feed(pictures, seed, how))
         built = asked.objective.game(Pieces(net, average, asked.values, asked.options, penalties, judging, steps))
     fitted = Fitted(average.module, latents(average.module, pictures, seed, how), seed)
     return built, Drawing(fitted, facts["latents"] == "mixture")
@@ -192,6 +193,23 @@ def latents(model: Any, pictures: ImageSet, seed: int, how: Execution) -> Callab
         return torch.cat(found)
 
     return encoded
+
+
+def data_feed(pictures: ImageSet, seed: int, how: Execution) -> Feed:
+    """Fixed training pictures, drawn by the seed, for an auto-encoder: through it and back, z drawn from q(z|x).
+
+    The decoder so sees what it sees in training.
+    """
+    rows = np.random.default_rng((seed, 6)).permutation(pictures.train)[: BATCHES * FED]
+    rows = np.resize(rows, BATCHES * FED).reshape(BATCHES, FED)  # few pictures come again
+
+    def feed(model: Any, i: int) -> None:
+        rng = torch.Generator().manual_seed(i)
+        mean, log_variance = model.encode(as_floats(pictures, rows[i], how))
+        noise = torch.randn(mean.shape, generator=rng).to(mean)
+        model.decode(mean if log_variance is None else mean + (0.5 * log_variance).exp() * noise)
+
+    return feed
 
 
 def as_floats(pictures: ImageSet, rows: np.ndarray, how: Execution) -> Tensor:

@@ -26,6 +26,13 @@ LOOKS = 200  # diagnoses in a run, about: each reads the whole record
 LAG = 8  # looks that it may take until trouble is seen
 
 
+def lazily(row: dict[str, Any]) -> list[str]:
+    """Names of a step's numbers that are recorded whatever the step: shares of the gradient, with the penalty's value
+    and strength."""
+    measured = [name.removesuffix(".share") for name in row if name.endswith(".share")]
+    return [key for name in measured for key in (name, f"{name}.strength", f"{name}.share") if key in row]
+
+
 class Session:
     """One sitting of a run."""
 
@@ -173,6 +180,8 @@ class Session:
         entry: dict[str, Any] = {}
         if (step - offset) % cadence.log == 0:
             entry = {name: float(value) for name, value in row.items()}
+        else:  # what a lazy penalty did, if it was measured here
+            entry = {name: float(row[name]) for name in lazily(row)}
         local, monitor = step - offset, self.monitors[self.stage]
         if local % cadence.probe == 0 and monitor is not None:
             entry |= monitor(local // cadence.probe)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from poise.core import Batch, Dial, Game, Noticing, Player
+from poise.core import Batch, Dial, Game, Noticing, Player, Term
 from poise.errors import NonFinite
 from poise.training.measure import Measure, TermShares
 from poise.training.precision import Execution, norm
@@ -48,18 +48,28 @@ def split(batch: Batch, parts: int) -> list[Batch]:
     return [piece for piece in pieces if len(piece.real)]
 
 
+def measured(player: Player, step: int, every: int) -> list[str]:
+    """Names of the penalising terms whose share of the gradient is measured at this step: about each `every` steps, and
+    of a lazy term at steps at which it is paid. A function of the step, so that a resumed run has the same record."""
+
+    def interval(term: Term[Any]) -> int:
+        return term.every * max(1, every // term.every)
+
+    return [term.name for term in player.terms if term.penalises and step % interval(term) == 0]
+
+
 def backward(
-    game: Game, player: Player, batch: Batch, step: int, how: Execution, detail: bool = False
+    game: Game, player: Player, batch: Batch, step: int, how: Execution, shares: Collection[str] = ()
 ) -> dict[str, Tensor | float]:
     """Gradients of the player's terms over the whole batch, in as many pieces as asked; the terms' values.
 
-    `detail` adds, for each term that penalises, its strength and its share of the gradient of all terms.
+    For the terms named in `shares`, if they are due, also the strength and the share of the gradient.
     """
     due = [term for term in player.terms if step % term.every == 0]
     scales = {term.name: term.scale(step) for term in due}
     scaler, differentiates = how.scaler(player.name), any(term.differentiates for term in due)
     row: dict[str, Tensor | float] = {}
-    alone = TermShares(player, [term.name for term in due if term.penalises] if detail else [])
+    alone = TermShares(player, [term.name for term in due if term.name in shares])
     for piece in split(batch, how.micro_batches):
         share = len(piece.real) / len(batch.real)
         with how.autocast(differentiates):
@@ -74,23 +84,32 @@ def backward(
             for name, value in round.noticed.items():
                 row[name] = row.get(name, 0.0) + (value / scaler.get_scale() if scaler.is_enabled() else value)
     scaler.unscale_(player.optim)
-    row["grad_norm"] = whole = norm([p.grad for p in player.module.parameters() if p.grad is not None])
-    return row | alone.row(whole, {name: scales[name] for name in alone.names})
+    row["grad_norm"] = norm([p.grad for p in player.module.parameters() if p.grad is not None])
+    return row | alone.row({name: scales[name] for name in alone.names})
 
 
 def move(
-    game: Game, player: Player, batch: Batch, step: int, how: Execution | None = None, detail: bool = False
+    game: Game,
+    player: Player,
+    batch: Batch,
+    step: int,
+    how: Execution | None = None,
+    detail: bool = False,
+    shares: Collection[str] | None = None,
 ) -> dict[str, Tensor | float]:
     """One optimiser update of one player: its terms, backward, penalties, clipping, step, hooks.
 
     Weight penalties act exactly once, whatever the micro-batches: after accumulation and unscaling, before
-    clipping. Returns the player's row of the record; `detail` adds penalty values, shares and weight norms.
+    clipping. Returns the player's row of the record; `detail` adds penalty values, shares and weight norms. `shares`
+    names the terms whose share of the gradient is measured; by default those that penalise, if `detail`.
     """
     how = how or Execution()
+    if shares is None:
+        shares = [term.name for term in player.terms if term.penalises] if detail else []
     scaler = how.scaler(player.name)
     player.optim.zero_grad(set_to_none=True)
     with alone(player, game.players):
-        row = backward(game, player, batch, step, how, detail)
+        row = backward(game, player, batch, step, how, shares)
         if how.check_every == 1 and not scaler.is_enabled():
             verify(player.name, step, row)
         measure = Measure(player, step, detail)
@@ -161,7 +180,8 @@ def train(
         dials: scheduled numbers, set before each step and recorded under their names.
         watch: called after each step with the step and its row; an exception from it ends the loop.
         how: precision, micro-batches, device.
-        detail_every: record penalty shares and norms on each k-th step.
+        detail_every: record penalty shares and norms on each k-th step; shares of lazy terms on steps at which they are
+            paid, about as often.
 
     Raises:
         NonFinite: a loss or gradient is NaN or infinite; nothing is masked. On the CPU before any weight has moved.
@@ -175,8 +195,9 @@ def train(
             row: Row = {dial.name: dial.set(step) for dial in dials}
             draw = step * draws
             for player in game.players:
+                shares, detail = measured(player, step, detail_every), step % detail_every == 0
                 for _ in range(player.turns):
-                    moved = move(game, player, stream(draw), step, how, detail=step % detail_every == 0)
+                    moved = move(game, player, stream(draw), step, how, detail, shares)
                     guard.add(player.name, step, moved)
                     row |= {f"{player.name}/{name}": value for name, value in moved.items()}
                     draw += 1

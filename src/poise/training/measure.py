@@ -24,8 +24,8 @@ class Measure:
     and for each penalty, under its name:
         .strength   λ at this step
         .value      (λ/2)·Σ‖w‖² or what the penalty is (0 for decoupled forms, which are no term)
-        .share      ‖what it added to the gradient‖ / ‖gradient of the loss‖; for decoupled forms
-                    ‖lr·λ·w‖ / ‖step of the optimiser‖
+        .share      p/(p + l), p = ‖what it added to the gradient‖, l = ‖gradient of the loss‖; for decoupled forms
+                    p = ‖lr·λ·w‖, l = ‖step of the optimiser‖. In [0, 1]: a half where both pull alike
         .spent      Λ = Σ lr·λ up to and including this step
     and the norms of the covered weights as `norm` and `norm.LAYER`.
     """
@@ -61,7 +61,7 @@ class Measure:
             both = [(now, before) for now, before in pairs if before is not None]
             torch._foreach_sub_([before for _, before in both], [now for now, _ in both])
             changes = [now if before is None else before for now, before in pairs]
-            self.row[f"{penalty.name}.share"] = torch.linalg.vector_norm(_norms(changes)) / self.loss_norm
+            self.row[f"{penalty.name}.share"] = share_of(torch.linalg.vector_norm(_norms(changes)), self.loss_norm)
 
     def about_to_shrink(self) -> None:
         """Call before the decoupled forms act."""
@@ -86,7 +86,7 @@ class Measure:
         if self.shrunk:
             moved = norm(list(torch._foreach_sub(now, self.start)))
             for name, size in self.shrunk.items():
-                self.row[f"{name}.share"] = size / moved.clamp_min(TINY)
+                self.row[f"{name}.share"] = share_of(size, moved)
         self.row["lr"] = float(self.player.optim.param_groups[0]["lr"])
         self._updates(now)
         for penalty in self.player.penalties:
@@ -114,16 +114,22 @@ class Measure:
             self.row[f"update.{name}"] = share
 
 
+def share_of(part: Tensor, rest: Tensor) -> Tensor:
+    """part/(part + rest) of two lengths, in [0, 1]; 0 where both are nothing."""
+    return part / (part + rest).clamp_min(TINY)
+
+
 def _norms(tensors: list[Tensor]) -> Tensor:
     """The Euclidean norm of each: [n]."""
     return torch.stack(torch._foreach_norm(tensors))
 
 
 class TermShares:
-    """How large the gradient of each penalising term is by itself, beside the gradient of all terms together.
+    """How large the gradient of each penalising term is by itself, beside that of all other terms together.
 
     One more backward pass for each such term, on recorded steps only. The gradients that the optimiser sees are not
-    touched. Recorded under the term's name: `.strength`, the weight it has at this step, and `.share`.
+    touched. Recorded under the term's name: `.strength`, the weight it has at this step, and `.share`, as for a penalty
+    on the weights: p/(p + l), p the norm of the term's gradient and l that of the sum of the others, in [0, 1].
     """
 
     def __init__(self, player: Player[Any], names: list[str]) -> None:
@@ -140,9 +146,12 @@ class TermShares:
                 known = self.sums.setdefault(name, [torch.zeros_like(w) for w in self.weights])
                 torch._foreach_add_(known, parts)
 
-    def row(self, whole: Tensor, strengths: dict[str, float]) -> dict[str, Tensor | float]:
-        """`whole`: the norm of the gradient of all terms."""
+    @torch.no_grad()
+    def row(self, strengths: dict[str, float]) -> dict[str, Tensor | float]:
+        """Call it when the weights' gradients are those of all terms together, unscaled."""
         row: dict[str, Tensor | float] = {f"{name}.strength": strengths[name] for name in self.names}
         for name, parts in self.sums.items():
-            row[f"{name}.share"] = torch.linalg.vector_norm(_norms(parts)) / whole.clamp_min(TINY)
+            whole = [torch.zeros_like(w) if w.grad is None else w.grad for w in self.weights]
+            others = torch.linalg.vector_norm(_norms(list(torch._foreach_sub(whole, parts))))
+            row[f"{name}.share"] = share_of(torch.linalg.vector_norm(_norms(parts)), others)
         return row
