@@ -5,6 +5,7 @@ RUN/
   record.jsonl    one line per recorded step: {"step": 16, "discriminator/adversarial": 1.38, ...}
   events.jsonl    started, stopped, went on, what was found, rolled back, finished: with the time
   remedies.json   what was changed when the run was rolled back, if it was
+  threads.json    from which step on how many CPU threads computed it, where that was chosen by measuring
   samples/        STEP.png, always the same noise
   checkpoints/    step-00000500/ ...: see poise.training.checkpoint
   report.json     scores, strengths, shares, what to say about them

@@ -5,6 +5,7 @@ More than 250 lines, because what happens at a step, and in which order, is to b
 
 from __future__ import annotations
 
+import os
 import time
 from functools import partial
 from itertools import accumulate
@@ -13,7 +14,7 @@ from typing import Any
 from poise.errors import NonFinite, PoiseError
 from poise.monitor import Finding, Record, diagnose
 from poise.recipes.recipe import Recipe
-from poise.record import RunFolder, write_json
+from poise.record import RunFolder, read_json, write_json
 from poise.report.conclude import best, conclude, since_best
 from poise.report.live import View
 from poise.study.final import last_word, scored_on
@@ -63,10 +64,17 @@ class Session:
     def train(self) -> dict[str, Any]:
         """Train to the end, however often the run has to be rolled back; returns the report."""
         done = first = self._restore()
+        self.threads = self._threads()
         self.view.open(self.folder.path, self.spec, done, self.total)
         for note in self.recipe.notes:
             self.view.say(note)
         self.folder.event("goes on" if done else "started", step=done)
+        try:
+            return self._train(done, first)
+        finally:
+            self.threads.end()
+
+    def _train(self, done: int, first: int) -> dict[str, Any]:
         began = time.monotonic()
         ended = self.total
         while True:
@@ -115,6 +123,7 @@ class Session:
             "monitoring": round(sum(m.seconds for m in self.monitors if m), 1),
         }
         report["steps_this_sitting"] = steps
+        report["threads"] = [choice._asdict() for choice in self.threads.plan]
         write_json(self.folder.path / "report.json", report)
         (self.folder.path / "DONE").touch()
         self.folder.event("finished", step=ended)
@@ -125,6 +134,7 @@ class Session:
         from poise.training.checkpoint import begin
         from poise.training.loop import mixed, train
 
+        self.threads.begin(done)
         for i, (stage, end) in enumerate(zip(self.recipe.stages, self.ends, strict=True)):
             self.stage, first = i, end - stage.steps
             if done >= end:
@@ -175,6 +185,7 @@ class Session:
 
     def _watch(self, offset: int, step: int, row: dict[str, Any]) -> None:
         """After each step of a stage that began `offset` steps in: the record, pictures, scores, checkpoints."""
+        self.threads.computed()
         step += offset
         made, cadence = step + 1, self.recipe.cadence
         entry: dict[str, Any] = {}
@@ -206,6 +217,30 @@ class Session:
         if self.stop.asked and made < self.total:
             self.folder.event("stopped", step=made)
             raise Interrupted(f"stopped after step {made}")
+        self.threads.next(made)
+
+    def _threads(self) -> Any:
+        """With how many threads steps are computed: measured on a CPU, unless somebody has said a number."""
+        import torch
+
+        from poise.training.threads import SHORT, Threads, plan_of
+
+        path = self.folder.path / "threads.json"
+        try:
+            plan = plan_of(read_json(path)) if path.exists() else []
+        except (KeyError, TypeError, ValueError, AttributeError):
+            raise PoiseError(
+                f"{path} does not hold numbers of threads: it is damaged; put it back, or start a new run"
+            ) from None
+        said = self.spec["arguments"].get("threads") is not None or "OMP_NUM_THREADS" in os.environ
+        fixed = said or self.recipe.how.device.type != "cpu" or self.total < SHORT
+        return Threads(
+            torch.get_num_threads(),
+            plan,
+            lambda made: write_json(path, [choice._asdict() for choice in made]),
+            self.view.say,
+            fixed or torch.get_num_threads() == 1,
+        )
 
     def _look(self, step: int) -> None:
         """Diagnose what is recorded so far, say what is new, and leave the loop where it is to be treated."""
