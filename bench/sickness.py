@@ -78,6 +78,14 @@ SICK: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
         {"data": "tiny", "augment": "none", "batch": 16},
         ("discriminator overfitting", "memorisation"),
     ),
+    "a discriminator that learns too slowly": (
+        {"generator": {"width": 16, "lr": 2e-4}, "discriminator": {"width": 16, "lr": 5e-6}},
+        ("discriminator tells nothing",),
+    ),
+    "far too few steps": (
+        {"steps": 48},
+        ("nothing was learnt",),
+    ),
     "nothing held out": (
         {"heldout": 0.0, "scores": 0},
         ("no held-out data",),

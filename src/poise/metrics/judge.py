@@ -32,6 +32,7 @@ Sample = Callable[[int, int], NDArray[np.uint8] | Tensor]
 
 LEAST = 4  # pictures that a score needs on either side
 LABELLED = 2000  # held-out pictures with labels, from which on half of them train the small classifier
+FLAT = 128  # pictures of one colour: KID is unbiased at any number
 LARGEST_BLOCK = 10_000  # at most so many of them
 
 
@@ -125,10 +126,10 @@ class Judge:
         with one number of threads.
 
         Keys for every extractor E and metric M: "M-E", its 95 % interval "M-E.low" and "M-E.high", and the two numbers
-        of pictures "E.n" and "E.m"; "KID-E.flat", the KID of `n` copies of the mean training picture, which whoever has
-        learnt anything beats; with a classifier also "class_share.min", the share of the class that it sees least
-        often, and "class_share.effective", over how many classes the pictures spread (exp of the entropy) as a part of
-        the number that the held-out ones spread over. See the metrics for formulas and units.
+        of pictures "E.n" and "E.m"; "KID-E.flat", the KID of pictures of one colour each, the mean colours of training
+        pictures, which whoever has learnt anything beats; with a classifier also "class_share.min", the share of the
+        class that it sees least often, and "class_share.effective", over how many classes the pictures spread (exp of
+        the entropy) as a part of the number that the held-out ones spread over. See the metrics for formulas and units.
         """
         if not self.extractors:
             return {}
@@ -166,15 +167,16 @@ class Judge:
         return values, shares
 
     def _flat(self) -> dict[str, float]:
-        """KID of the mean training picture alone, `n` times, on each extractor."""
+        """KID of pictures of one colour each, the mean colours of training pictures, on each extractor."""
         if self._flat_kid is None:
-            mean = self._images[self._train_rows].mean(0, dtype=np.float64).round().astype(np.uint8)
+            some = self._images[self._train_rows[:FLAT]]
+            colours = some.mean((1, 2), keepdims=True, dtype=np.float64).round().astype(np.uint8)
+            plain = torch.from_numpy(np.broadcast_to(colours, some.shape).copy()).movedim(-1, 1)
             self._flat_kid = {}
             for metric in (m for m in self._metrics if m.name == "KID"):
                 for extractor in self.extractors:
-                    row = features(extractor, torch.from_numpy(mean).movedim(-1, 0)[None])
-                    same = Features(np.repeat(row, self.n, 0), "features of the mean picture")
-                    sets = Compared(self._reference(extractor, "heldout"), same, None)
+                    rows = Features(features(extractor, plain), "features of plain colours")
+                    sets = Compared(self._reference(extractor, "heldout"), rows, None)
                     share_pass(sets, [metric], self._seed)
                     short = extractor.name.partition("@")[0]
                     self._flat_kid[f"{metric.name}-{short}.flat"] = metric.measure(sets, self._seed).value

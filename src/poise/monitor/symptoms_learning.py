@@ -13,7 +13,7 @@ from poise.registry import register
 NOTHING = 1e-6  # a share of the gradient below this over the whole run is no effect
 LARGE = 100.0  # a gradient's norm; healthy runs stayed below 30
 ROWS = 8  # recorded rows in a window
-LEARNT = 0.9  # of the score of the mean picture alone: above this, nothing was learnt
+LEARNT = 0.95  # of the score of pictures of one colour each: above this, nothing was learnt
 SHRUNK = 0.4  # length of a player's weights over that at the start, below which a penalty has shrunk them
 TURNED = 2.5  # times as large a relative step as early on
 SOME_SHARE = 0.02  # of the gradient: a penalty below this has not shrunk the weights
@@ -272,7 +272,7 @@ def past_best(record: Record) -> Finding | None:
 
 @register("symptom", "nothing was learnt")
 def nothing_learnt(record: Record) -> Finding | None:
-    """After half of the run, samples are no nearer to the data than one and the same mean picture would be."""
+    """After half of the run, samples are no nearer to the data than pictures of one colour each."""
     if not record.rows or record.part_done(int(record.rows[-1]["step"])) < 1 / 2:
         return None
     for name in ("KID-EffLite0", "KID-classifier", "KID-rotations"):
@@ -285,14 +285,14 @@ def nothing_learnt(record: Record) -> Finding | None:
             "nothing was learnt",
             "warning",
             value.steps[0],
-            f"The best {name} of this run is {min(value.values):.3g}; the mean training picture alone, over and over, "
-            f"has {flat.last:.3g}: the samples have nothing of the data yet, and no score of this run means anything.",
+            f"The best {name} of this run is {min(value.values):.3g}; pictures of one colour each, as in the data, "
+            f"have {flat.last:.3g}: the samples have nothing of the data yet, and no score of this run means anything.",
             advice(
                 record,
                 f"more --steps (now {record.stage.steps})" if record.stage.steps else "more --steps",
                 f"a higher --generator.lr (now {rate(record, 'generator')})",
                 "a look at the pictures with poise data check",
             ),
-            {name: min(value.values), "mean picture": flat.last},
+            {name: min(value.values), "plain colours": flat.last},
         )
     return None
