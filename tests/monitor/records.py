@@ -26,7 +26,7 @@ PROBED: dict[str, Value] = {
     "generator/shown_diversity": lambda t: 0.95 * min(1.0, 0.1 + 8 * t), "generator/shown_nearest": 0.5,
     "generator/shown_inside": 0.5, "generator/shown_inside_null": 0.5, "generator/shown_inside_z": 0.2,
 }  # fmt: skip
-SHOWN = {key for key in PROBED if "shown_" in key} | {"generator/drift"}  # at each second probe
+SHOWN = {key for key in PROBED if "shown_" in key} | {"generator/drift"}  # at each fourth probe
 FITTED: dict[str, Value] = {
     "nll": lambda t: 3.2 + 4.8 * np.exp(-20 * t), "grad_norm": 0.6, "lr": 4e-3, "update": 0.01, "norm": 15.0,
     "l2_recurrent.share": 1e-3, "l2_recurrent.strength": 1e-5, "l2_recurrent.spent": 1e-3,
@@ -55,7 +55,7 @@ def record(steps: int = 800, seed: int = 0, without: tuple[str, ...] = (), **cha
         kinds = kinds | {k: v for k, v in wanted.items() if k in kinds or k not in known}
         row: dict[str, Any] = {"step": step}
         for key, value in kinds.items():
-            if key in without or (key in SHOWN and step % 64):
+            if key in without or (key in SHOWN and step % 128):
                 continue
             number = value(step / steps) if callable(value) else value
             row[key] = number if key in EXACT else number * (1 + 0.05 * rng.normal())

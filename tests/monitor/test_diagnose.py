@@ -152,7 +152,7 @@ def test_no_strength_is_advised_that_would_kill_the_discriminator():
     [
         ("generator collapse", {"diversity": late(0.9, 0.05)}),
         ("partial collapse", {"diversity": late(0.9, 0.45, 0.3)}),
-        ("oscillation", {"diversity": lambda t: 0.9 if t < 0.5 or int(t * 12.5) % 2 else 0.1}),
+        ("oscillation", {"diversity": lambda t: 0.9 if t < 0.5 or int(t * 6.25 + 0.01) % 2 else 0.1}),
         ("memorisation", {"inside": late(0.5, 0.9), "inside_z": late(0.1, 6.0)}),
     ],
 )

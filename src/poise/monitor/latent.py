@@ -10,7 +10,7 @@ In the record, for the player (all in nats per picture, in evaluation mode, mean
     PLAYER/beta                   the weight of the KL at this step
     PLAYER/units                  once: how many latent units there are
     PLAYER/shown_nll_training ...   the nll, rates and active units of the averaged auto-encoder, which is what a user
-                                  is shown; at each second probe
+                                  is shown; at each fourth probe
 
 A deterministic encoder has no rate, no active units and no beta; its objective has the penalty on the code instead.
 """
@@ -27,7 +27,7 @@ from torch import Tensor
 
 from poise.core import Batch, Schedule, value_at
 from poise.games.vae import VaeRound, kl_term, latent_term, nll_term, weighed
-from poise.monitor.signals import SHOWN_EVERY
+from poise.monitor.windows import SHOWN_EVERY
 
 ACTIVE = 0.01  # variance of the posterior mean (Burda, Grosse & Salakhutdinov 2016)
 WORTH = 0.002  # nats a dimension: a rise of the held-out objective that is worth a word; 0.003 bits

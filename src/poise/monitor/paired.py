@@ -6,7 +6,7 @@ Instead of the signals of diversity and copying, the record has
     generator/distance_training   mean distance of generated items to their real ones, where those were trained on
     generator/distance_heldout    the same of held-out ones
     generator/distance_gap        held-out minus training: the generator's own overfitting
-    generator/shown_distance_...  the same three of the averaged generator, which is what a user hears; at each second
+    generator/shown_distance_...  the same three of the averaged generator, which is what a user hears; at each fourth
                                   probe
 
 and what D says of generated items is of the held-out ones, if there are any.
@@ -19,7 +19,8 @@ from collections.abc import Callable
 from torch import Tensor, nn
 
 from poise.core import Batch
-from poise.monitor.signals import SHOWN_EVERY, Monitor, Watched
+from poise.monitor.signals import Monitor, Watched
+from poise.monitor.windows import SHOWN_EVERY
 
 
 class PairedMonitor(Monitor):

@@ -13,9 +13,9 @@ Names in the record (all of plain, not augmented items; D and G in evaluation mo
     generator/nearest         median distance of the fixed items to their nearest training item, in the same unit
     generator/inside, inside_null, inside_z   see `poise.monitor.measures.nearest`
     generator/shown_diversity, shown_nearest, shown_inside ...   the same of the averaged generator, which is what a
-                              user is shown, what is scored and saved; at each second probe
+                              user is shown, what is scored and saved; at each fourth probe
     generator/drift           distance of the fixed items from those of the averaged generator, in the same unit; at
-                              each second probe
+                              each fourth probe
     PLAYER/effective_lr.LAYER     lr/‖w‖² of weights whose scale does nothing
     data/training, heldout    once: how many items of each are looked at (at most 2,000)
     data/split_z              once: whether training and held-out items can be told apart (`measures.split_z`)
@@ -35,10 +35,10 @@ from torch import Tensor, nn
 
 from poise.core import Batch
 from poise.monitor.measures import auc, compact, nearest, scale_invariant, split_z, spread
+from poise.monitor.windows import SHOWN_EVERY
 
 DEAD = 1e-3  # logits closer together than this carry no signal worth the name
 COMPARED = 1000  # items of each part, to see whether the parts are alike
-SHOWN_EVERY = 2  # probes: where a layer keeps statistics, those of the averaged generator are computed for each look
 REFERENCES = 2000  # training items, and held-out items, that generated ones are compared with
 
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from poise.monitor.advice import advice, kept, r1, rate
 from poise.monitor.finding import Finding, Record
-from poise.monitor.windows import Series, holding, surely_above
+from poise.monitor.windows import SHOWN_EVERY, Series, holding, surely_above
 from poise.registry import register
 
 PROBES = 8  # probes in a window: single values scatter, an AUC of 64 against 64 by 0.05
@@ -41,7 +41,7 @@ class Look(NamedTuple):
 
 
 # What a user is shown comes first; the generator that plays is looked at too, because its trouble is the other's soon.
-GENERATORS = (Look("shown_", "averaged generator, which is what is shown,", 2), Look("", "generator", 1))
+GENERATORS = (Look("shown_", "averaged generator, which is what is shown,", SHOWN_EVERY), Look("", "generator", 1))
 
 KILLING = 1e-2  # λ on D beyond which it may die: nobody is sent there
 R1 = "--discriminator.penalties+=R1 --discriminator.penalties.gamma="

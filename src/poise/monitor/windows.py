@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean, median, stdev
 
+SHOWN_EVERY = 4  # probes between two looks at the averaged network, whose statistics are computed for each
+
 
 @dataclass(frozen=True)
 class Series:
