@@ -5,7 +5,8 @@ from __future__ import annotations
 import poise.monitor.symptoms_game
 import poise.monitor.symptoms_latent
 import poise.monitor.symptoms_learning
-import poise.monitor.symptoms_likelihood  # noqa: F401  (all enter their members into the registry)
+import poise.monitor.symptoms_likelihood
+import poise.monitor.symptoms_scores  # noqa: F401  (all enter their members into the registry)
 from poise.monitor.finding import Finding, Record
 from poise.registry import find, names
 

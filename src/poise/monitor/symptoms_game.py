@@ -102,9 +102,9 @@ def overfitting(record: Record) -> Finding | None:
 
 @register("symptom", "dead discriminator")
 def dead(record: Record) -> Finding | None:
-    """D gives every item the same output."""
+    """D gives every item the same output. A small one may begin like that, and is given time to come alive."""
     alive = record.series("discriminator/alive")
-    since = holding(alive, lambda a: a == 0, least=3)
+    since = holding(alive, lambda a: a == 0, least=3 if any(alive.values) else 12)
     if since is None:
         return None
     contrast = record.series("discriminator/contrast").tail(1)

@@ -129,7 +129,7 @@ def images(
         flip: also train on mirror images.
         augment: differentiable augmentation: any of color,translation,cutout joined by commas, none, or auto
             (all three up to 20,000 pictures, none above).
-        network: dcgan or residual.
+        network: dcgan, short_dcgan (a layer less in each player) or residual.
         loss: nonsaturating, minimax (the article's), hinge, least_squares, wasserstein or relativistic.
         noise: length of the generator's noise vector.
         generator: options of the generator.

@@ -122,7 +122,7 @@ def vae(
         heldout: share of the pictures that is kept from training and used to judge; sets with a test split use it.
         limit: train on so many pictures only, drawn by the seed, to see what less data would give; by default on all.
         flip: also train on mirror images.
-        network: dcgan or residual.
+        network: dcgan, short_dcgan (a layer less in each player) or residual.
         autoencoder: options of encoder and decoder.
         discriminator: options of the discriminator of vae_gan.
         steps: how often each player moves.

@@ -35,8 +35,9 @@ class Ema:
     fixed batches (Izmailov et al. 2018, section 3.2, for averages of weights; Wu & Johnson 2021, "PreciseBN"). The
     singular vectors of spectral norm are iterated on the averaged weights. Both are computed when somebody reads them,
     at most once between two moves: at the first forward pass through a layer that has them, and when the module's
-    state is taken. They are a function of the trained and the averaged weights alone, so a run that is resumed finds
-    the same. They are computed in full precision, whatever the context. Other buffers are copied after each move.
+    state is taken; a state that is read brings those that it was saved with. They are a function of the trained and
+    the averaged weights alone, so it does not matter who looks when, and a run that is resumed finds the same. They
+    are computed in full precision, whatever the context. Other buffers are copied after each move.
 
     Args:
         module: the network that is trained.
@@ -80,7 +81,7 @@ class Ema:
         for layer in [*self._normalising, *self._spectral]:
             layer.register_forward_pre_hook(lambda *_: self.refresh())
         self.module.register_state_dict_pre_hook(lambda *_: self.refresh())
-        self.module.register_load_state_dict_post_hook(lambda *_: self._changed())
+        self.module.register_load_state_dict_post_hook(lambda *_: self._loaded())
 
     @torch.no_grad()
     def __call__(self) -> None:
@@ -91,10 +92,11 @@ class Ema:
             torch._foreach_lerp_(averaged, [p.detach() for _, p in self._pairs], 1 - beta)
         for averaged_buffer, buffer in self._copied:
             averaged_buffer.copy_(buffer)
-        self._changed()
-
-    def _changed(self) -> None:
         self.stale = True
+
+    def _loaded(self) -> None:
+        """What is read has been saved with its own statistics."""
+        self.stale = False
 
     @torch.no_grad()
     def refresh(self) -> None:
