@@ -43,6 +43,8 @@ def spec(data, **changes):
         "checkpoint_every": 5,
         "scores": 0,
         "precision": "fp32",
+        "l2_generator": 3e-3,
+        "l2_discriminator": 1e-4,
     }
     return {"recipe": "images", "arguments": arguments | changes}
 

@@ -74,6 +74,17 @@ def test_the_same_spec_is_the_same_run(pictures, tmp_path, monkeypatch):
     assert len(list(tmp_path.iterdir())) == 2
 
 
+def test_by_default_no_penalty_is_on_and_the_run_says_so(pictures, tmp_path):
+    wanted = spec(pictures, steps=2)
+    del wanted["arguments"]["l2_generator"], wanted["arguments"]["l2_discriminator"]
+    report = run(wanted, tmp_path / "a")
+    assert [line for line in report["notes"] if "no penalty is on, which is the default" in line]
+    assert [line for line in report["sentences"] if "was off" in line] == report["sentences"]
+    for name, value in (("l2_generator", 1e-4), ("l2_discriminator", "cosine:1e-3:1e-5")):
+        quiet = run({**wanted, "arguments": wanted["arguments"] | {name: value}}, tmp_path / name)
+        assert not [line for line in quiet["notes"] if "no penalty" in line]
+
+
 @pytest.mark.parametrize("name", VARIANTS)
 def test_resumed_equals_uninterrupted_bit_for_bit(pictures, tmp_path, name):
     """Stopped after a random step and continued by a fresh game: record, weights, optimiser and average are equal."""

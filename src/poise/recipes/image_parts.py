@@ -79,6 +79,15 @@ def notes(pictures: ImageSet) -> list[str]:
     return [*lines, f"left out {more} more unreadable files; see poise data check"] if more > 0 else lines
 
 
+def unpenalised(l2_generator: float | str, l2_discriminator: float | str, asked: dict[str, list[Penalty]]) -> list[str]:
+    """A sentence where neither player pays for anything: that is the default, and nobody should have to guess it."""
+    if any(strength not in (0, "0") for strength in (l2_generator, l2_discriminator)) or any(asked.values()):
+        return []
+    return [
+        "no penalty is on, which is the default; --l2-generator 1e-4 --l2-discriminator 1e-4 puts L2 on both players"
+    ]
+
+
 def stream(
     pictures: ImageSet, batch: int, seed: int, conditional: bool, flip: bool, how: Execution
 ) -> Callable[[int], Batch]:

@@ -22,7 +22,7 @@ class GeneratorOptions:
     """The generator.
 
     Args:
-        lr: learning rate of Adam: a number, or a schedule such as linear:2e-4:2e-5 over the run.
+        lr: learning rate of Adam: a number, or a schedule over the run such as linear:6e-4:3e-5.
         betas: Adam's decay rates of the first and second moment.
         width: channels at full size; doubled at each smaller size, at most eightfold.
         depth: layers (dcgan) or blocks (residual) at each size.
@@ -32,8 +32,8 @@ class GeneratorOptions:
         clip: largest norm of the gradient; none by default.
     """
 
-    lr: float | str = 2e-4
-    betas: tuple[float, float] = (0.5, 0.99)
+    lr: float | str = "linear:6e-4:3e-5"
+    betas: tuple[float, float] = (0.5, 0.999)
     width: int = 32
     depth: int = 1
     norm: Literal["batch", "none"] = "batch"
@@ -47,7 +47,7 @@ class DiscriminatorOptions:
     """The discriminator.
 
     Args:
-        lr: learning rate of Adam: a number, or a schedule such as linear:2e-4:2e-5 over the run.
+        lr: learning rate of Adam: a number, or a schedule over the run such as linear:6e-4:3e-5.
         betas: Adam's decay rates of the first and second moment.
         width: channels at full size; doubled at each smaller size, at most eightfold.
         depth: layers (dcgan) or blocks (residual) at each size.
@@ -59,8 +59,8 @@ class DiscriminatorOptions:
         clip: largest norm of the gradient; none by default.
     """
 
-    lr: float | str = 2e-4
-    betas: tuple[float, float] = (0.5, 0.99)
+    lr: float | str = "linear:6e-4:3e-5"
+    betas: tuple[float, float] = (0.5, 0.999)
     width: int = 32
     depth: int = 1
     norm: Literal["batch", "none"] = "none"
@@ -73,8 +73,8 @@ class DiscriminatorOptions:
 def images(
     data: str,
     *,
-    l2_generator: float | str = 3e-3,
-    l2_discriminator: float | str = 1e-4,
+    l2_generator: float | str = 0.0,
+    l2_discriminator: float | str = 0.0,
     size: int | None = None,
     channels: Literal[1, 3] | None = None,
     labels: Literal["auto", "none", "folders", "file"] = "auto",
@@ -87,13 +87,13 @@ def images(
     augment: str = "auto",
     network: str = "dcgan",
     loss: str = "nonsaturating",
-    noise: int = 128,
+    noise: int = 64,
     generator: GeneratorOptions = GeneratorOptions(),  # noqa: B008
     discriminator: DiscriminatorOptions = DiscriminatorOptions(),  # noqa: B008
     steps: int = 8000,
     batch: int = 64,
     micro_batches: int = 1,
-    ema: float = 0.999,
+    ema: float = 0.998,
     seed: int = 0,
     device: str = "auto",
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto",
@@ -115,7 +115,8 @@ def images(
     Args:
         data: a folder, zip, .npy, .npz or IDX file, or the name of a catalogued set (poise data list).
         l2_generator: λ of the penalty (λ/2)‖w‖² on the generator's weights: a number, or a schedule such as
-            cosine:1e-3:1e-5. 0 turns it off.
+            cosine:1e-3:1e-5. 0, the default, is none: at the default rates no strength has been shown to be better
+            (docs/strengths.md). 1e-4 to 1e-3 is where to begin.
         l2_discriminator: the same on the discriminator's weights.
         size: side of the pictures in pixels, 16 to 256; by default that of the data, at most 64 where it varies.
         channels: 1 for grey, 3 for colour; by default what the data has.
@@ -194,7 +195,7 @@ def images(
         judge=outcomes.judge(pictures, score_samples, seed) if scores else None,
         final=outcomes.judge(pictures, score_samples, seed, unseen=True) if scores else None,
         acting=acting,
-        notes=parts.notes(pictures),
+        notes=[*parts.notes(pictures), *parts.unpenalised(l2_generator, l2_discriminator, asked)],
     )
 
 
