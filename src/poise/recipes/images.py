@@ -22,7 +22,7 @@ class GeneratorOptions:
     """The generator.
 
     Args:
-        lr: learning rate of Adam: a number, or a schedule over the run such as linear:6e-4:3e-5.
+        lr: learning rate of Adam: a number, or a schedule over the run such as linear:4e-4:4e-5.
         betas: Adam's decay rates of the first and second moment.
         width: channels at full size; doubled at each smaller size, at most eightfold.
         depth: layers (dcgan) or blocks (residual) at each size.
@@ -32,7 +32,7 @@ class GeneratorOptions:
         clip: largest norm of the gradient; none by default.
     """
 
-    lr: float | str = "linear:6e-4:3e-5"
+    lr: float | str = 4e-4
     betas: tuple[float, float] = (0.5, 0.999)
     width: int = 32
     depth: int = 1
@@ -47,7 +47,7 @@ class DiscriminatorOptions:
     """The discriminator.
 
     Args:
-        lr: learning rate of Adam: a number, or a schedule over the run such as linear:6e-4:3e-5.
+        lr: learning rate of Adam: a number, or a schedule over the run such as linear:4e-4:4e-5.
         betas: Adam's decay rates of the first and second moment.
         width: channels at full size; doubled at each smaller size, at most eightfold.
         depth: layers (dcgan) or blocks (residual) at each size.
@@ -59,7 +59,7 @@ class DiscriminatorOptions:
         clip: largest norm of the gradient; none by default.
     """
 
-    lr: float | str = "linear:6e-4:3e-5"
+    lr: float | str = 4e-4
     betas: tuple[float, float] = (0.5, 0.999)
     width: int = 32
     depth: int = 1
