@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
+from poise.monitor.signals import Monitor
 from poise.report import live
 from poise.report.live import Lines
+from tests.monitor.test_signals import watched
 
 FACTS = {"data": "d", "device": "cpu", "precision": "fp32", "threads": 1}
 STAGED = FACTS | {"stages": [["likelihood", 4], ["critic", 2], ["adversarial", 3]]}
@@ -128,3 +132,15 @@ def test_the_pace_of_a_new_stage_is_not_that_of_the_moment(tmp_path, capsys):
     view.step(4, FITTED)
     view.step(5, PLAYED)
     assert "0 samples/s  -:-- left" in capsys.readouterr().out.splitlines()[-1]
+
+
+def test_no_signal_of_a_monitor_is_taken_for_a_term_of_the_loss(tmp_path, capsys):
+    """Whatever a monitor measures, of what plays or of what is shown, stands under its own label or not at all."""
+    signals = {key: value for key, value in Monitor(watched())(0).items() if not key.startswith("data/")}
+    assert "generator/shown_inside_z" in signals
+    view = opened(tmp_path, FACTS, 9)
+    view.step(1, signals | PLAYED)
+    labels = {"adversarial", "gradient", "AUC gap", "diversity", "diversity as shown"}
+    for player, text in view.table():
+        if player in ("generator", "discriminator"):
+            assert {re.sub(r" -?[\d.e-]+$", "", part) for part in text.split("  ")} <= labels

@@ -63,6 +63,7 @@ SHOWN = {
     "grad_norm": "gradient",
     "auc_gap": "AUC gap",
     "diversity": "diversity",
+    "shown_diversity": "diversity as shown",
 }
 SIGNALS = (
     "alive",
@@ -131,7 +132,8 @@ class _Watching(Silent):
         players = dict.fromkeys(key.split("/")[0] for key in latest if key.endswith("/grad_norm"))
         for player in players:
             numbers = {k.split("/")[1]: v for k, v in latest.items() if k.startswith(f"{player}/")}
-            loss = [f"{k} {v:.3f}" for k, v in numbers.items() if "." not in k and k not in NOT_A_TERM]
+            terms = [k for k in numbers if "." not in k and k not in NOT_A_TERM and not k.startswith("shown_")]
+            loss = [f"{k} {numbers[k]:.3f}" for k in terms]
             loss += [
                 f"{label} {numbers[k]:{'.3f' if k.startswith('nll') else '.2g'}}"
                 for k, label in SHOWN.items()
