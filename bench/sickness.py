@@ -36,7 +36,7 @@ SICK: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
         ("discriminator overfitting",),
     ),
     "generator learning rate x30": (
-        {"generator": {"width": 16, "lr": 6e-3}},
+        {"generator": {"width": 16, "lr": 6e-3}, "discriminator": {"width": 16, "lr": 2e-4}},
         ("learning rates out of balance",),
     ),
     "slow discriminator, fast generator": (

@@ -23,6 +23,8 @@ def test_score_lines_say_value_interval_floor_and_n():
         "class_share.min  0.1                   real against real 0.1",
     ]
     assert score_lines({}, {}) == [] == columns([])
+    (line,) = score_lines({"KID-plain": 2.0, "KID-plain.flat": 22.61}, {"KID-plain": 0.01})
+    assert line == "KID-plain  2  real against real 0.01, plain colours 22.6"
 
 
 def rows(share):

@@ -15,7 +15,7 @@ def columns(rows: Iterable[Sequence[str]]) -> list[str]:
     return ["  ".join(c.ljust(size) for c, size in zip(row, sizes, strict=True)).rstrip() for row in table]
 
 
-SUFFIXES = (".low", ".high", ".n", ".m")
+SUFFIXES = (".low", ".high", ".n", ".m", ".flat")
 
 
 def number(value: float) -> str:
@@ -24,12 +24,15 @@ def number(value: float) -> str:
 
 
 def score_lines(scores: Mapping[str, float], floor: Mapping[str, float]) -> list[str]:
-    """One line for each score: name, value [95 % interval], the same of real against real, N generated / N real."""
+    """One line for each score: name, value [95 % interval], the same of real against real, and of plain colours, which know
+    nothing of the data, N generated / N real."""
     rows = []
     for name in (key for key in scores if not key.endswith(SUFFIXES)):
         short = name if f"{name}.n" in scores else name.partition("-")[2]
         counts = f"N {scores[f'{short}.n']:.0f}/{scores[f'{short}.m']:.0f}" if f"{short}.n" in scores else ""
         beside = f"real against real {_with_interval(name, floor)}" if name in floor else ""
+        if f"{name}.flat" in scores:
+            beside += f", plain colours {number(scores[f'{name}.flat'])}"
         rows.append((name, _with_interval(name, scores), beside, counts))
     return columns(rows)
 
