@@ -24,8 +24,8 @@ def number(value: float) -> str:
 
 
 def score_lines(scores: Mapping[str, float], floor: Mapping[str, float]) -> list[str]:
-    """One line for each score: name, value [95 % interval], the same of real against real, and of plain colours, which know
-    nothing of the data, N generated / N real."""
+    """One line for each score: name, value [95 % interval], the same of real against real, that of plain colours, which
+    know nothing of the data, N generated / N real."""
     rows = []
     for name in (key for key in scores if not key.endswith(SUFFIXES)):
         short = name if f"{name}.n" in scores else name.partition("-")[2]
