@@ -27,6 +27,7 @@ from poise.study.spec import parser_for
 SMALL = {
     "batch": 8, "noise": 8, "generator.width": 4, "discriminator.width": 4, "log-every": 2, "checkpoint-every": 2,
     "sample-every": 6, "scores": 0, "threads": 1, "precision": "fp32", "device": "cpu",
+    "l2-generator": 3e-3, "l2-discriminator": 1e-4,
 }  # fmt: skip
 FLAGS = [f"--{name}={value}" for name, value in SMALL.items()]
 

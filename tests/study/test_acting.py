@@ -42,6 +42,13 @@ def diverging(data, loss, **changes):
     return spec(data, **fast, on_divergence="rollback", rollbacks=8, log_every=1, l2_discriminator=0, **changes)
 
 
+def killing(strength):
+    """A penalty that kills D before anything happens to the generator."""
+    slow = {**TINY, "lr": 2e-4, "betas": [0.5, 0.99]}
+    fast = {**TINY, "lr": 1e-2, "betas": [0.5, 0.99]}
+    return {"l2_discriminator": strength, "network": "short_dcgan", "generator": slow, "discriminator": fast}
+
+
 def rolled_back(folder):
     return [event for event in RunFolder(folder).events() if event["event"] == "rolled back"]
 
@@ -136,8 +143,7 @@ def test_killed_at_random_moments_a_run_with_rollbacks_ends_the_same(pictures, t
 
 @pytest.mark.slow
 def test_a_penalty_that_killed_the_discriminator_is_weakened(pictures, tmp_path):
-    wanted = spec(pictures, steps=176, checkpoint_every=12, l2_discriminator=3.0,
-                  discriminator={**TINY, "lr": 1e-2})  # fmt: skip
+    wanted = spec(pictures, steps=176, checkpoint_every=12, **killing(3.0))  # fmt: skip
     dead = run(wanted, tmp_path / "dead")
     assert "dead discriminator" in [finding["name"] for finding in dead["findings"]]
     assert any(event["event"] == "finding" and event["name"] == "dead discriminator"
@@ -157,8 +163,8 @@ def test_a_penalty_that_killed_the_discriminator_is_weakened(pictures, tmp_path)
 @pytest.mark.slow
 def test_a_run_whose_discriminator_dies_resumes_bit_for_bit(pictures, tmp_path, acting):
     """Which weights have no scale of their own is found out of the first weights, not of those at the resumed step."""
-    wanted = spec(pictures, steps=96, log_every=2, l2_discriminator=3.0, on_divergence=acting, checkpoint_every=12,
-                  rollbacks=5, discriminator={**TINY, "lr": 1e-2})  # fmt: skip
+    wanted = spec(pictures, steps=96, log_every=2, on_divergence=acting, checkpoint_every=12, rollbacks=5,
+                  **killing(3.0))  # fmt: skip
     run(wanted, tmp_path / "whole")
     with pytest.raises(Interrupted):
         run(wanted, tmp_path / "parts", Stopping(70, stop := Stop()), stop)

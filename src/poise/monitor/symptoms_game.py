@@ -104,7 +104,7 @@ def overfitting(record: Record) -> Finding | None:
 def dead(record: Record) -> Finding | None:
     """D gives every item the same output. A small one may begin like that, and is given time to come alive."""
     alive = record.series("discriminator/alive")
-    since = holding(alive, lambda a: a == 0, least=3 if any(alive.values) else 12)
+    since = holding(alive, lambda a: a == 0, least=3 if any(alive.values) else 6)
     if since is None:
         return None
     contrast = record.series("discriminator/contrast").tail(1)
@@ -143,7 +143,8 @@ def collapse(record: Record) -> Finding | None:
         diversity = look.series(record, "diversity")
         since = holding(diversity, lambda d: d < NARROW, least=look.looks(4))
         young = len(diversity) > 0 and max(diversity.values) < 2 * NARROW
-        if since is None or (young and (len(diversity) < look.looks(12) or _grows(diversity, look.looks(4), 1.3))):
+        early = (len(diversity) - 1) * look.every < 11  # the first twelve probes
+        if since is None or (young and (early or _grows(diversity, look.looks(4), 1.3))):
             continue
         value = median(diversity.values[-look.looks(4) :])
         return Finding(
