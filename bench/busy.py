@@ -26,10 +26,10 @@ TRAINS = """
 import sys, time
 from poise.study.run import Interrupted, Stop, run
 from poise.report.live import Silent
-from poise.lazy import waits_passively
-seconds, out, threads, passive = float(sys.argv[1]), sys.argv[2], int(sys.argv[3]), sys.argv[4] == "passive"
-if passive:
-    waits_passively()
+from poise.lazy import waits_briefly
+seconds, out, threads, brief = float(sys.argv[1]), sys.argv[2], int(sys.argv[3]), sys.argv[4] == "brief"
+if brief:
+    waits_briefly()
 
 class Counting(Silent):
     began = made = 0
@@ -54,10 +54,10 @@ def spin() -> None:
         sum(i * i for i in range(10_000))
 
 
-def rate(seconds: float, threads: int, passive: bool) -> float:
+def rate(seconds: float, threads: int, brief: bool) -> float:
     """Samples a second of a fresh process."""
     with tempfile.TemporaryDirectory() as folder:
-        words = [str(seconds), f"{folder}/run", str(threads), "passive" if passive else "active"]
+        words = [str(seconds), f"{folder}/run", str(threads), "brief" if brief else "as they are"]
         environment = {k: v for k, v in os.environ.items() if not k.startswith(("OMP_", "GOMP_", "KMP_"))}
         done = subprocess.run(
             [sys.executable, "-c", TRAINS, *words], env=environment, capture_output=True, text=True, check=True

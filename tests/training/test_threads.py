@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from poise.lazy import waits_passively
+from poise.lazy import waits_briefly
 from poise.training.threads import TRIED, Choice, Threads, candidates, plan_of
 
 
@@ -146,7 +146,7 @@ def test_a_plan_that_is_none_is_refused(bad):
 
 
 @pytest.mark.parametrize("said", [{}, {"OMP_WAIT_POLICY": "active"}, {"GOMP_SPINCOUNT": "5"}, {"KMP_BLOCKTIME": "9"}])
-def test_threads_wait_passively_unless_the_user_has_said_something(said):
+def test_threads_wait_briefly_unless_the_user_has_said_something(said):
     environment = dict(said)
-    assert waits_passively(environment) == (not said)
-    assert environment == (said or {"OMP_WAIT_POLICY": "PASSIVE"})
+    assert waits_briefly(environment) == (not said)
+    assert environment == (said or {"GOMP_SPINCOUNT": "3000"})

@@ -15,7 +15,7 @@ from poise.cli.parser import Parser, command, commands_of
 from poise.cli.train import add as add_train
 from poise.cli.train import train
 from poise.errors import PoiseError
-from poise.lazy import waits_passively
+from poise.lazy import waits_briefly
 
 
 def tree() -> tuple[argparse.ArgumentParser, Any]:
@@ -68,7 +68,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     A fault of Poise itself is 1, in one line too; with POISE_TRACEBACK set it is shown whole.
     """
-    waits_passively()
+    waits_briefly()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a λ on a terminal that has none must not end a run
             stream.reconfigure(errors="replace")
