@@ -61,7 +61,7 @@ CASES = {
     "posterior collapse": lambda: encoded(rate=falls(5.0, 0.005), active_units=late(9.0, 0.0)),
     "past its best": lambda: scored(record(), [4.0, 1.0, 2.0, 3.0, 3.0]),
     "discriminator tells nothing": lambda: record(
-        discriminator__auc_training=late(0.7, 0.5, 0.3), discriminator__auc_heldout=late(0.7, 0.5, 0.3),
+        discriminator__auc_training=late(0.7, 0.45, 0.2), discriminator__auc_heldout=late(0.7, 0.45, 0.2),
         discriminator__adversarial=1.386,
     ),
     "nothing was learnt": lambda: flat(scored(record(), [30.0, 29.0, 28.5, 28.5]), 30.0),
@@ -176,11 +176,11 @@ def test_a_penalty_that_only_turns_the_weights_faster_is_too_large_as_well():
     assert found.name == "strength too large" and "times as far" in found.sentence
 
 
-def test_nothing_is_said_of_learning_before_half_of_the_run_nor_of_samples_that_beat_plain_colours():
+def test_nothing_is_said_of_learning_early_nor_of_samples_that_beat_plain_colours():
     spec = {"arguments": {"steps": 800}, "facts": {}}
     rows = CASES["nothing was learnt"]()
-    assert diagnose(Record([row for row in rows if row["step"] < 392], spec)) == []
-    assert diagnose(Record(flat(scored(record(), [30.0, 29.0, 25.0, 20.0]), 30.0), spec)) == []
+    assert diagnose(Record([row for row in rows if row["step"] < 520], spec)) == []
+    assert diagnose(Record(flat(scored(record(), [30.0, 29.0, 27.0, 24.0]), 30.0), spec)) == []
     assert diagnose(Record(scored(record(), [30.0, 29.0, 28.5, 28.5]), spec)) == [], "older records have no such score"
 
 

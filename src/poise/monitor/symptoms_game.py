@@ -20,8 +20,8 @@ NARROW = 0.25  # diversity below this: samples all alike
 SOME = 0.5  # diversity below this: much is missing
 FEW = 0.35  # effective share of the classes below this: most are missing
 LARGE_SHARE = 0.2  # of the gradient: a penalty that is a quarter as strong as the loss, or stronger
-BLIND = 0.53  # mean AUC of D below this: it tells real items from generated ones about as well as a coin
-BLIND_FOR = 8  # windows in a row
+BLIND = 0.5  # mean AUC of D below this: it tells real items from generated ones about as well as a coin
+BLIND_FOR = 10  # windows in a row
 SWINGING = 0.9  # distance from the averaged generator above which the generator does not settle
 
 
@@ -256,7 +256,7 @@ def oscillation(record: Record) -> Finding | None:
     """The generator runs in circles: far from its own average, or now diverse and now not."""
     every = GENERATORS[0].every
     drift = record.series("generator/drift").smoothed(max(1, 4 // every))
-    far = holding(drift, lambda d: d > SWINGING, least=PROBES // every)
+    far = holding(drift, lambda d: d > SWINGING, least=PROBES // every + 1)
     jumping, diversity, who = None, record.series("generator/diversity"), "generator"
     far = None if far is not None and len(diversity) and median(diversity.values[-4:]) < NARROW else far
     for look in GENERATORS:
