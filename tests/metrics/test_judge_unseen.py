@@ -35,7 +35,9 @@ def test_its_scores_are_of_those_pictures(tmp_path):
     first, last = seen.score(good), unseen.score(good)
     assert last["plain.m"] == 300 and last["KID-plain"] != first["KID-plain"]
     extractor = Counting()
-    assert judge(tmp_path, extractor, unseen=True).score(good) == last and extractor.seen == 300, "generated ones only"
+    assert judge(tmp_path, extractor, unseen=True).score(good) == last and extractor.seen == 428, (
+        "generated ones and plain colours"
+    )
     assert abs(last["KID-plain"]) < 0.02, "of good samples, as that of the other is"
 
 

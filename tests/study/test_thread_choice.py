@@ -16,6 +16,7 @@ from tests.study.texts import language_spec, text_spec
 from tests.study.voices import speech_spec, vocoder_spec, write_syllables
 
 VAE = {"latent_size": 4, "autoencoder": {"width": 4}, "noise": None, "generator": None, "discriminator": None}
+VAE |= {"l2_generator": None, "l2_discriminator": None}
 
 
 @pytest.fixture(scope="module")

@@ -70,7 +70,7 @@ def test_arms_are_paired_by_seed_and_change_what_they_say_alone():
     by = {(t.arm, t.seed): t.spec["arguments"] for t in tasks}
     assert by["L2", 10]["discriminator"]["width"] == 8 and by["L2", 10]["discriminator"]["depth"] == 2
     assert by["none", 10]["threads"] == 1 and by["none", 11]["seed"] == 11
-    different = {key for key in by["none", 10] if by["none", 10][key] != by["R1", 10][key]}
+    different = {key for key in by["L2", 10] if by["L2", 10][key] != by["R1", 10][key]}
     assert different == {"discriminator", "l2_discriminator"}, "the default λ comes back where an arm does not set it"
     assert len({t.name for t in tasks}) == 9
 
