@@ -242,13 +242,15 @@ def unbounded(record: Record) -> Finding | None:
     )
 
 
-def _relapses(diversity: Series, size: int = PROBES) -> Series:
-    """1 where a generator that had been diverse was both collapsed and diverse within a window of looks, else 0."""
+def _relapses(diversity: Series, size: int, young: int) -> Series:
+    """1 where a generator that had been diverse was both collapsed and diverse within a window of looks, else 0. The
+    first `young` looks are no part of a window: there every generator comes and goes."""
     found = []
-    for end in range(size, len(diversity) + 1):
+    first = size + young
+    for end in range(first, len(diversity) + 1):
         window, before = diversity.values[end - size : end], diversity.values[: end - size + 1]
         found.append(float(max(before) >= 2 * NARROW and min(window) < NARROW and max(window) > 2 * NARROW))
-    return Series(diversity.steps[size - 1 :], found)
+    return Series(diversity.steps[first - 1 :], found)
 
 
 @register("symptom", "oscillation")
@@ -261,7 +263,7 @@ def oscillation(record: Record) -> Finding | None:
     far = None if far is not None and len(diversity) and median(diversity.values[-4:]) < NARROW else far
     for look in GENERATORS:
         diversity, who = look.series(record, "diversity"), look.who
-        jumping = holding(_relapses(diversity, look.looks(PROBES)), lambda relapse: relapse > 0)
+        jumping = holding(_relapses(diversity, look.looks(PROBES), 12 // look.every), lambda relapse: relapse > 0)
         if jumping is not None:
             break
     if far is None and jumping is None:
