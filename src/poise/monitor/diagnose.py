@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import poise.monitor.symptoms_game
+import poise.monitor.symptoms_discriminator
+import poise.monitor.symptoms_generator
 import poise.monitor.symptoms_latent
 import poise.monitor.symptoms_learning
 import poise.monitor.symptoms_likelihood

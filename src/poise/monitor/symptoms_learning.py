@@ -6,7 +6,7 @@ from statistics import median
 
 from poise.monitor.advice import advice, r1, rate_flag, strength_flag
 from poise.monitor.finding import RECENT, Finding, Record
-from poise.monitor.symptoms_game import LARGE_SHARE
+from poise.monitor.symptoms_discriminator import LARGE_SHARE
 from poise.monitor.windows import Series, holding
 from poise.registry import register
 
