@@ -1,6 +1,8 @@
 """Samples of runs on a labelled set, scored by classifiers that no run knows of.
 
-    python bench/independent.py demo/run [MORE RUNS] [-n 10000] [--step last] [--json OUT]
+    python bench/independent.py demo/run [MORE RUNS OR FILES] [-n 10000] [--step last] [--json OUT]
+
+A file is what `python bench/bare.py` writes: an .npz with `samples`, uint8 [N,H,W,C].
 
 Two classifiers of the same shape (two 3x3 convolutions of 32 and 64 channels, each halved by pooling, 128 units, ReLU):
 one trained on half of the test pictures, one on the training pictures. The score is the Frechet distance between the
@@ -88,14 +90,21 @@ def main() -> None:
         table["floor"][name] = {"distance": round(float(frechet(real[name][0], features)), 3), "n": len(some),
                                 "accuracy": round(right, 3)}  # fmt: skip
     for path in options.runs:
-        generator, spec, kind = generator_of(find_run(path), options.step)
-        made = kind.draw(generator, spec["facts"], options.n, 0)
+        if path.endswith(".npz"):
+            made = np.load(path)["samples"][: options.n]
+        else:
+            generator, spec, kind = generator_of(find_run(path), options.step)
+            made = kind.draw(generator, spec["facts"], options.n, 0)
         table[path] = {}
         for name, net in trained.items():
             features, classes = seen(net, made)
             shares = np.bincount(classes, minlength=int(labels.max()) + 1) / len(classes)
             distance = float(frechet(real[name][0], features))
-            table[path][name] = {"distance": round(distance, 2), "rarest class": round(float(shares.min()), 4)}
+            table[path][name] = {
+                "distance": round(distance, 2),
+                "n": len(made),
+                "rarest class": round(float(shares.min()), 4),
+            }
         print(path, json.dumps(table[path]), flush=True)
     print("floor", json.dumps(table["floor"]))
     if options.json:

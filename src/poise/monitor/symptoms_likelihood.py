@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import pairwise, product
 from statistics import fmean, median
 from typing import NamedTuple
 
@@ -64,10 +64,10 @@ def _error(values: Sequence[float]) -> float:
     return math.sqrt(fmean((a - b) ** 2 for a, b in pairwise(values)) / 2 / len(values))
 
 
-def _costs(record: Record, player: str) -> tuple[str, Series, Series]:
+def _costs(record: Record, player: str, network: str) -> tuple[str, Series, Series]:
     """What is minimised, its name and what it is on held-out and on training items: the objective where that is more
     than the likelihood. Where its terms are weighed, only probes with the weight of now can be compared."""
-    name = "objective" if len(record.series(f"{player}/objective_heldout")) else "nll"
+    name = network + ("objective" if len(record.series(f"{player}/{network}objective_heldout")) else "nll")
     held, seen = (record.series(f"{player}/{name}_{side}") for side in ("heldout", "training"))
     weight = record.series(f"{player}/beta")
     if not len(weight):
@@ -83,10 +83,11 @@ def _at(s: Series, steps: set[int]) -> Series:
 
 @register("symptom", "overfitting")
 def overfitting(record: Record) -> Finding | None:
-    """The cost of held-out items gets worse from its best while that of training items gets better."""
+    """The cost of held-out items gets worse from its best while that of training items gets better: of the averaged
+    network, which is what is drawn from, or of the weights of now."""
     nats = _Nats(**record.fact("nats", {}))
-    for player in record.players("nll_heldout"):
-        name, held, seen = _costs(record, player)
+    for network, player in product(("shown_", ""), record.players("nll_heldout")):
+        name, held, seen = _costs(record, player, network)
         found = _rise(held, seen, nats.worth)
         since = holding(found.over, lambda rise: rise > 0, least=LAST) if found else None
         if found is None or since is None:
@@ -97,8 +98,8 @@ def overfitting(record: Record) -> Finding | None:
             "warning",
             since,
             f"Held-out {nats.of} cost {now:.2f} nats {nats.per}, {found.rise:.2f} more than around step "
-            f"{found.lowest:,}, while training {nats.of} fell by {found.fall:.2f} to {train:.2f}: the {player} learns "
-            "them by heart.",
+            f"{found.lowest:,}, while training {nats.of} fell by {found.fall:.2f} to {train:.2f}: the "
+            f"{'averaged ' if network else ''}{player} learns them by heart.",
             advice(record, *_remedies(record, player, found.lowest - record.stage.first)) + kept(record),
             {
                 f"{name}_heldout": round(now, 4),

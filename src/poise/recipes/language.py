@@ -144,7 +144,7 @@ def language(
                 stream,
                 steps,
                 common.learning_rates(game.players, {"model": model}, steps),
-                parts.monitor(game, text, how),
+                parts.monitor(game, average, text, how),
             )
         ],
         seed=seed,

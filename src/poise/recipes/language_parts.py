@@ -19,6 +19,7 @@ from poise.data.stream import Prefetch
 from poise.errors import PoiseError
 from poise.games.likelihood import Carried, Language, heldout_nats, window_term
 from poise.models.rnn import Dropouts, Recurrent
+from poise.monitor.windows import SHOWN_EVERY
 from poise.penalties import AR, L2, TAR, L2Rows, Penalty
 from poise.recipes.parts import check_player, player
 from poise.recipes.writing import units_of
@@ -175,26 +176,34 @@ def stream(text: Text, batch: int, window: int, seed: int, how: Execution) -> Ca
 class LanguageMonitor:
     """Nats per unit on the beginnings of the training and of the held-out text, in evaluation mode.
 
-    In the record, for the model: `nll_training`, `nll_heldout` and their difference `nll_gap`; `‖h‖` is `activation`.
+    In the record, for the model: `nll_training`, `nll_heldout` and their difference `nll_gap`; at each fourth probe
+    `shown_nll_training`, ... of the averaged model, which is what is judged and sampled; `‖h‖` is `activation`.
     """
 
-    def __init__(self, model: Recurrent, texts: dict[str, Tensor]) -> None:
-        self.model, self.texts, self.seconds = model, texts, 0.0
+    def __init__(self, model: Recurrent, average: Any, texts: dict[str, Tensor]) -> None:
+        self.model, self.average, self.texts, self.seconds = model, average, texts, 0.0
 
     def __call__(self, probe: int) -> dict[str, float]:
         began = time.perf_counter()
-        found = {f"nll_{name}": float(heldout_nats(self.model, ids).mean()) for name, ids in self.texts.items()}
-        if "nll_heldout" in found:
-            found["nll_gap"] = found["nll_heldout"] - found["nll_training"]
+        found = self._of(self.model, "nll")
+        if probe % SHOWN_EVERY == 0:
+            found |= self._of(self.average, "shown_nll")
         self.seconds += time.perf_counter() - began
         return {f"model/{name}": value for name, value in found.items()}
 
+    def _of(self, model: Any, name: str) -> dict[str, float]:
+        """Of one network."""
+        found = {f"{name}_{side}": float(heldout_nats(model, ids).mean()) for side, ids in self.texts.items()}
+        if f"{name}_heldout" in found:
+            found[f"{name}_gap"] = found[f"{name}_heldout"] - found[f"{name}_training"]
+        return found
 
-def monitor(game: Language, text: Text, how: Execution) -> Callable[[], LanguageMonitor]:
+
+def monitor(game: Language, average: Any, text: Text, how: Execution) -> Callable[[], LanguageMonitor]:
     """The monitor, built when first needed."""
     sides = {"training": text.train[:LOOKED_AT], "heldout": text.heldout[:LOOKED_AT]}
     texts = {name: torch.from_numpy(ids).to(how.device) for name, ids in sides.items() if len(ids) > 1}
-    return partial(LanguageMonitor, game.model, texts)
+    return partial(LanguageMonitor, game.model, average, texts)
 
 
 def judge(model: Any, text: Text, how: Execution) -> Callable[[], Any] | None:

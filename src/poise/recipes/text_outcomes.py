@@ -18,6 +18,7 @@ from poise.metrics.text_judge import LEAST, TextJudge
 from poise.metrics.text_metric import Texts
 from poise.models.text import END, gumbel
 from poise.monitor.signals import REFERENCES, Monitor, Watched
+from poise.monitor.windows import SHOWN_EVERY
 from poise.recipes import writing
 from poise.recipes.text_parts import Language, stream
 from poise.recipes.text_players import Players
@@ -63,7 +64,8 @@ def _streams(language: Language, batch: int, seed: int, how: Execution) -> dict[
 class LikelihoodMonitor:
     """Nats per unit on training and on held-out sentences, in evaluation mode: what a fit by heart shows.
 
-    In the record, for the generator: `nll_training`, `nll_heldout` and their difference `nll_gap`.
+    In the record, for the generator: `nll_training`, `nll_heldout` and their difference `nll_gap`; at each fourth probe
+    `shown_nll_training`, ... of the averaged generator, from which sentences are drawn.
     """
 
     def __init__(self, players: Players, streams: dict[str, Callable[[int], Batch]]) -> None:
@@ -72,18 +74,26 @@ class LikelihoodMonitor:
     @torch.no_grad()
     def __call__(self, probe: int) -> dict[str, float]:
         began = time.perf_counter()
-        net, found = self.players.generator, {}
+        net = self.players.generator
         net.eval()
         with self.players.how.autocast(False):
-            for name, draw in self.streams.items():
-                ids = draw(probe).real
-                counts = self.players.counted(ids)
-                found[f"nll_{name}"] = float((nats(net.logits(ids), ids) * counts).sum() / counts.sum())
+            found = self._of(net, probe, "nll")
+            if probe % SHOWN_EVERY == 0:
+                found |= self._of(self.players.average, probe, "shown_nll")
         net.train()
-        if "nll_heldout" in found:
-            found["nll_gap"] = found["nll_heldout"] - found["nll_training"]
         self.seconds += time.perf_counter() - began
         return {f"generator/{name}": value for name, value in found.items()}
+
+    def _of(self, net: Any, probe: int, name: str) -> dict[str, float]:
+        """Of one network, on the sentences of this probe."""
+        found = {}
+        for side, draw in self.streams.items():
+            ids = draw(probe).real
+            counts = self.players.counted(ids)
+            found[f"{name}_{side}"] = float((nats(net.logits(ids), ids) * counts).sum() / counts.sum())
+        if f"{name}_heldout" in found:
+            found[f"{name}_gap"] = found[f"{name}_heldout"] - found[f"{name}_training"]
+        return found
 
 
 def likelihood_monitor(
