@@ -14,6 +14,7 @@ PACKAGE = ROOT / "src" / "poise"
 RANK = {
     **dict.fromkeys(["errors", "lazy"], -1),
     **dict.fromkeys(["core", "registry", "record", "signal", "spoken"], 0),
+    "disk": -0.5,
     **dict.fromkeys(["data", "models", "games", "training", "report"], 1),
     **dict.fromkeys(["penalties", "losses", "metrics", "monitor"], 2),
     "recipes": 3,
@@ -54,7 +55,7 @@ def test_imports_point_down_or_stay_in_the_room(path):
 def test_no_torchvision_and_no_torch_in_the_record_and_the_report(path):
     outside = imported(path)
     assert "torchvision" not in outside
-    if room(path) in ("record", "report", "errors", "registry", "lazy", "cli"):
+    if room(path) in ("record", "disk", "report", "errors", "registry", "lazy", "cli"):
         assert "torch" not in outside
 
 

@@ -17,48 +17,19 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
-from poise.errors import Busy, PoiseError, nearest
+from poise import disk
+from poise.disk import read_json, write_atomically, write_json
+from poise.disk.rows import rows_before, wrong_event, wrong_report, wrong_row
+from poise.errors import PoiseError, nearest
 
 FORMAT = 1
 CHECKPOINTS = "step-" + 8 * "[0-9]"  # the names of checkpoints, as a glob
 SPEC_TABLES = ("arguments", "facts", "versions")
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write to a temporary name, fsync, rename: a reader sees the old file or the new one, never half of it."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with open(temporary, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
-        raise PoiseError(
-            f"cannot write {path}: {error.strerror or error}; free some space or write elsewhere"
-        ) from error
-
-
-def write_json(path: Path, content: Any) -> None:
-    write_atomically(path, (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode())
-
-
-def read_json(path: Path) -> Any:
-    """The content of a JSON file; a missing or damaged one is named."""
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise PoiseError(f"{path} is missing; is {path.parent} a run folder?") from None
-    except (OSError, ValueError) as error:
-        raise PoiseError(f"{path} cannot be read ({error}): it is damaged; put it back, or start a new run") from None
 
 
 class RunFolder:
@@ -66,7 +37,7 @@ class RunFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._record: Any = None
+        self._record: IO[bytes] | None = None
 
     @property
     def name(self) -> str:
@@ -90,9 +61,14 @@ class RunFolder:
     def outcome(self) -> tuple[str, dict[str, Any]]:
         """State and report, for a list of runs: one that is damaged is told and does not hide the others."""
         try:
+            self.check()
             return self.state(), self.report() if self.done else {}
-        except PoiseError:
-            return "done, but its report.json is damaged", {}
+        except PoiseError as error:
+            return f"unreadable: {error}", {}
+
+    def check(self) -> None:
+        """PoiseError unless all that lies in the folder is a regular file or a folder: see `disk.inspect`."""
+        disk.inspect(self.path)
 
     @property
     def samples(self) -> Path:
@@ -104,8 +80,9 @@ class RunFolder:
 
     def create(self, spec: dict[str, Any]) -> None:
         """Make the folder under a temporary name and rename it: it is there with its `spec.json`, or not at all."""
-        new = RunFolder(self.path.with_name(f".{self.path.name}.{os.getpid()}.tmp"))
+        new = None
         try:
+            new = RunFolder(disk.temporary_folder(self.path))
             for folder in (new.samples, new.checkpoints):
                 folder.mkdir(parents=True)
             write_json(new.path / "spec.json", {"format": FORMAT, **spec})
@@ -113,7 +90,8 @@ class RunFolder:
                 self.path.rmdir()  # empty, or the caller would not make a run of it
             os.rename(new.path, self.path)
         except (OSError, PoiseError) as error:
-            shutil.rmtree(new.path, ignore_errors=True)
+            if new is not None:
+                disk.remove(new.path)
             reason = error.strerror if isinstance(error, OSError) else error
             raise PoiseError(f"cannot make the run folder {self.path}: {reason}; choose another --out") from None
 
@@ -135,21 +113,18 @@ class RunFolder:
         return spec
 
     def report(self) -> dict[str, Any]:
-        return read_json(self.path / "report.json")
+        path = self.path / "report.json"
+        report = read_json(path)
+        if reason := wrong_report(report):
+            raise PoiseError(f"{path} is not the report of a run ({reason}): it is damaged; put it back")
+        return dict(report)
 
     def rows(self) -> list[dict[str, Any]]:
-        """The record; a last line that was cut off by a crash is left out."""
-        rows = []
-        with (
-            contextlib.suppress(FileNotFoundError),
-            open(self.path / "record.jsonl", encoding="utf-8") as file,
-        ):
-            for line in file:
-                try:
-                    rows.append(json.loads(line))
-                except ValueError:
-                    break
-        return rows
+        """The record; a last line that was cut off by a crash is left out, and any other damage is named."""
+        advice = f"put it back, or go on from before that line with poise resume {self.path} --from-step STEP"
+        with contextlib.suppress(FileNotFoundError):
+            return disk.entries(self.path / "record.jsonl", wrong_row, advice)
+        return []
 
     def rewind(self, step: int) -> None:
         """Forget recorded steps from `step` on: they are about to be made again."""
@@ -157,18 +132,32 @@ class RunFolder:
         text = "".join(json.dumps(row) + "\n" for row in kept)
         write_atomically(self.path / "record.jsonl", text.encode())
 
+    def back_to(self, step: int) -> int:
+        """Make the run one that was stopped after its newest checkpoint of at most `step` steps, or has not begun;
+        returns the steps that are left. Gone are the lines of the record from there on, or from a damaged one on. Only
+        for the holder of the lock."""
+        made = {path: int(path.name.removeprefix("step-")) for path in self.checkpoints.glob(CHECKPOINTS)}
+        left = max((n for n in made.values() if n <= step), default=0)
+        kept = rows_before(self.path / "record.jsonl", left)
+        for name in ("DONE", "report.json"):
+            (self.path / name).unlink(missing_ok=True)
+        write_atomically(self.path / "record.jsonl", kept)
+        for checkpoint, n in made.items():
+            if n > left:
+                disk.remove(checkpoint)
+        return left
+
     def sweep(self) -> None:
         """Remove what killed processes left half-written. Only for the holder of the lock."""
-        for leftover in [*self.path.glob(".*.tmp"), *self.samples.glob(".*.tmp")]:
-            shutil.rmtree(leftover, ignore_errors=True) if leftover.is_dir() else leftover.unlink(missing_ok=True)
+        for folder in (self.path, self.samples, self.checkpoints):
+            disk.sweep(folder)
 
     def add(self, row: dict[str, Any]) -> None:
         """Append one row to the record."""
         try:
             if self._record is None:
-                self._record = open(self.path / "record.jsonl", "a", encoding="utf-8")  # noqa: SIM115
-            self._record.write(json.dumps(row) + "\n")
-            self._record.flush()
+                self._record = disk.open_to_append(self.path / "record.jsonl")
+            self._record.write((json.dumps(row) + "\n").encode())
         except OSError as error:
             raise PoiseError(
                 f"cannot write {self.path / 'record.jsonl'}: {error.strerror}; free some space and go on with "
@@ -176,22 +165,16 @@ class RunFolder:
             ) from None
 
     def events(self) -> list[dict[str, Any]]:
-        """What happened, oldest first; a line that was cut off by a crash is left out."""
-        try:
-            lines = (self.path / "events.jsonl").read_text(encoding="utf-8").splitlines()
-        except OSError:
-            return []
-        found = []
-        for line in lines:
-            with contextlib.suppress(ValueError):
-                found.append(json.loads(line))
-        return [entry for entry in found if isinstance(entry, dict) and "event" in entry]
+        """What happened, oldest first; a last line that was cut off by a crash is left out."""
+        with contextlib.suppress(FileNotFoundError):
+            return disk.entries(self.path / "events.jsonl", wrong_event, "put it back, or take that line out")
+        return []
 
     def event(self, what: str, /, **details: Any) -> None:
         """Append a line to `events.jsonl`, with the time."""
         line = json.dumps({"time": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "event": what, **details})
-        with contextlib.suppress(OSError), open(self.path / "events.jsonl", "a", encoding="utf-8") as file:
-            file.write(line + "\n")
+        with contextlib.suppress(OSError), disk.open_to_append(self.path / "events.jsonl") as file:
+            file.write(line.encode() + b"\n")
 
     def close(self) -> None:
         if self._record is not None:
@@ -202,17 +185,14 @@ class RunFolder:
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
         """Only one process trains in a folder; the lock goes when the process does, however it ends."""
+        self.check()
         try:
-            import fcntl
-        except ImportError:  # Windows: no advisory locks of this kind
-            yield
-            return
-        with open(self.path / ".lock", "w") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                raise Busy(f"{self.path} is being trained by another process; wait for it or stop it") from None
-            yield
+            with disk.locked(self.path / ".lock"):
+                yield
+        except OSError as error:
+            if error.filename != str(self.path / ".lock"):
+                raise
+            raise PoiseError(f"cannot write in {self.path}: {error.strerror}; put that right first") from None
 
 
 def runs_root() -> Path:
@@ -224,13 +204,19 @@ def all_runs(root: Path | None = None) -> list[RunFolder]:
     """Every run under the root, oldest first."""
     root = root or runs_root()
     found = [p.parent for p in root.glob("*/spec.json")] if root.is_dir() else []
-    return [RunFolder(p) for p in sorted(found, key=lambda p: (p / "spec.json").stat().st_mtime)]
+    return [RunFolder(p) for p in sorted(found, key=lambda p: (p / "spec.json").lstat().st_mtime)]
 
 
 def find_run(run: str, root: Path | None = None) -> RunFolder:
     """RUN as users write it: a path, a name, a unique beginning of a name, or `last`."""
+    folder = _found(run, root)
+    folder.check()
+    return folder
+
+
+def _found(run: str, root: Path | None) -> RunFolder:
     path = Path(run)
-    if (path / "spec.json").exists():
+    if os.path.lexists(path / "spec.json"):
         return RunFolder(path)
     known = all_runs(root)
     where = root or runs_root()

@@ -122,7 +122,7 @@ def test_a_trained_generator_may_be_slow_but_not_fast():
     assert named(later(0.3), spec) == ["learning rates out of balance"]
 
 
-@pytest.mark.parametrize("weights, average", [(v(0.25, 0.0), v(0.25, 0.8)), (v(0.25, 0.8), v(0.25, 0.0))])
+@pytest.mark.parametrize(("weights", "average"), [(v(0.25, 0.0), v(0.25, 0.8)), (v(0.25, 0.8), v(0.25, 0.0))])
 def test_a_finding_says_which_of_the_two_networks_it_is_about(weights, average):
     rows = fitted(steps=4096, scatter=0.01, nll_heldout=weights)
     for i, shown in enumerate(fitted(steps=4096, scatter=0.01, seed=1, nll_heldout=average)):

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
+import socket
+import subprocess
 import wave
 from itertools import pairwise
 from pathlib import Path
@@ -204,10 +207,18 @@ def test_what_a_killed_process_left_is_swept(tmp_path):
     """Folders under a temporary name beside the samples of a run, and the files."""
     folder = RunFolder(tmp_path)
     save_clips(CLIPS, 8000, folder.samples / "00001000")
-    shutil.copytree(folder.samples / "00001000", folder.samples / ".00002000.7.new.tmp")
-    (folder.samples / ".index.html.7.tmp").touch()
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    host = re.sub(r"\W|_", "", socket.gethostname())
+    for name in (f".00002000.{gone.pid}.new.tmp", f".00003000.{host}-{gone.pid}-0a1b.tmp"):
+        shutil.copytree(folder.samples / "00001000", folder.samples / name)
+    for process in (gone.pid, os.getpid()):  # what a living process writes stays
+        (folder.samples / f".index.html.{host}-{process}-0a1b.tmp").touch()
     folder.sweep()
-    assert [p.name for p in folder.samples.iterdir()] == ["00001000"]
+    assert sorted(p.name for p in folder.samples.iterdir()) == [
+        f".index.html.{host}-{os.getpid()}-0a1b.tmp",
+        "00001000",
+    ]
 
 
 def test_the_door_opens_what_it_promises():

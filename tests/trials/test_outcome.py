@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
+from poise.disk import read_json
 from poise.errors import PoiseError
-from poise.record import read_json
 from poise.trials.comparison import compare
 from poise.trials.outcome import publish
 from poise.trials.sentences import markdown, table

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from poise.errors import PoiseError
 from poise.trials import progress
 from poise.trials.progress import SURE, Log, Progress
 from poise.trials.tasks import Task
@@ -122,16 +123,21 @@ def test_lines_are_shown_every_ten_seconds_and_not_when_quiet(clock, tmp_path, c
         assert capsys.readouterr().err.count("3 of 4 runs\n") == expected
 
 
-def test_a_line_that_was_cut_off_costs_itself_only(tmp_path):
+def test_a_line_that_was_cut_off_costs_itself_only_and_one_that_is_damaged_is_named(tmp_path):
     log = Log(tmp_path / "events.jsonl")
     assert log.entries() == []
     log.add("began", run="大")
     with open(log.path, "a") as file:
         file.write('{"time": "2026-01-01T00:00:00+0000", "eve')
     log.add("plan changed", finished=3)
-    with open(log.path, "a") as file:
-        file.write('[1]\n{"no": "event"}\n')
     assert [(e["event"], e.get("run")) for e in log.entries()] == [("began", "大"), ("plan changed", None)]
+    for damaged, reason in (("[1]", "it is no object"), ('{"no": "event"}', "it has no event"), ("{", "it is no JSON")):
+        whole = log.path.read_text()
+        log.path.write_text(whole + damaged + "\n")
+        log.add("done", run="b")
+        with pytest.raises(PoiseError, match=rf"events\.jsonl, line 3 is damaged \({reason}\)"):
+            log.entries()
+        log.path.write_text(whole)
 
 
 def test_the_longest_run_bounds_the_time(clock, tmp_path):

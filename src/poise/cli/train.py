@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from poise.cli.parser import QUIET, RUN, command
+from poise.errors import PoiseError
 
 
 def add(commands: Any) -> None:
@@ -16,6 +17,12 @@ def add(commands: Any) -> None:
     command(commands, "train", None, "train on your data: poise train images DATA (or text, language, vocoder, speech)")
     made = command(commands, "resume", resume, "go on with a run that was stopped")
     made.add_argument("run", help=RUN)
+    made.add_argument(
+        "--from-step",
+        type=int,
+        metavar="N",
+        help="first forget all after the newest checkpoint of at most N steps",
+    )
     made.add_argument("--quiet", **QUIET)
 
 
@@ -82,12 +89,12 @@ def summary(folder: Any, report: dict[str, Any], already: bool) -> None:
 
     if already:
         print(f"{folder.path} was finished before; nothing to do.")
-    for line in report["sentences"]:
+    for line in report.get("sentences", []):
         print(line)
-    if report["scores"]:
+    if report.get("scores"):
         last = {k: v for k, v in report["scores"][-1].items() if k != "step"}
         print(f"Scores of the last step against held-out data{best_of(report)}:")
-        for line in score_lines(last, report["floor"]):
+        for line in score_lines(last, report.get("floor", {})):
             print(f"  {line}")
     for finding in report.get("findings", []):
         print(f"{finding['severity'].capitalize()}: {finding['name']} since step {finding['since']:,}: "
@@ -102,7 +109,7 @@ def summary(folder: Any, report: dict[str, Any], already: bool) -> None:
 
 
 def best_of(report: dict[str, Any]) -> str:
-    found = report["best"]
+    found = report.get("best")
     return f" (best: step {found['step']:,}, {found['score']} {found['value']:.4f})" if found else ""
 
 
@@ -111,4 +118,10 @@ def resume(options: argparse.Namespace) -> int:
 
     folder = find_run(options.run)
     spec = folder.spec()
+    if options.from_step is not None:
+        if options.from_step < 0:
+            raise PoiseError(f"--from-step must be at least 0, not {options.from_step}")
+        with folder.locked():
+            left = folder.back_to(options.from_step)
+        print(f"what came after step {left:,} is forgotten", file=sys.stderr if options.quiet else sys.stdout)
     return go({"recipe": spec["recipe"], "arguments": spec["arguments"]}, folder.path, options.quiet)

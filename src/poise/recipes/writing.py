@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from poise.data.alphabet import END, UNKNOWN, Units
 from poise.data.corpus import Corpus, open_corpus
+from poise.disk import write_atomically
 from poise.errors import PoiseError
-from poise.record import write_atomically
 
 if TYPE_CHECKING:
     from torch import nn

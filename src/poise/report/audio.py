@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from poise.disk import temporary_folder, write_atomically
 from poise.errors import PoiseError
-from poise.record import write_atomically
 from poise.report.page import INDEX, TEXTS, Row, page, page_of_steps, save_page
 from poise.report.spectrogram import save_spectrograms
 
@@ -148,21 +148,24 @@ def _whole(folder: Path, files: Mapping[str, bytes]) -> None:
     others = sorted(p.name for p in final.iterdir() if p.name not in files) if final.is_dir() else []
     if others:
         raise PoiseError(f"{folder} holds something else, {others[0]}: empty it or choose another --out")
-    new, old = (final.with_name(f".{final.name}.{os.getpid()}.{kind}.tmp") for kind in ("new", "old"))
+    new, old = None, None
     try:
-        new.mkdir(parents=True)
+        new = temporary_folder(final)
         for name, content in files.items():
             with open(new / name, "wb") as file:
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
         if final.is_dir():
+            old = temporary_folder(final)
+            old.rmdir()  # only its name was wanted
             os.rename(final, old)
         os.rename(new, final)
     except OSError as error:
         raise PoiseError(f"cannot make the folder {folder}: {error.strerror}; choose another --out") from None
     finally:
-        if old.exists() and not final.exists():
+        if old is not None and old.exists() and not final.exists():
             os.rename(old, final)
         for left in (new, old):
-            shutil.rmtree(left, ignore_errors=True)
+            if left is not None:
+                shutil.rmtree(left, ignore_errors=True)

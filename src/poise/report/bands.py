@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from poise.disk import write_atomically
 from poise.errors import PoiseError
-from poise.record import write_atomically
 from poise.report.spectrogram import drawable
 from poise.report.table import number
 

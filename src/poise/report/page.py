@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TypedDict
 from urllib.parse import quote
 
-from poise.record import write_atomically
+from poise import disk
+from poise.disk import write_atomically
+from poise.errors import PoiseError
 
 INDEX, TEXTS = "index.html", "texts.json"
 # The beginning of every page, up to its own style; `title` is a variable of the page.
@@ -130,7 +131,7 @@ def _clips(folder: Path) -> list[Row]:
 def _texts(path: Path) -> dict[int, str]:
     """What the file says of each clip; nothing where it is missing, damaged or something else."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        content = disk.loads(disk.read_bytes(path).decode())
+    except (OSError, ValueError, PoiseError):
         return {}
     return {i: text for i, text in enumerate(content if isinstance(content, list) else ()) if isinstance(text, str)}

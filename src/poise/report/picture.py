@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from poise.disk import write_atomically
 from poise.errors import PoiseError
-from poise.record import write_atomically
 
 
 def grid(images: np.ndarray, columns: int | None = None, gap: int = 2, enlarge: int | None = None) -> Image.Image:

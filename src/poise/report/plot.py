@@ -6,7 +6,7 @@ import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from poise.record import write_atomically
+from poise.disk import write_atomically
 
 Point = tuple[float, float, str]  # x, y, what to write beside it
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from poise.record import write_atomically
+from poise.disk import write_atomically
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, TypedDict
 from urllib.parse import quote
 
-from poise.record import write_atomically
+from poise.disk import write_atomically
 from poise.report.page import HEAD, INDEX
 from poise.report.table import number
 

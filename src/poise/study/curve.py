@@ -11,8 +11,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from poise.disk import write_json
 from poise.errors import PoiseError
-from poise.record import RunFolder, write_json
+from poise.record import RunFolder
 from poise.report.plot import curves
 from poise.report.table import columns, number
 from poise.study.own import own_corpus

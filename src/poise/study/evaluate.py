@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -14,14 +13,16 @@ from numpy.typing import NDArray
 import poise.study.evaluate_latent
 import poise.study.evaluate_speech
 import poise.study.evaluate_text  # noqa: F401  (all enter their sections of the report into the registry)
+from poise import disk
 from poise.data.items import NOUNS, Items
+from poise.disk import write_json
 from poise.errors import PoiseError
 from poise.metrics.classifier import SmallClassifier
 from poise.metrics.evaluation import evaluate as evaluate_features
 from poise.metrics.feature_files import kept_features
 from poise.metrics.features import Extractor
 from poise.metrics.modes import class_modes
-from poise.record import RunFolder, write_json
+from poise.record import RunFolder
 from poise.registry import find, names
 from poise.study.asked_metrics import by_features, fitting_metrics, known_metrics, of_latents
 from poise.study.choice import Asked, extractors_for, small_networks
@@ -97,8 +98,8 @@ def _target(found: RunFolder | Items, sides: Sides, out: str | None) -> Path:
 
 def _is_evaluation(path: Path) -> bool:
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        content = disk.loads(disk.read_bytes(path).decode())
+    except (OSError, ValueError, PoiseError):
         return False
     kinds = ({"what", "counts", "evaluations"}, {"checkpoint", "scores", "floor"})  # the second is of older versions
     return isinstance(content, dict) and any(kind <= content.keys() for kind in kinds)

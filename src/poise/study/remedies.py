@@ -9,15 +9,15 @@ a process killed in between only repeats the divergence, and the rollback with i
 from __future__ import annotations
 
 import math
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from poise.disk import read_json, remove, write_json
 from poise.errors import PoiseError
 from poise.monitor import Finding
-from poise.record import RunFolder, read_json, write_json
+from poise.record import RunFolder
 
 if TYPE_CHECKING:
     from poise.core import Dial, Game
@@ -134,7 +134,7 @@ class Remedies:
         remedy = Remedy(sick.step, sick.cause, sick.sentence, regular[-1], *sick.treatment)
         for step, path in steps.items():
             if step > remedy.back_to:
-                shutil.rmtree(path, ignore_errors=True)
+                remove(path)
         self.made.append(remedy)
         write_json(self.path, [asdict(entry) for entry in self.made])
         return remedy
@@ -145,7 +145,19 @@ def _entries(path: Path) -> list[dict[str, Any]]:
         return []
     found = read_json(path)
     known = set(Remedy.__dataclass_fields__)
-    if not isinstance(found, list) or any(not isinstance(e, dict) or set(e) != known for e in found):
+    fields: dict[str, Any] = {
+        "step": int,
+        "cause": str,
+        "sentence": str,
+        "back_to": int,
+        "what": str,
+        "factor": (int, float),
+    }
+    wrong = not isinstance(found, list) or any(
+        not isinstance(e, dict) or set(e) != known or any(not isinstance(e[k], kind) for k, kind in fields.items())
+        for e in found
+    )
+    if wrong or any(not 0 <= e["factor"] <= 1 or e["back_to"] < 0 for e in found):
         raise PoiseError(f"{path} does not hold rollbacks: it is damaged; start a new run with --out")
     return found
 

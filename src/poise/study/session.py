@@ -11,10 +11,11 @@ from functools import partial
 from itertools import accumulate
 from typing import Any
 
+from poise.disk import read_json, write_json
 from poise.errors import NonFinite, PoiseError
 from poise.monitor import Finding, Record, diagnose
 from poise.recipes.recipe import Recipe
-from poise.record import RunFolder, read_json, write_json
+from poise.record import RunFolder
 from poise.report.conclude import best, conclude, since_best
 from poise.report.live import View
 from poise.study.final import last_word, scored_on

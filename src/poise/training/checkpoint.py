@@ -17,7 +17,8 @@ import hashlib
 import io
 import json
 import os
-import shutil
+import pickle
+import zipfile
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any
@@ -27,14 +28,18 @@ import safetensors.torch
 import torch
 from torch import nn
 
+from poise import disk
 from poise.core import Game
 from poise.errors import PoiseError
 from poise.record import CHECKPOINTS
+from poise.training.checked import FORMAT, REST, load_weights, manifest_of, no_state, resume_state, step_of
 from poise.training.ema import Ema
 from poise.training.loop import memory
 from poise.training.precision import Execution
 
-FORMAT = 1
+__all__ = [
+    "all_checkpoints", "begin", "initial", "latest", "load", "load_weights", "manifest_of", "prune", "save", "step_of"
+]  # fmt: skip
 
 
 def _modules(kept: dict[str, Any]) -> dict[str, nn.Module]:
@@ -69,9 +74,9 @@ def save(folder: Path, step: int, game: Game, how: Execution) -> Path:
     final = folder / f"step-{step:08d}"
     if final.exists():
         return final
-    temporary = folder / f".step-{step:08d}.{os.getpid()}.tmp"
+    temporary = None
     try:
-        temporary.mkdir(parents=True)
+        temporary = disk.temporary_folder(final)
         files = _contents(game, how)
         listed = {n: {"sha256": hashlib.sha256(c).hexdigest(), "bytes": len(c)} for n, c in files.items()}
         manifest = json.dumps({"format": FORMAT, "step": step, "files": listed}, indent=2)
@@ -84,7 +89,8 @@ def save(folder: Path, step: int, game: Game, how: Execution) -> Path:
         os.replace(temporary, final)
         _sync(folder)
     except OSError as error:
-        shutil.rmtree(temporary, ignore_errors=True)
+        if temporary is not None:
+            disk.remove(temporary)
         last = latest(folder)
         good = f"the last good one is {last.name}" if last else "there is no earlier one"
         raise PoiseError(
@@ -114,11 +120,6 @@ def latest(folder: Path) -> Path | None:
     return found[-1] if found else None
 
 
-def step_of(checkpoint: Path) -> int:
-    """The number of steps that were made before it, from its name."""
-    return int(checkpoint.name.removeprefix("step-"))
-
-
 def initial(game: Game) -> dict[str, Any]:
     """The state of a game that has not begun, to begin it with again: name -> state."""
     return {name: copy.deepcopy(part.state_dict()) for name, part in memory(game).items()}
@@ -140,46 +141,8 @@ def prune(folder: Path, also: Collection[int | None], keep: int = 2) -> None:
     names = {f"step-{step:08d}" for step in also if step is not None}
     for old in found[:-keep]:
         if old.name not in names:
-            shutil.rmtree(old, ignore_errors=True)
-    for leftover in folder.glob(".step-*.tmp"):
-        shutil.rmtree(leftover, ignore_errors=True)
-
-
-def manifest_of(checkpoint: Path) -> dict[str, Any]:
-    """The checked manifest: every file is there and unchanged, and its format is known."""
-    advice = f"remove {checkpoint} to go on from an earlier checkpoint"
-    try:
-        manifest = json.loads((checkpoint / "manifest.json").read_text())
-        files = {name: entry["sha256"] for name, entry in manifest["files"].items()}
-        known, _ = int(manifest["format"]), int(manifest["step"])
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        raise PoiseError(f"{checkpoint / 'manifest.json'} is missing or damaged; {advice}") from None
-    if known > FORMAT:
-        raise PoiseError(f"{checkpoint} was written by a newer version (format {known}); update poise")
-    for name, expected in files.items():
-        path = checkpoint / name
-        try:
-            with open(path, "rb") as file:
-                digest = hashlib.file_digest(file, "sha256").hexdigest()
-        except OSError as error:
-            raise PoiseError(f"{path} cannot be read ({error.strerror}): the checkpoint is damaged; {advice}") from None
-        if digest != expected:
-            raise PoiseError(
-                f"{path} does not match its sha256 in the manifest: it is damaged or was changed; {advice}"
-            )
-    return manifest
-
-
-def load_weights(module: nn.Module, path: Path) -> None:
-    """Read a .safetensors file into a module of the same shape."""
-    try:
-        state = safetensors.torch.load_file(path)
-    except (OSError, safetensors.SafetensorError) as error:
-        raise PoiseError(f"{path} cannot be read as safetensors ({error})") from None
-    try:
-        module.load_state_dict(state)
-    except RuntimeError:
-        raise PoiseError(f"the weights in {path} do not fit this network: were its arguments changed?") from None
+            disk.remove(old)
+    disk.sweep(folder)
 
 
 def load(checkpoint: Path, game: Game, how: Execution) -> int:
@@ -189,16 +152,24 @@ def load(checkpoint: Path, game: Game, how: Execution) -> int:
     modules = _modules(kept)
     for name, module in modules.items():
         load_weights(module, checkpoint / f"{name}.safetensors")
-    state = torch.load(checkpoint / "resume.pt", map_location=how.device, weights_only=True)
-    for name, part in kept.items():
-        if isinstance(part, Ema):
-            part.moves = state["parts"][name]["moves"]
-        elif name not in modules:
-            part.load_state_dict(state["parts"][name])
-    for player in game.players:
-        player.spent.clear()
-        player.spent.update(state["spent"][player.name])
-    how.scalers.clear()  # a checkpoint from before the first step knows none
-    for name, scaler in state["scalers"].items():
-        how.scaler(name).load_state_dict(scaler)
+    weights = [value for module in modules.values() for value in module.state_dict().values()]
+    most = 16 * sum(value.numel() * value.element_size() for value in weights) + REST
+    path = checkpoint / "resume.pt"
+    try:
+        state = resume_state(path, most, how.device)
+        for name, part in kept.items():
+            if isinstance(part, Ema):
+                part.moves = state["parts"][name]["moves"]
+            elif name not in modules:
+                part.load_state_dict(state["parts"][name])
+        for player in game.players:
+            player.spent.clear()
+            player.spent.update(state["spent"][player.name])
+        how.scalers.clear()  # a checkpoint from before the first step knows none
+        for name, scaler in state["scalers"].items():
+            how.scaler(name).load_state_dict(scaler)
+    except (pickle.UnpicklingError, zipfile.BadZipFile, EOFError, OSError) as error:
+        raise no_state(path, error) from None
+    except (KeyError, IndexError, TypeError, AttributeError, ValueError, RuntimeError) as error:
+        raise no_state(path, error) from error
     return step

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from poise.disk import write_atomically, write_json
 from poise.errors import PoiseError
-from poise.record import write_atomically, write_json
 from poise.report.bands import draw
 from poise.report.study_page import save_study_page
 from poise.trials.comparison import compare, json_safe

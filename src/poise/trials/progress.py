@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -13,6 +12,8 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any, Protocol
 
+from poise import disk
+from poise.disk.rows import wrong_event
 from poise.report.pace import clock
 from poise.trials.tasks import Task
 
@@ -39,20 +40,14 @@ class Log:
 
     def add(self, what: str, **details: Any) -> None:
         line = json.dumps({"time": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "event": what, **details}, ensure_ascii=False)
-        with open(self.path, "ab+") as file:
-            if file.tell():
-                file.seek(-1, os.SEEK_END)
-                line = line if file.read() == b"\n" else f"\n{line}"  # after one that was cut off
+        with disk.open_to_append(self.path) as file:
             file.write(f"{line}\n".encode("utf-8", "replace"))
 
     def entries(self) -> list[dict[str, Any]]:
-        """Oldest first; a line that was cut off by a crash is left out."""
-        found = []
+        """Oldest first; a last line that was cut off by a crash is left out."""
         with contextlib.suppress(FileNotFoundError):
-            for line in self.path.read_text(encoding="utf-8").splitlines():
-                with contextlib.suppress(ValueError):
-                    found.append(json.loads(line))
-        return [entry for entry in found if isinstance(entry, dict) and "event" in entry]
+            return disk.entries(self.path, wrong_event, "put it back, or take that line out")
+        return []
 
 
 @dataclass

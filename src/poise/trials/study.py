@@ -20,8 +20,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from poise.disk import read_json, write_json
 from poise.errors import Busy, PoiseError
-from poise.record import RunFolder, read_json, write_json
+from poise.record import RunFolder
 from poise.study.spec import versions
 from poise.study.stops import Interrupted, Stop
 from poise.trials.comparison import before

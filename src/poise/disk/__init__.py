@@ -1,0 +1,35 @@
+"""The one place through which files of a run, a study and the cache are opened, written, locked and removed.
+
+A run folder may come from somebody else. Only regular files are opened; no link is followed, and none is written
+through; what is read is bounded; temporary names are random and made exclusively; nothing damaged is repaired in
+silence. Folders above a run folder are the user's own and may be links.
+"""
+
+from __future__ import annotations
+
+from poise.disk.reading import (
+    entries,
+    inspect,
+    loads,
+    natural,
+    open_file,
+    read_bytes,
+    read_json,
+    read_lines,
+    regular,
+)
+from poise.disk.writing import (
+    alive,
+    locked,
+    open_to_append,
+    remove,
+    sweep,
+    temporary_folder,
+    write_atomically,
+    write_json,
+)
+
+__all__ = [
+    "alive", "entries", "inspect", "loads", "locked", "natural", "open_file", "open_to_append", "read_bytes",
+    "read_json", "read_lines", "regular", "remove", "sweep", "temporary_folder", "write_atomically", "write_json",
+]  # fmt: skip

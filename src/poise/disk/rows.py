@@ -1,0 +1,80 @@
+"""What the lines of `record.jsonl` and `events.jsonl` must look like."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from poise.disk.reading import loads, natural, read_lines
+
+
+def wrong_row(row: dict[str, Any]) -> str:
+    """What is the matter with a line of a record, {"step": 16, NAME: number, ...}; empty where nothing is."""
+    if natural(row.get("step")) is None:
+        return "it has no step"
+    wrong = next((key for key, value in row.items() if type(value) not in (int, float)), None)
+    return "" if wrong is None else f"{wrong[:60]!r} is no number"
+
+
+def wrong_event(entry: dict[str, Any]) -> str:
+    """The same of a line of `events.jsonl`, {"time": ..., "event": name, ...}."""
+    return "" if isinstance(entry.get("event"), str) else "it has no event"
+
+
+def rows_before(path: Path, step: int) -> bytes:
+    """The lines of a record of steps before `step`, as they stand there, up to the first that is damaged."""
+    kept = b""
+    try:
+        for _, line in read_lines(path):
+            row = loads(line.decode())
+            if not isinstance(row, dict) or wrong_row(row):
+                break
+            if row["step"] < step and line.endswith(b"\n"):
+                kept += line
+    except (FileNotFoundError, ValueError):  # not there, or from here on damaged
+        pass
+    return kept
+
+
+def wrong_report(report: Any) -> str:
+    """What is the matter with the content of `report.json`, as far as others read it; empty where nothing is."""
+    if not isinstance(report, dict):
+        return "it is no object"
+    if not isinstance(report.get("recipe", ""), str):
+        return "'recipe' is no name"
+    for key, fits in (("best", _best), ("floor", _numbers), ("scores", _scores), ("findings", _findings),
+                      ("sentences", _texts), ("notes", _texts), ("rollbacks", _texts)):  # fmt: skip
+        if key in report and not fits(report[key]):
+            return f"'{key}' is not what a run writes"
+    return ""
+
+
+def _number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _numbers(value: Any) -> bool:
+    return isinstance(value, dict) and all(map(_number, value.values()))
+
+
+def _best(value: Any) -> bool:
+    whole = isinstance(value, dict) and natural(value.get("step", 0)) is not None and _number(value.get("value"))
+    return value == {} or (whole and isinstance(value.get("score"), str))
+
+
+def _scores(value: Any) -> bool:
+    entries = value if isinstance(value, list) else [None]
+    return all(_numbers(entry) and natural(entry.get("step")) is not None for entry in entries)
+
+
+def _texts(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(entry, str) for entry in value)
+
+
+def _findings(value: Any) -> bool:
+    return isinstance(value, list) and all(
+        isinstance(entry, dict)
+        and natural(entry.get("since")) is not None
+        and all(isinstance(entry.get(key), str) for key in ("name", "severity", "sentence", "action"))
+        for entry in value
+    )

@@ -1,0 +1,153 @@
+"""Writing, locking and removing: whole or not at all, under random names that are made exclusively."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import secrets
+import shutil
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any
+
+from poise.disk.reading import BINARY, LINE, LINES, SAFE, loads, read_bytes, regular
+from poise.errors import Busy, PoiseError
+
+SUFFIX = ".tmp"
+ABANDONED_AFTER = 24 * 3600.0  # seconds; for rests whose process cannot be asked whether it lives
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write to a temporary name, fsync, rename: a reader sees the old file or the new one, never half of it.
+
+    Where `path` is a link, the link is replaced and what it pointed to stays as it was.
+    """
+    temporary = _temporary(path)
+    try:
+        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | SAFE | BINARY, 0o666)
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise PoiseError(
+            f"cannot write {path}: {error.strerror or error}; free some space or write elsewhere"
+        ) from error
+
+
+def write_json(path: Path, content: Any) -> None:
+    write_atomically(path, (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode())
+
+
+def open_to_append(path: Path) -> IO[bytes]:
+    """The regular file of lines `path`, made where it is not there, for writing at its end; a last line that was cut
+    off is taken away.
+
+    A file that has a second name (a hard link, as backups make them) becomes a copy first. Errors as of `regular`.
+    """
+    flags = os.O_RDWR | os.O_CREAT | os.O_APPEND
+    handle = regular(path, flags)
+    if os.fstat(handle).st_nlink > 1:
+        os.close(handle)
+        write_atomically(path, read_bytes(path, LINES))
+        handle = regular(path, flags)
+    file = os.fdopen(handle, "ab+", buffering=0)
+    size = file.seek(0, os.SEEK_END)
+    file.seek(max(0, size - LINE))
+    cut = file.read(LINE).rpartition(b"\n")[2]
+    try:
+        if cut:
+            loads(cut.decode())
+            file.write(b"\n")
+    except ValueError:
+        os.ftruncate(file.fileno(), size - len(cut))
+    return file
+
+
+@contextlib.contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold the lock of the file `path`, which is made where it is not there and never written to.
+
+    Errors: Busy where another process holds it; PoiseError where it is no regular file.
+    """
+    try:
+        import fcntl
+    except ImportError:  # Windows: no advisory locks of this kind
+        yield
+        return
+    handle = regular(path, os.O_RDWR | os.O_CREAT)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise Busy(f"{path.parent} is being worked on by another process; wait for it or stop it") from None
+        yield
+    finally:
+        os.close(handle)
+
+
+def temporary_folder(final: Path) -> Path:
+    """A new, empty folder beside `final` that will be renamed to it. Errors: OSError."""
+    folder = _temporary(final)
+    folder.mkdir(parents=True)
+    return folder
+
+
+def remove(folder: Path) -> None:
+    """Remove a folder with all that is in it; first it gets a temporary name, so that none is left by half."""
+    going = _temporary(folder)
+    with contextlib.suppress(OSError):
+        os.rename(folder, going)
+        shutil.rmtree(going, ignore_errors=True)
+
+
+def sweep(folder: Path) -> None:
+    """Remove temporary files and folders right below `folder` that processes left which are no more."""
+    with contextlib.suppress(OSError):
+        for entry in list(os.scandir(folder)):
+            if entry.name.startswith(".") and entry.name.endswith(SUFFIX) and _abandoned(entry):
+                if entry.is_dir(follow_symlinks=False):
+                    shutil.rmtree(entry.path, ignore_errors=True)
+                else:
+                    with contextlib.suppress(OSError):
+                        os.unlink(entry.path)
+
+
+def _temporary(path: Path) -> Path:
+    """.NAME.HOST-PROCESS-RANDOM.tmp, in the same folder."""
+    name = os.fsdecode(os.fsencode(path.name)[:100])
+    return path.with_name(f".{name}.{_host()}-{os.getpid()}-{secrets.token_hex(8)}{SUFFIX}")
+
+
+def _abandoned(entry: os.DirEntry[str]) -> bool:
+    """Whether the process that made a temporary is gone; one that cannot be asked has a day."""
+    last = entry.name.removesuffix(SUFFIX).removesuffix(".new").removesuffix(".old").rpartition(".")[2]
+    host, _, rest = last.partition("-")  # earlier versions wrote the process alone
+    process = rest.partition("-")[0] if host == _host() else last
+    if process.isdecimal() and os.name == "posix":
+        return not alive(int(process))
+    try:
+        return time.time() - entry.stat(follow_symlinks=False).st_mtime > ABANDONED_AFTER
+    except OSError:
+        return False
+
+
+def _host() -> str:
+    return "".join(c for c in socket.gethostname() if c.isalnum()) or "host"
+
+
+def alive(process: int) -> bool:
+    """Whether there is such a process."""
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except (PermissionError, OverflowError):  # somebody else's process; a number that is no process of ours
+        return True
+    return True
