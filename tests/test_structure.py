@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src" / "poise"
 RANK = {
-    **dict.fromkeys(["errors", "lazy"], -1),
+    **dict.fromkeys(["errors", "lazy", "terminal"], -1),
     **dict.fromkeys(["core", "registry", "record", "signal", "spoken"], 0),
     "disk": -0.5,
     **dict.fromkeys(["data", "models", "games", "training", "report"], 1),

@@ -62,7 +62,7 @@ def test_a_page_has_titles_texts_sounds_and_pictures(tmp_path):
     save_page(tmp_path, EVIL, rows)
     found = read(tmp_path / "index.html")
     assert [p.name for p in tmp_path.iterdir()] == ["index.html"]
-    assert found.text == [EVIL, EVIL, EVIL, f"{EVIL} 你好 ?", "real", "<i>made"]
+    assert found.text == [EVIL, EVIL, EVIL, f"{EVIL} 你好 \\ud800", "real", "<i>made"]
     assert found.files() == ["a #1 ä.png", 'x"?.wav', "00000010/b%20.wav"]
     assert [(a["preload"], "controls" in a, a["aria-label"]) for a in found.of("audio")] == [
         ("none", True, "real"), ("none", True, "<i>made")

@@ -23,8 +23,12 @@ ROWS = [
 ]
 SCORES = [{"step": 10, "KID": 8.0, "FD": 1.0, "KID.low": 7.0}, {"step": 100, "KID": 4.0, "FD": 2.0, "KID.low": 3.0}]
 REPORT = {
-    "best": {"step": 100}, "scores": SCORES, "steps": 100, "steps_this_sitting": 100, "seconds": {"this sitting": 12.5},
-    "findings": [{"name": "copying", "severity": "warning"}, {"name": "slow", "severity": "note"}],
+    "best": {"step": 100, "score": "KID", "value": 4.0}, "scores": SCORES,
+    "steps": 100, "steps_this_sitting": 100, "seconds": {"this sitting": 12.5},
+    "findings": [
+        {"name": name, "severity": severity, "since": 9, "sentence": "It is so.", "action": "Change it."}
+        for name, severity in (("copying", "warning"), ("slow", "note"))
+    ],
 }  # fmt: skip
 
 

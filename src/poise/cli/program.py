@@ -16,6 +16,9 @@ from poise.cli.train import add as add_train
 from poise.cli.train import train
 from poise.errors import PoiseError
 from poise.lazy import waits_briefly
+from poise.terminal import Printed
+
+READER_GONE = 141  # as a shell tells it: 128 + SIGPIPE
 
 
 def tree() -> tuple[argparse.ArgumentParser, Any]:
@@ -64,7 +67,8 @@ def dispatch(argv: Sequence[str]) -> int:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Exit code 0: done; 2: something the user can put right, said in one sentence; 130: stopped and saved.
+    """Exit code 0: done; 2: something the user can put right, said in one sentence; 130: stopped and saved; 141: the
+    reader of the output went away before its end (what trains goes on, and says so).
 
     A fault of Poise itself is 1, in one line too; with POISE_TRACEBACK set it is shown whole.
     """
@@ -72,16 +76,30 @@ def main(argv: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a λ on a terminal that has none must not end a run
             stream.reconfigure(errors="replace")
+    words = list(sys.argv[1:] if argv is None else argv)
+    before = sys.stdout, sys.stderr
+    works = words[:1] in (["train"], ["resume"], ["study"])
+    sys.stdout, sys.stderr = out, _ = (
+        Printed(before[0], "poise: nobody reads the output any more; the work goes on" if works else ""),
+        Printed(before[1]),
+    )
     try:
-        return dispatch(sys.argv[1:] if argv is None else argv)
+        code = answer(words)
+        out.flush()
+        return READER_GONE if out.lost and not works and code == 0 else code
+    finally:
+        sys.stdout, sys.stderr = before
+
+
+def answer(words: list[str]) -> int:
+    """The exit code of a command, with whatever went wrong said in one line."""
+    try:
+        return dispatch(words)
     except PoiseError as error:
         return told(str(error), 2)
     except KeyboardInterrupt:
         print("poise: stopped", file=sys.stderr)
         return 130
-    except BrokenPipeError:  # the reader of our output went away
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     except OSError as error:  # a disk or a path that nothing above knew more about
         return told(f"{error.filename or 'the disk'}: {error.strerror or error}; put that right and try again", 2)
     except Exception as error:

@@ -63,8 +63,9 @@ def _best(value: Any) -> bool:
 
 
 def _scores(value: Any) -> bool:
-    entries = value if isinstance(value, list) else [None]
-    return all(_numbers(entry) and natural(entry.get("step")) is not None for entry in entries)
+    return isinstance(value, list) and all(
+        _numbers(entry) and natural(entry.get("step")) is not None for entry in value
+    )
 
 
 def _texts(value: Any) -> bool:

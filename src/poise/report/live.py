@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from poise.report.pace import Pace, clock
 from poise.report.table import score_lines
+from poise.terminal import escaped, raw
 
 
 class Finding(Protocol):
@@ -196,14 +197,14 @@ class Live(_Watching):
         from rich.console import Console
         from rich.live import Live as Display
 
-        self.console = Console(stderr=False)
+        self.console = Console(file=raw(sys.stdout))
         self.display = Display(console=self.console, refresh_per_second=4, auto_refresh=False)
         self.drawn = 0.0
         super().open(folder, spec, done, total)
         self.display.start()
 
     def say(self, line: str) -> None:
-        self.console.print(line, highlight=False)
+        self.console.print(escaped(line), highlight=False, markup=False)
 
     def step(self, made: int, entry: dict[str, Any]) -> None:
         self.take(made, entry)
@@ -213,12 +214,13 @@ class Live(_Watching):
         from rich.console import Group
         from rich.progress_bar import ProgressBar
         from rich.table import Table
+        from rich.text import Text
 
         table = Table.grid(padding=(0, 2))
         for label, text in self.table():
-            table.add_row(label, text)
+            table.add_row(Text(escaped(label)), Text(escaped(text)))
         bar = ProgressBar(total=self.total, completed=made, width=60)
-        self.display.update(Group(self.progress(made), bar, table), refresh=True)
+        self.display.update(Group(Text(escaped(self.progress(made))), bar, table), refresh=True)
         self.drawn = time.monotonic()
 
     def close(self) -> None:

@@ -11,6 +11,7 @@ from urllib.parse import quote
 from poise import disk
 from poise.disk import write_atomically
 from poise.errors import PoiseError
+from poise.terminal import escaped
 
 INDEX, TEXTS = "index.html", "texts.json"
 # The beginning of every page, up to its own style; `title` is a variable of the page.
@@ -90,7 +91,8 @@ def page(title: str, rows: Sequence[Row]) -> bytes:
     environment = jinja2.Environment(autoescape=True, trim_blocks=True, undefined=jinja2.StrictUndefined)
     environment.filters["address"] = quote
     whole = [{"title": "", "text": "", "sounds": {}, "pictures": [], **row} for row in rows]
-    return environment.from_string(TEMPLATE).render(title=title, rows=whole).encode("utf-8", "replace")
+    content = environment.from_string(TEMPLATE).render(title=title, rows=whole)
+    return escaped(content).encode()
 
 
 def save_page(folder: Path, title: str, rows: Sequence[Row]) -> None:

@@ -11,6 +11,7 @@ from urllib.parse import quote
 from poise.disk import write_atomically
 from poise.report.page import HEAD, INDEX
 from poise.report.table import number
+from poise.terminal import escaped
 
 TEMPLATE = (
     HEAD
@@ -162,7 +163,7 @@ def study_page(
         about=written(outcome["about"]) if outcome.get("about") else "",
         drawn=drawn_as,
     )
-    return text.encode("utf-8", "replace")
+    return escaped(text).encode()
 
 
 def save_study_page(folder: Path, *content: Any) -> None:

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self
 
+from poise.terminal import escaped, raw
+
 EVERY = 10.0  # seconds between plain lines
 
 
@@ -28,8 +30,13 @@ class ProgressView:
             from rich.console import Console
             from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-            columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-            self._bar = Progress(*columns, console=Console(stderr=True), transient=True)
+            columns = (
+                TextColumn("{task.description}", markup=False),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TimeRemainingColumn(),
+            )
+            self._bar = Progress(*columns, console=Console(file=raw(sys.stderr)), transient=True)
             self._bar.start()
         return self
 
@@ -47,7 +54,7 @@ class ProgressView:
             nonlocal number
             if self._bar is not None:
                 if number is None:
-                    number = self._bar.add_task(what, total=total)
+                    number = self._bar.add_task(escaped(what), total=total)
                 self._bar.update(number, completed=done, total=total, visible=done < total)
             elif time.monotonic() > self._due:
                 self._due = time.monotonic() + EVERY

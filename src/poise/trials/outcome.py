@@ -10,6 +10,7 @@ from poise.disk import write_atomically, write_json
 from poise.errors import PoiseError
 from poise.report.bands import draw
 from poise.report.study_page import save_study_page
+from poise.terminal import escaped
 from poise.trials.comparison import compare, json_safe
 from poise.trials.plan import Plan, Result
 from poise.trials.sentences import counted, markdown, notes_of, table, tables
@@ -34,8 +35,8 @@ def publish(
     except OSError as error:
         raise PoiseError(f"cannot make the folder {folder}: {error.strerror}; choose another --out") from None
     pictures = draw(outcome, folder)
-    write_atomically(folder / "table.txt", table(outcome).encode("utf-8", "replace"))
-    write_atomically(folder / "table.md", markdown(outcome).encode("utf-8", "replace"))
+    write_atomically(folder / "table.txt", escaped(table(outcome)).encode())
+    write_atomically(folder / "table.md", escaped(markdown(outcome)).encode())
     save_study_page(folder, outcome, counted(outcome), tables(outcome), notes_of(outcome), pictures, runs)
     write_json(folder / "study.json", outcome)
     return outcome

@@ -15,9 +15,11 @@ from typing import Any, Protocol
 from poise import disk
 from poise.disk.rows import wrong_event
 from poise.report.pace import clock
+from poise.terminal import escaped, raw
 from poise.trials.tasks import Task
 
 EVERY = 10.0  # seconds between two plain lines
+CLEAR = "\r\x1b[K"  # a terminal's line, to write it anew
 SURE = 5.0  # seconds of training from which on a pace is believed: the first steps take longer than others
 
 
@@ -134,7 +136,7 @@ class Progress:
         if now - self.shown >= (1.0 if self.live else EVERY):
             self.shown = now
             if self.live and not self.quiet:
-                print(f"\r\x1b[K{self.line()}", end="", file=sys.stderr, flush=True)
+                print(f"{CLEAR}{escaped(self.line())}", end="", file=raw(sys.stderr), flush=True)
             elif not self.quiet:
                 print(self.line(), file=sys.stderr, flush=True)
 
@@ -160,8 +162,8 @@ class Progress:
 
     def close(self) -> None:
         if self.live and not self.quiet:
-            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+            print(CLEAR, end="", file=raw(sys.stderr), flush=True)
 
     def _say(self, line: str) -> None:
         if not self.quiet:
-            print(f"{chr(13) + chr(27) + '[K' if self.live else ''}{line}", file=sys.stderr, flush=True)
+            print(f"{CLEAR if self.live else ''}{escaped(line)}", file=raw(sys.stderr), flush=True)
