@@ -96,7 +96,7 @@ def read_json(path: Path) -> Any:
         raise PoiseError(f"{path} cannot be read ({said}): it is damaged; put it back, or start a new run") from None
 
 
-def read_lines(path: Path) -> Iterator[tuple[int, bytes]]:
+def read_lines(path: Path, advice: str = "put it back") -> Iterator[tuple[int, bytes]]:
     """(number from 1, line with its end) of a file that is written line by line. A last line without an end may have
     been cut off: its process was killed while it wrote.
 
@@ -109,8 +109,8 @@ def read_lines(path: Path) -> Iterator[tuple[int, bytes]]:
             total += len(line)
             if len(line) > LINE or total > LINES:
                 raise PoiseError(
-                    f"{path}, line {number:,}: more than {(LINE if len(line) > LINE else LINES) / 1e6:,.0f} MB, which "
-                    "no such file has: it is damaged"
+                    f"{path}, line {number:,} is damaged (more than "
+                    f"{(LINE if len(line) > LINE else LINES) / 1e6:,.0f} MB, which no such file has); {advice}"
                 )
             if not line:
                 return
@@ -125,7 +125,7 @@ def entries(path: Path, wrong: Callable[[Any], str], advice: str) -> list[dict[s
     """
     found = []
     try:
-        for number, line in read_lines(path):
+        for number, line in read_lines(path, advice):
             try:
                 entry = loads(line.decode())
                 reason = wrong(entry) if isinstance(entry, dict) else "it is no object"

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from poise.disk.reading import loads, natural, read_lines
+from poise.errors import PoiseError
 
 
 def wrong_row(row: dict[str, Any]) -> str:
@@ -31,7 +32,7 @@ def rows_before(path: Path, step: int) -> bytes:
                 break
             if row["step"] < step and line.endswith(b"\n"):
                 kept += line
-    except (FileNotFoundError, ValueError):  # not there, or from here on damaged
+    except (FileNotFoundError, ValueError, PoiseError):  # not there, or from here on damaged
         pass
     return kept
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from typing import Any
 
 from poise.errors import PoiseError
@@ -13,7 +14,23 @@ from poise.study.remedies import Remedies
 
 
 def diagnosis(folder: RunFolder) -> dict[str, Any]:
-    """Findings at the end of the record, those that were seen earlier and have gone, rollbacks, and the state."""
+    """Findings at the end of the record, those that were seen earlier and have gone, rollbacks, and the state.
+
+    Errors: PoiseError for a run without a record, and for a folder that holds something else than a run writes.
+    """
+    try:
+        return _diagnosis(folder)
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        if os.environ.get("POISE_TRACEBACK"):
+            raise
+        reason = (str(error).splitlines() or [""])[0][:100]
+        raise PoiseError(
+            f"{folder.path} does not hold what a run writes ({type(error).__name__}: {reason}): spec.json, "
+            "events.jsonl or record.jsonl is damaged or another version's; put it back"
+        ) from None
+
+
+def _diagnosis(folder: RunFolder) -> dict[str, Any]:
     rows = folder.rows()
     if not rows:
         raise PoiseError(f"{folder.path} has no record yet; train it with: poise resume {folder.path}")

@@ -23,6 +23,7 @@ import yaml  # type: ignore[import-untyped]
 from poise.errors import PoiseError
 from poise.recipes.recipe import Kind
 from poise.registry import find, names
+from poise.study.bounds import check_numbers
 from poise.study.mistakes import dashed, sentence
 
 # A name of a class may load any module that a user has written, but none that could do harm (os, subprocess ...).
@@ -84,7 +85,8 @@ class Parser(jsonargparse.ArgumentParser):
         return True
 
     def check_groups(self, arguments: dict[str, Any]) -> None:
-        """A group such as `generator` holds options; the parser itself lets a number pass."""
+        """A group such as `generator` holds options, and numbers have bounds; the parser itself lets anything pass."""
+        check_numbers(self._actions, arguments)
         for flag in self.options():
             group, dot, first = flag.removeprefix("--").partition(".")
             if dot and not isinstance(arguments.get(group, {}), dict):
@@ -183,9 +185,11 @@ def completed(recipe: str, arguments: dict[str, Any]) -> dict[str, Any]:
     parser = _parser(recipe, kind_of(recipe).build)
     parser.check_groups(arguments)
     try:
-        return plain(parser.parse_object(copy.deepcopy(arguments)))
+        found = plain(parser.parse_object(copy.deepcopy(arguments)))
     except (jsonargparse.ArgumentError, TypeError, ValueError) as error:
         parser.refuse(error)
+    parser.check_groups(found)
+    return found
 
 
 def instantiated(recipe: str, arguments: dict[str, Any]) -> dict[str, Any]:

@@ -41,10 +41,10 @@ def generator_of(folder: RunFolder, step: str) -> tuple[Any, dict[str, Any], Any
     manifest_of(checkpoint)
     try:
         generator = kind.generator(instantiated(spec["recipe"], spec["arguments"]), spec["facts"])
-    except (KeyError, TypeError, ValueError) as error:
+    except (AttributeError, LookupError, ArithmeticError, RuntimeError, TypeError, ValueError) as error:
         raise PoiseError(
-            f"{folder.path / 'spec.json'} does not say what was trained ({type(error).__name__}: {error}): it is "
-            f"damaged; put it back, or start a new run with --out"
+            f"{folder.path / 'spec.json'} does not say what was trained ({type(error).__name__}: "
+            f"{(str(error).splitlines() or [''])[0][:100]}): it is damaged; put it back, or start a new run with --out"
         ) from None
     for player in kind.players:
         part = generator if len(kind.players) == 1 else getattr(generator, player)

@@ -47,8 +47,8 @@ def manifest_of(checkpoint: Path) -> dict[str, Any]:
         raise PoiseError(f"{checkpoint} holds the state after step {step:,}: it was renamed; {advice}")
     for name, (expected, size) in files.items():
         path = checkpoint / name
-        if os.path.basename(name) != name:
-            raise PoiseError(f"{checkpoint / 'manifest.json'} names a file outside, {name[:80]!r}; {advice}")
+        if os.path.basename(name) != name or not 0 < len(name) < 100:
+            raise PoiseError(f"{checkpoint / 'manifest.json'} names no file of a checkpoint, {name[:80]!r}; {advice}")
         changed = PoiseError(
             f"{path} does not match its sha256 in the manifest: it is damaged or was changed; {advice}"
         )

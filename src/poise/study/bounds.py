@@ -1,0 +1,84 @@
+"""Which numbers a user may give at all, whatever the recipe: the recipes' own checks are narrower."""
+
+from __future__ import annotations
+
+import math
+import typing
+from collections.abc import Iterable
+from typing import Any
+
+from poise.errors import PoiseError
+
+LARGEST = 2**64  # of a whole number
+REAL = 1e300  # of the absolute value of a real one
+# The highest value of an option by the last part of its name: beyond it nothing sensible is meant, and what would be
+# built does not end or fit.
+MOST = {
+    "batch": 2**20, "clip": 1e9, "depth": 64, "layers": 64, "micro_batches": 2**16, "noise": 2**16, "rollbacks": 1000,
+    "threads": 4096, "turns": 1000, "width": 2**13, "hidden": 2**15, "embed": 2**15, "latent_size": 2**16,
+    "slots": 1024, "heads": 1024,
+}  # fmt: skip
+
+
+def check_numbers(actions: Iterable[Any], arguments: dict[str, Any]) -> None:
+    """PoiseError for a number out of bounds, and for nothing (null in a file) where a value is needed."""
+    for action in actions:
+        hint = getattr(action, "_typehint", None)
+        found, given = _value(arguments, action.dest)
+        if hint is None or not found:
+            continue
+        flag = "--" + action.dest.replace("_", "-")
+        if given is None:
+            if action.default is not None and type(None) not in typing.get_args(hint):
+                raise PoiseError(f"{flag} must have a value, not null; leave it out for the default, {action.default}")
+            continue
+        for number in given if isinstance(given, list) else [given]:
+            _check(flag, action.dest.rpartition(".")[2], number)
+
+
+def _check(flag: str, name: str, number: Any) -> None:
+    if isinstance(number, bool) or not isinstance(number, int | float):
+        return
+    most = MOST.get(name, LARGEST if isinstance(number, int) else REAL)
+    if not -LARGEST <= number <= most if isinstance(number, int) else not -REAL <= number <= most:
+        said = str(number) if abs(number) < 10**20 or isinstance(number, float) else "a number of many digits"
+        raise PoiseError(f"{flag} must be {'a number' if number != number else f'at most {most:,}'}, not {said}")
+
+
+def _value(arguments: dict[str, Any], dest: str) -> tuple[bool, Any]:
+    """Whether there is such an argument, and what it is; dest: its path in nested tables, with dots."""
+    content: Any = arguments
+    for key in dest.split("."):
+        if not isinstance(content, dict) or key not in content:
+            return False, None
+        content = content[key]
+    return True, content
+
+
+def whole(low: int, high: int = LARGEST) -> typing.Callable[[str], int]:
+    """The type of a whole number on a command line, for argparse: what is out of bounds is a sentence."""
+
+    def number(text: str) -> int:
+        digits = text.strip().removeprefix("-")
+        value = int(text) if digits.isascii() and digits.isdecimal() and len(digits) < 20 else None
+        if value is None:
+            raise ValueError(f"'{text[:30]}' is no whole number")
+        if not low <= value <= high:
+            raise PoiseError(f"must be at least {low:,} and at most {high:,}, not {value}")
+        return value
+
+    number.__name__ = "int"
+    return number
+
+
+def real(low: float, high: float) -> typing.Callable[[str], float]:
+    """The same for a real number."""
+
+    def number(text: str) -> float:
+        value = float(text)
+        if math.isnan(value) or not low <= value <= high:
+            raise PoiseError(f"must be at least {low:g} and at most {high:g}, not {text[:30]}")
+        return value
+
+    number.__name__ = "float"
+    return number

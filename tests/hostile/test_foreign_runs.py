@@ -1,0 +1,412 @@
+"""Run folders from somebody else, or damaged: nothing in them leads elsewhere, is believed, or hides other runs."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import pickle
+import shutil
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import safetensors.torch
+import torch
+
+from tests.hostile.guard import Outside, attack
+from tests.refusals import pictures_and_a_run
+
+RUN = Path("runs/done")
+LAST = RUN / "checkpoints/step-00000006"
+ESCAPE = "\x1b[31mred"
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory) -> Path:
+    return pictures_and_a_run(tmp_path_factory.mktemp("made"))
+
+
+@pytest.fixture
+def outside(place, tmp_path) -> Outside:
+    """Beside the current folder, which holds a run."""
+    return Outside(tmp_path / "outside")
+
+
+def unfinished() -> None:
+    (RUN / "DONE").unlink()
+
+
+# --- something that is no regular file, in each place of a run -------------------------------------------------------
+
+PLACES = [
+    ".lock", "spec.json", "record.jsonl", "events.jsonl", "report.json", "DONE", "remedies.json", "threads.json",
+    "samples", "samples/00000006.png", "checkpoints", "checkpoints/step-00000006",
+    "checkpoints/step-00000006/manifest.json", "checkpoints/step-00000006/resume.pt",
+    "checkpoints/step-00000006/generator.ema.safetensors", "anything", ".hidden/deep",
+]  # fmt: skip
+
+
+def link_to_file(path: Path, outside: Path) -> None:
+    path.symlink_to(outside / "victim")
+
+
+def link_to_folder(path: Path, outside: Path) -> None:
+    path.symlink_to(outside / "deep")
+
+
+def link_to_nothing(path: Path, outside: Path) -> None:
+    path.symlink_to(outside / "not there")
+
+
+def link_to_itself(path: Path, outside: Path) -> None:
+    path.symlink_to(path.name)
+
+
+def pipe(path: Path, outside: Path) -> None:
+    os.mkfifo(path)
+
+
+def local_socket(path: Path, outside: Path) -> None:
+    before = os.getcwd()
+    os.chdir(path.parent)  # its address must be short
+    with socket.socket(socket.AF_UNIX) as made:
+        made.bind(path.name)
+    os.chdir(before)
+
+
+STRANGE = [link_to_file, link_to_folder, link_to_nothing, link_to_itself, pipe, local_socket]
+
+
+def put(name: str, strange: Callable[[Path, Path], None], outside: Path) -> None:
+    path = RUN / name
+    if path.is_dir():
+        shutil.rmtree(path)
+    elif path.exists():
+        path.unlink()
+    path.parent.mkdir(exist_ok=True)
+    strange(path, outside)
+
+
+@pytest.mark.parametrize("strange", STRANGE, ids=lambda f: f.__name__)
+@pytest.mark.parametrize("name", PLACES)
+def test_what_is_no_regular_file_is_refused_before_anything_is_touched(place, outside, capsys, name, strange):
+    put(name, strange, outside.folder)
+    if name != "DONE" and strange in (link_to_file, pipe):
+        (RUN / "DONE").unlink(missing_ok=True)
+    for argv in (["resume", str(RUN)], ["sample", str(RUN), "-n", "1"], ["diagnose", str(RUN)]):
+        said = attack(argv, outside, capsys)
+        assert name.partition("/")[0] in said
+    said = attack(["runs"], outside, capsys, code=0)
+    assert "no runs" in said or "unreadable" in said
+
+
+@pytest.mark.parametrize("name", ["samples.png", "more", "x/y.png"])
+def test_samples_are_not_written_through_a_planted_name(place, outside, capsys, name):
+    """Others may write in the folder: they know which temporary name a process could take."""
+    Path("x").mkdir()
+    for pid in range(os.getpid() - 2, os.getpid() + 3):
+        for kind in ("", ".new", ".old"):
+            (Path(name).parent / f".{Path(name).name}.{pid}{kind}.tmp").symlink_to(outside.folder / "victim")
+    Path(name).symlink_to(outside.folder / "victim")
+    said = attack(["sample", str(RUN), "-n", "2", "--out", name], outside, capsys, code=None)
+    assert Path(name).is_symlink() or name in said
+
+
+def test_a_record_with_a_second_name_becomes_a_copy(place, outside, capsys):
+    """As backups make them: going on with a run must not write into the backup."""
+    unfinished()
+    kept = {}
+    for name in ("record.jsonl", "events.jsonl", ".lock"):
+        os.link(RUN / name, outside.folder / name)
+        kept[name] = (outside.folder / name).read_bytes()
+    assert attack(["resume", str(RUN), "--from-step", "4"], Outside(place / "other"), capsys, code=0)
+    assert {name: (outside.folder / name).read_bytes() for name in kept} == kept
+
+
+# --- damaged or made-up content --------------------------------------------------------------------------------------
+
+DEEP = "[" * 100_000
+HUGE = "9" * 400
+LINES = {
+    "number": "5", "list": "[]", "null": "null", "word": '"a"', "object without step": "{}",
+    "step in words": '{"step": "4"}',
+    "negative step": '{"step": -1}', "half a step": '{"step": 1.5}', "infinite step": '{"step": Infinity}',
+    "step that is none": '{"step": NaN}', "step of 400 digits": f'{{"step": {HUGE}}}',
+    "step beyond floats": '{"step": 1e400}',
+    "step is true": '{"step": true}', "value in words": '{"step": 4, "score/KID": "low"}',
+    "value is null": '{"step": 4, "score/KID": null}', "value is a list": '{"step": 4, "a": [1]}',
+    "value is true": '{"step": 4, "a": true}', "nested deeply": DEEP, "not UTF-8": '{"step": 4, "\udcff": 1}',
+    "zero bytes": "\0" * 300, "half a line": '{"step": 4, "gen', "two in one": '{"step": 4}{"step": 5}',
+    "escape in a key": f'{{"step": 4, "{ESCAPE}": "x"}}', "escape": ESCAPE, "five megabytes": "7" * 5_000_000,
+}  # fmt: skip
+
+
+def insert(name: str, line: str) -> None:
+    """In the middle of a file of lines."""
+    lines = (RUN / name).read_bytes().splitlines(keepends=True)
+    lines.insert(1, line.encode(errors="surrogateescape") + b"\n")
+    (RUN / name).write_bytes(b"".join(lines))
+
+
+@pytest.mark.parametrize("line", LINES.values(), ids=LINES)
+def test_a_damaged_line_of_the_record_is_named_and_there_is_a_way_on(place, outside, capsys, line):
+    unfinished()
+    insert("record.jsonl", line)
+    kept = (RUN / "record.jsonl").read_bytes()
+    for argv in (["resume", str(RUN)], ["diagnose", str(RUN)]):
+        said = attack(argv, outside, capsys)
+        assert "record.jsonl, line 2" in said and "--from-step" in said
+    assert (RUN / "record.jsonl").read_bytes() == kept
+    attack(["resume", str(RUN), "--from-step", "4", "--quiet"], outside, capsys, code=0)
+    assert attack(["diagnose", str(RUN)], outside, capsys, code=0)
+
+
+EVENTS = {k: v for k, v in LINES.items() if "value" not in k}
+
+
+@pytest.mark.parametrize("line", EVENTS.values(), ids=EVENTS)
+def test_a_damaged_event_is_named_and_hides_no_other_run(place, outside, capsys, line):
+    shutil.copytree(RUN, "runs/good")
+    unfinished()
+    insert("events.jsonl", line)
+    assert "events.jsonl, line 2" in attack(["resume", str(RUN)], outside, capsys)
+    said = attack(["runs"], outside, capsys, code=0)
+    assert "unreadable" in said and "good" in said
+
+
+def changed(path: Path, change: Callable[[Any], Any]) -> None:
+    content = json.loads(path.read_text())
+    left = change(content)
+    path.write_text(json.dumps(content if left is None else left))
+
+
+def parted(*keys: str, to: Any) -> Callable[[Any], None]:
+    """Set content[keys...] to a value."""
+
+    def change(content: Any) -> None:
+        for key in keys[:-1]:
+            content = content[key]
+        content[keys[-1]] = to
+
+    return change
+
+
+TEXTS = {
+    "nothing": "",
+    "a bracket": "{",
+    "a list": "[]",
+    "null": "null",
+    "a number": HUGE,
+    "deep": DEEP,
+    "binary": "\0\1\2",
+}
+ODD: list[Any] = [None, [], {}, "x", -1, 1.5, float("inf"), float("nan"), int(HUGE), True, ESCAPE, [[]], {"a": {}}]
+
+
+@pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)
+@pytest.mark.parametrize("name", ["spec.json", "report.json", "remedies.json", "threads.json"])
+def test_files_that_hold_something_else(place, outside, capsys, name, text):
+    if name != "report.json":
+        unfinished()
+    (RUN / name).write_text(text)
+    said = attack(["resume", str(RUN)], outside, capsys, code=None if text == "[]" else 2)
+    assert name in said or text == "[]"
+    attack(["runs"], outside, capsys, code=0)
+
+
+SPEC = [("format",), ("recipe",), ("arguments",), ("facts",), ("versions",), ("arguments", "steps"),
+        ("arguments", "data"), ("arguments", "generator"), ("arguments", "generator", "width"),
+        ("arguments", "batch"), ("arguments", "seed"), ("facts", "fingerprint"), ("facts", "size"),
+        ("facts", "channels"), ("facts", "classes"), ("facts", "device"), ("facts", "stages"), ("facts", "roles"),
+        ("facts", "nats"), ("arguments", "l2_generator"), ("arguments", "scores")]  # fmt: skip
+
+
+@pytest.mark.parametrize("keys", SPEC, ids=".".join)
+def test_a_spec_with_odd_values(place, outside, capsys, keys):
+    """Each odd value in turn: a sentence, or the run as it is where the value does not matter to the command."""
+    unfinished()
+    whole = (RUN / "spec.json").read_text()
+    for value in ODD:
+        try:
+            changed(RUN / "spec.json", parted(*keys, to=value))
+        except KeyError:
+            pytest.skip(f"this recipe has no {keys[-1]}")
+        for argv in (
+            ["resume", str(RUN), "--quiet"],
+            ["sample", str(RUN), "-n", "1"],
+            ["diagnose", str(RUN)],
+            ["runs"],
+        ):
+            attack(argv, outside, capsys, code=None)
+        (RUN / "spec.json").write_text(whole)
+
+
+@pytest.mark.parametrize(
+    "key", ["config", "print_config", "out", "help", "__class__", ESCAPE, "", "a.b", "generator.penalties"]
+)
+def test_a_spec_with_arguments_that_are_none(place, outside, capsys, key):
+    unfinished()
+    changed(RUN / "spec.json", parted("arguments", key, to=str(outside.folder / "deep/kept.json")))
+    attack(["resume", str(RUN)], outside, capsys)
+
+
+@pytest.mark.parametrize("key", ["best", "scores", "floor", "findings", "sentences", "notes", "recipe", "final"])
+def test_a_report_with_odd_values_hides_no_other_run(place, outside, capsys, key):
+    shutil.copytree(RUN, "runs/good")
+    whole = (RUN / "report.json").read_text()
+    for value in ODD:
+        changed(RUN / "report.json", parted(key, to=value))
+        assert "good" in attack(["runs"], outside, capsys, code=0)
+        attack(["resume", str(RUN)], outside, capsys, code=None)
+        attack(["diagnose", str(RUN)], outside, capsys, code=None)
+        (RUN / "report.json").write_text(whole)
+
+
+MANIFEST = [("step",), ("format",), ("files",), ("files", "resume.pt"), ("files", "resume.pt", "sha256"),
+            ("files", "resume.pt", "bytes")]  # fmt: skip
+
+
+@pytest.mark.parametrize("keys", MANIFEST, ids=".".join)
+@pytest.mark.parametrize("value", ODD, ids=repr)
+def test_a_manifest_with_odd_values(place, outside, capsys, keys, value):
+    unfinished()
+    changed(LAST / "manifest.json", parted(*keys, to=value))
+    for argv in (["resume", str(RUN)], ["sample", str(RUN), "-n", "1"]):
+        said = attack(argv, outside, capsys, code=None if value == {} and keys == ("files",) else 2)
+        assert "step-00000006" in said or keys == ("files",)
+
+
+@pytest.mark.parametrize(
+    "name", ["../../../../outside/victim", "/etc/passwd", "..", ".", "", "a/b", f"{ESCAPE}", "x" * 5000]
+)
+def test_a_manifest_names_no_file_outside(place, outside, capsys, name):
+    entry = {"sha256": "0" * 64, "bytes": 22}
+    changed(LAST / "manifest.json", parted("files", name, to=entry))
+    attack(["sample", str(RUN), "-n", "1"], outside, capsys)
+
+
+@pytest.mark.parametrize("to", ["step-99999999", "step-00000007"])
+def test_a_checkpoint_under_another_name(place, outside, capsys, to):
+    """A run is not done because a folder says so."""
+    unfinished()
+    LAST.rename(LAST.with_name(to))
+    for argv in (["resume", str(RUN)], ["sample", str(RUN), "-n", "1"]):
+        assert "it was renamed" in attack(argv, outside, capsys)
+
+
+def written(path: Path, content: bytes) -> None:
+    """The file, with its sum in the manifest."""
+    path.write_bytes(content)
+    entry = {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
+    changed(path.with_name("manifest.json"), parted("files", path.name, to=entry))
+
+
+def saved(value: Any) -> bytes:
+    buffer = io.BytesIO()
+    torch.save(value, buffer)
+    return buffer.getvalue()
+
+
+class Runs:
+    """Executes something when it is unpickled."""
+
+    def __reduce__(self):
+        return (os.system, ("echo executed > executed",))
+
+
+def resume_states() -> dict[str, Callable[[], bytes]]:
+    state = lambda: torch.load(LAST / "resume.pt", weights_only=True)  # noqa: E731
+
+    def without(*keys: str) -> bytes:
+        found = state()
+        part = found
+        for key in keys[:-1]:
+            part = part[key]
+        del part[keys[-1]]
+        return saved(found)
+
+    def other(key: str, value: Any) -> bytes:
+        return saved(state() | {key: value})
+
+    return {
+        "an empty object": lambda: saved({}), "a list": lambda: saved([]), "nothing at all": lambda: b"",
+        "none": lambda: saved(None), "a tensor": lambda: saved(torch.zeros(3)), "text": lambda: b"resume",
+        "a pickle that runs": lambda: pickle.dumps(Runs()), "a saved pickle that runs": lambda: saved(Runs()),
+        "half": lambda: (LAST / "resume.pt").read_bytes()[:1000],
+        "parts missing": lambda: without("parts"), "spent missing": lambda: without("spent"),
+        "scalers missing": lambda: without("scalers"),
+        "parts of a list": lambda: other("parts", [1]), "parts of none": lambda: other("parts", None),
+        "scalers of a list": lambda: other("scalers", ["x"]),
+        "spent of words": lambda: other("spent", {"generator": "x"}),
+        "a tensor of parts": lambda: other("parts", torch.zeros(2)),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", resume_states())
+def test_a_state_that_is_none(place, outside, capsys, kind):
+    unfinished()
+    written(LAST / "resume.pt", resume_states()[kind]())
+    said = attack(["resume", str(RUN)], outside, capsys)
+    assert "resume.pt" in said
+    assert not list(place.rglob("executed"))
+
+
+def weight_files() -> dict[str, Callable[[dict[str, torch.Tensor]], bytes]]:
+    def with_first(change: Callable[[torch.Tensor], torch.Tensor]) -> Callable[[dict[str, torch.Tensor]], bytes]:
+        def content(state: dict[str, torch.Tensor]) -> bytes:
+            first = next(
+                name for name, value in state.items() if value.is_floating_point() and value.ndim and len(value) > 1
+            )
+            return safetensors.torch.save({**state, first: change(state[first]).contiguous()})
+
+        return content
+
+    first = lambda value: with_first(lambda v: torch.full_like(v, value))  # noqa: E731
+    return {
+        "all none": lambda state: safetensors.torch.save(
+            {k: v * torch.nan if v.is_floating_point() else v for k, v in state.items()}
+        ),
+        "one none": first(torch.nan), "infinite": first(torch.inf), "double": with_first(lambda v: v.double()),
+        "whole numbers": with_first(lambda v: v.long()), "another shape": with_first(lambda v: v[:1]),
+        "nothing": lambda state: b"", "no tensors": lambda state: safetensors.torch.save({}),
+        "more": lambda state: safetensors.torch.save({**state, "more": torch.zeros(3)}),
+        "a name that acts": lambda state: safetensors.torch.save({**state, ESCAPE: torch.zeros(3)}),
+        "a header of a terabyte": lambda state: (2**40).to_bytes(8, "little") + b"{}",
+        "text": lambda state: b"weights",
+        "too large": lambda state: safetensors.torch.save({**state, "more": torch.zeros(8_000_000)}),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", weight_files())
+def test_weights_that_are_none(place, outside, capsys, kind):
+    unfinished()
+    path = LAST / "generator.ema.safetensors"
+    written(path, weight_files()[kind](safetensors.torch.load_file(path)))
+    for argv in (["sample", str(RUN), "-n", "1"], ["resume", str(RUN)]):
+        assert "generator.ema.safetensors" in attack(argv, outside, capsys)
+    assert not Path("samples.png").exists()
+
+
+def test_files_of_a_terabyte_that_hold_nothing(place, outside, capsys):
+    """Sparse: they take no room, and whoever reads one never ends."""
+    for name in ("record.jsonl", "events.jsonl", "spec.json", "report.json"):
+        kept = (RUN / name).read_bytes()
+        os.truncate(RUN / name, 1 << 40)
+        attack(["diagnose", str(RUN)], outside, capsys, code=None)
+        attack(["runs"], outside, capsys, code=0)
+        (RUN / name).write_bytes(kept)
+    for name in ("manifest.json", "resume.pt", "generator.ema.safetensors"):
+        kept = (LAST / name).read_bytes()
+        os.truncate(LAST / name, 1 << 40)
+        attack(["sample", str(RUN), "-n", "1"], outside, capsys)
+        (LAST / name).write_bytes(kept)
+
+
+def test_names_that_act_are_written_out(place, outside, capsys):
+    RUN.rename(f"runs/{ESCAPE}")
+    assert "\\x1b[31mred" in attack(["runs"], outside, capsys, code=0)
+    assert "\\x1b[31mred" in attack(["sample", f"runs/{ESCAPE}", "-n", "1"], outside, capsys, code=0)
