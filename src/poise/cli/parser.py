@@ -14,11 +14,38 @@ STEP: dict[str, Any] = {"default": "last", "help": "last, best, or the step of a
 QUIET: dict[str, Any] = {"action": "store_true", "help": "print nothing but errors"}
 
 
+def whole(low: int, high: int = 2**63 - 1) -> Callable[[str], int]:
+    """The type of a whole number from low to high, in plain digits."""
+
+    def number(text: str) -> int:
+        digits = text.strip().removeprefix("-")
+        if not (digits.isascii() and digits.isdecimal()):
+            raise argparse.ArgumentTypeError(f"'{text[:30]}' is no whole number")
+        if len(digits) > 20 or not low <= int(text) <= high:
+            said = text.strip() if len(digits) <= 20 else f"a number of {len(digits)} digits"
+            limit = (
+                f"at least {low:,}"
+                if digits != text.strip() or (len(digits) < 20 and int(text) < low)
+                else f"at most {high:,}"
+            )
+            raise argparse.ArgumentTypeError(f"must be {limit}, not {said}")
+        return int(text)
+
+    return number
+
+
+SEED: dict[str, Any] = {"type": whole(0), "default": 0}
+
+
 class Parser(argparse.ArgumentParser):
     """Argument errors become one sentence. What is left over is told by the command that it was given to."""
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[Any, list[str]]:
         found, extra = super().parse_known_args(args, namespace)
+        for name in ("out", "run", "what", "file", "data"):
+            if isinstance(value := getattr(found, name, None), str) and not value.strip():
+                flag = "--out" if name == "out" else name.upper()
+                raise PoiseError(f"{flag} is empty: name {'where to write' if name == 'out' else 'what is meant'}")
         if extra:
             self.error(f"unknown argument '{extra[0].partition('=')[0]}'")
         return found, extra
@@ -28,6 +55,8 @@ class Parser(argparse.ArgumentParser):
         known += [str(choice) for action in self._actions for choice in action.choices or ()]
         wrong = re.search(r"(?:unknown argument|invalid choice:) '([^']*)'", message)
         hint = nearest(wrong[1], known) if wrong else ""
+        if bounds := re.match(r"argument (?:\S+/)?(\S+): (must be .*)", message):
+            raise PoiseError(f"{bounds[1]} {bounds[2]}")
         raise PoiseError(f"{message}{hint or f'; see {self.prog} --help'}")
 
 

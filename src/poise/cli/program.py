@@ -18,6 +18,7 @@ from poise.errors import PoiseError
 from poise.lazy import waits_briefly
 from poise.terminal import Printed
 
+LONGEST = 500  # characters of a message
 READER_GONE = 141  # as a shell tells it: 128 + SIGPIPE
 
 
@@ -78,7 +79,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="replace")
     words = list(sys.argv[1:] if argv is None else argv)
     before = sys.stdout, sys.stderr
-    works = words[:1] in (["train"], ["resume"], ["study"])
+    works = words[:1] in (["train"], ["resume"], ["study"]) and not {"-h", "--help"} & {*words}
     sys.stdout, sys.stderr = out, _ = (
         Printed(before[0], "poise: nobody reads the output any more; the work goes on" if works else ""),
         Printed(before[1]),
@@ -87,12 +88,19 @@ def main(argv: Sequence[str] | None = None) -> int:
         code = answer(words)
         out.flush()
         return READER_GONE if out.lost and not works and code == 0 else code
+    except SystemExit:  # after --help or --version
+        out.flush()
+        if out.lost:
+            return READER_GONE
+        raise
     finally:
         sys.stdout, sys.stderr = before
 
 
 def answer(words: list[str]) -> int:
     """The exit code of a command, with whatever went wrong said in one line."""
+    if any("\0" in word for word in words):
+        return told("an argument holds a zero byte: no name or value has one", 2)
     try:
         return dispatch(words)
     except PoiseError as error:
@@ -112,5 +120,7 @@ def answer(words: list[str]) -> int:
 
 def told(message: str, code: int) -> int:
     """Say one line to the user, whatever the message or a file name in it holds."""
-    print(f"poise: {' '.join(message.split())}", file=sys.stderr)
+    line = " ".join(message.split())
+    line = line if len(line) <= LONGEST else f"{line[: LONGEST - 120]} ... {line[-110:]}"
+    print(f"poise: {line}", file=sys.stderr)
     return code

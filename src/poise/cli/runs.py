@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from poise.cli.parser import RUN, STEP, command
+from poise.cli.parser import RUN, SEED, STEP, command, whole
 
 EVALUATE: dict[str, dict[str, Any]] = {
     "--against": {"metavar": "DATA", "help": "real data held out from training (default for a run: its own)"},
@@ -15,8 +15,11 @@ EVALUATE: dict[str, dict[str, Any]] = {
     "--inception": {"metavar": "FILE", "help": "weights of the standard FID, pt_inception-2015-12-05-6726825d.pth"},
     "--column": {"metavar": "NAME", "help": "which one of a .jsonl or .csv file holds the sentences"},
     "--language": {"metavar": "NAME", "help": "of clips of speech: en counts the words that a recogniser gets wrong"},
-    "-n": {"type": int, "help": "how many (default: all of a folder; for a run all held-out recordings, or as scored)"},
-    "--seed": {"type": int, "default": 0, "help": "of the noise and of every choice of items"},
+    "-n": {
+        "type": whole(1, 10**8),
+        "help": "how many (default: all of a folder; for a run all held-out recordings, or as scored)",
+    },
+    "--seed": {**SEED, "help": "of the noise and of every choice of items"},
     "--step": {"default": "last", "help": "of a run: last, best, or the step of a kept checkpoint (default last)"},
     "--out": {"metavar": "FILE", "help": "of the report (default report.json, or RUN/evaluation-STEP.json)"},
 }
@@ -52,8 +55,8 @@ def add(commands: Any) -> None:
 def add_sample(commands: Any) -> None:
     made = command(commands, "sample", sample, "draw samples from a run")
     made.add_argument("run", help=RUN)
-    made.add_argument("-n", type=int, default=64, help="how many (default 64)")
-    made.add_argument("--seed", type=int, default=0, help="of the noise; the same seed gives the same samples")
+    made.add_argument("-n", type=whole(1, 10**8), default=64, help="how many (default 64)")
+    made.add_argument("--seed", **SEED, help="of the noise; the same seed gives the same samples")
     made.add_argument(
         "--out",
         help="a .png for one grid or a folder; for text a .txt or .jsonl; for speech a folder (default samples*)",
@@ -67,8 +70,8 @@ def add_curve(commands: Any) -> None:
     made = command(commands, "curve", curve, "quality and diversity of text over the temperature, beside likelihood")
     made.add_argument("run", help=RUN)
     made.add_argument("--temperatures", default="0.6,0.7,0.8,0.9,1,1.1", help="default 0.6,0.7,0.8,0.9,1,1.1")
-    made.add_argument("-n", type=int, default=1000, help="sentences at each temperature (default 1000)")
-    made.add_argument("--seed", type=int, default=0, help="of the noise and of every choice of sentences")
+    made.add_argument("-n", type=whole(1, 10**8), default=1000, help="sentences at each temperature (default 1000)")
+    made.add_argument("--seed", **SEED, help="of the noise and of every choice of sentences")
     made.add_argument("--step", **STEP)
     made.add_argument("--out", metavar="FILE", help="a .json file; the plot goes beside it (default RUN/curve.json)")
 

@@ -6,7 +6,7 @@ import argparse
 import sys
 from typing import Any
 
-from poise.cli.parser import RUN, STEP, command
+from poise.cli.parser import RUN, SEED, STEP, command
 from poise.errors import PoiseError
 
 OUT: dict[str, Any] = {"metavar": "FILE", "default": "out.wav", "help": "a .wav file (default out.wav)"}
@@ -19,7 +19,7 @@ def add(commands: Any) -> None:
     made.add_argument("text", metavar="TEXT", help="what is said; - reads it from standard input")
     made.add_argument("--voice", metavar="NAME", help="one of the voices of the run (default: the recipe chooses)")
     made.add_argument("-o", "--out", **OUT)
-    made.add_argument("--seed", type=int, default=0, help="of the noise; the same seed gives the same sound")
+    made.add_argument("--seed", **SEED, help="of the noise; the same seed gives the same sound")
     made.add_argument("--speed", type=float, default=1.0, help="2 is twice as fast, 0.5 half as fast (default 1)")
     made.add_argument("--step", **STEP)
     made = command(commands, "vocode", vocode, "send a recording through the vocoder of a run")

@@ -9,8 +9,7 @@ import signal
 import sys
 from typing import Any
 
-from poise.cli.parser import QUIET, command
-from poise.errors import PoiseError
+from poise.cli.parser import QUIET, command, whole
 
 
 def add(commands: Any) -> None:
@@ -19,7 +18,10 @@ def add(commands: Any) -> None:
     made.add_argument("file", help="a study: .yaml, .toml, or .py that sets STUDY (docs/studies.md)")
     made.add_argument("--out", help="the study's folder; by default studies/NAME; an unfinished one goes on")
     made.add_argument(
-        "--workers", type=int, default=None, help="processes of one thread each; by default one for each core"
+        "--workers",
+        type=whole(1, 4096),
+        default=None,
+        help="processes of one thread each; by default one for each core",
     )
     made.add_argument("--dry-run", action="store_true", help="say what would be run and what it can show; run nothing")
     made.add_argument("--report", action="store_true", help="read the runs that are over, and run nothing")
@@ -31,8 +33,6 @@ def study(options: argparse.Namespace) -> int:
     from poise.trials.sentences import lines
     from poise.trials.study import Study
 
-    if options.workers is not None and options.workers < 1:
-        raise PoiseError(f"--workers must be at least 1, not {options.workers}")
     asked = Study.of(options.file, options.out)
     if not options.quiet:
         print("\n".join(asked.before()), flush=True)

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from poise.cli.parser import QUIET, RUN, command
+from poise.cli.parser import QUIET, RUN, command, whole
 from poise.errors import PoiseError
 
 
@@ -19,7 +19,7 @@ def add(commands: Any) -> None:
     made.add_argument("run", help=RUN)
     made.add_argument(
         "--from-step",
-        type=int,
+        type=whole(0),
         metavar="N",
         help="first forget all after the newest checkpoint of at most N steps",
     )
@@ -41,6 +41,8 @@ def train(argv: list[str]) -> int:
     parser.add_argument("--quiet", **QUIET)
     arguments = parser.parse(argv[1:])
     out, quiet = arguments.pop("out"), arguments.pop("quiet")
+    if out is not None and not out.strip():
+        raise PoiseError("--out is empty: name where to write")
     return go({"recipe": argv[0], "arguments": arguments}, out, quiet)
 
 
@@ -119,8 +121,6 @@ def resume(options: argparse.Namespace) -> int:
     folder = find_run(options.run)
     spec = folder.spec()
     if options.from_step is not None:
-        if options.from_step < 0:
-            raise PoiseError(f"--from-step must be at least 0, not {options.from_step}")
         with folder.locked():
             left = folder.back_to(options.from_step)
         print(f"what came after step {left:,} is forgotten", file=sys.stderr if options.quiet else sys.stdout)

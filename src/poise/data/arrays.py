@@ -24,6 +24,8 @@ from poise.data.sources import Job, Source
 from poise.errors import PoiseError
 
 BROKEN = (OSError, EOFError, ValueError, KeyError, zlib.error, zipfile.BadZipFile, struct.error, RuntimeError)
+LARGEST = 2**48  # numbers in an array
+LARGEST_ROW = 256 << 20  # bytes of one picture
 _PICTURES_ARE = "pictures are [N,H,W], [N,H,W,C] or [N,C,H,W] with C 1 or 3"
 
 
@@ -35,6 +37,16 @@ class Rows:
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
     open: Callable[[], IO[bytes]]
+
+    def __post_init__(self) -> None:
+        row = math.prod(self.shape[1:]) * self.dtype.itemsize
+        if any(not 0 <= size < LARGEST for size in self.shape) or math.prod(self.shape) >= LARGEST:
+            raise PoiseError(f"{self.name} claims a shape that no file has ({_briefly(self.shape)}): it is damaged")
+        if row > LARGEST_ROW:
+            raise PoiseError(
+                f"{self.name} is {_briefly(self.shape)} {self.dtype}: one item of {row / 1e6:,.0f} MB is more than the "
+                f"{LARGEST_ROW / 1e6:,.0f} MB that are read at once; save smaller pictures"
+            )
 
     def __iter__(self) -> Iterator[np.ndarray]:
         """The rows in order, each of `shape[1:]`. PoiseError where the file ends early or is damaged."""
@@ -126,6 +138,12 @@ class ArraySource(Source):
             pixels = np.moveaxis(pixels, 0, -1)
         image = from_array(np.ascontiguousarray(pixels))
         return Decoded(image, self.kind, f"{row.dtype} {self._layout}", False)
+
+
+def _briefly(shape: tuple[int, ...]) -> str:
+    """The shape in words, however many axes it claims to have and however large they are."""
+    sizes = [str(size) if abs(size) < 10**20 else "a number of many digits" for size in shape[:6]]
+    return f"({', '.join(sizes)}{', ...' if len(shape) > 6 else ''})"
 
 
 def exactly(file: IO[bytes], count: int) -> bytes:

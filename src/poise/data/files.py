@@ -150,28 +150,51 @@ class FolderSource(_FileSource):
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
-        self._list(self._walk(path, "", ()))
+        self._list(self._walk(path))
 
-    def _walk(self, folder: Path, prefix: str, above: tuple[tuple[int, int], ...]) -> Iterator[tuple[str, int, int]]:
+    def _walk(self, folder: Path) -> Iterator[tuple[str, int, int]]:
+        """(name, size, time stamp) of each file, folders and files together in the order of their names.
+
+        Each real folder once: a link to one that lies in this folder is left out, for its files come by their own name.
+        """
+        seen: set[tuple[int, int]] = set()
+        root = os.path.realpath(folder)
+        waiting = [self._entries(os.fspath(folder), "", seen)]
+        while waiting:
+            prefix, entries = waiting[-1]
+            if not entries:
+                waiting.pop()
+                continue
+            entry = entries.pop()
+            name = prefix + entry.name
+            try:
+                is_folder = entry.is_dir()
+                facts = entry.stat()
+            except OSError:  # a link to nowhere: reading it will say so
+                yield name, 0, 0
+                continue
+            if is_folder and _hidden(entry.name):
+                continue
+            if is_folder and entry.is_symlink() and _inside(os.path.realpath(entry.path), root):
+                self.lost.append((shown(name), "a link to a folder that is read already"))
+            elif is_folder:
+                waiting.append(self._entries(entry.path, f"{name}/", seen))
+            elif stat.S_ISREG(facts.st_mode):
+                yield name, facts.st_size, facts.st_mtime_ns
+            else:  # reading a pipe or a device would wait for ever, or never end
+                self.lost.append((shown(name), "no regular file"))
+
+    def _entries(self, folder: str, prefix: str, seen: set[tuple[int, int]]) -> tuple[str, list[os.DirEntry[str]]]:
+        """What lies in a folder, the last name first; nothing in one that was seen."""
         try:
-            here = folder.stat()
-            entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+            here = os.stat(folder)
+            if (here.st_dev, here.st_ino) in seen:
+                return prefix, []
+            seen.add((here.st_dev, here.st_ino))
+            return prefix, sorted(os.scandir(folder), key=lambda entry: entry.name, reverse=True)
         except OSError as error:
-            self.lost.append((shown(prefix) or str(folder), error.strerror or type(error).__name__))
-            return
-        if (here.st_dev, here.st_ino) in above:  # a link to a folder that contains it
-            return
-        for entry in entries:
-            if entry.is_dir() and not _hidden(entry.name):
-                yield from self._walk(Path(entry.path), f"{prefix}{entry.name}/", (*above, (here.st_dev, here.st_ino)))
-            elif not entry.is_dir():
-                try:
-                    facts = entry.stat()
-                except OSError:  # a link to nowhere: reading it will say so
-                    yield prefix + entry.name, 0, 0
-                    continue
-                if stat.S_ISREG(facts.st_mode):  # reading a pipe would wait for ever
-                    yield prefix + entry.name, facts.st_size, facts.st_mtime_ns
+            self.lost.append((shown(prefix) or folder, error.strerror or type(error).__name__))
+            return prefix, []
 
     def read(self, row: int) -> bytes:
         return (self.path / self.files[row]).read_bytes()
@@ -207,6 +230,10 @@ class ZipSource(_FileSource):
 
     def close(self) -> None:
         self._zip.close()
+
+
+def _inside(path: str, root: str) -> bool:
+    return path == root or path.startswith(os.path.join(root, ""))
 
 
 def _hidden(name: str) -> bool:

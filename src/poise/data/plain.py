@@ -14,6 +14,7 @@ from poise.data.catalogue import find
 from poise.data.formats import idx_folder
 from poise.data.images import ImageSet, locate, open_images
 from poise.data.items import CHUNK, SHARE, Items, Progress, Rows
+from poise.data.sources import walked
 from poise.errors import PoiseError
 
 CHUNK_BYTES = 1 << 26  # of pictures in memory at once; as floats they take four times as much
@@ -90,8 +91,7 @@ def counted(path: Path) -> tuple[int, int, list[str]]:
     """How many pictures and sound files are in a folder and below it, by their names, and the files of text."""
     pictures = sounds = 0
     texts: list[str] = []
-    for above, folders, files in os.walk(path):
-        folders[:] = [name for name in folders if not name.startswith(".")]
+    for above, files in walked(path):
         for name in files:
             suffix = os.path.splitext(name)[1].lower()
             pictures += suffix in decode.SUFFIXES

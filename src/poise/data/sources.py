@@ -119,6 +119,27 @@ def in_order(work: Callable[[A], B], items: Iterable[A]) -> Iterator[B]:
                 future.cancel()
 
 
+def walked(folder: Path) -> Iterator[tuple[str, list[str]]]:
+    """(folder, names of its files) of a folder and of those below it, however deep; hidden ones and links left out."""
+    waiting = [os.fspath(folder)]
+    while waiting:
+        above = waiting.pop()
+        try:
+            entries = list(os.scandir(above))
+        except OSError:  # whoever reads the folder itself tells that
+            continue
+        below = (e for e in entries if not e.name.startswith(".") and e.is_dir(follow_symlinks=False))
+        waiting += (entry.path for entry in below)
+        yield above, [entry.name for entry in entries if not _is_folder(entry)]
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to itself
+        return False
+
+
 def shown(name: str) -> str:
     """A file name that can be printed: bytes that are no text become a replacement character."""
     return name.encode(errors="surrogateescape").decode(errors="replace")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import hashlib
 import math
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -15,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poise.data.items import Hashed, Progress, Rows
-from poise.data.sources import in_order, shown
+from poise.data.sources import in_order, shown, walked
 from poise.errors import PoiseError
 
 SUFFIXES = (".wav", ".flac", ".ogg", ".mp3")
@@ -136,8 +135,7 @@ def sound_files(folder: Path) -> list[Path]:
 
 
 def _files(folder: Path) -> Iterator[Path]:
-    for above, folders, names in os.walk(folder):
-        folders[:] = [name for name in folders if not name.startswith(".")]
+    for above, names in walked(folder):
         for name in names:
             file = Path(above) / name
             if name.lower().endswith(SUFFIXES) and not name.startswith(".") and file.is_file():

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import codecs
 import csv
-import json
 import os
+import re
 import unicodedata
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
+from poise import disk
 from poise.data import catalogue
 from poise.data.items import Hashed, Rows, hashes_of
 from poise.errors import PoiseError, nearest
@@ -19,6 +21,8 @@ from poise.errors import PoiseError, nearest
 SUFFIXES = (".txt", ".jsonl", ".csv")
 USUAL = ("text", "sentence")  # columns that are taken without being named
 LARGEST_FIELD = 1 << 20  # characters
+LONGEST_LINE = 16 << 20  # bytes
+HALF = re.compile("[\ud800-\udfff]")  # of a pair that is one character in UTF-16
 
 
 class Sentences(Hashed):
@@ -104,7 +108,12 @@ def lines_of(path: Path) -> Iterator[str]:
     """Decoded lines without their ends. Python would also split at U+2028 and the like, which are text."""
     try:
         with open(path, "rb") as file:
-            for number, line in enumerate(file, 1):
+            for number, line in enumerate(iter(partial(file.readline, LONGEST_LINE + 1), b""), 1):
+                if len(line) > LONGEST_LINE:
+                    raise PoiseError(
+                        f"{path}: line {number} has more than {LONGEST_LINE / 1e6:,.0f} MB: break the text into lines, "
+                        "one sentence or paragraph each"
+                    )
                 if number == 1:
                     _no_other_encoding(path, line)
                     line = line.removeprefix(codecs.BOM_UTF8)
@@ -129,7 +138,7 @@ def _objects(path: Path, column: str | None) -> Iterator[str]:
         if not line.strip():
             continue
         try:
-            row = json.loads(line)
+            row = disk.loads(line)
         except ValueError as error:
             raise PoiseError(f"{path}: line {number} is not JSON ({error}): correct it") from None
         if not isinstance(row, dict):
@@ -138,6 +147,11 @@ def _objects(path: Path, column: str | None) -> Iterator[str]:
             chosen = _chosen(path, [str(key) for key in row], chosen)
         if not isinstance(row[chosen], str):
             raise PoiseError(f"{path}: line {number} has no text in column '{chosen}': correct or remove it")
+        if half := HALF.search(row[chosen]):
+            raise PoiseError(
+                f"{path}: line {number} holds half of a character (\\u{ord(half[0]):04x}), as where text was cut: "
+                "correct or remove it"
+            )
         yield row[chosen]
 
 

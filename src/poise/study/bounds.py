@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import re
 import typing
 from collections.abc import Iterable
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 from poise.errors import PoiseError
 
 LARGEST = 2**64  # of a whole number
+ENDLESS = re.compile(r"[-+]?\d{40,}")
 REAL = 1e300  # of the absolute value of a real one
 # The highest value of an option by the last part of its name: beyond it nothing sensible is meant, and what would be
 # built does not end or fit.
@@ -22,6 +23,9 @@ MOST = {
 
 def check_numbers(actions: Iterable[Any], arguments: dict[str, Any]) -> None:
     """PoiseError for a number out of bounds, and for nothing (null in a file) where a value is needed."""
+    parts, batch = arguments.get("micro_batches"), arguments.get("batch")
+    if isinstance(parts, int) and isinstance(batch, int) and parts > batch > 0:
+        raise PoiseError(f"--micro-batches {parts} must be at most the batch, {batch}: a part has one item at least")
     for action in actions:
         hint = getattr(action, "_typehint", None)
         found, given = _value(arguments, action.dest)
@@ -55,30 +59,11 @@ def _value(arguments: dict[str, Any], dest: str) -> tuple[bool, Any]:
     return True, content
 
 
-def whole(low: int, high: int = LARGEST) -> typing.Callable[[str], int]:
-    """The type of a whole number on a command line, for argparse: what is out of bounds is a sentence."""
-
-    def number(text: str) -> int:
-        digits = text.strip().removeprefix("-")
-        value = int(text) if digits.isascii() and digits.isdecimal() and len(digits) < 20 else None
-        if value is None:
-            raise ValueError(f"'{text[:30]}' is no whole number")
-        if not low <= value <= high:
-            raise PoiseError(f"must be at least {low:,} and at most {high:,}, not {value}")
-        return value
-
-    number.__name__ = "int"
-    return number
-
-
-def real(low: float, high: float) -> typing.Callable[[str], float]:
-    """The same for a real number."""
-
-    def number(text: str) -> float:
-        value = float(text)
-        if math.isnan(value) or not low <= value <= high:
-            raise PoiseError(f"must be at least {low:g} and at most {high:g}, not {text[:30]}")
-        return value
-
-    number.__name__ = "float"
-    return number
+def no_endless_numbers(words: Iterable[str]) -> None:
+    """PoiseError for a number of more than forty digits on a command line: parsers differ in what they make of it."""
+    flag = ""
+    for word in words:
+        name, _, value = word.rpartition("=") if word.startswith("--") else (flag, "", word)
+        if ENDLESS.fullmatch(value.strip()):
+            raise PoiseError(f"{name or 'an argument'} cannot be a number of {len(value):,} digits")
+        flag = word

@@ -23,8 +23,9 @@ import yaml  # type: ignore[import-untyped]
 from poise.errors import PoiseError
 from poise.recipes.recipe import Kind
 from poise.registry import find, names
-from poise.study.bounds import check_numbers
+from poise.study.bounds import check_numbers, no_endless_numbers
 from poise.study.mistakes import dashed, sentence
+from poise.study.yaml_text import loaded
 
 # A name of a class may load any module that a user has written, but none that could do harm (os, subprocess ...).
 jsonargparse.set_parsing_settings(import_path_allowlist=["poise"])
@@ -66,12 +67,13 @@ class Parser(jsonargparse.ArgumentParser):
 
     def parse(self, argv: list[str]) -> dict[str, Any]:
         """The arguments as plain values: numbers, strings, lists and dicts."""
+        no_endless_numbers(argv)
         words = [underscored(word) for word in argv]
         with _configs(words) as (readable, files):
             try:
                 parsed = plain(self.parse_args(readable))
                 self.check_groups(parsed)
-            except (jsonargparse.ArgumentError, TypeError, ValueError, OSError, PoiseError) as error:
+            except (jsonargparse.ArgumentError, ArithmeticError, TypeError, ValueError, OSError, PoiseError) as error:
                 blamed = f"--config {', '.join(files)}: " if files and self._accepts(_without_configs(words)) else ""
                 raise PoiseError(blamed + sentence(str(error), self.options())) from None
         return parsed
@@ -80,7 +82,7 @@ class Parser(jsonargparse.ArgumentParser):
         """Whether the flags alone would do, so that a configuration file is to blame."""
         try:
             self.check_groups(plain(self.parse_args(words)))
-        except (jsonargparse.ArgumentError, TypeError, ValueError, OSError, PoiseError) as error:
+        except (jsonargparse.ArgumentError, ArithmeticError, TypeError, ValueError, OSError, PoiseError) as error:
             return "arguments are required" in str(error)
         return True
 
@@ -143,7 +145,11 @@ def _read_config(path: str) -> dict[str, Any]:
         raise PoiseError(f"--config {path or '(nothing)'}: there is no such file; name a YAML or TOML file")
     try:
         text = Path(path).read_text(encoding="utf-8")
-        content = tomllib.loads(text) if kind == "TOML" else yaml.safe_load(text)
+        content = tomllib.loads(text) if kind == "TOML" else loaded(text)
+    except PoiseError as error:
+        raise PoiseError(f"--config {path} {error}") from None
+    except RecursionError:
+        raise PoiseError(f"--config {path} is nested too deeply") from None
     except (OSError, ValueError, yaml.YAMLError) as error:
         raise PoiseError(f"--config {path} is not valid {kind}: {' '.join(str(error).split())}") from None
     if not isinstance(content, dict):
@@ -186,7 +192,7 @@ def completed(recipe: str, arguments: dict[str, Any]) -> dict[str, Any]:
     parser.check_groups(arguments)
     try:
         found = plain(parser.parse_object(copy.deepcopy(arguments)))
-    except (jsonargparse.ArgumentError, TypeError, ValueError) as error:
+    except (jsonargparse.ArgumentError, ArithmeticError, TypeError, ValueError) as error:
         parser.refuse(error)
     parser.check_groups(found)
     return found
@@ -197,7 +203,7 @@ def instantiated(recipe: str, arguments: dict[str, Any]) -> dict[str, Any]:
     parser = _parser(recipe, kind_of(recipe).build)
     try:
         ready = parser.instantiate(parser.parse_object(copy.deepcopy(arguments)))  # the parser changes what it is given
-    except (jsonargparse.ArgumentError, TypeError, ValueError) as error:
+    except (jsonargparse.ArgumentError, ArithmeticError, TypeError, ValueError) as error:
         parser.refuse(error)
     return {key: value for key, value in vars(ready).items() if key != "config"}
 

@@ -21,7 +21,13 @@ def checkpoint_of(folder: RunFolder, step: str) -> Path:
     if step == "last":
         return kept[-1]
     primary = kind_of(folder.spec()["recipe"]).primary
-    wanted = best(folder.rows(), primary).get("step") if step == "best" else int(step) if step.isdigit() else None
+    wanted = (
+        best(folder.rows(), primary).get("step")
+        if step == "best"
+        else int(step)
+        if step.isascii() and step.isdecimal() and len(step) < 16
+        else None
+    )
     if wanted is None:
         raise PoiseError(f"--step {step}: use last, best (of a scored run) or a number")
     for checkpoint in kept:

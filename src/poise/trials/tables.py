@@ -12,22 +12,9 @@ from typing import Any
 import yaml  # type: ignore[import-untyped]
 
 from poise.errors import PoiseError
+from poise.study.yaml_text import loaded
 
 NUMBER = re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+")
-
-
-class Loader(yaml.SafeLoader):
-    """A name that stands twice in a table is an error: the second arm would silently be the only one."""
-
-    def construct_mapping(self, node: Any, deep: bool = False) -> Any:
-        seen = set()
-        for key, _ in node.value:
-            if key.value in seen and isinstance(key.value, str):
-                raise PoiseError(
-                    f"'{key.value}' stands twice in one table (line {key.start_mark.line + 1}): rename one"
-                )
-            seen.add(key.value if isinstance(key.value, str) else id(key))
-        return super().construct_mapping(node, deep)
 
 
 def table_of(path: Path) -> Any:
@@ -41,11 +28,13 @@ def table_of(path: Path) -> Any:
                 raise PoiseError(f"{path} must set STUDY to a table with name, recipe, arms, seeds and endpoints")
             return found["STUDY"]
         text = path.read_text(encoding="utf-8")
-        return tomllib.loads(text) if path.suffix == ".toml" else _numbers(yaml.load(text, Loader))
+        return tomllib.loads(text) if path.suffix == ".toml" else _numbers(loaded(text))
     except PoiseError as error:
         raise error if str(error).startswith(str(path)) else PoiseError(f"{path}: {error}") from None
     except (OSError, ValueError, yaml.YAMLError) as error:
         raise PoiseError(f"{path} cannot be read: {' '.join(str(error).split())}") from None
+    except SystemExit as error:
+        raise PoiseError(f"{path} ends the program (SystemExit: {error.code}): it must set STUDY and go on") from None
     except Exception as error:  # what a user's own Python file may raise
         raise PoiseError(f"{path} stops with {type(error).__name__}: {' '.join(str(error).split())}") from None
 

@@ -1,0 +1,56 @@
+"""YAML from anywhere -> plain tables: nothing stands twice, and aliases can neither explode nor refer to themselves."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import yaml  # type: ignore[import-untyped]
+
+from poise.errors import PoiseError
+
+LONGEST = 10 << 20  # characters of a file
+MOST = 100_000  # values when every alias is written out
+DEEPEST = 100  # tables and lists inside each other
+
+
+class Loader(yaml.SafeLoader):
+    """A name that stands twice in a table is an error: the second arm would silently be the only one."""
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> Any:
+        seen = set()
+        for key, _ in node.value:
+            if key.value in seen and isinstance(key.value, str):
+                raise PoiseError(
+                    f"'{key.value[:60]}' stands twice in one table (line {key.start_mark.line + 1}): rename one"
+                )
+            seen.add(key.value if isinstance(key.value, str) else id(key))
+        return super().construct_mapping(node, deep)
+
+
+def loaded(text: str) -> Any:
+    """What the text describes. Errors: PoiseError, ValueError or yaml.YAMLError, which do not name the file."""
+    if len(text) > LONGEST:
+        raise PoiseError(f"has {len(text) / 1e6:,.0f} million characters, and a table has at most {LONGEST / 1e6:,.0f}")
+    depth = 0
+    for event in yaml.parse(text, yaml.SafeLoader):  # the composer recurses, this does not
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > DEEPEST:
+            raise PoiseError(f"is nested more than {DEEPEST} deep (line {event.start_mark.line + 1})")
+    content = yaml.load(text, Loader)
+    if _size(content, {}, set()) > MOST:
+        raise PoiseError(f"describes more than {MOST:,} values when its aliases are written out")
+    return content
+
+
+def _size(value: Any, known: dict[int, int], open_now: set[int]) -> int:
+    """How many values there are in it, aliases counted as often as they stand."""
+    if not isinstance(value, dict | list | tuple | set):
+        return 1
+    if id(value) in open_now:
+        raise PoiseError("has an alias that refers to what it is part of")
+    if id(value) not in known:
+        open_now.add(id(value))
+        parts = value.values() if isinstance(value, dict) else value
+        known[id(value)] = 1 + sum(_size(part, known, open_now) for part in parts)
+        open_now.remove(id(value))
+    return known[id(value)]
