@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from poise.data import store
-from poise.data.decode import Unreadable, content_hash, square
+from poise.data.decode import Unreadable, content_hash, square, turns
 from poise.data.sources import Job, Progress, Source, in_order
 from poise.errors import PoiseError
 
@@ -55,32 +55,37 @@ def build(source: Source, options: Options, folder: Path, progress: Progress | N
     bytes_each = options.size * options.size * options.channels + 40  # the pixels, a hash and a label
     store.need_room(folder.parent, len(source) * bytes_each, f"decoding {len(source):,} pictures")
 
-    def work(job: Job) -> tuple[np.ndarray, bytes] | str:
+    def work(job: Job) -> tuple[np.ndarray, bytes] | Unreadable:
         try:
-            picture = job()
+            with turns():
+                picture = job()
+                pixels = square(picture.image, options.size, options.channels, options.fit, options.background)
+                return pixels, content_hash(picture.image)
         except Unreadable as error:
-            return str(error)
-        pixels = square(picture.image, options.size, options.channels, options.fit, options.background)
-        return pixels, content_hash(picture.image)
+            return error
+        except MemoryError:
+            return Unreadable("there is not enough memory for it", passing=True)
 
     kept: list[int] = []
     unreadable = list(source.lost)
+    passing = source.passing  # a folder that cannot be read today may be tomorrow
     with store.building(folder) as temporary:
         with (
             store.RowWriter(temporary / "images.npy", shape, np.uint8) as pixels,
             store.RowWriter(temporary / "hashes.npy", (32,), np.uint8) as hashes,
         ):
             for i, result in enumerate(in_order(work, source.jobs())):
-                if isinstance(result, str):
-                    unreadable.append((source.picture_name(i), result))
+                if isinstance(result, Unreadable):
+                    unreadable.append((source.picture_name(i), str(result)))
+                    passing |= result.passing
                 else:
                     pixels.append(result[0])
                     hashes.append(np.frombuffer(result[1], np.uint8))
                     kept.append(i)
                 if progress:
                     progress(i + 1, len(source))
-        _finish(source, temporary, kept, unreadable, labelled)
-    return load(folder) or _gone(folder)
+        _finish(source, temporary, kept, unreadable, labelled, passing)
+    return load(folder, passing=True) or _gone(folder)
 
 
 def _finish(
@@ -89,6 +94,7 @@ def _finish(
     kept: list[int],
     unreadable: list[tuple[str, str]],
     labelled: tuple[np.ndarray, list[str]] | None,
+    passing: bool,
 ) -> None:
     """Write what belongs to the pixels: labels of the pictures kept, names, and meta.json."""
     if not kept:
@@ -109,14 +115,16 @@ def _finish(
         "classes": classes,
         "labelled": labelled is not None,
         "unreadable": unreadable,
+        "passing": passing,
         "own_test": sum(i >= first_test for i in kept) if source.own_test else 0,
     }
     (folder / "names.json").write_text(json.dumps([source.picture_name(i) for i in kept]))
     (folder / "meta.json").write_text(json.dumps(meta))
 
 
-def load(folder: Path) -> Cached | None:
-    """What `build` made, or None. A folder that is damaged (by hand, or by the disk) is removed."""
+def load(folder: Path, passing: bool = False) -> Cached | None:
+    """What `build` made, or None. A folder that is damaged (by hand, or by the disk) is removed, and so is one from
+    which pictures are missing that may be read another time, unless `passing`: who has just built it takes it."""
     if not folder.is_dir():
         return None
     try:
@@ -125,7 +133,7 @@ def load(folder: Path) -> Cached | None:
         hashes = np.load(folder / "hashes.npy", allow_pickle=False)
         labels = np.load(folder / "labels.npy", allow_pickle=False) if meta["labelled"] else None
         counts = {meta["count"], len(images), len(hashes), *([] if labels is None else [len(labels)])}
-        if len(counts) == 1 and meta["version"] == VERSION:
+        if len(counts) == 1 and meta["version"] == VERSION and (passing or not meta.get("passing")):
             return Cached(images, labels, hashes, meta)
     except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile):
         pass

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from poise.data.check_speech import check_speech
 from poise.data.check_text import check_text
-from poise.data.decode import Unreadable, content_hash, quiet
+from poise.data.decode import Unreadable, content_hash, quiet, turns
 from poise.data.images import locate, open_source
 from poise.data.plain import counted
 from poise.data.sources import Job, Progress, Source, in_order
@@ -136,11 +136,12 @@ def _read(source: Source, report: Report, progress: Progress | None) -> None:
 
 def _facts(job: Job) -> tuple[str, str, tuple[int, int], str, bool, bytes] | str:
     try:
-        picture = job()
+        with turns():
+            picture = job()
+            image = picture.image
+            digest = content_hash(image)[:16]  # half is enough to tell millions apart
     except Unreadable as error:
         return str(error)
-    image = picture.image
-    digest = content_hash(image)[:16]  # half is enough to tell millions apart
     return picture.format, picture.mode, image.size, image.mode, picture.animated, digest
 
 

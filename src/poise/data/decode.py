@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,13 +27,22 @@ SUFFIXES = frozenset(
     )
 )
 LARGEST = 178_956_970  # pixels: the limit at which Pillow calls a picture a decompression bomb (twice its 1/4 GB)
+LARGE = 25_000_000  # pixels from which on pictures are decoded one at a time: see `turns`
 FITS = ("crop", "pad")
 _WIDE = frozenset({"I", "I;16", "I;16L", "I;16B", "I;16N"})
 _GREY = _WIDE | {"1", "L", "LA", "La", "F"}
 
 
 class Unreadable(Exception):
-    """A picture that has to be left out; the message is the reason, without the name of the file."""
+    """A picture that has to be left out; the message is the reason, without the name of the file.
+
+    `passing`: it may be read another time, because what failed was the permission, the disk or the memory and not the
+    bytes. Such a reason is never kept under a hash of the bytes.
+    """
+
+    def __init__(self, reason: str, passing: bool = False) -> None:
+        super().__init__(reason)
+        self.passing = passing
 
 
 class Header(NamedTuple):
@@ -64,10 +74,36 @@ def quiet() -> Iterator[None]:
         yield
 
 
+class _Mine(threading.local):
+    """Of one thread: whether it is inside `turns`, and whether it has the turn."""
+
+    inside = False
+    held = False
+
+
+_turn, _mine = threading.Lock(), _Mine()
+
+
+@contextmanager
+def turns() -> Iterator[None]:
+    """Pictures of more than `LARGE` pixels that are decoded in such blocks are, and stay, in memory one at a time."""
+    _mine.inside = True
+    try:
+        yield
+    finally:
+        _mine.inside = False
+        if _mine.held:
+            _mine.held = False
+            _turn.release()
+
+
 def header(data: bytes) -> Header:
     """Size and greyness from the header alone. Raises Unreadable."""
     with _opened(data) as image:
-        return Header(*image.size, _is_grey(image))
+        try:
+            return Header(*image.size, _is_grey(image))
+        except Exception as error:  # a palette may lie behind damaged pixels
+            raise _unreadable(error) from None
 
 
 def decode(data: bytes, count_frames: bool = False) -> Decoded:
@@ -80,20 +116,23 @@ def decode(data: bytes, count_frames: bool = False) -> Decoded:
     """
     with _opened(data) as image:
         form, mode = image.format or "?", image.mode
+        if image.width * image.height > LARGE and _mine.inside and not _mine.held:
+            _turn.acquire()
+            _mine.held = True
         try:
             # The second picture of an MPO, as telephones write it, is a preview or a depth map.
             animated = count_frames and form != "MPO" and bool(getattr(image, "is_animated", False))
             image.load()
         except Exception as error:  # Pillow's decoders raise OSError, SyntaxError, ValueError, struct.error, ...
-            raise Unreadable(_reason(error)) from None
+            raise _unreadable(error) from None
         try:
             upright = ImageOps.exif_transpose(image)
         except Exception:  # a damaged EXIF block says nothing about the pixels
             upright = image
         try:
             return Decoded(_eight_bits(upright), form, mode, animated)
-        except (OSError, ValueError) as error:
-            raise Unreadable(_reason(error)) from None
+        except (OSError, ValueError, MemoryError) as error:
+            raise _unreadable(error) from None
 
 
 def content_hash(image: Image.Image) -> bytes:
@@ -107,11 +146,12 @@ def content_hash(image: Image.Image) -> bytes:
     if image.mode in ("LA", "RGBA"):
         lowest, _ = image.getchannel("A").getextrema()
         mode = "RGB" if lowest == 255 else "RGBA"
-    pixels = np.array(image.convert(mode))
-    if mode == "RGBA":
-        pixels[pixels[..., 3] == 0] = 0
     digest = hashlib.sha256(f"{image.width}x{image.height}:{mode}".encode())
-    digest.update(pixels.data)
+    for top, bottom in _strips(image):
+        pixels = np.array(image.crop((0, top, image.width, bottom)).convert(mode))
+        if mode == "RGBA":
+            pixels[pixels[..., 3] == 0] = 0
+        digest.update(pixels.data)
     return digest.digest()
 
 
@@ -168,7 +208,7 @@ def _opened(data: bytes) -> Image.Image:
     except Image.DecompressionBombError:
         raise Unreadable(_too_large()) from None
     except Exception as error:
-        raise Unreadable(_reason(error)) from None
+        raise _unreadable(error) from None
     if image.width * image.height > LARGEST:  # where somebody has raised or removed Pillow's own limit
         image.close()
         raise Unreadable(_too_large())
@@ -184,10 +224,14 @@ def _resize(image: Image.Image, width: int, height: int) -> Image.Image:
 
 def _eight_bits(image: Image.Image) -> Image.Image:
     if image.mode in _WIDE:
-        values = np.asarray(image).astype(np.int64)
-        if values.min() < 0 or values.max() > 65535:
-            raise Unreadable(f"values from {values.min()} to {values.max()} are outside 0..65535")
-        return Image.fromarray(((values * 255 + 32767) // 65535).astype(np.uint8))
+        low, high = (round(value) for value in image.getextrema())  # type: ignore[arg-type]
+        if low < 0 or high > 65535:
+            raise Unreadable(f"values from {low} to {high} are outside 0..65535")
+        out = np.empty((image.height, image.width), np.uint8)
+        for top, bottom in _strips(image):
+            values = np.asarray(image.crop((0, top, image.width, bottom))).astype(np.int64)
+            out[top:bottom] = (values * 255 + 32767) // 65535
+        return Image.fromarray(out)
     if image.mode == "F":
         floats = np.asarray(image)
         if not bool(np.all((floats >= 0) & (floats <= 1))):
@@ -208,9 +252,19 @@ def _is_grey(image: Image.Image) -> bool:
     return image.mode in _GREY
 
 
-def _reason(error: Exception) -> str:
+def _strips(image: Image.Image) -> Iterator[tuple[int, int]]:
+    """(first row, row after the last) of parts of a million pixels or so: copies of a picture stay small."""
+    rows = max(1, 2**20 // image.width)
+    for top in range(0, image.height, rows):
+        yield top, min(image.height, top + rows)
+
+
+def _unreadable(error: Exception) -> Unreadable:
+    """What Pillow says, as the reason why a picture is left out."""
+    if isinstance(error, MemoryError):
+        return Unreadable("there is not enough memory to decode it", passing=True)
     text = str(error).strip().partition("\n")[0]
-    return text or type(error).__name__
+    return Unreadable(text or type(error).__name__)
 
 
 def _too_large() -> str:

@@ -19,6 +19,7 @@ from poise.data.decode import SUFFIXES, Decoded, Unreadable, decode, header
 from poise.data.sources import Job, Source, shown
 from poise.errors import PoiseError
 
+PACKED = 64 << 20  # bytes of a member of an archive from which on it must not be packed suspiciously well
 LARGEST_FILE = 1 << 30  # bytes; no picture under the pixel limit needs more
 LABELS_FILE = "labels.json"
 
@@ -130,7 +131,7 @@ class _FileSource(Source):
         try:
             return self.read(row)
         except OSError as error:
-            raise Unreadable(error.strerror or str(error) or type(error).__name__) from None
+            raise Unreadable(error.strerror or str(error) or type(error).__name__, passing=True) from None
         except Exception as error:  # zipfile: RuntimeError (password), NotImplementedError, BadZipFile, zlib.error
             raise Unreadable(str(error) or type(error).__name__) from None
 
@@ -194,6 +195,7 @@ class FolderSource(_FileSource):
             return prefix, sorted(os.scandir(folder), key=lambda entry: entry.name, reverse=True)
         except OSError as error:
             self.lost.append((shown(prefix) or folder, error.strerror or type(error).__name__))
+            self.passing = True
             return prefix, []
 
     def read(self, row: int) -> bytes:
@@ -212,13 +214,14 @@ class ZipSource(_FileSource):
         except (zipfile.BadZipFile, OSError) as error:
             raise PoiseError(f"{path} is not a whole zip archive ({error}): make or download it again") from None
         stamp = path.stat().st_mtime_ns
-        members = [m for m in self._zip.infolist() if not m.is_dir() and not _hidden(m.filename)]
-        tops = {m.filename.partition("/")[0] for m in members}
+        named = [(_plain(m.filename), m) for m in self._zip.infolist() if not m.is_dir()]
+        members = [(name, m) for name, m in named if not _hidden(name)]
+        tops = {name.partition("/")[0] for name, _ in members}
         around = f"{min(tops)}/" if len(tops) == 1 else ""
-        if not any("/" in m.filename.removeprefix(around) for m in members):
-            around = around if any(m.filename == around + LABELS_FILE for m in members) else ""
+        if not any("/" in name.removeprefix(around) for name, _ in members):
+            around = around if any(name == around + LABELS_FILE for name, _ in members) else ""
         self._around = around
-        self._members = {m.filename.removeprefix(around): m for m in members}
+        self._members = {name.removeprefix(around): m for name, m in members}
         try:
             self._list((name, m.file_size, stamp) for name, m in sorted(self._members.items()))
         except PoiseError:
@@ -226,10 +229,18 @@ class ZipSource(_FileSource):
             raise
 
     def read(self, row: int) -> bytes:
-        return self._zip.read(self._members[self.files[row]])
+        member = self._members[self.files[row]]
+        if member.file_size > PACKED and member.file_size > 20 * member.compress_size:
+            raise Unreadable(f"it unpacks to {member.file_size / 1e6:,.0f} MB, far more than it takes: no picture does")
+        return self._zip.read(member)
 
     def close(self) -> None:
         self._zip.close()
+
+
+def _plain(name: str) -> str:
+    """A member's name without `.` in its path, as some tools write it: ./a/b.png is a/b.png."""
+    return "/".join(part for part in name.split("/") if part not in ("", "."))
 
 
 def _inside(path: str, root: str) -> bool:

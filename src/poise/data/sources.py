@@ -44,6 +44,7 @@ class Source(ABC):
         self.stamps = np.empty(0, np.int64)
         self.facts = np.empty(0, index.FACTS)
         self.lost: list[tuple[str, str]] = []  # what could not even be listed, and why
+        self.passing = False  # whether some of it may be there another time
 
     @abstractmethod
     def __len__(self) -> int:
