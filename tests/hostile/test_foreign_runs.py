@@ -410,3 +410,33 @@ def test_names_that_act_are_written_out(place, outside, capsys):
     RUN.rename(f"runs/{ESCAPE}")
     assert "\\x1b[31mred" in attack(["runs"], outside, capsys, code=0)
     assert "\\x1b[31mred" in attack(["sample", f"runs/{ESCAPE}", "-n", "1"], outside, capsys, code=0)
+
+
+@pytest.mark.parametrize("path", ["evil.Penalty", "evil", "sub.evil.Penalty", "evil.L2", "poise.penalties.os.system"])
+@pytest.mark.parametrize("player", ["generator", "discriminator"])
+def test_a_class_path_in_a_spec_imports_no_module(place, outside, capsys, path, player, monkeypatch):
+    """Beside the run lies a module that acts when it is imported, and the current folder is on the path."""
+    unfinished()
+    for name in ("evil.py", "sub/evil.py"):
+        Path(name).parent.mkdir(exist_ok=True)
+        Path(name).write_text(
+            "open('executed', 'w').close()\nfrom poise.penalties import L2\nclass Penalty(L2): pass\n"
+        )
+    monkeypatch.syspath_prepend(str(place))
+    entry = [{"class_path": path, "init_args": {"strength": 1e-3}}]
+    changed(RUN / "spec.json", parted("arguments", player, "penalties", to=entry))
+    for argv in (["resume", str(RUN)], ["sample", str(RUN), "-n", "1"], ["diagnose", str(RUN)], ["runs"]):
+        said = attack(argv, outside, capsys, code=None)
+        assert "--trust" in said or argv[0] != "resume" or path in ("evil", "poise.penalties.os.system"), said
+    assert not list(place.rglob("executed"))
+
+
+def test_who_trusts_a_run_may_go_on_with_a_penalty_of_his_own(place, outside, capsys, monkeypatch):
+    unfinished()
+    Path("mine.py").write_text("from poise.penalties import L2\nclass Mine(L2): pass\n")
+    monkeypatch.syspath_prepend(str(place))
+    entry = [{"class_path": "mine.Mine", "init_args": {"strength": 1e-3}}]
+    changed(RUN / "spec.json", parted("arguments", "generator", "penalties", to=entry))
+    assert "mine.Mine" in attack(["resume", str(RUN)], outside, capsys)
+    said = attack(["resume", str(RUN), "--trust"], outside, capsys, code=None)
+    assert "names code" not in said

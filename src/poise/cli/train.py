@@ -23,6 +23,7 @@ def add(commands: Any) -> None:
         metavar="N",
         help="first forget all after the newest checkpoint of at most N steps",
     )
+    made.add_argument("--trust", action="store_true", help="import classes that the run names and that are not Poise's")
     made.add_argument("--quiet", **QUIET)
 
 
@@ -117,9 +118,14 @@ def best_of(report: dict[str, Any]) -> str:
 
 def resume(options: argparse.Namespace) -> int:
     from poise.record import find_run
+    from poise.study.spec import kind_of
+    from poise.study.trust import check_classes
 
     folder = find_run(options.run)
     spec = folder.spec()
+    if not options.trust:
+        kind_of(spec["recipe"])  # its penalties are registered then
+        check_classes(folder, spec["arguments"])
     if options.from_step is not None:
         with folder.locked():
             left = folder.back_to(options.from_step)

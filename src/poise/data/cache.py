@@ -18,8 +18,9 @@ from typing import Any
 import numpy as np
 
 from poise.data import store
-from poise.data.decode import Unreadable, content_hash, square, turns
+from poise.data.decode import Unreadable, content_hash, square
 from poise.data.sources import Job, Progress, Source, in_order
+from poise.data.turns import turns
 from poise.errors import PoiseError
 
 VERSION = 1  # of the cache: another number, and everything is decoded anew

@@ -12,11 +12,12 @@ from pathlib import Path
 
 from poise.data.check_speech import check_speech
 from poise.data.check_text import check_text
-from poise.data.decode import Unreadable, content_hash, quiet, turns
+from poise.data.decode import Unreadable, content_hash, quiet
 from poise.data.images import locate, open_source
 from poise.data.plain import counted
 from poise.data.sources import Job, Progress, Source, in_order
 from poise.data.text import is_text
+from poise.data.turns import turns
 from poise.errors import PoiseError
 
 EXAMPLES = 5  # pairs of duplicates, sizes and unreadable files that `lines` names

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +16,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, ImageColor, ImageOps, UnidentifiedImageError
 
+from poise.data.turns import wait_for_turn
 from poise.errors import PoiseError
 
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "DIB", "TIFF", "PPM")
@@ -27,7 +27,7 @@ SUFFIXES = frozenset(
     )
 )
 LARGEST = 178_956_970  # pixels: the limit at which Pillow calls a picture a decompression bomb (twice its 1/4 GB)
-LARGE = 25_000_000  # pixels from which on pictures are decoded one at a time: see `turns`
+LARGE = 25_000_000  # pixels from which on pictures are decoded one at a time: see `turns.turns`
 FITS = ("crop", "pad")
 _WIDE = frozenset({"I", "I;16", "I;16L", "I;16B", "I;16N"})
 _GREY = _WIDE | {"1", "L", "LA", "La", "F"}
@@ -74,29 +74,6 @@ def quiet() -> Iterator[None]:
         yield
 
 
-class _Mine(threading.local):
-    """Of one thread: whether it is inside `turns`, and whether it has the turn."""
-
-    inside = False
-    held = False
-
-
-_turn, _mine = threading.Lock(), _Mine()
-
-
-@contextmanager
-def turns() -> Iterator[None]:
-    """Pictures of more than `LARGE` pixels that are decoded in such blocks are, and stay, in memory one at a time."""
-    _mine.inside = True
-    try:
-        yield
-    finally:
-        _mine.inside = False
-        if _mine.held:
-            _mine.held = False
-            _turn.release()
-
-
 def header(data: bytes) -> Header:
     """Size and greyness from the header alone. Raises Unreadable."""
     with _opened(data) as image:
@@ -116,9 +93,8 @@ def decode(data: bytes, count_frames: bool = False) -> Decoded:
     """
     with _opened(data) as image:
         form, mode = image.format or "?", image.mode
-        if image.width * image.height > LARGE and _mine.inside and not _mine.held:
-            _turn.acquire()
-            _mine.held = True
+        if image.width * image.height > LARGE:
+            wait_for_turn()
         try:
             # The second picture of an MPO, as telephones write it, is a preview or a depth map.
             animated = count_frames and form != "MPO" and bool(getattr(image, "is_animated", False))

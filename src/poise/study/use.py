@@ -9,6 +9,7 @@ from poise.errors import PoiseError
 from poise.record import RunFolder
 from poise.report.conclude import best
 from poise.study.spec import instantiated, kind_of
+from poise.study.trust import without_classes
 
 
 def checkpoint_of(folder: RunFolder, step: str) -> Path:
@@ -46,7 +47,7 @@ def generator_of(folder: RunFolder, step: str) -> tuple[Any, dict[str, Any], Any
     checkpoint = checkpoint_of(folder, step)
     manifest_of(checkpoint)
     try:
-        generator = kind.generator(instantiated(spec["recipe"], spec["arguments"]), spec["facts"])
+        generator = kind.generator(instantiated(spec["recipe"], without_classes(spec["arguments"])), spec["facts"])
     except (AttributeError, LookupError, ArithmeticError, RuntimeError, TypeError, ValueError) as error:
         raise PoiseError(
             f"{folder.path / 'spec.json'} does not say what was trained ({type(error).__name__}: "
