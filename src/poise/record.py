@@ -17,6 +17,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shlex
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -42,6 +43,11 @@ class RunFolder:
     @property
     def name(self) -> str:
         return self.path.name
+
+    @property
+    def quoted(self) -> str:
+        """The path as it can be pasted into a shell."""
+        return shlex.quote(str(self.path))
 
     @property
     def done(self) -> bool:
@@ -121,7 +127,7 @@ class RunFolder:
 
     def rows(self) -> list[dict[str, Any]]:
         """The record; a last line that was cut off by a crash is left out, and any other damage is named."""
-        advice = f"put it back, or go on from before that line with poise resume {self.path} --from-step STEP"
+        advice = f"put it back, or go on from before that line with poise resume {self.quoted} --from-step STEP"
         with contextlib.suppress(FileNotFoundError):
             return disk.entries(self.path / "record.jsonl", wrong_row, advice)
         return []
@@ -161,7 +167,7 @@ class RunFolder:
         except OSError as error:
             raise PoiseError(
                 f"cannot write {self.path / 'record.jsonl'}: {error.strerror}; free some space and go on with "
-                f"poise resume {self.path}"
+                f"poise resume {self.quoted}"
             ) from None
 
     def events(self) -> list[dict[str, Any]]:

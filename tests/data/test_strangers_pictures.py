@@ -17,6 +17,7 @@ from PIL import Image
 from poise.data.check import check
 from poise.data.decode import Unreadable, content_hash, decode, header
 from poise.data.images import open_images
+from poise.errors import PoiseError
 
 MODES = {
     "PNG": ("1", "L", "LA", "P", "RGB", "RGBA", "I;16"), "GIF": ("1", "L", "P"), "BMP": ("1", "L", "P", "RGB", "RGBA"),
@@ -124,6 +125,7 @@ def test_strips_make_the_same_hash_and_the_same_values():
 MEASURED = """
 import resource, sys
 from poise.data.images import open_images
+from poise.errors import PoiseError
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 images = open_images(sys.argv[1], size=64, heldout=0)
 print(len(images.images), len(images.unreadable), (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024)
@@ -151,3 +153,61 @@ def test_memory_for_enormous_pictures_is_bounded(mode, side, tmp_path):
     read, lost, grown = map(int, done.stdout.split())
     assert read + lost == 4 and read >= 1
     assert grown < 2e9, f"{grown / 1e9:.2f} GB"
+
+
+LABELS = {
+    "numbers": (np.arange(12) % 3, ("0", "1", "2")),
+    "a column of numbers": ((np.arange(12) % 3)[:, None], ("0", "1", "2")),
+    "words": (np.array(["cat", "dog", "eel"] * 4), ("cat", "dog", "eel")),
+    "bytes": (np.array([b"cat", b"dog", b"eel"] * 4), ("cat", "dog", "eel")),
+    "truth": (np.arange(12) % 2 == 1, ("False", "True")),
+    "one-hot, whole": (np.eye(3, dtype=np.int64)[np.arange(12) % 3], ("0", "1", "2")),
+    "one-hot, float": (np.eye(3, dtype=np.float32)[np.arange(12) % 3], ("0", "1", "2")),
+    "one-hot, truth": (np.eye(3, dtype=bool)[np.arange(12) % 3], ("0", "1", "2")),
+    "one-hot of one class": (np.ones((12, 1), np.uint8), ("1",)),
+}
+
+
+@pytest.mark.parametrize("kind", LABELS)
+@pytest.mark.parametrize("labels", ["auto", "file"])
+def test_labels_in_the_usual_forms(kind, labels, tmp_path):
+    images = np.random.default_rng(0).integers(0, 256, (12, 16, 16), dtype=np.uint8)
+    np.savez(tmp_path / "x.npz", images=images, labels=LABELS[kind][0])
+    found = open_images(tmp_path / "x.npz", labels=labels, heldout=0)
+    assert found.classes == LABELS[kind][1] and not found.notes
+
+
+USELESS = {
+    "too few": np.arange(5), "two ones": np.ones((12, 3)), "shares": np.full((12, 2), 0.5),
+    "pictures": np.zeros((12, 4, 4)),
+    "fractions": np.arange(12) / 7, "objects of no numbers": np.array([1j] * 12),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", USELESS)
+def test_labels_that_nobody_asked_for_stop_nothing_and_are_named(kind, tmp_path):
+    np.savez(
+        tmp_path / "x.npz",
+        images=np.random.default_rng(0).integers(0, 256, (12, 16, 16), dtype=np.uint8),
+        labels=USELESS[kind],
+    )
+    found = open_images(tmp_path / "x.npz", labels="auto", heldout=0)
+    assert found.labels is None and len(found.images) == 12
+    assert "labels are not used" in found.notes[0] and "--labels none" in found.notes[0]
+    with pytest.raises(PoiseError, match="pictures need one"):
+        open_images(tmp_path / "x.npz", labels="file", heldout=0)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "reads"), [(0.0, 1.0000001, True), (-1e-6, 1, True), (0, 1.01, False), (-0.1, 1, False)]
+)
+def test_floats_that_rounding_left_outside(low, high, reads, tmp_path):
+    images = np.random.default_rng(0).random((8, 16, 16))
+    images[3, 0, :2] = low, high
+    np.save(tmp_path / "x.npy", images)
+    if reads:
+        found = open_images(tmp_path / "x.npy", heldout=0).images[3, 0, :2, 0]
+        assert found.tolist() == [0, 255]
+    else:
+        with pytest.raises(PoiseError, match=r"floats must lie in \[0, 1\]"):
+            open_images(tmp_path / "x.npy", heldout=0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import signal
 import sys
 from pathlib import Path
@@ -82,7 +83,7 @@ def shown(folder: Any) -> str:
     """How to name a run on the command line."""
     from poise.record import runs_root
 
-    return folder.name if folder.path.parent == runs_root() else str(folder.path)
+    return shlex.quote(folder.name if folder.path.parent == runs_root() else str(folder.path))
 
 
 def summary(folder: Any, report: dict[str, Any], already: bool) -> None:

@@ -26,6 +26,7 @@ from poise.errors import PoiseError
 BROKEN = (OSError, EOFError, ValueError, KeyError, zlib.error, zipfile.BadZipFile, struct.error, RuntimeError)
 LARGEST = 2**48  # numbers in an array
 LARGEST_ROW = 256 << 20  # bytes of one picture
+ROUNDING = 1e-3  # by how much floats in [0, 1] may lie outside, as resizing and float16 leave them
 _PICTURES_ARE = "pictures are [N,H,W], [N,H,W,C] or [N,C,H,W] with C 1 or 3"
 
 
@@ -123,12 +124,7 @@ class ArraySource(Source):
             )
         parts = []
         for rows, pictures in zip(self._labels, self._pictures, strict=True):
-            if math.prod(rows.shape) != pictures.shape[0] or rows.dtype.kind not in "iuUS":
-                raise PoiseError(
-                    f"{rows.name} is {rows.shape} {rows.dtype}, but {pictures.shape[0]:,} pictures need one "
-                    "whole number or word each"
-                )
-            parts.append(np.array([row.reshape(()) for row in rows]))
+            parts.append(_classes(rows, pictures.shape[0]))
         classes, numbers = np.unique(np.concatenate(parts), return_inverse=True)
         return numbers.astype(np.int64), [str(c) for c in classes.astype(np.str_)]
 
@@ -138,6 +134,20 @@ class ArraySource(Source):
             pixels = np.moveaxis(pixels, 0, -1)
         image = from_array(np.ascontiguousarray(pixels))
         return Decoded(image, self.kind, f"{row.dtype} {self._layout}", False)
+
+
+def _classes(rows: Rows, count: int) -> np.ndarray:
+    """One whole number or word for each picture; of a one-hot code [N,K], where the one stands."""
+    if math.prod(rows.shape) == count and rows.dtype.kind in "iuUSb":
+        return np.array([row.reshape(()) for row in rows])
+    if len(rows.shape) == 2 and rows.shape[0] == count and rows.dtype.kind in "iufb":
+        codes = np.array(list(rows))
+        if ((codes == 0) | (codes == 1)).all() and (codes.sum(1) == 1).all():
+            return codes.argmax(1)
+    raise PoiseError(
+        f"{rows.name} is {rows.shape} {rows.dtype}, but {count:,} pictures need one whole number or word each, or a "
+        "row with a single 1"
+    )
 
 
 def _briefly(shape: tuple[int, ...]) -> str:
@@ -177,9 +187,9 @@ def _eight_bits(name: str, i: int, row: np.ndarray) -> np.ndarray:
     if row.dtype.kind == "u":
         return ((row.astype(np.int64) * 255 + 32767) // 65535).astype(np.uint8)
     low, high = float(row.min()), float(row.max())
-    if not (low >= 0 and high <= 1):  # written so that NaN fails
+    if not (low >= -ROUNDING and high <= 1 + ROUNDING):  # written so that NaN fails
         raise PoiseError(
             f"{name}: picture {i} has values from {low:g} to {high:g}: floats must lie in [0, 1]; "
             "rescale them, or save uint8"
         )
-    return np.rint(row.astype(np.float64) * 255).astype(np.uint8)
+    return np.rint(row.astype(np.float64).clip(0, 1) * 255).astype(np.uint8)

@@ -28,6 +28,7 @@ SUFFIXES = frozenset(
 )
 LARGEST = 178_956_970  # pixels: the limit at which Pillow calls a picture a decompression bomb (twice its 1/4 GB)
 LARGE = 25_000_000  # pixels from which on pictures are decoded one at a time: see `turns.turns`
+ROUNDING = 1e-3  # by how much floats in [0, 1] may lie outside
 FITS = ("crop", "pad")
 _WIDE = frozenset({"I", "I;16", "I;16L", "I;16B", "I;16N"})
 _GREY = _WIDE | {"1", "L", "LA", "La", "F"}
@@ -200,19 +201,20 @@ def _resize(image: Image.Image, width: int, height: int) -> Image.Image:
 
 def _eight_bits(image: Image.Image) -> Image.Image:
     if image.mode in _WIDE:
-        low, high = (round(value) for value in image.getextrema())  # type: ignore[arg-type]
-        if low < 0 or high > 65535:
-            raise Unreadable(f"values from {low} to {high} are outside 0..65535")
         out = np.empty((image.height, image.width), np.uint8)
+        low, high = 0, 0
         for top, bottom in _strips(image):
             values = np.asarray(image.crop((0, top, image.width, bottom))).astype(np.int64)
-            out[top:bottom] = (values * 255 + 32767) // 65535
+            low, high = min(low, int(values.min())), max(high, int(values.max()))
+            out[top:bottom] = ((values * 255 + 32767) // 65535).clip(0, 255)
+        if low < 0 or high > 65535:
+            raise Unreadable(f"values from {low} to {high} are outside 0..65535")
         return Image.fromarray(out)
     if image.mode == "F":
         floats = np.asarray(image)
-        if not bool(np.all((floats >= 0) & (floats <= 1))):
+        if not bool(np.all((floats >= -ROUNDING) & (floats <= 1 + ROUNDING))):
             raise Unreadable("floating-point values outside [0, 1]")
-        return Image.fromarray(np.rint(floats * 255).astype(np.uint8))
+        return Image.fromarray(np.rint(floats.clip(0, 1) * 255).astype(np.uint8))
     grey, transparent = _is_grey(image), image.has_transparency_data
     if image.mode in ("P", "PA"):  # a palette goes through its colours, which keeps any kind of transparency
         image = image.convert("RGBA" if transparent else "RGB")

@@ -154,8 +154,8 @@ class FolderSource(_FileSource):
         self._list(self._walk(path))
 
     def _walk(self, folder: Path) -> Iterator[tuple[str, int, int]]:
-        """(name, size, time stamp) of each file, in the order of the names. Each real folder once: a link to one that lies
-        in this folder is left out, for its files come by their own name."""
+        """(name, size, time stamp) of each file, in the order of the names. Each real folder once: a link to one that
+        lies in this folder is left out, for its files come by their own name."""
         seen: set[tuple[int, int]] = set()
         root = os.path.realpath(folder)
         waiting = [self._entries(os.fspath(folder), "", seen)]

@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -43,6 +43,7 @@ class ImageSet:
     fingerprint: str  # hex sha256 of content, options and split
     name: str
     unreadable: list[tuple[str, str]]  # (file, reason) of what was left out
+    notes: list[str] = field(default_factory=list)  # what else a user should know
 
     @property
     def size(self) -> int:
@@ -104,13 +105,14 @@ def open_images(
         opened.look(progress)
         side = size or _default_size(opened)
         planes = channels or _default_channels(opened, colour)
+        notes: list[str] = []
         if labels == "auto":
-            labels = "file" if opened.brings_labels else "none"
+            labels, notes = _usable_labels(opened)
         options = Options(side, planes, fit, "#{:02x}{:02x}{:02x}".format(*colour), labels)
         key = options.key(opened.identity())
         folder = store.cache_dir() / "images" / key
         cached = load(folder) or build(opened, options, folder, progress)
-    return _split(cached, key, heldout, name, classes, limit, seed)
+    return replace(_split(cached, key, heldout, name, classes, limit, seed), notes=notes)
 
 
 def locate(source: str | Path) -> tuple[str, Path, tuple[str, ...]]:
@@ -143,6 +145,17 @@ def open_source(path: Path) -> Source:
     if maker is None:
         raise PoiseError(f"{path} is no collection of pictures: give a folder, or a .zip, .npy, .npz or IDX file")
     return maker(path)
+
+
+def _usable_labels(source: Source) -> tuple[str, list[str]]:
+    """("file" or "none", why labels that are there are not used): nobody asked for them, so they stop nothing."""
+    if not source.brings_labels:
+        return "none", []
+    try:
+        source.labels("file")
+    except PoiseError as error:
+        return "none", [f"labels are not used, for they cannot be: {error} (--labels none says nothing of them)"]
+    return "file", []
 
 
 def _check(size: int | None, channels: int | None, labels: str, fit: str, heldout: float) -> None:

@@ -53,6 +53,8 @@ def pictures(
         found = open_images(data, SMALLEST, channels, labels, **how)
     if conditional and found.labels is None:
         raise PoiseError(f"--conditional needs class labels and {data} has none: use --labels folders, or leave it out")
+    if conditional and len(found.classes) < 2:
+        raise PoiseError(f"--conditional needs two classes at least and {data} has {len(found.classes)}: leave it out")
     return found
 
 
@@ -72,9 +74,10 @@ def facts(pictures: ImageSet, conditional: bool, augment: str, how: Execution) -
 
 
 def notes(pictures: ImageSet) -> list[str]:
-    lines = [f"left out {name}: {reason}" for name, reason in pictures.unreadable[:5]]
+    lines = list(pictures.notes)
+    lines += [f"left out {name}: {reason}" for name, reason in pictures.unreadable[:5]]
     if not len(pictures.heldout):
-        lines.append("no pictures are held out, so samples are not scored; --heldout 0.1 holds out a tenth")
+        lines.append("no pictures are held out, so samples are not scored; --heldout 0.2 would hold out a fifth")
     more = len(pictures.unreadable) - 5
     return [*lines, f"left out {more} more unreadable files; see poise data check"] if more > 0 else lines
 

@@ -43,7 +43,7 @@ class Text:
     def notes(self) -> list[str]:
         found = self.corpus.describe()
         if not len(self.heldout):
-            found.append("no sentences are held out, so there is no score; --heldout 0.1 holds out a tenth")
+            found.append("no sentences are held out, so there is no score; --heldout 0.2 would hold out a fifth")
         return found
 
 

@@ -71,7 +71,7 @@ def language(
     sides = {"train": corpus.train, "heldout": corpus.heldout}
     notes = corpus.describe()
     if not len(corpus.heldout):
-        notes.append("no sentences are held out, so samples are not scored; --heldout 0.1 holds out a tenth")
+        notes.append("no sentences are held out, so samples are not scored; --heldout 0.2 would hold out a fifth")
     return Language(
         corpus.name,
         {side: corpus.padded(rows, length) for side, rows in sides.items()},

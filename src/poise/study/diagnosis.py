@@ -33,7 +33,7 @@ def diagnosis(folder: RunFolder) -> dict[str, Any]:
 def _diagnosis(folder: RunFolder) -> dict[str, Any]:
     rows = folder.rows()
     if not rows:
-        raise PoiseError(f"{folder.path} has no record yet; train it with: poise resume {folder.path}")
+        raise PoiseError(f"{folder.path} has no record yet; train it with: poise resume {folder.quoted}")
     found = diagnose(Record.of(rows, folder.spec()))
     now = {finding.name for finding in found}
     events = folder.events()

@@ -18,7 +18,7 @@ def checkpoint_of(folder: RunFolder, step: str) -> Path:
 
     kept = all_checkpoints(folder.checkpoints)
     if not kept:
-        raise PoiseError(f"{folder.path} has no checkpoint yet; go on training with: poise resume {folder.path}")
+        raise PoiseError(f"{folder.path} has no checkpoint yet; go on training with: poise resume {folder.quoted}")
     if step == "last":
         return kept[-1]
     primary = kind_of(folder.spec()["recipe"]).primary

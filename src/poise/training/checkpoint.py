@@ -18,6 +18,7 @@ import io
 import json
 import os
 import pickle
+import shlex
 import zipfile
 from collections.abc import Collection
 from pathlib import Path
@@ -95,7 +96,7 @@ def save(folder: Path, step: int, game: Game, how: Execution) -> Path:
         good = f"the last good one is {last.name}" if last else "there is no earlier one"
         raise PoiseError(
             f"cannot write the checkpoint {final}: {error.strerror or error}; {good}; "
-            f"free some space and go on with poise resume {folder.parent}"
+            f"free some space and go on with poise resume {shlex.quote(str(folder.parent))}"
         ) from error
     return final
 

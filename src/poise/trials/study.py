@@ -13,6 +13,7 @@ import contextlib
 import hashlib
 import json
 import os
+import shlex
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -156,7 +157,9 @@ class Study:
     def outcome(self) -> dict[str, Any]:
         """Read all runs that are over, and write what they say; it may be a part of them."""
         if not (self.path / "plan.json").exists():
-            raise PoiseError(f"{self.path} holds no runs yet: start them with poise study {self.file}")
+            raise PoiseError(
+                f"{self.path} holds no runs yet: start them with poise study {shlex.quote(str(self.file))}"
+            )
         self.register()  # it may have changed although nothing more was trained
         extra = {
             "file": self.file.name,
