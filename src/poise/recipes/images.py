@@ -32,7 +32,7 @@ class GeneratorOptions:
         clip: largest norm of the gradient; none by default.
     """
 
-    lr: float | str = 4e-4
+    lr: float | str = 2e-4
     betas: tuple[float, float] = (0.5, 0.999)
     width: int = 32
     depth: int = 1
@@ -59,7 +59,7 @@ class DiscriminatorOptions:
         clip: largest norm of the gradient; none by default.
     """
 
-    lr: float | str = 4e-4
+    lr: float | str = 2e-4
     betas: tuple[float, float] = (0.5, 0.999)
     width: int = 32
     depth: int = 1
@@ -90,8 +90,8 @@ def images(
     noise: int = 64,
     generator: GeneratorOptions = GeneratorOptions(),  # noqa: B008
     discriminator: DiscriminatorOptions = DiscriminatorOptions(),  # noqa: B008
-    steps: int = 8000,
-    batch: int = 64,
+    steps: int = 15_000,
+    batch: int = 32,
     micro_batches: int = 1,
     ema: float = 0.998,
     seed: int = 0,
