@@ -164,7 +164,11 @@ DATA = [
     ("npz without arrays", array("a.npz"), r"a\.npz holds no arrays.*'images'"),
     ("npz of unknown names", array("a.npz", u=GREY, v=GREY), r"a\.npz.* u, v.*'images'"),
     ("npz without labels", array("a.npz", "--labels", "file", images=GREY), r"a\.npz brings no labels.*--labels none"),
-    ("labels of another length", array("a.npz", images=GREY, labels=np.arange(3)), r"\[labels\] is \(3,\).*40"),
+    (
+        "labels of another length",
+        array("a.npz", "--labels", "file", images=GREY, labels=np.arange(3)),
+        r"\[labels\] is \(3,\).*40",
+    ),
     ("npy that is none", file("a.npy", "hello"), r"a\.npy is not a whole numpy file.*again"),
     ("npy of objects", array("a.npy", x=OBJECTS), r"a\.npy holds Python objects.*uint8"),
     ("npy of int64", array("a.npy", x=GREY.astype(np.int64)), r"a\.npy holds int64: give uint8"),

@@ -42,7 +42,7 @@ class Parser(argparse.ArgumentParser):
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[Any, list[str]]:
         found, extra = super().parse_known_args(args, namespace)
-        for name in ("out", "run", "what", "file", "data"):
+        for name in ("out", "run"):
             if isinstance(value := getattr(found, name, None), str) and not value.strip():
                 flag = "--out" if name == "out" else name.upper()
                 raise PoiseError(f"{flag} is empty: name {'where to write' if name == 'out' else 'what is meant'}")
