@@ -27,6 +27,7 @@ SUFFIXES = frozenset(
     )
 )
 LARGEST = 178_956_970  # pixels: the limit at which Pillow calls a picture a decompression bomb (twice its 1/4 GB)
+LONGEST = 200_000  # pixels of a side: Pillow gathers a row piece by piece, in a time that grows as its square
 LARGE = 25_000_000  # pixels from which on pictures are decoded one at a time: see `turns.turns`
 ROUNDING = 1e-3  # by how much floats in [0, 1] may lie outside
 FITS = ("crop", "pad")
@@ -189,6 +190,9 @@ def _opened(data: bytes) -> Image.Image:
     if image.width * image.height > LARGEST:  # where somebody has raised or removed Pillow's own limit
         image.close()
         raise Unreadable(_too_large())
+    if max(image.size) > LONGEST:
+        image.close()
+        raise Unreadable(f"a side of more than {LONGEST:,} pixels: decoding it would take too long")
     return image
 
 
