@@ -68,8 +68,7 @@ class Decoded(NamedTuple):
 def quiet() -> Iterator[None]:
     """Silence Pillow's warnings (large picture, damaged EXIF, odd palette): reasons are reported instead.
 
-    Filters belong to the whole process, so this goes once around a pool of decoding threads, never inside
-    one.
+    Filters belong to the whole process, so this goes once around a pool of decoding threads, never inside one.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -191,7 +190,6 @@ def _opened(data: bytes) -> Image.Image:
         image.close()
         raise Unreadable(_too_large())
     if max(image.size) > LONGEST:
-        image.close()
         raise Unreadable(f"a side of more than {LONGEST:,} pixels: decoding it would take too long")
     return image
 
@@ -206,7 +204,7 @@ def _resize(image: Image.Image, width: int, height: int) -> Image.Image:
 def _eight_bits(image: Image.Image) -> Image.Image:
     if image.mode in _WIDE:
         out = np.empty((image.height, image.width), np.uint8)
-        low, high = 0, 0
+        low = high = 0
         for top, bottom in _strips(image):
             values = np.asarray(image.crop((0, top, image.width, bottom))).astype(np.int64)
             low, high = min(low, int(values.min())), max(high, int(values.max()))
