@@ -243,8 +243,7 @@ def _unreadable(error: Exception) -> Unreadable:
     """What Pillow says, as the reason why a picture is left out."""
     if isinstance(error, MemoryError):
         return Unreadable("there is not enough memory to decode it", passing=True)
-    text = str(error).strip().partition("\n")[0]
-    return Unreadable(text or type(error).__name__)
+    return Unreadable(str(error).strip().partition("\n")[0] or type(error).__name__)
 
 
 def _too_large() -> str:
