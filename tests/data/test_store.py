@@ -72,7 +72,7 @@ def test_building_renames_only_at_the_end(tmp_path: Path) -> None:
 
 
 def test_sweep_removes_what_the_dead_left(tmp_path: Path) -> None:
-    host = store._host()
+    host = store.host()
     dead = 4_000_000  # above the largest process number of Linux
     gone = [f"{store.TEMPORARY}{host}-{dead}-aa", f"{store.TEMPORARY}elsewhere-1-aa"]
     kept = [f"{store.TEMPORARY}{host}-{os.getpid()}-aa", f"{store.TEMPORARY}elsewhere-1-bb"]

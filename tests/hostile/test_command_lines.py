@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.hostile.guard import Outside, attack
-from tests.refusals import pictures_and_a_run, train
+from tests.hostile.guard import attack
+from tests.refusals import train
 
 ESCAPE = "\x1b[31mred\x07"
 HUGE = "9" * 400
@@ -39,16 +39,6 @@ NUMBERS = [
 VALUES = {"400 digits": HUGE, "minus 400 digits": f"-{HUGE}", "not a number": "nan", "infinite": "inf", "nothing": "",
           "a blank": " ", "null": "null", "escape": ESCAPE, "superscript": "²", "list": "[1]", "object": "{a: 1}",
           "1e400": "1e400"}  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory) -> Path:
-    return pictures_and_a_run(tmp_path_factory.mktemp("made"))
-
-
-@pytest.fixture
-def outside(place, tmp_path) -> Outside:
-    return Outside(tmp_path / "outside")
 
 
 def names() -> list[str]:

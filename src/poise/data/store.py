@@ -11,7 +11,6 @@ import hashlib
 import io
 import os
 import shutil
-import socket
 import sys
 import tempfile
 import time
@@ -24,6 +23,7 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import DTypeLike
 
+from poise.disk import alive, host
 from poise.errors import PoiseError
 
 CHUNK = 1 << 20  # bytes read at a time
@@ -93,7 +93,7 @@ def temporary(parent: Path) -> Iterator[Path]:
     try:
         parent.mkdir(parents=True, exist_ok=True)
         sweep(parent)
-        folder = Path(tempfile.mkdtemp(prefix=f"{TEMPORARY}{_host()}-{os.getpid()}-", dir=parent))
+        folder = Path(tempfile.mkdtemp(prefix=f"{TEMPORARY}{host()}-{os.getpid()}-", dir=parent))
         yield folder
     except OSError as error:
         raise cannot_write(parent, error) from error
@@ -125,11 +125,11 @@ def building(final: Path) -> Iterator[Path]:
 def sweep(parent: Path) -> None:
     """Remove temporary folders whose process is gone, or that are a day old if it cannot be asked."""
     for folder in parent.glob(f"{TEMPORARY}*"):
-        host, _, rest = folder.name.removeprefix(TEMPORARY).partition("-")
+        name, _, rest = folder.name.removeprefix(TEMPORARY).partition("-")
         process = rest.partition("-")[0]
-        askable = host == _host() and process.isdecimal() and os.name == "posix"
+        askable = name == host() and process.isdecimal() and os.name == "posix"
         try:
-            gone = not _alive(int(process)) if askable else time.time() - folder.stat().st_mtime > ABANDONED_AFTER
+            gone = not alive(int(process)) if askable else time.time() - folder.stat().st_mtime > ABANDONED_AFTER
         except FileNotFoundError:  # its owner has just finished
             continue
         if gone:
@@ -225,17 +225,3 @@ def _umask() -> int:
     mask = os.umask(0o077)  # there is no way to ask without setting it
     os.umask(mask)
     return mask
-
-
-def _host() -> str:
-    return "".join(c for c in socket.gethostname() if c.isalnum()) or "host"
-
-
-def _alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except (PermissionError, OverflowError):  # somebody else's process; a number that is no process of ours
-        return True
-    return True

@@ -20,6 +20,7 @@ from poise.disk.reading import (
 )
 from poise.disk.writing import (
     alive,
+    host,
     locked,
     open_to_append,
     remove,
@@ -30,6 +31,6 @@ from poise.disk.writing import (
 )
 
 __all__ = [
-    "alive", "entries", "inspect", "loads", "locked", "natural", "open_file", "open_to_append", "read_bytes",
+    "alive", "entries", "host", "inspect", "loads", "locked", "natural", "open_file", "open_to_append", "read_bytes",
     "read_json", "read_lines", "regular", "remove", "sweep", "temporary_folder", "write_atomically", "write_json",
 ]  # fmt: skip

@@ -122,14 +122,14 @@ def sweep(folder: Path) -> None:
 def _temporary(path: Path) -> Path:
     """.NAME.HOST-PROCESS-RANDOM.tmp, in the same folder."""
     name = os.fsdecode(os.fsencode(path.name)[:100])
-    return path.with_name(f".{name}.{_host()}-{os.getpid()}-{secrets.token_hex(8)}{SUFFIX}")
+    return path.with_name(f".{name}.{host()}-{os.getpid()}-{secrets.token_hex(8)}{SUFFIX}")
 
 
 def _abandoned(entry: os.DirEntry[str]) -> bool:
     """Whether the process that made a temporary is gone; one that cannot be asked has a day."""
     last = entry.name.removesuffix(SUFFIX).removesuffix(".new").removesuffix(".old").rpartition(".")[2]
-    host, _, rest = last.partition("-")  # earlier versions wrote the process alone
-    process = rest.partition("-")[0] if host == _host() else last
+    name, _, rest = last.partition("-")  # earlier versions wrote the process alone
+    process = rest.partition("-")[0] if name == host() else last
     if process.isdecimal() and os.name == "posix":
         return not alive(int(process))
     try:
@@ -138,7 +138,8 @@ def _abandoned(entry: os.DirEntry[str]) -> bool:
         return False
 
 
-def _host() -> str:
+def host() -> str:
+    """The name of this machine, in letters and digits, as it stands in names of temporary files."""
     return "".join(c for c in socket.gethostname() if c.isalnum()) or "host"
 
 
