@@ -18,7 +18,7 @@ LINE = 4 << 20  # bytes of one line
 ENTRIES = 1_000_000  # files and folders below a run or study
 
 SAFE = os.O_CLOEXEC | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) if os.name == "posix" else 0
-BINARY = getattr(os, "OBINARY", 0)
+BINARY = getattr(os, "O_BINARY", 0)
 _KINDS = (
     (stat.S_ISLNK, "a link"),
     (stat.S_ISFIFO, "a pipe"),
@@ -34,6 +34,14 @@ def _kind(mode: int) -> str:
     if stat.S_ISREG(mode):
         return ""
     return next((name for test, name in _KINDS if test(mode)), "no regular file")
+
+
+def _kind_of(entry: os.DirEntry[str]) -> str:
+    """The same of an entry of a folder; empty as well where it has just gone."""
+    try:
+        return _kind(entry.stat(follow_symlinks=False).st_mode)
+    except FileNotFoundError:
+        return ""
 
 
 def _not_plain(path: Path, kind: str) -> PoiseError:
@@ -150,12 +158,16 @@ def inspect(folder: Path) -> None:
     """
     seen, left = 0, [os.fspath(folder)]
     while left:
+        above = left.pop()
         try:
-            entries = list(os.scandir(left.pop()))
+            found = [(entry, _kind_of(entry)) for entry in list(os.scandir(above))]
+        except FileNotFoundError:
+            if above == os.fspath(folder):
+                raise PoiseError(f"{folder} is not there any more; see poise runs") from None
+            continue  # a process that trains here has just removed a checkpoint
         except OSError as error:
             raise PoiseError(f"{error.filename} cannot be read ({error.strerror}); put that right first") from None
-        for entry in entries:
-            kind = _kind(entry.stat(follow_symlinks=False).st_mode)
+        for entry, kind in found:
             if kind == "a folder":
                 left.append(entry.path)
             elif kind:
@@ -163,7 +175,7 @@ def inspect(folder: Path) -> None:
                     f"{entry.path} is {kind}: a run folder holds regular files and folders only; remove it, or put "
                     "what it stands for in its place"
                 )
-        seen += len(entries)
+        seen += len(found)
         if seen > ENTRIES:
             raise PoiseError(f"{folder} holds more than {ENTRIES:,} files: this is no run folder")
 

@@ -24,17 +24,17 @@ def wrong_event(entry: dict[str, Any]) -> str:
 
 def rows_before(path: Path, step: int) -> bytes:
     """The lines of a record of steps before `step`, as they stand there, up to the first that is damaged."""
-    kept = b""
+    kept = []
     try:
         for _, line in read_lines(path):
             row = loads(line.decode())
             if not isinstance(row, dict) or wrong_row(row):
                 break
             if row["step"] < step and line.endswith(b"\n"):
-                kept += line
+                kept.append(line)
     except (FileNotFoundError, ValueError, PoiseError):  # not there, or from here on damaged
         pass
-    return kept
+    return b"".join(kept)
 
 
 def wrong_report(report: Any) -> str:
