@@ -6,7 +6,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: demo test check bench first-study demo-check format clean
 
-demo: $(VENV)/.demo ## train on Fashion-MNIST, sample, score, say where to look (about ten minutes on two cores)
+demo: $(VENV)/.demo ## train on Fashion-MNIST, sample, score, say where to look (twelve to fifteen minutes on two cores)
 	$(BIN)/poise data get fashion-mnist
 	$(BIN)/poise train images fashion-mnist --out demo/run
 	$(BIN)/poise sample demo/run -n 100 --out demo/samples.png
