@@ -192,10 +192,9 @@ def test_units_suit_the_script() -> None:
 
 def test_pieces_say_what_fits() -> None:
     pytest.importorskip("sentencepiece")
-    with pytest.raises(PoiseError, match=r"5,000 pieces is too large for 192 sentences: give at most \d+") as caught:
-        fit_units("piece", SENTENCES, 5000)
-    most = int(str(caught.value).split()[-1])
-    assert len(fit_units("piece", SENTENCES, most)) == most
+    most = len(fit_units("piece", SENTENCES, 5000))  # as many as there are
+    assert 8 < most < 5000
+    assert most - 8 < len(fit_units("piece", SENTENCES, most)) <= most
     assert len(fit_units("piece", SENTENCES)) >= most
     with pytest.raises(PoiseError, match=r"8 pieces is too small for the characters .* give more than \d+"):
         fit_units("piece", SENTENCES, 8)

@@ -94,8 +94,8 @@ REFUSED: dict[str, tuple[Prepare, str]] = {
         r"--column c: neither a\.txt nor b\.txt has columns",
     ),
     "wrong encoding": (
-        files("a.txt", "--against", "b.txt", a_txt=b"caf\xe9\n", b_txt="x\n"),
-        r"a\.txt: line 1 is not UTF-8",
+        files("a.txt", "--against", "b.txt", a_txt=b"\x81\x8d\x9f\n", b_txt="x\n"),
+        r"a\.txt: line 1 is not UTF-8, and its encoding cannot be told",
     ),
     "no such column": (
         files("a.csv", "--column", "txt", "--against", "a.csv", a_csv="id,text\n1,x\n"),

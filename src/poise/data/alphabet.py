@@ -59,6 +59,10 @@ class Units(ABC):
         """Ids without an END; 1 for what is not in the vocabulary."""
         return [self._ids.get(unit, UNKNOWN) for unit in self.split(sentence)]
 
+    def is_unknown(self, unit: str) -> bool:
+        """Whether a unit of `split` is outside the vocabulary."""
+        return unit not in self._ids
+
     def decode(self, ids: Iterable[int]) -> str:
         """The text of ids up to the first END; an id 1 is shown as "<unknown>"."""
         return self.join([self.names[i] for i in takewhile(lambda i: i != END, map(int, ids))])
@@ -89,6 +93,28 @@ def most_frequent(counts: Counter[str], size: int | None, least: int, plural: st
             f"{least} or more times and two are needed: give other sentences, or other units"
         )
     return [*SPECIAL, *kept]
+
+
+@register("units", "whitespace")
+class Whitespace(Units):
+    """Whatever stands between blanks, as it is: for texts that were taken apart before, such as Penn Treebank and
+    WikiText, whose published perplexities are of such words."""
+
+    kind = "whitespace"
+    plural = "words"
+
+    @classmethod
+    def fit(cls, sentences: Sequence[str], size: int | None = None, least: int = 1) -> Self:
+        counts: Counter[str] = Counter()
+        for sentence in sentences:
+            counts.update(sentence.split())
+        return cls(most_frequent(counts, size, least, cls.plural))
+
+    def split(self, sentence: str) -> list[str]:
+        return sentence.split()
+
+    def join(self, units: Sequence[str]) -> str:
+        return " ".join(units)
 
 
 @register("units", "character")

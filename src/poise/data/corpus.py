@@ -45,6 +45,7 @@ class Corpus:
     units: Units
     fingerprint: str  # hex sha256 of the file's sentences in order
     counts: Counts
+    how: tuple[str, ...] = ()  # in which way the file was read, one fact a line
 
     def __len__(self) -> int:
         return len(self.sentences)
@@ -68,7 +69,7 @@ class Corpus:
 
     def describe(self) -> list[str]:
         """What a user should know, one fact a line."""
-        return self.counts.describe(self.name, self.units.plural, int(np.median(np.diff(self.starts))))
+        return [*self.how, *self.counts.describe(self.name, self.units.plural, int(np.median(np.diff(self.starts))))]
 
 
 def open_corpus(
@@ -82,12 +83,17 @@ def open_corpus(
     heldout: float = SHARE,
     share: float = 1.0,
     unknown: str = "drop",
+    encoding: str | None = None,
+    delimiter: str | None = None,
+    layout: str = "lines",
 ) -> Corpus:
-    """A .txt, .jsonl or .csv file of sentences, or a catalogued set of text, as a `Corpus`.
+    """A file of sentences, or a catalogued set of text, as a `Corpus`.
 
     Args:
-        column: which one of a .jsonl or .csv holds the sentences (see `text.open_text`).
-        units: "word", "character", "piece", or "auto": characters for scripts without spaces, else words.
+        column, encoding, delimiter: how the file is read (see `text.open_text`).
+        layout: "lines", "stanzas", "paragraphs" (see there), or "text": one running text, whose lines may occur again
+            and of which the last part is held out in one piece.
+        units: "word", "character", "piece", "whitespace", or "auto": characters for scripts without spaces, else words.
         vocabulary: most ids, the two special ones included, the most frequent first. None: all (4,000 pieces).
         least: how often a unit must occur in the training sentences.
         longest: units of the longest sentence that is kept. None: none may be longer than 10,000.
@@ -99,10 +105,14 @@ def open_corpus(
     nothing held out, a vocabulary of one, and a line of more than 10,000 units without `longest`.
     """
     _check(vocabulary, least, longest, heldout, share, unknown)
-    read = open_sentences(source, column)
-    sentences = list(dict.fromkeys(read.sentences))
-    counts = Counts(len(read) + read.empty, read.empty, len(read) - len(sentences), unknown=unknown)
-    sentences, out, counts = _sides(sentences, heldout, share, counts)
+    running = layout == "text"
+    read = open_sentences(source, column, encoding=encoding, delimiter=delimiter, layout="lines" if running else layout)
+    sentences = read.sentences if running else list(dict.fromkeys(read.sentences))
+    counts = Counts(
+        len(read) + read.empty + read.unusable, read.empty, len(read) - len(sentences), unknown=unknown,
+        unusable=read.unusable,
+    )  # fmt: skip
+    sentences, out, counts = (_parts if running else _sides)(sentences, heldout, share, counts)
     _enough(read, out, counts, heldout)
     training = [sentence for sentence, held in zip(sentences, out, strict=True) if not held]
     kind = suggested_units(training) if units == "auto" else units
@@ -127,7 +137,8 @@ def open_corpus(
         longest=int(lengths[kept].max(initial=0)),
     )
     _enough(read, out[kept], counts, heldout)
-    return _corpus(read, [sentences[i] for i in kept], [ids[i] for i in kept], out[kept], fitted, counts)
+    said = (*read.how, *_fewer_pieces(fitted, vocabulary), *_repeated(counts, running))
+    return _corpus(read, [sentences[i] for i in kept], [ids[i] for i in kept], out[kept], fitted, counts, said)
 
 
 def _corpus(
@@ -137,6 +148,7 @@ def _corpus(
     out: NDArray[np.bool_],
     units: Units,
     counts: Counts,
+    said: tuple[str, ...],
 ) -> Corpus:
     plain = [normalised(sentence) for sentence in sentences]
     copies, across = near_copies(plain, out, SHINGLE[suggested_units(sentences)])
@@ -150,7 +162,24 @@ def _corpus(
         units=units,
         fingerprint=read.fingerprint,
         counts=replace(counts, near_duplicates=int(copies.sum()), near_across=int(across.sum())),
+        how=said,
     )
+
+
+def _fewer_pieces(units: Units, vocabulary: int | None) -> list[str]:
+    if units.kind != "piece" or vocabulary is None or len(units) >= vocabulary:
+        return []
+    return [f"vocabulary: these sentences give {len(units):,} pieces and not --vocabulary {vocabulary:,}"]
+
+
+def _repeated(counts: Counts, running: bool) -> list[str]:
+    """A word about lines that occur again where they are many, as in the text of a play."""
+    if running or counts.unknown != "keep" or 50 * counts.duplicates < counts.read:
+        return []
+    return [
+        f"{counts.duplicates:,} lines that occur again are read once, as of a set of sentences; --layout text reads "
+        "them as one running text"
+    ]
 
 
 def _sides(
@@ -162,6 +191,17 @@ def _sides(
     used = out | (unit_interval(hashes_of([b"share " + key for key in keys])) < share) | (share == 1)
     counts = replace(counts, beyond_share=int((~used).sum()))
     return [sentences[i] for i in np.flatnonzero(used)], out[used], counts
+
+
+def _parts(
+    sentences: list[str], heldout: float, share: float, counts: Counts
+) -> tuple[list[str], NDArray[np.bool_], Counts]:
+    """As `_sides`, of a running text: the last part is held out, and a smaller share is its beginning."""
+    held = round(heldout * len(sentences))
+    training = len(sentences) - held
+    used = round(share * training)
+    kept = [*sentences[:used], *sentences[training:]]
+    return kept, np.arange(len(kept)) >= used, replace(counts, beyond_share=training - used)
 
 
 def _covered(ids: Sequence[NDArray[np.int32]], side: NDArray[np.bool_]) -> float:

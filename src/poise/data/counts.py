@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Counts:
-    """read = empty + duplicates + beyond_share + too_long + with_unknown + kept, where unknown is "drop".
+    """read = unusable + empty + duplicates + beyond_share + too_long + with_unknown + kept, where unknown is "drop".
 
     With unknown="keep", sentences with unknown units are counted in `with_unknown` and are kept all the same.
     """
@@ -28,10 +28,12 @@ class Counts:
     covered_heldout: float = 0.0
     longest: int = 0  # units of the longest kept sentence
     unknown: str = "drop"
+    unusable: int = 0  # lines or rows that are damaged, or have other columns
 
     def left_out(self) -> list[str]:
         """What is not among the kept, each with its number; nothing for what did not occur."""
         numbers = (
+            (self.unusable, "that cannot be used"),
             (self.empty, "empty"),
             (self.duplicates, "exact copies"),
             (self.beyond_share, "beyond --share"),

@@ -37,19 +37,14 @@ class Pieces(Units):
 
     @classmethod
     def fit(cls, sentences: Sequence[str], size: int | None = None, least: int = 1) -> Self:
-        """`least` has to be 1: what is kept is up to the model. `size` None is 4,000, or fewer on few data."""
+        """`least` has to be 1: what is kept is up to the model. `size` None is 4,000. On few data there are fewer."""
         if size is not None and size < LEAST_SIZE:
             raise PoiseError(f"a vocabulary of {size} is too small: give at least {LEAST_SIZE}")
         if least != 1:
             raise PoiseError(f"pieces are chosen by their model and not by a least count of {least}: leave it out")
         texts = [tidied(sentence) for sentence in sentences]
         wanted = USUAL_SIZE if size is None else size
-        model, most = _largest(texts, wanted, lambda _: wanted)
-        if size is not None and most < size:
-            most = _largest(texts, most, lambda fewer: fewer)[1]  # what can be had where only that is asked for
-            raise PoiseError(
-                f"a vocabulary of {size:,} pieces is too large for {len(texts):,} sentences: give at most {most:,}"
-            )
+        model, _ = _largest(texts, wanted, lambda _: wanted)
         return cls(model)
 
     def split(self, sentence: str) -> list[str]:

@@ -1,41 +1,46 @@
-"""Sentences from a file: .txt with one a line, or a column of .jsonl or .csv. All of them are kept in memory."""
+"""Sentences from a file: one a line, a stanza or a paragraph each, or a column of a table. All are kept in memory.
+
+How a file was read is said in `Sentences.how`, and each decision has a flag: --column, --encoding, --delimiter and
+--layout.
+"""
 
 from __future__ import annotations
 
-import codecs
-import csv
 import os
-import re
 import unicodedata
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from poise import disk
 from poise.data import catalogue
+from poise.data.columns import cells_of, is_table, objects_of
+from poise.data.encoding import Encoding, LeftOut, encoding_of, lines_in
 from poise.data.items import Hashed, Rows, hashes_of
-from poise.errors import PoiseError, nearest
+from poise.errors import PoiseError
 
-SUFFIXES = (".txt", ".jsonl", ".csv")
-USUAL = ("text", "sentence")  # columns that are taken without being named
-LARGEST_FIELD = 1 << 20  # characters
-LONGEST_LINE = 16 << 20  # bytes
-HALF = re.compile("[\ud800-\udfff]")  # of a pair that is one character in UTF-16
+SUFFIXES = (".txt", ".jsonl", ".csv", ".tsv", ".json")
+NO_TEXT = (".npy", ".npz", ".zip", ".gz", ".pdf", ".docx", ".parquet", ".safetensors", ".pt")  # whatever they hold
+LAYOUTS = ("lines", "stanzas", "paragraphs")
+SHOWN = 60  # characters of an example
 
 
 class Sentences(Hashed):
     """Sentences in the order of the file, without spaces around them and without empty ones.
 
     The split goes by the normalised sentence, so that copies that differ in case, punctuation or spaces are on one
-    side; the fingerprint is of the sentences as they are. Args: name; sentences; empty, how many were left out.
+    side; the fingerprint is of the sentences as they are.
+
+    Args: name; sentences; empty, how many were left out; how, the way in which the file was read, one fact a line;
+    unusable, how many lines or rows could not be used.
     """
 
     modality = "text"
 
-    def __init__(self, name: str, sentences: list[str], empty: int = 0) -> None:
-        self.sentences, self.empty = sentences, empty
+    def __init__(
+        self, name: str, sentences: list[str], empty: int = 0, how: tuple[str, ...] = (), unusable: int = 0
+    ) -> None:
+        self.sentences, self.empty, self.how, self.unusable = sentences, empty, how, unusable
         keys = hashes_of([normalised(sentence).encode() for sentence in sentences])
         super().__init__(name, hashes_of([sentence.encode() for sentence in sentences]), keys=keys)
 
@@ -62,12 +67,40 @@ def normalised(sentence: str) -> str:
 
 
 def is_text(path: Path) -> bool:
-    """Whether a path is a file that may hold sentences, by its name."""
-    return path.suffix.lower() in SUFFIXES and path.is_file()
+    """Whether a path is a file that may hold sentences: by its name, else by its first bytes."""
+    if not path.is_file():
+        return False
+    suffix = path.suffix.lower()
+    return suffix in SUFFIXES or (suffix not in NO_TEXT and not _is_idx(path) and _looks_like_text(path))
 
 
-def open_sentences(source: str | Path, column: str | None = None) -> Sentences:
-    """The sentences of a .txt, .jsonl or .csv file (see `open_text`), or of a catalogued set of text by its name.
+def _is_idx(path: Path) -> bool:
+    from poise.data.formats import is_idx
+
+    return is_idx(path)
+
+
+def _looks_like_text(path: Path) -> bool:
+    """Printable characters only, in UTF-8 or behind a mark, or in another encoding that keeps ASCII."""
+    try:
+        with open(path, "rb") as file:
+            head = file.read(4096)
+    except OSError:
+        return False
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return not any(unicodedata.category(c) == "Cc" and c not in "\t\r\n\f" for c in head.decode("utf-16", "ignore"))
+    return bool(head) and not any(byte == 127 or (byte < 32 and byte not in b"\t\r\n\f") for byte in head)
+
+
+def open_sentences(
+    source: str | Path,
+    column: str | None = None,
+    *,
+    encoding: str | None = None,
+    delimiter: str | None = None,
+    layout: str = "lines",
+) -> Sentences:
+    """The sentences of a text file (see `open_text`), or of a catalogued set of text by its name.
 
     Errors: `PoiseError` where nothing is there, or something else than text.
     """
@@ -76,111 +109,113 @@ def open_sentences(source: str | Path, column: str | None = None) -> Sentences:
     name, path, _ = locate(source)
     entry = None if os.path.exists(Path(source).expanduser()) else catalogue.find(name)
     if not is_text(path):
-        raise PoiseError(f"{source} holds no sentences: give a .txt, .jsonl or .csv file, or a catalogued set of text")
-    found = open_text(path, column or (entry.column if entry else None) or None)
+        raise PoiseError(
+            f"{source} holds no sentences: give a .txt, .jsonl, .csv or other file of text, or a catalogued set of text"
+        )
+    column = column or (entry.column if entry else None) or None
+    found = open_text(path, column, encoding=encoding, delimiter=delimiter, layout=layout)
     found.name = name
     return found
 
 
-def open_text(path: Path, column: str | None = None) -> Sentences:
-    """The sentences of a UTF-8 file (with or without a byte order mark); lines end in LF or CRLF.
+def open_text(
+    path: Path,
+    column: str | None = None,
+    *,
+    encoding: str | None = None,
+    delimiter: str | None = None,
+    layout: str = "lines",
+) -> Sentences:
+    """The sentences of a text file; lines end in LF, CRLF or CR.
 
-    Args: path, a .txt (one sentence a line), .jsonl (one object a line) or .csv (the first line names the columns);
-    column: which one holds the sentences. None: the only one, or `text`, or `sentence`.
+    Args:
+        path: a table (.csv, .tsv, or what has a header and a delimiter), JSON objects (one a line, or a list), or text.
+        column: which one of a table holds the sentences, by its name or its number from 1. None: see `columns`.
+        encoding: of the file. None: see `encoding.encoding_of`.
+        delimiter: of a table. None: see `table.layout_of`.
+        layout: of a text that is no table: "lines", a sentence each; "stanzas" and "paragraphs" end at an empty line;
+            the lines of a stanza are joined by " / ", those of a paragraph by a blank.
 
-    Errors: `PoiseError` for another encoding, a column that is not there, a line that is not what it should be, and a
-    file without a single sentence, each with the line.
+    Rows that cannot be used are left out, and the first five are named in `Sentences.how`.
+
+    Errors: `PoiseError` for an encoding that cannot be told, a column that is not there or cannot be guessed, a file
+    of which half of the rows or more cannot be used, and one without a single sentence.
     """
-    kind = path.suffix.lower()
-    if kind == ".txt":
+    if layout not in LAYOUTS:
+        raise PoiseError(f"--layout {layout} is not known: give lines, stanzas or paragraphs")
+    found_encoding = encoding_of(path, encoding)
+    bad = LeftOut("rows" if column else "lines")
+    how = is_table(path, found_encoding, column, delimiter)
+    if how == "text":
         if column is not None:
             raise PoiseError(f"{path} has no columns: leave out --column {column}, or give a .jsonl or .csv file")
-        found = list(lines_of(path))
+        texts, said = _plain(path, found_encoding, layout, bad), [f"a sentence {LAYOUTS_SAID[layout]}"]
+    elif layout != "lines":
+        raise PoiseError(f"{path} is a table, which has no {layout}: leave out --layout {layout}")
+    elif how == "json":
+        texts, said = objects_of(path, found_encoding, column, bad)
     else:
-        found = list(_objects(path, column) if kind == ".jsonl" else _cells(path, column))
-    sentences = [stripped for sentence in found if (stripped := sentence.strip())]
+        texts, said = cells_of(path, found_encoding, column, delimiter, bad)
+    return _sentences(path, texts, said, found_encoding, bad)
+
+
+LAYOUTS_SAID = {"lines": "a line", "stanzas": "a stanza", "paragraphs": "a paragraph"}
+
+
+def _sentences(path: Path, texts: list[str], said: list[str], encoding: Encoding, bad: LeftOut) -> Sentences:
+    sentences = [stripped for text in texts if (stripped := text.strip())]
+    total = bad.count + len(texts)
+    if bad.count and 2 * bad.count >= total:
+        raise PoiseError(
+            f"{path}: {bad.count:,} of {total:,} {bad.what} cannot be used: {bad.named()}: correct or remove them"
+        )
     if not sentences:
         raise PoiseError(f"{path} holds no sentences: give a file with one a line")
-    return Sentences(path.name, sentences, len(found) - len(sentences))
+    read = [f"{path.name}: {', '.join([*said, str(encoding)])}; the first: '{shortened(sentences[0])}'"]
+    if bad.count:
+        read.append(f"left out as they cannot be used: {bad}")
+    return Sentences(path.name, sentences, len(texts) - len(sentences), (*read, *_stanzas(said, texts)), bad.count)
 
 
-def lines_of(path: Path) -> Iterator[str]:
-    """Decoded lines without their ends. Python would also split at U+2028 and the like, which are text."""
-    try:
-        with open(path, "rb") as file:
-            for number, line in enumerate(iter(partial(file.readline, LONGEST_LINE + 1), b""), 1):
-                if len(line) > LONGEST_LINE:
-                    raise PoiseError(
-                        f"{path}: line {number} has more than {LONGEST_LINE / 1e6:,.0f} MB: break the text into lines, "
-                        "one sentence or paragraph each"
-                    )
-                if number == 1:
-                    _no_other_encoding(path, line)
-                    line = line.removeprefix(codecs.BOM_UTF8)
-                try:
-                    yield line.decode().removesuffix("\n").removesuffix("\r")
-                except UnicodeDecodeError as error:
-                    raise PoiseError(
-                        f"{path}: line {number} is not UTF-8 (byte 0x{line[error.start]:02x}): save the file as UTF-8"
-                    ) from None
-    except OSError as error:
-        raise PoiseError(f"{path} cannot be read ({error.strerror}): put that right and try again") from None
+def _stanzas(said: list[str], texts: list[str]) -> list[str]:
+    """A word about lines that stand in groups, where nobody has said that they are to be read as such."""
+    if said != [f"a sentence {LAYOUTS_SAID['lines']}"]:
+        return []
+    sizes, size = [], 0
+    for text in [*texts, ""]:
+        if text.strip():
+            size += 1
+        elif size:
+            sizes.append(size)
+            size = 0
+    usual = max(set(sizes), key=sizes.count, default=0)
+    if len(sizes) < 3 or usual < 2 or sizes.count(usual) < len(sizes) / 2:
+        return []
+    return [
+        f"empty lines part it into {len(sizes):,} groups, most of {usual} lines: --layout stanzas makes each one text"
+    ]
 
 
-def _no_other_encoding(path: Path, line: bytes) -> None:
-    if line.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"\0" in line:
-        raise PoiseError(f"{path} is UTF-16 or no text at all, not UTF-8: save the file as UTF-8")
+def shortened(sentence: str) -> str:
+    """On one line, and not longer than an example should be."""
+    line = " ".join(sentence[: 4 * SHOWN].split())
+    return line if len(line) <= SHOWN and len(sentence) <= 4 * SHOWN else line[: SHOWN - 1] + "…"
 
 
-def _objects(path: Path, column: str | None) -> Iterator[str]:
-    chosen = column
-    for number, line in enumerate(lines_of(path), 1):
-        if not line.strip():
-            continue
-        try:
-            row = disk.loads(line)
-        except ValueError as error:
-            raise PoiseError(f"{path}: line {number} is not JSON ({error}): correct it") from None
-        if not isinstance(row, dict):
-            raise PoiseError(f'{path}: line {number} is no object with columns: write {{"text": ...}} on each line')
-        if chosen is None or chosen not in row:
-            chosen = _chosen(path, [str(key) for key in row], chosen)
-        if not isinstance(row[chosen], str):
-            raise PoiseError(f"{path}: line {number} has no text in column '{chosen}': correct or remove it")
-        if half := HALF.search(row[chosen]):
-            raise PoiseError(
-                f"{path}: line {number} holds half of a character (\\u{ord(half[0]):04x}), as where text was cut: "
-                "correct or remove it"
-            )
-        yield row[chosen]
+def lines_of(path: Path, encoding: str | None = None) -> Iterator[str]:
+    """Decoded lines without their ends, in whichever encoding the file is."""
+    for _, line in lines_in(path, encoding_of(path, encoding)):
+        yield line
 
 
-def _cells(path: Path, column: str | None) -> Iterator[str]:
-    before = csv.field_size_limit(LARGEST_FIELD)
-    try:
-        rows = csv.reader((f"{line}\n" for line in lines_of(path)), strict=True)
-        header = next(rows, [])
-        at = header.index(_chosen(path, header, column))
-        for row in rows:
-            if row and len(row) != len(header):
-                raise PoiseError(
-                    f"{path}: line {rows.line_num} has {len(row)} fields and the first line has {len(header)}: "
-                    "put quotes around text with commas"
-                )
-            yield from row[at : at + 1]
-    except csv.Error as error:
-        raise PoiseError(f"{path}: line {rows.line_num} is no CSV ({error}): correct it") from None
-    finally:
-        csv.field_size_limit(before)
-
-
-def _chosen(path: Path, columns: list[str], column: str | None) -> str:
-    if column is not None:
-        if column not in columns:
-            hint = nearest(column, columns)
-            raise PoiseError(f"{path} has no column '{column}'{hint}; it has: {', '.join(columns[:8]) or 'none'}")
-        return column
-    usual = [name for name in USUAL if name in columns] or (columns if len(columns) == 1 else [])
-    if not usual:
-        raise PoiseError(f"{path}: name the column of the sentences with --column; it has: {', '.join(columns[:8])}")
-    return usual[0]
+def _plain(path: Path, encoding: Encoding, layout: str, bad: LeftOut) -> list[str]:
+    lines = [line for _, line in lines_in(path, encoding, bad if encoding.damaged else None)]
+    if layout == "lines":
+        return lines
+    groups: list[list[str]] = [[]]
+    for line in lines:
+        if line.strip():
+            groups[-1].append(line.strip())
+        elif groups[-1]:
+            groups.append([])
+    return [(" / " if layout == "stanzas" else " ").join(group) for group in groups if group]

@@ -12,13 +12,24 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from poise.data.alphabet import END, UNKNOWN, Characters, Units
+from poise.data.alphabet import END, UNKNOWN, Characters, Units, Whitespace
 from poise.data.pieces import Pieces
 from poise.data.words import Words
 from poise.errors import PoiseError
 from poise.registry import find
 
-__all__ = ["END", "UNKNOWN", "Characters", "Pieces", "Units", "Words", "fit_units", "suggested_units", "units_from"]
+__all__ = [
+    "END",
+    "UNKNOWN",
+    "Characters",
+    "Pieces",
+    "Units",
+    "Whitespace",
+    "Words",
+    "fit_units",
+    "suggested_units",
+    "units_from",
+]
 
 LOOKED_AT = 10_000  # sentences from which the script is told
 WITHOUT_SPACES = 0.3  # share of letters from scripts without spaces from which on words cannot be told apart
@@ -30,7 +41,7 @@ _UNSPACED = re.compile(
 
 
 def fit_units(kind: str, sentences: Sequence[str], size: int | None = None, least: int = 1) -> Units:
-    """Units of a kind of the registry ("word", "character", "piece"), or "auto": see `suggested_units`."""
+    """Units of a kind of the registry, such as "word" or "character", or "auto": see `suggested_units`."""
     member = find("units", suggested_units(sentences) if kind == "auto" else kind)
     found: Units = member.fit(sentences, size, least)
     return found

@@ -57,12 +57,15 @@ def language(
     data: str,
     *,
     column: str | None = None,
+    encoding: str | None = None,
+    delimiter: str | None = None,
+    layout: Literal["lines", "stanzas", "paragraphs", "text"] = "lines",
     l2_recurrent: float | str = 1e-6,
     l2_output: float | str = 0.0,
     l2_embedding: float | str = 0.0,
     ar: float | str = 0.0,
     tar: float | str = 0.0,
-    units: Literal["auto", "word", "character", "piece"] = "auto",
+    units: Literal["auto", "word", "character", "piece", "whitespace"] = "auto",
     vocabulary: int | None = 5000,
     least: int = 1,
     longest: int | None = None,
@@ -92,14 +95,19 @@ def language(
     Args:
         data: a .txt file with one sentence or poem a line, a .jsonl or .csv file with a column of them, or the name of
             a catalogued set (poise data list). The sentences are read one after the other, each with its end.
-        column: which one of a .jsonl or .csv file holds the sentences.
+        column: which one of a table holds the sentences, by its name or its number; by default it is found and said.
+        encoding: of the file, such as gb18030; by default UTF-8, or what its mark or a guess says.
+        delimiter: between the columns of a table: comma, semicolon, tab, pipe or a sign; by default it is found.
+        layout: lines, a sentence each; stanzas or paragraphs, which end at an empty line; or text: the lines of one
+            running text, which may occur again, and of which the last part is held out.
         l2_recurrent: λ of the penalty (λ/2)‖w‖² on the weights of the recurrent layers: a number, or a schedule such as
             cosine:1e-3:1e-5. 0 turns it off.
         l2_output: the same on the readout's weights, where it has its own (--model.tied false).
         l2_embedding: the same on the rows of the embedding that are read in the batch; rows of other units stay.
         ar: α of the activation penalty α·mean(h²) on the output of the last layer.
         tar: β of the temporal one, β·mean((h[t+1] − h[t])²).
-        units: what sentences are made of: words, characters, or pieces of words learnt from the data (sentencepiece).
+        units: what sentences are made of: words and signs, characters, pieces of words learnt from the data
+            (sentencepiece), or whatever stands between blanks (whitespace), as for published perplexities.
         vocabulary: most units that are known, the most frequent first; others are read as one unknown unit.
         least: how often a unit must occur to be known.
         longest: units of the longest sentence; longer ones are left out. By default all are read.
@@ -129,7 +137,7 @@ def language(
     common.check_seed(seed)
     how = common.recurrent_execution(device, precision, 1, threads)
     parts.check(model)
-    text = parts.text(data, column, units, vocabulary, least, longest, heldout, share)
+    text = parts.text(data, column, encoding, delimiter, layout, units, vocabulary, least, longest, heldout, share)
     facts = parts.facts(text, how)
     facts["per_step"] = {"unit": "units", "size": f"{batch} x {window} units", "amounts": {"": batch * window}}
     penalties = parts.penalties(model, l2_recurrent, l2_output, l2_embedding, ar, tar, steps)

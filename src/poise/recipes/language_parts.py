@@ -18,6 +18,7 @@ from poise.data.sentences import WindowStream, joined
 from poise.data.stream import Prefetch
 from poise.errors import PoiseError
 from poise.games.likelihood import Carried, Language, heldout_nats, window_term
+from poise.metrics.spelling import Spelling
 from poise.models.rnn import Dropouts, Recurrent
 from poise.monitor.windows import SHOWN_EVERY
 from poise.penalties import AR, L2, TAR, L2Rows, Penalty
@@ -32,12 +33,16 @@ LOOKED_AT = 4096  # units of either side that the monitor reads
 
 @dataclass(frozen=True, eq=False)
 class Text:
-    """Two long texts of ids, every sentence with its end, and how many characters the held-out one has."""
+    """Two long texts of ids, every sentence with its end, and how many characters the held-out one has.
+
+    `spelling`: nats that the units outside the vocabulary cost, letter by letter.
+    """
 
     corpus: Corpus
     train: np.ndarray
     heldout: np.ndarray
     characters: int
+    spelling: float = 0.0
 
     @property
     def notes(self) -> list[str]:
@@ -50,6 +55,9 @@ class Text:
 def text(
     data: str,
     column: str | None,
+    encoding: str | None,
+    delimiter: str | None,
+    layout: str,
     units: str,
     vocabulary: int | None,
     least: int,
@@ -59,12 +67,26 @@ def text(
 ) -> Text:
     """The sentences of a file, joined; units that are not known stand as one unknown unit."""
     corpus = open_corpus(
-        data, column=column, units=units, vocabulary=vocabulary, least=least, longest=longest, heldout=heldout,
-        share=share, unknown="keep",
+        data, column=column, encoding=encoding, delimiter=delimiter, layout=layout, units=units,
+        vocabulary=vocabulary, least=least, longest=longest, heldout=heldout, share=share, unknown="keep",
     )  # fmt: skip
     train, held = (joined([corpus.of(row) for row in rows]) for rows in (corpus.train, corpus.heldout))
     characters = sum(len(corpus.sentences[row]) + 1 for row in corpus.heldout)  # a line's end is a character
-    return Text(corpus, train, held, characters)
+    return Text(corpus, train, held, characters, _spelling(corpus))
+
+
+def _spelling(corpus: Corpus) -> float:
+    """Nats of the held-out units that are not in the vocabulary, by a model of the training ones."""
+    outside = [
+        unit
+        for row in corpus.heldout
+        for unit in corpus.units.split(corpus.sentences[row])
+        if corpus.units.is_unknown(unit)
+    ]
+    if not outside:
+        return 0.0
+    model = Spelling(unit for row in corpus.train for unit in corpus.units.split(corpus.sentences[row]))
+    return sum(map(model.nats, outside))
 
 
 def facts(text: Text, how: Execution) -> dict[str, Any]:
@@ -215,8 +237,9 @@ class LanguageJudge:
     """The held-out text, read once from its beginning with the state carried over, by the averaged network.
 
     "NLL" nats per unit, ends counted; "perplexity" exp(NLL); "bits per character" over the characters of the text, a
-    line's end being one: only this number can be compared between units and vocabularies. Unknown units are guessed
-    like any other, so a smaller vocabulary has an easier task: `facts` tell how much is covered.
+    line's end being one: only this number can be compared between units and vocabularies, as it holds what the spelling
+    of unknown units costs (see `poise.metrics.spelling`). For the other two they are one unit that is guessed like any
+    other, so a smaller vocabulary has an easier task: `facts` tell how much is covered.
     """
 
     noun = "units"
@@ -235,5 +258,5 @@ class LanguageJudge:
     def score(self, sample: Callable[[int, int], Any]) -> dict[str, float]:
         nats = heldout_nats(self.model, self.ids).double()
         mean = float(nats.mean())
-        bits = float(nats.sum()) / np.log(2) / self.text.characters
+        bits = (float(nats.sum()) + self.text.spelling) / np.log(2) / self.text.characters
         return {"perplexity": float(np.exp(mean)), "NLL": mean, "bits per character": bits}

@@ -81,10 +81,13 @@ def text(
     data: str,
     *,
     column: str | None = None,
+    encoding: str | None = None,
+    delimiter: str | None = None,
+    layout: Literal["lines", "stanzas", "paragraphs"] = "lines",
     l2_generator: float | str = 1e-5,
     l2_discriminator: float | str = 1e-4,
     l2_embedding: float | str = 0.0,
-    units: Literal["auto", "word", "character", "piece"] = "auto",
+    units: Literal["auto", "word", "character", "piece", "whitespace"] = "auto",
     vocabulary: int | None = 3000,
     least: int = 1,
     longest: int = 32,
@@ -124,13 +127,17 @@ def text(
     Args:
         data: a .txt file with one sentence or poem a line, a .jsonl or .csv file with a column of them, the name of a
             catalogued set (poise data list), or oracle: a made-up language with exact ground truth.
-        column: which one of a .jsonl or .csv file holds the sentences.
+        column: which one of a table holds the sentences, by its name or its number; by default it is found and said.
+        encoding: of the file, such as gb18030; by default UTF-8, or what its mark or a guess says.
+        delimiter: between the columns of a table: comma, semicolon, tab, pipe or a sign; by default it is found.
+        layout: lines, a sentence each; stanzas or paragraphs, which end at an empty line.
         l2_generator: λ of the penalty (λ/2)‖w‖² on the generator's weights, in both stages: a number, or a schedule
             such as cosine:1e-3:1e-5. 0 turns it off. Embeddings are not covered.
         l2_discriminator: the same on the discriminator's weights.
         l2_embedding: the same on those rows of the generator's embedding that occur in the batch, in the likelihood
             stage.
-        units: what sentences are made of: words, characters, or pieces of words learnt from the data (sentencepiece).
+        units: what sentences are made of: words and signs, characters, pieces of words learnt from the data
+            (sentencepiece), or whatever stands between blanks (whitespace), as for published perplexities.
         vocabulary: most units that are known, the most frequent first; sentences with others are left out.
         least: how often a unit must occur to be known.
         longest: units of the longest sentence; longer ones are left out.
@@ -181,7 +188,9 @@ def text(
     options = {"generator": generator, "discriminator": discriminator}
     for name, own in options.items():
         parts.check(name, own)
-    language = parts.language(data, column, units, vocabulary, least, longest, heldout, share, seed)
+    language = parts.language(
+        data, column, encoding, delimiter, layout, units, vocabulary, least, longest, heldout, share, seed
+    )
     facts = parts.facts(language, how, [("likelihood", warm_steps), ("critic", critic_steps), ("adversarial", steps)])
     players = Players(
         network=network,

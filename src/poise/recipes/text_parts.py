@@ -52,6 +52,9 @@ class Language:
 def language(
     data: str,
     column: str | None,
+    encoding: str | None,
+    delimiter: str | None,
+    layout: str,
     units: str,
     vocabulary: int | None,
     least: int,
@@ -64,8 +67,8 @@ def language(
     if data == ORACLE:
         return _made_up(share, seed)
     corpus = open_corpus(
-        data, column=column, units=units, vocabulary=vocabulary, least=least, longest=longest, heldout=heldout,
-        share=share,
+        data, column=column, encoding=encoding, delimiter=delimiter, layout=layout, units=units,
+        vocabulary=vocabulary, least=least, longest=longest, heldout=heldout, share=share,
     )  # fmt: skip
     length = int(np.diff(corpus.starts).max()) + 1
     sides = {"train": corpus.train, "heldout": corpus.heldout}

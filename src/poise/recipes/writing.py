@@ -101,8 +101,9 @@ def corpus_of(arguments: dict[str, Any], unknown: str) -> Corpus:
     """The sentences that a run with these arguments reads."""
     if arguments["data"] == ORACLE:
         raise PoiseError("oracle is a made-up language without texts: its runs are scored exactly while they train")
-    names = ("column", "units", "vocabulary", "least", "longest", "heldout", "share")
-    return open_corpus(arguments["data"], **{name: arguments[name] for name in names}, unknown=unknown)
+    names = ("column", "units", "vocabulary", "least", "longest", "heldout", "share", "encoding", "delimiter", "layout")
+    known = {name: arguments[name] for name in names if name in arguments}  # older runs have fewer
+    return open_corpus(arguments["data"], **known, unknown=unknown)
 
 
 def places(form: str, units: Units) -> list[int | None]:

@@ -1,0 +1,258 @@
+"""In which encoding a text is, and its lines: UTF-8 as a rule, else by a mark, by its zero bytes, or by a guess.
+
+A guess is chardet's, which weighs pairs of letters by language: of 26 short texts in twelve encodings it told all of
+the East Asian, Cyrillic, Greek and Arabic ones rightly (docs/decisions/0014-text-from-anybody.md). What it cannot tell
+from one another are the encodings of Western Europe; there windows-1252 is taken, which is Latin-1 with more signs.
+"""
+
+from __future__ import annotations
+
+import codecs
+import io
+import itertools
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+from poise.errors import PoiseError
+
+LONGEST_LINE = 16 << 20  # bytes
+SAMPLE = 1 << 18  # bytes of a text that are looked at where it is not UTF-8
+PIECE = 1 << 20
+MARKS = (  # the longer ones first: the mark of UTF-32-LE begins with that of UTF-16-LE
+    (codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"),
+)  # fmt: skip
+WESTERN = ("windows-1252", "iso-8859-1", "iso8859-15")
+LEAST_SURE = 0.03  # confidence of a guess
+NEAR = 0.6  # share of the best one's from which on the usual encoding of Western Europe is as good
+NAMED = 5
+
+
+@dataclass
+class LeftOut:
+    """Lines, rows or files that cannot be used: how many, and the first five with the reason."""
+
+    what: str
+    count: int = 0
+    first: list[str] = field(default_factory=list)
+
+    def add(self, where: str, why: str) -> None:
+        self.count += 1
+        if len(self.first) < NAMED:
+            self.first.append(f"{where} ({why})")
+
+    def __str__(self) -> str:
+        what = self.what if self.count != 1 else self.what.removesuffix("s")
+        return f"{self.count:,} {what}: {self.named()}"
+
+    def named(self) -> str:
+        """The first ones, and how many more there are."""
+        more = self.count - len(self.first)
+        return ", ".join(self.first) + (f" and {more:,} more" if more else "")
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """`name`, for `codecs`; `how` it is known: "asked for", "UTF-8", "by its mark", "by its zero bytes", "a guess"."""
+
+    name: str
+    how: str
+    damaged: bool = False  # UTF-8 but for a few lines, which are left out
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.how}; --encoding sets it)" if self.how == "a guess" else f"{self.name}, {self.how}"
+
+
+def encoding_of(path: Path, asked: str | None = None) -> Encoding:
+    """The encoding of a text file; the whole file is looked at once where nothing else tells.
+
+    Args: asked, by the user: any that Python knows.
+
+    Errors: PoiseError for one that is not known, a file that is no text, and one whose encoding cannot be told.
+    """
+    if asked is not None:
+        return Encoding(_known(asked), "asked for")
+    try:
+        with open(path, "rb") as file:
+            head = file.read(4096)
+            for mark, name in MARKS:
+                if head.startswith(mark):
+                    return Encoding(name, "by its mark")
+            if b"\0" in head:
+                return _by_zeros(path, head)
+            file.seek(0)
+            bad = _first_bad_line(file)
+            if bad is None:
+                return Encoding("utf-8", "UTF-8")
+            file.seek(0)
+            return _guess(path, file, bad)
+    except OSError as error:
+        raise PoiseError(f"{path} cannot be read ({error.strerror}): put that right and try again") from None
+
+
+def _known(asked: str) -> str:
+    try:
+        found = codecs.lookup(asked)
+        "".encode(found.name)  # not every codec is of text
+    except (LookupError, ValueError):
+        raise PoiseError(f"--encoding {asked} is not known: give utf-8, gb18030, big5, shift_jis, utf-16 ...") from None
+    return found.name
+
+
+def _by_zeros(path: Path, head: bytes) -> Encoding:
+    """UTF-16 without a mark has its zero bytes on one side only."""
+    even, odd = head[::2].count(0), head[1::2].count(0)
+    name = "utf-16-le" if odd > 20 * even else "utf-16-be" if even > 20 * odd else ""
+    text = head[: len(head) // 2 * 2].decode(name, "replace") if name else ""
+    controls = sum(c < " " and c not in "\t\r\n\f" for c in text)
+    if not name or controls or max(even, odd) < len(head) / 10:
+        raise PoiseError(f"{path} is no text (it holds zero bytes): give a text file, or say its --encoding")
+    return Encoding(name, "by its zero bytes")
+
+
+def _first_bad_line(file: io.BufferedReader) -> int | None:
+    """Where UTF-8 ends, as the number of the line; None where it does not."""
+    decoder, line = codecs.getincrementaldecoder("utf-8")(), 1
+    for piece in itertools.chain(iter(partial(file.read, PIECE), b""), [b""]):
+        try:
+            line += decoder.decode(piece, final=not piece).count("\n")
+        except UnicodeDecodeError as error:
+            return line + error.object[: error.start].count(b"\n")
+    return None
+
+
+def _guess(path: Path, file: io.BufferedReader, bad: int) -> Encoding:
+    """From the lines that are not ASCII, each once: chardet takes a repetition for a habit of the language."""
+    odd: dict[bytes, None] = {}
+    size = right = wrong = 0
+    for line in iter(partial(file.readline, LONGEST_LINE), b""):
+        if line.isascii():
+            continue
+        try:
+            line.decode()
+            right += 1
+        except UnicodeDecodeError:
+            wrong += 1
+        if size < SAMPLE and line not in odd:
+            odd[line[:SAMPLE]] = None
+            size += len(line)
+    if right >= 3 and right > 9 * wrong:
+        return Encoding("utf-8", "UTF-8", damaged=True)
+    name = _likeliest(b"".join(odd))
+    if not name:
+        raise PoiseError(
+            f"{path}: line {bad} is not UTF-8, and its encoding cannot be told: save the file as UTF-8, or give "
+            "--encoding, such as windows-1252, gb18030, big5 or shift_jis"
+        )
+    return Encoding(name, "a guess")
+
+
+def _likeliest(sample: bytes) -> str:
+    """The name of the encoding, "" where none is likely."""
+    import chardet
+
+    found: list[tuple[float, str]] = []
+    for candidate in chardet.detect_all(sample, ignore_threshold=True):
+        name = str(candidate["encoding"] or "").lower()
+        name = {"gb2312": "gb18030", "gbk": "gb18030", "shift_jis": "cp932", "euc-kr": "cp949"}.get(name, name)
+        try:
+            text = sample.decode(name)
+        except (LookupError, UnicodeDecodeError):
+            continue
+        if not _odd(text):
+            found.append((float(candidate["confidence"] or 0), name))
+    best = max((sure for sure, _ in found), default=0.0)
+    if best < LEAST_SURE:
+        return ""
+    likeliest = next(name for sure, name in found if sure == best)
+    western = any(name in WESTERN and sure >= NEAR * best for sure, name in found)
+    return codecs.lookup(WESTERN[0] if western else likeliest).name
+
+
+def _odd(text: str) -> bool:
+    """Whether no person wrote this: control characters, or words that mix Latin letters with another alphabet."""
+    for word in text.split():
+        scripts = set()
+        for character in word:
+            kind = unicodedata.category(character)
+            if kind == "Cc":
+                return True
+            if kind[0] == "L":
+                scripts.add(unicodedata.name(character, "?").split()[0])
+        if "LATIN" in scripts and scripts & {"GREEK", "CYRILLIC", "HEBREW", "ARABIC", "ARMENIAN", "GEORGIAN", "THAI"}:
+            return True
+    return False
+
+
+def lines_in(path: Path, encoding: Encoding, bad: LeftOut | None = None) -> Iterator[tuple[int, str]]:
+    """Numbers and decoded lines without their ends: LF, CRLF, or CR in a file that has no other.
+
+    Python would also split at U+2028 and the like, which are text. Args: bad, where lines that cannot be decoded are
+    counted; without it they are an error.
+
+    Errors: PoiseError for a line of more than 16 MB, for one that cannot be decoded, and a file that cannot be read.
+    """
+    try:
+        with open(path, "rb") as file:
+            head = file.read(PIECE)
+            file.seek(0)
+            wide = encoding.name.startswith(("utf-16", "utf-32"))
+            newline = _newline(head, wide)
+            if wide or newline == "\r":
+                yield from _decoded_first(path, file, encoding, newline)
+            else:
+                yield from _decoded_by_line(path, file, encoding, bad)
+    except OSError as error:
+        raise PoiseError(f"{path} cannot be read ({error.strerror}): put that right and try again") from None
+
+
+def _newline(head: bytes, wide: bool) -> str:
+    plain = head.replace(b"\0", b"") if wide else head
+    return "\r" if b"\r" in plain and b"\n" not in plain else "\n"
+
+
+def _decoded_by_line(
+    path: Path, file: io.BufferedReader, encoding: Encoding, bad: LeftOut | None
+) -> Iterator[tuple[int, str]]:
+    name = "utf-8" if encoding.name == "utf-8-sig" else encoding.name
+    for number, line in enumerate(iter(partial(file.readline, LONGEST_LINE + 1), b""), 1):
+        if len(line) > LONGEST_LINE:
+            raise _too_long(path, number)
+        if number == 1 and name == "utf-8":
+            line = line.removeprefix(codecs.BOM_UTF8)
+        try:
+            yield number, line.decode(name).removesuffix("\n").removesuffix("\r")
+        except UnicodeDecodeError as error:
+            if bad is None:
+                raise _undecodable(path, number, encoding, line[error.start]) from None
+            bad.add(f"line {number}", f"not {name}: byte 0x{line[error.start]:02x}")
+
+
+def _decoded_first(path: Path, file: io.BufferedReader, encoding: Encoding, newline: str) -> Iterator[tuple[int, str]]:
+    """Where the bytes of a line's end may be those of a letter, or lines end in CR."""
+    with io.TextIOWrapper(file, encoding.name, newline=newline) as text:
+        number = 1
+        try:
+            for number, line in enumerate(iter(partial(text.readline, LONGEST_LINE + 1), ""), 1):
+                if len(line) > LONGEST_LINE:
+                    raise _too_long(path, number)
+                yield number, line.removesuffix(newline).removesuffix("\r")
+        except UnicodeError:
+            raise _undecodable(path, number, encoding, None) from None
+
+
+def _too_long(path: Path, number: int) -> PoiseError:
+    return PoiseError(
+        f"{path}: line {number} has more than {LONGEST_LINE / 1e6:,.0f} MB: break the text into lines, one sentence or "
+        "paragraph each"
+    )
+
+
+def _undecodable(path: Path, number: int, encoding: Encoding, byte: int | None) -> PoiseError:
+    which = "" if byte is None else f" (byte 0x{byte:02x})"
+    return PoiseError(
+        f"{path}: line {number} is not {encoding.name}{which}: save the file as UTF-8, or give another --encoding"
+    )
