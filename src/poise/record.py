@@ -101,6 +101,10 @@ class RunFolder:
             reason = error.strerror if isinstance(error, OSError) else error
             raise PoiseError(f"cannot make the run folder {self.path}: {reason}; choose another --out") from None
 
+    def describe(self, spec: dict[str, Any]) -> None:
+        """Replace the description of a run, whose lock the caller holds."""
+        write_json(self.path / "spec.json", {"format": FORMAT, **spec})
+
     def spec(self) -> dict[str, Any]:
         """What the run was asked to do; a folder written by a newer version is refused."""
         spec = read_json(self.path / "spec.json")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from poise.cli.parser import command, commands_of
+from poise.cli.parser import command, commands_of, whole
 from poise.cli.runs import EVALUATE
 
 
@@ -15,6 +15,15 @@ def add(commands: Any) -> None:
     made = command(data, "check", data_check, "report what is in a folder or file, and what cannot be read")
     made.add_argument("path", help="pictures, recordings or sentences: a folder, a file, or a catalogued name")
     made.add_argument("--column", metavar="NAME", help=EVALUATE["--column"]["help"])
+    made.add_argument(
+        "--bits", type=whole(1, 64), metavar="N", help="how many of the 16 bits of grey pictures are used"
+    )
+    made.add_argument("--splits", choices=("auto", "none"), default="auto",
+                      help="auto: folders train/, test/, val/ are splits; none: they are ordinary folders")  # fmt: skip
+    made.add_argument("--encoding", metavar="NAME", help="of a text, such as gb18030 (default: it is found and said)")
+    made.add_argument("--delimiter", metavar="SIGN", help="between the columns of a table (default: it is found)")
+    made.add_argument("--layout", choices=("lines", "stanzas", "paragraphs", "text"), default="lines",
+                      help="of a text: what is one sentence, or text: one running text")  # fmt: skip
     command(data, "list", data_list, "list the catalogued sets")
     made = command(data, "get", data_get, "fetch a catalogued set into the cache")
     made.add_argument("name", help="its name in poise data list")
@@ -22,8 +31,12 @@ def add(commands: Any) -> None:
 
 def data_check(options: argparse.Namespace) -> int:
     from poise.data.check import facts
+    from poise.study.checking import is_of_text, text_facts
 
-    for line in facts(options.path, options.column):
+    if is_of_text(options.path):
+        text_facts(options.path, options.column, options.encoding, options.delimiter, options.layout, print)
+        return 0
+    for line in facts(options.path, options.column, bits=options.bits, splits=options.splits):
         print(line)
     return 0
 

@@ -24,6 +24,7 @@ def add(commands: Any) -> None:
         metavar="N",
         help="first forget all after the newest checkpoint of at most N steps",
     )
+    made.add_argument("--data", metavar="NEW", help="where the data are now, if they were moved; checked by content")
     made.add_argument("--trust", action="store_true", help="import classes that the run names and that are not Poise's")
     made.add_argument("--quiet", **QUIET)
 
@@ -48,12 +49,12 @@ def train(argv: list[str]) -> int:
     return go({"recipe": argv[0], "arguments": arguments}, out, quiet)
 
 
-def go(spec: dict[str, Any], out: str | Path | None, quiet: bool) -> int:
+def go(spec: dict[str, Any], out: str | Path | None, quiet: bool, data: str | None = None) -> int:
     """Run to the end or to Ctrl-C, then say where things are."""
-    from poise.record import RunFolder, runs_root
+    from poise.data import reading
     from poise.report.live import view
+    from poise.study.place import folder_of
     from poise.study.run import Interrupted, Stop, run
-    from poise.study.spec import completed, run_name
 
     stop = Stop()
 
@@ -63,15 +64,16 @@ def go(spec: dict[str, Any], out: str | Path | None, quiet: bool) -> int:
         stop.asked = True
 
     previous = {s: signal.signal(s, ask) for s in (signal.SIGINT, signal.SIGTERM)}
-    name = run_name(spec["recipe"], completed(spec["recipe"], spec["arguments"]))
-    folder = RunFolder(Path(out) if out else runs_root() / name)
+    folder, _ = folder_of(spec["recipe"], spec["arguments"], out)
     already = folder.done
+    reading.quiet = quiet
     try:
-        report = run(spec, folder.path, view(quiet), stop)
+        report = run(spec, folder.path, view(quiet), stop, data)
     except Interrupted as reason:
         print(f"{reason}; go on with: poise resume {shown(folder)}", file=sys.stderr if quiet else sys.stdout)
         return 130
     finally:
+        reading.quiet = False
         for signum, handler in previous.items():
             signal.signal(signum, handler)
     if not quiet:
@@ -131,4 +133,4 @@ def resume(options: argparse.Namespace) -> int:
         with folder.locked():
             left = folder.back_to(options.from_step)
         print(f"what came after step {left:,} is forgotten", file=sys.stderr if options.quiet else sys.stdout)
-    return go({"recipe": spec["recipe"], "arguments": spec["arguments"]}, folder.path, options.quiet)
+    return go({"recipe": spec["recipe"], "arguments": spec["arguments"]}, folder.path, options.quiet, options.data)

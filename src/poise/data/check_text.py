@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from poise.data.alphabet import SPECIAL, Units
 from poise.data.corpus import LEAST_TRAIN, SHINGLE
 from poise.data.near import near_copies
-from poise.data.text import normalised, open_sentences
+from poise.data.reading import Told
+from poise.data.text import normalised, open_sentences, shortened
 from poise.data.units import fit_units, suggested_units
 
 EXAMPLES = 3
-SHOWN = 60  # characters of an example
 QUANTILES = {"shortest": 0.0, "a quarter up to": 0.25, "half up to": 0.5, "95 % up to": 0.95, "longest": 1.0}
 LONG, COVERED = 0.95, 0.98  # shares that the suggested --longest and --vocabulary keep
 NAMES = {"Cjk": "Han"}  # Unicode's first word of a character's name -> what the script is called
@@ -39,13 +39,14 @@ class TextReport:
     plural: str = "words and signs"
     vocabulary: int = 0  # different units
     lengths: dict[str, int] = field(default_factory=dict)  # see QUANTILES
-    flags: list[str] = field(default_factory=list)  # suggested flags, each with its reason
-    remain: int = 0  # different sentences that the suggested flags leave
+    flags: dict[str, tuple[str, str]] = field(default_factory=dict)  # suggested: flag -> value, reason
+    how: tuple[str, ...] = ()  # in which way the file was read
 
     def lines(self) -> list[str]:
         """The report for people, one fact a line."""
         shares = [f"{name} ({100 * share:.1f} %)" for name, share in self.scripts.items()]
         text = [
+            *self.how,
             f"{self.source}: {self.count:,} sentences, and {self.empty:,} empty lines",
             f"script: {', '.join(shares) or 'no letters'}",
             f"units: {self.vocabulary:,} different {self.plural}",
@@ -56,22 +57,33 @@ class TextReport:
         text.append(f"near-duplicates: {self.near:,} sentences that are nearly the same as an earlier one")
         if self.count - self.redundant < LEAST_TRAIN:
             text.append(f"too few to train on: at least {LEAST_TRAIN} different sentences are needed")
-        text += [f"suggested: {flag}" for flag in self.flags]
-        return [*text, f"with these flags {self.remain:,} different sentences remain"]
+        return text + [f"suggested: {flag} {value} ({reason})" for flag, (value, reason) in self.flags.items()]
 
 
-def check_text(source: str | Path, column: str | None = None) -> TextReport:
+def check_text(
+    source: str | Path,
+    column: str | None = None,
+    *,
+    encoding: str | None = None,
+    delimiter: str | None = None,
+    layout: str = "lines",
+    told: Told | None = None,
+) -> TextReport:
     """Read every sentence of a file or of a catalogued set (see `open_sentences`) and report on them.
 
-    Nothing is written. PoiseError where it cannot be read, or holds no two different units.
+    Nothing is written. `told`: is told what is being done. PoiseError where it cannot be read, or holds no two
+    different units.
     """
-    read = open_sentences(source, column)
+    told = told or Told(str(source))
+    read = open_sentences(source, column, encoding=encoding, delimiter=delimiter, layout=layout)
+    told.begin("looking for units")
     counts = Counter(read.sentences)
     sentences = list(counts)
     kind = suggested_units(sentences)
     units = fit_units(kind, sentences)
     ids = [np.array(units.encode(sentence), np.int32) for sentence in sentences]
     lengths = np.array([len(one) for one in ids])
+    told.begin("looking for near copies")
     near, _ = near_copies([normalised(sentence) for sentence in sentences], width=SHINGLE[kind])
     report = TextReport(
         source=read.name,
@@ -81,6 +93,7 @@ def check_text(source: str | Path, column: str | None = None) -> TextReport:
         duplicates=[(shortened(s), n) for s, n in counts.most_common(EXAMPLES) if n > 1],
         near=int(near.sum()),
         scripts=scripts(sentences),
+        how=read.how,
         units=kind,
         plural=units.plural,
         vocabulary=len(units) - len(SPECIAL),
@@ -103,30 +116,20 @@ def scripts(sentences: Sequence[str]) -> dict[str, float]:
     return {name: n / found.total() for name, n in found.most_common() if n / found.total() >= 0.001}
 
 
-def shortened(sentence: str) -> str:
-    line = " ".join(sentence.split())
-    return line if len(line) <= SHOWN else line[: SHOWN - 1] + "…"
-
-
 def _quantile(lengths: NDArray[np.int64], share: float) -> int:
     return int(np.quantile(lengths, share, method="inverted_cdf"))
 
 
 def _suggest(report: TextReport, units: Units, ids: Sequence[NDArray[np.int32]], lengths: NDArray[np.int64]) -> None:
-    """Flags that keep 95 % of the lengths and 98 % of the running units, and what remains with them."""
-    longest, kept = int(lengths.max()), lengths >= 0
+    """Flags that keep 95 % of the lengths and 98 % of the running units."""
     script = next(iter(report.scripts), None)
-    report.flags.append(
-        f"--units {report.units} ({f'most letters are {script}' if script else 'there are no letters'})"
-    )
+    reason = f"most letters are {script}" if script else "there are no letters"
+    report.flags["--units"] = (report.units, reason)
     most = _quantile(lengths, LONG)
-    if most < longest:
-        report.flags.append(f"--longest {most} (95 % of the sentences are no longer)")
-        kept = lengths <= most
+    if most < int(lengths.max()):
+        report.flags["--longest"] = (str(most), "95 % of the sentences are no longer")
     # The ids are sorted by frequency, as `fit` does it, so the first ones cover the most.
     running = np.bincount(np.concatenate(ids), minlength=len(units)).cumsum()
     needed = int(np.searchsorted(running, COVERED * running[-1])) + 1
     if needed <= len(units) / 2:
-        report.flags.append(f"--vocabulary {needed} (covers {100 * COVERED:.0f} % of the text)")
-        kept &= np.array([int(one.max(initial=0)) < needed for one in ids])
-    report.remain = int(kept.sum())
+        report.flags["--vocabulary"] = (str(needed), f"covers {100 * COVERED:.0f} % of the text")

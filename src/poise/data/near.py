@@ -17,7 +17,7 @@ LEAST = 0.8  # Jaccard index of near-duplicates
 LIKELY = 0.7  # share of equal minima below which a pair is not looked at: 2 standard deviations below LEAST
 LOOK_BACK = 4  # sentences of one bucket that each is compared with: pairs of larger buckets are not all looked at
 MISSES = 8  # comparisons in vain after which a sentence is left alone: bounds the time on text from a template
-BLOCK = 1 << 20  # characters hashed at once
+BLOCK = 1 << 16  # characters hashed at once: what fits into the fast memory of a processor
 _ODD = np.uint64(0x9E3779B97F4A7C15)  # 2^64 / golden ratio: Knuth's multiplicative hash
 
 Pairs = NDArray[np.int64]
@@ -59,7 +59,10 @@ def _candidates(signatures: NDArray[np.uint32]) -> Iterator[Pairs]:
     """Pairs that share a band and whose signatures are alike."""
     for band in range(BANDS):
         part = np.ascontiguousarray(signatures[:, band * PER_BAND : (band + 1) * PER_BAND])
-        key = part.view([("", part.dtype)] * PER_BAND)[:, 0]
+        key = np.zeros(len(part), np.uint64)  # of the five; where two bands have one key by chance, `alike` says no
+        for column in part.T:
+            key = (key ^ column) * _ODD
+            key ^= key >> np.uint64(32)
         order = np.argsort(key, kind="stable")
         key = key[order]
         for back in range(1, LOOK_BACK + 1):

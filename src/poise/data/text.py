@@ -62,6 +62,8 @@ _WITHOUT_SIGNS = _WithoutSigns()
 
 def normalised(sentence: str) -> str:
     """Without differences of form (NFKC), case, punctuation and spaces; unchanged where nothing else is in it."""
+    if sentence.isascii():  # which has but one form
+        return sentence.lower().translate(_WITHOUT_SIGNS) or sentence
     plain = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", sentence).casefold())
     return plain.translate(_WITHOUT_SIGNS) or sentence
 

@@ -17,6 +17,7 @@ from poise.record import RunFolder
 from poise.report.plot import curves
 from poise.report.table import columns, number
 from poise.study.own import own_corpus
+from poise.study.place import check_there, opened
 from poise.study.use import generator_of
 
 SHOWN = (
@@ -49,7 +50,8 @@ def curve(
     from poise.recipes.writing import units_of
     from poise.study.spec import kind_of
 
-    spec = folder.spec()
+    spec = opened(folder)
+    check_there(folder, spec)
     kind = kind_of(spec["recipe"])
     if kind.corpus is None:
         raise PoiseError(f"{folder.name} is a run of {spec['recipe']}, and a curve over temperatures is for text")

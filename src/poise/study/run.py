@@ -6,18 +6,23 @@ from pathlib import Path
 from typing import Any
 
 from poise.errors import PoiseError
-from poise.record import RunFolder, runs_root
+from poise.record import RunFolder
 from poise.report.live import Silent, View
 from poise.study.final import scored_on
+from poise.study.place import KEY, absolute, folder_of, same, where
 from poise.study.session import Session
-from poise.study.spec import completed, instantiated, kind_of, run_name, versions
+from poise.study.spec import instantiated, kind_of, versions
 from poise.study.stops import Interrupted, Stop
 
 __all__ = ["Interrupted", "Stop", "run", "scored_on"]
 
 
 def run(
-    spec: dict[str, Any], out: str | Path | None = None, view: View | None = None, stop: Stop | None = None
+    spec: dict[str, Any],
+    out: str | Path | None = None,
+    view: View | None = None,
+    stop: Stop | None = None,
+    data: str | None = None,
 ) -> dict[str, Any]:
     """Train what `spec` describes, or go on where it stopped, or return the report of a run that is done.
 
@@ -27,6 +32,7 @@ def run(
         out: the run folder; by default `runs/RECIPE-DATA-HASH`, so that the same spec is the same run.
         view: shows progress; by default nothing.
         stop: lets a signal handler end the run after the current step.
+        data: where the data of a run that is there are now, if they were moved; their content must be the same.
 
     Returns:
         The content of `report.json`.
@@ -36,25 +42,32 @@ def run(
         Interrupted: `stop` was set; the state is saved and `run` goes on from it.
     """
     recipe = spec["recipe"]
-    arguments = completed(recipe, spec["arguments"])
-    folder = RunFolder(Path(out) if out else runs_root() / run_name(recipe, arguments))
+    folder, arguments = folder_of(recipe, spec["arguments"], out)
+    known = None
     if (folder.path / "spec.json").exists():
-        _known(folder, recipe, arguments)
-        if folder.done:
+        known = _known(folder, recipe, arguments)
+        arguments = known["arguments"]
+        if folder.done and data is None:
             return folder.report()
     elif folder.path.exists() and (not folder.path.is_dir() or any(folder.path.iterdir())):
         raise PoiseError(f"{folder.path} exists and is not a run folder; choose another --out")
-    built = kind_of(recipe).build(**instantiated(recipe, arguments))
+    place = where(folder, known, arguments.get("data"), data)
+    built = kind_of(recipe).build(**instantiated(recipe, {**arguments, "data": place}))
     described = {"recipe": recipe, "arguments": arguments, "facts": built.facts, "versions": versions()}
+    if absolute(place) is not None:
+        described[KEY] = place
     if not (folder.path / "spec.json").exists():
         try:
             folder.create(described)
         except PoiseError:
             if not (folder.path / "spec.json").exists():  # else another process has just made it
                 raise
-    if _known(folder, recipe, arguments)["facts"].get("fingerprint") != built.facts["fingerprint"]:
-        raise PoiseError(f"the data of {folder.path} has changed since the run began; start a new run with --out")
+    known = _known(folder, recipe, arguments)
+    if known["facts"].get("fingerprint") != built.facts["fingerprint"]:
+        raise _other_data(folder, data)
     with folder.locked():
+        if data is not None and known.get(KEY) != place:
+            folder.describe({**known, KEY: place})
         if folder.done:  # by another process, since we looked
             return folder.report()
         session = Session(folder, built, described, view or Silent(), stop or Stop())
@@ -65,9 +78,17 @@ def run(
             session.view.close()
 
 
+def _other_data(folder: RunFolder, data: str | None) -> PoiseError:
+    if data is not None:
+        return PoiseError(
+            f"--data {data} is not what {folder.path} was trained on: its content is another; nothing was changed"
+        )
+    return PoiseError(f"the data of {folder.path} has changed since the run began; start a new run with --out")
+
+
 def _known(folder: RunFolder, recipe: str, arguments: dict[str, Any]) -> dict[str, Any]:
     """What the folder's run was asked to do, which must be this."""
     known = folder.spec()
-    if known["recipe"] != recipe or known["arguments"] != arguments:
+    if known["recipe"] != recipe or not same(known, arguments):
         raise PoiseError(f"{folder.path} holds a run with other arguments; choose another --out")
     return known

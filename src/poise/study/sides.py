@@ -22,6 +22,7 @@ from poise.record import RunFolder, all_runs, find_run
 from poise.study.drawn import Drawn, Remade
 from poise.study.own import OWN, intact
 from poise.study.pairing import by_name
+from poise.study.place import check_there, opened
 from poise.study.side import Side
 from poise.study.spec import kind_of
 from poise.study.use import checkpoint_of, generator_of
@@ -84,7 +85,7 @@ def run_or_items(what: str, column: str | None, shown: Shown) -> RunFolder | Ite
 
 def sides_of_run(folder: RunFolder, n: int | None, seed: int, step: str, real: Real) -> Sides:
     """Samples of the averaged generator; held-out and training parts are the run's own where none are given."""
-    spec = folder.spec()
+    spec = opened(folder)
     kind = kind_of(spec["recipe"])
     if kind.modality not in OWN:
         raise PoiseError(
@@ -100,6 +101,7 @@ def sides_of_run(folder: RunFolder, n: int | None, seed: int, step: str, real: R
     if real.against is not None:
         sides = _with_real(made, facts, real, spec["facts"].get("size"), seed)
         return replace(sides, comparison=comparison, autoencoder=autoencoder, notes=sides.notes + notes)
+    check_there(folder, spec)
     train, heldout = OWN[kind.modality](kind, folder, spec)
     if not len(heldout):
         raise PoiseError(
@@ -121,7 +123,7 @@ def _of_generator(
 
     `own`: the recordings of the run must be there; else it is only told that they are not.
     """
-    spec = folder.spec()
+    spec = opened(folder)
     kind = kind_of(spec["recipe"])
     weights = " ".join(sha256_of(checkpoint_of(folder, step) / f"{name}.ema.safetensors") for name in kind.players)
     notes = []

@@ -8,6 +8,7 @@ from typing import Any
 from poise.errors import PoiseError
 from poise.record import RunFolder
 from poise.report.conclude import best
+from poise.study.place import opened
 from poise.study.spec import instantiated, kind_of
 from poise.study.trust import without_classes
 
@@ -42,7 +43,7 @@ def generator_of(folder: RunFolder, step: str) -> tuple[Any, dict[str, Any], Any
     """The averaged generator of a run, its facts and its recipe; the data is not needed."""
     from poise.training.checkpoint import load_weights, manifest_of
 
-    spec = folder.spec()
+    spec = opened(folder)
     kind = kind_of(spec["recipe"])
     checkpoint = checkpoint_of(folder, step)
     manifest_of(checkpoint)

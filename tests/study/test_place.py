@@ -1,0 +1,116 @@
+"""The data of a run are found from any folder, under any way of writing their path, and after a move."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from poise.cli import main
+from poise.record import RunFolder
+from poise.study.place import tidied
+from tests.data.test_corpus import SENTENCES
+
+QUICK = ("--steps=3", "--batch=4", "--window=8", "--model.embed=8", "--scores=0", "--quiet", "--threads=1")
+
+
+@pytest.fixture
+def texts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with texts.txt in it, which is the current one."""
+    (tmp_path / "here").mkdir()
+    (tmp_path / "here/texts.txt").write_text("\n".join(SENTENCES) + "\n")
+    monkeypatch.chdir(tmp_path / "here")
+    return tmp_path / "here"
+
+
+def train(data: str, *more: str) -> int:
+    return main(["train", "language", data, *QUICK, *more])
+
+
+WAYS: dict[str, Callable[[Path], str]] = {
+    "as it is": lambda here: "texts.txt",
+    "with a dot": lambda here: "./texts.txt",
+    "with two slashes": lambda here: ".//texts.txt",
+    "through the folder above": lambda here: f"../{here.name}/texts.txt",
+    "absolutely": lambda here: str(here / "texts.txt"),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_one_identity_per_data_set(texts: Path, way: str) -> None:
+    assert tidied(WAYS[way](texts)) == "texts.txt"
+
+
+def test_ways_of_writing_a_path_are_one_run(texts: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for way in WAYS.values():
+        assert train(way(texts)) == 0
+    assert len(list((texts / "runs").iterdir())) == 1
+    spec = json.loads(next((texts / "runs").glob("*/spec.json")).read_text())
+    assert spec["arguments"]["data"] == "texts.txt"
+    assert spec["data_path"] == str(texts / "texts.txt")
+
+
+def test_names_that_are_no_paths_stay(texts: Path) -> None:
+    assert [tidied(name) for name in ("fashion-mnist", "oracle", "", ".", None)] == [
+        "fashion-mnist",
+        "oracle",
+        "",
+        ".",
+        None,
+    ]
+    assert tidied("..") == str(texts.parent)
+
+
+def test_from_another_folder(texts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert train("texts.txt", "--out", str(tmp_path / "run")) == 0
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    (tmp_path / "run/DONE").unlink()
+    assert main(["resume", str(tmp_path / "run"), "--quiet"]) == 0
+    assert main(["curve", str(tmp_path / "run"), "-n", "20", "--temperatures", "1"]) in (0, 2)
+
+
+def test_after_a_move(texts: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = tmp_path / "run"
+    assert train("texts.txt", "--out", str(run)) == 0
+    (texts / "texts.txt").rename(tmp_path / "moved.txt")
+    (run / "DONE").unlink()
+    before = {p: p.read_bytes() for p in run.rglob("*") if p.is_file()}
+    assert main(["resume", str(run), "--quiet"]) == 2
+    said = capsys.readouterr().err
+    assert f"are not in {texts / 'texts.txt'} any more" in said and "--data NEW" in said and said.count("\n") == 1
+    (tmp_path / "other.txt").write_text("\n".join(SENTENCES[1:]) + "\n")
+    for wrong, sentence in (("other.txt", "its content is another"), ("gone.txt", "no such file or folder")):
+        assert main(["resume", str(run), "--data", str(tmp_path / wrong), "--quiet"]) == 2
+        assert sentence in capsys.readouterr().err
+    assert before == {p: p.read_bytes() for p in run.rglob("*") if p.is_file()}
+    assert main(["resume", str(run), "--data", str(tmp_path / "moved.txt"), "--quiet"]) == 0
+    assert RunFolder(run).spec()["data_path"] == str(tmp_path / "moved.txt")
+    assert RunFolder(run).spec()["arguments"]["data"] == "texts.txt"
+    (tmp_path / "moved.txt").rename(tmp_path / "again.txt")  # of a run that is done
+    assert main(["resume", str(run), "--data", str(tmp_path / "again.txt"), "--quiet"]) == 0
+    assert RunFolder(run).spec()["data_path"] == str(tmp_path / "again.txt")
+
+
+def test_runs_of_before_have_no_path(texts: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert train("./texts.txt", "--out", "run") == 0
+    path = texts / "run/spec.json"
+    spec = json.loads(path.read_text())
+    del spec["data_path"]
+    spec["arguments"]["data"] = "./texts.txt"
+    path.write_text(json.dumps(spec))
+    (texts / "run/DONE").unlink()
+    assert main(["resume", "run", "--quiet"]) == 0
+    assert train("texts.txt", "--out", "run") == 0
+
+
+@pytest.mark.parametrize("kept", [3, None, ["x"], {"a": 1}, True, "", "no/such/place"])
+def test_a_strangers_path_is_no_fault(texts: Path, kept: object, capsys: pytest.CaptureFixture[str]) -> None:
+    assert train("texts.txt", "--out", "run") == 0
+    path = texts / "run/spec.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "data_path": kept}))
+    (texts / "run/DONE").unlink()
+    assert main(["resume", "run", "--quiet"]) in (0, 2)
+    assert "fault of Poise" not in capsys.readouterr().err
