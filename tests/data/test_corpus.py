@@ -240,3 +240,24 @@ def test_pictures_are_no_corpus(photos: Callable[..., Path], tmp_path: Path) -> 
         open_corpus(tmp_path / "a.txt")
     with pytest.raises(PoiseError, match=r"no file, folder or data set"):
         open_corpus(tmp_path / "gone.txt")
+
+
+def test_a_running_text_keeps_its_lines_and_its_order(file: File) -> None:
+    """As of a play: names of speakers occur again, and what is held out is the end, in one piece."""
+    lines = [line for i in range(100) for line in (f"SPEAKER {i % 3}:", SENTENCES[i])]
+    path = file(lines)
+    assert len(open_corpus(path)) == 103
+    corpus = open_corpus(path, layout="text", heldout=0.1, unknown="keep")
+    assert corpus.sentences == lines
+    assert corpus.train.tolist() == list(range(180)) and corpus.heldout.tolist() == list(range(180, 200))
+    half = open_corpus(path, layout="text", heldout=0.1, share=0.5, unknown="keep")
+    assert half.sentences == [*lines[:90], *lines[180:]]
+    assert "lines that occur again" in " ".join(open_corpus(path, unknown="keep").describe())
+    assert "lines that occur again" not in " ".join(corpus.describe())
+
+
+def test_units_between_blanks(file: File) -> None:
+    lines = [f"the <unk> company 's N {i % 7} @-@ year deal , http://a.b/{i % 5}?x=1 👩🏽\u200d🚀" for i in range(200)]
+    corpus = open_corpus(file(lines), layout="text", units="whitespace", unknown="keep")
+    assert {"<unk>", "'s", "@-@", "http://a.b/3?x=1", "👩🏽\u200d🚀"} <= set(corpus.units.names)
+    assert [corpus.units.decode(corpus.of(row)) for row in range(200)] == lines

@@ -132,6 +132,12 @@ def test_a_form_is_kept():
     assert len(set(draw_poems(form="5，5。"))) == 50
 
 
+@pytest.mark.parametrize("form", ["5,5.", "5，5.", "5,5。", "5, 5."])
+def test_a_form_may_be_written_in_half_width(form):
+    assert draw_poems(form=form) == draw_poems(form="5，5。")
+    assert draw_words(3, form="the 2 sees 1。") == draw_words(3, form="the 2 sees 1.")
+
+
 def test_a_form_and_a_beginning_together():
     assert all(poem.startswith("花落") and poem[5] == "，" for poem in draw_poems(form="5，5。", start="花落"))
     assert draw_poems(3, form="5，5。", start="花落知多少，")[0].startswith("花落知多少，")

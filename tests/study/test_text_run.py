@@ -69,7 +69,8 @@ def test_a_run_leaves_what_it_promises(grammar, tmp_path):
     kept = {int(c.name[5:]) for c in all_checkpoints(folder.checkpoints)}
     assert {WARM, WARM + ALONE, TOTAL, report["best"]["step"]} <= kept
     out = tmp_path / "more.txt"
-    assert sample_to(folder, 5, 0, str(out), "last", {"temperature": 0.5}) == [f"{out}: 5 sentences of a"]
+    said = sample_to(folder, 5, 0, str(out), "last", {"temperature": 0.5})
+    assert said == [f"{out}: 5 sentences of a", *(f"  {line}" for line in out.read_text().splitlines())]
     assert len(out.read_text().splitlines()) == 5
 
 

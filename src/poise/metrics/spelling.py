@@ -11,6 +11,10 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from functools import lru_cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from poise.data.corpus import Corpus
 
 ORDER = 5  # letters in sight, the one that is guessed included
 CODE_POINTS = 0x110000 - 0x800 + 1  # all of Unicode but the surrogates, and the end of a word
@@ -60,3 +64,13 @@ class Spelling:
         """−ln p of the word and its end."""
         begun = START + word
         return -sum(math.log(self.probability(letter, begun[:place])) for place, letter in enumerate([*word, END], 1))
+
+
+def spelling_of(corpus: Corpus) -> float:
+    """Nats of the held-out units of a corpus that are not in its vocabulary, by a model of its training units."""
+    units, texts = corpus.units, corpus.sentences
+    outside = [unit for row in corpus.heldout for unit in units.split(texts[row]) if units.is_unknown(unit)]
+    if not outside:
+        return 0.0
+    model = Spelling(unit for row in corpus.train for unit in units.split(texts[row]))
+    return sum(map(model.nats, outside))

@@ -18,7 +18,7 @@ from poise.data.sentences import WindowStream, joined
 from poise.data.stream import Prefetch
 from poise.errors import PoiseError
 from poise.games.likelihood import Carried, Language, heldout_nats, window_term
-from poise.metrics.spelling import Spelling
+from poise.metrics.spelling import spelling_of
 from poise.models.rnn import Dropouts, Recurrent
 from poise.monitor.windows import SHOWN_EVERY
 from poise.penalties import AR, L2, TAR, L2Rows, Penalty
@@ -72,21 +72,7 @@ def text(
     )  # fmt: skip
     train, held = (joined([corpus.of(row) for row in rows]) for rows in (corpus.train, corpus.heldout))
     characters = sum(len(corpus.sentences[row]) + 1 for row in corpus.heldout)  # a line's end is a character
-    return Text(corpus, train, held, characters, _spelling(corpus))
-
-
-def _spelling(corpus: Corpus) -> float:
-    """Nats of the held-out units that are not in the vocabulary, by a model of the training ones."""
-    outside = [
-        unit
-        for row in corpus.heldout
-        for unit in corpus.units.split(corpus.sentences[row])
-        if corpus.units.is_unknown(unit)
-    ]
-    if not outside:
-        return 0.0
-    model = Spelling(unit for row in corpus.train for unit in corpus.units.split(corpus.sentences[row]))
-    return sum(map(model.nats, outside))
+    return Text(corpus, train, held, characters, spelling_of(corpus))
 
 
 def facts(text: Text, how: Execution) -> dict[str, Any]:

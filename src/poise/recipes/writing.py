@@ -108,7 +108,7 @@ def corpus_of(arguments: dict[str, Any], unknown: str) -> Corpus:
 
 def places(form: str, units: Units) -> list[int | None]:
     """What stands where in a fixed form such as `7，7。7，7。`: a number n is n free places, everything else is text
-    that stands as it is, and the sentence ends after it."""
+    that stands as it is, and the sentence ends after it. A sign may be written in the width that is at hand: 7,7."""
     found: list[int | None] = []
     for word in re.findall(r"\d+|\D+", form):
         if word.isdigit():
@@ -124,6 +124,9 @@ def known(units: Units, text: str, flag: str) -> list[int]:
     """The ids of a text that this vocabulary can write."""
     parts = units.split(text)
     ids = units.encode(text)
+    other = [_other_width(part, units) for part in parts]
+    if other != parts:
+        parts, ids = other, [i for part in other for i in units.encode(part)]
     if not ids:
         raise PoiseError(f"{flag} {text!r} holds no {units.plural}: write some, or leave it out")
     strange = [part for part, i in zip(parts, ids, strict=False) if i == UNKNOWN]
@@ -131,6 +134,16 @@ def known(units: Units, text: str, flag: str) -> list[int]:
         named = ", ".join(f"'{part}'" for part in dict.fromkeys(strange))
         raise PoiseError(f"{flag} {text!r}: the vocabulary of this run does not know {named}; write it differently")
     return ids
+
+
+WIDE = dict(zip(",.;:!?()", "，。；：！？（）", strict=True))
+NARROW = {wide: narrow for narrow, wide in WIDE.items()}
+
+
+def _other_width(part: str, units: Units) -> str:
+    """A sign that a vocabulary does not know, in the width in which it does."""
+    other = WIDE.get(part) or NARROW.get(part)
+    return other if other and units.is_unknown(part) and not units.is_unknown(other) else part
 
 
 def _given(units: Units, start: str | None, form: str | None, length: int) -> list[int | None]:

@@ -5,12 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from poise.data.text import shortened
 from poise.errors import PoiseError
 from poise.record import RunFolder
 from poise.report.conclude import best
 from poise.study.place import opened
 from poise.study.spec import instantiated, kind_of
 from poise.study.trust import without_classes
+
+SHOWN = 5  # texts that are printed
 
 
 def checkpoint_of(folder: RunFolder, step: str) -> Path:
@@ -79,4 +82,5 @@ def sample_to(folder: RunFolder, n: int, seed: int, out: str | None, step: str, 
     generator, spec, kind = generator_of(folder, step)
     samples = kind.draw(generator, spec["facts"], n, seed, **given)
     path = Path(out or kind.default_out)
-    return [f"{path}: {kind.write(samples, path)} of {folder.name}"]
+    said = f"{path}: {kind.write(samples, path)} of {folder.name}"
+    return [said, *(f"  {shortened(text)}" for text in samples[:SHOWN])] if kind.modality == "text" else [said]
