@@ -56,7 +56,8 @@ def test_a_run_leaves_what_it_promises(grammar, tmp_path):
     assert report["best"]["score"] == "perplexity"
     assert len(report["penalties"]) == 6
     out = tmp_path / "more.jsonl"
-    assert sample_to(folder, 3, 0, str(out), "last", {"start": "the"}) == [f"{out}: 3 sentences of a"]
+    said = sample_to(folder, 3, 0, str(out), "last", {"start": "the"})
+    assert said[0] == f"{out}: 3 sentences of a" and len(said) == 4
 
 
 def test_the_score_is_the_perplexity_of_the_heldout_text(grammar, tmp_path):

@@ -1,33 +1,24 @@
-"""In which encoding a text is, and its lines: UTF-8 as a rule, else by a mark, by its zero bytes, or by a guess.
-
-A guess is chardet's, which weighs pairs of letters by language: of 26 short texts in twelve encodings it told all of
-the East Asian, Cyrillic, Greek and Arabic ones rightly (docs/decisions/0014-text-from-anybody.md). What it cannot tell
-from one another are the encodings of Western Europe; there windows-1252 is taken, which is Latin-1 with more signs.
-"""
+"""In which encoding a text is, and its lines: UTF-8 as a rule, else by a mark, by its zero bytes, or by a guess."""
 
 from __future__ import annotations
 
 import codecs
 import io
 import itertools
-import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
+from poise.data.encoding_guess import guessed
 from poise.errors import PoiseError
 
 LONGEST_LINE = 16 << 20  # bytes
-SAMPLE = 1 << 18  # bytes of a text that are looked at where it is not UTF-8
 PIECE = 1 << 20
 MARKS = (  # the longer ones first: the mark of UTF-32-LE begins with that of UTF-16-LE
     (codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"),
     (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"),
 )  # fmt: skip
-WESTERN = ("windows-1252", "iso-8859-1", "iso8859-15")
-LEAST_SURE = 0.03  # confidence of a guess
-NEAR = 0.6  # share of the best one's from which on the usual encoding of Western Europe is as good
 NAMED = 5
 
 
@@ -56,7 +47,8 @@ class LeftOut:
 
 @dataclass(frozen=True)
 class Encoding:
-    """`name`, for `codecs`; `how` it is known: "asked for", "UTF-8", "by its mark", "by its zero bytes", "a guess"."""
+    """`name`, for `codecs`; `how` it is known: "asked for", "UTF-8", "by its mark", "by its zero bytes",
+    "by its escapes", "a guess"."""
 
     name: str
     how: str
@@ -86,7 +78,8 @@ def encoding_of(path: Path, asked: str | None = None) -> Encoding:
             file.seek(0)
             bad = _first_bad_line(file)
             if bad is None:
-                return Encoding("utf-8", "UTF-8")
+                escapes = _by_escapes(head) if b"\x1b" in head and head.isascii() else ""
+                return Encoding(escapes, "by its escapes") if escapes else Encoding("utf-8", "UTF-8")
             file.seek(0)
             return _guess(path, file, bad)
     except OSError as error:
@@ -113,6 +106,12 @@ def _by_zeros(path: Path, head: bytes) -> Encoding:
     return Encoding(name, "by its zero bytes")
 
 
+def _by_escapes(head: bytes) -> str:
+    """The member of ISO 2022 whose escape sequences are there, "" for none."""
+    signs = {b"\x1b$)C": "iso2022_kr", b"\x1b$B": "iso2022_jp", b"\x1b$@": "iso2022_jp", b"\x1b(J": "iso2022_jp"}
+    return next((name for sign, name in signs.items() if sign in head), "")
+
+
 def _first_bad_line(file: io.BufferedReader) -> int | None:
     """Where UTF-8 ends, as the number of the line; None where it does not."""
     decoder, line = codecs.getincrementaldecoder("utf-8")(), 1
@@ -125,66 +124,13 @@ def _first_bad_line(file: io.BufferedReader) -> int | None:
 
 
 def _guess(path: Path, file: io.BufferedReader, bad: int) -> Encoding:
-    """From the lines that are not ASCII, each once: chardet takes a repetition for a habit of the language."""
-    odd: dict[bytes, None] = {}
-    size = right = wrong = 0
-    for line in iter(partial(file.readline, LONGEST_LINE), b""):
-        if line.isascii():
-            continue
-        try:
-            line.decode()
-            right += 1
-        except UnicodeDecodeError:
-            wrong += 1
-        if size < SAMPLE and line not in odd:
-            odd[line[:SAMPLE]] = None
-            size += len(line)
-    if right >= 3 and right > 9 * wrong:
-        return Encoding("utf-8", "UTF-8", damaged=True)
-    name = _likeliest(b"".join(odd))
+    name = guessed(file)
     if not name:
         raise PoiseError(
             f"{path}: line {bad} is not UTF-8, and its encoding cannot be told: save the file as UTF-8, or give "
             "--encoding, such as windows-1252, gb18030, big5 or shift_jis"
         )
-    return Encoding(name, "a guess")
-
-
-def _likeliest(sample: bytes) -> str:
-    """The name of the encoding, "" where none is likely."""
-    import chardet
-
-    found: list[tuple[float, str]] = []
-    for candidate in chardet.detect_all(sample, ignore_threshold=True):
-        name = str(candidate["encoding"] or "").lower()
-        name = {"gb2312": "gb18030", "gbk": "gb18030", "shift_jis": "cp932", "euc-kr": "cp949"}.get(name, name)
-        try:
-            text = sample.decode(name)
-        except (LookupError, UnicodeDecodeError):
-            continue
-        if not _odd(text):
-            found.append((float(candidate["confidence"] or 0), name))
-    best = max((sure for sure, _ in found), default=0.0)
-    if best < LEAST_SURE:
-        return ""
-    likeliest = next(name for sure, name in found if sure == best)
-    western = any(name in WESTERN and sure >= NEAR * best for sure, name in found)
-    return codecs.lookup(WESTERN[0] if western else likeliest).name
-
-
-def _odd(text: str) -> bool:
-    """Whether no person wrote this: control characters, or words that mix Latin letters with another alphabet."""
-    for word in text.split():
-        scripts = set()
-        for character in word:
-            kind = unicodedata.category(character)
-            if kind == "Cc":
-                return True
-            if kind[0] == "L":
-                scripts.add(unicodedata.name(character, "?").split()[0])
-        if "LATIN" in scripts and scripts & {"GREEK", "CYRILLIC", "HEBREW", "ARABIC", "ARMENIAN", "GEORGIAN", "THAI"}:
-            return True
-    return False
+    return Encoding(name, "UTF-8", damaged=True) if name == "utf-8" else Encoding(name, "a guess")
 
 
 def lines_in(path: Path, encoding: Encoding, bad: LeftOut | None = None) -> Iterator[tuple[int, str]]:
@@ -199,7 +145,7 @@ def lines_in(path: Path, encoding: Encoding, bad: LeftOut | None = None) -> Iter
         with open(path, "rb") as file:
             head = file.read(PIECE)
             file.seek(0)
-            wide = encoding.name.startswith(("utf-16", "utf-32"))
+            wide = encoding.name.startswith(("utf-16", "utf-32", "iso2022"))
             newline = _newline(head, wide)
             if wide or newline == "\r":
                 yield from _decoded_first(path, file, encoding, newline)
