@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test check bench first-study demo-check format clean
+.PHONY: demo test check bench first-study demo-check corpora format clean
 
 demo: $(VENV)/.demo ## train on Fashion-MNIST, sample, score, say where to look (twelve to fifteen minutes on two cores)
 	$(BIN)/poise data get fashion-mnist
@@ -34,6 +34,9 @@ first-study: $(VENV)/.dev ## does L2 help? 175 runs; stop it and go on as you li
 
 demo-check: $(VENV)/.demo ## what the demo must show: every class present, the score ten times closer to its floor
 	$(BIN)/python bench/demo_check.py demo/run
+
+corpora: $(VENV)/.dev ## the odd files that others keep for their own tests: each read, named or refused (docs/corpora.md)
+	$(BIN)/python bench/corpora.py --out runs/corpora --table docs/corpora.md
 
 format: $(VENV)/.dev
 	$(BIN)/ruff format src tests bench examples

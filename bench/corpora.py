@@ -228,8 +228,8 @@ def main() -> None:
 
 def write(path: Path, table: dict[str, tuple[str, Counter[str]]]) -> None:
     head = (
-        "# Odd files from elsewhere\n\nWhat becomes of the files that others keep for their own tests, each in a folder "
-        "beside good ones: `make corpora`\n(`bench/corpora.py` says what the columns mean).\n\n"
+        "# Odd files from elsewhere\n\nWhat becomes of the files that others keep for their own tests, each in a "
+        "folder beside good ones: `make corpora`\n(`bench/corpora.py` says what the columns mean).\n\n"
     )
     rows = ["| source package | files | read | named | refused | crashed | silent |", "|---|---|---|---|---|---|---|"]
     for name, (kind, counts) in table.items():

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from poise.data import cache as image_cache
-from poise.data import files, store
+from poise.data import encoded, files, store
 from poise.data.images import open_images
 from poise.errors import PoiseError
 
@@ -31,8 +31,8 @@ def test_second_start_reads_and_decodes_nothing(photos: Photos, monkeypatch: pyt
         os.utime(file, (1e9, 1e9))
     first = open_images(folder, labels="none")
     for name in ("decode", "header"):
-        monkeypatch.setattr(files, name, lambda *_, **__: pytest.fail("decoded again"))
-    monkeypatch.setattr(files.FolderSource, "read", lambda *_: pytest.fail("read again"))
+        monkeypatch.setattr(encoded, name, lambda *_, **__: pytest.fail("decoded again"))
+    monkeypatch.setattr(files.FolderSource, "whole", lambda *_: pytest.fail("read again"))
     second = open_images(folder, labels="none")
     assert second.fingerprint == first.fingerprint
     assert np.array_equal(second.images, first.images)
@@ -42,7 +42,7 @@ def test_second_start_reads_and_decodes_nothing(photos: Photos, monkeypatch: pyt
 def test_just_written_files_are_read_again_but_not_decoded(photos: Photos, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = photos(3)
     first = open_images(folder)
-    monkeypatch.setattr(files, "decode", lambda *_, **__: pytest.fail("decoded again"))
+    monkeypatch.setattr(encoded, "decode", lambda *_, **__: pytest.fail("decoded again"))
     assert open_images(folder).fingerprint == first.fingerprint
 
 
@@ -50,7 +50,7 @@ def test_a_copy_elsewhere_shares_the_cache(photos: Photos, tmp_path: Path, monke
     folder = photos(3)
     first = open_images(folder)
     shutil.copytree(folder, tmp_path / "moved")
-    monkeypatch.setattr(files, "decode", lambda *_, **__: pytest.fail("decoded again"))
+    monkeypatch.setattr(encoded, "decode", lambda *_, **__: pytest.fail("decoded again"))
     assert open_images(tmp_path / "moved").fingerprint == first.fingerprint
 
 
@@ -102,15 +102,15 @@ def test_damaged_index_and_cache_are_made_again(photos: Photos, cache: Path) -> 
 
 KILLED = """
 import os, sys
-from poise.data import files
+from poise.data import encoded
 from poise.data.images import open_images
-real, seen = files.decode, []
+real, seen = encoded.decode, []
 def decode(*a, **k):
     seen.append(1)
     if len(seen) > 5:
         os.kill(os.getpid(), 9)
     return real(*a, **k)
-files.decode = decode
+encoded.decode = decode
 open_images(sys.argv[1])
 """
 

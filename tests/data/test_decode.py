@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from poise.data.decode import LARGEST, Unreadable, decode, header, quiet
+from poise.data.decode import Unreadable, decode, header, quiet
+from poise.data.opening import LARGEST
 
 RED, GREEN, BLUE = (200, 30, 10), (20, 180, 60), (5, 40, 220)
 

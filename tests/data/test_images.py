@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from poise.data import files
+from poise.data import encoded
 from poise.data.images import open_images
 from poise.errors import PoiseError
 
@@ -127,7 +127,7 @@ def test_absurd_and_broken_zip_members(photos: Photos, tmp_path: Path, monkeypat
     data = bytearray(path.read_bytes())
     data[info.header_offset + 30 + len("broken.png") + 40] ^= 255  # inside its data: the checksum fails
     path.write_bytes(data)
-    monkeypatch.setattr(files, "LARGEST_FILE", 4000)
+    monkeypatch.setattr(encoded, "LARGEST_FILE", 4000)
     images = open_images(path, heldout=0)
     reasons = dict(images.unreadable)
     assert sorted(reasons) == ["broken.png", "large.png"]

@@ -70,13 +70,14 @@ def test_a_fetched_set_of_recordings_by_its_name() -> None:
 
 def test_what_cannot_be_opened_is_one_sentence(photos: Callable[..., Path], tmp_path: Path) -> None:
     mixed = photos(2, name="mixed")
-    (mixed / "a.wav").write_bytes(b"x")
+    for name in "ab":
+        (mixed / f"{name}.wav").write_bytes(b"x")
     (tmp_path / "texts").mkdir()
     (tmp_path / "texts/a.txt").write_text("x")
     (tmp_path / "nothing").mkdir()
-    (tmp_path / "a.exe").write_bytes(b"x")
+    (tmp_path / "a.exe").write_bytes(b"\0\xff\0x")
     cases = [
-        ("mixed", None, r"mixed holds 2 pictures and 1 sound files: give a folder of one kind"),
+        ("mixed", None, r"mixed holds 2 pictures and 2 sound files: give a folder of one kind"),
         ("texts", None, r"texts holds text: give the file itself, such as .*texts/a\.txt"),
         ("nothing", None, r"nothing holds neither pictures nor sound"),
         ("gone", None, r"no file, folder or data set called '.*gone'"),

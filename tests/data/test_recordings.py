@@ -95,7 +95,7 @@ def test_no_clip_is_made_too_loud(tmp_path: Path) -> None:
 
 def test_a_second_start_reads_and_decodes_nothing(clips: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = open_recordings(clips)
-    for name in ("read_channels", "_digest"):
+    for name in ("read_sound", "_digest"):
         monkeypatch.setattr(prepared, name, lambda *_: pytest.fail("read again"))
     second = open_recordings(clips)
     assert (second.fingerprint, second.notes) == (first.fingerprint, first.notes)
@@ -105,7 +105,7 @@ def test_a_second_start_reads_and_decodes_nothing(clips: Path, monkeypatch: pyte
 def test_a_copy_elsewhere_shares_the_cache(clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = open_recordings(clips)
     shutil.copytree(clips, tmp_path / "moved")
-    monkeypatch.setattr(prepared, "read_channels", lambda *_: pytest.fail("decoded again"))
+    monkeypatch.setattr(prepared, "read_sound", lambda *_: pytest.fail("decoded again"))
     assert open_recordings(tmp_path / "moved").fingerprint == first.fingerprint
 
 
@@ -134,14 +134,14 @@ def test_a_damaged_cache_is_made_again(clips: Path, cache: Path) -> None:
 
 
 def test_a_file_that_changes_while_it_is_read(clips: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    honest = prepared.read_channels
+    honest = prepared.read_sound
 
     def meddle(file: Path) -> object:
         if file.name == "07.wav":
             soundfile.write(file, tone(0.4), 16_000)
         return honest(file)
 
-    monkeypatch.setattr(prepared, "read_channels", meddle)
+    monkeypatch.setattr(prepared, "read_sound", meddle)
     with pytest.raises(PoiseError, match=r"07\.wav changed while it was read: start again"):
         open_recordings(clips)
     assert not list((cache / "recordings").iterdir())

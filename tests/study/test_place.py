@@ -94,6 +94,14 @@ def test_after_a_move(texts: Path, tmp_path: Path, capsys: pytest.CaptureFixture
     assert RunFolder(run).spec()["data_path"] == str(tmp_path / "again.txt")
 
 
+def test_run_and_data_may_be_moved_together(texts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert train("texts.txt", "--out", "run") == 0
+    (texts / "run/DONE").unlink()
+    texts.rename(tmp_path / "there")
+    monkeypatch.chdir(tmp_path / "there")
+    assert main(["resume", "run", "--quiet"]) == 0
+
+
 def test_runs_of_before_have_no_path(texts: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert train("./texts.txt", "--out", "run") == 0
     path = texts / "run/spec.json"

@@ -121,7 +121,7 @@ def best_of(report: dict[str, Any]) -> str:
 
 def resume(options: argparse.Namespace) -> int:
     from poise.record import find_run
-    from poise.study.spec import kind_of
+    from poise.study.spec import kind_of, of_before
     from poise.study.trust import check_classes
 
     folder = find_run(options.run)
@@ -133,4 +133,5 @@ def resume(options: argparse.Namespace) -> int:
         with folder.locked():
             left = folder.back_to(options.from_step)
         print(f"what came after step {left:,} is forgotten", file=sys.stderr if options.quiet else sys.stdout)
-    return go({"recipe": spec["recipe"], "arguments": spec["arguments"]}, folder.path, options.quiet, options.data)
+    arguments = of_before(spec["recipe"], spec["arguments"])
+    return go({"recipe": spec["recipe"], "arguments": arguments}, folder.path, options.quiet, options.data)

@@ -17,9 +17,10 @@ from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
+from PIL import Image
 
-from poise.data import store
-from poise.data.decode import Decoded, from_array
+from poise.data import depth, store
+from poise.data.decode import Decoded
 from poise.data.sources import Job, Source
 from poise.errors import PoiseError
 
@@ -129,11 +130,13 @@ class ArraySource(Source):
         return numbers.astype(np.int64), [str(c) for c in classes.astype(np.str_)]
 
     def _decoded(self, name: str, i: int, row: np.ndarray) -> Decoded:
-        pixels = _eight_bits(name, i, row)
+        pixels = _eight_bits(name, i, row, self.bits)
         if self._layout == "CHW":
             pixels = np.moveaxis(pixels, 0, -1)
         image = from_array(np.ascontiguousarray(pixels))
-        return Decoded(image, self.kind, f"{row.dtype} {self._layout}", False)
+        low, high = float(row.min()), float(row.max())
+        deep = "grey" if row.dtype.kind == "u" and row.dtype.itemsize == 2 else ""
+        return Decoded(image, self.kind, f"{row.dtype} {self._layout}", False, low, high, deep)
 
 
 def _classes(rows: Rows, count: int) -> np.ndarray:
@@ -180,12 +183,21 @@ def _layout(rows: Rows) -> tuple[str, tuple[int, int, int]]:
     raise PoiseError(f"{rows.name} is {rows.shape}: {_PICTURES_ARE}")
 
 
-def _eight_bits(name: str, i: int, row: np.ndarray) -> np.ndarray:
-    """uint8 as it is; uint16 v as round(v / 257); floats f as round(255 f)."""
+def from_array(pixels: np.ndarray) -> Image.Image:
+    """uint8 [H, W], [H, W, 1], [H, W, 3] or [H, W, 4] as a picture in mode L, RGB or RGBA."""
+    return Image.fromarray(pixels[..., 0] if pixels.ndim == 3 and pixels.shape[2] == 1 else pixels)
+
+
+def _eight_bits(name: str, i: int, row: np.ndarray, bits: int | None) -> np.ndarray:
+    """uint8 as it is; uint16 v as round(v / 257), or by fewer `bits`; floats f as round(255 f)."""
     if row.dtype == np.uint8:
         return row
     if row.dtype.kind == "u":
-        return ((row.astype(np.int64) * 255 + 32767) // 65535).astype(np.uint8)
+        try:
+            depth.check(int(row.max()), bits)
+        except depth.TooDeep as error:
+            raise PoiseError(error.sentence(f"{name}: picture {i}")) from None
+        return depth.eight_bits(row.astype(np.int64), bits)
     low, high = float(row.min()), float(row.max())
     if not (low >= -ROUNDING and high <= 1 + ROUNDING):  # written so that NaN fails
         raise PoiseError(

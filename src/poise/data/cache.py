@@ -7,38 +7,25 @@ readable pictures.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 import zipfile
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from poise.data import store
-from poise.data.decode import Unreadable, content_hash, square
+from poise.data.contents import READER, now_readable
+from poise.data.decode import Unreadable, content_hash, largest, square
+from poise.data.depth import Deep
+from poise.data.examples import examples
+from poise.data.options import VERSION, Options
 from poise.data.sources import Job, Progress, Source, in_order
 from poise.data.turns import turns
 from poise.errors import PoiseError
-
-VERSION = 1  # of the cache: another number, and everything is decoded anew
-
-
-@dataclass(frozen=True)
-class Options:
-    """What changes the decoded pixels or labels, so part of the key of the cache."""
-
-    size: int
-    channels: int
-    fit: str
-    background: str
-    labels: str
-    version: int = VERSION
-
-    def key(self, identity: str) -> str:
-        return hashlib.sha256(json.dumps([identity, asdict(self)], sort_keys=True).encode()).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -56,17 +43,7 @@ def build(source: Source, options: Options, folder: Path, progress: Progress | N
     bytes_each = options.size * options.size * options.channels + 40  # the pixels, a hash and a label
     store.need_room(folder.parent, len(source) * bytes_each, f"decoding {len(source):,} pictures")
 
-    def work(job: Job) -> tuple[np.ndarray, bytes] | Unreadable:
-        try:
-            with turns():
-                picture = job()
-                pixels = square(picture.image, options.size, options.channels, options.fit, options.background)
-                return pixels, content_hash(picture.image)
-        except Unreadable as error:
-            return error
-        except MemoryError:
-            return Unreadable("there is not enough memory for it", passing=True)
-
+    deep = Deep()
     kept: list[int] = []
     unreadable = list(source.lost)
     passing = source.passing  # a folder that cannot be read today may be tomorrow
@@ -75,7 +52,7 @@ def build(source: Source, options: Options, folder: Path, progress: Progress | N
             store.RowWriter(temporary / "images.npy", shape, np.uint8) as pixels,
             store.RowWriter(temporary / "hashes.npy", (32,), np.uint8) as hashes,
         ):
-            for i, result in enumerate(in_order(work, source.jobs())):
+            for i, result in enumerate(in_order(partial(_worked, options), source.jobs())):
                 if isinstance(result, Unreadable):
                     unreadable.append((source.picture_name(i), str(result)))
                     passing |= result.passing
@@ -83,10 +60,27 @@ def build(source: Source, options: Options, folder: Path, progress: Progress | N
                     pixels.append(result[0])
                     hashes.append(np.frombuffer(result[1], np.uint8))
                     kept.append(i)
+                    deep.add(result[2], result[3])
                 if progress:
                     progress(i + 1, len(source))
-        _finish(source, temporary, kept, unreadable, labelled, passing)
+        if kept:
+            deep.check(source.path, options.bits)
+        shown = {"deep": asdict(deep), "examples": examples(source, options)}
+        _finish(source, temporary, kept, unreadable, labelled, passing, shown)
     return load(folder, passing=True) or _gone(folder)
+
+
+def _worked(options: Options, job: Job) -> tuple[np.ndarray, bytes, str, float | None] | Unreadable:
+    """Pixels, content hash, depth and largest value of one picture."""
+    try:
+        with turns():
+            picture = job()
+            pixels = square(picture.image, options.size, options.channels, options.fit, options.background)
+            return pixels, content_hash(picture.image), picture.deep, largest(picture)
+    except Unreadable as error:
+        return error
+    except MemoryError:
+        return Unreadable("there is not enough memory for it", passing=True)
 
 
 def _finish(
@@ -96,6 +90,7 @@ def _finish(
     unreadable: list[tuple[str, str]],
     labelled: tuple[np.ndarray, list[str]] | None,
     passing: bool,
+    shown: dict[str, Any],
 ) -> None:
     """Write what belongs to the pixels: labels of the pictures kept, names, and meta.json."""
     if not kept:
@@ -118,6 +113,9 @@ def _finish(
         "unreadable": unreadable,
         "passing": passing,
         "own_test": sum(i >= first_test for i in kept) if source.own_test else 0,
+        "unused": sum(first_test - source.unused <= i < first_test for i in kept) if source.unused else 0,
+        "reader": READER,
+        **shown,
     }
     (folder / "names.json").write_text(json.dumps([source.picture_name(i) for i in kept]))
     (folder / "meta.json").write_text(json.dumps(meta))
@@ -125,7 +123,8 @@ def _finish(
 
 def load(folder: Path, passing: bool = False) -> Cached | None:
     """What `build` made, or None. A folder that is damaged (by hand, or by the disk) is removed, and so is one from
-    which pictures are missing that may be read another time, unless `passing`: who has just built it takes it."""
+    which pictures are missing that may be read another time (or now: another Pillow, a plugin), unless `passing`: who
+    has just built it takes it."""
     if not folder.is_dir():
         return None
     try:
@@ -134,7 +133,8 @@ def load(folder: Path, passing: bool = False) -> Cached | None:
         hashes = np.load(folder / "hashes.npy", allow_pickle=False)
         labels = np.load(folder / "labels.npy", allow_pickle=False) if meta["labelled"] else None
         counts = {meta["count"], len(images), len(hashes), *([] if labels is None else [len(labels)])}
-        if len(counts) == 1 and meta["version"] == VERSION and (passing or not meta.get("passing")):
+        more = any(now_readable(str(reason), meta.get("reader", 1)) for _, reason in meta["unreadable"])
+        if len(counts) == 1 and meta["version"] == VERSION and (passing or not (meta.get("passing") or more)):
             return Cached(images, labels, hashes, meta)
     except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile):
         pass

@@ -7,92 +7,69 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
+import numpy as np
+
+from poise.data.check_report import EXAMPLES, Report
 from poise.data.check_speech import check_speech
 from poise.data.check_text import check_text
-from poise.data.decode import Unreadable, content_hash, quiet
-from poise.data.images import locate, open_source
+from poise.data.chosen import side_of
+from poise.data.decode import Unreadable, content_hash, largest, quiet
+from poise.data.depth import Deep, checked
+from poise.data.examples import class_of, found, values
+from poise.data.formats import idx_folder
+from poise.data.images import listed, locate
 from poise.data.plain import counted
+from poise.data.reading import reading
 from poise.data.sources import Job, Progress, Source, in_order
 from poise.data.text import is_text
 from poise.data.turns import turns
 from poise.errors import PoiseError
 
-EXAMPLES = 5  # pairs of duplicates, sizes and unreadable files that `lines` names
 
+def facts(
+    source: str | Path,
+    column: str | None = None,
+    progress: Progress | None = None,
+    bits: int | None = None,
+    splits: str = "auto",
+) -> list[str]:
+    """Lines about a folder, a file or a catalogued set, of pictures, of recordings, or of sentences (in a `column`).
 
-@dataclass
-class Report:
-    """Facts about a source. Counts are of readable pictures; examples are the first found."""
-
-    source: str
-    kind: str  # folder, zip, npy, npz or IDX
-    count: int = 0
-    formats: dict[str, int] = field(default_factory=dict)  # PNG, JPEG ...
-    modes: dict[str, int] = field(default_factory=dict)  # Pillow's modes in the files, or dtype and axes of arrays
-    sizes: dict[tuple[int, int], int] = field(default_factory=dict)  # (width, height), upright; the most frequent first
-    grey: int = 0  # pictures without colour channels
-    transparent: int = 0  # pictures with an alpha channel, opaque or not
-    non_square: int = 0
-    animated: int = 0  # of which only the first frame is used
-    duplicate_groups: int = 0  # sets of two or more pictures with equal pixels
-    redundant: int = 0  # pictures beyond the first of each group
-    duplicates: list[tuple[str, str]] = field(default_factory=list)  # example pairs
-    unreadable: list[tuple[str, str]] = field(default_factory=list)  # (file, reason), all of them
-    ignored: int = 0  # files that are no pictures by their name
-    classes: dict[str, int] = field(default_factory=dict)  # sub-folder or label -> files, readable or not
-    own_test: int = 0  # pictures at the end that are the set's own test split
-    flags: list[str] = field(default_factory=list)  # suggested flags, each with its reason
-
-    def lines(self) -> list[str]:
-        """The report for people, one fact a line."""
-        sizes = [f"{w}x{h} ({n:,})" for (w, h), n in list(self.sizes.items())[:EXAMPLES]]
-        more = len(self.sizes) - len(sizes)
-        text = [
-            f"{self.source} ({self.kind}): {self.count:,} readable pictures",
-            f"formats: {_counts(self.formats)}",
-            f"modes: {_counts(self.modes)}",
-            f"sizes: {', '.join(sizes)}" + (f" and {more:,} more" if more else ""),
-            f"channels: {self.grey:,} grey, {self.count - self.grey:,} colour, {self.transparent:,} with transparency",
-            f"not square: {self.non_square:,}",
-        ]
-        if self.animated:
-            text.append(f"animated: {self.animated:,} (the first frame is used)")
-        if self.classes:
-            text.append(f"classes: {len(self.classes):,}: {_counts(self.classes)}")
-        if self.own_test:
-            text.append(f"own test split: {self.own_test:,}")
-        text.append(f"duplicates: {self.redundant:,} in {self.duplicate_groups:,} groups")
-        text += [f"  {first} = {second}" for first, second in self.duplicates]
-        if self.ignored:
-            text.append(f"files that are no pictures: {self.ignored:,}")
-        text.append(f"unreadable: {len(self.unreadable):,}")
-        text += [f"  {name}: {reason}" for name, reason in self.unreadable]
-        return text + [f"suggested: {flag}" for flag in self.flags]
-
-
-def facts(source: str | Path, column: str | None = None, progress: Progress | None = None) -> list[str]:
-    """Lines about a folder, a file or a catalogued set, of pictures, of recordings, or of sentences (in a `column`)."""
+    `bits`, `splits`: of pictures, as in `open_images`. What most files of a folder are is what it is read as.
+    """
     name, path, _ = locate(source)
     if is_text(path):
         return check_text(source, column).lines()
     if column is not None:
         raise PoiseError(f"{source} has no columns: leave out --column {column}, or give a .jsonl or .csv file")
-    pictures, sounds, _ = counted(path) if path.is_dir() else (0, 0, [])
-    return (check_speech(name, path, progress) if sounds and not pictures else check(source, progress)).lines()
+    found = counted(path) if path.is_dir() and not idx_folder(path) else None
+    beside = [f"{file}: {reason}" for file, reason in found.minority()] if found else []
+    if found and found.kind == "speech":
+        if bits is not None:
+            raise PoiseError(f"--bits {bits} is for pictures and {source} holds sound: leave it out")
+        return check_speech(name, path, progress).lines() + beside
+    return check(source, progress, bits, splits).lines() + beside
 
 
-def check(source: str | Path, progress: Progress | None = None) -> Report:
+def check(
+    source: str | Path, progress: Progress | None = None, bits: int | None = None, splits: str = "auto"
+) -> Report:
     """Decode every picture of a source (see `open_images`) once and report on them; nothing is written.
+
+    `progress`, `bits`, `splits`: as in `open_images`.
 
     PoiseError where the source is none, or where not one picture can be read.
     """
     name, path, titles = locate(source)
-    with quiet(), open_source(path) as opened:
-        report = Report(name, opened.kind, ignored=opened.ignored, own_test=opened.own_test)
-        _read(opened, report, progress)
+    bits = checked(bits)
+    with quiet(), reading(name, shown=progress is None) as told, listed(path, splits, told) as opened:
+        opened.bits = bits
+        report = Report(name, opened.kind, own_test=opened.own_test, others=opened.others, notes=list(opened.notes))
+        told.begin("decoding")
+        first = _read(opened, report, progress or told)
         report.classes = _classes(opened, titles)
         if not report.count:
             file, reason = report.unreadable[0]
@@ -100,42 +77,62 @@ def check(source: str | Path, progress: Progress | None = None) -> Report:
                 f"{path}: none of {len(report.unreadable):,} pictures can be read, the first being "
                 f"{file} ({reason}); give a source with readable pictures"
             )
+        report.deep.check(path, bits)
+        report.deep = Deep() if bits else report.deep
         report.flags = _suggest(opened, report)
+        report.examples = _examples(opened, report, first)
     return report
 
 
-def _read(source: Source, report: Report, progress: Progress | None) -> None:
+class _Seen(NamedTuple):
+    """About one picture that can be read."""
+
+    form: str
+    mode: str
+    size: tuple[int, int]
+    kept: str  # the mode that it is brought to
+    animated: bool
+    digest: bytes
+    ends: tuple[float, float]  # the least and the largest value
+    deep: str
+    largest: float | None
+
+
+def _read(source: Source, report: Report, progress: Progress) -> list[tuple[int, _Seen]]:
+    """Fill in the report, and return the first picture of each format and mode."""
     formats: Counter[str] = Counter()
     modes: Counter[str] = Counter()
     sizes: Counter[tuple[int, int]] = Counter()
     first: dict[bytes, int] = {}
     copies: Counter[bytes] = Counter()
+    kinds: dict[tuple[str, str], tuple[int, _Seen]] = {}
     report.unreadable = list(source.lost)
     for i, facts in enumerate(in_order(_facts, source.jobs(count_frames=True))):
-        if progress:
-            progress(i + 1, len(source))
+        progress(i + 1, len(source))
         if isinstance(facts, str):
             report.unreadable.append((source.picture_name(i), facts))
             continue
-        form, mode, size, kept_mode, animated, digest = facts
         report.count += 1
-        formats[form] += 1
-        modes[mode] += 1
-        sizes[size] += 1
-        report.grey += kept_mode in ("L", "LA")
-        report.transparent += kept_mode in ("LA", "RGBA")
-        report.non_square += size[0] != size[1]
-        report.animated += animated
-        if first.setdefault(digest, i) != i:
-            copies[digest] += 1
+        formats[facts.form] += 1
+        modes[facts.mode] += 1
+        sizes[facts.size] += 1
+        kinds.setdefault((facts.form, facts.mode), (i, facts))
+        report.grey += facts.kept in ("L", "LA")
+        report.transparent += facts.kept in ("LA", "RGBA")
+        report.non_square += facts.size[0] != facts.size[1]
+        report.animated += facts.animated
+        report.deep.add(facts.deep, facts.largest)
+        if first.setdefault(facts.digest, i) != i:
+            copies[facts.digest] += 1
             if len(report.duplicates) < EXAMPLES:
-                report.duplicates.append((source.picture_name(first[digest]), source.picture_name(i)))
+                report.duplicates.append((source.picture_name(first[facts.digest]), source.picture_name(i)))
     report.duplicate_groups, report.redundant = len(copies), sum(copies.values())
     report.formats, report.modes = dict(formats.most_common()), dict(modes.most_common())
     report.sizes = dict(sizes.most_common())
+    return list(kinds.values())
 
 
-def _facts(job: Job) -> tuple[str, str, tuple[int, int], str, bool, bytes] | str:
+def _facts(job: Job) -> _Seen | str:
     try:
         with turns():
             picture = job()
@@ -143,7 +140,22 @@ def _facts(job: Job) -> tuple[str, str, tuple[int, int], str, bool, bytes] | str
             digest = content_hash(image)[:16]  # half is enough to tell millions apart
     except Unreadable as error:
         return str(error)
-    return picture.format, picture.mode, image.size, image.mode, picture.animated, digest
+    return _Seen(picture.format, picture.mode, image.size, image.mode, picture.animated, digest, values(picture),
+                 picture.deep, largest(picture))  # fmt: skip
+
+
+def _examples(source: Source, report: Report, first: list[tuple[int, _Seen]]) -> list[str]:
+    """A line for the first picture of each format and mode, with what it becomes where no flag says otherwise."""
+    sizes = np.array([size for size, n in report.sizes.items() for _ in range(n)])
+    side = side_of(sizes[:, 0], sizes[:, 1])
+    colour = "grey" if report.grey == report.count else "colour"
+    how = "file" if _labels(source, "file") else "none"
+    lines = []
+    for row, seen in first[:EXAMPLES]:
+        said = found(source.picture_name(row), seen.form, seen.mode, seen.size, seen.kept, seen.ends)
+        becomes = f"{side}x{side} (--size), {colour} (--channels), --fit crop, {class_of(source, row, how)}"
+        lines.append(f"example: {said} -> {becomes}")
+    return lines
 
 
 def _classes(source: Source, titles: tuple[str, ...]) -> dict[str, int]:
@@ -185,9 +197,3 @@ def _suggest(source: Source, report: Report) -> list[str]:
     if how:
         flags.append(f"--labels {how} ({len(report.classes):,} classes)")
     return flags
-
-
-def _counts(table: dict[str, int]) -> str:
-    parts = [f"{key} ({n:,})" for key, n in list(table.items())[: 2 * EXAMPLES]]
-    more = len(table) - len(parts)
-    return ", ".join(parts) + (f" and {more:,} more" if more else "")

@@ -13,10 +13,12 @@ import numpy as np
 
 from poise.data import levels
 from poise.data.items import Progress
-from poise.data.notes import named
-from poise.data.sources import in_order, shown
-from poise.data.speech import Wave, digest_of, read_channels, sound_files
-from poise.data.transcripts import METADATA, Said, transcripts
+from poise.data.letters import lost_in
+from poise.data.notes import example, named
+from poise.data.sources import in_order, shown, walked
+from poise.data.speech import Wave, digest_of, read_sound, sound_files
+from poise.data.transcripts import METADATA, Said, read_transcripts
+from poise.data.utterances import suggested
 from poise.errors import PoiseError
 
 SHORTEST, LONGEST, RATE = 0.1, 20.0, 16_000  # what `open_recordings` does where nobody says otherwise
@@ -45,6 +47,8 @@ class SpeechReport:
     files: list[str]  # of `facts`
     unreadable: list[tuple[str, str]] = field(default_factory=list)  # (file, reason), all of them
     said: dict[str, Said] = field(default_factory=dict)  # of readable files
+    others: dict[str, int] = field(default_factory=dict)  # suffix -> files that are no sound
+    how: list[str] = field(default_factory=list)  # what is said was read, a sentence each
     flags: list[str] = field(default_factory=list)  # suggested flags, each with its reason
 
     @property
@@ -72,6 +76,14 @@ class SpeechReport:
         """Name -> number of clips, the most frequent first."""
         return dict(Counter(one.voice for one in self.said.values() if one.voice).most_common())
 
+    def _example(self) -> str:
+        """The first file of which is known what is said, or else the first."""
+        told = {shown(name): one for name, one in self.said.items()}
+        place = next((i for i, name in enumerate(self.files) if name in told), 0)
+        fact = self.facts[place]
+        first = {"file": self.files[place], "form": fact.form, "rate": fact.rate, "channels": fact.channels}
+        return example({**first, "seconds": fact.seconds}, told.get(self.files[place], Said()))
+
     def lines(self) -> list[str]:
         """The report for people, one fact a line."""
         seconds = np.array([fact.seconds for fact in self.facts])
@@ -81,6 +93,7 @@ class SpeechReport:
         )
         text = [
             f"{self.source} (sound): {len(self.facts):,} readable clips, {seconds.sum() / 60:.1f} minutes together",
+            f"such as: {self._example()}",
             f"formats: {_counts(fact.form for fact in self.facts)}",
             f"rates in Hz: {_counts(f'{fact.rate:,}' for fact in self.facts)}",
             f"channels: {_counts(_channels(fact.channels) for fact in self.facts)}",
@@ -92,11 +105,13 @@ class SpeechReport:
             text.append(
                 f"level of the speech: {loudness.min():.1f} to {loudness.max():.1f} dB, mean {loudness.mean():.1f}"
             )
-        text += [*_said(self.said, len(self.files)), *_voices(self.voices)]
+        text += [*self.how, *_said(self.said, len(self.files)), *_voices(self.voices)]
         text += _some("recorded too loud, so that they are clipped", self.clipped)
         text += _some("silent", self.silent)
         text += _some(f"{levels.QUIET:.0f} dB quieter than most, and perhaps empty", self.quiet)
         text += _some("duplicates", [f"{first} = {second}" for first, second in self.duplicates])
+        if self.others:
+            text.append(f"no sound: {named([f'{suffix} ({n:,})' for suffix, n in self.others.items()])}")
         text.append(f"unreadable: {len(self.unreadable):,}")
         text += [f"  {name}: {reason}" for name, reason in self.unreadable]
         return text + [f"suggested: {flag}" for flag in self.flags]
@@ -110,8 +125,8 @@ def check_speech(name: str, folder: Path, progress: Progress | None = None) -> S
     """
     paths = sound_files(folder)
     files = [path.relative_to(folder).as_posix() for path in paths]
-    said = transcripts(folder, files)
-    report = SpeechReport(name, [], [])
+    read = read_transcripts(folder, files)
+    report = SpeechReport(name, [], [], others=_others(folder, set(paths)), how=read.notes)
     for done, (file, found) in enumerate(zip(files, in_order(_facts, paths), strict=True), 1):
         if isinstance(found, str):
             report.unreadable.append((shown(file), found))
@@ -124,26 +139,32 @@ def check_speech(name: str, folder: Path, progress: Progress | None = None) -> S
         first = f", the first being {' ('.join(report.unreadable[0])})" if report.unreadable else ""
         raise PoiseError(f"{folder}: none of {len(files):,} sound files can be read{first}; give a folder with some")
     lost = {file for file, _ in report.unreadable}
-    report.said = {file: one for file, one in said.items() if shown(file) not in lost}
+    report.said = {file: one for file, one in read.said.items() if shown(file) not in lost}
     report.flags = _suggest(report, files)
     return report
 
 
+def _others(folder: Path, sounds: set[Path]) -> dict[str, int]:
+    """How many files of each suffix are no sound, the most frequent first."""
+    every = (Path(above) / name for above, names in walked(folder) for name in names if not name.startswith("."))
+    return dict(Counter(shown(file.suffix) or "no suffix" for file in every if file not in sounds).most_common())
+
+
 def _facts(file: Path) -> Facts | str:
-    found = read_channels(file)
+    found = read_sound(file)
     if isinstance(found, str):
         return found
-    x = found.samples.mean(1)
+    x = found.samples
     silent = levels.frame_levels(x, found.rate).max() < levels.SILENT
     seconds = len(x) / found.rate
     return Facts(
         f"{found.form} {found.subtype}",
         found.rate,
-        found.samples.shape[1],
+        found.channels,
         seconds,
         0.0 if silent else len(levels.trimmed(x, found.rate)) / found.rate,
         -math.inf if silent else levels.level(x, found.rate),
-        levels.is_clipped(found.samples, found.subtype),
+        found.clipped,
         digest_of(Wave(x, found.rate)),
     )
 
@@ -179,7 +200,11 @@ def _said(said: dict[str, Said], count: int) -> list[str]:
     texts = [one.text for one in said.values() if one.text]
     if not texts:
         return [f"texts: none (give a {METADATA}, or a .txt beside each file)"]
-    return [f"texts: {len(texts):,} of {count:,} clips have one, {len(set(texts)):,} of them different"]
+    lost = lost_in(texts) if suggested(texts) == "characters" else ""
+    return [
+        f"texts: {len(texts):,} of {count:,} clips have one, {len(set(texts)):,} of them different",
+        *([f"in --units characters: {lost}"] if lost else []),
+    ]
 
 
 def _voices(voices: dict[str, int]) -> list[str]:

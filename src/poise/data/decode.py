@@ -7,44 +7,31 @@ colours or the background that a run asks for.
 from __future__ import annotations
 
 import hashlib
-import io
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
-from PIL import Image, ImageColor, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageColor, ImageOps
 
-from poise.data.turns import wait_for_turn
+from poise.data import depth
+from poise.data.opening import Unreadable, opened, unreadable
+from poise.data.turns import still_wanted, wait_for_turn
 from poise.errors import PoiseError
 
-FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "DIB", "TIFF", "PPM")
 SUFFIXES = frozenset(
     (
         *(".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".gif"),
         *(".bmp", ".dib", ".tif", ".tiff", ".pnm", ".pbm", ".pgm", ".ppm"),
     )
 )
-LARGEST = 178_956_970  # pixels: the limit at which Pillow calls a picture a decompression bomb (twice its 1/4 GB)
-LONGEST = 200_000  # pixels of a side: Pillow gathers a row piece by piece, in a time that grows as its square
 LARGE = 25_000_000  # pixels from which on pictures are decoded one at a time: see `turns.turns`
 ROUNDING = 1e-3  # by how much floats in [0, 1] may lie outside
 FITS = ("crop", "pad")
 _WIDE = frozenset({"I", "I;16", "I;16L", "I;16B", "I;16N"})
+_NO_FRAMES = ("MPO", "PSD", "ICNS")  # further pictures are previews (as telephones write them), layers, other sizes
 _GREY = _WIDE | {"1", "L", "LA", "La", "F"}
-
-
-class Unreadable(Exception):
-    """A picture that has to be left out; the message is the reason, without the name of the file.
-
-    `passing`: it may be read another time, because what failed was the permission, the disk or the memory and not the
-    bytes. Such a reason is never kept under a hash of the bytes.
-    """
-
-    def __init__(self, reason: str, passing: bool = False) -> None:
-        super().__init__(reason)
-        self.passing = passing
 
 
 class Header(NamedTuple):
@@ -56,12 +43,19 @@ class Header(NamedTuple):
 
 
 class Decoded(NamedTuple):
-    """A picture in mode L, LA, RGB or RGBA, upright, and what it was in its file."""
+    """A picture in mode L, LA, RGB or RGBA, upright, and what it was in its file.
+
+    `low`, `high`: the values in the file, where they are not those of `image`. `deep`: "grey" or "colour" where it has
+    16 bits; of colour Pillow keeps the upper 8.
+    """
 
     image: Image.Image
     format: str
     mode: str
     animated: bool
+    low: float | None = None
+    high: float | None = None
+    deep: str = ""
 
 
 @contextmanager
@@ -75,41 +69,66 @@ def quiet() -> Iterator[None]:
         yield
 
 
-def header(data: bytes) -> Header:
-    """Size and greyness from the header alone. Raises Unreadable."""
-    with _opened(data) as image:
+def header(data: bytes, name: str = "") -> Header:
+    """Size and greyness from the header alone; `name` of the file: some formats have no signature.
+
+    Errors: Unreadable.
+    """
+    with opened(data, name) as image:
         try:
             return Header(*image.size, _is_grey(image))
         except Exception as error:  # a palette may lie behind damaged pixels
-            raise _unreadable(error) from None
+            raise unreadable(error) from None
 
 
-def decode(data: bytes, count_frames: bool = False) -> Decoded:
+def decode(data: bytes, count_frames: bool = False, name: str = "", bits: int | None = None) -> Decoded:
     """The first frame of an encoded picture, turned upright by its EXIF orientation, in 8 bits.
 
     16-bit grey v becomes round(v / 257); 32-bit integers are read as 16-bit ones when all lie in 0..65535;
     floats when all lie in [0, 1]. CMYK, YCbCr, Lab and palettes become RGB, or RGBA where anything is
     transparent; colour profiles are not applied. `count_frames` fills `animated`, which costs a GIF a second
-    decoding. Raises Unreadable.
+    decoding. `name` of the file, for formats without a signature. `bits`: how many of the 16 carry the values (see
+    `depth`). Raises Unreadable, and `depth.TooDeep` for a value that needs more bits.
     """
-    with _opened(data) as image:
+    with opened(data, name) as image:
         form, mode = image.format or "?", image.mode
         if image.width * image.height > LARGE:
             wait_for_turn()
         try:
-            # The second picture of an MPO, as telephones write it, is a preview or a depth map.
-            animated = count_frames and form != "MPO" and bool(getattr(image, "is_animated", False))
+            animated = count_frames and form not in _NO_FRAMES and bool(getattr(image, "is_animated", False))
+            colour = _deep_colour(image)
             image.load()
+            still_wanted()
         except Exception as error:  # Pillow's decoders raise OSError, SyntaxError, ValueError, struct.error, ...
-            raise _unreadable(error) from None
+            raise unreadable(error) from None
         try:
             upright = ImageOps.exif_transpose(image)
         except Exception:  # a damaged EXIF block says nothing about the pixels
             upright = image
         try:
-            return Decoded(_eight_bits(upright), form, mode, animated)
+            eight, low, high = _eight_bits(upright, bits)
         except (OSError, ValueError, MemoryError) as error:
-            raise _unreadable(error) from None
+            raise unreadable(error) from None
+        if colour and bits is not None:
+            raise Unreadable(
+                f"16-bit colour, of which Pillow keeps the upper 8 bits, so --bits {bits} cannot mend it: "
+                "save it with 8 bits"
+            )
+        return Decoded(eight, form, mode, animated, low, high, "colour" if colour else "grey" if mode in _WIDE else "")
+
+
+def largest(picture: Decoded) -> float | None:
+    """The largest value of a picture of 16 bits; of colour, of which the upper 8 are left, what it may be at most."""
+    if picture.deep != "colour":
+        return picture.high
+    return 256 * values_of(picture.image)[1] + 255
+
+
+def values_of(image: Image.Image) -> tuple[int, int]:
+    """The least and the largest value of a picture in mode L, LA, RGB or RGBA, whatever its transparency."""
+    found: Any = image.getextrema()
+    bands = found[: 3 if image.mode in ("RGB", "RGBA") else 1] if isinstance(found[0], tuple) else [found]
+    return min(int(low) for low, _ in bands), max(int(high) for _, high in bands)
 
 
 def content_hash(image: Image.Image) -> bytes:
@@ -170,30 +189,6 @@ def colour_of(background: str) -> tuple[int, int, int]:
     return red, green, blue
 
 
-def from_array(pixels: np.ndarray) -> Image.Image:
-    """uint8 [H, W], [H, W, 1], [H, W, 3] or [H, W, 4] as a picture in mode L, RGB or RGBA."""
-    return Image.fromarray(pixels[..., 0] if pixels.ndim == 3 and pixels.shape[2] == 1 else pixels)
-
-
-def _opened(data: bytes) -> Image.Image:
-    if not data:
-        raise Unreadable("the file is empty")
-    try:
-        image = Image.open(io.BytesIO(data), formats=FORMATS)
-    except UnidentifiedImageError:
-        raise Unreadable("not a picture in a known format, whatever its name says") from None
-    except Image.DecompressionBombError:
-        raise Unreadable(_too_large()) from None
-    except Exception as error:
-        raise _unreadable(error) from None
-    if image.width * image.height > LARGEST:  # where somebody has raised or removed Pillow's own limit
-        image.close()
-        raise Unreadable(_too_large())
-    if max(image.size) > LONGEST:
-        raise Unreadable(f"a side of more than {LONGEST:,} pixels: decoding it would take too long")
-    return image
-
-
 def _resize(image: Image.Image, width: int, height: int) -> Image.Image:
     if image.size == (width, height):
         return image
@@ -201,28 +196,40 @@ def _resize(image: Image.Image, width: int, height: int) -> Image.Image:
     return image.resize((width, height), Image.Resampling.LANCZOS, reducing_gap=3.0)
 
 
-def _eight_bits(image: Image.Image) -> Image.Image:
+def _eight_bits(image: Image.Image, bits: int | None) -> tuple[Image.Image, float | None, float | None]:
+    """In mode L, LA, RGB or RGBA, and the least and the largest value where they were no bytes."""
     if image.mode in _WIDE:
         out = np.empty((image.height, image.width), np.uint8)
-        low = high = 0
+        low, high = 0, 0
         for top, bottom in _strips(image):
             values = np.asarray(image.crop((0, top, image.width, bottom))).astype(np.int64)
-            low, high = min(low, int(values.min())), max(high, int(values.max()))
-            out[top:bottom] = ((values * 255 + 32767) // 65535).clip(0, 255)
+            least, most = int(values.min()), int(values.max())
+            low, high = (min(low, least), max(high, most)) if top else (least, most)
+            out[top:bottom] = depth.eight_bits(values, bits)
         if low < 0 or high > 65535:
             raise Unreadable(f"values from {low} to {high} are outside 0..65535")
-        return Image.fromarray(out)
+        depth.check(high, bits)
+        return Image.fromarray(out), low, high
     if image.mode == "F":
         floats = np.asarray(image)
-        if not bool(np.all((floats >= -ROUNDING) & (floats <= 1 + ROUNDING))):
-            raise Unreadable("floating-point values outside [0, 1]")
-        return Image.fromarray(np.rint(floats.clip(0, 1) * 255).astype(np.uint8))
+        ends = float(floats.min()), float(floats.max())
+        if not (ends[0] >= -ROUNDING and ends[1] <= 1 + ROUNDING):  # written so that NaN fails
+            raise Unreadable(
+                f"floating-point values outside [0, 1], from {ends[0]:g} to {ends[1]:g}: rescale them, or save 8 bits"
+            )
+        return Image.fromarray(np.rint(floats.clip(0, 1) * 255).astype(np.uint8)), *ends
     grey, transparent = _is_grey(image), image.has_transparency_data
     if image.mode in ("P", "PA"):  # a palette goes through its colours, which keeps any kind of transparency
         image = image.convert("RGBA" if transparent else "RGB")
     if transparent:
-        return image.convert("LA" if grey else "RGBA")
-    return image.convert("L" if grey else "RGB")
+        return image.convert("LA" if grey else "RGBA"), None, None
+    return image.convert("L" if grey else "RGB"), None, None
+
+
+def _deep_colour(image: Image.Image) -> bool:
+    """Whether an opened picture has 16 bits a channel, of which its mode keeps 8."""
+    tiles: Any = getattr(image, "tile", None)
+    return bool(tiles) and image.mode not in _WIDE and ";16" in str(tiles[0][3])
 
 
 def _is_grey(image: Image.Image) -> bool:
@@ -236,15 +243,5 @@ def _strips(image: Image.Image) -> Iterator[tuple[int, int]]:
     """(first row, row after the last) of parts of a million pixels or so: copies of a picture stay small."""
     rows = max(1, 2**20 // image.width)
     for top in range(0, image.height, rows):
+        still_wanted()
         yield top, min(image.height, top + rows)
-
-
-def _unreadable(error: Exception) -> Unreadable:
-    """What Pillow says, as the reason why a picture is left out."""
-    if isinstance(error, MemoryError):
-        return Unreadable("there is not enough memory to decode it", passing=True)
-    return Unreadable(str(error).strip().partition("\n")[0] or type(error).__name__)
-
-
-def _too_large() -> str:
-    return f"more than {LARGEST:,} pixels: too large to be decoded safely"

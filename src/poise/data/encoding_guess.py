@@ -38,7 +38,7 @@ def guessed(file: io.BufferedReader) -> str:
         if size < SAMPLE and line not in odd:
             odd[line[:SAMPLE]] = None
             size += len(line)
-    if right >= 3 and right > 9 * wrong:
+    if right and right >= 2 * wrong:  # two bytes that fit by chance are rare, and a line of them rarer
         return "utf-8"
     return _likeliest(b"".join(odd))
 
@@ -50,6 +50,8 @@ def _likeliest(sample: bytes) -> str:
     found: list[tuple[float, str]] = []
     for candidate in chardet.detect_all(sample, ignore_threshold=True):
         name = str(candidate["encoding"] or "").lower()
+        if name.startswith(("utf-16", "utf-32")):
+            continue  # which have a mark, or zero bytes
         name = {"gb2312": "gb18030", "gbk": "gb18030", "shift_jis": "cp932", "euc-kr": "cp949"}.get(name, name)
         try:
             text = sample.decode(name)

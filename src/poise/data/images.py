@@ -18,17 +18,17 @@ from pathlib import Path
 
 import numpy as np
 
-from poise.data import catalogue, store
-from poise.data.cache import Cached, Options, build, load
-from poise.data.decode import FITS, colour_of, quiet
+from poise.data import catalogue, depth, store
+from poise.data.cache import Cached, build, load
+from poise.data.chosen import check, default_channels, default_size, usable_labels
+from poise.data.decode import colour_of, quiet
+from poise.data.examples import examples
 from poise.data.files import FolderSource, ZipSource
 from poise.data.formats import idx_folder, idx_source, is_idx, npy_source, npz_source
+from poise.data.options import Options
+from poise.data.reading import Told, reading
 from poise.data.sources import Progress, Source
 from poise.errors import PoiseError, nearest
-
-LABELS = ("auto", "none", "folders", "file")
-LARGEST_SIZE = 4096
-DEFAULT_SIZE = 64
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,6 +44,8 @@ class ImageSet:
     name: str
     unreadable: list[tuple[str, str]]  # (file, reason) of what was left out
     notes: list[str] = field(default_factory=list)  # what else a user should know
+    shown: list[str] = field(default_factory=list)  # how the first pictures were read
+    share: str = ""  # which share would hold some out, where none are
 
     @property
     def size(self) -> int:
@@ -76,43 +78,72 @@ def open_images(
     progress: Progress | None = None,
     limit: int | None = None,
     seed: int = 0,
+    bits: int | None = None,
+    splits: str = "auto",
 ) -> ImageSet:
     """Open a folder, zip, .npy, .npz or IDX file, or a fetched set of the catalogue, as an `ImageSet`.
 
     size: side in pixels. None: the pictures' own, if all are squares of one size; else the largest power of
         two, at most 64 and at least 8, that is no larger than the shorter side of 95 % of the pictures.
     channels: 1 or 3. None: 1 if all pictures (and `background`) are grey, else 3.
-    labels: "none"; "folders" (the first folder below `source` is the class); "file" (what comes with the
-        data: the IDX file of labels, `labels` or `y` in an npz, labels.json in a folder or zip); "auto": "file"
-        where such labels are, else "none".
+    labels: "none"; "folders" (the first folder below `source`, or below its splits, is the class); "file" (what comes
+        with the data: the IDX file of labels, `labels` or `y` in an npz, labels.json or NVIDIA's dataset.json in a
+        folder or zip); "auto": "file" where such labels are, else "none".
     fit: "crop" cuts the middle square of a picture that is none; "pad" keeps it whole, with margins.
     background: any Pillow colour name or #rrggbb; lies under transparent pixels and fills the margins of "pad".
     heldout: the share of pictures to hold out, in [0, 1). A picture is held out when the first 64 bits of its
         content hash, divided by 2^64, are below it, so copies of one picture are on one side, and adding
         pictures never moves another one. A set with a test split of its own holds out that instead, whole,
         for every share above 0; with 0 its test pictures are not used at all.
-    progress: called as progress(done, total) while files are read, and again while they are decoded.
+    progress: called as progress(done, total) while files are read, and again while they are decoded. None: told on
+        standard error where it lasts.
     limit: keep so many of the training pictures, drawn by `seed`, the others unused; None: all. A smaller draw of the
         same seed is part of a larger one. What is held out does not change.
+    bits: how many of the 16 bits of grey pictures carry the values: see `depth`. None: all.
+    splits: "auto": folders train/, test/, val/ right below `source` are splits and no classes; "none": they are not.
 
     Unreadable pictures are left out and named in `.unreadable`. Raises PoiseError for options that cannot be,
     and where no picture is left.
     """
-    _check(size, channels, labels, fit, heldout)
+    check(size, channels, labels, fit, heldout, splits)
+    bits = depth.checked(bits)
     colour = colour_of(background)
     name, path, classes = locate(source)
-    with quiet(), open_source(path) as opened:
-        opened.look(progress)
-        side = size or _default_size(opened)
-        planes = channels or _default_channels(opened, colour)
-        notes: list[str] = []
+    catalogued = () if os.path.exists(Path(source).expanduser()) else (name,)
+    with quiet(), reading(name, shown=progress is None) as told, listed(path, splits, told) as opened:
+        opened.bits = bits
+        if labels in ("none", "folders"):
+            opened.leave_labels()
+        told.begin("looking at files")
+        opened.look(progress or told)
+        side = size or default_size(opened)
+        planes = channels or default_channels(opened, colour)
+        notes = list(opened.notes)
         if labels == "auto":
-            labels, notes = _usable_labels(opened)
-        options = Options(side, planes, fit, "#{:02x}{:02x}{:02x}".format(*colour), labels)
+            labels, why = usable_labels(opened)
+            notes += why
+        parted = "folders" if opened.own_test or opened.unused or labels == "folders" else None
+        options = Options(
+            side, planes, fit, "#{:02x}{:02x}{:02x}".format(*colour), labels, bits=bits,
+            splits=parted if opened.split else None,
+        )  # fmt: skip
         key = options.key(opened.identity())
         folder = store.cache_dir() / "images" / key
-        cached = load(folder) or build(opened, options, folder, progress)
-    return replace(_split(cached, key, heldout, name, classes, limit, seed), notes=notes)
+        told.begin("decoding")
+        cached = load(folder) or build(opened, options, folder, progress or told)
+        if len(opened.others) and name not in catalogued:  # of a catalogued set they are known: licences, tables
+            notes.append(opened.others.line())
+        if "deep" in cached.meta and bits is None:
+            notes += depth.Deep(**cached.meta["deep"]).notes()
+        found = _split(cached, key, heldout, name, classes, limit, seed)
+        shown = cached.meta.get("examples") or examples(opened, options)  # a cache of an earlier version has none
+        return replace(found, notes=notes, shown=shown)
+
+
+def listed(path: Path, splits: str, told: Told) -> Source:
+    """The source of a path, while `told` tells how many files there are."""
+    told.begin("listing files")
+    return open_source(path, splits, told)
 
 
 def locate(source: str | Path) -> tuple[str, Path, tuple[str, ...]]:
@@ -136,68 +167,28 @@ def locate(source: str | Path) -> tuple[str, Path, tuple[str, ...]]:
     return entry.name, where, entry.classes
 
 
-def open_source(path: Path) -> Source:
+def open_source(path: Path, splits: str = "auto", told: Told | None = None) -> Source:
     """The source of an existing path, by what it is. PoiseError for a kind that is not known."""
     if path.is_dir():
-        return idx_folder(path) or FolderSource(path)
-    makers: dict[str, Callable[[Path], Source]] = {".zip": ZipSource, ".npy": npy_source, ".npz": npz_source}
+        return idx_folder(path) or FolderSource(path, splits, told)
+    if path.suffix.lower() == ".zip":
+        return ZipSource(path, splits, told)
+    makers: dict[str, Callable[[Path], Source]] = {".npy": npy_source, ".npz": npz_source}
     maker = idx_source if is_idx(path) else makers.get(path.suffix.lower())
     if maker is None:
         raise PoiseError(f"{path} is no collection of pictures: give a folder, or a .zip, .npy, .npz or IDX file")
     return maker(path)
 
 
-def _usable_labels(source: Source) -> tuple[str, list[str]]:
-    """("file" or "none", why labels that are there are not used): nobody asked for them, so they stop nothing."""
-    if not source.brings_labels:
-        return "none", []
-    try:
-        source.labels("file")
-    except PoiseError as error:
-        return "none", [f"labels are not used, for they cannot be: {error} (--labels none says nothing of them)"]
-    return "file", []
-
-
-def _check(size: int | None, channels: int | None, labels: str, fit: str, heldout: float) -> None:
-    if size is not None and not 1 <= size <= LARGEST_SIZE:
-        raise PoiseError(f"--size {size} is not possible: give a number of pixels from 1 to {LARGEST_SIZE}")
-    if channels not in (None, 1, 3):
-        raise PoiseError(f"--channels {channels} is not possible: give 1 (grey) or 3 (colour)")
-    if labels not in LABELS:
-        raise PoiseError(f"labels '{labels}' is not known: give auto, none, folders or file")
-    if fit not in FITS:
-        raise PoiseError(f"fit '{fit}' is not known: give crop or pad")
-    if not 0 <= heldout < 1:
-        raise PoiseError(f"--heldout {heldout} is not possible: give a share from 0 to below 1, such as 0.1")
-
-
-def _default_size(source: Source) -> int:
-    widths, heights, _ = source.survey()
-    if not len(widths):
-        return DEFAULT_SIZE
-    shorter = np.minimum(widths, heights)
-    if (widths == heights).all() and (shorter == shorter[0]).all() and shorter[0] <= LARGEST_SIZE:
-        return int(shorter[0])
-    # Not the very smallest: one stray icon must not make thumbnails of all.
-    side = int(np.quantile(shorter, 0.05, method="lower"))
-    return 1 << (min(DEFAULT_SIZE, max(8, side)).bit_length() - 1)
-
-
-def _default_channels(source: Source, background: tuple[int, int, int]) -> int:
-    _, _, grey = source.survey()
-    return 1 if len(set(background)) == 1 and len(grey) and bool(grey.all()) else 3
-
-
 def _split(
     cached: Cached, key: str, heldout: float, name: str, classes: tuple[str, ...], limit: int | None, seed: int
 ) -> ImageSet:
-    count, own = len(cached.images), int(cached.meta["own_test"])
-    if own:
-        out = np.arange(count) >= count - own
-        train, held = np.flatnonzero(~out), np.flatnonzero(out & (heldout > 0))
+    count, own, unused = len(cached.images), int(cached.meta["own_test"]), int(cached.meta.get("unused", 0))
+    places = cached.hashes[:, :8].copy().view(">u8")[:, 0] / 2.0**64
+    if own or unused:
+        train, held = np.arange(count - own - unused), np.arange(count - own, count if heldout > 0 else count - own)
     else:
-        first = cached.hashes[:, :8].copy().view(">u8")[:, 0]
-        out = first / 2.0**64 < heldout
+        out = places < heldout
         train, held = np.flatnonzero(~out), np.flatnonzero(out)
     if not len(train):
         raise PoiseError(
@@ -219,4 +210,14 @@ def _split(
         fingerprint=digest.hexdigest(),
         name=name,
         unreadable=[(file, reason) for file, reason in cached.meta["unreadable"]],
+        share="" if len(held) else _share(places, own, heldout),
     )
+
+
+def _share(places: np.ndarray, own: int, heldout: float) -> str:
+    """Which share would hold out how many, where `heldout` holds out none."""
+    if own:
+        return f"--heldout 0.1, or any share above 0, holds out the {own:,} pictures of the set's own test split"
+    known = (0.1, 0.2, 0.3, 0.5)
+    share = next((share for share in known if share > heldout and (places < share).any()), 0.5)
+    return f"--heldout {share:g} would hold out {int((places < share).sum()):,} of {len(places):,}"

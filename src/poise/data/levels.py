@@ -20,6 +20,7 @@ QUIET = 20.0  # dB under the median of all clips: a clip that may be empty
 PEAK = 0.95  # no sample is made louder than this
 RUN = 3  # samples at full scale, one after the other and of one sign: the recording was too loud
 FULL = {"PCM_U8": 127 / 128, "PCM_S8": 127 / 128, "ULAW": 32_124 / 32_768, "ALAW": 32_256 / 32_768}
+PIECE = 1 << 20  # samples that are rounded at once
 FULL_SCALE = 32_767 / 32_768  # of any other encoding
 
 Wave = NDArray[np.float32]
@@ -28,7 +29,8 @@ Wave = NDArray[np.float32]
 def frame_levels(x: Wave, rate: int) -> NDArray[np.float64]:
     """dB of each frame, [F] with F = ceil(S / hop): frame f begins at f·hop; what is beyond the end does not count."""
     hop, window = max(1, round(HOP * rate)), max(1, round(FRAME * rate))
-    sums = np.concatenate([[0.0], np.cumsum(np.square(x, dtype=np.float64))])
+    sums = np.zeros(len(x) + 1)
+    np.cumsum(np.square(x, dtype=np.float64), out=sums[1:])
     starts = np.arange(0, len(x), hop)
     ends = np.minimum(starts + window, len(x))
     power = np.maximum(sums[ends] - sums[starts], 0) / (ends - starts)
@@ -83,4 +85,8 @@ def is_clipped(x: Wave, subtype: str) -> bool:
 
 def to_int16(x: Wave) -> NDArray[np.int16]:
     """Samples times 32,768, rounded to the nearest."""
-    return np.clip(np.rint(x.astype(np.float64) * 32_768), -32_768, 32_767).astype(np.int16)
+    out = np.empty(x.shape, np.int16)
+    for start in range(0, len(x), PIECE):
+        piece = x[start : start + PIECE].astype(np.float64) * 32_768
+        out[start : start + PIECE] = np.clip(np.rint(piece), -32_768, 32_767)
+    return out

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from poise.data import decode, speech, text
 from poise.data.catalogue import find
+from poise.data.contents import HEAD, content
 from poise.data.formats import idx_folder
 from poise.data.images import ImageSet, locate, open_images
 from poise.data.items import CHUNK, SHARE, Items, Progress, Rows
-from poise.data.sources import walked
+from poise.data.others import SOUNDS
+from poise.data.reading import Told, reading
+from poise.data.sources import shown, walked
 from poise.errors import PoiseError
 
+LOOKED = 5000  # files whose content is looked at although their names say what they are
 CHUNK_BYTES = 1 << 26  # of pictures in memory at once; as floats they take four times as much
 
 
@@ -66,16 +72,18 @@ def open_items(
     Args: source; column: of the sentences in a .jsonl or .csv; size: side that pictures are brought to (default: see
     `open_images`); progress: called as progress(done, total) while files are read.
 
-    Errors: `PoiseError` where nothing is there or can be read, and for a folder that mixes pictures and sound.
+    Errors: `PoiseError` where nothing is there or can be read, and for a folder of as many pictures as sound files.
+    Where one kind is more than the other, it is what is read.
     """
     path, name = Path(source).expanduser(), None
+    beside: list[tuple[str, str]] = []
     if not os.path.exists(path):
         name, path, _ = locate(source)  # a name of the catalogue, or an error with the nearest one
         kind = find(name).modality
     elif text.is_text(path):
         kind = "text"
     else:
-        kind = _kind_of_folder(path) if path.is_dir() else "image"
+        kind, beside = _kind_of_folder(path) if path.is_dir() else ("image", [])
     if column is not None and kind != "text":
         hint = "" if name else ", or give a .jsonl or .csv file"
         raise PoiseError(f"{source} has no columns: leave out --column {column}{hint}")
@@ -84,33 +92,95 @@ def open_items(
         "speech": lambda: speech.open_speech(path, progress, name),
         "image": lambda: open_pictures(name or source, size, progress),
     }
-    return openers[kind]()
+    found = openers[kind]()
+    found.left_out += beside
+    return found
 
 
-def counted(path: Path) -> tuple[int, int, list[str]]:
-    """How many pictures and sound files are in a folder and below it, by their names, and the files of text."""
-    pictures = sounds = 0
+class Counted(NamedTuple):
+    """What a folder holds and what is below it: pictures and sound by their content, else by their names."""
+
+    pictures: int
+    sounds: int
+    texts: list[str]
+    first: dict[str, str]  # "picture" and "sound" -> the name of the first one
+
+    @property
+    def kind(self) -> str:
+        """image or speech, whichever is more; nothing where there is neither or as many of both."""
+        if self.pictures == self.sounds:
+            return ""
+        return "image" if self.pictures > self.sounds else "speech"
+
+    def minority(self) -> list[tuple[str, str]]:
+        """(file, reason) of the first file of the kind that is not read, with how many there are."""
+        if not min(self.pictures, self.sounds) or not self.kind:
+            return []
+        other, count = ("sound", self.sounds) if self.kind == "image" else ("picture", self.pictures)
+        noun = {"sound": "sound file", "picture": "picture"}[other]
+        more = f" and {count - 1:,} more {noun}{'s' if count > 2 else ''}" if count > 1 else ""
+        main = f"{max(self.pictures, self.sounds):,} {'pictures' if self.kind == 'image' else 'sound files'}"
+        return [(f"{self.first[other]}{more}", f"a {noun} among {main}, which are what is read")]
+
+
+def counted(path: Path) -> Counted:
+    """What is in a folder and below it; where it lasts, it tells how far it is.
+
+    Of the first files the content is looked at, and of those whose name says nothing; names that are known are trusted
+    from then on.
+    """
+    with reading(path.name or str(path)) as told:
+        told.begin("looking what there is")
+        return _counted(path, told)
+
+
+def _counted(path: Path, told: Told) -> Counted:
+    pictures, sounds, looked, seen = 0, 0, 0, 0
     texts: list[str] = []
+    first: dict[str, str] = {}
     for above, files in walked(path):
+        seen += len(files)
+        told(seen, 0)
         for name in files:
             suffix = os.path.splitext(name)[1].lower()
-            pictures += suffix in decode.SUFFIXES
-            sounds += suffix in speech.SUFFIXES
-            texts += [os.path.join(above, name)] if suffix in text.SUFFIXES else []
-    return pictures, sounds, texts
+            known = "picture" if suffix in decode.SUFFIXES else "sound" if suffix in speech.SUFFIXES else ""
+            looks = looked < LOOKED or not known
+            kind = (_kind_of_file(os.path.join(above, name)) if looks else "") or known
+            looked += looks
+            pictures += kind == "picture"
+            sounds += kind == "sound"
+            if kind:
+                first.setdefault(kind, shown(os.path.relpath(os.path.join(above, name), path)))
+            elif suffix in text.SUFFIXES:
+                texts.append(os.path.join(above, name))
+    return Counted(pictures, sounds, texts, first)
 
 
-def _kind_of_folder(path: Path) -> str:
-    """By the names of its files; pictures and sound side by side are an error."""
+def _kind_of_file(path: str) -> str:
+    """picture or sound, by its content; nothing for anything else, and where it cannot be read."""
+    try:
+        if not os.path.isfile(path):  # reading a pipe would wait
+            return ""
+        small = os.path.getsize(path) <= CHUNK_BYTES
+        with open(path, "rb", buffering=0) as file:
+            head = file.read(HEAD)
+        told = content(head, path, (lambda: Path(path).read_bytes()) if small else None)
+    except OSError:
+        return ""
+    return "picture" if told.format else "sound" if told.name in SOUNDS else ""
+
+
+def _kind_of_folder(path: Path) -> tuple[str, list[tuple[str, str]]]:
+    """What most of its files are, and what is left out for it. Errors: PoiseError where there is none, or a draw."""
     if idx_folder(path):
-        return "image"
-    pictures, sounds, texts = counted(path)
-    if pictures and sounds:
-        raise PoiseError(f"{path} holds {pictures:,} pictures and {sounds:,} sound files: give a folder of one kind")
-    if not pictures and not sounds and texts:
-        raise PoiseError(f"{path} holds text: give the file itself, such as {min(texts)}")
-    if not pictures and not sounds:
+        return "image", []
+    found = counted(path)
+    if found.kind:
+        return found.kind, found.minority()
+    if found.pictures:
         raise PoiseError(
-            f"{path} holds neither pictures nor sound files (.wav, .flac, .ogg, .mp3): give a folder of one"
+            f"{path} holds {found.pictures:,} pictures and {found.sounds:,} sound files: give a folder of one kind"
         )
-    return "speech" if sounds else "image"
+    if found.texts:
+        raise PoiseError(f"{path} holds text: give the file itself, such as {shlex.quote(min(found.texts))}")
+    raise PoiseError(f"{path} holds neither pictures nor sound files (.wav, .flac, .ogg, .mp3): give a folder of one")

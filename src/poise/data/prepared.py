@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import re
 import shutil
 from collections import Counter
 from collections.abc import Sequence
@@ -22,7 +23,7 @@ from numpy.typing import NDArray
 from poise.data import index, levels, store
 from poise.data.items import Progress
 from poise.data.sources import in_order, shown
-from poise.data.speech import Wave, digest_of, read_channels, resampled
+from poise.data.speech import Wave, digest_of, read_sound, resampled
 from poise.errors import PoiseError
 
 VERSION = 1  # of the cache: another number, and everything is prepared anew
@@ -50,6 +51,9 @@ class Clip(NamedTuple):
     cut: float  # seconds of silence taken away
     level: float  # dB of the speech in the file
     limited: bool  # whether the peak kept it from the level that is wanted
+    form: str = ""  # such as "WAV PCM_16"
+    channels: int = 1
+    seconds: float = 0.0  # of the file
 
 
 @dataclass(frozen=True)
@@ -113,10 +117,12 @@ def _digest(file: Path) -> bytes:
 
 def prepare(file: Path, options: Options) -> Clip | str:
     """One file as `options` say, or the reason why it is left out."""
-    found = read_channels(file)
+    found = read_sound(file)
     if isinstance(found, str):
         return found
-    wave = Wave(found.samples.mean(1), found.rate)
+    wave = Wave(found.samples, found.rate)
+    if not options.trim and (seconds := len(wave.samples) / wave.rate) > options.longest + 2 / options.rate:
+        return f"{seconds:.1f} s are longer than {options.longest:g} s"
     x, rate = resampled(wave, options.rate), options.rate
     whole = len(x) / rate
     if levels.frame_levels(x, rate).max() < levels.SILENT:
@@ -131,9 +137,9 @@ def prepare(file: Path, options: Options) -> Clip | str:
     level = levels.level(x, rate)
     factor = levels.gain(x, level, options.loudness)
     limited = options.loudness is not None and 20 * math.log10(factor) < options.loudness - level - 0.01
-    clipped = levels.is_clipped(found.samples, found.subtype)
     samples = levels.to_int16(x * np.float32(factor))
-    return Clip(samples, digest_of(wave), found.rate, clipped, whole - seconds, level, limited)
+    about = (f"{found.form} {found.subtype}", found.channels, len(wave.samples) / wave.rate)
+    return Clip(samples, digest_of(wave), found.rate, found.clipped, whole - seconds, level, limited, *about)
 
 
 def _build(folder: Path, files: Sequence[str], options: Options, out: Path, progress: Progress | None) -> None:
@@ -170,8 +176,15 @@ def _build(folder: Path, files: Sequence[str], options: Options, out: Path, prog
         "cut": sum(clip.cut for clip in clips),
         "level": sum(clip.level for clip in clips) / len(clips),
         "limited": sum(clip.limited for clip in clips),
+        "first": _about(kept[0], clips[0]),
     }
     (out / "meta.json").write_text(json.dumps(meta))
+
+
+def _about(name: str, clip: Clip) -> dict[str, Any]:
+    """What is shown of a file as an example."""
+    facts = {"form": clip.form, "rate": clip.source, "channels": clip.channels, "seconds": clip.seconds}
+    return {"file": name, **facts}
 
 
 def load(place: Path) -> Prepared | None:
@@ -192,8 +205,22 @@ def load(place: Path) -> Prepared | None:
 
 
 def _nothing(folder: Path, left_out: Sequence[tuple[str, str]]) -> PoiseError:
-    name, reason = left_out[0]
+    """Why not one file is left: each kind of reason, how often, and its first file."""
+    long = any(" s are longer than " in reason for _, reason in left_out)
     return PoiseError(
-        f"{folder}: none of {len(left_out):,} sound files can be used, the first being {name} ({reason}); give a "
-        "folder with some that can"
+        f"{folder}: none of {len(left_out):,} sound files can be used, the first being {reasons(left_out)}; give a "
+        f"folder with some that can{', or a larger --longest' if long else ''}"
     )
+
+
+def reasons(left_out: Sequence[tuple[str, str]], named: int = 4) -> str:
+    """ "a.wav (31.0 s are longer than 20 s) and 11 more like it, b.wav (it is silent)": kinds of reasons, by number."""
+    first: dict[str, str] = {}
+    counts = Counter[str]()
+    for name, reason in left_out:
+        kind = re.sub(r"[\d.,]+", "#", reason, count=1)
+        first.setdefault(kind, f"{shown(name)} ({reason})")
+        counts[kind] += 1
+    said = [first[kind] + (f" and {n - 1:,} more like it" if n > 1 else "") for kind, n in counts.most_common(named)]
+    more = len(counts) - named
+    return ", ".join(said) + (f" and {more:,} more reasons" if more > 0 else "")

@@ -23,10 +23,11 @@ from poise.data.items import SHARE, Progress, Rows, hashes_of, unit_interval
 from poise.data.notes import notes_on
 from poise.data.prepared import Options, Prepared, prepared
 from poise.data.sources import shown
-from poise.data.speech import LONGEST, sound_files, soundfile_module
+from poise.data.speech import LONGEST, SOUND, sound_files, soundfile_module
 from poise.data.text import normalised
-from poise.data.transcripts import Said, transcripts
+from poise.data.transcripts import Columns, Said, Transcripts, read_transcripts
 from poise.errors import PoiseError, nearest
+from poise.terminal import escaped
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,9 +79,13 @@ def open_recordings(
     share: float = 1.0,
     voice: str | None = None,
     labels: str | None = None,
+    metadata: str | None = None,
+    file_column: str | None = None,
+    text_column: str | None = None,
+    voice_column: str | None = None,
     progress: Progress | None = None,
 ) -> Recordings:
-    """The .wav, .flac, .ogg and .mp3 files of a folder and everything below it, or of a catalogued set of speech.
+    """The sound files of a folder and everything below it (see `containers`), or of a catalogued set of speech.
 
     Args:
         data: the folder, or the name of a set that was fetched. Channels are averaged.
@@ -95,6 +100,8 @@ def open_recordings(
         share: of the clips to train on, the share that is used, in (0, 1]; a smaller one is part of a larger one.
         voice: only the clips of this voice.
         labels: a pattern for the names of the files, such as "{voice}/{text}" (see `transcripts.transcripts`).
+        metadata, file_column, text_column, voice_column: the table of what is said, and its columns by name or by
+            number from 1, where they cannot be told (see `said_tables`).
         progress: called as progress(done, total) while files are read.
 
     Files that are unreadable, empty or silent are left out, and those recorded too loud (three samples in a row at full
@@ -109,12 +116,13 @@ def open_recordings(
     soundfile_module()
     files = [file.relative_to(folder).as_posix() for file in sound_files(folder)]
     if not files:
-        raise PoiseError(f"{folder} holds no sound files (.wav, .flac, .ogg, .mp3): give a folder that does")
-    said = transcripts(folder, files, labels)
+        raise PoiseError(f"{folder} holds no {SOUND}: give a folder that does")
+    read = read_transcripts(folder, files, labels, Columns(metadata, file_column, text_column, voice_column))
+    said = read.said
     unmatched = [(shown(file), f"does not match --labels {labels}") for file in files if file not in said and labels]
-    files = _of_voice(folder, [file for file in files if file in said or not labels], said, voice)
+    files = _of_voice(name, [file for file in files if file in said or not labels], said, voice)
     found = prepared(folder, files, options, progress)
-    return _recordings(name, found, options, said, unmatched, heldout, share)
+    return _recordings(shown(name), found, options, read, unmatched, heldout, share)
 
 
 def located(data: str | Path) -> tuple[str, Path]:
@@ -129,13 +137,13 @@ def _recordings(
     name: str,
     found: Prepared,
     options: Options,
-    said: dict[str, Said],
+    read: Transcripts,
     unmatched: list[tuple[str, str]],
     heldout: float,
     share: float,
 ) -> Recordings:
     files = tuple(found.meta["files"])
-    known = [said.get(file, Said()) for file in files]
+    known = [read.said.get(file, Said()) for file in files]
     texts, voices = tuple(one.text for one in known), tuple(sorted({one.voice for one in known}))
     train, held = _split(name, texts, found.hashes, heldout, share)
     whole = [found.meta["digest"], options.rate, found.starts.tolist(), texts, [one.voice for one in known]]
@@ -153,19 +161,22 @@ def _recordings(
         heldout=held,
         fingerprint=hashlib.sha256(json.dumps(whole).encode()).hexdigest(),
         left_out=left_out,
-        notes=notes_on(name, found, options, texts, voices, left_out),
+        notes=notes_on(name, found, options, known, left_out, read.notes),
     )
 
 
-def _of_voice(folder: Path, files: list[str], said: dict[str, Said], voice: str | None) -> list[str]:
+def _of_voice(name: str, files: list[str], said: dict[str, Said], voice: str | None) -> list[str]:
     if voice is None:
         return files
+    voice = escaped(voice)  # as voices that are told by names of files are written
     known = sorted({one.voice for one in said.values() if one.voice})
     if voice not in known:
+        if known:
+            has = f"{nearest(voice, known)}; it has: {', '.join(known[:8])}"
+            raise PoiseError(f"--voice {voice}: {shown(name)} has no such voice{has}")
         raise PoiseError(
-            f"--voice {voice}: {folder} has no such voice{nearest(voice, known)}; it has: {', '.join(known[:8])}"
-            if known
-            else f"--voice {voice}: nothing in {folder} names voices: leave it out, or give --labels {{voice}}/{{text}}"
+            f"--voice {voice}: nothing in {shown(name)} names voices: leave it out, or give --labels "
+            "{voice}/{text} or --voice-column"
         )
     return [file for file in files if said.get(file, Said()).voice == voice]
 

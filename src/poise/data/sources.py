@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from threading import Event
 from types import TracebackType
 from typing import TypeVar
 
@@ -21,6 +22,8 @@ import numpy as np
 
 from poise.data import index
 from poise.data.decode import Decoded
+from poise.data.others import Others
+from poise.data.turns import still_wanted, wanted_until
 
 Job = Callable[[], Decoded]
 Progress = Callable[[int, int], object]  # done, total
@@ -35,7 +38,9 @@ class Source(ABC):
 
     kind: str
     own_test: int = 0  # how many pictures at the end are the data set's own test split
-    ignored: int = 0  # files that are no pictures by their name
+    unused: int = 0  # how many before these are in neither part
+    split: bool = False  # whether the first folder of each name is a split
+    bits: int | None = None  # how many of 16 carry the values: see `depth`
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -44,6 +49,8 @@ class Source(ABC):
         self.stamps = np.empty(0, np.int64)
         self.facts = np.empty(0, index.FACTS)
         self.lost: list[tuple[str, str]] = []  # what could not even be listed, and why
+        self.others = Others()  # files that are no pictures, or none that can be read here
+        self.notes: list[str] = []  # what was recognised, and the flag that turns it off
         self.passing = False  # whether some of it may be there another time
 
     @abstractmethod
@@ -77,6 +84,7 @@ class Source(ABC):
     def look(self, progress: Progress | None = None) -> None:
         """Fill `facts`, reading only the files whose size or time stamp is new."""
         self.facts, fresh = index.recall(self.path, self.files, self.sizes, self.stamps)
+        fresh = np.union1d(fresh, self.doubtful()).astype(np.int64)
         seen = in_order(lambda row: self.look_at(int(row)), fresh)
         for done, (row, fact) in enumerate(zip(fresh, seen, strict=True), 1):
             self.facts[row] = (np.frombuffer(fact[0], np.uint8), *fact[1:])
@@ -84,6 +92,17 @@ class Source(ABC):
                 progress(done, len(fresh))
         if len(fresh):
             index.remember(self.path, self.files, self.sizes, self.stamps, self.facts)
+
+    def samples(self) -> list[tuple[int, Job]]:
+        """The rows of a few pictures, one of each kind, to show how they are read. After `look`."""
+        return [(0, next(iter(self.jobs())))]
+
+    def leave_labels(self) -> None:  # noqa: B027 - most sources have none that would count as content
+        """Do without labels that nobody wants: what only came in with them is not part of the content."""
+
+    def doubtful(self) -> np.ndarray:
+        """Rows whose known facts are looked at again, for what can be read may have become more."""
+        return np.empty(0, np.int64)
 
     def identity(self) -> str:
         """sha256 over names, sizes and digests: the content, wherever it lies. After `look`."""
@@ -105,17 +124,28 @@ class Source(ABC):
 
 
 def in_order(work: Callable[[A], B], items: Iterable[A]) -> Iterator[B]:
-    """`map` on a few threads: results in order, and only a few items under way, so that memory stays flat."""
+    """`map` on a few threads: results in order, and only a few items under way, so that memory stays flat.
+
+    Where it is not read to its end (Ctrl-C), what is under way is told that nobody waits for it: see `turns`.
+    """
     waiting: deque[Future[B]] = deque()
+    unwanted = Event()
+
+    def wanted(item: A) -> B:
+        with wanted_until(unwanted):
+            still_wanted()
+            return work(item)
+
     with ThreadPoolExecutor(WORKERS) as pool:
         try:
             for item in items:
-                waiting.append(pool.submit(work, item))
+                waiting.append(pool.submit(wanted, item))
                 if len(waiting) >= 8 * WORKERS:
                     yield waiting.popleft().result()
             while waiting:
                 yield waiting.popleft().result()
         finally:
+            unwanted.set()
             for future in waiting:
                 future.cancel()
 

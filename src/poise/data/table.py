@@ -77,7 +77,7 @@ def layout_of(
         head = first[0].strip().strip('"') if first else ""
         named = head.casefold() in known or head in asked
         return Layout("", _one_quoted(first), (head,) if named else (), 1)
-    chosen, quoted = best or (sign or ",", True)
+    chosen, quoted = best or (sign or ",", sign != "|")
     rows = _parsed(first, chosen, quoted)
     width = Counter(map(len, rows)).most_common(1)[0][0] if rows else 0
     head_fields = tuple(field.strip() for field in rows[0]) if rows else ()

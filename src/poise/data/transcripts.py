@@ -1,49 +1,147 @@
-"""What is said in recordings, and by whom: from a pattern for the names of the files, metadata.csv, or .txt files.
+"""What is said in recordings, and by whom: from a pattern for the names of the files, a table, or .txt files.
 
     {"a/1.wav": Said("hello", "a")}
 
-A metadata.csv in the folder has "|" between its fields. Either its first line names them (file|text, perhaps voice and
-more), or it is that of LJ Speech: id|text or id|text|normalised text, of which the last one is taken. A file may be
-written with its folder or without, and with its suffix or without.
+A table is metadata.csv, .tsv, .jsonl or .txt, validated.tsv (Common Voice), another list of the files in the folder, or
+a metadata file in each of its folders (see `said_tables`). Text files lie beside the recordings, or, as in VCTK, in a
+folder txt/ with the same folders below it, one for each voice.
 """
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
 
+from poise.data.encoding import LeftOut, encoding_of, lines_in
+from poise.data.said_tables import Columns, Said, said_in
+from poise.data.sound_names import SoundNames, folder_of, last, stem, without_microphone
+from poise.data.sources import walked
 from poise.data.text import lines_of
 from poise.errors import PoiseError, nearest
+from poise.terminal import escaped
 
+__all__ = ["METADATA", "Columns", "Said", "Transcripts", "read_transcripts", "stem", "transcripts"]
 METADATA = "metadata.csv"
+TABLES = (METADATA, "metadata.tsv", "metadata.jsonl", "metadata.psv", "metadata.txt", "validated.tsv")
+SUFFIXES = (".csv", ".tsv", ".psv", ".jsonl", ".txt")
 FIELDS = ("text", "voice")
+LOOKED_AT = 50  # lines of a file that may be a list of recordings
 
 
-class Said(NamedTuple):
-    """The text of one recording and the name of its voice, "" where they are not known."""
+@dataclass
+class Transcripts:
+    """What is known of each file, and how it came to be known, a sentence each."""
 
-    text: str = ""
-    voice: str = ""
+    said: dict[str, Said] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
 
 
-def transcripts(folder: Path, files: Sequence[str], labels: str | None = None) -> dict[str, Said]:
+def transcripts(
+    folder: Path, files: Sequence[str], labels: str | None = None, columns: Columns | None = None
+) -> dict[str, Said]:
+    """What is known of each of `files`: see `read_transcripts`."""
+    return read_transcripts(folder, files, labels, columns).said
+
+
+def read_transcripts(
+    folder: Path, files: Sequence[str], labels: str | None = None, columns: Columns | None = None
+) -> Transcripts:
     """What is known of each of `files`, names relative to `folder`; none is there of which nothing is known.
 
     Args: labels, a pattern for the names without suffix, such as "{voice}/{text}": the fields text and voice, and {}
     for what does not matter, match anything but "/", the first ones as little as possible. With it, only what matches
-    is there; else what metadata.csv says, where there is one; else the .txt beside each file.
+    is there; else what a table says, where there is one; else the .txt beside each file. columns: which table and which
+    of its columns.
 
-    Errors: `PoiseError` for a pattern that cannot be or that nothing matches, and for a metadata.csv with another
-    number of fields, an unknown file, the same file twice or another encoding than UTF-8, with the line.
+    Errors: `PoiseError` for a pattern that cannot be or that nothing matches, a table or a column that is not there,
+    and a table of which fewer than half of the lines name one sound file each, with the first of them.
     """
     if labels is not None:
-        return _by_pattern(folder, files, labels)
-    if (folder / METADATA).is_file():
-        return _by_table(folder / METADATA, files)
-    beside = {name: (folder / name).with_suffix(".txt") for name in files}
-    return {name: Said(_joined(lines_of(path))) for name, path in beside.items() if path.is_file()}
+        return Transcripts(_by_pattern(folder, files, labels))
+    columns = columns or Columns()
+    names, found = SoundNames(folder, files), Transcripts()
+    for table in _tables(folder, files, names, columns):
+        inside = table.parent.relative_to(folder).as_posix() if table.is_relative_to(folder) else "."
+        of_it = names if inside == "." else _below(folder, files, inside)
+        said_in(table, of_it, columns, found.said, found.notes)
+    return found if found.notes or columns.asked() else _by_text_files(folder, files)
+
+
+def _below(folder: Path, files: Sequence[str], inside: str) -> SoundNames:
+    """Names as a table in a folder below writes them; those of the whole folder where it holds none itself."""
+    mine = [name for name in files if name.startswith(f"{inside}/")]
+    return SoundNames(folder, mine or files).under(inside)
+
+
+def _tables(folder: Path, files: Sequence[str], names: SoundNames, columns: Columns) -> list[Path]:
+    """The tables of what is said, in order."""
+    if columns.metadata is not None:
+        asked = next((p for p in (Path(columns.metadata), folder / columns.metadata) if p.is_file()), None)
+        if asked is None:
+            raise PoiseError(f"--metadata {columns.metadata}: there is no such file, nor one of that name in {folder}")
+        return [asked]
+    for name in TABLES:
+        if (folder / name).is_file():
+            return [folder / name]
+    found = [
+        Path(above) / name for above, inside in walked(folder) for name in TABLES[:-1] if name in inside
+    ]  # one in each folder, as of train and test
+    if not found and sum(_beside(folder, name).is_file() for name in files) * 2 < len(files):
+        found = [path for path in _lists(folder, files) if _is_list(path, names)]
+    if columns.asked() and not found:
+        raise PoiseError(f"{folder} has no table for --file-column, --text-column or --voice-column: give --metadata")
+    return sorted(found)
+
+
+def _lists(folder: Path, files: Sequence[str]) -> Iterator[Path]:
+    """Files in the folder, or in filelists/, that may be tables, but for those that are the text of one recording."""
+    stems = {last(stem(name)) for name in files}
+    for place in (folder, folder / "filelists"):
+        if place.is_dir():
+            for path in sorted(place.iterdir()):
+                usual = path.suffix.lower() in SUFFIXES and not path.name.startswith((".", "invalidated"))
+                if usual and path.is_file() and path.stem not in stems:
+                    yield path
+
+
+def _is_list(path: Path, names: SoundNames) -> bool:
+    """Whether at least half of the first lines name a recording in one of their fields."""
+    try:
+        lines = [line for _, line in itertools.islice(lines_in(path, encoding_of(path), LeftOut("")), LOOKED_AT)]
+    except PoiseError:
+        return False
+    rows = [re.split(r"[|\t,;\"]", line) for line in lines if line.strip()]
+    hits = sum(any(names.find(cell.strip()) for cell in row if cell.strip()) for row in rows if len(row) > 1)
+    return 2 * hits >= len(rows) > 0
+
+
+def _beside(folder: Path, name: str) -> Path:
+    return (folder / name).with_suffix(".txt")
+
+
+def _by_text_files(folder: Path, files: Sequence[str]) -> Transcripts:
+    """Texts beside the recordings, or in folders of the same names below txt/."""
+    beside = {name: path for name in files if (path := _beside(folder, name)).is_file()}
+    if beside or not (folder / "txt").is_dir():
+        said = {name: Said(_joined(lines_of(path))) for name, path in beside.items()}
+        notes = [f"texts from the .txt beside each recording{_example(said)}"] if said else []
+        return Transcripts(said, notes)
+    said = {}
+    for name in files:
+        who = last(folder_of(name))
+        path = folder / "txt" / who / f"{without_microphone(last(stem(name)))}.txt"
+        if path.is_file():
+            said[name] = Said(_joined(lines_of(path)), escaped(who))
+    notes = [f"texts from txt/, voices from its folders{_example(said)}"] if said else []
+    return Transcripts(said, notes)
+
+
+def _example(said: dict[str, Said]) -> str:
+    file, first = next(iter(said.items()))
+    return f': {file} -> "{first.text[:40]}"' + (f", voice {first.voice}" if first.voice else "")
 
 
 def _joined(lines: Iterator[str]) -> str:
@@ -60,72 +158,15 @@ def _by_pattern(folder: Path, files: Sequence[str], labels: str) -> dict[str, Sa
     if not fields or len(set(fields)) < len(fields) or any("{" in part or "}" in part for part in parts[::2]):
         raise PoiseError(f"--labels {labels}: give the fields text and voice once each, such as {{voice}}/{{text}}")
     pattern = re.escape(parts[0])
-    for field, literal in zip(parts[1::2], parts[2::2], strict=True):
-        pattern += (f"(?P<{field}>[^/]+?)" if field else "[^/]+?") + re.escape(literal)
+    for name, literal in zip(parts[1::2], parts[2::2], strict=True):
+        pattern += (f"(?P<{name}>[^/]+?)" if name else "[^/]+?") + re.escape(literal)
     compiled = re.compile(pattern)
     matches = {name: compiled.fullmatch(stem(name)) for name in files}
-    found = {name: Said(**match.groupdict()) for name, match in matches.items() if match}
+    found = {
+        name: Said(**{field: escaped(value) for field, value in match.groupdict().items()})
+        for name, match in matches.items()
+        if match
+    }
     if files and not found:
         raise PoiseError(f"--labels {labels} matches no file of {folder}, such as {files[0]}: correct the pattern")
     return found
-
-
-def _by_table(path: Path, files: Sequence[str]) -> dict[str, Said]:
-    known = _names(files)
-    found: dict[str, Said] = {}
-    for number, row, at in _rows(path):
-        written = row[at["file"]]
-        names = known.get(written, [])
-        if len(names) != 1:
-            what = "several sound files" if names else "no sound file"
-            near = "" if names else nearest(written, known)
-            raise PoiseError(f"{path}: line {number} names '{written}', which is {what}{near}: correct or remove it")
-        if names[0] in found:
-            raise PoiseError(f"{path}: line {number} names {names[0]} a second time: remove one of the two lines")
-        found[names[0]] = Said(row[at["text"]], row[at["voice"]] if "voice" in at else "")
-    return found
-
-
-def _rows(path: Path) -> Iterator[tuple[int, list[str], dict[str, int]]]:
-    """Number of the line, its fields, and the places of file, text and perhaps voice among them."""
-    at: dict[str, int] = {}
-    count = 0
-    for number, line in enumerate(lines_of(path), 1):
-        row = [field.strip() for field in line.split("|")]
-        if not line.strip():
-            continue
-        if not at:
-            count = len(row)
-            at = {field: place for place, field in enumerate(row)}
-            if {"file", "text"} <= set(at):
-                continue
-            at = {"file": 0, "text": count - 1}
-            if count not in (2, 3):
-                raise PoiseError(f"{path}: line {number} has {_fields(count)}: write file|text on each line")
-        if len(row) != count:
-            raise PoiseError(
-                f"{path}: line {number} has {_fields(len(row))} and the first line has {count}: put '|' between the "
-                "fields and nowhere else"
-            )
-        yield number, row, at
-
-
-def _fields(count: int) -> str:
-    return f"{count} field{'s' * (count != 1)}"
-
-
-def _names(files: Sequence[str]) -> dict[str, list[str]]:
-    """Every way in which a file may be written -> the files that it may mean, the longest way first."""
-    found: dict[str, list[str]] = {}
-    for way in (str, stem, lambda name: name.rpartition("/")[2], lambda name: stem(name).rpartition("/")[2]):
-        mine: dict[str, list[str]] = {}
-        for name in files:
-            mine.setdefault(way(name), []).append(name)
-        found = mine | found
-    return found
-
-
-def stem(name: str) -> str:
-    """Without the suffix: "a/b" for "a/b.wav"."""
-    folder, slash, last = name.rpartition("/")
-    return folder + slash + last.rpartition(".")[0]

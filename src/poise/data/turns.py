@@ -1,4 +1,4 @@
-"""Large things are in memory one at a time, however many threads there are."""
+"""Large things are in memory one at a time, however many threads there are; and what nobody waits for ends soon."""
 
 from __future__ import annotations
 
@@ -7,11 +7,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 
+class Unwanted(BaseException):
+    """Nobody waits for the result any more; not an Exception, so that no reader's own handling keeps it."""
+
+
 class _Mine(threading.local):
-    """Of one thread: whether it is inside `turns`, and whether it has the turn."""
+    """Of one thread: whether it is inside `turns`, whether it has the turn, and what tells that nobody waits."""
 
     inside = False
     held = False
+    unwanted: threading.Event | None = None
 
 
 _turn, _mine = threading.Lock(), _Mine()
@@ -31,7 +36,27 @@ def turns() -> Iterator[None]:
 
 
 def wait_for_turn() -> None:
-    """Wait until no other block has the turn; nothing outside of blocks, and where this one has it."""
+    """Wait until no other block has the turn; nothing outside of blocks, and where this one has it.
+
+    Errors: Unwanted, as of `still_wanted`.
+    """
     if _mine.inside and not _mine.held:
-        _turn.acquire()
+        while not _turn.acquire(timeout=0.2):
+            still_wanted()
         _mine.held = True
+
+
+@contextmanager
+def wanted_until(unwanted: threading.Event) -> Iterator[None]:
+    """A block on this thread in which `still_wanted` raises once the event is set."""
+    before, _mine.unwanted = _mine.unwanted, unwanted
+    try:
+        yield
+    finally:
+        _mine.unwanted = before
+
+
+def still_wanted() -> None:
+    """For long work, every now and then. Errors: Unwanted where the event of `wanted_until` is set."""
+    if _mine.unwanted is not None and _mine.unwanted.is_set():
+        raise Unwanted

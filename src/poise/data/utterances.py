@@ -1,7 +1,7 @@
 """What speech is made of: texts as units, each a phone and a tone (family "spoken units"), and their numbers.
 
     syllables    Mandarin in pinyin, zhuyin or characters: initial and final of each syllable, both with its tone
-    characters   letters and a few signs, without tones
+    characters   letters of any script with their marks, digits and a few signs, without tones
     phonemes     symbols with blanks between; a number at the end of one is its tone or stress: AH0, i3
 
 A member turns a text into a list of parts that can be said by themselves, each a list of (phone, tone).
@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from poise.data.letters import INSIDE, JOINERS, SIGNS, spelt, visible
 from poise.data.syllables import parse
 from poise.errors import PoiseError, nearest
 from poise.registry import find, names, register
@@ -23,7 +24,7 @@ from poise.registry import find, names, register
 Unit = tuple[str, str]  # phone, tone
 Parts = list[list[Unit]]
 PAD = ""  # the phone of nothing
-_SIGNS = "',.?! -"
+_OPTIONAL = SIGNS + JOINERS + INSIDE  # blanks where they never occurred
 
 
 @register("spoken units", "syllables")
@@ -37,10 +38,8 @@ def syllables(text: str) -> Parts:
 
 @register("spoken units", "characters")
 def characters(text: str) -> Parts:
-    """One part: small letters, digits and ' , . ? ! - and single blanks; anything else is a blank."""
-    plain = unicodedata.normalize("NFC", text).casefold()
-    kept = "".join(c if c.isalnum() or unicodedata.combining(c) or c in _SIGNS else " " for c in plain)
-    return [[(c, "") for c in " ".join(kept.split())]]
+    """One part: small letters with all their marks, digits and ' , . ? ! - and single blanks (see `letters`)."""
+    return [[(c, "") for c in spelt(text)]]
 
 
 @register("spoken units", "phonemes")
@@ -77,7 +76,7 @@ class Spoken:
         return [part for part in map(self._heard, self._split(text)) if part]
 
     def _heard(self, part: list[Unit]) -> list[Unit]:
-        strange = [len(phone) == 1 and phone in _SIGNS and phone not in self._phone for phone, _ in part]
+        strange = [len(phone) == 1 and phone in _OPTIONAL and phone not in self._phone for phone, _ in part]
         if not any(strange):
             return part
         blank = [(" ", "")] if " " in self._phone else []
@@ -93,7 +92,8 @@ class Spoken:
         for phone, tone in units:
             if phone not in self._phone:
                 raise PoiseError(
-                    f"'{phone}' was never heard in training{nearest(phone, self.phones)}; known: {self._known()}"
+                    f"'{visible(phone)}' was never heard in training{nearest(phone, self.phones)}; known: "
+                    f"{self._known()}"
                 )
             if tone not in self._tone:
                 raise PoiseError(f"tone '{tone}' was never heard in training; known: {', '.join(self.tones)}")
@@ -107,7 +107,7 @@ class Spoken:
         return cls(saved["kind"], saved["phones"], saved["tones"])
 
     def _known(self) -> str:
-        return " ".join(self.phones[:40]) + (" ..." if len(self.phones) > 40 else "")
+        return " ".join(map(visible, self.phones[:40])) + (" ..." if len(self.phones) > 40 else "")
 
 
 def suggested(texts: Sequence[str]) -> str:

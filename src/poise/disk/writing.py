@@ -42,7 +42,9 @@ def write_atomically(path: Path, content: bytes) -> None:
 
 
 def write_json(path: Path, content: Any) -> None:
-    write_atomically(path, (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode())
+    """`content` as JSON in UTF-8; a byte of a file name that is no text is written \\udce9, and read back as it was."""
+    text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+    write_atomically(path, text.encode(errors="backslashreplace"))
 
 
 def open_to_append(path: Path) -> IO[bytes]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
 from typing import Any
 
@@ -18,6 +19,7 @@ from poise.games.adversarial import Adversarial, adversarial_terms, joint_allowe
 from poise.games.augment import augmentation, resolve
 from poise.models.layers import SMALLEST
 from poise.penalties import Penalty
+from poise.recipes.affordable import check_affordable
 from poise.recipes.parts import check_player, player
 from poise.registry import find
 from poise.training.ema import Ema, noise_feed
@@ -46,15 +48,22 @@ def pictures(
     heldout: float,
     limit: int | None,
     seed: int,
+    bits: int | None = None,
+    splits: str = "auto",
 ) -> ImageSet:
-    how: dict[str, Any] = {"fit": fit, "background": background, "heldout": heldout, "limit": limit, "seed": seed}
+    how: dict[str, Any] = {"fit": fit, "background": background, "heldout": heldout, "limit": limit, "seed": seed,
+                           "bits": bits, "splits": splits}  # fmt: skip
     found = open_images(data, size, channels, labels, **how)
     if size is None and found.size < SMALLEST:
         found = open_images(data, SMALLEST, channels, labels, **how)
     if conditional and found.labels is None:
-        raise PoiseError(f"--conditional needs class labels and {data} has none: use --labels folders, or leave it out")
+        raise PoiseError(
+            f"--conditional needs class labels and {found.name} has none: use --labels folders, or leave it out"
+        )
     if conditional and len(found.classes) < 2:
-        raise PoiseError(f"--conditional needs two classes at least and {data} has {len(found.classes)}: leave it out")
+        raise PoiseError(
+            f"--conditional needs two classes at least and {found.name} has {len(found.classes)}: leave it out"
+        )
     return found
 
 
@@ -73,13 +82,15 @@ def facts(pictures: ImageSet, conditional: bool, augment: str, how: Execution) -
     }
 
 
-def notes(pictures: ImageSet) -> list[str]:
-    lines = list(pictures.notes)
+def notes(pictures: ImageSet, data: str) -> list[str]:
+    """What a user should know of the pictures before they are trained on; `data` as it was given."""
+    lines = [*pictures.shown, *pictures.notes]
     lines += [f"left out {name}: {reason}" for name, reason in pictures.unreadable[:5]]
     if not len(pictures.heldout):
-        lines.append("no pictures are held out, so samples are not scored; --heldout 0.2 would hold out a fifth")
+        lines.append(f"no pictures are held out, so samples are not scored; {pictures.share}")
     more = len(pictures.unreadable) - 5
-    return [*lines, f"left out {more} more unreadable files; see poise data check"] if more > 0 else lines
+    seen = f"left out {more:,} more unreadable files: poise data check {shlex.quote(data)}"
+    return [*lines, seen] if more > 0 else lines
 
 
 def unpenalised(l2_generator: float | str, l2_discriminator: float | str, asked: dict[str, list[Penalty]]) -> list[str]:
@@ -142,6 +153,11 @@ def game(
     if not 0 <= ema < 1:
         raise PoiseError(f"--ema must be at least 0 and below 1, not {ema}")
     to_discriminate, to_generate = adversarial_terms(find("loss", loss))
+    makers = {
+        "discriminator": lambda: discriminator(network, options["discriminator"], facts),
+        "generator": lambda: generator(network, noise, options["generator"], facts),
+    }
+    check_affordable(how.device, makers)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         d = discriminator(network, options["discriminator"], facts)

@@ -83,6 +83,8 @@ def images(
     background: str = "white",
     heldout: float = 0.1,
     limit: int | None = None,
+    bits: int | None = None,
+    splits: Literal["auto", "none"] = "auto",
     flip: bool = False,
     augment: str = "auto",
     network: str = "dcgan",
@@ -93,7 +95,7 @@ def images(
     steps: int = 15_000,
     batch: int = 32,
     micro_batches: int = 1,
-    ema: float = 0.998,
+    ema: float = 0.9995,
     seed: int = 0,
     device: str = "auto",
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto",
@@ -127,6 +129,8 @@ def images(
         background: colour under transparent pictures and beside padded ones.
         heldout: share of the pictures that is kept from training and used to judge; sets with a test split use it.
         limit: train on so many pictures only, drawn by the seed, to see what less data would give; by default on all.
+        bits: how many of the 16 bits of grey pictures carry the values, such as 12; by default all.
+        splits: auto (folders train/, test/, val/ right below the data are splits) or none (they are ordinary folders).
         flip: also train on mirror images.
         augment: differentiable augmentation: any of color,translation,cutout joined by commas, none, or auto
             (all three up to 20,000 pictures, none above).
@@ -162,7 +166,9 @@ def images(
     common.check_counts(log_every=log_every, score_samples=score_samples)
     common.check_seed(seed)
     how = common.execution(device, precision, micro_batches, threads)
-    pictures = parts.pictures(data, size, channels, labels, conditional, fit, background, heldout, limit, seed)
+    pictures = parts.pictures(
+        data, size, channels, labels, conditional, fit, background, heldout, limit, seed, bits, splits
+    )
     facts = parts.facts(pictures, conditional, augment, how)
     parts.check_generator_penalties(generator.penalties)
     asked = {"generator": generator.penalties, "discriminator": discriminator.penalties}
@@ -195,7 +201,7 @@ def images(
         judge=outcomes.judge(pictures, score_samples, seed) if scores else None,
         final=outcomes.judge(pictures, score_samples, seed, unseen=True) if scores else None,
         acting=acting,
-        notes=[*parts.notes(pictures), *parts.unpenalised(l2_generator, l2_discriminator, asked)],
+        notes=[*parts.notes(pictures, data), *parts.unpenalised(l2_generator, l2_discriminator, asked)],
     )
 
 

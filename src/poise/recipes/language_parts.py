@@ -22,6 +22,7 @@ from poise.metrics.spelling import spelling_of
 from poise.models.rnn import Dropouts, Recurrent
 from poise.monitor.windows import SHOWN_EVERY
 from poise.penalties import AR, L2, TAR, L2Rows, Penalty
+from poise.recipes.affordable import check_affordable
 from poise.recipes.parts import check_player, player
 from poise.recipes.writing import units_of
 from poise.training.ema import Ema
@@ -167,6 +168,7 @@ def game(
     """The game of one player, and the averaged network."""
     if not 0 <= ema < 1:
         raise PoiseError(f"--ema must be at least 0 and below 1, not {ema}")
+    check_affordable(how.device, {"model": lambda: network(options, facts)})
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         net = network(options, facts).to(how.device)

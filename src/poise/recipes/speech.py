@@ -76,6 +76,10 @@ def speech(
     l2_vocoder: float | str = 1e-5,
     l2_vocoder_discriminator: float | str = 1e-4,
     labels: str | None = None,
+    metadata: str | None = None,
+    file_column: str | None = None,
+    text_column: str | None = None,
+    voice_column: str | None = None,
     voice: str | None = None,
     units: Literal["auto", "syllables", "characters", "phonemes"] = "auto",
     durations: Literal["auto", "frames", "alignment"] = "auto",
@@ -130,14 +134,18 @@ def speech(
     The signature is the documentation, and the parts meet in these few lines.
 
     Args:
-        data: a folder of recordings with their texts (a metadata.csv of file|text, a .txt beside each recording, or
-            file names that match --labels), or the name of a catalogued set (poise data list).
+        data: a folder of recordings with their texts (a metadata.csv of file|text or another table, a .txt beside each
+            recording, or file names that match --labels), or the name of a catalogued set (poise data list).
         l2_generator: λ of the penalty (λ/2)‖w‖² on the weights of the generator of log-mels, in both its stages: a
             number, or a schedule such as cosine:1e-3:1e-5. 0 turns it off. Embeddings are not covered.
         l2_discriminator: the same on its discriminator's weights.
         l2_vocoder: the same on the vocoder's weights.
         l2_vocoder_discriminator: the same on the weights of the vocoder's discriminator.
         labels: where file names say what is said: a pattern such as {voice}/{text}.
+        metadata: the table of what is said, where it is not found by itself: a .csv, .tsv, .jsonl or .txt file.
+        file_column: its column with the names of the files, by name or by number from 1.
+        text_column: its column with the texts.
+        voice_column: its column with the voices.
         voice: only the recordings of this voice.
         units: what texts are made of: syllables (Mandarin, in pinyin, zhuyin or characters), characters, phonemes (with
             blanks between them), or auto (by looking).
@@ -221,7 +229,10 @@ def speech(
     if joint_steps:
         parts.check_joint(joint_steps, speak_with)
         lengths["joint"] = joint_steps
-    opening = waves.opening(data, rate, trim, loudness, longest, heldout, share, voice, labels)
+    opening = waves.opening(
+        data, rate, trim, loudness, longest, heldout, share, voice, labels, metadata=metadata, file_column=file_column,
+        text_column=text_column, voice_column=voice_column,
+    )  # fmt: skip
     said = parts.speech(waves.recordings(opening), units, durations, heard)
     facts = parts.facts(said, opening, how, list(lengths.items()), speak_with)
     facts["per_step"] = parts.per_step(said, batch, segment)

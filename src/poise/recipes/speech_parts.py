@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 import poise.models.speech  # noqa: F401  (enters its members into the registry)
 from poise.core import Batch
+from poise.data.letters import lost_in
 from poise.data.recordings import Recordings
 from poise.data.said import MelOf, SaidStream, conditions
 from poise.data.stream import Prefetch
@@ -73,6 +74,8 @@ def speech(recordings: Recordings, units: str, durations: str, mel: Mel) -> Spee
     short = frames < least
     known = np.array([len(units) > 0 for units in said]) & ~short
     notes = list(recordings.notes)
+    if spoken.kind == "characters" and (out := lost_in(texts)):
+        notes.append(f"In --units characters, {out}.")
     if not named.all():
         notes.append(f"{int((~named).sum()):,} recordings have no text and are left out.")
     if mute := int((named & (np.array([len(units) for units in said]) == 0)).sum()) - len(lost):
@@ -84,7 +87,8 @@ def speech(recordings: Recordings, units: str, durations: str, mel: Mel) -> Spee
         notes.append(f"{int(short.sum()):,} recordings are left out: they have fewer frames than they need.")
     train, heldout = (rows[known[rows]] for rows in (recordings.train, recordings.heldout))
     if not len(train):
-        raise PoiseError(f"{recordings.name}: no recording is left to train on; poise data check tells what is there")
+        why = " ".join(notes[len(recordings.notes) :]) or "poise data check tells what is there."
+        raise PoiseError(f"{recordings.name}: no recording is left to train on: {why}".rstrip("."))
     how = "one syllable at a time" if whole else "units are aligned while training"
     notes.append(
         f"{len(train):,} recordings to learn from and {len(heldout):,} held out, in {spoken.kind}: "

@@ -17,6 +17,7 @@ from poise.games.speech import JointGame, SpeechGame, duration_error, mel_l1, un
 from poise.losses.reconstruction import matched
 from poise.recipes import finished
 from poise.recipes import speech_parts as parts
+from poise.recipes.affordable import check_affordable
 from poise.recipes.parts import learning_rates, own_penalties, player, weighed
 from poise.recipes.vocoder_parts import Waves, mel_in
 from poise.registry import find
@@ -49,6 +50,11 @@ class Mels:
         if not 0 <= ema < 1:
             raise PoiseError(f"--ema must be at least 0 and below 1, not {ema}")
         self.options, self.l2, self.steps, self.how, self.weights = options, l2, steps, how, weights
+        makers = {
+            "discriminator": lambda: parts.critic(critic, options["discriminator"], facts),
+            "generator": lambda: parts.speaker(network, options["generator"], facts),
+        }
+        check_affordable(how.device, makers)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             d = parts.critic(critic, options["discriminator"], facts).to(how.device)

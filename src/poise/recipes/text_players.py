@@ -20,6 +20,7 @@ from poise.games.likelihood import Sentences, sentence_term
 from poise.games.text import Reinforce, TextGame
 from poise.models.text import counted
 from poise.penalties import L2Rows, Penalty
+from poise.recipes.affordable import check_affordable
 from poise.recipes.parts import l2, learning_rates, own_penalties, player
 from poise.recipes.text_parts import generator, vocabulary
 from poise.registry import find, register
@@ -80,10 +81,16 @@ class Players:
         chosen: Estimator = find("estimator", estimator)(to_generate, units)
         if isinstance(chosen.term.value, nn.Module):  # what it keeps is where the players are
             chosen.term.value.to(how.device)
+        build = find("critic", chosen.critic if critic == "auto" else critic)
+        shape = (vocabulary(facts), facts["length"], facts["ends"])
+        makers = {
+            "discriminator": lambda: build(*shape, options["discriminator"]),
+            "generator": lambda: generator(network, options["generator"], facts),
+        }
+        check_affordable(how.device, makers)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            build = find("critic", chosen.critic if critic == "auto" else critic)
-            d = build(vocabulary(facts), facts["length"], facts["ends"], options["discriminator"]).to(how.device)
+            d = build(*shape, options["discriminator"]).to(how.device)
             g = generator(network, options["generator"], facts).to(how.device)
         self.counted: Callable[[Tensor], Tensor] = partial(counted, ends=facts["ends"])
         self.generator, average = g, Ema(g, ema)

@@ -63,6 +63,8 @@ def vae(
     background: str = "white",
     heldout: float = 0.1,
     limit: int | None = None,
+    bits: int | None = None,
+    splits: Literal["auto", "none"] = "auto",
     flip: bool = False,
     network: str = "short_dcgan",
     autoencoder: AutoencoderOptions = AutoencoderOptions(),  # noqa: B008
@@ -121,6 +123,8 @@ def vae(
         background: colour under transparent pictures and beside padded ones.
         heldout: share of the pictures that is kept from training and used to judge; sets with a test split use it.
         limit: train on so many pictures only, drawn by the seed, to see what less data would give; by default on all.
+        bits: how many of the 16 bits of grey pictures carry the values, such as 12; by default all.
+        splits: auto (folders train/, test/, val/ right below the data are splits) or none (they are ordinary folders).
         flip: also train on mirror images.
         network: dcgan, short_dcgan (a layer less in each player) or residual.
         autoencoder: options of encoder and decoder.
@@ -158,7 +162,9 @@ def vae(
         micro_batches,
     )
     how = common.execution(device, precision, micro_batches, threads)
-    pictures = image_parts.pictures(data, size, channels, labels, False, fit, background, heldout, limit, seed)
+    pictures = image_parts.pictures(
+        data, size, channels, labels, False, fit, background, heldout, limit, seed, bits, splits
+    )
     facts = parts.facts(pictures, asked, latent_size, likelihood, sigma, latents, steps, how)
     penalties = parts.penalties(asked, l2_encoder, l2_decoder, steps)
     game, drawing = parts.game(network, asked, penalties, pictures, facts, ema, seed, steps, how)
@@ -186,7 +192,7 @@ def vae(
         judge=outcomes.judge(*score) if scores else None,
         final=outcomes.judge(*score, unseen=True) if scores else None,
         acting=acting,
-        notes=image_parts.notes(pictures),
+        notes=image_parts.notes(pictures, data),
     )
 
 

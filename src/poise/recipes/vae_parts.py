@@ -20,6 +20,7 @@ from poise.monitor.latent import nats_fact
 from poise.penalties import L2, Penalty
 from poise.penalties.covers import within
 from poise.recipes import image_parts
+from poise.recipes.affordable import check_affordable
 from poise.recipes.images import DiscriminatorOptions
 from poise.recipes.parts import check_player, l2
 from poise.recipes.vae_objectives import Objective, Pieces, chosen
@@ -170,6 +171,8 @@ def game(
         net = image_parts.discriminator(network, asked.options["discriminator"], facts)
         return net.to(how.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
+    makers = {"autoencoder": lambda: model(network, asked.options["autoencoder"], facts)}
+    check_affordable(how.device, makers)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         net: Any = model(network, asked.options["autoencoder"], facts)

@@ -72,6 +72,10 @@ def vocoder(
     l2_generator: float | str = 1e-5,
     l2_discriminator: float | str = 1e-4,
     labels: str | None = None,
+    metadata: str | None = None,
+    file_column: str | None = None,
+    text_column: str | None = None,
+    voice_column: str | None = None,
     voice: str | None = None,
     rate: int = 16_000,
     window: int = 512,
@@ -116,11 +120,16 @@ def vocoder(
     The signature is the documentation, and the parts meet in these few lines.
 
     Args:
-        data: a folder of .wav, .flac, .ogg or .mp3 files, or the name of a catalogued set (poise data list).
+        data: a folder of sound files (.wav, .flac, .ogg, .mp3, .m4a ...), or the name of a catalogued set (poise data
+            list).
         l2_generator: λ of the penalty (λ/2)‖w‖² on the generator's weights, in both stages: a number, or a schedule
             such as cosine:1e-3:1e-5. 0 turns it off.
         l2_discriminator: the same on the discriminator's weights.
         labels: where file names say whose voice it is: a pattern such as {voice}/{text}.
+        metadata: the table of what is said, where it is not found by itself: a .csv, .tsv, .jsonl or .txt file.
+        file_column: its column with the names of the files, by name or by number from 1.
+        text_column: its column with the texts.
+        voice_column: its column with the voices.
         voice: only the recordings of this voice.
         rate: samples a second; recordings are resampled to it once.
         window: samples of a Fourier transform.
@@ -177,7 +186,10 @@ def vocoder(
     options = {"generator": generator, "discriminator": discriminator}
     for name, own in options.items():
         common.check_player(name, own, [key for key in ("width", "depth", "turns") if hasattr(own, key)])
-    opening = parts.opening(data, rate, trim, loudness, longest, heldout, share, voice, labels)
+    opening = parts.opening(
+        data, rate, trim, loudness, longest, heldout, share, voice, labels, metadata=metadata, file_column=file_column,
+        text_column=text_column, voice_column=voice_column,
+    )  # fmt: skip
     recordings = parts.recordings(opening)
     facts = parts.facts(recordings, opening, heard, how, [("spectral", warm_steps), ("adversarial", steps)])
     seconds = segment / rate

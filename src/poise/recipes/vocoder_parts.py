@@ -22,6 +22,7 @@ from poise.errors import PoiseError
 from poise.games.adversarial import Adversarial, adversarial_terms, joint_allowed
 from poise.losses.reconstruction import log_mel_l1, matched, multi_resolution
 from poise.models.layers import renormalised
+from poise.recipes.affordable import check_affordable
 from poise.recipes.parts import learning_rates, own_penalties, player, weighed
 from poise.registry import find
 from poise.signal import Mel
@@ -69,11 +70,13 @@ def opening(
     share: float,
     voice: str | None,
     labels: str | None,
+    **table: str | None,
 ) -> dict[str, Any]:
-    """What opens the recordings of a run again."""
+    """What opens the recordings of a run again; of the flags of their table, those that are given."""
     return {
         "data": data, "rate": rate, "trim": trim, "loudness": loudness, "longest": longest, "heldout": heldout,
         "share": share, "voice": voice, "labels": labels,
+        **{name: value for name, value in table.items() if value is not None},
     }  # fmt: skip
 
 
@@ -156,6 +159,11 @@ class Waves:
             raise PoiseError(f"--ema must be at least 0 and below 1, not {ema}")
         self.mel, self.options, self.steps, self.how, self.l2 = mel, options, steps, how, l2
         self.made, self.judging = names
+        makers = {
+            self.judging: lambda: find("wave critic", critic)(mel.window, options[self.judging]),
+            self.made: lambda: generator(network, options[self.made], mel),
+        }
+        check_affordable(how.device, makers)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             d = find("wave critic", critic)(mel.window, options[self.judging]).to(how.device)

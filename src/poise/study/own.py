@@ -56,6 +56,8 @@ def _own_pictures(kind: Any, folder: RunFolder, spec: dict[str, Any]) -> tuple[S
         heldout=arguments["heldout"],
         limit=arguments.get("limit"),  # runs of earlier versions have none
         seed=arguments["seed"],
+        bits=arguments.get("bits"),
+        splits=arguments.get("splits", "none"),  # earlier versions read them as ordinary folders
     )
     if found.fingerprint != facts["fingerprint"]:
         raise PoiseError(f"the data of {folder.path} has changed since the run; scores would not be comparable")

@@ -12,7 +12,7 @@ from typing import Any
 
 from poise.errors import PoiseError
 from poise.record import RunFolder, runs_root
-from poise.study.spec import completed, run_name
+from poise.study.spec import completed, of_before, run_name
 
 KEY = "data_path"  # in spec.json
 
@@ -51,7 +51,7 @@ def folder_of(recipe: str, arguments: dict[str, Any], out: str | Path | None) ->
 
 def same(known: dict[str, Any], arguments: dict[str, Any]) -> bool:
     """Whether a run was asked for the same: all arguments, and the data under whichever name."""
-    before = known["arguments"]
+    before = of_before(known["recipe"], known["arguments"])
     if {**before, "data": None} != {**arguments, "data": None}:
         return False
     one, other = before.get("data"), arguments.get("data")
@@ -70,9 +70,11 @@ def where(folder: RunFolder, known: dict[str, Any] | None, typed: Any, new: str 
     kept = (known or {}).get(KEY)
     if not isinstance(kept, str):
         return absolute(typed) or typed
-    if not os.path.exists(kept):
+    if os.path.exists(kept):
+        return kept
+    if absolute(typed) is None:
         raise _gone(folder, kept)
-    return kept
+    return absolute(typed)  # the folder around both was moved; the fingerprint tells whether it is the same
 
 
 def _gone(folder: RunFolder, path: str) -> PoiseError:
@@ -91,6 +93,8 @@ def opened(folder: RunFolder) -> dict[str, Any]:
     kept = spec.get(KEY)
     if not isinstance(kept, str):
         return spec
+    if not os.path.exists(kept):
+        kept = absolute(spec["arguments"].get("data")) or kept
     found = {**spec, "arguments": {**spec["arguments"], "data": kept}}
     recordings = spec["facts"].get("recordings")
     if isinstance(recordings, dict):
@@ -101,5 +105,5 @@ def opened(folder: RunFolder) -> dict[str, Any]:
 def check_there(folder: RunFolder, spec: dict[str, Any]) -> None:
     """PoiseError where the data of a run have gone from the path that is kept."""
     kept = spec.get(KEY)
-    if isinstance(kept, str) and not os.path.exists(kept):
+    if isinstance(kept, str) and not os.path.exists(kept) and absolute(spec["arguments"].get("data")) is None:
         raise _gone(folder, kept)

@@ -11,7 +11,7 @@ from poise.report.live import Silent, View
 from poise.study.final import scored_on
 from poise.study.place import KEY, absolute, folder_of, same, where
 from poise.study.session import Session
-from poise.study.spec import instantiated, kind_of, versions
+from poise.study.spec import instantiated, kind_of, of_before, versions
 from poise.study.stops import Interrupted, Stop
 
 __all__ = ["Interrupted", "Stop", "run", "scored_on"]
@@ -46,7 +46,7 @@ def run(
     known = None
     if (folder.path / "spec.json").exists():
         known = _known(folder, recipe, arguments)
-        arguments = known["arguments"]
+        arguments = of_before(recipe, known["arguments"])
         if folder.done and data is None:
             return folder.report()
     elif folder.path.exists() and (not folder.path.is_dir() or any(folder.path.iterdir())):

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from poise.data.speech import Wave, read_channels, resampled
+from poise.data.speech import Wave, read_sound, resampled
 from poise.errors import PoiseError
 from poise.record import RunFolder
 from poise.registry import find
@@ -56,10 +56,10 @@ def vocode_to(folder: RunFolder, recording: str, out: str, step: str) -> list[st
         raise PoiseError(f"--out {target} is the recording itself: give another name")
     vocode = _able(folder, "vocode", "vocode")
     rate = _rate(folder)
-    found = read_channels(source)
+    found = read_sound(source)
     if isinstance(found, str):
-        raise PoiseError(f"{source} cannot be read ({found}): give a .wav, .flac, .ogg or .mp3 file")
-    heard = Wave(found.samples.mean(1), found.rate)
+        raise PoiseError(f"{source} cannot be read ({found}): give a sound file, such as a .wav or .flac")
+    heard = Wave(found.samples, found.rate)
     generator, spec, _ = generator_of(folder, step)
     return [_written(vocode(generator, spec["facts"], Wave(resampled(heard, rate), rate)), target, folder)]
 

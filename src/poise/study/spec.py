@@ -7,6 +7,7 @@ import copy
 import functools
 import hashlib
 import importlib
+import inspect
 import json
 import os
 import re
@@ -208,9 +209,26 @@ def instantiated(recipe: str, arguments: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in vars(ready).items() if key != "config"}
 
 
+# Arguments that came after runs had been made: what those runs did without them. A name of a run does not hold such an
+# argument at its default, so that it is the name of before.
+SINCE: dict[str, Any] = {
+    "bits": None, "splits": "none", "encoding": None, "delimiter": None, "layout": "lines", "metadata": None,
+    "file_column": None, "text_column": None, "voice_column": None,
+}  # fmt: skip
+UNNAMED = {**SINCE, "splits": "auto"}
+
+
+def of_before(recipe: str, arguments: dict[str, Any]) -> dict[str, Any]:
+    """The arguments of a run that is there, completed: what it did not know is as it was without it."""
+    taken = inspect.signature(kind_of(recipe).build).parameters
+    missing = {name: value for name, value in SINCE.items() if name in taken and name not in arguments}
+    return completed(recipe, {**missing, **arguments})
+
+
 def run_name(recipe: str, arguments: dict[str, Any]) -> str:
     """RECIPE-DATA-HASH: the same arguments give the same name."""
-    digest = hashlib.sha256(json.dumps([recipe, arguments], sort_keys=True).encode()).hexdigest()[:8]
+    told = {name: value for name, value in arguments.items() if name not in UNNAMED or value != UNNAMED[name]}
+    digest = hashlib.sha256(json.dumps([recipe, told], sort_keys=True).encode()).hexdigest()[:8]
     data = re.sub(r"[^\w]+", "-", Path(str(arguments.get("data", ""))).stem).strip("-").lower() or "data"
     return f"{recipe}-{data[:24]}-{digest}"
 

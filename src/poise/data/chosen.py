@@ -1,0 +1,65 @@
+"""Options of pictures: which are possible, and what is taken where nobody says."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from poise.data.decode import FITS
+from poise.data.layout import SPLITS
+from poise.data.sources import Source
+from poise.errors import PoiseError
+
+LABELS = ("auto", "none", "folders", "file")
+LARGEST_SIZE = 4096
+DEFAULT_SIZE = 64
+
+
+def usable_labels(source: Source) -> tuple[str, list[str]]:
+    """("file" or "none", why labels that are there are not used): nobody asked for them, so they stop nothing."""
+    if not source.brings_labels:
+        return "none", []
+    try:
+        source.labels("file")
+    except PoiseError as error:
+        return "none", [f"labels are not used, for they cannot be: {error} (--labels none says nothing of them)"]
+    return "file", []
+
+
+def check(size: int | None, channels: int | None, labels: str, fit: str, heldout: float, splits: str) -> None:
+    """Errors: PoiseError for options that cannot be."""
+    if size is not None and not 1 <= size <= LARGEST_SIZE:
+        raise PoiseError(f"--size {size} is not possible: give a number of pixels from 1 to {LARGEST_SIZE}")
+    if channels not in (None, 1, 3):
+        raise PoiseError(f"--channels {channels} is not possible: give 1 (grey) or 3 (colour)")
+    if labels not in LABELS:
+        raise PoiseError(f"labels '{labels}' is not known: give auto, none, folders or file")
+    if fit not in FITS:
+        raise PoiseError(f"fit '{fit}' is not known: give crop or pad")
+    if splits not in SPLITS:
+        raise PoiseError(f"splits '{splits}' is not known: give auto or none")
+    if not 0 <= heldout < 1:
+        raise PoiseError(f"--heldout {heldout} is not possible: give a share from 0 to below 1, such as 0.1")
+
+
+def default_size(source: Source) -> int:
+    """The side that pictures are brought to where nobody says."""
+    widths, heights, _ = source.survey()
+    return side_of(widths, heights)
+
+
+def side_of(widths: np.ndarray, heights: np.ndarray) -> int:
+    """The same from the sizes of all pictures."""
+    if not len(widths):
+        return DEFAULT_SIZE
+    shorter = np.minimum(widths, heights)
+    if (widths == heights).all() and (shorter == shorter[0]).all() and shorter[0] <= LARGEST_SIZE:
+        return int(shorter[0])
+    # Not the very smallest: one stray icon must not make thumbnails of all.
+    side = int(np.quantile(shorter, 0.05, method="lower"))
+    return 1 << (min(DEFAULT_SIZE, max(8, side)).bit_length() - 1)
+
+
+def default_channels(source: Source, background: tuple[int, int, int]) -> int:
+    """1 where all pictures and the background are grey, else 3."""
+    _, _, grey = source.survey()
+    return 1 if len(set(background)) == 1 and len(grey) and bool(grey.all()) else 3

@@ -1,0 +1,235 @@
+"""Tables of what is said, as people write them: dialects, names of columns, names of files, lines that are wrong."""
+
+from __future__ import annotations
+
+import json
+import unicodedata
+from pathlib import Path
+
+import pytest
+
+from poise.data.said_tables import Columns, Said
+from poise.data.transcripts import read_transcripts, transcripts
+from poise.errors import PoiseError
+
+SIX = [f"{i}.wav" for i in range(6)]
+LONG = [
+    "Printing, in the sense",
+    "has never been surpassed.",
+    '"Quoted," he said; twice',
+    "the sense of one",
+    "and so",
+    "on",
+]
+NAMES = ["Ann", "Bob", "Ann", "Bob", "Ann", "Bob"]
+VCTK = [f"wav48/p22{i}/p22{i}_00{j}.wav" for i in (5, 6) for j in (1, 2)]
+MICS = [f"wav48_silence_trimmed/p225/p225_001_mic{i}.flac" for i in (1, 2)]
+EXPECTED = {name: Said(text, voice) for name, text, voice in zip(SIX, LONG, NAMES, strict=True)}
+WITHOUT = {name: Said(text) for name, text in zip(SIX, LONG, strict=True)}
+
+
+def lines(*rows: object) -> str:
+    return "".join(f"{row}\n" for row in rows)
+
+
+def rows(form: str) -> str:
+    """A line of this form for each of six recordings."""
+    every = zip(SIX, LONG, NAMES, strict=True)
+    return lines(*(form.format(f=f, id=f[:-4], t=t, T=t.upper(), v=v, n=NAMES.index(v)) for f, t, v in every))
+
+
+UPPER = {name: Said(one.text.upper()) for name, one in WITHOUT.items()}
+NUMBERED = {name: Said(one.text, str(NAMES.index(one.voice))) for name, one in EXPECTED.items()}
+DIALECTS = {  # file, what is in it, what it says
+    "LJ Speech": ("metadata.csv", rows("{id}|{t}|{T}"), UPPER),
+    "LJ Speech of two": ("metadata.csv", rows("{id}|{t}"), WITHOUT),
+    "VITS": ("filelists/train.txt", rows("DUMMY1/{f}|{t}"), WITHOUT),
+    "VITS of several voices": ("train.txt", rows("DUMMY2/{f}|{n}|{t}"), NUMBERED),
+    "the voice last": ("metadata.csv", rows("{f}|{t}|{v}"), EXPECTED),
+    "Coqui": ("metadata.csv", "audio_file|text|speaker_name\n" + rows("{f}|{t}|{v}"), EXPECTED),
+    "Piper": ("metadata.csv", rows("{id}|{v}|{t}"), EXPECTED),
+    "Piper of one voice": ("metadata.csv", rows("{id}|{t}"), WITHOUT),
+    "Common Voice": (
+        "validated.tsv",
+        "client_id\tpath\tsentence\tup_votes\tlocale\n" + rows("{v}\t{f}\t{t}\t2\ten"),
+        EXPECTED,
+    ),
+    "AudioFolder": ("metadata.jsonl", "".join(
+        json.dumps({"file_name": f, "transcription": t, "speaker_id": v}) + "\n"
+        for f, t, v in zip(SIX, LONG, NAMES, strict=True)
+    ), EXPECTED),
+    "AudioFolder with sentence": ("metadata.jsonl", "".join(
+        json.dumps({"sentence": t, "file_name": f}, ensure_ascii=False) + "\n" for f, t in zip(SIX, LONG, strict=True)
+    ), WITHOUT),
+    "AudioFolder as a table": (
+        "metadata.csv",
+        "file_name,text\n" + lines(*(f'{f},"{t.replace(chr(34), 2 * chr(34))}"' for f, t in zip(SIX, LONG))),  # noqa: B905
+        WITHOUT,
+    ),
+    "NeMo": ("train.jsonl", "".join(
+        json.dumps({"audio_filepath": f"/data/x/{f}", "duration": 1.5, "text": t}) + "\n"
+        for f, t in zip(SIX, LONG, strict=True)
+    ), WITHOUT),
+    "tabs": ("metadata.tsv", rows("{f}\t{t}"), WITHOUT),
+    "semicolons": ("metadata.csv", "file;speaker\ttext\n".replace("\t", ";") + lines(*(
+        f'{f};{v};"{t.replace(chr(34), chr(34) * 2)}"' for f, t, v in zip(SIX, LONG, NAMES, strict=True)
+    )), EXPECTED),
+    "text first": ("metadata.csv", rows("{t}|{f}"), WITHOUT),
+    "bars in .txt": ("metadata.txt", rows("{f}|{t}"), WITHOUT),
+    "any name": ("my_transcripts.csv", "filename|text\n" + rows("{f}|{t}"), WITHOUT),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_dialects(dialect: str, tmp_path: Path) -> None:
+    name, content, expected = DIALECTS[dialect]
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).write_text(content, encoding="utf-8")
+    found = read_transcripts(tmp_path, SIX)
+    assert found.said == expected
+    (note,) = found.notes
+    assert note.startswith(f"{Path(name).name}: ") and "--text-column" in note
+    assert f'0.wav -> "{expected["0.wav"].text}"' in note
+
+
+@pytest.mark.parametrize("files", [VCTK, MICS], ids=["two voices", "two microphones"])
+def test_vctk(files: list[str], tmp_path: Path) -> None:
+    for file in files:
+        who = file.split("/")[1]
+        path = tmp_path / "txt" / who / f"{Path(file).stem.replace('_mic1', '').replace('_mic2', '')}.txt"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"said by {who}\n")
+    found = read_transcripts(tmp_path, files)
+    assert found.said == {file: Said(f"said by {file.split('/')[1]}", file.split("/")[1]) for file in files}
+    assert found.notes == [f'texts from txt/, voices from its folders: {files[0]} -> "said by p225", voice p225']
+
+
+def test_a_table_in_each_folder(tmp_path: Path) -> None:
+    for part in ("train", "test"):
+        (tmp_path / part).mkdir()
+        (tmp_path / part / "metadata.csv").write_text(f"file_name,text\n0.wav,a {part}\nb/1.wav,b\n")
+    files = [f"{part}/{name}" for part in ("test", "train") for name in ("0.wav", "b/1.wav")]
+    assert transcripts(tmp_path, files) == {
+        "test/0.wav": Said("a test"), "test/b/1.wav": Said("b"),
+        "train/0.wav": Said("a train"), "train/b/1.wav": Said("b"),
+    }  # fmt: skip
+
+
+FILE_NAMES = ["file", "path", "file_name", "filename", "audio", "audio_file", "wav", "id", "clip", "Audio_Path", "FILE"]
+TEXT_NAMES = ["text", "sentence", "transcript", "transcription", "normalized_text", "Text"]
+VOICE_NAMES = ["voice", "speaker", "speaker_id", "speaker_name", "client_id", "Speaker"]
+
+
+@pytest.mark.parametrize(("file", "text", "voice"), [
+    *((name, "text", "voice") for name in FILE_NAMES), *(("file", name, "voice") for name in TEXT_NAMES),
+    *(("file", "text", name) for name in VOICE_NAMES),
+])  # fmt: skip
+def test_columns_by_the_names_that_people_use(file: str, text: str, voice: str, tmp_path: Path) -> None:
+    (tmp_path / "metadata.csv").write_text(f"{voice},{text},more,{file}\nAnn,hello there,3,0.wav\n")
+    assert transcripts(tmp_path, SIX) == {"0.wav": Said("hello there", "Ann")}
+
+
+FLAGS = {
+    "by name": ("x|y|z\n0.wav|a|hello\n1.wav|b|bye\n", Columns(file="x", text="z", voice="y"), "a"),
+    "by number": ("0.wav|a|hello\n1.wav|b|bye\n", Columns(file="1", text="3", voice="2"), "a"),
+    "the text alone": ("0.wav|what is said here|hello\n1.wav|b|bye\n", Columns(text="3"), ""),
+    "another than the usual one": ("file|text|title\n0.wav|no|hello\n1.wav|no|bye\n", Columns(text="title"), ""),
+}
+
+
+@pytest.mark.parametrize("name", FLAGS)
+def test_flags_set_the_columns(name: str, tmp_path: Path) -> None:
+    content, columns, voice = FLAGS[name]
+    (tmp_path / "metadata.csv").write_text(content)
+    assert transcripts(tmp_path, SIX, columns=columns)["0.wav"] == Said("hello", voice)
+
+
+def test_another_table(tmp_path: Path) -> None:
+    (tmp_path / "metadata.csv").write_text("0.wav|one\n")
+    (tmp_path / "other.lst").write_text("0.wav|two\n")
+    for name in ("other.lst", str(tmp_path / "other.lst")):
+        assert transcripts(tmp_path, SIX, columns=Columns(metadata=name)) == {"0.wav": Said("two")}
+
+
+BAD_FLAGS = {
+    "--metadata no.csv: there is no such file, nor one of that name": Columns(metadata="no.csv"),
+    "has no column 'txet'; did you mean 'text'": Columns(text="txet"),
+    "has no column '9'": Columns(file="9"),
+}
+
+
+@pytest.mark.parametrize("message", BAD_FLAGS)
+def test_bad_flags(message: str, tmp_path: Path) -> None:
+    (tmp_path / "metadata.csv").write_text("file|text\n0.wav|one\n")
+    with pytest.raises(PoiseError, match=message):
+        transcripts(tmp_path, SIX, columns=BAD_FLAGS[message])
+
+
+def test_flags_without_a_table(tmp_path: Path) -> None:
+    with pytest.raises(PoiseError, match="has no table for --file-column"):
+        transcripts(tmp_path, SIX, columns=Columns(text="2"))
+
+
+CAFE = unicodedata.normalize("NFD", "b/café 1.wav")
+WRITTEN = {
+    "./a/one.wav": "a/one.wav", "a\\one.wav": "a/one.wav", ".\\a\\one.wav": "a/one.wav", "a//one.wav": "a/one.wav",
+    "a/./one": "a/one.wav", "one": "a/one.wav", "one.wav": "a/one.wav", "a/one.flac": "a/one.wav",
+    "one.mp3": "a/one.wav", "{folder}/a/one.wav": "a/one.wav", "/elsewhere/data/a/one.wav": "a/one.wav",
+    "wavs/one.wav": "a/one.wav", "b/café 1.wav": CAFE, "café 1": CAFE, CAFE: CAFE, "three.x": "three.x.ogg",
+    "C:\\data\\a\\one.wav": "a/one.wav", "two.WAV": "two.WAV", "two.wav": "two.WAV",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("written", WRITTEN, ids=ascii)
+def test_names_of_files(written: str, tmp_path: Path) -> None:
+    (tmp_path / "metadata.csv").write_text(f"file|text\n{written.format(folder=tmp_path)}|hello\n", encoding="utf-8")
+    assert transcripts(tmp_path, ["a/one.wav", CAFE, "three.x.ogg", "two.WAV"]) == {WRITTEN[written]: Said("hello")}
+
+
+def test_a_file_that_is_missing_is_not_another_one_of_its_name(tmp_path: Path) -> None:
+    (tmp_path / "metadata.csv").write_text("p1/001.wav|one\np1/002.wav|two\np2/001.wav|of another\n")
+    found = read_transcripts(tmp_path, ["p1/001.wav", "p1/002.wav"])
+    assert found.said == {"p1/001.wav": Said("one"), "p1/002.wav": Said("two")}
+    assert found.notes[1].startswith(
+        "metadata.csv: left out 1 line: line 3 (names 'p2/001.wav', which is no sound file"
+    )
+
+
+LEFT = {
+    "missing": ("7.wav|x\n", "line 7 (names '7.wav', which is no sound file"),
+    "twice": ("0.wav|again\n", "line 7 (names 0.wav a second time)"),
+    "fields": ("0.wav|a|b|c\n", "line 7 (4 fields instead of 2)"),
+    "several": ("same|x\n", "line 7 (names 'same', which is several sound files)"),
+}
+
+
+@pytest.mark.parametrize("what", LEFT)
+def test_lines_that_cannot_be_used_are_counted_and_the_others_are(what: str, tmp_path: Path) -> None:
+    more, told = LEFT[what]
+    (tmp_path / "metadata.csv").write_text(rows("{f}|{t}") + more)
+    found = read_transcripts(tmp_path, [*SIX, "a/same.wav", "b/same.wav"])
+    assert found.said == WITHOUT
+    assert found.notes[1].startswith(f"metadata.csv: left out 1 line: {told}")
+
+
+@pytest.mark.parametrize(("missing", "refused"), [(5, False), (6, False), (7, True)])
+def test_a_table_is_refused_where_fewer_than_half_of_it_match(missing: int, refused: bool, tmp_path: Path) -> None:
+    (tmp_path / "metadata.csv").write_text(rows("{f}|{t}") + lines(*(f"x{i}.wav|gone" for i in range(missing))))
+    if refused:
+        with pytest.raises(PoiseError, match=r"7 of 13 lines cannot be used, line 7 \(names 'x0.wav', .* and 5 more"):
+            transcripts(tmp_path, SIX)
+    else:
+        assert transcripts(tmp_path, SIX) == WITHOUT
+
+
+def test_json_that_is_none_is_counted(tmp_path: Path) -> None:
+    good = [json.dumps({"file": f, "text": t}) for f, t in zip(SIX, LONG, strict=True)]
+    (tmp_path / "metadata.jsonl").write_text(lines(*good, "{", "3", '{"file": "0.wav", "text": "a\\ud83d"}', ""))
+    found = read_transcripts(tmp_path, SIX)
+    assert found.said == WITHOUT and found.notes[1].startswith("metadata.jsonl: left out 2 lines: line 7 (not JSON")
+
+
+@pytest.mark.parametrize("name", ["notes.txt", "README.txt", "other.csv", "invalidated.tsv", ".hidden.csv"])
+def test_other_texts_are_no_tables(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_text("This is about 0.wav, and more.\nAnother line, with a comma.\nAnd one, too.\n")
+    assert transcripts(tmp_path, SIX) == {}
