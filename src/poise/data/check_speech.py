@@ -14,8 +14,9 @@ import numpy as np
 from poise.data import levels
 from poise.data.items import Progress
 from poise.data.letters import lost_in
+from poise.data.no_sound import other_files, told
 from poise.data.notes import example, named
-from poise.data.sources import in_order, shown, walked
+from poise.data.sources import in_order, shown
 from poise.data.speech import Wave, digest_of, read_sound, sound_files
 from poise.data.transcripts import METADATA, Said, read_transcripts
 from poise.data.utterances import suggested
@@ -47,7 +48,7 @@ class SpeechReport:
     files: list[str]  # of `facts`
     unreadable: list[tuple[str, str]] = field(default_factory=list)  # (file, reason), all of them
     said: dict[str, Said] = field(default_factory=dict)  # of readable files
-    others: dict[str, int] = field(default_factory=dict)  # suffix -> files that are no sound
+    others: list[str] = field(default_factory=list)  # files that are no sound
     how: list[str] = field(default_factory=list)  # what is said was read, a sentence each
     flags: list[str] = field(default_factory=list)  # suggested flags, each with its reason
 
@@ -111,7 +112,7 @@ class SpeechReport:
         text += _some(f"{levels.QUIET:.0f} dB quieter than most, and perhaps empty", self.quiet)
         text += _some("duplicates", [f"{first} = {second}" for first, second in self.duplicates])
         if self.others:
-            text.append(f"no sound: {named([f'{suffix} ({n:,})' for suffix, n in self.others.items()])}")
+            text.append(f"no sound: {told(self.others)}")
         text.append(f"unreadable: {len(self.unreadable):,}")
         text += [f"  {name}: {reason}" for name, reason in self.unreadable]
         return text + [f"suggested: {flag}" for flag in self.flags]
@@ -126,7 +127,7 @@ def check_speech(name: str, folder: Path, progress: Progress | None = None) -> S
     paths = sound_files(folder)
     files = [path.relative_to(folder).as_posix() for path in paths]
     read = read_transcripts(folder, files)
-    report = SpeechReport(name, [], [], others=_others(folder, set(paths)), how=read.notes)
+    report = SpeechReport(name, [], [], others=other_files(folder, paths), how=read.notes)
     for done, (file, found) in enumerate(zip(files, in_order(_facts, paths), strict=True), 1):
         if isinstance(found, str):
             report.unreadable.append((shown(file), found))
@@ -142,12 +143,6 @@ def check_speech(name: str, folder: Path, progress: Progress | None = None) -> S
     report.said = {file: one for file, one in read.said.items() if shown(file) not in lost}
     report.flags = _suggest(report, files)
     return report
-
-
-def _others(folder: Path, sounds: set[Path]) -> dict[str, int]:
-    """How many files of each suffix are no sound, the most frequent first."""
-    every = (Path(above) / name for above, names in walked(folder) for name in names if not name.startswith("."))
-    return dict(Counter(shown(file.suffix) or "no suffix" for file in every if file not in sounds).most_common())
 
 
 def _facts(file: Path) -> Facts | str:

@@ -26,7 +26,9 @@ BLOCK = 1 << 20  # samples of all channels that are read at once
 BLOCK_OF_MP3 = 1 << 25  # libsndfile goes to the place of each block anew, and of MP3 that changes the last bits
 INSTALL = 'pip install "poise[speech]"'
 NO_SOUND = "the file holds no sound"
-_FAILURES = (OSError, RuntimeError, ValueError, TypeError, LookupError, MemoryError)
+_FAILURES = (
+    OSError, RuntimeError, ValueError, TypeError, LookupError, MemoryError, EOFError, ArithmeticError, AssertionError,
+)  # fmt: skip
 
 Block = NDArray[np.float32]  # [S,C]
 
@@ -68,7 +70,7 @@ def read_sound(file: Path) -> Sound | str:
         return f"{kind.name} needs PyAV: {INSTALL}"
     except _Unheard as reason:
         return str(reason)
-    except _FAILURES:  # libsndfile says more about the kinds that it knows
+    except Exception:  # PyAV has errors of its own, that are none of Python's; libsndfile says more of what it knows
         known = kind.demuxer in ("wav", "aiff", "au", "flac", "ogg", "caf", "mp3", "nistsphere", "voc")
         return said if known else f"{kind.name} that FFmpeg cannot read: it is damaged, or convert it to WAV or FLAC"
 

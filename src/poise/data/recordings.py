@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from poise.data.images import locate
 from poise.data.items import SHARE, Progress, Rows, hashes_of, unit_interval
+from poise.data.no_sound import other_files, told
 from poise.data.notes import notes_on
 from poise.data.prepared import Options, Prepared, prepared
 from poise.data.sources import shown
@@ -114,15 +115,18 @@ def open_recordings(
     _check(options, heldout, share)
     name, folder = located(data)
     soundfile_module()
-    files = [file.relative_to(folder).as_posix() for file in sound_files(folder)]
+    sounds = sound_files(folder)
+    files = [file.relative_to(folder).as_posix() for file in sounds]
     if not files:
         raise PoiseError(f"{folder} holds no {SOUND}: give a folder that does")
+    others = told(other_files(folder, sounds))
     read = read_transcripts(folder, files, labels, Columns(metadata, file_column, text_column, voice_column))
     said = read.said
     unmatched = [(shown(file), f"does not match --labels {labels}") for file in files if file not in said and labels]
     files = _of_voice(name, [file for file in files if file in said or not labels], said, voice)
     found = prepared(folder, files, options, progress)
-    return _recordings(shown(name), found, options, read, unmatched, heldout, share)
+    made = _recordings(shown(name), found, options, read, unmatched, heldout, share)
+    return replace(made, notes=[*made.notes, *([f"no sound, and left alone: {others}"] if others else [])])
 
 
 def located(data: str | Path) -> tuple[str, Path]:

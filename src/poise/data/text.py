@@ -169,8 +169,8 @@ def _sentences(path: Path, texts: list[str], said: list[str], encoding: Encoding
     total = bad.count + len(texts)
     if bad.count and 2 * bad.count >= total:
         raise PoiseError(
-            f"{path}: {bad.count:,} of {total:,} {bad.what} cannot be used, the first being {bad.first[0]}: correct or remove "
-            "them"
+            f"{path}: {bad.count:,} of {total:,} {bad.what} cannot be used, the first being {bad.first[0]}: correct or "
+            "remove them"
         )
     if not sentences:
         raise PoiseError(f"{path} holds no sentences: give a file with one a line")

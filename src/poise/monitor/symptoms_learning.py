@@ -14,6 +14,7 @@ NOTHING = 1e-6  # a share of the gradient below this over the whole run is no ef
 LARGE = 100.0  # a gradient's norm; healthy runs stayed below 30
 ROWS = 8  # recorded rows in a window
 SHRUNK = 0.4  # length of a player's weights over that at the start, below which a penalty has shrunk them
+UNEQUAL = 8.0  # times as far as the other; healthy runs were at most 3.4 (docs/monitor.md)
 TURNED = 2.5  # times as large a relative step as early on
 SOME_SHARE = 0.02  # of the gradient: a penalty below this has not shrunk the weights
 
@@ -176,24 +177,36 @@ def _turned(record: Record, player: str) -> Series:
     return Series(level.steps, [value / early for value in level.values])
 
 
+def _moved(record: Record, player: str) -> Series:
+    """‖Δw‖ of each recorded step beside the player's first ‖w‖, or the present one where lengths are not recorded."""
+    updates, lengths = record.series(f"{player}/update"), record.series(f"{player}/norm")
+    if len(lengths) != len(updates) or not len(lengths) or lengths.values[0] <= 0:
+        return updates
+    first = lengths.values[0]
+    moved = [update * length / first for update, length in zip(updates.values, lengths.values, strict=True)]
+    return Series(updates.steps, moved)
+
+
 @register("symptom", "learning rates out of balance")
 def unbalanced(record: Record) -> Finding | None:
-    """One player turns its weights many times faster than the other.
+    """One player moves its weights many times as far as the other, beside the lengths with which they began.
 
+    Beside the present lengths a rate that is far too high hides itself: the weights grow until its steps look small, as
+    those of a generator at thirty times its rate do. Nor does a penalty that has shrunk a player look like a high rate.
     After another stage the generator is a trained one, which is meant to move in small steps: only one that is too
     fast counts then.
     """
-    mine, other = record.series("generator/update"), record.series("discriminator/update")
+    mine, other = _moved(record, "generator"), _moved(record, "discriminator")
     if len(mine) < 2 * ROWS or len(other) != len(mine):
         return None
     ratio = Series(mine.steps, [a / max(b, 1e-30) for a, b in zip(mine.values, other.values, strict=True)])
     level = ratio.smoothed(2 * ROWS)
     trained = record.stage.first > 0
-    since = holding(level, lambda r: r > 12 or (r < 1 / 12 and not trained))
+    since = holding(level, lambda r: r > UNEQUAL or (r < 1 / UNEQUAL and not trained))
     if since is None:
         return None
     fast, slow = ("generator", "discriminator") if level.last > 1 else ("discriminator", "generator")
-    if _kept(record, fast) < 0.02:  # next to no weights are left, and any step is large beside them
+    if min(_kept(record, fast), _kept(record, slow)) < SHRUNK:  # a penalty did that, which another finding tells
         return None
     times = max(level.last, 1 / level.last)
     now = record.series(f"{fast}/lr")
@@ -202,7 +215,7 @@ def unbalanced(record: Record) -> Finding | None:
         "learning rates out of balance",
         "warning",
         since,
-        f"Each step changes the {fast}'s weights {times:.0f} times as much as the {slow}'s, relative to their length.",
+        f"Each step moves the {fast}'s weights {times:.0f} times as far as the {slow}'s, beside their first lengths.",
         advice(record, f"--{fast}.lr{wanted}", f"a higher --{slow}.lr"),
         {"generator/update": mine.last, "discriminator/update": other.last, "ratio": level.last},
     )
