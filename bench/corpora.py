@@ -47,9 +47,20 @@ CORPORA: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "sox": ("apt", "sound", ("src", "sounds", "test")),
     "charset-normalizer": ("pip", "text", ("data",)),
     "uchardet": ("apt", "text", ("test",)),
-    "csvkit": ("apt", "text", ("examples",)),
+    "agate": ("pip", "text", ("examples",)),
 }  # fmt: skip
-PROGRAMS = {".c", ".h", ".py", ".am", ".in", ".sh", ".cmake", ".pl", ".m4", ".txt.in"}  # no data, in folders of sounds
+PROGRAMS = {
+    ".c",
+    ".h",
+    ".py",
+    ".am",
+    ".in",
+    ".sh",
+    ".cmake",
+    ".pl",
+    ".m4",
+    ".txt.in",
+}  # no data, in folders of sounds
 
 
 def fetched(name: str, client: str, where: Path) -> Path | None:
@@ -63,7 +74,7 @@ def fetched(name: str, client: str, where: Path) -> Path | None:
         done = subprocess.run(command, cwd=temporary, capture_output=True, text=True)
         found = sorted(Path(temporary).glob("*.tar.*"), key=lambda path: -path.stat().st_size)
         found = [path for path in found if path.suffix != ".asc" and ".debian." not in path.name]
-        if done.returncode or not found:
+        if not found:  # of a package of apt the archive is enough, without what Debian adds to it
             print(f"{name}: {(done.stderr.strip().splitlines() or ['nothing was fetched'])[-1][:120]}", flush=True)
             return None
         with tarfile.open(found[0]) as archive:
@@ -81,7 +92,7 @@ def _by_apt(name: str, work: Path) -> list[str]:
     options = ["-q", "-o", f"Dir::Etc::sourcelist={work / 'deb.sources'}", "-o", "Dir::Etc::sourceparts=/dev/null",
                "-o", f"Dir::State::Lists={work / 'lists'}"]  # fmt: skip
     subprocess.run(["apt-get", *options, "update"], capture_output=True)
-    return ["apt-get", *options, "source", "--download-only", name]
+    return ["apt-get", *options, "source", "--tar-only", "--download-only", name]
 
 
 def good_pictures(folder: Path) -> None:
@@ -196,7 +207,12 @@ def files_of(folder: Path, places: tuple[str, ...]) -> Iterator[Path]:
         for path in sorted((folder / place).rglob("*")):
             if path.suffix == ".zip" and zipfile.is_zipfile(path):
                 continue
-            if path.is_file() and not path.is_symlink() and path.suffix not in PROGRAMS and "Makefile" not in path.name:
+            if (
+                path.is_file()
+                and not path.is_symlink()
+                and path.suffix not in PROGRAMS
+                and not path.name.startswith(("Makefile", "CMakeLists"))
+            ):
                 yield path
 
 

@@ -98,14 +98,21 @@ def no_checkpoints(here: Path) -> list[str]:
     return ["sample", "done"]
 
 
-def data_gone(here: Path) -> list[str]:
+def with_its_data(here: Path) -> None:
+    """The run was copied together with its data, so it says where the copy is."""
     unfinished(here)
+    path = here / "runs/done/spec.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "data_path": str(here / "pictures.npz")}))
+
+
+def data_gone(here: Path) -> list[str]:
+    with_its_data(here)
     (here / "pictures.npz").unlink()
     return ["resume", "done"]
 
 
 def data_changed(here: Path) -> list[str]:
-    unfinished(here)
+    with_its_data(here)
     np.savez(here / "pictures.npz", images=np.zeros((40, 16, 16), np.uint8))
     return ["resume", "done"]
 
@@ -169,7 +176,7 @@ CASES = [
         manifest_with(lambda m: m["files"].update({"x": m["files"]["resume.pt"]})),
         r"/x can",
     ),
-    ("data gone", data_gone, r"called 'pictures\.npz'"),
+    ("data gone", data_gone, r"data of runs/done are not in .*pictures\.npz any more: .* --data NEW"),
     ("data changed", data_changed, r"data of runs/done has changed.*--out"),
     ("sample none", words("sample", "done", "-n", "0"), r"-n must be at least 1, not 0"),
     ("sample in words", words("sample", "done", "-n", "x"), r"-n: .*'x'.*poise sample --help"),

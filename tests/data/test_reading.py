@@ -130,11 +130,15 @@ def test_work_that_nobody_waits_for_ends():
             raise
         return item
 
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     results = in_order(work, range(100))
     threading.Timer(0.2, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
     begun = time.monotonic()
-    with pytest.raises(KeyboardInterrupt):
-        next(results)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            next(results)
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert time.monotonic() - begun < 10  # all of it takes minutes
     assert ended
 
@@ -161,6 +165,7 @@ def test_the_first_ctrl_c_ends_reading(words, signum, tmp_path):
     with subprocess.Popen(
         [sys.executable, "-c", code, *words, "pictures", *more],
         cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env={**os.environ},
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell's background jobs ignore it
     ) as process:  # fmt: skip
         assert process.stderr is not None
         first = process.stderr.readline()

@@ -156,7 +156,7 @@ REFUSED = {
     "no run": (["say", "nobody", "hi"], "there is no run 'nobody' in runs"),
     "no step": (["say", "speaker", "hi", "--step", "9"], r"keeps no checkpoint of step 9; it has 1, 2"),
     "no recording": (["vocode", "copier", "none.wav"], r"there is no file none\.wav: name a recording"),
-    "no sound": (["vocode", "copier", "text.wav"], r"text\.wav cannot be read \(.+\): give a \.wav, \.flac"),
+    "no sound": (["vocode", "copier", "text.wav"], r"text\.wav cannot be read \(.+\): give a sound file"),
     "itself": (["vocode", "copier", "text.wav", "-o", "text.wav"], r"--out text\.wav is the recording itself"),
 }  # fmt: skip
 

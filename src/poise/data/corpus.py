@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poise.data.alphabet import END, LEAST_SIZE, UNKNOWN
-from poise.data.counts import Counts
+from poise.data.counts import Counts, fewer_pieces, repeated
 from poise.data.items import SHARE, Rows, hashes_of, unit_interval
 from poise.data.near import near_copies
 from poise.data.text import Sentences, normalised, open_sentences
@@ -26,6 +26,7 @@ from poise.data.units import Units, fit_units, suggested_units
 from poise.errors import PoiseError
 
 LEAST_TRAIN = 8
+RUNNING = "text"  # the layout of one running text
 # Units of the longest sentence where nobody gives --longest. Nothing that people call a sentence is longer, so that a
 # longer line is a text whose line breaks were lost; one of them would set the width of every batch.
 LONGEST_LINE = 10_000
@@ -105,7 +106,7 @@ def open_corpus(
     nothing held out, a vocabulary of one, and a line of more than 10,000 units without `longest`.
     """
     _check(vocabulary, least, longest, heldout, share, unknown)
-    running = layout == "text"
+    running = layout == RUNNING
     read = open_sentences(source, column, encoding=encoding, delimiter=delimiter, layout="lines" if running else layout)
     sentences = read.sentences if running else list(dict.fromkeys(read.sentences))
     counts = Counts(
@@ -137,7 +138,8 @@ def open_corpus(
         longest=int(lengths[kept].max(initial=0)),
     )
     _enough(read, out[kept], counts, heldout)
-    said = (*read.how, *_fewer_pieces(fitted, vocabulary), *_repeated(counts, running))
+    how = [line for line in read.how if not (running and "--layout stanzas" in line)]
+    said = (*how, *fewer_pieces(fitted, vocabulary), *repeated(counts, running))
     return _corpus(read, [sentences[i] for i in kept], [ids[i] for i in kept], out[kept], fitted, counts, said)
 
 
@@ -164,22 +166,6 @@ def _corpus(
         counts=replace(counts, near_duplicates=int(copies.sum()), near_across=int(across.sum())),
         how=said,
     )
-
-
-def _fewer_pieces(units: Units, vocabulary: int | None) -> list[str]:
-    if units.kind != "piece" or vocabulary is None or len(units) >= vocabulary:
-        return []
-    return [f"vocabulary: these sentences give {len(units):,} pieces and not --vocabulary {vocabulary:,}"]
-
-
-def _repeated(counts: Counts, running: bool) -> list[str]:
-    """A word about lines that occur again where they are many, as in the text of a play."""
-    if running or counts.unknown != "keep" or 50 * counts.duplicates < counts.read:
-        return []
-    return [
-        f"{counts.duplicates:,} lines that occur again are read once, as of a set of sentences; --layout text reads "
-        "them as one running text"
-    ]
 
 
 def _sides(

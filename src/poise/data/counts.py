@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from poise.data.alphabet import Units
+
 
 @dataclass(frozen=True)
 class Counts:
@@ -59,3 +61,20 @@ class Counts:
                 f"{self.near_across:,} held-out ones nearly the same as a training one"
             )
         return text
+
+
+def fewer_pieces(units: Units, vocabulary: int | None) -> list[str]:
+    """A word about a vocabulary of pieces that is smaller than what was asked for."""
+    if units.kind != "piece" or vocabulary is None or len(units) >= vocabulary:
+        return []
+    return [f"vocabulary: these sentences give {len(units):,} pieces and not --vocabulary {vocabulary:,}"]
+
+
+def repeated(counts: Counts, running: bool) -> list[str]:
+    """A word about lines that occur again where they are many, as in the text of a play."""
+    if running or counts.unknown != "keep" or 50 * counts.duplicates < counts.read:
+        return []
+    return [
+        f"{counts.duplicates:,} lines that occur again are read once, as of a set of sentences; --layout text reads "
+        "them as one running text"
+    ]

@@ -53,9 +53,12 @@ class Encoding:
     name: str
     how: str
     damaged: bool = False  # UTF-8 but for a few lines, which are left out
+    most: int | None = None  # characters after which no further line is read
 
     def __str__(self) -> str:
-        return f"{self.name} ({self.how}; --encoding sets it)" if self.how == "a guess" else f"{self.name}, {self.how}"
+        if self.how == "UTF-8":
+            return "UTF-8"
+        return f"{self.name} ({self.how}; --encoding sets it)" if self.how == "a guess" else f"{self.name} {self.how}"
 
 
 def encoding_of(path: Path, asked: str | None = None) -> Encoding:
@@ -148,9 +151,15 @@ def lines_in(path: Path, encoding: Encoding, bad: LeftOut | None = None) -> Iter
             wide = encoding.name.startswith(("utf-16", "utf-32", "iso2022"))
             newline = _newline(head, wide)
             if wide or newline == "\r":
-                yield from _decoded_first(path, file, encoding, newline)
+                lines = _decoded_first(path, file, encoding, newline)
             else:
-                yield from _decoded_by_line(path, file, encoding, bad)
+                lines = _decoded_by_line(path, file, encoding, bad)
+            read = 0
+            for number, line in lines:
+                yield number, line
+                read += len(line) + 1
+                if encoding.most is not None and read >= encoding.most:
+                    return
     except OSError as error:
         raise PoiseError(f"{path} cannot be read ({error.strerror}): put that right and try again") from None
 

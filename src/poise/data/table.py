@@ -226,7 +226,7 @@ def read_table(
     Example:
         >>> table = read_table(path)                                    # doctest: +SKIP
         >>> print(table.layout, table.encoding)                         # doctest: +SKIP
-        3 columns parted by a semicolon, named in the first line utf-8, UTF-8
+        3 columns parted by a semicolon, named in the first line UTF-8
     """
     found = encoding_of(path, encoding)
     return Table(path, found, layout_of(path, found, known, delimiter, asked))

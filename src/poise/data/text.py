@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import unicodedata
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -101,6 +102,7 @@ def open_sentences(
     encoding: str | None = None,
     delimiter: str | None = None,
     layout: str = "lines",
+    most: int | None = None,
 ) -> Sentences:
     """The sentences of a text file (see `open_text`), or of a catalogued set of text by its name.
 
@@ -115,7 +117,7 @@ def open_sentences(
             f"{source} holds no sentences: give a .txt, .jsonl, .csv or other file of text, or a catalogued set of text"
         )
     column = column or (entry.column if entry else None) or None
-    found = open_text(path, column, encoding=encoding, delimiter=delimiter, layout=layout)
+    found = open_text(path, column, encoding=encoding, delimiter=delimiter, layout=layout, most=most)
     found.name = name
     return found
 
@@ -127,6 +129,7 @@ def open_text(
     encoding: str | None = None,
     delimiter: str | None = None,
     layout: str = "lines",
+    most: int | None = None,
 ) -> Sentences:
     """The sentences of a text file; lines end in LF, CRLF or CR.
 
@@ -137,6 +140,7 @@ def open_text(
         delimiter: of a table. None: see `table.layout_of`.
         layout: of a text that is no table: "lines", a sentence each; "stanzas" and "paragraphs" end at an empty line;
             the lines of a stanza are joined by " / ", those of a paragraph by a blank.
+        most: characters of the file after which nothing more is read. None: all is.
 
     Rows that cannot be used are left out, and the first five are named in `Sentences.how`.
 
@@ -145,7 +149,7 @@ def open_text(
     """
     if layout not in LAYOUTS:
         raise PoiseError(f"--layout {layout} is not known: give lines, stanzas or paragraphs")
-    found_encoding = encoding_of(path, encoding)
+    found_encoding = replace(encoding_of(path, encoding), most=most)
     bad = LeftOut("rows" if column else "lines")
     how = is_table(path, found_encoding, column, delimiter)
     if how == "text":

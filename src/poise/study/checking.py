@@ -6,7 +6,8 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-from poise.data.check_text import TextReport, check_text
+from poise.data.check_text import TextReport, check_text, is_large
+from poise.data.corpus import RUNNING
 from poise.data.images import locate
 from poise.data.reading import reading
 from poise.data.text import is_text
@@ -35,10 +36,12 @@ def text_facts(
     """
     given = {"column": column, "encoding": encoding, "delimiter": delimiter, "layout": layout}
     with reading(source) as told:
-        asked = {**given, "layout": "lines" if layout == "text" else layout}
+        asked = {**given, "layout": "lines" if layout == RUNNING else layout}
         report = check_text(source, **asked, told=told)  # type: ignore[arg-type]
         for line in report.lines():
             say(line)
+        if is_large(source):
+            return
         for recipe in (name for name in all_recipes() if kind_of(name).corpus):
             told.begin(f"reading it as `train {recipe}` does")
             say(f"train {recipe}: {would_read(recipe, source, given)}")
