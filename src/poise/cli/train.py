@@ -121,6 +121,7 @@ def best_of(report: dict[str, Any]) -> str:
 
 def resume(options: argparse.Namespace) -> int:
     from poise.record import find_run
+    from poise.study.rewind import rewind
     from poise.study.spec import kind_of, of_before
     from poise.study.trust import check_classes
 
@@ -131,7 +132,7 @@ def resume(options: argparse.Namespace) -> int:
         check_classes(folder, spec["arguments"])
     if options.from_step is not None:
         with folder.locked():
-            left = folder.back_to(options.from_step)
+            left = rewind(folder, options.from_step)
         print(f"what came after step {left:,} is forgotten", file=sys.stderr if options.quiet else sys.stdout)
     arguments = of_before(spec["recipe"], spec["arguments"])
     return go({"recipe": spec["recipe"], "arguments": arguments}, folder.path, options.quiet, options.data)
