@@ -5,7 +5,7 @@
 
 In this order: exact copies go; a share is held out by the hash of the normalised sentence (see `text.normalised`); of
 the others a share is kept; the units are fitted on those; then what is too long or has unknown units goes, on both
-sides.
+sides. More than 250 lines, because that order and what is counted on the way are to be read in one place.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from poise.data.alphabet import END, LEAST_SIZE, UNKNOWN
 from poise.data.counts import Counts, fewer_pieces, repeated
 from poise.data.items import SHARE, Rows, hashes_of, unit_interval
 from poise.data.near import near_copies
+from poise.data.reading import reading
 from poise.data.text import Sentences, normalised, open_sentences
 from poise.data.units import Units, fit_units, suggested_units
 from poise.errors import PoiseError
@@ -107,7 +108,26 @@ def open_corpus(
     """
     _check(vocabulary, least, longest, heldout, share, unknown)
     running = layout == RUNNING
-    read = open_sentences(source, column, encoding=encoding, delimiter=delimiter, layout="lines" if running else layout)
+    with reading(str(source)) as told:
+        read = open_sentences(
+            source, column, encoding=encoding, delimiter=delimiter, layout="lines" if running else layout
+        )
+        told.begin("taking the sentences apart")
+        return _made(read, running, units, vocabulary, least, longest, heldout, share, unknown)
+
+
+def _made(
+    read: Sentences,
+    running: bool,
+    units: str,
+    vocabulary: int | None,
+    least: int,
+    longest: int | None,
+    heldout: float,
+    share: float,
+    unknown: str,
+) -> Corpus:
+    """The corpus of sentences that were read; for the arguments see `open_corpus`."""
     sentences = read.sentences if running else list(dict.fromkeys(read.sentences))
     counts = Counts(
         len(read) + read.empty + read.unusable, read.empty, len(read) - len(sentences), unknown=unknown,

@@ -38,18 +38,17 @@ def text_facts(
     with reading(source) as told:
         asked = {**given, "layout": "lines" if layout == RUNNING else layout}
         report = check_text(source, **asked, told=told)  # type: ignore[arg-type]
-        for line in report.lines():
-            say(line)
-        if is_large(source):
-            return
-        for recipe in (name for name in all_recipes() if kind_of(name).corpus):
-            told.begin(f"reading it as `train {recipe}` does")
-            say(f"train {recipe}: {would_read(recipe, source, given)}")
-            flags = suggested(recipe, report)
-            if flags and report.count <= FEW:
-                said = " ".join(f"{flag} {value}" for flag, value in flags.items())
-                values = {flag.removeprefix("--"): value for flag, value in flags.items()}
-                say(f"train {recipe} {said}: {would_read(recipe, source, {**given, **values})}")
+    for line in report.lines():
+        say(line)
+    if is_large(source):
+        return
+    for recipe in (name for name in all_recipes() if kind_of(name).corpus):
+        say(f"train {recipe}: {would_read(recipe, source, given)}")
+        flags = suggested(recipe, report)
+        if flags and report.count <= FEW:
+            said = " ".join(f"{flag} {value}" for flag, value in flags.items())
+            values = {flag.removeprefix("--"): value for flag, value in flags.items()}
+            say(f"train {recipe} {said}: {would_read(recipe, source, {**given, **values})}")
 
 
 def suggested(recipe: str, report: TextReport) -> dict[str, str]:
