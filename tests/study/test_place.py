@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from poise.cli import main
 from poise.record import RunFolder
 from poise.study.place import tidied
+from poise.study.spec import SINCE, all_recipes, kind_of, run_name
 from tests.data.test_corpus import SENTENCES
 
 QUICK = ("--steps=3", "--batch=4", "--window=8", "--model.embed=8", "--scores=0", "--quiet", "--threads=1")
@@ -122,3 +124,25 @@ def test_a_strangers_path_is_no_fault(texts: Path, kept: object, capsys: pytest.
     (texts / "run/DONE").unlink()
     assert main(["resume", "run", "--quiet"]) in (0, 2)
     assert "fault of Poise" not in capsys.readouterr().err
+
+
+def test_a_run_that_does_not_know_newer_flags_goes_on(texts: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Its spec has none of them, and its name is that of before."""
+    assert train("texts.txt") == 0
+    run = next((texts / "runs").iterdir())
+    path = run / "spec.json"
+    spec = json.loads(path.read_text())
+    for name in SINCE:
+        spec["arguments"].pop(name, None)
+    assert run_name("language", spec["arguments"]) == run.name
+    path.write_text(json.dumps(spec))
+    (run / "DONE").unlink()
+    assert main(["resume", str(run), "--quiet"]) == 0
+    (run / "DONE").unlink()
+    assert train("texts.txt") == 0
+    assert len(list((texts / "runs").iterdir())) == 1
+
+
+@pytest.mark.parametrize("name", SINCE)
+def test_every_newer_flag_is_one_of_a_recipe(name: str) -> None:
+    assert any(name in inspect.signature(kind_of(recipe).build).parameters for recipe in all_recipes())
