@@ -13,7 +13,8 @@ EVALUATE: dict[str, dict[str, Any]] = {
     "--metrics": {"metavar": "NAME,...", "help": "only these, such as KID,FD (default all)"},
     "--features": {"metavar": "NAME,...", "help": "of which extractors, such as EffLite0,classifier (default by kind)"},
     "--inception": {"metavar": "FILE", "help": "weights of the standard FID, pt_inception-2015-12-05-6726825d.pth"},
-    "--column": {"metavar": "NAME", "help": "which one of a .jsonl or .csv file holds the sentences"},
+    "--column": {"metavar": "NAME", "help": "which one of a table holds the sentences, by name or number"},
+    "--bits": {"type": whole(1, 64), "metavar": "N", "help": "how many of the 16 bits of real pictures are used"},
     "--language": {"metavar": "NAME", "help": "of clips of speech: en counts the words that a recogniser gets wrong"},
     "-n": {
         "type": whole(1, 10**8),

@@ -26,7 +26,8 @@ class Items(ABC):
     """Items of one modality, in a fixed order; a chunk of them is what an extractor takes.
 
     Attributes: `name` to show; `modality` "image", "text" or "speech"; `fingerprint`, hex sha256 of the content in
-    order; `left_out`, (where, reason) of what could not be read; `own_test`, whether the set brings a test split.
+    order; `left_out`, (where, reason) of what could not be read; `said`, what else a user should know; `own_test`,
+    whether the set brings a test split.
     """
 
     modality: str
@@ -35,6 +36,7 @@ class Items(ABC):
 
     def __init__(self, name: str, fingerprint: str, left_out: Sequence[tuple[str, str]] = ()) -> None:
         self.name, self.fingerprint, self.left_out = name, fingerprint, list(left_out)
+        self.said: list[str] = []
 
     @abstractmethod
     def __len__(self) -> int: ...

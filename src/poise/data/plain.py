@@ -36,7 +36,7 @@ class Pictures(Items):
 
     def __init__(self, images: ImageSet, split: Callable[[float], ImageSet] | None = None) -> None:
         super().__init__(images.name, images.fingerprint, images.unreadable)
-        self.set, self._split = images, split
+        self.set, self._split, self.said = images, split, list(images.notes)
         self.chunk = max(1, min(CHUNK, CHUNK_BYTES // int(np.prod(images.images.shape[1:]))))
 
     def __len__(self) -> int:
@@ -51,12 +51,14 @@ class Pictures(Items):
         return found.train, found.heldout
 
 
-def open_pictures(source: str | Path, size: int | None = None, progress: Progress | None = None) -> Pictures:
-    """Pictures with the labels that come with them, each brought to `size` (default: see `open_images`)."""
-    whole = open_images(source, size, labels="auto", heldout=0, progress=progress)
+def open_pictures(
+    source: str | Path, size: int | None = None, progress: Progress | None = None, bits: int | None = None
+) -> Pictures:
+    """Pictures with the labels that come with them, each brought to `size` (default and `bits`: see `open_images`)."""
+    whole = open_images(source, size, labels="auto", heldout=0, progress=progress, bits=bits)
 
     def split(heldout: float) -> ImageSet:
-        return open_images(source, whole.size, whole.channels, "auto", heldout=heldout)
+        return open_images(source, whole.size, whole.channels, "auto", heldout=heldout, bits=bits)
 
     found = Pictures(whole, split)
     found.own_test = len(whole.train) < len(whole.images)  # with nothing held out, only rows of a test split are unused
@@ -64,13 +66,17 @@ def open_pictures(source: str | Path, size: int | None = None, progress: Progres
 
 
 def open_items(
-    source: str | Path, column: str | None = None, size: int | None = None, progress: Progress | None = None
+    source: str | Path,
+    column: str | None = None,
+    size: int | None = None,
+    progress: Progress | None = None,
+    bits: int | None = None,
 ) -> Items:
     """A folder of pictures or of sound files, a .txt, .jsonl or .csv of sentences, a zip, .npy, .npz or IDX file of
     pictures, or a fetched set of the catalogue.
 
     Args: source; column: of the sentences in a .jsonl or .csv; size: side that pictures are brought to (default: see
-    `open_images`); progress: called as progress(done, total) while files are read.
+    `open_images`); bits: of 16-bit pictures, see there; progress: called as progress(done, total) while files are read.
 
     Errors: `PoiseError` where nothing is there or can be read, and for a folder of as many pictures as sound files.
     Where one kind is more than the other, it is what is read.
@@ -90,7 +96,7 @@ def open_items(
     openers: dict[str, Callable[[], Items]] = {
         "text": lambda: text.open_sentences(name, column) if name else text.open_text(path, column),
         "speech": lambda: speech.open_speech(path, progress, name),
-        "image": lambda: open_pictures(name or source, size, progress),
+        "image": lambda: open_pictures(name or source, size, progress, bits),
     }
     found = openers[kind]()
     found.left_out += beside

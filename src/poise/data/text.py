@@ -44,6 +44,7 @@ class Sentences(Hashed):
         self.sentences, self.empty, self.how, self.unusable = sentences, empty, how, unusable
         keys = hashes_of([normalised(sentence).encode() for sentence in sentences])
         super().__init__(name, hashes_of([sentence.encode() for sentence in sentences]), keys=keys)
+        self.said = list(how)
 
     def take(self, rows: Rows) -> list[str]:
         return [self.sentences[row] for row in np.asarray(rows).tolist()]

@@ -37,6 +37,7 @@ class Asked:
     inception: str | None = None
     column: str | None = None
     language: str | None = None
+    bits: int | None = None
 
 
 def extractors_for(

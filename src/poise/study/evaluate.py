@@ -63,7 +63,7 @@ def evaluate(what: str, wanted: Asked) -> list[str]:
     members = {name: find("extractor", name) for name in wanted.features or ()}
     with ProgressView() as view:
         found = run_or_items(what, wanted.column, view.task)
-        real = Real(wanted.against, wanted.trained_on, wanted.column, view.task)
+        real = Real(wanted.against, wanted.trained_on, wanted.column, view.task, wanted.bits)
         if isinstance(found, RunFolder):
             sides = sides_of_run(found, wanted.n, wanted.seed, wanted.step, real)
         else:

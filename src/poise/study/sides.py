@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 MOST_HELD = 20_000  # held-out items whose features are computed, unless more are evaluated
 MOST_TRAINED = 10_000  # training items, likewise: no metric over pairs of rows uses more
 LEAST_HELD, LEAST_MADE = 20, 4
-COLUMNED = (".jsonl", ".csv")
+COLUMNED = (".jsonl", ".csv", ".tsv", ".json")
 
 Shown = Callable[[str], Progress]  # what is going on -> where its progress is told
 
@@ -167,6 +167,7 @@ class Real:
     trained_on: str | None
     column: str | None
     shown: Shown
+    bits: int | None = None
 
     def reference(self, size: int | None) -> Items:
         return self._opened(str(self.against), size)
@@ -180,7 +181,8 @@ class Real:
         return None, Side(items, items.split()[0] if items.own_test else np.arange(len(items)))
 
     def _opened(self, source: str, size: int | None) -> Items:
-        return open_items(source, column_of(source, self.column), size, self.shown(f"reading {Path(source).name}"))
+        shown = self.shown(f"reading {Path(source).name}")
+        return open_items(source, column_of(source, self.column), size, shown, self.bits)
 
 
 def _with_real(made: Side, facts: dict[str, Any], real: Real, size: int | None, seed: int) -> Sides:
@@ -217,6 +219,7 @@ def _sized(sides: Sides, seed: int) -> Sides:
                 f"{side.items.name}: an evaluation needs at least {least} {what} {noun}, and there are {len(side)}"
             )
     notes = [f"left out of {name}: {where} ({reason})" for name, where, reason in _left_out(sides)]
+    notes += _said(sides)
     heldout = sides.heldout.at_most(max(MOST_HELD, 2 * len(sides.made)), seed)
     train = sides.train.at_most(max(MOST_TRAINED, len(sides.made)), seed) if sides.train else None
     if train is not None and sides.train is not None and len(train) < len(sides.train):
@@ -225,6 +228,12 @@ def _sized(sides: Sides, seed: int) -> Sides:
             "not notice copies of the others."
         )
     return Sides(sides.made, heldout, train, sides.facts, sides.labels, sides.classes, notes, sides.train)
+
+
+def _said(sides: Sides) -> list[str]:
+    """What a user should know of the data that were named, each set once."""
+    items = [side.items for side in (sides.made, sides.heldout, sides.train) if side is not None]
+    return list(dict.fromkeys(f"{one.name}: {line}" for one in items for line in one.said))
 
 
 def _left_out(sides: Sides, most: int = 5) -> Iterator[tuple[str, str, str]]:
