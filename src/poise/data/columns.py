@@ -1,7 +1,7 @@
 """Which column of a table holds the sentences: by its name, or by what stands in it.
 
-Names that people use come first (`table.TEXT`); a column of another name is taken where it is the only one, or the
-only one of running text: letters, and at least twice as many on average as in any other. Where two could be meant,
+Names that people use come first (`table_layout.TEXT`); a column of another name is taken where it is the only one, or
+the only one of running text: letters, and at least twice as many on average as in any other. Where two could be meant,
 the user is asked.
 """
 
@@ -10,18 +10,37 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from poise import disk
 from poise.data.encoding import Encoding, LeftOut, lines_in
-from poise.data.table import TEXT, Layout, layout_of, place_of, rows_of
+from poise.data.table import place_of, rows_of
+from poise.data.table_layout import TEXT, Layout, layout_of, plain
 from poise.errors import PoiseError, nearest
 
 LOOKED_AT = 500  # rows
 LEAST_LENGTH = 4  # letters of running text, on average: a Han sentence can be short
 TABLES = (".csv", ".tsv", ".psv")
 LARGEST_LIST = 512 << 20  # bytes of a file that is one JSON list, which is read whole
+# Words of names of columns, of which one makes a header of a first line that could be one.
+WORDS = {
+    *TEXT,
+    "id",
+    "name",
+    "user",
+    "author",
+    "label",
+    "date",
+    "time",
+    "rating",
+    "stars",
+    "score",
+    "category",
+    "source",
+    "lang",
+}
 HALF = re.compile("[\ud800-\udfff]")  # of a pair that is one character in UTF-16
 
 
@@ -36,6 +55,8 @@ def is_table(path: Path, encoding: Encoding, column: str | None, delimiter: str 
     if column is None and not first.isascii():
         return "text"
     layout = layout_of(path, encoding, TEXT, None, (column,) if column else ())
+    if column is not None and column.isdigit() and layout.delimiter == "\t":
+        return "table"
     return "table" if layout.delimiter in ("\t", "|", ";") and layout.header else "text"
 
 
@@ -72,20 +93,22 @@ def _with_header(path: Path, layout: Layout, some: Sequence[Sequence[str]]) -> L
     first, below = [field.strip() for field in some[0]], some[1:]
     if len(set(first)) < len(first) or not all(re.fullmatch(r"[^\W\d][\w -]{0,30}", field) for field in first):
         return layout
+    words = {word for field in first for word in plain(field).split("_")}
+    if words & WORDS and all(len(field.split()) <= 4 for field in first):
+        return replace(layout, header=tuple(first))
     for place, name in enumerate(first):
         values = [row[place].strip() for row in below if row[place].strip()]
         alike = sum(bool(re.fullmatch(r"[^\W\d][\w-]*", value)) for value in values)
         if values and not alike and " " not in name:
-            return Layout(layout.delimiter, layout.quoted, tuple(first), layout.width)
+            return replace(layout, header=tuple(first))
     return layout
 
 
 def _chosen(path: Path, layout: Layout, some: Sequence[Sequence[str]]) -> tuple[int, str]:
     """The place of the sentences and why it is taken. PoiseError where two could be meant."""
-    small = [name.casefold() for name in layout.header]
-    for name in TEXT:
-        if name in small:
-            return small.index(name), "by its name"
+    place = _by_name(layout.header)
+    if place is not None:
+        return place, "by its name"
     if layout.width == 1:
         return 0, "the only one"
     place = running_text([[row[i] for row in some] for i in range(layout.width)])
@@ -98,6 +121,19 @@ def _chosen(path: Path, layout: Layout, some: Sequence[Sequence[str]]) -> tuple[
 
 def shown(field: str) -> str:
     return field if len(field) <= 20 else field[:19] + "…"
+
+
+def _by_name(header: Sequence[str]) -> int | None:
+    """The place of a name that people use for texts, whole or as a word of one."""
+    small = [plain(name) for name in header]
+    for name in TEXT:
+        if name in small:
+            return small.index(name)
+    for name in TEXT[:12]:
+        among = [place for place, own in enumerate(small) if name in own.split("_")]
+        if len(among) == 1:
+            return among[0]
+    return None
 
 
 def running_text(columns: Sequence[Sequence[str]]) -> int | None:
@@ -161,20 +197,35 @@ def _rows_of_json(path: Path, encoding: Encoding, bad: LeftOut) -> list[tuple[in
 
 
 def _listed(path: Path, encoding: Encoding) -> list[Any] | None:
-    """The members of a file that is one JSON list; None where it is something else, such as one object a line."""
+    """The rows of a file that is one JSON list or object; None for something else, such as one object a line."""
     if path.stat().st_size > LARGEST_LIST:
         raise PoiseError(f"{path} has more than {LARGEST_LIST >> 20} MB: write one object a line, as .jsonl")
     lines = [line for _, line in lines_in(path, encoding)]
     first = next((line for line in lines if line.strip()), "")
-    if not first.lstrip().startswith("["):
+    if not first.lstrip().startswith(("[", "{")):
         return None
     try:
         found = disk.loads("\n".join(lines))
     except ValueError as error:
-        if len(lines) > 1 and first.rstrip().endswith("]"):
+        if len(lines) > 1 and first.rstrip().endswith(("]", "}")):
             return None
         raise PoiseError(f"{path} is not JSON ({error}): correct it") from None
-    return found if isinstance(found, list) else None
+    return found if isinstance(found, list) else _rows_of_object(found)
+
+
+def _rows_of_object(found: Any) -> list[Any] | None:
+    """Rows of one object: the only list in it; columns as lists or, as pandas writes them, as objects; or its texts.
+
+    None for what is none of these, such as the only row of a file of one object a line.
+    """
+    values = list(found.values()) if isinstance(found, dict) else []
+    lists = [value for value in values if isinstance(value, list) and value]
+    if len(lists) == 1 and all(isinstance(member, str | dict) for member in lists[0]):
+        return lists[0]
+    columns = [list(value.values()) if isinstance(value, dict) else value for value in values]
+    if len(columns) > 0 and all(isinstance(column, list) and len(column) == len(columns[0]) for column in columns):
+        return [dict(zip(found, row, strict=True)) for row in zip(*columns, strict=True)]
+    return values if len(values) > 1 and all(isinstance(value, str) for value in values) and "0" in found else None
 
 
 def _key(path: Path, rows: Sequence[dict[str, Any]], column: str | None) -> tuple[str, str]:
@@ -185,10 +236,9 @@ def _key(path: Path, rows: Sequence[dict[str, Any]], column: str | None) -> tupl
             has = ", ".join(keys[:8]) or "none"
             raise PoiseError(f"{path} has no column '{column}'{nearest(column, keys)}; it has: {has}")
         return column, "as asked"
-    small = {key.casefold(): key for key in reversed(keys)}
-    for name in TEXT:
-        if name in small:
-            return small[name], "by its name"
+    place = _by_name(keys)
+    if place is not None:
+        return keys[place], "by its name"
     if len(keys) == 1:
         return keys[0], "the only one"
     columns = [[row[key] if isinstance(row.get(key), str) else "" for row in rows[:LOOKED_AT]] for key in keys]

@@ -16,7 +16,8 @@ from typing import NamedTuple
 from poise import disk
 from poise.data.encoding import LeftOut, encoding_of, lines_in
 from poise.data.sound_names import SoundNames
-from poise.data.table import Layout, Row, place_of, read_table
+from poise.data.table import Row, place_of, read_table
+from poise.data.table_layout import Layout, plain
 from poise.errors import PoiseError, nearest
 
 FILE = (
@@ -131,7 +132,7 @@ def _places(path: Path, header: Sequence[str], rows: Sequence[Row], names: Sound
     width = len(header) or (len(rows[0].fields) if rows else 0)
     layout = Layout("", False, tuple(header), width)
     some = [row.fields for row in rows[:LOOKED_AT]]
-    small = [name.casefold() for name in header]
+    small = [plain(name) for name in header]
 
     def given(asked: str | None, usual: Sequence[str]) -> int | None:
         if asked is not None:

@@ -18,11 +18,13 @@ from poise.data import catalogue
 from poise.data.columns import cells_of, is_table, objects_of
 from poise.data.encoding import Encoding, LeftOut, encoding_of, lines_in
 from poise.data.items import Hashed, Rows, hashes_of
+from poise.data.no_text import no_text
 from poise.errors import PoiseError
 
 SUFFIXES = (".txt", ".jsonl", ".csv", ".tsv", ".json")
 NO_TEXT = (".npy", ".npz", ".zip", ".gz", ".pdf", ".docx", ".parquet", ".safetensors", ".pt")  # whatever they hold
 LAYOUTS = ("lines", "stanzas", "paragraphs")
+PROSE = 45  # characters of a line on average, above which it is no verse
 SHOWN = 60  # characters of an example
 
 
@@ -113,6 +115,8 @@ def open_sentences(
 
     name, path, _ = locate(source)
     entry = None if os.path.exists(Path(source).expanduser()) else catalogue.find(name)
+    if why := no_text(path):
+        raise PoiseError(f"{source} {why}")
     if not is_text(path):
         raise PoiseError(
             f"{source} holds no sentences: give a .txt, .jsonl, .csv or other file of text, or a catalogued set of text"
@@ -138,7 +142,7 @@ def open_text(
         path: a table (.csv, .tsv, or what has a header and a delimiter), JSON objects (one a line, or a list), or text.
         column: which one of a table holds the sentences, by its name or its number from 1. None: see `columns`.
         encoding: of the file. None: see `encoding.encoding_of`.
-        delimiter: of a table. None: see `table.layout_of`.
+        delimiter: of a table. None: see `table_layout.layout_of`.
         layout: of a text that is no table: "lines", a sentence each; "stanzas" and "paragraphs" end at an empty line;
             the lines of a stanza are joined by " / ", those of a paragraph by a blank.
         most: characters of the file after which nothing more is read. None: all is.
@@ -196,9 +200,16 @@ def _stanzas(said: list[str], texts: list[str]) -> list[str]:
         elif size:
             sizes.append(size)
             size = 0
+    tabs = [text.count("\t") for text in texts[:200] if text.strip()]
+    if tabs and tabs[0] and tabs.count(tabs[0]) >= 0.9 * len(tabs):
+        return [f"each line has {tabs[0]} tabs: --column 1 reads it as a table of {tabs[0] + 1} columns"]
     usual = max(set(sizes), key=sizes.count, default=0)
     if len(sizes) < 3 or usual < 2 or sizes.count(usual) < len(sizes) / 2:
         return []
+    if sum(map(len, texts)) > PROSE * sum(map(bool, map(str.strip, texts))):
+        return [
+            f"empty lines part it into {len(sizes):,} groups of long lines: --layout paragraphs makes each one text"
+        ]
     return [
         f"empty lines part it into {len(sizes):,} groups, most of {usual} lines: --layout stanzas makes each one text"
     ]

@@ -9,6 +9,7 @@ from typing import Any
 from poise.data.check_text import TextReport, check_text, is_large
 from poise.data.corpus import RUNNING
 from poise.data.images import locate
+from poise.data.no_text import no_text
 from poise.data.reading import reading
 from poise.data.text import is_text
 from poise.errors import PoiseError
@@ -19,7 +20,10 @@ FEW = 50_000  # sentences up to which the suggested flags are tried as well
 
 def is_of_text(source: str) -> bool:
     """Whether a path, or a name of the catalogue, holds sentences. PoiseError where there is nothing."""
-    return is_text(locate(source)[1])
+    path = locate(source)[1]
+    if why := no_text(path):
+        raise PoiseError(f"{source} {why}")
+    return is_text(path)
 
 
 def text_facts(
