@@ -15,7 +15,7 @@ import numpy as np
 from poise.data.check_report import EXAMPLES, Report
 from poise.data.check_speech import check_speech
 from poise.data.check_text import check_text
-from poise.data.chosen import side_of
+from poise.data.chosen import side_of, usable_labels
 from poise.data.decode import Unreadable, content_hash, largest, quiet
 from poise.data.depth import Deep, checked
 from poise.data.examples import class_of, found, values
@@ -79,6 +79,7 @@ def check(
             )
         report.deep.check(path, bits)
         report.deep = Deep() if bits else report.deep
+        report.notes += usable_labels(opened)[1]
         report.flags = _suggest(opened, report)
         report.examples = _examples(opened, report, first)
     return report

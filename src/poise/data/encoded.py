@@ -64,7 +64,7 @@ class FileSource(Source):
         names = [name for name, _, _ in pictures]
         found = layout.parts(names) if self._splits == "auto" else None
         if found is None:
-            beside = layout.beside_splits(names) if self._splits == "auto" else ""
+            beside = (layout.beside_splits(names) or layout.below_one(names)) if self._splits == "auto" else ""
             self.notes += [beside] if beside else []
             return pictures
         self.split, self.own_test, self.unused = True, found.own_test, found.unused

@@ -119,8 +119,8 @@ class ZipSource(FileSource):
 
 
 def _plain(name: str) -> str:
-    """A member's name without `.` in its path, as some tools write it: ./a/b.png is a/b.png."""
-    return "/".join(part for part in name.split("/") if part not in ("", "."))
+    """A member's name without `.` in its path and with `/` in it, as not every tool writes it: a/b.png of .\\a\\b.png."""
+    return "/".join(part for part in name.replace("\\", "/").split("/") if part not in ("", "."))
 
 
 def _inside(path: str, root: str) -> bool:

@@ -36,7 +36,7 @@ def idx_folder(folder: Path) -> ArraySource | None:
     """
     found = []
     for part in ("train", "t10k"):
-        for name in (f"{part}-images-idx3-ubyte", f"{part}-images-idx3-ubyte.gz"):
+        for name in (f"{part}-images{sign}idx3-ubyte{gz}" for sign in "-." for gz in ("", ".gz")):
             if (folder / name).is_file():
                 found.append(folder / name)
                 break
@@ -92,7 +92,10 @@ def _idx_source(path: Path, pictures: list[Path]) -> ArraySource:
         labels += [f for f in (file.parent / name, file.parent / f"{name}.gz") if f.is_file() and f != file][:1]
     whole = len(labels) == len(pictures)
     files = pictures + (labels if whole else [])
-    return ArraySource(path, "IDX", files, [_idx(f) for f in pictures], [_idx(f) for f in labels] if whole else None)
+    found = ArraySource(path, "IDX", files, [_idx(f) for f in pictures], [_idx(f) for f in labels] if whole else None)
+    if labels and not whole:
+        found.notes.append(f"labels are not used, for only {labels[0].name} is there and not those of the other part")
+    return found
 
 
 def _idx(path: Path) -> Rows:

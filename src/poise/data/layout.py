@@ -63,9 +63,19 @@ def beside_splits(names: Iterable[str]) -> str:
     if "train" not in kinds or len(kinds) < 2 or not others:
         return ""
     what = f"the folder {others[0]}/" if others[0] else f"{count['']:,} pictures"
-    return (
-        f"train/ and test/ are read as ordinary folders and not as splits, for beside them lie {what}: move these away"
-    )
+    splits = " and ".join(f"{folder}/" for folder in sorted(count) if folder.lower() in _PARTS)
+    return f"{splits} are read as ordinary folders and not as splits, for beside them lie {what}: move these away"
+
+
+def below_one(names: Sequence[str]) -> str:
+    """A line where splits lie in the only folder that there is, as an archive unpacks."""
+    folders = {top(name) for name in names}
+    below = [name.partition("/")[2] for name in names]
+    if len(folders) != 1 or not all(folders) or parts(below) is None:
+        return ""
+    only = folders.pop()
+    splits = " and ".join(f"{folder}/" for folder in sorted({top(name) for name in below}))
+    return f"{splits} lie in {only}/, which is read as a class: give that folder to have them as splits"
 
 
 def folder_class(path: object, name: str, split: bool) -> str:
@@ -93,7 +103,7 @@ def table(content: bytes, file: str) -> dict[str, Any] | None:
     if not isinstance(found, dict):
         raise ValueError("it is no table")
     if file == LABELS_FILE:
-        return found
+        return {name.replace("\\", "/"): label for name, label in found.items()}
     pairs = found.get("labels")
     if pairs is None:
         return None
