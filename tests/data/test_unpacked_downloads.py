@@ -1,4 +1,4 @@
-"""Pictures as downloads bring them: with a folder around them, other names of MNIST's files, paths of another system."""
+"""Pictures as downloads bring them: a folder around them, other names of MNIST's files, paths of another system."""
 
 from __future__ import annotations
 

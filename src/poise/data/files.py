@@ -119,7 +119,7 @@ class ZipSource(FileSource):
 
 
 def _plain(name: str) -> str:
-    """A member's name without `.` in its path and with `/` in it, as not every tool writes it: a/b.png of .\\a\\b.png."""
+    """A member's name without `.` in its path and with `/` in it, which not every tool writes: a/b.png of .\\a\\b.png."""
     return "/".join(part for part in name.replace("\\", "/").split("/") if part not in ("", "."))
 
 
