@@ -119,7 +119,7 @@ class ZipSource(FileSource):
 
 
 def _plain(name: str) -> str:
-    """A member's name without `.` in its path and with `/` in it, which not every tool writes: a/b.png of .\\a\\b.png."""
+    """A member's name without `.` in its path and with `/` in it: a/b.png for what some tools write as .\\a\\b.png."""
     return "/".join(part for part in name.replace("\\", "/").split("/") if part not in ("", "."))
 
 
