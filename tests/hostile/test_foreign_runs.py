@@ -1,121 +1,17 @@
-"""Run folders from somebody else, or damaged: nothing in them leads elsewhere, is believed, or hides other runs."""
+"""Records, events and descriptions of runs from somebody else, damaged or made up: named, never believed, and no other
+run is hidden by them."""
 
 from __future__ import annotations
 
-import hashlib
-import io
-import json
 import os
-import pickle
 import shutil
-import socket
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-import safetensors.torch
-import torch
 
-from tests.hostile.guard import Outside, attack
-
-RUN = Path("runs/done")
-LAST = RUN / "checkpoints/step-00000006"
-ESCAPE = "\x1b[31mred"
-
-
-def unfinished() -> None:
-    (RUN / "DONE").unlink()
-
-
-# --- something that is no regular file, in each place of a run -------------------------------------------------------
-
-PLACES = [
-    ".lock", "spec.json", "record.jsonl", "events.jsonl", "report.json", "DONE", "remedies.json", "threads.json",
-    "samples", "samples/00000006.png", "checkpoints", "checkpoints/step-00000006",
-    "checkpoints/step-00000006/manifest.json", "checkpoints/step-00000006/resume.pt",
-    "checkpoints/step-00000006/generator.ema.safetensors", "anything", ".hidden/deep",
-]  # fmt: skip
-
-
-def link_to_file(path: Path, outside: Path) -> None:
-    path.symlink_to(outside / "victim")
-
-
-def link_to_folder(path: Path, outside: Path) -> None:
-    path.symlink_to(outside / "deep")
-
-
-def link_to_nothing(path: Path, outside: Path) -> None:
-    path.symlink_to(outside / "not there")
-
-
-def link_to_itself(path: Path, outside: Path) -> None:
-    path.symlink_to(path.name)
-
-
-def pipe(path: Path, outside: Path) -> None:
-    os.mkfifo(path)
-
-
-def local_socket(path: Path, outside: Path) -> None:
-    before = os.getcwd()
-    os.chdir(path.parent)  # its address must be short
-    with socket.socket(socket.AF_UNIX) as made:
-        made.bind(path.name)
-    os.chdir(before)
-
-
-STRANGE = [link_to_file, link_to_folder, link_to_nothing, link_to_itself, pipe, local_socket]
-
-
-def put(name: str, strange: Callable[[Path, Path], None], outside: Path) -> None:
-    path = RUN / name
-    if path.is_dir():
-        shutil.rmtree(path)
-    elif path.exists():
-        path.unlink()
-    path.parent.mkdir(exist_ok=True)
-    strange(path, outside)
-
-
-@pytest.mark.parametrize("strange", STRANGE, ids=lambda f: f.__name__)
-@pytest.mark.parametrize("name", PLACES)
-def test_what_is_no_regular_file_is_refused_before_anything_is_touched(place, outside, capsys, name, strange):
-    put(name, strange, outside.folder)
-    if name != "DONE" and strange in (link_to_file, pipe):
-        (RUN / "DONE").unlink(missing_ok=True)
-    for argv in (["resume", str(RUN)], ["sample", str(RUN), "-n", "1"], ["diagnose", str(RUN)]):
-        said = attack(argv, outside, capsys)
-        assert name.partition("/")[0] in said
-    said = attack(["runs"], outside, capsys, code=0)
-    assert "no runs" in said or "unreadable" in said
-
-
-@pytest.mark.parametrize("name", ["samples.png", "more", "x/y.png"])
-def test_samples_are_not_written_through_a_planted_name(place, outside, capsys, name):
-    """Others may write in the folder: they know which temporary name a process could take."""
-    Path("x").mkdir()
-    for pid in range(os.getpid() - 2, os.getpid() + 3):
-        for kind in ("", ".new", ".old"):
-            (Path(name).parent / f".{Path(name).name}.{pid}{kind}.tmp").symlink_to(outside.folder / "victim")
-    Path(name).symlink_to(outside.folder / "victim")
-    said = attack(["sample", str(RUN), "-n", "2", "--out", name], outside, capsys, code=None)
-    assert Path(name).is_symlink() or name in said
-
-
-def test_a_record_with_a_second_name_becomes_a_copy(place, outside, capsys):
-    """As backups make them: going on with a run must not write into the backup."""
-    unfinished()
-    kept = {}
-    for name in ("record.jsonl", "events.jsonl", ".lock"):
-        os.link(RUN / name, outside.folder / name)
-        kept[name] = (outside.folder / name).read_bytes()
-    assert attack(["resume", str(RUN), "--from-step", "4"], Outside(place / "other"), capsys, code=0)
-    assert {name: (outside.folder / name).read_bytes() for name in kept} == kept
-
-
-# --- damaged or made-up content --------------------------------------------------------------------------------------
+from tests.hostile.foreign import ESCAPE, LAST, RUN, changed, parted, unfinished
+from tests.hostile.guard import attack
 
 DEEP = "[" * 100_000
 HUGE = "9" * 400
@@ -164,23 +60,6 @@ def test_a_damaged_event_is_named_and_hides_no_other_run(place, outside, capsys,
     assert "events.jsonl, line 2" in attack(["resume", str(RUN)], outside, capsys)
     said = attack(["runs"], outside, capsys, code=0)
     assert "unreadable" in said and "good" in said
-
-
-def changed(path: Path, change: Callable[[Any], Any]) -> None:
-    content = json.loads(path.read_text())
-    left = change(content)
-    path.write_text(json.dumps(content if left is None else left))
-
-
-def parted(*keys: str, to: Any) -> Callable[[Any], None]:
-    """Set content[keys...] to a value."""
-
-    def change(content: Any) -> None:
-        for key in keys[:-1]:
-            content = content[key]
-        content[keys[-1]] = to
-
-    return change
 
 
 TEXTS = {
@@ -285,99 +164,6 @@ def test_a_checkpoint_under_another_name(place, outside, capsys, to):
     LAST.rename(LAST.with_name(to))
     for argv in (["resume", str(RUN)], ["sample", str(RUN), "-n", "1"]):
         assert "it was renamed" in attack(argv, outside, capsys)
-
-
-def written(path: Path, content: bytes) -> None:
-    """The file, with its sum in the manifest."""
-    path.write_bytes(content)
-    entry = {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
-    changed(path.with_name("manifest.json"), parted("files", path.name, to=entry))
-
-
-def saved(value: Any) -> bytes:
-    buffer = io.BytesIO()
-    torch.save(value, buffer)
-    return buffer.getvalue()
-
-
-class Runs:
-    """Executes something when it is unpickled."""
-
-    def __reduce__(self):
-        return (os.system, ("echo executed > executed",))
-
-
-def resume_states() -> dict[str, Callable[[], bytes]]:
-    state = lambda: torch.load(LAST / "resume.pt", weights_only=True)  # noqa: E731
-
-    def without(*keys: str) -> bytes:
-        found = state()
-        part = found
-        for key in keys[:-1]:
-            part = part[key]
-        del part[keys[-1]]
-        return saved(found)
-
-    def other(key: str, value: Any) -> bytes:
-        return saved(state() | {key: value})
-
-    return {
-        "an empty object": lambda: saved({}), "a list": lambda: saved([]), "nothing at all": lambda: b"",
-        "none": lambda: saved(None), "a tensor": lambda: saved(torch.zeros(3)), "text": lambda: b"resume",
-        "a pickle that runs": lambda: pickle.dumps(Runs()), "a saved pickle that runs": lambda: saved(Runs()),
-        "half": lambda: (LAST / "resume.pt").read_bytes()[:1000],
-        "parts missing": lambda: without("parts"), "spent missing": lambda: without("spent"),
-        "scalers missing": lambda: without("scalers"),
-        "parts of a list": lambda: other("parts", [1]), "parts of none": lambda: other("parts", None),
-        "scalers of a list": lambda: other("scalers", ["x"]),
-        "spent of words": lambda: other("spent", {"generator": "x"}),
-        "a tensor of parts": lambda: other("parts", torch.zeros(2)),
-    }  # fmt: skip
-
-
-@pytest.mark.parametrize("kind", resume_states())
-def test_a_state_that_is_none(place, outside, capsys, kind):
-    unfinished()
-    written(LAST / "resume.pt", resume_states()[kind]())
-    said = attack(["resume", str(RUN)], outside, capsys)
-    assert "resume.pt" in said
-    assert not list(place.rglob("executed"))
-
-
-def weight_files() -> dict[str, Callable[[dict[str, torch.Tensor]], bytes]]:
-    def with_first(change: Callable[[torch.Tensor], torch.Tensor]) -> Callable[[dict[str, torch.Tensor]], bytes]:
-        def content(state: dict[str, torch.Tensor]) -> bytes:
-            first = next(
-                name for name, value in state.items() if value.is_floating_point() and value.ndim and len(value) > 1
-            )
-            return safetensors.torch.save({**state, first: change(state[first]).contiguous()})
-
-        return content
-
-    first = lambda value: with_first(lambda v: torch.full_like(v, value))  # noqa: E731
-    return {
-        "all none": lambda state: safetensors.torch.save(
-            {k: v * torch.nan if v.is_floating_point() else v for k, v in state.items()}
-        ),
-        "one none": first(torch.nan), "infinite": first(torch.inf), "double": with_first(lambda v: v.double()),
-        "whole numbers": with_first(lambda v: v.long()), "another shape": with_first(lambda v: v[:1]),
-        "nothing": lambda state: b"", "no tensors": lambda state: safetensors.torch.save({}),
-        "more": lambda state: safetensors.torch.save({**state, "more": torch.zeros(3)}),
-        "a name that acts": lambda state: safetensors.torch.save({**state, ESCAPE: torch.zeros(3)}),
-        "a header of a terabyte": lambda state: (2**40).to_bytes(8, "little") + b"{}",
-        "text": lambda state: b"weights",
-        "too large": lambda state: safetensors.torch.save({**state, "more": torch.zeros(8_000_000)}),
-    }  # fmt: skip
-
-
-@pytest.mark.parametrize("kind", weight_files())
-def test_weights_that_are_none(place, outside, capsys, kind):
-    unfinished()
-    path = LAST / "generator.ema.safetensors"
-    written(path, weight_files()[kind](safetensors.torch.load_file(path)))
-    for argv in (["sample", str(RUN), "-n", "1"], ["resume", str(RUN)]):
-        assert "generator.ema.safetensors" in attack(argv, outside, capsys)
-    assert not Path("samples.png").exists()
 
 
 def test_files_of_a_terabyte_that_hold_nothing(place, outside, capsys):

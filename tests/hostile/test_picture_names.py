@@ -101,8 +101,10 @@ def test_zips_of_names_that_are_no_utf8(place, outside, capsys, kind):
             file.writestr(info, path.read_bytes())
     raw = Path("x.zip").read_bytes().replace(b"?" * len(NAMES[kind]), NAMES[kind])
     Path("x.zip").write_bytes(raw)
-    attack(["data", "check", "x.zip"], outside, capsys, code=0)
+    assert "24 readable pictures" in attack(["data", "check", "x.zip"], outside, capsys, code=0)
     attack(words("x.zip", "--out", "new"), outside, capsys, code=0)
+    assert len(open_images("x.zip", heldout=0).images) == 24
+    assert (Path("new") / "DONE").exists()
 
 
 @pytest.mark.parametrize("kind", ODD)
