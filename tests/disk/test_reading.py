@@ -27,7 +27,7 @@ def test_what_vanishes_while_it_is_looked_at_is_no_fault(tmp_path):
     worker.start()
     faults = []
     try:
-        for _ in range(2000):
+        while made_and_removed < 200 and worker.is_alive():
             try:
                 disk.inspect(tmp_path)
             except PoiseError as error:
@@ -36,7 +36,7 @@ def test_what_vanishes_while_it_is_looked_at_is_no_fault(tmp_path):
         over.set()
         worker.join()
     assert not faults
-    assert made_and_removed > 10  # it did train meanwhile
+    assert made_and_removed >= 200  # nothing ended the training either
 
 
 def test_a_link_beside_something_that_vanishes_is_still_found(tmp_path, monkeypatch):
