@@ -113,6 +113,42 @@ def test_headers_that_lie(lie: str, tmp_path: Path) -> None:
     assert any(note.startswith("left out: 1 files: lie.wav (") and reason in note for note in found.notes)
 
 
+CLAIMS = {  # bytes of sound that the header claims, of 32,000; what is behind the sound
+    "nothing": (0, b""),
+    "a tenth": (3200, b""),
+    "all but 5,000": (27_000, b""),
+    "the largest number, as into a pipe": (0xFFFFFFFF, b""),
+    "more than there is": (40_000, b""),
+    "all, with a chunk behind it": (32_000, b"LIST\x04\0\0\0INFO"),
+    "all, with a tag behind it": (32_000, b"TAG" + b"A song".ljust(5000, b"\0")),
+    "all, with a picture in a tag": (32_000, b"ID3\x03\0\0\0\0\x7f\x7f" + b"\xff" * 9000),
+    "all, with some bytes behind it": (32_000, b"\1" * 100),
+}
+
+
+@pytest.mark.parametrize("case", CLAIMS)
+def test_a_wav_is_read_to_its_end_whatever_its_header_claims(case: str, tmp_path: Path) -> None:
+    claimed, behind = CLAIMS[case]
+    x = (NOISE[:16_000, 0] * 32767).astype("<i2")
+    soundfile.write(tmp_path / "good.wav", x, 16_000, "PCM_16")
+    data = (tmp_path / "good.wav").read_bytes()
+    at = data.index(b"data")
+    (tmp_path / "a.wav").write_bytes(data[: at + 4] + claimed.to_bytes(4, "little") + data[at + 8 :] + behind)
+    found = read_sound(tmp_path / "a.wav")
+    assert not isinstance(found, str), found
+    assert np.array_equal(found.samples, x.astype(np.float32) / 32768)
+    assert (found.rate, found.channels) == (16_000, 1)
+
+
+def test_without_pyav_a_short_claim_is_told(tmp_path: Path, monkeypatch) -> None:
+    soundfile.write(tmp_path / "a.wav", NOISE[:16_000, 0], 16_000, "PCM_16")
+    data = (tmp_path / "a.wav").read_bytes()
+    at = data.index(b"data")
+    (tmp_path / "a.wav").write_bytes(data[: at + 4] + bytes(4) + data[at + 8 :])
+    monkeypatch.setitem(sys.modules, "av", None)
+    assert read_sound(tmp_path / "a.wav") == 'WAV needs PyAV: pip install "poise[speech]"'
+
+
 @pytest.mark.parametrize("frames", [0, 5, 1 << 31, (1 << 36) - 1])
 def test_a_flac_that_claims_another_length_is_read_to_its_end(frames: int, tmp_path: Path) -> None:
     flac_that_claims(tmp_path / "a.flac", frames)

@@ -13,10 +13,10 @@ import pytest
 from PIL import Image
 
 from poise.data import plain
-from poise.data.check import facts
 from poise.data.images import open_images
 from poise.data.plain import counted, open_items
 from poise.errors import PoiseError
+from poise.study.checking import facts
 from poise.study.spec import parser_for
 from tests.data.test_contents import encoded_as
 

@@ -24,7 +24,7 @@ def test_a_folder_of_pictures(photos: Callable[..., Path]) -> None:
     assert items.left_out[0][0] == "broken.png"
     chunks = list(items.chunks())
     assert [chunk.shape for chunk in chunks] == [(256, 8, 8, 3), (44, 8, 8, 3)]
-    images = open_images(folder)
+    images = open_images(folder, order="content")
     train, held = items.split()
     assert (train.tolist(), held.tolist()) == (images.train.tolist(), images.heldout.tolist())
     assert items.fingerprint == open_items(folder).fingerprint != open_items(folder, size=16).fingerprint

@@ -9,9 +9,9 @@ import pytest
 import soundfile
 
 from poise.data import fetch
-from poise.data.check import facts
 from poise.data.recordings import open_recordings
 from poise.data.syllables import TABLE, parse, to_pinyin
+from poise.study.checking import facts
 
 PROMPTS = {"en": (551, 213), "es": (510, 0), "fr": (544, 0), "it": (582, 0), "ru": (558, 0)}
 

@@ -70,6 +70,16 @@ DIALECTS = {  # file, what is in it, what it says
         json.dumps({"audio_filepath": f"/data/x/{f}", "duration": 1.5, "text": t}) + "\n"
         for f, t in zip(SIX, LONG, strict=True)
     ), WITHOUT),
+    "NeMo, manifest.json": ("manifest.json", "".join(
+        json.dumps({"audio_filepath": f"wavs/{f}", "duration": 1.5, "text": t}) + "\n"
+        for f, t in zip(SIX, LONG, strict=True)
+    ), WITHOUT),
+    "a JSON list": ("data.json", json.dumps(
+        [{"path": f, "sentence": t, "speaker": v} for f, t, v in zip(SIX, LONG, NAMES, strict=True)], indent=1
+    ), EXPECTED),
+    "JSON from file to text": ("texts.json", json.dumps(dict(zip(SIX, LONG, strict=True))), WITHOUT),
+    "Kaldi": ("text", rows("{id} {t}"), WITHOUT),
+    "names and a blank": ("transcript.txt", rows("{f} {t}"), WITHOUT),
     "tabs": ("metadata.tsv", rows("{f}\t{t}"), WITHOUT),
     "semicolons": ("metadata.csv", "file;speaker\ttext\n".replace("\t", ";") + lines(*(
         f'{f};{v};"{t.replace(chr(34), chr(34) * 2)}"' for f, t, v in zip(SIX, LONG, NAMES, strict=True)
@@ -113,6 +123,29 @@ def test_a_table_in_each_folder(tmp_path: Path) -> None:
         "test/0.wav": Said("a test"), "test/b/1.wav": Said("b"),
         "train/0.wav": Said("a train"), "train/b/1.wav": Said("b"),
     }  # fmt: skip
+
+
+def test_librispeech(tmp_path: Path) -> None:
+    """VOICE/CHAPTER/VOICE-CHAPTER-NUMBER.flac with a VOICE-CHAPTER.trans.txt beside them in each chapter."""
+    expected = {}
+    for voice in ("84", "1272", "174"):
+        for chapter in ("121123", "128104"):
+            folder = tmp_path / voice / chapter
+            folder.mkdir(parents=True)
+            said = {f"{voice}-{chapter}-{i:04}": f"GO, DO YOU HEAR {voice} {i}" for i in range(3)}
+            lines_ = "".join(f"{name} {text}\n" for name, text in said.items())
+            (folder / f"{voice}-{chapter}.trans.txt").write_text(lines_)
+            expected |= {f"{voice}/{chapter}/{name}.flac": Said(text, voice) for name, text in said.items()}
+    found = read_transcripts(tmp_path, sorted(expected))
+    assert found.said == expected
+    assert len(found.notes) == 4, "six tables, of which three are told"
+    assert found.notes[3] == "3 more tables like these, the last 84-128104.trans.txt"
+
+
+def test_a_poem_beside_recordings_is_no_list(tmp_path: Path) -> None:
+    (tmp_path / "poem.txt").write_text("".join(f"{word} and more\n" for word in ("one", "two", "three", "four")))
+    (tmp_path / "dataset.json").write_text('{"name": "birds", "licence": "CC0"}')
+    assert read_transcripts(tmp_path, ["one.wav", "a.wav", "b.wav"]).said == {}
 
 
 FILE_NAMES = ["file", "path", "file_name", "filename", "audio", "audio_file", "wav", "id", "clip", "Audio_Path", "FILE"]

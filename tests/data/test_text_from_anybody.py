@@ -152,6 +152,8 @@ DAMAGE = {
     "jsonl, nested": ("jsonl", "[" * 100_000, "line 5 (not JSON"),
     "csv, too few": ("csv", "only one", "line 5 (1 field instead of 2)"),
     "csv, too many": ("csv", "1,x,y,z", "line 5 (4 fields instead of 2)"),
+    "txt, a zero byte": ("txt", "caf\0e", "line 5 (it holds a zero byte)"),
+    "csv, a zero byte": ("csv", "1,caf\0e", "line 5 (it holds a zero byte)"),
     "txt, no UTF-8": ("txt", "caf\udce9", "line 5 (not utf-8: byte 0xe9)"),
 }
 
@@ -173,6 +175,29 @@ def test_a_damaged_row_is_counted_and_named_and_the_others_are_read(case: str, t
     with pytest.raises(PoiseError) as caught:
         open_text(path)
     assert "\n" not in str(caught.value) and len(str(caught.value)) < 700
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("damage", ["an odd byte at the end", "half a character in the middle"])
+def test_damage_to_utf_16_costs_a_line(damage: str, encoding: str, tmp_path: Path) -> None:
+    lines = [f"line {i} of a text" for i in range(20)]
+    data = "\n".join(lines).encode(encoding)
+    if damage.startswith("an odd"):
+        data, lost = data + b"x", 19
+    else:
+        at = data.index("line 7".encode(encoding.replace("utf-16", "utf-16-le") if encoding == "utf-16" else encoding))
+        high = b"\xd8\x00" if encoding.endswith("be") else b"\x00\xd8"
+        data, lost = data[: at + 2] + high + data[at + 4 :], 7
+    (tmp_path / "a.txt").write_bytes(data)
+    found = open_text(tmp_path / "a.txt")
+    assert found.sentences == lines[:lost] + lines[lost + 1 :]
+    assert f"line {lost + 1} (not utf-16" in found.how[1]
+
+
+def test_a_file_full_of_zero_bytes_is_no_text(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_bytes(b"ab\0\0\0cd\0" * 300)
+    with pytest.raises(PoiseError, match="is no text"):
+        open_text(tmp_path / "a.txt")
 
 
 def test_texts_by_content_and_what_is_none(tmp_path: Path) -> None:

@@ -93,6 +93,9 @@ def test_the_most_frequent_are_kept_and_ties_go_by_text() -> None:
         ("cafe\u0301 हिन्दी में", ["caf\u00e9", "हिन्दी", "में"]),
         ("snake_case a@b", ["snake", "_", "case", "a", "@", "b"]),
         ("♥️ 🎉!", ["♥️", "🎉", "!"]),
+        ("a 👨‍👩‍👧, 👍🏽👍!", ["a", "👨‍👩‍👧", ",", "👍🏽", "👍", "!"]),
+        ("🇩🇪🇫🇷 🏴󠁧󠁢󠁥󠁮󠁧󠁿 🏳️‍🌈 1️⃣", ["🇩🇪", "🇫🇷", "🏴󠁧󠁢󠁥󠁮󠁧󠁿", "🏳️‍🌈", "1️⃣"]),
+        ("👩🏿‍🚒🧑‍🤝‍🧑 x", ["👩🏿‍🚒", "🧑‍🤝‍🧑", "x"]),
         ("Привет, мир", ["Привет", ",", "мир"]),
         ("", []),
     ],
@@ -147,7 +150,7 @@ def test_the_first_word_loses_its_capital_where_it_says_nothing() -> None:
 
 ODD_WORDS = ["well-known", "it's", "I", "1,000", "ÉTÉ", "été", "ß", "ǆ", "İ", "x", "हिन्दी", "N’Djamena"]
 WORDS = st.sampled_from(["the", "The", "dog", "Mary", "mary", *ODD_WORDS])
-SIGNS = st.sampled_from([*".,;:!?()[]'\"“”‘’«»—-…$%&/_", "a\u0301", "\u0301", "\u200d", "中"])
+SIGNS = st.sampled_from([*".,;:!?()[]'\"“”‘’«»—-…$%&/_", "a\u0301", "\u0301", "\u200d", "中", "👍🏽", "🏽", "🎉", "🇩🇪"])
 TEXTS = st.lists(st.tuples(st.one_of(WORDS, SIGNS), st.sampled_from([" ", "", "  "])), min_size=1).map(
     lambda parts: "".join(unit + space for unit, space in parts).strip()
 )

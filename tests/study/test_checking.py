@@ -6,13 +6,22 @@ import random
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
+from PIL import Image
 
 from poise.cli import main
 from poise.data.check_text import check_text
+from poise.data.recordings import open_recordings
+from poise.recipes.vocoder_parts import opening_of
+from poise.record import RunFolder
+from poise.report.live import Silent
 from poise.study.checking import suggested, would_read
+from poise.study.run import run
 from poise.study.spec import all_recipes, kind_of, parser_for
 from tests.data.test_corpus import SENTENCES
+from tests.study.voices import write_sentences
 
 OF_TEXT = [name for name in all_recipes() if kind_of(name).corpus]
 
@@ -84,3 +93,69 @@ def test_why_nothing_would_be_read(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
     path.write_text("\n".join(SENTENCES))
     assert "--vocabulary 1" in would_read("text", str(path), {"vocabulary": 1})
+
+
+def photos(folder: Path, count: int, side: tuple[int, int]) -> Path:
+    rng = np.random.default_rng(0)
+    folder.mkdir()
+    for i in range(count):
+        Image.fromarray(rng.integers(0, 255, (side[1], side[0], 3), np.uint8)).save(folder / f"{i:03}.png")
+    return folder
+
+
+PICTURES = {
+    "squares": ((20, 20), []),
+    "tiny ones, which are enlarged": ((8, 8), []),
+    "squares too large to train on": ((300, 300), []),
+    "oblong ones": ((40, 90), []),
+    "split folders are ordinary ones": ((20, 20), ["--splits", "none"]),
+}
+
+
+@pytest.mark.parametrize("case", PICTURES)
+def test_what_is_promised_of_pictures_is_what_a_run_says(
+    case: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    side, flags = PICTURES[case]
+    folder = photos(tmp_path / "photos", 12, side)
+    (folder / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n and no more")
+    said = []
+    for _ in range(2):  # decoded now, and found in the cache
+        assert main(["data", "check", str(folder), *flags]) == 0
+        said.append(capsys.readouterr().out.splitlines())
+    assert said[0] == said[1]
+    assert [line for line in said[0] if line.startswith("photos (folder): 12 readable pictures")]
+    for recipe in ("images", "vae"):
+        (promise,) = (line.partition(": ")[2] for line in said[0] if line.startswith(f"train {recipe}: "))
+        arguments = {"data": str(folder), "steps": 1, "batch": 2, "scores": 0, "threads": 1}
+        arguments |= {"splits": "none"} if flags else {}
+        run({"recipe": recipe, "arguments": arguments}, tmp_path / recipe, Silent())
+        assert RunFolder(tmp_path / recipe).spec()["facts"]["data"] == promise
+
+
+def test_what_no_run_would_read_is_said_beside_what_is_there(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "voices"
+    folder.mkdir()
+    soundfile.write(folder / "a.wav", np.sin(np.arange(16000) / 9) / 3, 16000)
+    assert main(["data", "check", str(folder)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("voices (sound): 1 readable clips")
+    assert [line for line in lines if line.startswith("train speech: voices has no texts")]
+    assert [line for line in lines if line.startswith("train vocoder: voices: 1 clips")]
+
+
+@pytest.mark.parametrize("recipe", ["vocoder", "speech"])
+def test_what_is_promised_of_recordings_is_what_a_run_says(
+    recipe: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = write_sentences(tmp_path / "sentences")
+    assert main(["data", "check", str(folder)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    (promise,) = (line.partition(": ")[2] for line in lines if line.startswith(f"train {recipe}: "))
+    found = open_recordings(**opening_of(parser_for(recipe).parse([str(folder)])))  # with the recipe's own defaults
+    if recipe == "vocoder":
+        assert promise == found.describe()
+    else:
+        assert f"{len(found.train):,} recordings to learn from and {len(found.heldout):,} held out, in ch" in promise

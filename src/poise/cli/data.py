@@ -30,13 +30,12 @@ def add(commands: Any) -> None:
 
 
 def data_check(options: argparse.Namespace) -> int:
-    from poise.data.check import facts
-    from poise.study.checking import is_of_text, text_facts
+    from poise.study.checking import is_of_text, text_facts, told
 
     if is_of_text(options.path):
         text_facts(options.path, options.column, options.encoding, options.delimiter, options.layout, print)
         return 0
-    for line in facts(options.path, options.column, bits=options.bits, splits=options.splits):
+    for line in told(options.path, options.column, options.bits, options.splits):
         print(line)
     return 0
 

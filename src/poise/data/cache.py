@@ -13,13 +13,13 @@ import zipfile
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from poise.data import store
 from poise.data.contents import READER, now_readable
-from poise.data.decode import Unreadable, content_hash, largest, square
+from poise.data.decode import Decoded, Unreadable, content_hash, largest, square
 from poise.data.depth import Deep
 from poise.data.examples import examples
 from poise.data.options import VERSION, Options
@@ -36,8 +36,40 @@ class Cached:
     meta: dict[str, Any]
 
 
-def build(source: Source, options: Options, folder: Path, progress: Progress | None) -> Cached:
-    """Decode everything into `folder`, which appears only when it is whole."""
+class Look(Protocol):
+    """Whoever wants to see every picture while it is decoded."""
+
+    def facts(self, picture: Decoded, digest: bytes) -> Any:
+        """About one picture that can be read and its content hash; called on any thread."""
+
+    def add(self, name: str, row: int, found: Any | Unreadable) -> None:
+        """What `facts` gave, or why there is nothing; called in the order of the pictures."""
+
+    def finish(self, source: Source) -> None:
+        """There are no more."""
+
+
+def look_again(source: Source, look: Look, progress: Progress | None) -> None:
+    """Show every picture to `look`; nothing is written."""
+    for i, found in enumerate(in_order(partial(_looked, look), source.jobs(count_frames=True))):
+        look.add(source.picture_name(i), i, found)
+        if progress:
+            progress(i + 1, len(source))
+
+
+def _looked(look: Look, job: Job) -> Any | Unreadable:
+    try:
+        with turns():
+            picture = job()
+            return look.facts(picture, content_hash(picture.image))
+    except Unreadable as error:
+        return error
+
+
+def build(
+    source: Source, options: Options, folder: Path, progress: Progress | None, look: Look | None = None
+) -> Cached:
+    """Decode everything into `folder`, which appears only when it is whole, while `look` sees it."""
     labelled = source.labels(options.labels)
     shape = (options.size, options.size, options.channels)
     bytes_each = options.size * options.size * options.channels + 40  # the pixels, a hash and a label
@@ -52,7 +84,10 @@ def build(source: Source, options: Options, folder: Path, progress: Progress | N
             store.RowWriter(temporary / "images.npy", shape, np.uint8) as pixels,
             store.RowWriter(temporary / "hashes.npy", (32,), np.uint8) as hashes,
         ):
-            for i, result in enumerate(in_order(partial(_worked, options), source.jobs())):
+            jobs = source.jobs(count_frames=look is not None)
+            for i, result in enumerate(in_order(partial(_worked, options, look), jobs)):
+                if look is not None:
+                    look.add(source.picture_name(i), i, result if isinstance(result, Unreadable) else result[4])
                 if isinstance(result, Unreadable):
                     unreadable.append((source.picture_name(i), str(result)))
                     passing |= result.passing
@@ -70,13 +105,17 @@ def build(source: Source, options: Options, folder: Path, progress: Progress | N
     return load(folder, passing=True) or _gone(folder)
 
 
-def _worked(options: Options, job: Job) -> tuple[np.ndarray, bytes, str, float | None] | Unreadable:
-    """Pixels, content hash, depth and largest value of one picture."""
+def _worked(
+    options: Options, look: Look | None, job: Job
+) -> tuple[np.ndarray, bytes, str, float | None, Any] | Unreadable:
+    """Pixels, content hash, depth and largest value of one picture, and what `look` saw in it."""
     try:
         with turns():
             picture = job()
             pixels = square(picture.image, options.size, options.channels, options.fit, options.background)
-            return pixels, content_hash(picture.image), picture.deep, largest(picture)
+            digest = content_hash(picture.image)
+            seen = None if look is None else look.facts(picture, digest)
+            return pixels, digest, picture.deep, largest(picture), seen
     except Unreadable as error:
         return error
     except MemoryError:

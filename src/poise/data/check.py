@@ -1,6 +1,6 @@
 """What is in a set of pictures, before anybody trains on it: `poise data check PATH`.
 
-Sentences: see `check_text`; recordings: see `check_speech`.
+Sentences: see `check_text`; recordings: see `check_speech`. What a run would read of it: see `study.checking`.
 """
 
 from __future__ import annotations
@@ -8,50 +8,20 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from poise.data.cache import look_again
 from poise.data.check_report import EXAMPLES, Report
-from poise.data.check_speech import check_speech
-from poise.data.check_text import check_text
 from poise.data.chosen import side_of, usable_labels
-from poise.data.decode import Unreadable, content_hash, largest, quiet
+from poise.data.decode import Decoded, Unreadable, largest, quiet
 from poise.data.depth import Deep, checked
 from poise.data.examples import class_of, found, values
-from poise.data.formats import idx_folder
 from poise.data.images import listed, locate
-from poise.data.plain import counted
 from poise.data.reading import reading
-from poise.data.sources import Job, Progress, Source, in_order
-from poise.data.text import is_text
-from poise.data.turns import turns
+from poise.data.sources import Progress, Source
 from poise.errors import PoiseError
-
-
-def facts(
-    source: str | Path,
-    column: str | None = None,
-    progress: Progress | None = None,
-    bits: int | None = None,
-    splits: str = "auto",
-) -> list[str]:
-    """Lines about a folder, a file or a catalogued set, of pictures, of recordings, or of sentences (in a `column`).
-
-    `bits`, `splits`: of pictures, as in `open_images`. What most files of a folder are is what it is read as.
-    """
-    name, path, _ = locate(source)
-    if is_text(path):
-        return check_text(source, column).lines()
-    if column is not None:
-        raise PoiseError(f"{source} has no columns: leave out --column {column}, or give a .jsonl or .csv file")
-    found = counted(path) if path.is_dir() and not idx_folder(path) else None
-    beside = [f"{file}: {reason}" for file, reason in found.minority()] if found else []
-    if found and found.kind == "speech":
-        if bits is not None:
-            raise PoiseError(f"--bits {bits} is for pictures and {source} holds sound: leave it out")
-        return check_speech(name, path, progress).lines() + beside
-    return check(source, progress, bits, splits).lines() + beside
 
 
 def check(
@@ -63,26 +33,14 @@ def check(
 
     PoiseError where the source is none, or where not one picture can be read.
     """
-    name, path, titles = locate(source)
-    bits = checked(bits)
+    name, path, _ = locate(source)
+    looking = Looking(source, checked(bits))
     with quiet(), reading(name, shown=progress is None) as told, listed(path, splits, told) as opened:
-        opened.bits = bits
-        report = Report(name, opened.kind, own_test=opened.own_test, others=opened.others, notes=list(opened.notes))
+        opened.bits = looking.bits
         told.begin("decoding")
-        first = _read(opened, report, progress or told)
-        report.classes = _classes(opened, titles)
-        if not report.count:
-            file, reason = report.unreadable[0]
-            raise PoiseError(
-                f"{path}: none of {len(report.unreadable):,} pictures can be read, the first being "
-                f"{file} ({reason}); give a source with readable pictures"
-            )
-        report.deep.check(path, bits)
-        report.deep = Deep() if bits else report.deep
-        report.notes += usable_labels(opened)[1]
-        report.flags = _suggest(opened, report)
-        report.examples = _examples(opened, report, first)
-    return report
+        look_again(opened, looking, progress or told)
+        looking.finish(opened)
+    return looking.report
 
 
 class _Seen(NamedTuple):
@@ -99,50 +57,68 @@ class _Seen(NamedTuple):
     largest: float | None
 
 
-def _read(source: Source, report: Report, progress: Progress) -> list[tuple[int, _Seen]]:
-    """Fill in the report, and return the first picture of each format and mode."""
-    formats: Counter[str] = Counter()
-    modes: Counter[str] = Counter()
-    sizes: Counter[tuple[int, int]] = Counter()
-    first: dict[bytes, int] = {}
-    copies: Counter[bytes] = Counter()
-    kinds: dict[tuple[str, str], tuple[int, _Seen]] = {}
-    report.unreadable = list(source.lost)
-    for i, facts in enumerate(in_order(_facts, source.jobs(count_frames=True))):
-        progress(i + 1, len(source))
-        if isinstance(facts, str):
-            report.unreadable.append((source.picture_name(i), facts))
-            continue
+class Looking:
+    """Sees every picture while it is decoded (see `cache.Look`), and then has a report.
+
+    Args: source, as the user named it; bits, as in `open_images`. `done` is whether there is a report.
+    """
+
+    def __init__(self, source: str | Path, bits: int | None) -> None:
+        self.name, self.path, self._titles = locate(source)
+        self.bits, self.done = bits, False
+        self.report = Report(self.name, "")
+        self._first: dict[tuple[str, str], tuple[int, _Seen]] = {}  # of each format and mode
+        self._digests: dict[bytes, tuple[int, str]] = {}
+        self._counts: dict[str, Counter[Any]] = {name: Counter() for name in ("formats", "modes", "sizes", "copies")}
+
+    def facts(self, picture: Decoded, digest: bytes) -> Any:
+        half = digest[:16]  # half is enough to tell millions apart
+        return _Seen(
+            picture.format, picture.mode, picture.image.size, picture.image.mode, picture.animated, half,
+            values(picture), picture.deep, largest(picture),
+        )  # fmt: skip
+
+    def add(self, name: str, row: int, found: Any | Unreadable) -> None:
+        report = self.report
+        if isinstance(found, Unreadable):
+            report.unreadable.append((name, str(found)))
+            return
         report.count += 1
-        formats[facts.form] += 1
-        modes[facts.mode] += 1
-        sizes[facts.size] += 1
-        kinds.setdefault((facts.form, facts.mode), (i, facts))
-        report.grey += facts.kept in ("L", "LA")
-        report.transparent += facts.kept in ("LA", "RGBA")
-        report.non_square += facts.size[0] != facts.size[1]
-        report.animated += facts.animated
-        report.deep.add(facts.deep, facts.largest)
-        if first.setdefault(facts.digest, i) != i:
-            copies[facts.digest] += 1
+        for kind, value in (("formats", found.form), ("modes", found.mode), ("sizes", found.size)):
+            self._counts[kind][value] += 1
+        self._first.setdefault((found.form, found.mode), (row, found))
+        report.grey += found.kept in ("L", "LA")
+        report.transparent += found.kept in ("LA", "RGBA")
+        report.non_square += found.size[0] != found.size[1]
+        report.animated += found.animated
+        report.deep.add(found.deep, found.largest)
+        first, named = self._digests.setdefault(found.digest, (row, name))
+        if first != row:
+            self._counts["copies"][found.digest] += 1
             if len(report.duplicates) < EXAMPLES:
-                report.duplicates.append((source.picture_name(first[facts.digest]), source.picture_name(i)))
-    report.duplicate_groups, report.redundant = len(copies), sum(copies.values())
-    report.formats, report.modes = dict(formats.most_common()), dict(modes.most_common())
-    report.sizes = dict(sizes.most_common())
-    return list(kinds.values())
+                report.duplicates.append((named, name))
 
-
-def _facts(job: Job) -> _Seen | str:
-    try:
-        with turns():
-            picture = job()
-            image = picture.image
-            digest = content_hash(image)[:16]  # half is enough to tell millions apart
-    except Unreadable as error:
-        return str(error)
-    return _Seen(picture.format, picture.mode, image.size, image.mode, picture.animated, digest, values(picture),
-                 picture.deep, largest(picture))  # fmt: skip
+    def finish(self, source: Source) -> None:
+        """Fill in what is known at the end. Errors: PoiseError where not one picture can be read."""
+        report = self.report
+        report.kind, report.own_test, report.others = source.kind, source.own_test, source.others
+        report.unreadable = [*source.lost, *report.unreadable]
+        report.duplicate_groups, report.redundant = len(self._counts["copies"]), self._counts["copies"].total()
+        for name in ("formats", "modes", "sizes"):
+            setattr(report, name, dict(self._counts[name].most_common()))
+        report.classes = _classes(source, self._titles)
+        if not report.count:
+            file, reason = report.unreadable[0]
+            raise PoiseError(
+                f"{self.path}: none of {len(report.unreadable):,} pictures can be read, the first being "
+                f"{file} ({reason}); give a source with readable pictures"
+            )
+        report.deep.check(self.path, self.bits)
+        report.deep = Deep() if self.bits else report.deep
+        report.notes = [*source.notes, *usable_labels(source)[1]]
+        report.flags = _suggest(source, report)
+        report.examples = _examples(source, report, list(self._first.values()))
+        self.done = True
 
 
 def _examples(source: Source, report: Report, first: list[tuple[int, _Seen]]) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from poise.data.decode import FITS
+from poise.data.items import ORDERS
 from poise.data.layout import SPLITS
 from poise.data.sources import Source
 from poise.errors import PoiseError
@@ -25,7 +26,9 @@ def usable_labels(source: Source) -> tuple[str, list[str]]:
     return "file", []
 
 
-def check(size: int | None, channels: int | None, labels: str, fit: str, heldout: float, splits: str) -> None:
+def check(
+    size: int | None, channels: int | None, labels: str, fit: str, heldout: float, splits: str, order: str = "names"
+) -> None:
     """Errors: PoiseError for options that cannot be."""
     if size is not None and not 1 <= size <= LARGEST_SIZE:
         raise PoiseError(f"--size {size} is not possible: give a number of pixels from 1 to {LARGEST_SIZE}")
@@ -37,22 +40,24 @@ def check(size: int | None, channels: int | None, labels: str, fit: str, heldout
         raise PoiseError(f"fit '{fit}' is not known: give crop or pad")
     if splits not in SPLITS:
         raise PoiseError(f"splits '{splits}' is not known: give auto or none")
+    if order not in ORDERS:
+        raise PoiseError(f"order '{order}' is not known: give content or names")
     if not 0 <= heldout < 1:
         raise PoiseError(f"--heldout {heldout} is not possible: give a share from 0 to below 1, such as 0.1")
 
 
-def default_size(source: Source) -> int:
-    """The side that pictures are brought to where nobody says."""
+def default_size(source: Source, largest: int = LARGEST_SIZE) -> int:
+    """The side that pictures are brought to where nobody says; `largest` that they may keep."""
     widths, heights, _ = source.survey()
-    return side_of(widths, heights)
+    return side_of(widths, heights, largest)
 
 
-def side_of(widths: np.ndarray, heights: np.ndarray) -> int:
+def side_of(widths: np.ndarray, heights: np.ndarray, largest: int = LARGEST_SIZE) -> int:
     """The same from the sizes of all pictures."""
     if not len(widths):
         return DEFAULT_SIZE
     shorter = np.minimum(widths, heights)
-    if (widths == heights).all() and (shorter == shorter[0]).all() and shorter[0] <= LARGEST_SIZE:
+    if (widths == heights).all() and (shorter == shorter[0]).all() and shorter[0] <= largest:
         return int(shorter[0])
     # Not the very smallest: one stray icon must not make thumbnails of all.
     side = int(np.quantile(shorter, 0.05, method="lower"))

@@ -13,6 +13,8 @@ SUFFIXES = (
     ".wma", ".amr", ".ape", ".wv", ".mka", ".weba", ".webm", ".w64", ".rf64", ".voc", ".sph", ".mp2", ".m4b", ".3gp",
     ".3ga", ".tta", ".dsf", ".mpc", ".ac3", ".spx", ".nist", ".gsm", ".pcm",
 )  # fmt: skip
+TAGS = (b"TAG", b"ID3", b"APETAGEX")  # as music players write behind the sound
+STRAY = 4096  # bytes behind the end of the sound that may be anything
 SOUND = "sound files (.wav, .flac, .ogg, .mp3, .m4a, .opus ...)"
 
 
@@ -63,6 +65,40 @@ def head_of(file: Path) -> bytes:
             return opened.read(HEAD)
     except OSError:
         return b""
+
+
+def claims_too_little(file: Path) -> bool:
+    """Whether the header of a WAV file says that its sound ends where more of it follows: recorders that were cut off
+    leave it so, and programs that wrote into a pipe. What is behind the end is then neither a chunk nor a tag."""
+    try:
+        size = file.stat().st_size
+        with open(file, "rb") as opened:
+            head = opened.read(12)
+            if head[:4] != b"RIFF" or head[8:] != b"WAVE":
+                return False
+            end, name, length = 12, b"", 0
+            while name != b"data":
+                opened.seek(end)
+                head = opened.read(8)
+                if len(head) < 8:
+                    return False
+                name, length = head[:4], int.from_bytes(head[4:], "little")
+                end += 8 + length
+                if name != b"data":
+                    end += length % 2
+            opened.seek(end)
+            rest = opened.read(9)
+    except OSError:
+        return False
+    if size - end < (STRAY if length else 9):
+        return False
+    tagged = rest.startswith(TAGS) or rest[1:].startswith(TAGS)
+    return not tagged and not any(_is_chunk(rest[at : at + 8], size - end) for at in (length % 2, 0))
+
+
+def _is_chunk(head: bytes, left: int) -> bool:
+    """Whether a chunk may begin with these bytes where so many are left."""
+    return all(32 <= byte < 127 for byte in head[:4]) and int.from_bytes(head[4:], "little") <= left
 
 
 def is_sound(file: Path) -> bool:

@@ -29,6 +29,8 @@ class FileSource(Source):
     `splits`: whether folders called train, test or val are splits ("auto") or not ("none").
     """
 
+    named = True
+
     def __init__(self, path: Path, splits: str = "auto", told: Told | None = None) -> None:
         super().__init__(path)
         self._splits, self._told = splits, told

@@ -15,6 +15,8 @@ from poise.errors import PoiseError
 
 LONGEST_LINE = 16 << 20  # bytes
 PIECE = 1 << 20
+FEW_CONTROLS = 0.01  # share of the first bytes up to which control characters are damage, and the file still a text
+SURE = ("UTF-8", "by its mark", "by its zero bytes")  # encodings of which a line that does not fit is damaged
 MARKS = (  # the longer ones first: the mark of UTF-32-LE begins with that of UTF-16-LE
     (codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"),
     (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"),
@@ -52,7 +54,7 @@ class Encoding:
 
     name: str
     how: str
-    damaged: bool = False  # UTF-8 but for a few lines, which are left out
+    damaged: bool = False  # a few lines are not in it, and are left out
     most: int | None = None  # characters after which no further line is read
 
     def __str__(self) -> str:
@@ -76,7 +78,7 @@ def encoding_of(path: Path, asked: str | None = None) -> Encoding:
             for mark, name in MARKS:
                 if head.startswith(mark):
                     return Encoding(name, "by its mark")
-            if b"\0" in head:
+            if b"\0" in head and not _few_controls(head):
                 return _by_zeros(path, head)
             file.seek(0)
             bad = _first_bad_line(file)
@@ -109,6 +111,12 @@ def _by_zeros(path: Path, head: bytes) -> Encoding:
     return Encoding(name, "by its zero bytes")
 
 
+def _few_controls(head: bytes) -> bool:
+    """Whether zero bytes and other control characters are so few that they are damage to a text."""
+    controls = sum(byte < 32 and byte not in b"\t\r\n\f\x1b" for byte in head)
+    return controls <= FEW_CONTROLS * len(head)
+
+
 def _by_escapes(head: bytes) -> str:
     """The member of ISO 2022 whose escape sequences are there, "" for none."""
     signs = {b"\x1b$)C": "iso2022_kr", b"\x1b$B": "iso2022_jp", b"\x1b$@": "iso2022_jp", b"\x1b(J": "iso2022_jp"}
@@ -139,8 +147,8 @@ def _guess(path: Path, file: io.BufferedReader, bad: int) -> Encoding:
 def lines_in(path: Path, encoding: Encoding, bad: LeftOut | None = None) -> Iterator[tuple[int, str]]:
     """Numbers and decoded lines without their ends: LF, CRLF, or CR in a file that has no other.
 
-    Python would also split at U+2028 and the like, which are text. Args: bad, where lines that cannot be decoded are
-    counted; without it they are an error.
+    Python would also split at U+2028 and the like, which are text. Args: bad, where lines that cannot be decoded, or
+    that hold a zero byte, are counted; without it they are an error.
 
     Errors: PoiseError for a line of more than 16 MB, for one that cannot be decoded, and a file that cannot be read.
     """
@@ -151,11 +159,16 @@ def lines_in(path: Path, encoding: Encoding, bad: LeftOut | None = None) -> Iter
             wide = encoding.name.startswith(("utf-16", "utf-32", "iso2022"))
             newline = _newline(head, wide)
             if wide or newline == "\r":
-                lines = _decoded_first(path, file, encoding, newline)
+                lines = _decoded_first(path, file, encoding, newline, bad)
             else:
                 lines = _decoded_by_line(path, file, encoding, bad)
             read = 0
             for number, line in lines:
+                if "\0" in line:
+                    if bad is None:
+                        raise PoiseError(f"{path}: line {number} holds a zero byte, which no text does: remove it")
+                    bad.add(f"line {number}", "it holds a zero byte")
+                    continue
                 yield number, line
                 read += len(line) + 1
                 if encoding.most is not None and read >= encoding.most:
@@ -186,14 +199,20 @@ def _decoded_by_line(
             bad.add(f"line {number}", f"not {name}: byte 0x{line[error.start]:02x}")
 
 
-def _decoded_first(path: Path, file: io.BufferedReader, encoding: Encoding, newline: str) -> Iterator[tuple[int, str]]:
+def _decoded_first(
+    path: Path, file: io.BufferedReader, encoding: Encoding, newline: str, bad: LeftOut | None
+) -> Iterator[tuple[int, str]]:
     """Where the bytes of a line's end may be those of a letter, or lines end in CR."""
-    with io.TextIOWrapper(file, encoding.name, newline=newline) as text:
+    errors = "strict" if bad is None else "replace"
+    with io.TextIOWrapper(file, encoding.name, errors, newline=newline) as text:
         number = 1
         try:
             for number, line in enumerate(iter(partial(text.readline, LONGEST_LINE + 1), ""), 1):
                 if len(line) > LONGEST_LINE:
                     raise _too_long(path, number)
+                if bad is not None and "\ufffd" in line:
+                    bad.add(f"line {number}", f"not {encoding.name}")
+                    continue
                 yield number, line.removesuffix(newline).removesuffix("\r")
         except UnicodeError:
             raise _undecodable(path, number, encoding, None) from None

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poise.data import levels
-from poise.data.containers import container_of, head_of
+from poise.data.containers import claims_too_little, container_of, head_of
 from poise.errors import PoiseError
 
 LONGEST = 600  # seconds; a longer file would not fit beside its chunk
@@ -55,17 +55,20 @@ class _Unheard(Exception):
 def read_sound(file: Path) -> Sound | str:
     """The sound of a file, or the reason why there is none."""
     soundfile_module()
-    try:
-        return _by_libsndfile(file)
-    except _Unheard as reason:
-        return str(reason)
-    except _FAILURES as error:
-        said = _said(error, file)
-    kind = container_of(head_of(file))
+    kind, whole = container_of(head_of(file)), {}
+    if claims_too_little(file):
+        whole, said = {"ignore_length": "1"}, "its header says that the sound ends where more of it follows"
+    else:
+        try:
+            return _by_libsndfile(file)
+        except _Unheard as reason:
+            return str(reason)
+        except _FAILURES as error:
+            said = _said(error, file)
     if kind is None:
         return said
     try:
-        return _by_ffmpeg(file, kind.demuxer)
+        return _by_ffmpeg(file, kind.demuxer, whole)
     except ImportError:
         return f"{kind.name} needs PyAV: {INSTALL}"
     except _Unheard as reason:
@@ -88,10 +91,10 @@ def _blocks(opened: Any) -> Iterator[Block]:
         yield block
 
 
-def _by_ffmpeg(file: Path, demuxer: str) -> Sound:
+def _by_ffmpeg(file: Path, demuxer: str, how: dict[str, str]) -> Sound:
     import av
 
-    with open(file, "rb") as raw, av.open(raw, "r", format=demuxer, metadata_errors="replace") as opened:
+    with open(file, "rb") as raw, av.open(raw, "r", format=demuxer, options=how, metadata_errors="replace") as opened:
         if not opened.streams.audio:
             raise _Unheard(NO_SOUND)
         stream = opened.streams.audio[0]

@@ -19,12 +19,13 @@ from pathlib import Path
 import numpy as np
 
 from poise.data import catalogue, depth, store
-from poise.data.cache import Cached, build, load
-from poise.data.chosen import check, default_channels, default_size, usable_labels
+from poise.data.cache import Cached, Look, build, load, look_again
+from poise.data.chosen import LARGEST_SIZE, check, default_channels, default_size, usable_labels
 from poise.data.decode import colour_of, quiet
 from poise.data.examples import examples
 from poise.data.files import FolderSource, ZipSource
 from poise.data.formats import idx_folder, idx_source, is_idx, npy_source, npz_source
+from poise.data.items import among, by_content, drawn
 from poise.data.options import Options
 from poise.data.reading import Told, reading
 from poise.data.sources import Progress, Source
@@ -33,7 +34,7 @@ from poise.errors import PoiseError, nearest
 
 @dataclass(frozen=True, eq=False)
 class ImageSet:
-    """Decoded pictures and how they are split; `train` and `heldout` are ascending rows of `images`."""
+    """Decoded pictures and how they are split; `train` and `heldout` are rows of `images`, as in `order`."""
 
     images: np.memmap  # uint8 [N, H, W, C], read-only
     labels: np.ndarray | None  # int64 [N], or None
@@ -46,6 +47,7 @@ class ImageSet:
     notes: list[str] = field(default_factory=list)  # what else a user should know
     shown: list[str] = field(default_factory=list)  # how the first pictures were read
     share: str = ""  # which share would hold some out, where none are
+    order: np.ndarray = field(default_factory=lambda: np.empty(0, np.int64))  # int64 [N], all rows
 
     @property
     def size(self) -> int:
@@ -80,6 +82,9 @@ def open_images(
     seed: int = 0,
     bits: int | None = None,
     splits: str = "auto",
+    order: str = "names",
+    largest: int = LARGEST_SIZE,
+    look: Look | None = None,
 ) -> ImageSet:
     """Open a folder, zip, .npy, .npz or IDX file, or a fetched set of the catalogue, as an `ImageSet`.
 
@@ -101,11 +106,16 @@ def open_images(
         same seed is part of a larger one. What is held out does not change.
     bits: how many of the 16 bits of grey pictures carry the values: see `depth`. None: all.
     splits: "auto": folders train/, test/, val/ right below `source` are splits and no classes; "none": they are not.
+    order: of `train` and `heldout`, which is what draws go by. "names": ascending rows, files by their names;
+        "content": files of a folder or zip by their content hashes, so that other names change nothing. Arrays keep
+        their order.
+    largest: side that squares of one size keep where `size` is None; larger ones are brought to 64 like others.
+    look: is shown every picture as it is decoded, and those of a set that was decoded before once more.
 
     Unreadable pictures are left out and named in `.unreadable`. Raises PoiseError for options that cannot be,
     and where no picture is left.
     """
-    check(size, channels, labels, fit, heldout, splits)
+    check(size, channels, labels, fit, heldout, splits, order)
     bits = depth.checked(bits)
     colour = colour_of(background)
     name, path, classes = locate(source)
@@ -116,7 +126,7 @@ def open_images(
             opened.leave_labels()
         told.begin("looking at files")
         opened.look(progress or told)
-        side = size or default_size(opened)
+        side = size or default_size(opened, largest)
         planes = channels or default_channels(opened, colour)
         notes = list(opened.notes)
         if labels == "auto":
@@ -130,12 +140,18 @@ def open_images(
         key = options.key(opened.identity())
         folder = store.cache_dir() / "images" / key
         told.begin("decoding")
-        cached = load(folder) or build(opened, options, folder, progress or told)
+        cached = load(folder)
+        if cached is not None and look is not None:
+            look_again(opened, look, progress or told)
+        cached = cached or build(opened, options, folder, progress or told, look)
+        if look is not None:
+            look.finish(opened)
         if len(opened.others) and name not in catalogued:  # of a catalogued set they are known: licences, tables
             notes.append(opened.others.line())
         if "deep" in cached.meta and bits is None:
             notes += depth.Deep(**cached.meta["deep"]).notes()
-        found = _split(cached, key, heldout, name, classes, limit, seed)
+        places = by_content(cached.hashes) if order == "content" and opened.named else np.arange(len(cached.images))
+        found = _split(cached, places, key, heldout, name, classes, limit, seed)
         shown = cached.meta.get("examples") or examples(opened, options)  # a cache of an earlier version has none
         return replace(found, notes=notes, shown=shown)
 
@@ -181,7 +197,14 @@ def open_source(path: Path, splits: str = "auto", told: Told | None = None) -> S
 
 
 def _split(
-    cached: Cached, key: str, heldout: float, name: str, classes: tuple[str, ...], limit: int | None, seed: int
+    cached: Cached,
+    order: np.ndarray,
+    key: str,
+    heldout: float,
+    name: str,
+    classes: tuple[str, ...],
+    limit: int | None,
+    seed: int,
 ) -> ImageSet:
     count, own, unused = len(cached.images), int(cached.meta["own_test"]), int(cached.meta.get("unused", 0))
     places = cached.hashes[:, :8].copy().view(">u8")[:, 0] / 2.0**64
@@ -197,7 +220,7 @@ def _split(
     if limit is not None:
         if not 1 <= limit <= len(train):
             raise PoiseError(f"--limit {limit} is not possible: {name} has {len(train):,} pictures to train on")
-        train = np.sort(np.random.default_rng((seed, len(train))).permutation(train)[:limit])
+        train = np.sort(drawn(among(order, train), limit, (seed, len(train))))
     digest = hashlib.sha256(key.encode())
     digest.update(train.astype("<i8").tobytes() + b"|" + held.astype("<i8").tobytes())
     found = tuple(cached.meta["classes"])
@@ -205,12 +228,13 @@ def _split(
         images=cached.images,
         labels=cached.labels,
         classes=classes if found and len(classes) == len(found) else found,
-        train=train.astype(np.int64),
-        heldout=held.astype(np.int64),
+        train=among(order, train),
+        heldout=among(order, held),
         fingerprint=digest.hexdigest(),
         name=name,
         unreadable=[(file, reason) for file, reason in cached.meta["unreadable"]],
         share="" if len(held) else _share(places, own, heldout),
+        order=order,
     )
 
 

@@ -17,6 +17,7 @@ from poise.errors import PoiseError
 
 CHUNK = 256  # items in memory at once, where they are small
 SHARE = 0.1  # held out where nobody says otherwise, as in training
+ORDERS = ("content", "names")  # what the order of items goes by: see `by_content`
 Rows = NDArray[np.int64]
 Progress = Callable[[int, int], object]  # done, total
 NOUNS = {"image": "pictures", "text": "sentences", "speech": "clips"}
@@ -47,7 +48,11 @@ class Items(ABC):
 
     @abstractmethod
     def split(self, heldout: float = SHARE) -> tuple[Rows, Rows]:
-        """Ascending rows to train on and rows held out; equal items are on one side."""
+        """Rows to train on and rows held out, in the order of `rows`; equal items are on one side."""
+
+    def rows(self) -> Rows:
+        """All rows, in an order that does not depend on how files are called."""
+        return np.arange(len(self))
 
     @property
     def noun(self) -> str:
@@ -95,12 +100,30 @@ class Hashed(Items):
         if not 0 <= heldout < 1:
             raise PoiseError(f"a share of {heldout} cannot be held out: give one from 0 to below 1, such as 0.1")
         out = unit_interval(self.keys) < heldout
-        return np.flatnonzero(~out), np.flatnonzero(out)
+        order = self.rows()
+        return order[~out[order]], order[out[order]]
 
 
 def hashes_of(contents: Sequence[bytes]) -> NDArray[np.uint8]:
     """The sha256 of each: uint8 [N,32]."""
     return np.frombuffer(b"".join(hashlib.sha256(c).digest() for c in contents), np.uint8).reshape(-1, 32)
+
+
+def by_content(hashes: NDArray[np.uint8]) -> Rows:
+    """All rows in the order of their hashes, whatever their files are called; equal items as they come."""
+    if not len(hashes):
+        return np.empty(0, np.int64)
+    return np.lexsort(np.ascontiguousarray(hashes).view(">u8").T[::-1]).astype(np.int64)
+
+
+def among(order: Rows, rows: Rows) -> Rows:
+    """These rows, in the order in which they stand in `order`."""
+    return order[np.isin(order, rows)]
+
+
+def drawn(rows: Rows, n: int, key: int | tuple[int, ...]) -> Rows:
+    """At most n of the rows, drawn by the key, in the order in which they stand: the same places for equal numbers."""
+    return rows[np.sort(np.random.default_rng(key).permutation(len(rows))[:n])]
 
 
 def unit_interval(hashes: NDArray[np.uint8]) -> NDArray[np.float64]:

@@ -45,6 +45,9 @@ class Pictures(Items):
     def take(self, rows: Rows) -> NDArray[np.uint8]:
         return np.asarray(self.set.images[rows])
 
+    def rows(self) -> Rows:
+        return self.set.order
+
     def split(self, heldout: float = SHARE) -> tuple[Rows, Rows]:
         """As `open_images` splits: the set's own test split where it has one, else by content hash."""
         found = self._split(heldout) if self._split else self.set
@@ -55,10 +58,10 @@ def open_pictures(
     source: str | Path, size: int | None = None, progress: Progress | None = None, bits: int | None = None
 ) -> Pictures:
     """Pictures with the labels that come with them, each brought to `size` (default and `bits`: see `open_images`)."""
-    whole = open_images(source, size, labels="auto", heldout=0, progress=progress, bits=bits)
+    whole = open_images(source, size, labels="auto", heldout=0, progress=progress, bits=bits, order="content")
 
     def split(heldout: float) -> ImageSet:
-        return open_images(source, whole.size, whole.channels, "auto", heldout=heldout, bits=bits)
+        return open_images(source, whole.size, whole.channels, "auto", heldout=heldout, bits=bits, order="content")
 
     found = Pictures(whole, split)
     found.own_test = len(whole.train) < len(whole.images)  # with nothing held out, only rows of a test split are unused

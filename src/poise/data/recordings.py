@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poise.data.images import locate
-from poise.data.items import SHARE, Progress, Rows, hashes_of, unit_interval
+from poise.data.items import ORDERS, SHARE, Progress, Rows, among, by_content, hashes_of, unit_interval
 from poise.data.no_sound import other_files, told
 from poise.data.notes import notes_on
 from poise.data.prepared import Options, Prepared, prepared
@@ -84,6 +84,7 @@ def open_recordings(
     file_column: str | None = None,
     text_column: str | None = None,
     voice_column: str | None = None,
+    order: str = "names",
     progress: Progress | None = None,
 ) -> Recordings:
     """The sound files of a folder and everything below it (see `containers`), or of a catalogued set of speech.
@@ -103,6 +104,8 @@ def open_recordings(
         labels: a pattern for the names of the files, such as "{voice}/{text}" (see `transcripts.transcripts`).
         metadata, file_column, text_column, voice_column: the table of what is said, and its columns by name or by
             number from 1, where they cannot be told (see `said_tables`).
+        order: of the rows to train on and held out: "names", ascending, files by their names; "content", by the content
+            hashes, so that other names of the files change nothing.
         progress: called as progress(done, total) while files are read.
 
     Files that are unreadable, empty or silent are left out, and those recorded too loud (three samples in a row at full
@@ -112,7 +115,7 @@ def open_recordings(
     there, texts that are not what they should be, nothing to train on, and without the package soundfile.
     """
     options = Options(rate, trim, None if loudness is None else float(loudness), float(shortest), float(longest))
-    _check(options, heldout, share)
+    _check(options, heldout, share, order)
     name, folder = located(data)
     soundfile_module()
     sounds = sound_files(folder)
@@ -125,7 +128,7 @@ def open_recordings(
     unmatched = [(shown(file), f"does not match --labels {labels}") for file in files if file not in said and labels]
     files = _of_voice(name, [file for file in files if file in said or not labels], said, voice)
     found = prepared(folder, files, options, progress)
-    made = _recordings(shown(name), found, options, read, unmatched, heldout, share)
+    made = _recordings(shown(name), found, options, read, unmatched, heldout, share, order)
     return replace(made, notes=[*made.notes, *([f"no sound, and left alone: {others}"] if others else [])])
 
 
@@ -145,11 +148,15 @@ def _recordings(
     unmatched: list[tuple[str, str]],
     heldout: float,
     share: float,
+    order: str,
 ) -> Recordings:
     files = tuple(found.meta["files"])
     known = [read.said.get(file, Said()) for file in files]
     texts, voices = tuple(one.text for one in known), tuple(sorted({one.voice for one in known}))
     train, held = _split(name, texts, found.hashes, heldout, share)
+    if order == "content":
+        places = by_content(found.hashes)
+        train, held = among(places, train), among(places, held)
     whole = [found.meta["digest"], options.rate, found.starts.tolist(), texts, [one.voice for one in known]]
     left_out = unmatched + [(file, reason) for file, reason in found.meta["left_out"]]
     return Recordings(
@@ -204,7 +211,9 @@ def _split(
     return train, np.flatnonzero(out)
 
 
-def _check(options: Options, heldout: float, share: float) -> None:
+def _check(options: Options, heldout: float, share: float, order: str) -> None:
+    if order not in ORDERS:
+        raise PoiseError(f"order '{order}' is not known: give content or names")
     if not 4_000 <= options.rate <= 96_000:
         raise PoiseError(f"--rate {options.rate} is not possible: give 4,000 to 96,000 samples a second, such as 16000")
     if options.loudness is not None and not -60 <= options.loudness <= -3:

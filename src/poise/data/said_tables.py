@@ -7,33 +7,18 @@ the voice one of few values. All of it is told, and can be set.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from poise import disk
-from poise.data.encoding import LeftOut, encoding_of, lines_in
+from poise.data.encoding import LeftOut
+from poise.data.said_rows import FILE, LOOKED_AT, TEXT, VOICE, rows_in
 from poise.data.sound_names import SoundNames
-from poise.data.table import Row, place_of, read_table
+from poise.data.table import Row, place_of
 from poise.data.table_layout import Layout, plain
 from poise.errors import PoiseError, nearest
 
-FILE = (
-    "file", "file_name", "filename", "path", "audio", "audio_file", "audio_path", "audio_filepath", "audiofile", "wav",
-    "wav_file", "wav_path", "wave", "clip", "sound", "recording", "id", "utt_id", "utterance_id", "fileid", "file_id",
-    "name",
-)  # fmt: skip
-TEXT = (
-    "text", "sentence", "transcript", "transcription", "normalized_text", "normalised_text", "normalized_transcription",
-    "raw_text", "raw_transcription", "utterance", "prompt", "caption", "words", "content",
-)  # fmt: skip
-VOICE = (
-    "voice", "speaker", "speaker_id", "speaker_name", "spk", "spk_id", "client_id", "narrator", "reader", "actor",
-    "user_id",
-)  # fmt: skip
-LOOKED_AT = 500  # rows
 NEAR = 0.8  # of the longest text: columns of the same texts, of which the last one is taken
 FEW_NAMES = 20_000  # among so many the nearest one is looked for
 LONGEST_SHOWN = 40  # characters of a text
@@ -69,63 +54,19 @@ class Places:
     guessed: bool
 
 
-def said_in(path: Path, names: SoundNames, columns: Columns, found: dict[str, Said], notes: list[str]) -> None:
-    """Add what a table says to `found`, and how it was read to `notes`.
+def said_in(path: Path, names: SoundNames, columns: Columns, found: dict[str, Said]) -> list[str]:
+    """Add what a table says to `found`; returns how it was read, and what could not be used, a sentence each.
 
     Errors: PoiseError for a column that is not there, and for a table of which fewer than half of the lines name one
     file each, with the first of them.
     """
     bad = LeftOut("lines")
-    header, rows, how = _rows(path, columns, bad)
+    header, rows, how = rows_in(path, columns.asked(), bad, names)
     if header and any(names.find(field) for field in header) and not columns.asked():
         rows.insert(0, Row(1, list(header)))  # a first line that is no header: it names a file
         header = ()
     places = _places(path, header, rows, names, columns)
-    _match(path, rows, places, names, found, bad, notes, how, header)
-
-
-def _rows(path: Path, columns: Columns, bad: LeftOut) -> tuple[tuple[str, ...], list[Row], str]:
-    if path.suffix.lower() in (".jsonl", ".json"):
-        return _objects(path, bad)
-    bars = _bars(path)
-    table = read_table(path, (*FILE, *TEXT, *VOICE), delimiter=bars, asked=columns.asked())
-    if bars:  # quotes are part of a text between bars
-        table = replace(table, layout=replace(table.layout, quoted=False))
-    rows = [Row(row.line, [field.strip() for field in row.fields]) for row in table.rows(bad)]
-    return table.layout.header, rows, str(table.layout)
-
-
-def _bars(path: Path) -> str | None:
-    """A "|" parts the fields wherever most lines have one, whatever else is in them."""
-    some = [line for _, line in itertools.islice(lines_in(path, encoding_of(path), LeftOut("")), 200) if line.strip()]
-    return "|" if some and sum("|" in line for line in some) > 0.9 * len(some) else None
-
-
-def _objects(path: Path, bad: LeftOut) -> tuple[tuple[str, ...], list[Row], str]:
-    objects: list[tuple[int, dict[str, object]]] = []
-    for number, line in lines_in(path, encoding_of(path), bad):
-        if not line.strip():
-            continue
-        try:
-            row = disk.loads(line)
-        except ValueError as error:
-            bad.add(f"line {number}", f"not JSON: {error}")
-            continue
-        if isinstance(row, dict):
-            objects.append((number, row))
-        else:
-            bad.add(f"line {number}", "no object with columns")
-    header = tuple(dict.fromkeys(str(key) for _, row in objects[:LOOKED_AT] for key in row))
-    rows = [Row(number, [_cell(row.get(key)) for key in header]) for number, row in objects]
-    return header, rows, f"JSON with {', '.join(header[:8])}"
-
-
-def _cell(value: object) -> str:
-    """A value of JSON as text; the path of an {"audio": {"path": ...}}."""
-    if isinstance(value, dict):
-        value = value.get("path")
-    plain = "" if value is None or isinstance(value, (dict, list)) else str(value).strip()
-    return plain.encode(errors="replace").decode()
+    return _match(path, rows, places, names, found, bad, how, header)
 
 
 def _places(path: Path, header: Sequence[str], rows: Sequence[Row], names: SoundNames, columns: Columns) -> Places:
@@ -177,10 +118,10 @@ def _few(some: Sequence[Sequence[str]], places: Sequence[int]) -> int | None:
 
 
 def _match(
-    path: Path, rows: Sequence[Row], places: Places, names: SoundNames, found: dict[str, Said], bad: LeftOut,
-    notes: list[str], how: str, header: Sequence[str],
-) -> None:  # fmt: skip
-    """Enter each row that names one file, once."""
+    path: Path, rows: Sequence[Row], places: Places, names: SoundNames, found: dict[str, Said], bad: LeftOut, how: str,
+    header: Sequence[str],
+) -> list[str]:  # fmt: skip
+    """Enter each row that names one file, once; returns what is to be told."""
     malformed = bad.count
     twice = LeftOut("lines")
     mine: dict[str, Said] = {}
@@ -202,8 +143,10 @@ def _match(
         )
     for file, said in mine.items():
         found.setdefault(file, said)
-    notes.append(_told(path, mine, places, how, header))
-    notes.extend(f"{path.name}: left out {left}" for left in (bad, twice) if left.count)
+    return [
+        _told(path, mine, places, how, header),
+        *(f"{path.name}: left out {left}" for left in (bad, twice) if left.count),
+    ]
 
 
 def _named(bad: LeftOut, count: int) -> str:

@@ -39,6 +39,7 @@ class Source(ABC):
     kind: str
     own_test: int = 0  # how many pictures at the end are the data set's own test split
     unused: int = 0  # how many before these are in neither part
+    named: bool = False  # whether each picture is a file of its own, whose name says where it stands
     split: bool = False  # whether the first folder of each name is a split
     bits: int | None = None  # how many of 16 carry the values: see `depth`
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from poise.data.containers import SOUND, SUFFIXES, is_sound
 from poise.data.hearing import LONGEST, read_sound, soundfile_module
-from poise.data.items import Hashed, Progress, Rows
+from poise.data.items import Hashed, Progress, Rows, by_content
 from poise.data.resample import Wave, resampled
 from poise.data.sources import in_order, shown, walked
 from poise.errors import PoiseError
@@ -34,6 +34,9 @@ class Clips(Hashed):
     ) -> None:
         self.files, self.folder = files, folder
         super().__init__(name, hashes, left_out)
+
+    def rows(self) -> Rows:
+        return by_content(self.hashes)
 
     def take(self, rows: Rows) -> list[Wave]:
         return [self._wave(self.files[row]) for row in np.asarray(rows).tolist()]

@@ -16,7 +16,7 @@ import numpy as np
 
 from poise.data import catalogue
 from poise.data.columns import cells_of, is_table, objects_of
-from poise.data.encoding import Encoding, LeftOut, encoding_of, lines_in
+from poise.data.encoding import SURE, Encoding, LeftOut, encoding_of, lines_in
 from poise.data.items import Hashed, Rows, hashes_of
 from poise.data.no_text import no_text
 from poise.errors import PoiseError
@@ -228,7 +228,7 @@ def lines_of(path: Path, encoding: str | None = None) -> Iterator[str]:
 
 
 def _plain(path: Path, encoding: Encoding, layout: str, bad: LeftOut) -> list[str]:
-    lines = [line for _, line in lines_in(path, encoding, bad if encoding.damaged else None)]
+    lines = [line for _, line in lines_in(path, encoding, bad if encoding.how in SURE else None)]
     if layout == "lines":
         return lines
     groups: list[list[str]] = [[]]

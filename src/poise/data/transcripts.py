@@ -2,8 +2,9 @@
 
     {"a/1.wav": Said("hello", "a")}
 
-A table is metadata.csv, .tsv, .jsonl or .txt, validated.tsv (Common Voice), another list of the files in the folder, or
-a metadata file in each of its folders (see `said_tables`). Text files lie beside the recordings, or, as in VCTK, in a
+A table is metadata.csv, .tsv, .jsonl or .txt, validated.tsv (Common Voice), another list of the files in the folder
+(filelists of VITS, NeMo's manifest.json, Kaldi's text), or a metadata file or *.trans.txt (LibriSpeech) in each
+of its folders (see `said_tables`). Text files lie beside the recordings, or, as in VCTK, in a
 folder txt/ with the same folders below it, one for each voice.
 """
 
@@ -16,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from poise.data.encoding import LeftOut, encoding_of, lines_in
+from poise.data.said_rows import by_first_word, objects_name_files
 from poise.data.said_tables import Columns, Said, said_in
 from poise.data.sound_names import SoundNames, folder_of, last, stem, without_microphone
 from poise.data.sources import walked
@@ -26,7 +28,10 @@ from poise.terminal import escaped
 __all__ = ["METADATA", "Columns", "Said", "Transcripts", "read_transcripts", "stem", "transcripts"]
 METADATA = "metadata.csv"
 TABLES = (METADATA, "metadata.tsv", "metadata.jsonl", "metadata.psv", "metadata.txt", "validated.tsv")
-SUFFIXES = (".csv", ".tsv", ".psv", ".jsonl", ".txt")
+SUFFIXES = (".csv", ".tsv", ".psv", ".jsonl", ".json", ".txt")
+TRANS = ".trans.txt"  # of a folder of LibriSpeech
+KALDI = "text"
+TOLD = 3  # tables of which each is told how it was read
 FIELDS = ("text", "voice")
 LOOKED_AT = 50  # lines of a file that may be a list of recordings
 
@@ -63,10 +68,14 @@ def read_transcripts(
         return Transcripts(_by_pattern(folder, files, labels))
     columns = columns or Columns()
     names, found = SoundNames(folder, files), Transcripts()
-    for table in _tables(folder, files, names, columns):
+    tables = _tables(folder, files, names, columns)
+    for place, table in enumerate(tables):
         inside = table.parent.relative_to(folder).as_posix() if table.is_relative_to(folder) else "."
         of_it = names if inside == "." else _below(folder, files, inside)
-        said_in(table, of_it, columns, found.said, found.notes)
+        told = said_in(table, of_it, columns, found.said)
+        found.notes += told if place < TOLD else told[1:]  # the first says how it was read
+    if len(tables) > TOLD:
+        found.notes.insert(TOLD, f"{len(tables) - TOLD:,} more tables like these, the last {tables[-1].name}")
     return found if found.notes or columns.asked() else _by_text_files(folder, files)
 
 
@@ -87,7 +96,10 @@ def _tables(folder: Path, files: Sequence[str], names: SoundNames, columns: Colu
         if (folder / name).is_file():
             return [folder / name]
     found = [
-        Path(above) / name for above, inside in walked(folder) for name in TABLES[:-1] if name in inside
+        Path(above) / name
+        for above, inside in walked(folder)
+        for name in inside
+        if name in TABLES[:-1] or name.lower().endswith(TRANS)
     ]  # one in each folder, as of train and test
     if not found and sum(_beside(folder, name).is_file() for name in files) * 2 < len(files):
         found = [path for path in _lists(folder, files) if _is_list(path, names)]
@@ -102,20 +114,23 @@ def _lists(folder: Path, files: Sequence[str]) -> Iterator[Path]:
     for place in (folder, folder / "filelists"):
         if place.is_dir():
             for path in sorted(place.iterdir()):
-                usual = path.suffix.lower() in SUFFIXES and not path.name.startswith((".", "invalidated"))
+                usual = path.suffix.lower() in SUFFIXES or path.name == KALDI
+                usual = usual and not path.name.startswith((".", "invalidated"))
                 if usual and path.is_file() and path.stem not in stems:
                     yield path
 
 
 def _is_list(path: Path, names: SoundNames) -> bool:
     """Whether at least half of the first lines name a recording in one of their fields."""
+    if path.suffix.lower() in (".json", ".jsonl"):
+        return objects_name_files(path, names)
     try:
         lines = [line for _, line in itertools.islice(lines_in(path, encoding_of(path), LeftOut("")), LOOKED_AT)]
     except PoiseError:
         return False
     rows = [re.split(r"[|\t,;\"]", line) for line in lines if line.strip()]
     hits = sum(any(names.find(cell.strip()) for cell in row if cell.strip()) for row in rows if len(row) > 1)
-    return 2 * hits >= len(rows) > 0
+    return 2 * hits >= len(rows) > 0 or by_first_word(path, names)
 
 
 def _beside(folder: Path, name: str) -> Path:

@@ -22,12 +22,16 @@ PAUSES = frozenset(",:;—–-")  # between one of these and a capital, a quote 
 @cache
 def _pattern() -> re.Pattern[str]:
     """A word: letters, digits and the marks on them, with single apostrophes and hyphens inside, and points and
-    commas between digits. Anything else but a space is a unit by itself, with the marks on it."""
+    commas between digits. Anything else but a space is a unit by itself, with the marks on it; an emoji that is written
+    as several (a flag, a skin tone, a family) is one."""
     marks = "".join(c for c in map(chr, range(0x300, sys.maxunicode + 1)) if unicodedata.category(c)[0] == "M")
     mark = f"[{marks}]"
     piece = rf"[^\W_]+(?:{mark}+[^\W_]*)*"
     inner = r"(?:['’\-‐‑\u00ad\u200c\u200d]|(?<=\d)[.,](?=\d))"
-    return re.compile(rf"{piece}(?:{inner}{piece})*|\S{mark}*")
+    joined = rf"{mark}*(?:[\U0001f3fb-\U0001f3ff\U000e0020-\U000e007f]{mark}*)*"  # skin tones, and tags of flags
+    emoji = "[\u00a9\u00ae\u203c\u2049\u2122\u2139\u2190-\u2bff\u3030\u303d\u3297\u3299\U0001f000-\U0001faff]"
+    sign = rf"[\U0001f1e6-\U0001f1ff]{{2}}|{emoji}{joined}(?:\u200d{emoji}{joined})*|\S{mark}*"
+    return re.compile(rf"{piece}(?:{inner}{piece})*|{sign}")
 
 
 # The same of a sentence in ASCII, where the many marks need not be looked for: five times as fast.

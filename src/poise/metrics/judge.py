@@ -19,6 +19,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from poise.data.items import drawn
 from poise.errors import PoiseError
 from poise.metrics.cache import Cache, Rows
 from poise.metrics.classifier import SmallClassifier
@@ -102,11 +103,11 @@ class Judge:
             self.n = min(n, len(train))
             self._train_rows, self._held_rows = self._draw(train, self.n, 1), self._draw(held, n, 2)
             if unseen:
-                self._held_rows = self._draw(np.setdiff1d(held, self._held_rows), n, 4)
+                self._held_rows = self._draw(_without(held, self._held_rows), n, 4)
                 if len(self._held_rows) < LEAST and self.extractors:
                     self.extractors, self.classifier = [], None
                     self.missing.append("no last word: every held-out picture was looked at by the other scores")
-            self._other_rows = self._draw(np.setdiff1d(train, self._train_rows), self.n, 3)
+            self._other_rows = self._draw(_without(train, self._train_rows), self.n, 3)
             self.m = len(self._held_rows)
             self._leave_out()
 
@@ -246,14 +247,14 @@ class Judge:
                 f"and there are {len(heldout):,}"
             )
             return heldout
-        order = np.random.default_rng((self._seed, 0)).permutation(heldout)
-        size = min(len(order) // 2, LARGEST_BLOCK)
-        self.classifier = self._cache.classifier(self._images, labels, np.sort(order[:size]), self._seed)
+        size = min(len(heldout) // 2, LARGEST_BLOCK)
+        taught = drawn(heldout, size, (self._seed, 0))
+        self.classifier = self._cache.classifier(self._images, labels, taught, self._seed)
         self.extractors.append(self.classifier)
-        return np.sort(order[size:])
+        return _without(heldout, taught)
 
     def _draw(self, rows: Rows, n: int, stream: int) -> Rows:
-        return np.sort(np.random.default_rng((self._seed, stream)).permutation(rows)[:n])
+        return drawn(rows, n, (self._seed, stream))
 
     @contextmanager
     def _clock(self) -> Iterator[None]:
@@ -262,3 +263,8 @@ class Judge:
             yield
         finally:
             self.seconds += time.perf_counter() - start
+
+
+def _without(rows: Rows, taken: Rows) -> Rows:
+    """The rows that are not among those taken, in the order in which they stand."""
+    return rows[~np.isin(rows, taken)]

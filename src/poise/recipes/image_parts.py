@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import shlex
 from collections.abc import Callable
 from typing import Any
@@ -12,12 +13,13 @@ from torch import nn
 import poise.losses
 import poise.models  # noqa: F401  (both enter their members into the registry)
 from poise.core import Batch
+from poise.data.cache import Look
 from poise.data.images import ImageSet, open_images
 from poise.data.stream import ImageStream, Prefetch
 from poise.errors import PoiseError
 from poise.games.adversarial import Adversarial, adversarial_terms, joint_allowed
 from poise.games.augment import augmentation, resolve
-from poise.models.layers import SMALLEST
+from poise.models.layers import LARGEST, SMALLEST, sides
 from poise.penalties import Penalty
 from poise.recipes.affordable import check_affordable
 from poise.recipes.parts import check_player, player
@@ -50,10 +52,13 @@ def pictures(
     seed: int,
     bits: int | None = None,
     splits: str = "auto",
+    order: str = "content",
+    look: Look | None = None,
 ) -> ImageSet:
+    """The pictures of a run; `look` sees each."""
     how: dict[str, Any] = {"fit": fit, "background": background, "heldout": heldout, "limit": limit, "seed": seed,
-                           "bits": bits, "splits": splits}  # fmt: skip
-    found = open_images(data, size, channels, labels, **how)
+                           "bits": bits, "splits": splits, "order": order, "largest": LARGEST}  # fmt: skip
+    found = open_images(data, size, channels, labels, look=look, **how)
     if size is None and found.size < SMALLEST:
         found = open_images(data, SMALLEST, channels, labels, **how)
     if conditional and found.labels is None:
@@ -65,6 +70,14 @@ def pictures(
             f"--conditional needs two classes at least and {found.name} has {len(found.classes)}: leave it out"
         )
     return found
+
+
+def reads(arguments: dict[str, Any], look: Look | None = None) -> str:
+    """What a run with these arguments reads, in a line. Errors: PoiseError where it would read nothing."""
+    names = [name for name in inspect.signature(pictures).parameters if name != "look"]
+    found = pictures(**{name: arguments.get(name, False) for name in names}, look=look)
+    sides(found.size)
+    return found.describe()
 
 
 def facts(pictures: ImageSet, conditional: bool, augment: str, how: Execution) -> dict[str, Any]:

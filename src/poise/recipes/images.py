@@ -85,6 +85,7 @@ def images(
     limit: int | None = None,
     bits: int | None = None,
     splits: Literal["auto", "none"] = "auto",
+    order: Literal["content", "names"] = "content",
     flip: bool = False,
     augment: str = "auto",
     network: str = "dcgan",
@@ -131,6 +132,8 @@ def images(
         limit: train on so many pictures only, drawn by the seed, to see what less data would give; by default on all.
         bits: how many of the 16 bits of grey pictures carry the values, such as 12; by default all.
         splits: auto (folders train/, test/, val/ right below the data are splits) or none (they are ordinary folders).
+        order: content (the order in which pictures come does not depend on how their files are called), or names, as in
+            runs of earlier versions.
         flip: also train on mirror images.
         augment: differentiable augmentation: any of color,translation,cutout joined by commas, none, or auto
             (all three up to 20,000 pictures, none above).
@@ -167,7 +170,7 @@ def images(
     common.check_seed(seed)
     how = common.execution(device, precision, micro_batches, threads)
     pictures = parts.pictures(
-        data, size, channels, labels, conditional, fit, background, heldout, limit, seed, bits, splits
+        data, size, channels, labels, conditional, fit, background, heldout, limit, seed, bits, splits, order
     )
     facts = parts.facts(pictures, conditional, augment, how)
     parts.check_generator_penalties(generator.penalties)
@@ -228,6 +231,12 @@ def _write(samples, path: Path) -> str:  # type: ignore[no-untyped-def]
     return f"{len(samples)} pictures"
 
 
+def _reads(arguments: dict, look=None) -> str:  # type: ignore[no-untyped-def]
+    from poise.recipes import image_parts as parts
+
+    return parts.reads(arguments, look)
+
+
 register("recipe", "images")(
-    Kind(images, _generator, _draw, _write, "image", ("KID-EffLite0", "KID-classifier"), asks=("label",))
+    Kind(images, _generator, _draw, _write, "image", ("KID-EffLite0", "KID-classifier"), asks=("label",), reads=_reads)
 )

@@ -147,6 +147,7 @@ class Kind:
     `recordings(facts)` opens those of a recipe of speech as its runs read them, split as then, and
     `pairs(generator, facts, n, seed)` compares at most n held-out ones (None: all) with what the generator makes of
     each; both raise PoiseError for recordings that have changed since.
+    `reads(arguments, look=None)` opens the data as a run does and says in a line what it is; `look` sees each picture.
     `autoencoder(generator, facts)` is what encodes and decodes pictures in a recipe that has such; its likelihood and
     latents are then measured.
     """
@@ -166,3 +167,4 @@ class Kind:
     recordings: Callable[[dict[str, Any]], Recordings] | None = None
     pairs: Callable[..., Comparison] | None = None
     autoencoder: Callable[[Any, dict[str, Any]], AutoEncoder] | None = None
+    reads: Callable[..., str] | None = None

@@ -80,6 +80,7 @@ def speech(
     file_column: str | None = None,
     text_column: str | None = None,
     voice_column: str | None = None,
+    order: Literal["content", "names"] = "content",
     voice: str | None = None,
     units: Literal["auto", "syllables", "characters", "phonemes"] = "auto",
     durations: Literal["auto", "frames", "alignment"] = "auto",
@@ -146,6 +147,8 @@ def speech(
         file_column: its column with the names of the files, by name or by number from 1.
         text_column: its column with the texts.
         voice_column: its column with the voices.
+        order: content (the order in which recordings come does not depend on how their files are called), or names, as
+            in runs of earlier versions.
         voice: only the recordings of this voice.
         units: what texts are made of: syllables (Mandarin, in pinyin, zhuyin or characters), characters, phonemes (with
             blanks between them), or auto (by looking).
@@ -231,7 +234,7 @@ def speech(
         lengths["joint"] = joint_steps
     opening = waves.opening(
         data, rate, trim, loudness, longest, heldout, share, voice, labels, metadata=metadata, file_column=file_column,
-        text_column=text_column, voice_column=voice_column,
+        text_column=text_column, voice_column=voice_column, order=order,
     )  # fmt: skip
     said = parts.speech(waves.recordings(opening), units, durations, heard)
     facts = parts.facts(said, opening, how, list(lengths.items()), speak_with)
@@ -326,6 +329,12 @@ def _write(samples: Any, path: Path) -> str:
     return sounds.write(samples, path)
 
 
+def _reads(arguments: dict[str, Any], look: Any = None) -> str:
+    from poise.recipes import speech_parts as parts
+
+    return parts.reads(arguments)
+
+
 register("recipe", "speech")(
     Kind(
         speech,
@@ -341,5 +350,6 @@ register("recipe", "speech")(
         vocode=_vocode,
         recordings=_recordings,
         pairs=_pairs,
+        reads=_reads,
     )
 )

@@ -97,6 +97,14 @@ def speech(recordings: Recordings, units: str, durations: str, mel: Mel) -> Spee
     return Speech(recordings, spoken, said, train, heldout, whole, single, mel, notes)
 
 
+def reads(arguments: dict[str, Any]) -> str:
+    """What a run with these arguments reads, in a line. Errors: PoiseError where it would read nothing."""
+    heard = waves.mel_of(*(arguments[name] for name in ("rate", "window", "hop", "bands", "low", "high")))
+    found = waves.recordings(waves.opening_of(arguments))
+    notes = speech(found, arguments["units"], arguments["durations"], heard).notes
+    return f"{found.name}: {' '.join(notes[len(found.notes) :]).rstrip('.')}"
+
+
 def _fitted(recordings: Recordings, kind: str, rows: np.ndarray) -> Spoken:
     """The units of these recordings' texts; one that has none of this kind is told with its file."""
     split = find("spoken units", kind)

@@ -65,6 +65,7 @@ def vae(
     limit: int | None = None,
     bits: int | None = None,
     splits: Literal["auto", "none"] = "auto",
+    order: Literal["content", "names"] = "content",
     flip: bool = False,
     network: str = "short_dcgan",
     autoencoder: AutoencoderOptions = AutoencoderOptions(),  # noqa: B008
@@ -125,6 +126,8 @@ def vae(
         limit: train on so many pictures only, drawn by the seed, to see what less data would give; by default on all.
         bits: how many of the 16 bits of grey pictures carry the values, such as 12; by default all.
         splits: auto (folders train/, test/, val/ right below the data are splits) or none (they are ordinary folders).
+        order: content (the order in which pictures come does not depend on how their files are called), or names, as in
+            runs of earlier versions.
         flip: also train on mirror images.
         network: dcgan, short_dcgan (a layer less in each player) or residual.
         autoencoder: options of encoder and decoder.
@@ -163,7 +166,7 @@ def vae(
     )
     how = common.execution(device, precision, micro_batches, threads)
     pictures = image_parts.pictures(
-        data, size, channels, labels, False, fit, background, heldout, limit, seed, bits, splits
+        data, size, channels, labels, False, fit, background, heldout, limit, seed, bits, splits, order
     )
     facts = parts.facts(pictures, asked, latent_size, likelihood, sigma, latents, steps, how)
     penalties = parts.penalties(asked, l2_encoder, l2_decoder, steps)
@@ -208,6 +211,12 @@ def _draw(generator: Any, facts: dict[str, Any], n: int, seed: int, latents: str
     return outcomes.draw(generator, facts, n, seed, latents)
 
 
+def _reads(arguments: dict[str, Any], look: Any = None) -> str:
+    from poise.recipes import image_parts as parts
+
+    return parts.reads(arguments, look)
+
+
 register("recipe", "vae")(
     Kind(
         vae,
@@ -219,5 +228,6 @@ register("recipe", "vae")(
         asks=("latents",),
         players=("autoencoder",),
         autoencoder=lambda generator, facts: generator,
+        reads=_reads,
     )
 )

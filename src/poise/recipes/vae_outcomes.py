@@ -183,8 +183,8 @@ def judge(
     samples = image_outcomes.judge(pictures, n, seed, unseen)
     if samples is None:
         return None
-    order = np.random.default_rng((seed, 6)).permutation(pictures.heldout)
-    rows = np.sort(order[MEASURED : 2 * MEASURED] if unseen else order[:MEASURED])
+    order = np.random.default_rng((seed, 6)).permutation(len(pictures.heldout))
+    rows = pictures.heldout[np.sort(order[MEASURED : 2 * MEASURED] if unseen else order[:MEASURED])]
 
     def built() -> VaeJudge:
         x = torch.from_numpy(np.asarray(pictures.images[rows])).permute(0, 3, 1, 2)

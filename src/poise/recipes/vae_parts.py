@@ -14,6 +14,7 @@ from torch import Tensor
 import poise.losses
 import poise.models.likelihoods  # noqa: F401  (both enter their members into the registry)
 from poise.data.images import ImageSet
+from poise.data.items import drawn
 from poise.errors import PoiseError
 from poise.models.vae import AutoEncoder, ImageDecoder, ImageEncoder
 from poise.monitor.latent import nats_fact
@@ -185,7 +186,7 @@ def game(
 
 def latents(model: Any, pictures: ImageSet, seed: int, how: Execution) -> Callable[[], Tensor]:
     """z of at most 5,000 training pictures, drawn by the seed: one draw from each posterior, or its mean alone."""
-    rows = np.sort(np.random.default_rng((seed, 5)).permutation(pictures.train)[:FITTED_TO])
+    rows = drawn(pictures.train, FITTED_TO, (seed, 5))
 
     def encoded() -> Tensor:
         rng, found = torch.Generator().manual_seed(seed), []

@@ -76,6 +76,7 @@ def vocoder(
     file_column: str | None = None,
     text_column: str | None = None,
     voice_column: str | None = None,
+    order: Literal["content", "names"] = "content",
     voice: str | None = None,
     rate: int = 16_000,
     window: int = 512,
@@ -130,6 +131,8 @@ def vocoder(
         file_column: its column with the names of the files, by name or by number from 1.
         text_column: its column with the texts.
         voice_column: its column with the voices.
+        order: content (the order in which recordings come does not depend on how their files are called), or names, as
+            in runs of earlier versions.
         voice: only the recordings of this voice.
         rate: samples a second; recordings are resampled to it once.
         window: samples of a Fourier transform.
@@ -188,7 +191,7 @@ def vocoder(
         common.check_player(name, own, [key for key in ("width", "depth", "turns") if hasattr(own, key)])
     opening = parts.opening(
         data, rate, trim, loudness, longest, heldout, share, voice, labels, metadata=metadata, file_column=file_column,
-        text_column=text_column, voice_column=voice_column,
+        text_column=text_column, voice_column=voice_column, order=order,
     )  # fmt: skip
     recordings = parts.recordings(opening)
     facts = parts.facts(recordings, opening, heard, how, [("spectral", warm_steps), ("adversarial", steps)])
@@ -279,6 +282,12 @@ def _write(samples: Any, path: Path) -> str:
     return sounds.write(samples, path)
 
 
+def _reads(arguments: dict[str, Any], look: Any = None) -> str:
+    from poise.recipes import vocoder_parts as parts
+
+    return parts.reads(arguments)
+
+
 register("recipe", "vocoder")(
     Kind(
         vocoder,
@@ -291,5 +300,6 @@ register("recipe", "vocoder")(
         vocode=_vocode,
         recordings=_recordings,
         pairs=_pairs,
+        reads=_reads,
     )
 )

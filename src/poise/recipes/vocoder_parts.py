@@ -76,8 +76,20 @@ def opening(
     return {
         "data": data, "rate": rate, "trim": trim, "loudness": loudness, "longest": longest, "heldout": heldout,
         "share": share, "voice": voice, "labels": labels,
-        **{name: value for name, value in table.items() if value is not None},
+        **{name: value for name, value in table.items() if value not in (None, "names")},
     }  # fmt: skip
+
+
+def reads(arguments: dict[str, Any]) -> str:
+    """What a run with these arguments reads, in a line. Errors: PoiseError where it would read nothing."""
+    return recordings(opening_of(arguments)).describe()
+
+
+def opening_of(arguments: dict[str, Any]) -> dict[str, Any]:
+    """`opening` from all arguments of a run."""
+    table = ("metadata", "file_column", "text_column", "voice_column", "order")
+    plain = ("data", "rate", "trim", "loudness", "longest", "heldout", "share", "voice", "labels")
+    return opening(*(arguments[name] for name in plain), **{name: arguments[name] for name in table})
 
 
 def recordings(opening: dict[str, Any], fingerprint: str | None = None) -> Recordings:

@@ -1,21 +1,88 @@
-"""`poise data check` of a text: what is in it, and what each recipe would read of it, by the recipe's own opener."""
+"""`poise data check`: what is in pictures, recordings or a text, and what each recipe would read of it.
+
+The recipes' own openers say that, with their own defaults. What they decode stays in the cache, where a run finds it.
+"""
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
+from poise.data.check import Looking, check
+from poise.data.check_speech import check_speech
 from poise.data.check_text import TextReport, check_text, is_large
 from poise.data.corpus import RUNNING
+from poise.data.depth import checked
+from poise.data.formats import idx_folder
 from poise.data.images import locate
 from poise.data.no_text import no_text
+from poise.data.plain import counted
 from poise.data.reading import reading
 from poise.data.text import is_text
 from poise.errors import PoiseError
 from poise.study.spec import all_recipes, kind_of, parser_for
 
 FEW = 50_000  # sentences up to which the suggested flags are tried as well
+
+
+def told(source: str | Path, column: str | None = None, bits: int | None = None, splits: str = "auto") -> Iterator[str]:
+    """Lines about a folder, a file or a catalogued set, as soon as they are known.
+
+    column: of sentences; bits, splits: of pictures, as in `open_images`. What most files of a folder are is what it is
+    read as.
+    """
+    source = os.fspath(source)
+    name, path, _ = locate(source)
+    if is_text(path):
+        yield from check_text(source, column).lines()
+        return
+    if column is not None:
+        raise PoiseError(f"{source} has no columns: leave out --column {column}, or give a .jsonl or .csv file")
+    found = counted(path) if path.is_dir() and not idx_folder(path) else None
+    beside = [f"{file}: {reason}" for file, reason in found.minority()] if found else []
+    if found and found.kind == "speech":
+        if bits is not None:
+            raise PoiseError(f"--bits {bits} is for pictures and {source} holds sound: leave it out")
+        with reading(name) as far:
+            far.begin("listening")
+            report = check_speech(name, path, far)
+        yield from [*report.lines(), *beside]
+        yield from (f"train {recipe}: {_read_by(recipe, source, {})}" for recipe in _recipes("speech"))
+        return
+    yield from _of_pictures(source, {"bits": bits, "splits": splits}, beside)
+
+
+def facts(*asked: Any, **more: Any) -> list[str]:
+    """All that `told` says."""
+    return list(told(*asked, **more))
+
+
+def _of_pictures(source: str, given: dict[str, Any], beside: list[str]) -> Iterator[str]:
+    """What is in pictures, seen while the first recipe decodes them, and what each recipe reads."""
+    looking = Looking(source, checked(given["bits"]))
+    first, *more = _recipes("image")
+    promise = _read_by(first, source, given, looking)
+    report = looking.report if looking.done else check(source, None, given["bits"], given["splits"])
+    yield from [*report.lines(), *beside, f"train {first}: {promise}"]
+    yield from (f"train {recipe}: {_read_by(recipe, source, given)}" for recipe in more)
+
+
+def _recipes(modality: str) -> list[str]:
+    return [name for name in all_recipes() if kind_of(name).modality == modality and kind_of(name).reads]
+
+
+def _read_by(recipe: str, source: str, given: dict[str, Any], look: Looking | None = None) -> str:
+    """What a run of a recipe reads, with `given` beside its defaults; or why it reads nothing."""
+    words = [f"--{name}={value}" for name, value in given.items() if value is not None]
+    reads = kind_of(recipe).reads
+    assert reads is not None
+    try:
+        return reads(parser_for(recipe).parse([source, *words]), look)
+    except PoiseError as error:
+        return str(error)
 
 
 def is_of_text(source: str) -> bool:

@@ -58,6 +58,7 @@ def _own_pictures(kind: Any, folder: RunFolder, spec: dict[str, Any]) -> tuple[S
         seed=arguments["seed"],
         bits=arguments.get("bits"),
         splits=arguments.get("splits", "none"),  # earlier versions read them as ordinary folders
+        order=arguments.get("order", "names"),
     )
     if found.fingerprint != facts["fingerprint"]:
         raise PoiseError(f"the data of {folder.path} has changed since the run; scores would not be comparable")

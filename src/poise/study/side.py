@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
-from poise.data.items import Items, Rows
+from poise.data.items import Items, Rows, drawn
 
 
 @dataclass(frozen=True)
@@ -20,7 +18,7 @@ class Side:
         return len(self.rows)
 
     def at_most(self, count: int, seed: int) -> Side:
-        """A draw of that many rows by the seed, ascending; all where there are no more."""
+        """A draw of that many rows by the seed, in the order in which they stand; all where there are no more."""
         if len(self.rows) <= count:
             return self
-        return Side(self.items, np.sort(np.random.default_rng(seed).permutation(self.rows)[:count]))
+        return Side(self.items, drawn(self.rows, count, seed))

@@ -147,7 +147,7 @@ def sides_of_items(items: Items, n: int | None, seed: int, real: Real) -> Sides:
             f"{items.name} is no run, so say which real {items.noun} to compare it with: --against DATA, held out "
             "from training"
         )
-    made = Side(items, np.arange(len(items)))
+    made = Side(items, items.rows())
     made = made if n is None else made.at_most(n, seed)
     facts = {"what": items.name, "modality": items.modality}
     size = items.set.size if isinstance(items, Pictures) else None
@@ -178,7 +178,7 @@ class Real:
         if against is not None and against.fingerprint == items.fingerprint:
             train, heldout = items.split()
             return heldout, Side(items, train)
-        return None, Side(items, items.split()[0] if items.own_test else np.arange(len(items)))
+        return None, Side(items, items.split()[0] if items.own_test else items.rows())
 
     def _opened(self, source: str, size: int | None) -> Items:
         shown = self.shown(f"reading {Path(source).name}")
@@ -187,7 +187,7 @@ class Real:
 
 def _with_real(made: Side, facts: dict[str, Any], real: Real, size: int | None, seed: int) -> Sides:
     against = real.reference(size)
-    rows = against.split()[1] if against.own_test else np.arange(len(against))
+    rows = against.split()[1] if against.own_test else against.rows()
     facts["against"] = f"{against.name} (held-out part)" if against.own_test else against.name
     train = None
     if real.trained_on is not None:

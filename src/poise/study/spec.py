@@ -212,10 +212,10 @@ def instantiated(recipe: str, arguments: dict[str, Any]) -> dict[str, Any]:
 # Arguments that came after runs had been made: what those runs did without them. A name of a run does not hold such an
 # argument at its default, so that it is the name of before.
 SINCE: dict[str, Any] = {
-    "bits": None, "splits": "none", "encoding": None, "delimiter": None, "layout": "lines", "metadata": None,
-    "file_column": None, "text_column": None, "voice_column": None,
+    "bits": None, "splits": "none", "order": "names", "encoding": None, "delimiter": None, "layout": "lines",
+    "metadata": None, "file_column": None, "text_column": None, "voice_column": None,
 }  # fmt: skip
-UNNAMED = {**SINCE, "splits": "auto"}
+UNNAMED = {**SINCE, "splits": "auto", "order": "content"}
 
 
 def of_before(recipe: str, arguments: dict[str, Any]) -> dict[str, Any]:
