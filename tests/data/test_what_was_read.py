@@ -14,7 +14,7 @@ from PIL import Image
 from poise.data import encoded
 from poise.data.check import check
 from poise.data.images import open_images
-from poise.recipes.image_parts import notes
+from poise.recipes.image_data import notes
 
 
 def ppm(path: Path, seed: int) -> None:

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from poise.games.vae import VaeRound, weighed
-from poise.recipes import image_parts, vae_parts
+from poise.recipes import image_data, vae_parts
 from poise.recipes import vae_outcomes as outcomes
 from poise.recipes.vae import AutoencoderOptions, vae
 from poise.recipes.vae_objectives import chosen
@@ -100,7 +100,7 @@ def test_an_autoencoder_learns_the_two_halves(pictures):
 
 
 def open_set(data, heldout=0.1):
-    return image_parts.pictures(data, None, None, "auto", False, "crop", "white", heldout, None, 0)
+    return image_data.pictures(data, None, None, "auto", False, "crop", "white", heldout, None, 0)
 
 
 def test_no_heldout_pictures_no_scores_and_grids_of_training_pictures(pictures, tmp_path):
@@ -184,7 +184,7 @@ def test_the_mixture_is_fitted_to_a_draw_from_the_posterior_of_each_training_pic
     made, data = recipe(pictures, limit=40), open_set(pictures)
     model = made.stages[0].game.players[0].after[0].module
     model.encoder.head.weight *= 100
-    limited = image_parts.pictures(pictures, None, None, "auto", False, "crop", "white", 0.1, 40, 0)
+    limited = image_data.pictures(pictures, None, None, "auto", False, "crop", "white", 0.1, 40, 0)
     assert len(limited.train) == 40 and set(limited.train) < set(data.train)
     x = torch.from_numpy(np.asarray(data.images[limited.train])).permute(0, 3, 1, 2) / 127.5 - 1
     mean, log_variance = model.encode(x)

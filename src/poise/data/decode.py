@@ -16,15 +16,12 @@ import numpy as np
 from PIL import Image, ImageColor, ImageOps
 
 from poise.data import depth
-from poise.data.opening import Unreadable, opened, unreadable
+from poise.data.opening import Unreadable, in_mode, opened, unreadable
 from poise.data.turns import still_wanted, wait_for_turn
 from poise.errors import PoiseError
 
 SUFFIXES = frozenset(
-    (
-        *(".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".gif"),
-        *(".bmp", ".dib", ".tif", ".tiff", ".pnm", ".pbm", ".pgm", ".ppm"),
-    )
+    ".png .apng .jpg .jpeg .jpe .jfif .webp .gif .bmp .dib .tif .tiff .pnm .pbm .pgm .ppm".split()  # noqa: SIM905
 )
 LARGE = 25_000_000  # pixels from which on pictures are decoded one at a time: see `turns.turns`
 ROUNDING = 1e-3  # by how much floats in [0, 1] may lie outside
@@ -144,10 +141,13 @@ def content_hash(image: Image.Image) -> bytes:
         mode = "RGB" if lowest == 255 else "RGBA"
     digest = hashlib.sha256(f"{image.width}x{image.height}:{mode}".encode())
     for top, bottom in _strips(image):
-        pixels = np.array(image.crop((0, top, image.width, bottom)).convert(mode))
+        part = in_mode(image if bottom - top == image.height else image.crop((0, top, image.width, bottom)), mode)
         if mode == "RGBA":
+            pixels = np.array(part)
             pixels[pixels[..., 3] == 0] = 0
-        digest.update(pixels.data)
+            digest.update(pixels.data)
+        else:
+            digest.update(part.tobytes())
     return digest.digest()
 
 
@@ -163,8 +163,10 @@ def square(image: Image.Image, size: int, channels: int, fit: str = "crop", back
     if image.mode in ("LA", "RGBA"):
         rgba = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", rgba.size, (*colour, 255)), rgba)
-    image = image.convert("RGB" if channels == 3 else "L")
+    image = in_mode(image, "RGB" if channels == 3 else "L")
     width, height = image.size
+    if width == height == size:
+        return np.frombuffer(image.tobytes(), np.uint8).reshape(size, size, channels)
     if fit == "crop":
         side = min(width, height)
         left, top = (width - side) // 2, (height - side) // 2
@@ -221,9 +223,8 @@ def _eight_bits(image: Image.Image, bits: int | None) -> tuple[Image.Image, floa
     grey, transparent = _is_grey(image), image.has_transparency_data
     if image.mode in ("P", "PA"):  # a palette goes through its colours, which keeps any kind of transparency
         image = image.convert("RGBA" if transparent else "RGB")
-    if transparent:
-        return image.convert("LA" if grey else "RGBA"), None, None
-    return image.convert("L" if grey else "RGB"), None, None
+    mode = ("LA" if grey else "RGBA") if transparent else "L" if grey else "RGB"
+    return in_mode(image, mode), None, None
 
 
 def _deep_colour(image: Image.Image) -> bool:

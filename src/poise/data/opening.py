@@ -25,6 +25,9 @@ class Unreadable(Exception):
         self.passing = passing
 
 
+SMALL = 1 << 20  # bytes that Pillow takes up in no time
+
+
 class _Bytes(io.BytesIO):
     """Bytes whose reading ends when nobody waits for it: Pillow reads a piece at a time."""
 
@@ -38,7 +41,7 @@ def opened(data: bytes, name: str) -> Image.Image:
     if not data:
         raise Unreadable("the file is empty")
     try:
-        image = _as_any(data, name)
+        image = _as_any(data, name, io.BytesIO if len(data) < SMALL else _Bytes)
     except UnidentifiedImageError:
         raise Unreadable(contents.why_not(data)) from None
     except Image.DecompressionBombError:
@@ -53,15 +56,15 @@ def opened(data: bytes, name: str) -> Image.Image:
     return image
 
 
-def _as_any(data: bytes, name: str) -> Image.Image:
+def _as_any(data: bytes, name: str, file: type[io.BytesIO]) -> Image.Image:
     """As one of the usual formats, or as the rarer one that its content is."""
     try:
-        return Image.open(_Bytes(data), formats=contents.USUAL)
+        return Image.open(file(data), formats=contents.USUAL)
     except UnidentifiedImageError:
         form = contents.content(data[: contents.HEAD], name, lambda: data).format
         if not form or form in contents.USUAL:
             raise
-        return Image.open(_Bytes(data), formats=(form,))
+        return Image.open(file(data), formats=(form,))
 
 
 def unreadable(error: Exception) -> Unreadable:
@@ -69,6 +72,11 @@ def unreadable(error: Exception) -> Unreadable:
     if isinstance(error, MemoryError):
         return Unreadable("there is not enough memory to decode it", passing=True)
     return Unreadable(str(error).strip().partition("\n")[0] or type(error).__name__)
+
+
+def in_mode(image: Image.Image, mode: str) -> Image.Image:
+    """The picture itself where it is in that mode: `Image.convert` would copy it."""
+    return image if image.mode == mode else image.convert(mode)
 
 
 def _too_large() -> str:

@@ -166,7 +166,7 @@ class RowWriter:
 
     def __init__(self, path: Path, row: tuple[int, ...], dtype: DTypeLike) -> None:
         self.row, self.dtype, self.count = row, np.dtype(dtype), 0
-        self._file: BinaryIO = open(path, "wb")  # noqa: SIM115 - closed by close()
+        self._file: BinaryIO = open(path, "wb", buffering=CHUNK)  # noqa: SIM115 - closed by close()
         self._header = self._file.write(self._head())
 
     def append(self, row: np.ndarray) -> None:

@@ -8,8 +8,7 @@ from torch.nn import functional as F
 from torch.nn.utils.parametrizations import spectral_norm, weight_norm
 
 from poise.errors import PoiseError
-
-SMALLEST, LARGEST = 16, 256
+from poise.limits import check_side
 
 
 def sides(size: int) -> list[int]:
@@ -17,8 +16,7 @@ def sides(size: int) -> list[int]:
 
     28 -> [28, 14, 7]; 64 -> [64, 32, 16, 8, 4]; 100 -> [100, 50, 25, 12, 6].
     """
-    if not SMALLEST <= size <= LARGEST:
-        raise PoiseError(f"--size {size} is out of reach: pictures may be {SMALLEST} to {LARGEST} pixels wide")
+    check_side(size)
     found = [size]
     while found[-1] > 7:
         found.append(found[-1] // 2)

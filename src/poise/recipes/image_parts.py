@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
-import shlex
 from collections.abc import Callable
 from typing import Any
 
@@ -13,13 +11,11 @@ from torch import nn
 import poise.losses
 import poise.models  # noqa: F401  (both enter their members into the registry)
 from poise.core import Batch
-from poise.data.cache import Look
-from poise.data.images import ImageSet, open_images
+from poise.data.images import ImageSet
 from poise.data.stream import ImageStream, Prefetch
 from poise.errors import PoiseError
 from poise.games.adversarial import Adversarial, adversarial_terms, joint_allowed
 from poise.games.augment import augmentation, resolve
-from poise.models.layers import LARGEST, SMALLEST, sides
 from poise.penalties import Penalty
 from poise.recipes.affordable import check_affordable
 from poise.recipes.parts import check_player, player
@@ -39,47 +35,6 @@ def check_generator_penalties(penalties: list[Penalty]) -> None:
             )
 
 
-def pictures(
-    data: str,
-    size: int | None,
-    channels: int | None,
-    labels: str,
-    conditional: bool,
-    fit: str,
-    background: str,
-    heldout: float,
-    limit: int | None,
-    seed: int,
-    bits: int | None = None,
-    splits: str = "auto",
-    order: str = "content",
-    look: Look | None = None,
-) -> ImageSet:
-    """The pictures of a run; `look` sees each."""
-    how: dict[str, Any] = {"fit": fit, "background": background, "heldout": heldout, "limit": limit, "seed": seed,
-                           "bits": bits, "splits": splits, "order": order, "largest": LARGEST}  # fmt: skip
-    found = open_images(data, size, channels, labels, look=look, **how)
-    if size is None and found.size < SMALLEST:
-        found = open_images(data, SMALLEST, channels, labels, **how)
-    if conditional and found.labels is None:
-        raise PoiseError(
-            f"--conditional needs class labels and {found.name} has none: use --labels folders, or leave it out"
-        )
-    if conditional and len(found.classes) < 2:
-        raise PoiseError(
-            f"--conditional needs two classes at least and {found.name} has {len(found.classes)}: leave it out"
-        )
-    return found
-
-
-def reads(arguments: dict[str, Any], look: Look | None = None) -> str:
-    """What a run with these arguments reads, in a line. Errors: PoiseError where it would read nothing."""
-    names = [name for name in inspect.signature(pictures).parameters if name != "look"]
-    found = pictures(**{name: arguments.get(name, False) for name in names}, look=look)
-    sides(found.size)
-    return found.describe()
-
-
 def facts(pictures: ImageSet, conditional: bool, augment: str, how: Execution) -> dict[str, Any]:
     """What rebuilds the generator without the data, and what was chosen for the user."""
     return {
@@ -93,17 +48,6 @@ def facts(pictures: ImageSet, conditional: bool, augment: str, how: Execution) -
         "precision": how.precision,
         "threads": torch.get_num_threads(),
     }
-
-
-def notes(pictures: ImageSet, data: str) -> list[str]:
-    """What a user should know of the pictures before they are trained on; `data` as it was given."""
-    lines = [*pictures.shown, *pictures.notes]
-    lines += [f"left out {name}: {reason}" for name, reason in pictures.unreadable[:5]]
-    if not len(pictures.heldout):
-        lines.append(f"no pictures are held out, so samples are not scored; {pictures.share}")
-    more = len(pictures.unreadable) - 5
-    seen = f"left out {more:,} more unreadable files: poise data check {shlex.quote(data)}"
-    return [*lines, seen] if more > 0 else lines
 
 
 def unpenalised(l2_generator: float | str, l2_discriminator: float | str, asked: dict[str, list[Penalty]]) -> list[str]:

@@ -161,6 +161,7 @@ def images(
             (the generator's alone after a collapse; a weaker penalty where that has killed the discriminator).
         rollbacks: how often a run may be rolled back before it stops.
     """
+    from poise.recipes import image_data
     from poise.recipes import image_outcomes as outcomes
     from poise.recipes import image_parts as parts
     from poise.recipes import parts as common
@@ -169,7 +170,7 @@ def images(
     common.check_counts(log_every=log_every, score_samples=score_samples)
     common.check_seed(seed)
     how = common.execution(device, precision, micro_batches, threads)
-    pictures = parts.pictures(
+    pictures = image_data.pictures(
         data, size, channels, labels, conditional, fit, background, heldout, limit, seed, bits, splits, order
     )
     facts = parts.facts(pictures, conditional, augment, how)
@@ -204,7 +205,7 @@ def images(
         judge=outcomes.judge(pictures, score_samples, seed) if scores else None,
         final=outcomes.judge(pictures, score_samples, seed, unseen=True) if scores else None,
         acting=acting,
-        notes=[*parts.notes(pictures, data), *parts.unpenalised(l2_generator, l2_discriminator, asked)],
+        notes=[*image_data.notes(pictures, data), *parts.unpenalised(l2_generator, l2_discriminator, asked)],
     )
 
 
@@ -232,9 +233,9 @@ def _write(samples, path: Path) -> str:  # type: ignore[no-untyped-def]
 
 
 def _reads(arguments: dict, look=None) -> str:  # type: ignore[no-untyped-def]
-    from poise.recipes import image_parts as parts
+    from poise.recipes.image_data import reads
 
-    return parts.reads(arguments, look)
+    return reads(arguments, look)
 
 
 register("recipe", "images")(

@@ -149,7 +149,7 @@ def vae(
         on_divergence: stop, or roll back to a checkpoint from before the trouble and go on with halved learning rates.
         rollbacks: how often a run may be rolled back before it stops.
     """
-    from poise.recipes import image_parts
+    from poise.recipes import image_data, image_parts
     from poise.recipes import parts as common
     from poise.recipes import vae_outcomes as outcomes
     from poise.recipes import vae_parts as parts
@@ -165,7 +165,7 @@ def vae(
         micro_batches,
     )
     how = common.execution(device, precision, micro_batches, threads)
-    pictures = image_parts.pictures(
+    pictures = image_data.pictures(
         data, size, channels, labels, False, fit, background, heldout, limit, seed, bits, splits, order
     )
     facts = parts.facts(pictures, asked, latent_size, likelihood, sigma, latents, steps, how)
@@ -195,7 +195,7 @@ def vae(
         judge=outcomes.judge(*score) if scores else None,
         final=outcomes.judge(*score, unseen=True) if scores else None,
         acting=acting,
-        notes=image_parts.notes(pictures, data),
+        notes=image_data.notes(pictures, data),
     )
 
 
@@ -212,9 +212,9 @@ def _draw(generator: Any, facts: dict[str, Any], n: int, seed: int, latents: str
 
 
 def _reads(arguments: dict[str, Any], look: Any = None) -> str:
-    from poise.recipes import image_parts as parts
+    from poise.recipes.image_data import reads
 
-    return parts.reads(arguments, look)
+    return reads(arguments, look)
 
 
 register("recipe", "vae")(
