@@ -17,7 +17,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import shlex
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,6 +26,7 @@ from poise import disk
 from poise.disk import read_json, write_atomically, write_json
 from poise.disk.rows import rows_before, wrong_event, wrong_report, wrong_row
 from poise.errors import PoiseError, nearest
+from poise.terminal import pasted
 
 FORMAT = 1
 CHECKPOINTS = "step-" + 8 * "[0-9]"  # the names of checkpoints, as a glob
@@ -47,7 +47,7 @@ class RunFolder:
     @property
     def quoted(self) -> str:
         """The path as it can be pasted into a shell."""
-        return shlex.quote(str(self.path))
+        return pasted(str(self.path))
 
     @property
     def done(self) -> bool:

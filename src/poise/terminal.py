@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import sys
 from typing import Any, TextIO
 
@@ -22,6 +23,15 @@ def escaped(text: str) -> str:
     A byte of a file name that is no text (a surrogate from \udc80 to \udcff) is written as that byte, \xe9.
     """
     return _ACTS.sub(_written_out, text)
+
+
+def pasted(text: str) -> str:
+    r"""The text as one word that can be pasted into a shell: quoted where it must be, and as $'caf\xe9' where it holds
+    what `escaped` writes out."""
+    if not _ACTS.search(text):
+        return shlex.quote(text)
+    plain = text.replace("\\", "\\\\").replace("'", "\\'").replace("\n", "\\n").replace("\t", "\\t")
+    return f"$'{escaped(plain)}'"
 
 
 def _written_out(found: re.Match[str]) -> str:

@@ -163,3 +163,28 @@ def test_sources_that_are_not_there(tmp_path: Path) -> None:
         open_images("fashion-mnist")
     with pytest.raises(PoiseError, match="holds no pictures"):
         open_images(tmp_path)
+
+
+LABELS = {
+    "objects": lambda n: np.array(["a", None] * n, dtype=object)[:n],
+    "too few": lambda n: np.zeros(n - 1, np.int64),
+    "words for half": lambda n: np.array([["a", "b"]] * n),
+    "columns first": lambda n: np.asfortranarray(np.full((n, 3), 0.5)),
+}
+
+
+@pytest.mark.parametrize("kind", LABELS)
+def test_labels_that_cannot_be_used_stop_nobody_who_does_not_want_them(kind: str, tmp_path: Path) -> None:
+    path = tmp_path / "a.npz"
+    np.savez(path, images=np.zeros((6, 8, 8), np.uint8), labels=LABELS[kind](6))
+    found = open_images(path, labels="auto")
+    assert found.labels is None and any("labels are not used" in note for note in found.notes)
+    with pytest.raises(PoiseError, match=r"a\.npz\[labels\]"):
+        open_images(path, labels="file")
+
+
+@pytest.mark.parametrize("shape", [(32, 32, 3), (64, 48, 4), (8, 8, 3)])
+def test_one_picture_is_no_set_of_strips(shape: tuple[int, ...], tmp_path: Path) -> None:
+    np.save(tmp_path / "a.npy", np.zeros(shape, np.uint8))
+    with pytest.raises(PoiseError, match=r"which is one picture \[H,W,C\] as it seems: pictures are \[N,H,W\]"):
+        open_images(tmp_path / "a.npy")

@@ -259,7 +259,8 @@ def test_why_nothing_is_left(tmp_path: Path) -> None:
         open_recordings(tmp_path, longest=0.5)
     assert str(caught.value).endswith(
         "none of 5 sound files can be used, the first being 0.wav (1.0 s are longer than 0.5 s) and 2 more like it, "
-        "x.wav (it is silent), y.wav (Format not recognised.); give a folder with some that can, or a larger --longest"
+        "x.wav (it is silent), y.wav (no sound, by its content text); give a folder with some that can, or a larger "
+        "--longest"
     )
     assert reasons([(str(i), "abcdef"[i]) for i in range(6)]) == "0 (a), 1 (b), 2 (c), 3 (d) and 2 more reasons"
 
@@ -268,3 +269,23 @@ def test_without_trimming_a_long_clip_is_not_resampled(tmp_path: Path, monkeypat
     folder_of(tmp_path, {"a.wav": tone(1.0, 48_000)}, 48_000)
     monkeypatch.setattr("poise.data.prepared.resampled", lambda *_: pytest.fail("resampled"))
     assert prepare(tmp_path / "a.wav", USUAL.__class__(16_000, False, None, 0.1, 0.5)) == "1.0 s are longer than 0.5 s"
+
+
+NAMED_SOUND = {  # what lies in a file that is called sound -> what it is told to be
+    b"<!DOCTYPE html><html><body>404 Not Found</body></html>": "text",
+    b'{"error": "not found"}': "text",
+    b"PK\x03\x04" + bytes(900): "zip archive",
+    b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n": "text",
+    b"%PDF-1.4\n" + bytes(100): "PDF",
+    b"\x93NUMPY\x01\0": "numpy array",
+}
+
+
+@pytest.mark.parametrize("suffix", [".wav", ".mp3", ".flac", ".ogg", ".m4a"])
+@pytest.mark.parametrize("content", NAMED_SOUND)
+def test_what_is_only_called_sound_is_named_by_its_content(
+    content: bytes, suffix: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / f"a{suffix}").write_bytes(content)
+    assert read_sound(tmp_path / f"a{suffix}") == f"no sound, by its content {NAMED_SOUND[content]}"
+    assert capfd.readouterr() == ("", ""), "a library that tries to find sound in it would write here"

@@ -240,3 +240,33 @@ def test_what_a_table_is_said_to_be(tmp_path: Path) -> None:
     assert str(table.layout) == "2 columns parted by a tab, named in the first line"
     assert [row.fields[1] for row in table.rows(LeftOut("rows"))] == [f"sentence {i}" for i in range(9)]
     assert open_text(path).sentences == [f"sentence {i}" for i in range(9)]
+
+
+def of_pixels(count: int, between: str, label: str = "") -> list[str]:
+    return [label.format(i % 7) + between.join(str((i * j) % 256) for j in range(count)) for i in range(40)]
+
+
+PIXELS = {
+    "MNIST, with names": ("label," + ",".join(f"pixel{i}" for i in range(784)), of_pixels(784, ",", "{},"), "28x28"),
+    "MNIST, without": ("", of_pixels(784, ",", "{},"), "28x28"),
+    "no label": ("", of_pixels(100, ";"), "10x10"),
+    "colour": ("", of_pixels(3072, ",", "{},"), "3,073 numbers"),
+    "faces": ("emotion,pixels,Usage", [f"{row},Training" for row in of_pixels(2304, " ", "{},")], "48x48"),
+}
+
+
+@pytest.mark.parametrize("case", PIXELS)
+def test_a_table_of_pixels_is_named(case: str, tmp_path: Path) -> None:
+    header, rows, size = PIXELS[case]
+    path = tmp_path / "a.csv"
+    path.write_text("\n".join([header, *rows] if header else rows))
+    with pytest.raises(PoiseError, match=rf"holds pixels, not sentences \({size} in a row\): save them as an .npz"):
+        open_text(path)
+
+
+def test_a_column_of_kinds_is_no_text(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("nr,usage\n" + "".join(f"{i},{'Training' if i % 3 else 'PublicTest'}\n" for i in range(60)))
+    with pytest.raises(PoiseError, match=r"name the column of the sentences with --column; it has: nr, usage"):
+        open_text(path)
+    assert set(open_text(path, column="usage").sentences) == {"Training", "PublicTest"}

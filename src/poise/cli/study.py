@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import argparse
 import os
-import shlex
 import signal
 import sys
 from typing import Any
 
 from poise.cli.parser import QUIET, command, whole
+from poise.terminal import pasted
 
 
 def add(commands: Any) -> None:
@@ -65,7 +65,7 @@ def study(options: argparse.Namespace) -> int:
     if code:
         words = ["poise", "study", options.file, *(("--out", options.out) if options.out else ())]
         words += ["--workers", str(options.workers)] if options.workers else []
-        print(f"stopped; go on with: {shlex.join(words)}")
+        print(f"stopped; go on with: {' '.join(map(pasted, words))}")
     return code
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import shlex
 import signal
 import sys
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 
 from poise.cli.parser import QUIET, RUN, command, whole
 from poise.errors import PoiseError
+from poise.terminal import pasted
 
 
 def add(commands: Any) -> None:
@@ -85,7 +85,7 @@ def shown(folder: Any) -> str:
     """How to name a run on the command line."""
     from poise.record import runs_root
 
-    return shlex.quote(folder.name if folder.path.parent == runs_root() else str(folder.path))
+    return pasted(folder.name if folder.path.parent == runs_root() else str(folder.path))
 
 
 def summary(folder: Any, report: dict[str, Any], already: bool) -> None:

@@ -27,6 +27,7 @@ from poise.errors import PoiseError
 BROKEN = (OSError, EOFError, ValueError, KeyError, zlib.error, zipfile.BadZipFile, struct.error, RuntimeError)
 LARGEST = 2**48  # numbers in an array
 LARGEST_ROW = 256 << 20  # bytes of one picture
+ONE_PICTURE = 8  # pixels of both sides from which on [H,W,3] is a picture in colour, and no row of strips
 ROUNDING = 1e-3  # by how much floats in [0, 1] may lie outside, as resizing and float16 leave them
 _PICTURES_ARE = "pictures are [N,H,W], [N,H,W,C] or [N,C,H,W] with C 1 or 3"
 
@@ -69,7 +70,12 @@ class ArraySource(Source):
     """Pictures from arrays: the training part first, then the data set's own test part, if there is one."""
 
     def __init__(
-        self, path: Path, kind: str, files: list[Path], pictures: list[Rows], labels: list[Rows] | None
+        self,
+        path: Path,
+        kind: str,
+        files: list[Path],
+        pictures: list[Rows],
+        labels: list[Rows] | PoiseError | None,
     ) -> None:
         super().__init__(path)
         self.kind, self._pictures, self._labels = kind, pictures, labels
@@ -123,6 +129,8 @@ class ArraySource(Source):
                 f"{self.path} brings no labels (an npz file holds them as 'labels' or 'y', an IDX file has "
                 "'...-labels-idx1-ubyte' beside it): add them, or use --labels none"
             )
+        if isinstance(self._labels, PoiseError):
+            raise self._labels
         parts = []
         for rows, pictures in zip(self._labels, self._pictures, strict=True):
             parts.append(_classes(rows, pictures.shape[0]))
@@ -174,6 +182,8 @@ def _layout(rows: Rows) -> tuple[str, tuple[int, int, int]]:
         raise PoiseError(f"{rows.name} holds {rows.dtype}: give uint8, uint16 (0..65535) or floats in [0, 1]")
     if not rows.shape or not rows.shape[0]:
         raise PoiseError(f"{rows.name} is {rows.shape}: it holds no pictures")
+    if shape[1:] in ((3,), (4,)) and shape[0] >= ONE_PICTURE <= rows.shape[0]:
+        raise PoiseError(f"{rows.name} is {rows.shape}, which is one picture [H,W,C] as it seems: {_PICTURES_ARE}")
     if len(shape) == 2 and all(shape):
         return "HW", (shape[0], shape[1], 1)
     if len(shape) == 3 and all(shape) and shape[2] in (1, 3, 4):

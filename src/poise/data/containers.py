@@ -6,6 +6,9 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
+from poise.data.others import HEAD as HEAD_OF_OTHERS
+from poise.data.others import other
+
 HEAD = 64  # bytes of a file that tell what it is
 # Names that say "sound": a file that has one and cannot be read is counted and named.
 SUFFIXES = (
@@ -58,13 +61,20 @@ def container_of(head: bytes) -> Container | None:
     return next((container for pattern, container in _COMPILED.items() if pattern.match(head)), None)
 
 
-def head_of(file: Path) -> bytes:
+def head_of(file: Path, count: int = HEAD) -> bytes:
     """The first bytes of a file, none where it cannot be read."""
     try:
         with open(file, "rb") as opened:
-            return opened.read(HEAD)
+            return opened.read(count)
     except OSError:
         return b""
+
+
+def no_sound(file: Path) -> str:
+    """What a file is whose first bytes say that it is none of sound; "" where they do not tell."""
+    head = head_of(file, HEAD_OF_OTHERS)
+    found = other(head) if head else None
+    return "" if found is None or found.name == "unknown content" else f"no sound, by its content {found.name}"
 
 
 def claims_too_little(file: Path) -> bool:

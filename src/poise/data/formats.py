@@ -73,10 +73,17 @@ def npz_source(path: Path) -> ArraySource:
         picture_keys = named[:1]
         label_keys = [key for key in _LABEL_KEYS if key in keys][:1]
     pictures = [_npy(f"{path}[{key}]", partial(_npz_member, path, key)) for key in picture_keys]
-    labels = None
-    if label_keys and all(key in keys for key in label_keys):
-        labels = [_npy(f"{path}[{key}]", partial(_npz_member, path, key)) for key in label_keys]
+    there = bool(label_keys) and all(key in keys for key in label_keys)
+    labels = _labels([partial(_npy, f"{path}[{key}]", partial(_npz_member, path, key)) for key in label_keys if there])
     return ArraySource(path, "npz", [path], pictures, labels)
+
+
+def _labels(openers: list[Callable[[], Rows]]) -> list[Rows] | PoiseError | None:
+    """The labels, or why they cannot be read: who does not want them need not hear of it."""
+    try:
+        return [opened() for opened in openers] or None
+    except PoiseError as error:
+        return error
 
 
 def is_idx(path: Path) -> bool:
@@ -92,7 +99,8 @@ def _idx_source(path: Path, pictures: list[Path]) -> ArraySource:
         labels += [f for f in (file.parent / name, file.parent / f"{name}.gz") if f.is_file() and f != file][:1]
     whole = len(labels) == len(pictures)
     files = pictures + (labels if whole else [])
-    found = ArraySource(path, "IDX", files, [_idx(f) for f in pictures], [_idx(f) for f in labels] if whole else None)
+    read = _labels([partial(_idx, file) for file in labels if whole])
+    found = ArraySource(path, "IDX", files, [_idx(f) for f in pictures], read)
     if labels and not whole:
         found.notes.append(f"labels are not used, for only {labels[0].name} is there and not those of the other part")
     return found
@@ -119,7 +127,9 @@ def _npy(name: str, opened: Callable[[], IO[bytes]]) -> Rows:
     except BROKEN as error:
         raise PoiseError(f"{name} is not a whole numpy file ({error}): save it again with numpy.save") from None
     if dtype.hasobject:
-        raise PoiseError(f"{name} holds Python objects and not numbers: save it as an array of uint8")
+        raise PoiseError(
+            f"{name} holds Python objects: save it as an array of uint8 (labels: of whole numbers or text)"
+        )
     if fortran and len(shape) > 1:
         raise PoiseError(f"{name} is in Fortran order: save numpy.ascontiguousarray of it")
     return Rows(name, shape, dtype, partial(_skipped, opened, start))

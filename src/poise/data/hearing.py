@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poise.data import levels
-from poise.data.containers import claims_too_little, container_of, head_of
+from poise.data.containers import claims_too_little, container_of, head_of, no_sound
 from poise.errors import PoiseError
 
 LONGEST = 600  # seconds; a longer file would not fit beside its chunk
@@ -56,6 +56,8 @@ def read_sound(file: Path) -> Sound | str:
     """The sound of a file, or the reason why there is none."""
     soundfile_module()
     kind, whole = container_of(head_of(file)), {}
+    if kind is None and (what := no_sound(file)):
+        return what
     if claims_too_little(file):
         whole, said = {"ignore_length": "1"}, "its header says that the sound ends where more of it follows"
     else:

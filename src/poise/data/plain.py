@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -21,6 +20,7 @@ from poise.data.others import SOUNDS
 from poise.data.reading import Told, reading
 from poise.data.sources import shown, walked
 from poise.errors import PoiseError
+from poise.terminal import pasted
 
 LOOKED = 5000  # files whose content is looked at although their names say what they are
 CHUNK_BYTES = 1 << 26  # of pictures in memory at once; as floats they take four times as much
@@ -191,5 +191,5 @@ def _kind_of_folder(path: Path) -> tuple[str, list[tuple[str, str]]]:
             f"{path} holds {found.pictures:,} pictures and {found.sounds:,} sound files: give a folder of one kind"
         )
     if found.texts:
-        raise PoiseError(f"{path} holds text: give the file itself, such as {shlex.quote(min(found.texts))}")
+        raise PoiseError(f"{path} holds text: give the file itself, such as {pasted(min(found.texts))}")
     raise PoiseError(f"{path} holds neither pictures nor sound files (.wav, .flac, .ogg, .mp3): give a folder of one")

@@ -15,10 +15,11 @@ from pathlib import Path
 import numpy as np
 
 from poise.data import catalogue
-from poise.data.columns import cells_of, is_table, objects_of
+from poise.data.columns import cells_of, is_table
 from poise.data.encoding import SURE, Encoding, LeftOut, encoding_of, lines_in
 from poise.data.items import Hashed, Rows, hashes_of
 from poise.data.no_text import no_text
+from poise.data.objects import objects_of
 from poise.errors import PoiseError
 
 SUFFIXES = (".txt", ".jsonl", ".csv", ".tsv", ".json")

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import inspect
-import shlex
 from typing import Any
 
 from poise.data.cache import Look
 from poise.data.images import ImageSet, open_images
 from poise.errors import PoiseError
 from poise.limits import LARGEST_SIDE, SMALLEST_SIDE, check_side
+from poise.terminal import pasted
 
 
 def pictures(
@@ -60,5 +60,5 @@ def notes(pictures: ImageSet, data: str) -> list[str]:
     if not len(pictures.heldout):
         lines.append(f"no pictures are held out, so samples are not scored; {pictures.share}")
     more = len(pictures.unreadable) - 5
-    seen = f"left out {more:,} more unreadable files: poise data check {shlex.quote(data)}"
+    seen = f"left out {more:,} more unreadable files: poise data check {pasted(data)}"
     return [*lines, seen] if more > 0 else lines

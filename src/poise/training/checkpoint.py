@@ -18,7 +18,6 @@ import io
 import json
 import os
 import pickle
-import shlex
 import zipfile
 from collections.abc import Collection
 from pathlib import Path
@@ -33,6 +32,7 @@ from poise import disk
 from poise.core import Game
 from poise.errors import PoiseError
 from poise.record import CHECKPOINTS
+from poise.terminal import pasted
 from poise.training.checked import FORMAT, REST, load_weights, manifest_of, no_state, resume_state, step_of
 from poise.training.ema import Ema
 from poise.training.loop import memory
@@ -96,7 +96,7 @@ def save(folder: Path, step: int, game: Game, how: Execution) -> Path:
         good = f"the last good one is {last.name}" if last else "there is no earlier one"
         raise PoiseError(
             f"cannot write the checkpoint {final}: {error.strerror or error}; {good}; "
-            f"free some space and go on with poise resume {shlex.quote(str(folder.parent))}"
+            f"free some space and go on with poise resume {pasted(str(folder.parent))}"
         ) from error
     return final
 

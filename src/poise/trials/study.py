@@ -13,7 +13,6 @@ import contextlib
 import hashlib
 import json
 import os
-import shlex
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -26,6 +25,7 @@ from poise.errors import Busy, PoiseError
 from poise.record import RunFolder
 from poise.study.spec import versions
 from poise.study.stops import Interrupted, Stop
+from poise.terminal import pasted
 from poise.trials.comparison import before
 from poise.trials.files import read_plan
 from poise.trials.outcome import publish
@@ -157,9 +157,7 @@ class Study:
     def outcome(self) -> dict[str, Any]:
         """Read all runs that are over, and write what they say; it may be a part of them."""
         if not (self.path / "plan.json").exists():
-            raise PoiseError(
-                f"{self.path} holds no runs yet: start them with poise study {shlex.quote(str(self.file))}"
-            )
+            raise PoiseError(f"{self.path} holds no runs yet: start them with poise study {pasted(str(self.file))}")
         self.register()  # it may have changed although nothing more was trained
         extra = {
             "file": self.file.name,
