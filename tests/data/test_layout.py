@@ -178,3 +178,64 @@ def test_labels_that_are_no_class_are_named_and_stop_nothing(label, tmp_path):
     (tmp_path / "set/dataset.json").write_text(json.dumps({"labels": list(table.items())}))
     images = open_images(tmp_path / "set", labels="auto", heldout=0)
     assert images.labels is None and "img00000003.png" in images.notes[0] and "--labels none" in images.notes[0]
+
+
+CLASSES = ["cat", "dog, large", "bird"]
+TABLES = {  # file -> a line for each picture
+    "labels.csv": ("filename,label", '{file},"{label}"'),
+    "labels.csv without names of columns": ("", '{file},"{label}"'),
+    "labels.csv without suffixes": ("image_id,breed", '{stem},"{label}"'),
+    "labels.csv with semicolons": ("id;class;rater", "{stem};{label};7"),
+    "labels.tsv": ("path\tcategory", "./{file}\t{label}"),
+    "metadata.csv": ("file_name,label", '{file},"{label}"'),
+    "metadata.jsonl": ("", '{{"file_name": "{file}", "label": "{label}"}}'),
+    "labels.csv of paths from elsewhere": ("image,species", 'C:\\data\\{last},"{label}"'),
+    "train.csv": ("image_id,target", "{stem},{number}"),
+}
+
+
+@pytest.mark.parametrize("kind", ["folder", "zip", "zip with a folder around"])
+@pytest.mark.parametrize("case", TABLES)
+def test_classes_from_a_table_beside_the_pictures(case, kind, tmp_path):
+    header, form = TABLES[case]
+    lines = [header] if header else []
+    for i in range(24):
+        file = f"a/{i}.png"
+        noise(tmp_path / "set" / file, i)
+        label = CLASSES[i % 3]
+        lines.append(form.format(file=file, stem=file[:-4], last=f"{i}.png", label=label, number=i % 3 * 5))
+    plain = open_images(sources(tmp_path / "set")[kind], labels="auto", heldout=0).fingerprint
+    (tmp_path / "set" / case.split()[0]).write_text("\n".join(lines) + "\n")
+    source = sources(tmp_path / "set")[kind]
+    images = open_images(source, labels="file", heldout=0)
+    expected = ["0", "5", "10"] if case == "train.csv" else sorted(CLASSES)
+    assert images.classes == tuple(expected)
+    found = {images.images[row].tobytes(): images.classes[images.labels[row]] for row in range(24)}
+    words = expected if case == "train.csv" else CLASSES
+    pictures = {noise_of(tmp_path / "set" / f"a/{i}.png"): words[i % 3] for i in range(24)}
+    assert found == pictures
+    offered = open_images(source, labels="auto", heldout=0)
+    assert offered.labels is None and offered.fingerprint == plain, "nobody has asked, and old runs resume"
+    assert [note for note in offered.notes if note.endswith("has classes of the pictures: --labels file uses them")]
+
+
+def noise_of(path):
+    return np.asarray(Image.open(path)).tobytes()
+
+
+def test_a_table_that_names_no_pictures_is_a_file_that_is_not_read(tmp_path):
+    for i in range(6):
+        noise(tmp_path / f"set/{i}.png", i)
+    (tmp_path / "set/metadata.csv").write_text("key,value\nlicence,CC0\nauthor,me\n")
+    images = open_images(tmp_path / "set", labels="auto", heldout=0)
+    assert any("metadata.csv (text" in note for note in images.notes)
+    with pytest.raises(PoiseError, match=r"brings no labels: it has no labels.json .*labels\.csv"):
+        open_images(tmp_path / "set", labels="file")
+
+
+def test_a_picture_that_a_table_lacks_is_named(tmp_path):
+    for i in range(6):
+        noise(tmp_path / f"set/{i}.png", i)
+    (tmp_path / "set/labels.csv").write_text("file,label\n" + "".join(f"{i}.png,a{i % 2}\n" for i in range(5)))
+    with pytest.raises(PoiseError, match=r"labels\.csv has no class for '5\.png': add what is missing"):
+        open_images(tmp_path / "set", labels="file")

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from poise.data import contents, index, layout
+from poise.data import contents, index, label_tables, layout
 from poise.data.decode import LARGE, SUFFIXES, Decoded, Unreadable, decode, header
 from poise.data.depth import TooDeep
 from poise.data.reading import Told
@@ -37,7 +37,7 @@ class FileSource(Source):
 
     def _list(self, found: Iterable[tuple[str, int, int]]) -> None:
         """Take (name, size, stamp) of every file, in the order to be kept."""
-        pictures, tables = [], {}
+        pictures, tables, offered = [], {}, []
         for i, (name, size, stamp) in enumerate(found):
             if self._told:
                 self._told(i, 0)
@@ -45,8 +45,12 @@ class FileSource(Source):
                 continue
             if name == layout.LABELS_FILE or (name == layout.DATASET_FILE and self._has_labels(name, size)):
                 tables[name] = (name, size, stamp)
+            elif label_tables.is_offered(name):
+                offered.append((name, size, stamp))
             elif os.path.splitext(name)[1].lower() in SUFFIXES or self._is_picture(name, size):
                 pictures.append((name, size, stamp))
+        table = tables.get(layout.LABELS_FILE) or tables.get(layout.DATASET_FILE)
+        table = self._offered(offered, [name for name, _, _ in pictures], table)
         if not pictures:
             there = self.others.line()
             raise PoiseError(
@@ -55,11 +59,29 @@ class FileSource(Source):
             )
         pictures = self._by_split(pictures)
         self._count = len(pictures)
-        table = tables.get(layout.LABELS_FILE) or tables.get(layout.DATASET_FILE)
         rows = [*pictures, table] if table else pictures
         self.files = [name for name, _, _ in rows]
         self.sizes = np.array([size for _, size, _ in rows], np.int64)
         self.stamps = np.array([stamp for _, _, stamp in rows], np.int64)
+
+    def _offered(
+        self, tables: list[tuple[str, int, int]], names: list[str], known: tuple[str, int, int] | None
+    ) -> tuple[str, int, int] | None:
+        """The table of classes: `known`, or the first that names the pictures; the others are named as files that are
+        not read."""
+        chosen = known
+        for name, size, stamp in sorted(tables, key=lambda one: label_tables.rank(one[0])):
+            if chosen is None and self._names_pictures(name, size, names):
+                chosen = (name, size, stamp)
+            else:
+                self._is_picture(name, size)
+        return chosen
+
+    def _names_pictures(self, name: str, size: int, names: list[str]) -> bool:
+        try:
+            return size <= PACKED and bool(label_tables.classes_in(self.whole(name), name, names))
+        except Exception:  # another tool's file of that name
+            return False
 
     def _by_split(self, pictures: list[tuple[str, int, int]]) -> list[tuple[str, int, int]]:
         """Those to train on first and the own test split last, where folders are splits."""
@@ -141,8 +163,12 @@ class FileSource(Source):
     def brings_labels(self) -> bool:
         return len(self.files) > len(self)
 
+    @property
+    def offers_labels(self) -> str:
+        return self.files[-1] if self.brings_labels and label_tables.is_offered(self.files[-1]) else ""
+
     def leave_labels(self) -> None:
-        if self.files[-1] == layout.DATASET_FILE:
+        if self.files[-1] == layout.DATASET_FILE or self.offers_labels:
             self.files, self.sizes, self.stamps = self.files[:-1], self.sizes[:-1], self.stamps[:-1]
 
     def labels(self, how: str) -> tuple[np.ndarray, list[str]] | None:
@@ -160,8 +186,8 @@ class FileSource(Source):
     def _from_file(self, names: Sequence[str]) -> tuple[list[str], list[str]]:
         if not self.brings_labels:
             raise PoiseError(
-                f"{self.path} brings no labels: it has no {layout.LABELS_FILE} (a table from file name to class) and "
-                f"no {layout.DATASET_FILE} of NVIDIA's tools; use --labels folders or none"
+                f"{self.path} brings no labels: it has no {layout.LABELS_FILE} (a table from file name to class), no "
+                f"{layout.DATASET_FILE} of NVIDIA's tools and no labels.csv; use --labels folders or none"
             )
         try:
             content = self._bytes(len(self))

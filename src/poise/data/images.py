@@ -122,6 +122,9 @@ def open_images(
     catalogued = () if os.path.exists(Path(source).expanduser()) else (name,)
     with quiet(), reading(name, shown=progress is None) as told, listed(path, splits, told) as opened:
         opened.bits = bits
+        if labels == "auto" and opened.offers_labels:
+            opened.notes.append(f"{opened.offers_labels} has classes of the pictures: --labels file uses them")
+            labels = "none"
         if labels in ("none", "folders"):
             opened.leave_labels()
         told.begin("looking at files")

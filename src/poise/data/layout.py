@@ -2,7 +2,7 @@
 
 `train/`, `test/` and `val/` right below the source are splits and no classes. Classes come from the folders below
 (`folder_classes`), from a `labels.json` {file: class}, or from the `dataset.json` of NVIDIA's tools,
-{"labels": [[file, class], ...]}.
+{"labels": [[file, class], ...]}, or from another table (`label_tables`).
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from poise import disk
+from poise.data.label_tables import classes_in, is_offered
 from poise.errors import PoiseError
 
 LABELS_FILE = "labels.json"
@@ -120,8 +121,8 @@ def file_classes(path: object, file: str, content: bytes, names: Sequence[str]) 
     Errors: PoiseError where the file is damaged, or a picture is missing in it.
     """
     try:
-        found = table(content, file) or {}
-    except ValueError as error:
+        found = classes_in(content, file, names) if is_offered(file) else table(content, file) or {}
+    except (ValueError, PoiseError) as error:
         raise PoiseError(f"{path}: {file} cannot be read ({error}): correct it") from None
     missing = [name for name in names if name not in found]
     if missing:
@@ -140,4 +141,6 @@ def file_classes(path: object, file: str, content: bytes, names: Sequence[str]) 
             )
         if all(isinstance(found[name], int) for name in names):
             return words, sorted(set(words), key=int)
+    if is_offered(file) and all(word.isdecimal() for word in words):
+        return words, sorted(set(words), key=int)
     return words, sorted(set(words))

@@ -78,6 +78,11 @@ class Source(ABC):
     def brings_labels(self) -> bool:
         """Whether labels come with the pictures, so that `labels("file")` has an answer."""
 
+    @property
+    def offers_labels(self) -> str:
+        """The table of labels that counts only for who asks for it, or nothing."""
+        return ""
+
     @abstractmethod
     def look_at(self, row: int) -> tuple[bytes, int, int, bool]:
         """Digest, width, height and greyness of file `row`, read now."""
