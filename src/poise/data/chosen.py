@@ -26,6 +26,16 @@ def usable_labels(source: Source) -> tuple[str, list[str]]:
     return "file", []
 
 
+def without_labels(source: Source, labels: str) -> str:
+    """Whether "auto" is "none", as for a table that counts only for who asks; labels that nobody wants are left out."""
+    if labels == "auto" and source.offers_labels:
+        source.notes.append(f"{source.offers_labels} has classes of the pictures: --labels file uses them")
+        labels = "none"
+    if labels in ("none", "folders"):
+        source.leave_labels()
+    return labels
+
+
 def check(
     size: int | None, channels: int | None, labels: str, fit: str, heldout: float, splits: str, order: str = "names"
 ) -> None:

@@ -20,7 +20,7 @@ import numpy as np
 
 from poise.data import catalogue, depth, store
 from poise.data.cache import Cached, Look, build, load, look_again
-from poise.data.chosen import LARGEST_SIZE, check, default_channels, default_size, usable_labels
+from poise.data.chosen import LARGEST_SIZE, check, default_channels, default_size, usable_labels, without_labels
 from poise.data.decode import colour_of, quiet
 from poise.data.examples import examples
 from poise.data.files import FolderSource, ZipSource
@@ -122,11 +122,7 @@ def open_images(
     catalogued = () if os.path.exists(Path(source).expanduser()) else (name,)
     with quiet(), reading(name, shown=progress is None) as told, listed(path, splits, told) as opened:
         opened.bits = bits
-        if labels == "auto" and opened.offers_labels:
-            opened.notes.append(f"{opened.offers_labels} has classes of the pictures: --labels file uses them")
-            labels = "none"
-        if labels in ("none", "folders"):
-            opened.leave_labels()
+        labels = without_labels(opened, labels)
         told.begin("looking at files")
         opened.look(progress or told)
         side = size or default_size(opened, largest)
