@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import random
 from pathlib import Path
 
 import pytest
@@ -175,6 +176,29 @@ def test_a_damaged_row_is_counted_and_named_and_the_others_are_read(case: str, t
     with pytest.raises(PoiseError) as caught:
         open_text(path)
     assert "\n" not in str(caught.value) and len(str(caught.value)) < 700
+
+
+@pytest.mark.parametrize("end", ENDS)
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("text", SAMPLES, ids=lambda text: text[:4])
+def test_utf_16_of_any_script_without_a_mark(text: str, encoding: str, end: str, tmp_path: Path) -> None:
+    lines = (text + "\n") * 20
+    (tmp_path / "a.txt").write_bytes(lines.replace("\n", ENDS[end]).encode(encoding))
+    found = open_text(tmp_path / "a.txt")
+    assert found.sentences == lines.rstrip("\n").split("\n")
+    assert f"{encoding} by its zero bytes" in found.how[0]
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_numbers_are_no_text(seed: int, tmp_path: Path) -> None:
+    """Bytes of programs and arrays, with few zero bytes among them."""
+    draw = random.Random(seed)
+    data = bytearray(draw.randbytes(6000))
+    for i in range(0, 6000, 97):
+        data[i : i + 2] = b"\n\0"
+    (tmp_path / "a.txt").write_bytes(data)
+    with pytest.raises(PoiseError, match=r"is no text|cannot be told|cannot be used"):
+        open_text(tmp_path / "a.txt")
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])

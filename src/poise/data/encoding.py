@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import io
 import itertools
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import partial
@@ -15,7 +16,8 @@ from poise.errors import PoiseError
 
 LONGEST_LINE = 16 << 20  # bytes
 PIECE = 1 << 20
-FEW_CONTROLS = 0.01  # share of the first bytes up to which control characters are damage, and the file still a text
+UNUSED = ("Cn", "Co", "Cs")  # categories of code points that no text holds, and every other file does
+FEW = 0.01  # share of the first bytes or signs up to which odd ones are damage, and the file still a text
 SURE = ("UTF-8", "by its mark", "by its zero bytes")  # encodings of which a line that does not fit is damaged
 MARKS = (  # the longer ones first: the mark of UTF-32-LE begins with that of UTF-16-LE
     (codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"),
@@ -101,20 +103,22 @@ def _known(asked: str) -> str:
 
 
 def _by_zeros(path: Path, head: bytes) -> Encoding:
-    """UTF-16 without a mark has its zero bytes on one side only."""
-    even, odd = head[::2].count(0), head[1::2].count(0)
-    name = "utf-16-le" if odd > 20 * even else "utf-16-be" if even > 20 * odd else ""
-    text = head[: len(head) // 2 * 2].decode(name, "replace") if name else ""
-    controls = sum(c < " " and c not in "\t\r\n\f" for c in text)
-    if not name or controls or max(even, odd) < len(head) / 10:
-        raise PoiseError(f"{path} is no text (it holds zero bytes): give a text file, or say its --encoding")
-    return Encoding(name, "by its zero bytes")
+    """UTF-16 without a mark: the zero bytes of its line ends and Latin letters are on one side, and it holds no control
+    characters and hardly a code point that is not in use, as any other file with zero bytes does."""
+    sides = {"utf-16-le": head[1::2].count(0), "utf-16-be": head[::2].count(0)}
+    for name in sorted(sides, key=lambda name: -sides[name]):
+        text = head[: len(head) // 2 * 2].decode(name, "replace")[:-1]  # the last one may be half
+        controls = any(c < " " and c not in "\t\r\n\f" for c in text)
+        unused = sum(unicodedata.category(c) in UNUSED or c == "\ufffd" for c in text)
+        if text and sides[name] and not controls and unused <= FEW * len(text):
+            return Encoding(name, "by its zero bytes")
+    raise PoiseError(f"{path} is no text (it holds zero bytes): give a text file, or say its --encoding")
 
 
 def _few_controls(head: bytes) -> bool:
     """Whether zero bytes and other control characters are so few that they are damage to a text."""
     controls = sum(byte < 32 and byte not in b"\t\r\n\f\x1b" for byte in head)
-    return controls <= FEW_CONTROLS * len(head)
+    return controls <= FEW * len(head)
 
 
 def _by_escapes(head: bytes) -> str:
