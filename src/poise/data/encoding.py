@@ -107,7 +107,7 @@ def _by_zeros(path: Path, head: bytes) -> Encoding:
     characters and hardly a code point that is not in use, as any other file with zero bytes does."""
     sides = {"utf-16-le": head[1::2].count(0), "utf-16-be": head[::2].count(0)}
     for name in sorted(sides, key=lambda name: -sides[name]):
-        text = head[: len(head) // 2 * 2].decode(name, "replace")[:-1]  # the last one may be half
+        text = head[: len(head) // 2 * 2].decode(name, "replace").removesuffix("\ufffd")  # the last one may be half
         controls = any(c < " " and c not in "\t\r\n\f" for c in text)
         unused = sum(unicodedata.category(c) in UNUSED or c == "\ufffd" for c in text)
         if text and sides[name] and not controls and unused <= FEW * len(text):
