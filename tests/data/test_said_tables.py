@@ -142,6 +142,55 @@ def test_librispeech(tmp_path: Path) -> None:
     assert found.notes[3] == "3 more tables like these, the last 84-128104.trans.txt"
 
 
+CHINESE = ["卡尔普陪外孙玩滑梯", "假语村言别再拥抱我", "宝马配挂跛骡鞍"]
+CORPORA = {  # files that tell what is said; the recordings, and what is said in them
+    "LibriTTS": (
+        {f"84/1/84_1_{i}.normalized.txt": LONG[i] for i in range(3)}
+        | {f"84/1/84_1_{i}.original.txt": "never" for i in range(3)},
+        {f"84/1/84_1_{i}.wav": Said(LONG[i]) for i in range(3)},
+    ),
+    "LibriTTS, its tables": (
+        {"84/1/84_1.trans.tsv": "".join(f"84_1_{i}\t{LONG[i].upper()}\t{LONG[i]}\n" for i in range(6))},
+        {f"84/1/84_1_{i}.wav": Said(LONG[i]) for i in range(6)},
+    ),
+    "AISHELL": (
+        {"transcript/aishell_transcript_v0.8.txt": "".join(f"BAC009S000{i} {c}\n" for i, c in enumerate(CHINESE))},
+        {f"wav/train/S0002/BAC009S000{i}.wav": Said(c) for i, c in enumerate(CHINESE)},
+    ),
+    "AISHELL-3": (
+        {"train/content.txt": "".join(f"SSB0005000{i}.wav\t{c} ka3 er3\n" for i, c in enumerate(CHINESE))},
+        {f"train/wav/SSB0005/SSB0005000{i}.wav": Said(f"{c} ka3 er3") for i, c in enumerate(CHINESE)},
+    ),
+    "Baker": (
+        {"ProsodyLabeling/000001-000003.txt": "".join(f"00000{i}\t{c}\n\tka2 er2\n" for i, c in enumerate(CHINESE))},
+        {f"Wave/00000{i}.wav": Said(c) for i, c in enumerate(CHINESE)},
+    ),
+    "THCHS-30": (
+        {f"data/A11_{i}.wav.trn": f"{c}\nka2 er2\nk a2 er2\n" for i, c in enumerate(CHINESE)},
+        {f"data/A11_{i}.wav": Said(c) for i, c in enumerate(CHINESE)},
+    ),
+    "texts in .lab": (
+        {f"Ann/{i}.lab": c for i, c in enumerate(CHINESE)},
+        {f"Ann/{i}.wav": Said(c) for i, c in enumerate(CHINESE)},
+    ),
+    "times in .lab": (
+        {f"{i}.lab": "0 100 pau\n100 200 a\n" for i in range(3)},
+        {f"{i}.wav": Said() for i in range(3)},
+    ),
+}
+
+
+@pytest.mark.parametrize("corpus", CORPORA)
+def test_corpora_as_they_come(corpus: str, tmp_path: Path) -> None:
+    texts, expected = CORPORA[corpus]
+    for name in (*texts, *expected):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(texts.get(name, ""), encoding="utf-8")
+    found = read_transcripts(tmp_path, sorted(expected))
+    assert found.said == expected
+    assert found.notes
+
+
 def test_a_poem_beside_recordings_is_no_list(tmp_path: Path) -> None:
     (tmp_path / "poem.txt").write_text("".join(f"{word} and more\n" for word in ("one", "two", "three", "four")))
     (tmp_path / "dataset.json").write_text('{"name": "birds", "licence": "CC0"}')

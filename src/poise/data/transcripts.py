@@ -3,8 +3,8 @@
     {"a/1.wav": Said("hello", "a")}
 
 A table is metadata.csv, .tsv, .jsonl or .txt, validated.tsv (Common Voice), another list of the files in the folder
-(filelists of VITS, NeMo's manifest.json, Kaldi's text), or a metadata file or *.trans.txt (LibriSpeech) in each
-of its folders (see `said_tables`). Text files lie beside the recordings, or, as in VCTK, in a
+or right below it (filelists of VITS, NeMo's manifest.json, Kaldi's text), or a metadata file or *.trans.txt
+(LibriSpeech) in each of its folders (see `said_tables`). Text files lie beside the recordings, or, as in VCTK, in a
 folder txt/ with the same folders below it, one for each voice.
 """
 
@@ -29,8 +29,10 @@ __all__ = ["METADATA", "Columns", "Said", "Transcripts", "read_transcripts", "st
 METADATA = "metadata.csv"
 TABLES = (METADATA, "metadata.tsv", "metadata.jsonl", "metadata.psv", "metadata.txt", "validated.tsv")
 SUFFIXES = (".csv", ".tsv", ".psv", ".jsonl", ".json", ".txt")
-TRANS = ".trans.txt"  # of a folder of LibriSpeech
+TRANS = (".trans.txt", ".trans.tsv")  # of a folder of LibriSpeech, of LibriTTS
 KALDI = "text"
+BESIDE = (".txt", ".normalized.txt", ".lab")
+MOST_FOLDERS = 50  # right below, in which lists are looked for
 TOLD = 3  # tables of which each is told how it was read
 FIELDS = ("text", "voice")
 LOOKED_AT = 50  # lines of a file that may be a list of recordings
@@ -101,7 +103,7 @@ def _tables(folder: Path, files: Sequence[str], names: SoundNames, columns: Colu
         for name in inside
         if name in TABLES[:-1] or name.lower().endswith(TRANS)
     ]  # one in each folder, as of train and test
-    if not found and sum(_beside(folder, name).is_file() for name in files) * 2 < len(files):
+    if not found and sum(_beside(folder, name) is not None for name in files) * 2 < len(files):
         found = [path for path in _lists(folder, files) if _is_list(path, names)]
     if columns.asked() and not found:
         raise PoiseError(f"{folder} has no table for --file-column, --text-column or --voice-column: give --metadata")
@@ -109,15 +111,15 @@ def _tables(folder: Path, files: Sequence[str], names: SoundNames, columns: Colu
 
 
 def _lists(folder: Path, files: Sequence[str]) -> Iterator[Path]:
-    """Files in the folder, or in filelists/, that may be tables, but for those that are the text of one recording."""
+    """Files in the folder, or right below it, that may be tables, but for those that are the text of one recording."""
     stems = {last(stem(name)) for name in files}
-    for place in (folder, folder / "filelists"):
-        if place.is_dir():
-            for path in sorted(place.iterdir()):
-                usual = path.suffix.lower() in SUFFIXES or path.name == KALDI
-                usual = usual and not path.name.startswith((".", "invalidated"))
-                if usual and path.is_file() and path.stem not in stems:
-                    yield path
+    below = [path for path in sorted(folder.iterdir()) if path.is_dir() and not path.name.startswith(".")]
+    for place in (folder, *below[:MOST_FOLDERS]):
+        for path in sorted(place.iterdir()):
+            usual = path.suffix.lower() in SUFFIXES or path.name == KALDI
+            usual = usual and not path.name.startswith((".", "invalidated"))
+            if usual and path.is_file() and path.stem not in stems:
+                yield path
 
 
 def _is_list(path: Path, names: SoundNames) -> bool:
@@ -133,16 +135,30 @@ def _is_list(path: Path, names: SoundNames) -> bool:
     return 2 * hits >= len(rows) > 0 or by_first_word(path, names)
 
 
-def _beside(folder: Path, name: str) -> Path:
-    return (folder / name).with_suffix(".txt")
+def _beside(folder: Path, name: str) -> Path | None:
+    """The file with the text of one recording: a.txt, a.normalized.txt (LibriTTS), a.lab or a.wav.trn (THCHS-30)."""
+    plain = folder / stem(name)
+    beside = (plain.with_name(plain.name + suffix) for suffix in BESIDE)
+    return next((path for path in (*beside, folder / f"{name}.trn") if path.is_file()), None)
+
+
+def _text_in(path: Path) -> str:
+    """All of it in one line; of a .trn the first line, below which are syllables and phones; nothing of a .lab that
+    holds times."""
+    lines = lines_of(path)
+    if path.suffix == ".trn":
+        return " ".join(next(lines, "").split())
+    text = _joined(lines)
+    return "" if path.suffix == ".lab" and re.match(r"\d+\s+\d+\s", text) else text
 
 
 def _by_text_files(folder: Path, files: Sequence[str]) -> Transcripts:
     """Texts beside the recordings, or in folders of the same names below txt/."""
-    beside = {name: path for name in files if (path := _beside(folder, name)).is_file()}
+    beside = {name: path for name in files if (path := _beside(folder, name)) is not None}
     if beside or not (folder / "txt").is_dir():
-        said = {name: Said(_joined(lines_of(path))) for name, path in beside.items()}
-        notes = [f"texts from the .txt beside each recording{_example(said)}"] if said else []
+        said = {name: Said(_text_in(path)) for name, path in beside.items()}
+        suffixes = " or ".join(sorted({path.suffix for path in beside.values()}))
+        notes = [f"texts from the {suffixes} beside each recording{_example(said)}"] if said else []
         return Transcripts(said, notes)
     said = {}
     for name in files:
