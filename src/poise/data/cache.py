@@ -58,10 +58,13 @@ def look_again(source: Source, look: Look, progress: Progress | None) -> None:
 
 
 def _looked(look: Look, job: Job) -> Any | Unreadable:
+    def seen() -> Any:
+        picture = job()
+        return look.facts(picture, content_hash(picture.image))
+
     try:
         with turns():
-            picture = job()
-            return look.facts(picture, content_hash(picture.image))
+            return seen()  # a call of its own, so that the picture is gone before the next one has its turn
     except Unreadable as error:
         return error
 
@@ -109,13 +112,17 @@ def _worked(
     options: Options, look: Look | None, job: Job
 ) -> tuple[np.ndarray, bytes, str, float | None, Any] | Unreadable:
     """Pixels, content hash, depth and largest value of one picture, and what `look` saw in it."""
+
+    def made() -> tuple[np.ndarray, bytes, str, float | None, Any]:
+        picture = job()
+        pixels = square(picture.image, options.size, options.channels, options.fit, options.background)
+        digest = content_hash(picture.image)
+        seen = None if look is None else look.facts(picture, digest)
+        return pixels, digest, picture.deep, largest(picture), seen
+
     try:
         with turns():
-            picture = job()
-            pixels = square(picture.image, options.size, options.channels, options.fit, options.background)
-            digest = content_hash(picture.image)
-            seen = None if look is None else look.facts(picture, digest)
-            return pixels, digest, picture.deep, largest(picture), seen
+            return made()  # a call of its own, so that the picture is gone before the next one has its turn
     except Unreadable as error:
         return error
     except MemoryError:

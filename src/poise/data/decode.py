@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -98,12 +98,10 @@ def decode(data: bytes, count_frames: bool = False, name: str = "", bits: int | 
             still_wanted()
         except Exception as error:  # Pillow's decoders raise OSError, SyntaxError, ValueError, struct.error, ...
             raise unreadable(error) from None
+        with suppress(Exception):  # a damaged EXIF block says nothing about the pixels
+            ImageOps.exif_transpose(image, in_place=True)
         try:
-            upright = ImageOps.exif_transpose(image)
-        except Exception:  # a damaged EXIF block says nothing about the pixels
-            upright = image
-        try:
-            eight, low, high = _eight_bits(upright, bits)
+            eight, low, high = _eight_bits(image, bits)
         except (OSError, ValueError, MemoryError) as error:
             raise unreadable(error) from None
         if colour and bits is not None:
