@@ -199,3 +199,17 @@ def test_a_large_picture_below_the_limit_brings_no_warning() -> None:
 )
 def test_greyness_is_read_from_the_header(make: Callable[[], Image.Image], grey: bool) -> None:
     assert header(encoded(make(), "PNG")).grey is grey
+
+
+@pytest.mark.parametrize("error", [AssertionError("x"), KeyError("y"), IndexError("z"), SyntaxError("s")])
+def test_whatever_goes_wrong_while_pixels_are_brought_to_8_bits_is_that_files(error, monkeypatch) -> None:
+    """As where Pillow asserts something of a mode that a plugin has set."""
+
+    def fails(*_):
+        raise error
+
+    buffer = io.BytesIO()
+    Image.new("P", (8, 8)).save(buffer, "PNG")
+    monkeypatch.setattr("poise.data.decode._eight_bits", fails)
+    with pytest.raises(Unreadable, match=str(error) or type(error).__name__):
+        decode(buffer.getvalue())

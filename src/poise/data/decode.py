@@ -9,14 +9,15 @@ from __future__ import annotations
 import hashlib
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import numpy as np
-from PIL import Image, ImageColor, ImageOps
+from PIL import Image, ImageColor
 
 from poise.data import depth
-from poise.data.opening import Unreadable, in_mode, opened, unreadable
+from poise.data.depth import TooDeep
+from poise.data.opening import Unreadable, in_mode, opened, unreadable, upright
 from poise.data.turns import still_wanted, wait_for_turn
 from poise.errors import PoiseError
 
@@ -98,11 +99,12 @@ def decode(data: bytes, count_frames: bool = False, name: str = "", bits: int | 
             still_wanted()
         except Exception as error:  # Pillow's decoders raise OSError, SyntaxError, ValueError, struct.error, ...
             raise unreadable(error) from None
-        with suppress(Exception):  # a damaged EXIF block says nothing about the pixels
-            ImageOps.exif_transpose(image, in_place=True)
+        turned = upright(image, LARGE)
         try:
-            eight, low, high = _eight_bits(image, bits)
-        except (OSError, ValueError, MemoryError) as error:
+            eight, low, high = _eight_bits(turned, bits)
+        except (TooDeep, Unreadable):
+            raise
+        except Exception as error:
             raise unreadable(error) from None
         if colour and bits is not None:
             raise Unreadable(

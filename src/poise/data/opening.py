@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import io
+from contextlib import suppress
 
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from poise.data import contents
 from poise.data.turns import still_wanted
@@ -72,6 +73,16 @@ def unreadable(error: Exception) -> Unreadable:
     if isinstance(error, MemoryError):
         return Unreadable("there is not enough memory to decode it", passing=True)
     return Unreadable(str(error).strip().partition("\n")[0] or type(error).__name__)
+
+
+def upright(image: Image.Image, large: int) -> Image.Image:
+    """Turned by its EXIF orientation. One of more than `large` pixels is not copied; others may need a copy to be whole
+    (ICNS)."""
+    with suppress(Exception):  # a damaged EXIF block says nothing about the pixels
+        if image.width * image.height <= large:
+            return ImageOps.exif_transpose(image)
+        ImageOps.exif_transpose(image, in_place=True)
+    return image
 
 
 def in_mode(image: Image.Image, mode: str) -> Image.Image:
