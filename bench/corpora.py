@@ -133,7 +133,7 @@ def tried(kind: str, path: Path) -> tuple[str, str]:
 
 def _picture(path: Path, folder: Path) -> tuple[str, str]:
     from poise.data.images import open_images
-    from poise.recipes.image_parts import notes
+    from poise.recipes.image_data import notes
 
     good_pictures(folder)
     shutil.copyfile(path, folder / path.name)
