@@ -131,6 +131,8 @@ def test_what_is_promised_of_pictures_is_what_a_run_says(
         arguments |= {"splits": "none"} if flags else {}
         run({"recipe": recipe, "arguments": arguments}, tmp_path / recipe, Silent())
         assert RunFolder(tmp_path / recipe).spec()["facts"]["data"] == promise
+        size = RunFolder(tmp_path / recipe).spec()["facts"]["size"]
+        assert [line for line in said[0] if line.startswith("example") and f"-> {size}x{size} (--size)" in line]
 
 
 def test_what_no_run_would_read_is_said_beside_what_is_there(

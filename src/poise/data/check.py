@@ -22,6 +22,7 @@ from poise.data.images import listed, locate
 from poise.data.reading import reading
 from poise.data.sources import Progress, Source
 from poise.errors import PoiseError
+from poise.limits import LARGEST_SIDE, SMALLEST_SIDE
 
 
 def check(
@@ -124,7 +125,7 @@ class Looking:
 def _examples(source: Source, report: Report, first: list[tuple[int, _Seen]]) -> list[str]:
     """A line for the first picture of each format and mode, with what it becomes where no flag says otherwise."""
     sizes = np.array([size for size, n in report.sizes.items() for _ in range(n)])
-    side = side_of(sizes[:, 0], sizes[:, 1])
+    side = max(SMALLEST_SIDE, side_of(sizes[:, 0], sizes[:, 1], LARGEST_SIDE))  # as a run takes it
     colour = "grey" if report.grey == report.count else "colour"
     how = "file" if _labels(source, "file") else "none"
     lines = []
