@@ -74,7 +74,7 @@ def test_the_majority_decides_and_the_rest_is_named(kind, tmp_path):
     folder = made(tmp_path / "set", pictures, sounds)
     found = counted(folder)
     assert (found.pictures, found.sounds) == (sum(pictures.values()), sum(sounds.values()))
-    assert found.kind == modality
+    assert found.modality == modality
     named = [f"{name}: {reason}" for name, reason in found.minority()]
     assert (said in named[0]) if said else not named
     if not kind.startswith(("nameless sounds", "sounds called")):  # sound files are read by their suffix

@@ -115,7 +115,7 @@ class Counted(NamedTuple):
     first: dict[str, str]  # "picture" and "sound" -> the name of the first one
 
     @property
-    def kind(self) -> str:
+    def modality(self) -> str:
         """image or speech, whichever is more; nothing where there is neither or as many of both."""
         if self.pictures == self.sounds:
             return ""
@@ -123,12 +123,12 @@ class Counted(NamedTuple):
 
     def minority(self) -> list[tuple[str, str]]:
         """(file, reason) of the first file of the kind that is not read, with how many there are."""
-        if not min(self.pictures, self.sounds) or not self.kind:
+        if not min(self.pictures, self.sounds) or not self.modality:
             return []
-        other, count = ("sound", self.sounds) if self.kind == "image" else ("picture", self.pictures)
+        other, count = ("sound", self.sounds) if self.modality == "image" else ("picture", self.pictures)
         noun = {"sound": "sound file", "picture": "picture"}[other]
         more = f" and {count - 1:,} more {noun}{'s' if count > 2 else ''}" if count > 1 else ""
-        main = f"{max(self.pictures, self.sounds):,} {'pictures' if self.kind == 'image' else 'sound files'}"
+        main = f"{max(self.pictures, self.sounds):,} {'pictures' if self.modality == 'image' else 'sound files'}"
         return [(f"{self.first[other]}{more}", f"a {noun} among {main}, which are what is read")]
 
 
@@ -184,8 +184,8 @@ def _kind_of_folder(path: Path) -> tuple[str, list[tuple[str, str]]]:
     if idx_folder(path):
         return "image", []
     found = counted(path)
-    if found.kind:
-        return found.kind, found.minority()
+    if found.modality:
+        return found.modality, found.minority()
     if found.pictures:
         raise PoiseError(
             f"{path} holds {found.pictures:,} pictures and {found.sounds:,} sound files: give a folder of one kind"

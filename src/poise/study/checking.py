@@ -43,7 +43,7 @@ def told(source: str | Path, column: str | None = None, bits: int | None = None,
         raise PoiseError(f"{source} has no columns: leave out --column {column}, or give a .jsonl or .csv file")
     found = counted(path) if path.is_dir() and not idx_folder(path) else None
     beside = [f"{file}: {reason}" for file, reason in found.minority()] if found else []
-    if found and found.kind == "speech":
+    if found and found.modality == "speech":
         if bits is not None:
             raise PoiseError(f"--bits {bits} is for pictures and {source} holds sound: leave it out")
         with reading(name) as far:
