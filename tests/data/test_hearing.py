@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import math
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +15,7 @@ import soundfile
 
 from poise.data import hearing, resample
 from poise.data.check_speech import check_speech
-from poise.data.containers import container_of, head_of, is_sound
+from poise.data.containers import claims_too_little, container_of, head_of, is_sound
 from poise.data.hearing import read_sound
 from poise.data.levels import is_clipped, to_int16
 from poise.data.prepared import Options, prepare, reasons
@@ -138,6 +140,23 @@ def test_a_wav_is_read_to_its_end_whatever_its_header_claims(case: str, tmp_path
     assert not isinstance(found, str), found
     assert np.array_equal(found.samples, x.astype(np.float32) / 32768)
     assert (found.rate, found.channels) == (16_000, 1)
+
+
+def test_a_wav_of_nothing_but_empty_chunks_is_given_up_soon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A gigabyte of zeros would be 125 million chunks of no length."""
+    (tmp_path / "a.wav").write_bytes(b"RIFF\xff\xff\xff\xffWAVE")
+    os.truncate(tmp_path / "a.wav", 1 << 30)
+    assert "No 'data' chunk marker" in str(read_sound(tmp_path / "a.wav"))
+    opened, read = io.FileIO(tmp_path / "a.wav"), []
+
+    class Counting(io.BufferedReader):
+        def read(self, size: int | None = -1, /) -> bytes:
+            read.append(size)
+            return super().read(size)
+
+    monkeypatch.setattr("builtins.open", lambda *_: Counting(opened))
+    assert not claims_too_little(tmp_path / "a.wav")
+    assert len(read) <= 1001
 
 
 def test_without_pyav_a_short_claim_is_told(tmp_path: Path, monkeypatch) -> None:

@@ -17,6 +17,7 @@ SUFFIXES = (
     ".3ga", ".tta", ".dsf", ".mpc", ".ac3", ".spx", ".nist", ".gsm", ".pcm",
 )  # fmt: skip
 TAGS = (b"TAG", b"ID3", b"APETAGEX")  # as music players write behind the sound
+MOST_CHUNKS = 1000  # before the sound
 STRAY = 4096  # bytes behind the end of the sound that may be anything
 SOUND = "sound files (.wav, .flac, .ogg, .mp3, .m4a, .opus ...)"
 
@@ -86,16 +87,19 @@ def claims_too_little(file: Path) -> bool:
             head = opened.read(12)
             if head[:4] != b"RIFF" or head[8:] != b"WAVE":
                 return False
-            end, name, length = 12, b"", 0
-            while name != b"data":
+            end = 12
+            for _ in range(MOST_CHUNKS):
                 opened.seek(end)
                 head = opened.read(8)
                 if len(head) < 8:
                     return False
                 name, length = head[:4], int.from_bytes(head[4:], "little")
                 end += 8 + length
-                if name != b"data":
-                    end += length % 2
+                if name == b"data":
+                    break
+                end += length % 2
+            else:
+                return False
             opened.seek(end)
             rest = opened.read(9)
     except OSError:

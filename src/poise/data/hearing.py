@@ -6,6 +6,7 @@ than a clip may have.
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,6 +23,7 @@ from poise.errors import PoiseError
 LONGEST = 600  # seconds; a longer file would not fit beside its chunk
 MOST = LONGEST * 192_000  # samples of a clip, whatever its rate
 FASTEST = 768_000  # samples a second
+PROBED = 16 << 20  # bytes
 BLOCK = 1 << 20  # samples of all channels that are read at once
 BLOCK_OF_MP3 = 1 << 25  # libsndfile goes to the place of each block anew, and of MP3 that changes the last bits
 INSTALL = 'pip install "poise[speech]"'
@@ -93,10 +95,27 @@ def _blocks(opened: Any) -> Iterator[Block]:
         yield block
 
 
+class _Probed(io.FileIO):
+    """A file that ends for FFmpeg if it has read so much of it and does not know yet what is in it.
+
+    Else it would go through a gigabyte of headers.
+    """
+
+    left: int | None = PROBED
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        if self.left is not None and self.left <= 0:
+            return b""
+        data = super().read(-1 if size is None else size)
+        self.left = None if self.left is None else self.left - len(data)
+        return data
+
+
 def _by_ffmpeg(file: Path, demuxer: str, how: dict[str, str]) -> Sound:
     import av
 
-    with open(file, "rb") as raw, av.open(raw, "r", format=demuxer, options=how, metadata_errors="replace") as opened:
+    with _Probed(file) as raw, av.open(raw, "r", format=demuxer, options=how, metadata_errors="replace") as opened:
+        raw.left = None
         if not opened.streams.audio:
             raise _Unheard(NO_SOUND)
         stream = opened.streams.audio[0]
