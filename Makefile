@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test check bench first-study demo-check corpora format clean
+.PHONY: demo test check bench own-loops first-study demo-check corpora format clean
 
 demo: $(VENV)/.demo ## train on Fashion-MNIST, sample, score, say where to look (twelve to fifteen minutes on two cores)
 	$(BIN)/poise data get fashion-mnist
@@ -12,7 +12,7 @@ demo: $(VENV)/.demo ## train on Fashion-MNIST, sample, score, say where to look 
 	$(BIN)/poise sample demo/run -n 100 --out demo/samples.png
 	@echo "Look at demo/samples.png; every grid of the run is in demo/run/samples, its record in demo/run."
 
-test: $(VENV)/.dev ## everything, with real data
+test: $(VENV)/.dev $(VENV)/.loops ## everything, with real data
 	$(BIN)/python -m pytest -n 2
 
 check: $(VENV)/.dev ## format, lint, types, fast tests: before every commit
@@ -35,6 +35,10 @@ first-study: $(VENV)/.dev ## does L2 help? 175 runs; stop it and go on as you li
 demo-check: $(VENV)/.demo ## what the demo must show: every class present, the score ten times closer to its floor
 	$(BIN)/python bench/demo_check.py demo/run
 
+own-loops: $(VENV)/.loops ## the penalty in eleven loops of others, and what it covers of eighteen architectures
+	$(VENV)/loops/bin/python bench/own_loops.py --json bench/own_loops.json
+	$(VENV)/loops/bin/python bench/coverage.py --json bench/coverage.json
+
 corpora: $(VENV)/.dev ## the odd files that others keep for their own tests: each read, named or refused (docs/corpora.md)
 	$(BIN)/python bench/corpora.py --out runs/corpora --table docs/corpora.md
 
@@ -55,3 +59,9 @@ $(VENV)/.demo: pyproject.toml constraints.txt | $(BIN)/python
 $(VENV)/.dev: pyproject.toml constraints.txt | $(BIN)/python
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[scores,text,speech,vae,eval,dev]'
 	touch $@
+
+# Accelerate, Lightning, transformers and diffusers, apart from everything else; without them their tests say so by name.
+$(VENV)/.loops: pyproject.toml constraints.txt | $(BIN)/python
+	$(PYTHON) -m venv $(VENV)/loops
+	$(VENV)/loops/bin/python -m pip install --quiet -c constraints.txt -e '.[loops]' && touch $@ || \
+	  echo "The packages of .[loops] cannot be installed here: the tests of other frameworks' loops are skipped."

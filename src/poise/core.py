@@ -140,6 +140,9 @@ class Player(Generic[R]):
             raise PoiseError(f"player '{self.name}' keeps '{min(reserved)}' for itself: give that part another name")
         if twice:
             raise PoiseError(f"player '{self.name}' has two parts called '{min(twice)}': give one another name")
+        for penalty in self.penalties:  # `move` adds each once, after accumulation and unscaling
+            if callable(trust := getattr(penalty, "trust", None)):
+                trust()
 
 
 @runtime_checkable

@@ -25,6 +25,10 @@ class Busy(PoiseError):
     """Another process holds what is wanted; it may be free in a moment."""
 
 
+class PenaltyWarning(UserWarning):
+    """A penalty acts otherwise than its user will think: it covers little, or is at the wrong place of a loop."""
+
+
 def nearest(name: str, names: Iterable[str], otherwise: str = "") -> str:
     """`"; did you mean 'x'?"` for the closest of `names`; `otherwise` where none is close."""
     close = difflib.get_close_matches(name, list(names), n=1, cutoff=0.5)

@@ -1,13 +1,13 @@
 """Which weights a penalty covers, and what they *effectively* are under a re-parametrisation.
 
 By default: the weights of linear, convolutional, recurrent and attention layers. Not biases, not the gains of
-normalisation layers, not embeddings.
+normalisation layers, not embeddings. `coverage.py` tells what that means for a network.
 """
 
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -20,8 +20,12 @@ if TYPE_CHECKING:
 else:
     torch = Lazy("torch")
 
-# A glob on the weight's full name, a layer type, or a function of (name, layer).
-Covers = str | type | Callable[[str, "nn.Module"], bool] | None
+# A glob on the weight's full name, the name of a layer's class, a layer type, a function of (name, layer); or several.
+Cover = str | type | Callable[[str, "nn.Module"], bool]
+Covers = Cover | Sequence[Cover] | None
+
+# What torch.compile, FSDP and activation checkpointing put into a weight's name.
+_WRAPPINGS = ("_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module")
 
 
 class Weight(NamedTuple):
@@ -42,7 +46,8 @@ def _default(leaf: str, layer: nn.Module) -> bool:
         nn.RNNCellBase,
         nn.MultiheadAttention,
     )
-    return isinstance(layer, kinds) and "weight" in leaf
+    dropped = leaf.startswith("weight_") and leaf.endswith("_raw")  # under weight drop, of whichever module wraps it
+    return dropped or (isinstance(layer, kinds) and "weight" in leaf)
 
 
 def within(part: str) -> Callable[[str, nn.Module], bool]:
@@ -58,10 +63,38 @@ def _asked(covers: Covers, name: str, leaf: str, layer: nn.Module) -> bool:
     if covers is None:
         return _default(leaf, layer)
     if isinstance(covers, str):
-        return fnmatch.fnmatchcase(name, covers)
+        return fnmatch.fnmatchcase(name, covers) or (covers in _classes(layer) and _is_weight(leaf, layer))
     if isinstance(covers, type):
-        return isinstance(layer, covers) and "weight" in leaf
+        return isinstance(layer, covers) and _is_weight(leaf, layer)
+    if isinstance(covers, Sequence):
+        return any(_asked(cover, name, leaf, layer) for cover in covers)
     return bool(covers(name, layer))
+
+
+def _classes(layer: nn.Module) -> set[str]:
+    """The names of a layer's class and of those that it derives from, up to `Module`."""
+    return {kind.__name__ for kind in type(layer).__mro__ if kind not in (torch.nn.Module, object)}
+
+
+def _is_weight(leaf: str, layer: nn.Module) -> bool:
+    """Of a layer that was asked for: what is called a weight or, where nothing is, what has two or more dimensions."""
+    own = {name: p for name, p in layer._parameters.items() if p is not None}
+    if any("weight" in name for name in (*own, leaf)):
+        return "weight" in leaf
+    return leaf not in own or own[leaf].ndim > 1
+
+
+def plain_name(module: nn.Module, name: str) -> str:
+    """The name of a weight without what DistributedDataParallel, FSDP and torch.compile put into it."""
+    parts = name.split(".")
+    inner = module
+    while parts and (parts[0] in _WRAPPINGS or (parts[0] == "module" and _is_parallel(inner))):
+        inner = getattr(inner, parts.pop(0))
+    return ".".join(part for part in parts if part not in _WRAPPINGS)
+
+
+def _is_parallel(module: nn.Module) -> bool:
+    return isinstance(module, (torch.nn.parallel.DistributedDataParallel, torch.nn.DataParallel))
 
 
 def _reparametrised(layer: nn.Module) -> dict[str, Callable[[], Tensor]]:
@@ -107,20 +140,21 @@ def covered(module: nn.Module, covers: Covers = None) -> Iterator[Weight]:
         effective = _reparametrised(layer)
         raw_names = {leaf + end for leaf in effective for end in ("_orig", "_g", "_v")}
         for leaf, compute in effective.items():
-            if _asked(covers, name := f"{prefix}.{leaf}".lstrip("."), leaf, layer):
+            if _asked(covers, name := plain_name(module, f"{prefix}.{leaf}".lstrip(".")), leaf, layer):
                 yield Weight(name, compute(), None)
         for leaf, parameter in layer._parameters.items():
             if parameter is None or leaf in raw_names or id(parameter) in seen:
                 continue
-            if _asked(covers, name := f"{prefix}.{leaf}".lstrip("."), leaf, layer):
+            if _asked(covers, name := plain_name(module, f"{prefix}.{leaf}".lstrip(".")), leaf, layer):
                 seen.add(id(parameter))
                 yield Weight(name, parameter, parameter)
 
 
 def nothing_covered(module: nn.Module, covers: Covers, penalty: str) -> PoiseError:
     """A penalty that reaches no weight is an error, never silence."""
-    known = [name for name, _ in module.named_parameters()]
-    hint = nearest(covers, known, ".") if isinstance(covers, str) else "."
+    known = [plain_name(module, name) for name, _ in module.named_parameters()]
+    classes = {name for layer in module.modules() for name in _classes(layer)}
+    hint = nearest(covers, [*known, *sorted(classes)], ".") if isinstance(covers, str) else "."
     return PoiseError(
         f"the penalty '{penalty}' covers no weight of {type(module).__name__} (covers={covers!r}){hint} "
         f"Its parameters: {', '.join(known[:6]) or 'none'}{' ...' if len(known) > 6 else ''}."

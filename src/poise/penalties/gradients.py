@@ -37,6 +37,23 @@ def half_squared_slope(verdict: Verdict, x: Tensor) -> Tensor:
     return 0.5 * wide.square().flatten(1).sum(1)
 
 
+def _verdict(found: Any) -> Verdict:
+    """What a discriminator of somebody's returned, as ours would say it."""
+    from poise.core import Verdict
+
+    if isinstance(found, Verdict):
+        return found
+    logits = getattr(found, "logits", found)
+    heads = (logits,) if isinstance(logits, torch.Tensor) else logits
+    if not isinstance(heads, tuple | list) or not heads or not all(isinstance(h, torch.Tensor) for h in heads):
+        raise PoiseError(f"R1 and R2 need a discriminator that returns logits as tensors, not {type(found).__name__}")
+    if not any(head.requires_grad for head in heads):
+        raise PoiseError(
+            "the discriminator's logits do not depend on x by a gradient: is it called without torch.no_grad?"
+        )
+    return Verdict(tuple(heads))
+
+
 @dataclass(eq=False)
 class GradientPenalty(Penalty, ABC):
     """A weight γ, which may be scheduled, and lazy payment each `every`-th step at `every` times the weight."""
@@ -57,6 +74,31 @@ class GradientPenalty(Penalty, ABC):
     @abstractmethod
     def value(self, round: Any) -> Tensor:
         """½‖∇‖² for each sample of the round: [B]."""
+
+    def __call__(
+        self, discriminator: Callable[..., Any], x: Tensor, *args: Any, step: int = 0, **kwargs: Any
+    ) -> Tensor:
+        """The scalar (γ/2)·E‖∇_x D(x)‖², for a loss of one's own; a graph is kept, so that it can be minimised.
+
+        Args:
+            discriminator: D(x, *args, **kwargs) returns logits, [B] or [B, ...]: a tensor, several of them (the heads
+                are summed), or an object with such `.logits`.
+            x: real samples for R1, generated ones for R2, [B, ...].
+            args, kwargs: what else D takes, a class for instance.
+            step: for a γ that is scheduled.
+
+        Returns γ of every call: `every` is left to the loop, which adds `k * penalty(D, x)` each k-th step.
+
+            >>> def D(x):
+            ...     return 3 * x.sum(1)
+            >>> float(R1(10.0)(D, torch.zeros(5, 2)))  # ∇D = (3, 3), its square 18
+            90.0
+        """
+        x = x.detach().requires_grad_()
+        with torch.enable_grad():
+            verdict = _verdict(discriminator(x, *args, **kwargs))
+            gamma = self._gamma(step) if callable(self._gamma) else self._gamma
+            return gamma * half_squared_slope(verdict, x).mean()
 
     def terms(self) -> tuple[Any, ...]:
         from poise.core import Term

@@ -1,4 +1,4 @@
-"""Penalties on the weights: L2 in the loss, decoupled decay, L2 towards a reference.
+"""Penalties on the weights: L2 in the loss, decoupled decay; L2 towards a reference is in `towards.py`.
 
 Three forms that are not interchangeable (Loshchilov & Hutter 2019):
 
@@ -13,12 +13,15 @@ times smaller coupled one; docs/strengths.md tells how strengths convert.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from poise.errors import PoiseError
 from poise.lazy import Lazy
+from poise.penalties import places
 from poise.penalties.base import Penalty, Strength
+from poise.penalties.coverage import Coverage, coverage
 from poise.penalties.covers import Covers, Weight, covered, nothing_covered
+from poise.penalties.watched import watched
 from poise.registry import register
 from poise.training.dials import number_or_schedule
 
@@ -42,6 +45,7 @@ class OnWeights(Penalty):
 
     def __post_init__(self) -> None:
         self._strength = number_or_schedule(self.strength, f"strength of {type(self).__name__}")
+        self._trusted = False
 
     def over(self, steps: int) -> OnWeights:
         return replace(self, strength=number_or_schedule(self.strength, f"strength of {self.name}", steps))
@@ -68,18 +72,44 @@ class OnWeights(Penalty):
         """What the weights are pulled towards, in their order; None is the origin."""
         return None
 
+    def covers_of(self, module: nn.Module) -> Coverage:
+        """What it covers of a network and what it leaves out, with the reasons: `print(penalty.covers_of(net))`."""
+        return coverage(module, self.covers, self.name)
+
+    def watch(self, module: nn.Module, step: int = 0) -> dict[str, float]:
+        """Numbers to log, after `backward()`: `NAME.strength`, `.value`, `.norm`, `.ratio`, `.share`; see `watched`."""
+        return watched(self, module, step)
+
+    def trust(self) -> None:
+        """Its place in the loop is known to be right: nothing is looked at, and nothing is warned of."""
+        self._trusted = True
+
     def __call__(self, module: nn.Module, step: int = 0) -> Tensor:
         """The scalar (λ/2)·Σ‖w − reference‖², for a loss of one's own."""
         weights = self.weights(module)
-        return _half_squares(weights, self.references(weights), self.strength_at(step))
+        value = _half_squares(weights, self.references(weights), self.strength_at(step))
+        if not self._trusted:
+            self._first_use(module)
+            places.in_the_loss(self, module, _first(weights), value)
+        return value
 
     def add_gradient_(self, module: nn.Module, step: int = 0) -> None:
         """Add λ·(w − reference) to `.grad` in one fused pass; no graph is built for plain weights.
 
         Where a weight is re-parametrised (spectral or weight norm) the penalty is on the effective weight, and its
-        gradient reaches the raw parameters through the re-parametrisation.
+        gradient reaches the raw parameters through the re-parametrisation. Call it once for each step of the optimiser;
+        `poise.penalties.attach` does that in any loop.
         """
         weights = self.weights(module)
+        if not self._trusted:
+            self._first_use(module)
+            places.before_adding(self, module, _first(weights))
+        self.add_to_(weights, step)
+        if not self._trusted:
+            places.after_adding(self, module, _first(weights))
+
+    def add_to_(self, weights: list[Weight], step: int = 0, scale: Tensor | None = None) -> None:
+        """Add λ·(w − reference) to the gradients of these weights; times `scale`, if they are scaled by that."""
         references = self.references(weights)
         strength = self.strength_at(step)
         if strength == 0:
@@ -88,14 +118,24 @@ class OnWeights(Penalty):
         if plain:
             with torch.no_grad():
                 gradients = [_gradient(weights[i].raw) for i in plain]
-                torch._foreach_add_(gradients, [weights[i].value for i in plain], alpha=strength)
+                values = [weights[i].value for i in plain]
                 if references is not None:
-                    torch._foreach_add_(gradients, [references[i] for i in plain], alpha=-strength)
+                    values = list(torch._foreach_sub(values, [references[i] for i in plain]))
+                if scale is not None:
+                    values = [value * scale.to(value.device) for value in values]
+                torch._foreach_add_(gradients, values, alpha=strength)
         through = [i for i, w in enumerate(weights) if w.raw is None]
         if through:
             towards = None if references is None else [references[i] for i in through]
             with torch.enable_grad():
-                _half_squares([weights[i] for i in through], towards, strength).backward()
+                value = _half_squares([weights[i] for i in through], towards, strength)
+                (value if scale is None else value * scale.to(value.device)).backward()
+
+    def _first_use(self, module: nn.Module) -> None:
+        """Say what is covered where the default covers little of a network."""
+        memory = places.seen(self, module)
+        if memory.additions == 0 and self.covers is None and (sentence := self.covers_of(module).warning()):
+            memory.say_once("coverage", sentence, stacklevel=4)
 
     def before_step_(self, module: nn.Module, optim: Optimizer, step: int = 0) -> None:
         """Just before the optimiser moves; only decoupled forms act here."""
@@ -110,6 +150,11 @@ def _half_squares(weights: list[Weight], references: list[Tensor] | None, streng
     if references is not None:
         values = [value - reference for value, reference in zip(values, references, strict=True)]
     return 0.5 * strength * torch.stack([value.square().sum() for value in values]).sum()
+
+
+def _first(weights: list[Weight]) -> nn.Parameter | None:
+    """A weight to look at: the first that is a parameter itself and learns."""
+    return next((w.raw for w in weights if w.raw is not None and w.raw.requires_grad), None)
 
 
 def _gradient(parameter: Tensor | None) -> Tensor:
@@ -127,12 +172,14 @@ class L2(OnWeights):
 
     Args:
         strength: λ, at least 0: a number, a schedule string (`cosine:1e-3:1e-5`) or a function of the step.
-        covers: which weights: a glob on the name (`"head.*"`), a layer type, or a function (name, layer) -> bool.
-            Default: weights of linear, convolutional, recurrent and attention layers.
+        covers: which weights: a glob on the name (`"head.*"`), a layer type or the name of its class (`"Conv1D"`), a
+            function (name, layer) -> bool, or a list of these. Default: weights of linear, convolutional, recurrent and
+            attention layers; `covers_of(net)` tells what that takes in and leaves out.
         name: its name in the record.
 
-    Use it in one of three ways: `loss + penalty(module)`; `penalty.add_gradient_(module)` between `backward()` and
-    `step()`; or in a player's list of penalties.
+    Use it in one of four ways: `attach(optimizer, net, penalty)`, right in every loop; `penalty.add_gradient_(net)`
+    once for each step of the optimiser, between the last `backward()` and `step()`; `loss + penalty(net)`; or in a
+    player's list of penalties.
     """
 
     name: str = "l2"
@@ -185,56 +232,3 @@ class WeightDecay(OnWeights):
             if mine:
                 with torch.no_grad():
                     torch._foreach_mul_(mine, 1.0 - float(group["lr"]) * strength)
-
-
-@register("penalty", "L2Towards")
-@dataclass(eq=False)
-class L2Towards(OnWeights):
-    """(λ/2)·Σ‖w − ref‖²: a pull towards where the weights began, or towards their own running average.
-
-    Args:
-        strength: λ, at least 0; as for `L2`.
-        reference: "start": the weights at first use (L2-SP, Li et al. 2018). "average": ref ← ref + rate·(w − ref)
-            after each step; the term vanishes at every stationary point, so it damps and does not bias. It does not
-            bound ‖w‖: for that, add `L2`.
-        rate: of the running average, in (0, 1].
-        covers: as for `L2`.
-        name: its name in the record.
-
-    One object serves one module. In a loop of one's own, call `after_step_(module)` after each step.
-    """
-
-    strength: Strength = 1e-2
-    reference: Literal["start", "average"] = "start"
-    rate: float = 1e-3
-    name: str = "l2_towards"
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.reference not in ("start", "average"):
-            raise PoiseError(f"reference of L2Towards must be 'start' or 'average', not {self.reference!r}")
-        if not 0 < self.rate <= 1:
-            raise PoiseError(f"rate of L2Towards must be above 0 and at most 1, not {self.rate}")
-        self._reference: dict[str, Tensor] = {}
-
-    def references(self, weights: list[Weight]) -> list[Tensor]:
-        if not self._reference:
-            self._reference = {w.name: w.value.detach().clone() for w in weights}
-        if {w.name: w.value.shape for w in weights} != {n: r.shape for n, r in self._reference.items()}:
-            raise PoiseError(f"the penalty '{self.name}' was first used on another module: give each its own")
-        for weight in weights:
-            self._reference[weight.name] = self._reference[weight.name].to(weight.value)
-        return [self._reference[w.name] for w in weights]
-
-    def after_step_(self, module: nn.Module, step: int = 0) -> None:
-        """Move the running average; nothing for reference="start"."""
-        if self.reference == "average":
-            with torch.no_grad():
-                weights = self.weights(module)
-                torch._foreach_lerp_(self.references(weights), [w.value for w in weights], self.rate)
-
-    def state_dict(self) -> dict[str, Tensor]:
-        return dict(self._reference)
-
-    def load_state_dict(self, state: dict[str, Tensor]) -> None:
-        self._reference = {name: tensor.clone() for name, tensor in state.items()}

@@ -35,6 +35,18 @@ def lazily(row: dict[str, Any]) -> list[str]:
     return [key for name in measured for key in (name, f"{name}.strength", f"{name}.share") if key in row]
 
 
+def little_covered(games: list[Any]) -> list[str]:
+    """A line for each penalty on the weights that covers less than a half of its player's parameters."""
+    players = {(player.name, id(player.module)): player for game in games for player in game.players}
+    lines = []
+    for player in players.values():
+        for penalty in player.penalties:
+            told = penalty.covers_of(player.module).warning() if hasattr(penalty, "covers_of") else ""
+            if told and penalty.strength != 0:
+                lines.append(f"{player.name}: {told}")
+    return list(dict.fromkeys(lines))
+
+
 class Session:
     """One sitting of a run."""
 
@@ -47,6 +59,7 @@ class Session:
         # Before any checkpoint is loaded: what a monitor finds out of the networks must not depend on when the run was
         # resumed, nor what a stage begins with on what was trained when it was rolled back.
         self.monitors = [stage.monitor() if stage.monitor else None for stage in recipe.stages]
+        self.notes = [*recipe.notes, *little_covered([stage.game for stage in recipe.stages])]
         self.fresh = [initial(stage.game) for stage in recipe.stages] if len(recipe.stages) > 1 else []
         self.ends = list(accumulate(stage.steps for stage in recipe.stages))
         self.total, self.stage = self.ends[-1], 0
@@ -67,7 +80,7 @@ class Session:
         done = first = self._restore()
         self.threads = self._threads()
         self.view.open(self.folder.path, self.spec, done, self.total)
-        for note in self.recipe.notes:
+        for note in self.notes:
             self.view.say(note)
         self.folder.event("goes on" if done else "started", step=done)
         try:
@@ -103,7 +116,7 @@ class Session:
         report = conclude(self.folder, self.spec, ended, floor, self.primary)
         games = [(end, stage.game) for end, stage in zip(self.ends, self.recipe.stages, strict=True)]
         report["final"] = last_word(self.folder, self.recipe, games, ended, self.best.get("step"))
-        report["notes"] = list(self.recipe.notes)  # what was left out of the data, and what of it is covered
+        report["notes"] = self.notes  # what was left out of the data, what of it is covered, what a penalty leaves out
         report["findings"] = [finding.to_dict() for finding in self.findings]
         report["rollbacks"] = [remedy.line() for remedy in self.remedies.made]
         if ended < self.total:

@@ -1,0 +1,182 @@
+"""A penalty that goes with an optimiser: once for each step that is really made, whoever makes it.
+
+Accelerate, Lightning, Hugging Face's Trainer, a GradScaler: each calls `optimizer.step()` when gradients are complete
+and unscaled, or leaves it out. A hook on that step is the one place that is right in all of them.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from poise.errors import PenaltyWarning, PoiseError
+from poise.lazy import Lazy
+from poise.penalties import places
+from poise.penalties.covers import Weight
+from poise.penalties.watched import watched
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+    from torch.optim import Optimizer
+
+    from poise.penalties.weights import OnWeights
+else:
+    torch = Lazy("torch")
+
+
+def attach(optimizer: Optimizer, module: nn.Module, penalties: OnWeights | Sequence[OnWeights]) -> Attached:
+    """Let a penalty act in each step of an optimiser; nothing else in the loop changes.
+
+    The gradient λ·w is added just before the weights move: after accumulation, after a GradScaler has divided the
+    gradients (or multiplied by its scale, for an optimiser that divides by itself), and after clipping, as
+    `weight_decay` of the optimiser would be. A step that is left out, for accumulation or an overflow, adds nothing. A
+    closure is followed by the penalty each time it is evaluated. Decoupled forms shrink the weights, a moving reference
+    follows them.
+
+    Args:
+        optimizer: the optimiser, as it was made or as Accelerate or Lightning have wrapped it.
+        module: the network; what DistributedDataParallel, FSDP or torch.compile made of it will do.
+        penalties: `L2`, `WeightDecay` or `L2Towards`, or several of different names. Of what they cover, only weights
+            that this optimiser moves are penalised.
+
+    Returns:
+        The connection: `.detach()` ends it, `.steps` counts steps (schedules follow it), `.watch()` has numbers to log,
+        `.state_dict()` and `.load_state_dict()` keep it in a checkpoint.
+
+    Raises:
+        PoiseError: the optimiser moves none of the weights, or has such a penalty already.
+
+        >>> net = torch.nn.Linear(2, 1, bias=False)
+        >>> optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+        >>> from poise.penalties import L2
+        >>> attached = attach(optimizer, net, L2(0.5))
+        >>> before = net.weight.detach().clone()
+        >>> (0 * net(torch.ones(1, 2)).sum()).backward()  # a loss without gradient: the penalty alone moves the weights
+        >>> _ = optimizer.step()
+        >>> bool(torch.allclose(net.weight, (1 - 0.1 * 0.5) * before))
+        True
+    """
+    chosen = list(penalties) if isinstance(penalties, Sequence) else [penalties]
+    return Attached(_innermost(optimizer), module, chosen)
+
+
+class Attached:
+    """What `attach` returns. `steps` counts the steps that the optimiser has made since, or as loaded."""
+
+    def __init__(self, optimizer: Optimizer, module: nn.Module, penalties: list[OnWeights]) -> None:
+        self.optimizer, self.module, self.penalties, self.steps = optimizer, module, penalties, 0
+        names = [penalty.name for penalty in penalties]
+        others = [other for other in _attached(optimizer) if other.module is module]
+        taken = {penalty.name for other in others for penalty in other.penalties}
+        twice = [name for name in names if name in taken or names.count(name) > 1]
+        if twice:
+            raise PoiseError(
+                f"the penalty '{twice[0]}' is attached to this {type(optimizer).__name__} already: detach the "
+                f"other, or give this one another name="
+            )
+        for penalty in penalties:
+            self._check(penalty)
+        hooks = optimizer.register_step_pre_hook(self._before), optimizer.register_step_post_hook(self._after)
+        self._hooks: tuple[Any, ...] = hooks
+
+    def _check(self, penalty: OnWeights) -> None:
+        """Say what the penalty does not reach, and what is penalised twice."""
+        weights, kind = penalty.weights(self.module), type(self.optimizer).__name__
+        mine = self._mine(weights)
+        if not mine:
+            raise PoiseError(
+                f"this {kind} moves none of the {len(weights)} weights that the penalty '{penalty.name}' covers: "
+                f"attach it to the optimiser of that network, after the network is where it will be trained"
+            )
+        if sentence := penalty.covers_of(self.module).warning():
+            warnings.warn(sentence, PenaltyWarning, stacklevel=5)
+        if len(mine) < len(weights):
+            said = f"this {kind} moves {len(mine)} of the {len(weights)} weights that '{penalty.name}' covers"
+            warnings.warn(f"{said}; the others are not penalised", PenaltyWarning, stacklevel=5)
+        inside = {id(weight.raw) for weight in mine}
+        for group in self.optimizer.param_groups:
+            if group.get("weight_decay") and any(id(parameter) in inside for parameter in group["params"]):
+                said = f"this {kind} has weight_decay={group['weight_decay']} on weights that '{penalty.name}' covers"
+                warnings.warn(f"{said}: both act", PenaltyWarning, stacklevel=5)
+                break
+
+    def _mine(self, weights: list[Weight]) -> list[Weight]:
+        """Those that this optimiser moves; of a weight under a re-parametrisation that is not asked."""
+        moved = {id(parameter) for group in self.optimizer.param_groups for parameter in group["params"]}
+        return [weight for weight in weights if weight.raw is None or id(weight.raw) in moved]
+
+    def _before(self, optimizer: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """The hook: act now, or as soon as the closure has made the gradients."""
+        if kwargs.get("closure") is not None:
+            return args, {**kwargs, "closure": self._followed(kwargs["closure"])}
+        if len(args) > 1 and callable(args[1]):
+            return (args[0], self._followed(args[1]), *args[2:]), kwargs
+        self._act()
+        return None
+
+    def _followed(self, closure: Callable[[], Any]) -> Callable[[], Any]:
+        def with_penalty() -> Any:
+            loss = closure()
+            self._act()
+            if isinstance(self.optimizer, torch.optim.LBFGS) and loss is not None:  # it compares values of the loss
+                with torch.no_grad():
+                    loss = loss + sum(p(self.module, self.steps) for p in self.penalties if not p.decoupled)
+            return loss
+
+        return with_penalty
+
+    def _act(self) -> None:
+        scale = getattr(self.optimizer, "grad_scale", None)  # a fused optimiser divides by it while it steps
+        for penalty in self.penalties:
+            weights = self._mine(penalty.weights(self.module))
+            first = next((w.raw for w in weights if w.raw is not None and w.raw.requires_grad), None)
+            places.before_adding(penalty, self.module, first, self.optimizer)
+            if not penalty.decoupled:
+                penalty.add_to_(weights, self.steps, scale)
+                places.after_adding(penalty, self.module, first)
+            penalty.before_step_(self.module, self.optimizer, self.steps)
+
+    def _after(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
+        for penalty in self.penalties:
+            penalty.after_step_(self.module, self.steps)
+        self.steps += 1
+
+    def watch(self) -> dict[str, float]:
+        """Numbers to log (`watched`), of all its penalties, while the gradients of a step are there."""
+        rows = [watched(p, self.module, self.steps) for p in self.penalties if not p.decoupled]
+        return {name: number for row in rows for name, number in row.items()}
+
+    def detach(self) -> None:
+        """End it: the optimiser steps as before."""
+        for hook in self._hooks:
+            hook.remove()
+        self._hooks = ()
+
+    def state_dict(self) -> dict[str, Any]:
+        """The count of steps, and what penalties keep."""
+        kept = {p.name: p.state_dict() for p in self.penalties if hasattr(p, "state_dict")}
+        return {"steps": self.steps, "penalties": kept}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.steps = int(state["steps"])
+        for penalty in self.penalties:
+            if penalty.name in state["penalties"] and hasattr(penalty, "load_state_dict"):
+                penalty.load_state_dict(state["penalties"][penalty.name])
+
+
+def _attached(optimizer: Optimizer) -> list[Attached]:
+    """What is attached to an optimiser now."""
+    owners = [getattr(hook, "__self__", None) for hook in optimizer._optimizer_step_pre_hooks.values()]
+    return [owner for owner in owners if isinstance(owner, Attached)]
+
+
+def _innermost(optimizer: Any) -> Optimizer:
+    """The optimiser itself where Accelerate or Lightning have put another around it."""
+    while isinstance(inner := getattr(optimizer, "optimizer", None), torch.optim.Optimizer):
+        optimizer = inner
+    if not isinstance(optimizer, torch.optim.Optimizer):
+        kind = type(optimizer).__name__
+        raise PoiseError(f"attach needs a torch optimiser, not {kind}: attach(optimizer, net, penalty)")
+    return optimizer

@@ -1,0 +1,72 @@
+"""L2 towards a reference: (λ/2)·Σ‖w − ref‖², gradient ∇loss + λ·(w − ref)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from poise.errors import PoiseError
+from poise.lazy import Lazy
+from poise.penalties.base import Strength
+from poise.penalties.covers import Weight
+from poise.penalties.weights import OnWeights
+from poise.registry import register
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor, nn
+else:
+    torch = Lazy("torch")
+
+
+@register("penalty", "L2Towards")
+@dataclass(eq=False)
+class L2Towards(OnWeights):
+    """(λ/2)·Σ‖w − ref‖²: a pull towards where the weights began, or towards their own running average.
+
+    Args:
+        strength: λ, at least 0; as for `L2`.
+        reference: "start": the weights at first use (L2-SP, Li et al. 2018). "average": ref ← ref + rate·(w − ref)
+            after each step; the term vanishes at every stationary point, so it damps and does not bias. It does not
+            bound ‖w‖: for that, add `L2`.
+        rate: of the running average, in (0, 1].
+        covers: as for `L2`.
+        name: its name in the record.
+
+    One object serves one module. In a loop of one's own, call `after_step_(module)` after each step.
+    """
+
+    strength: Strength = 1e-2
+    reference: Literal["start", "average"] = "start"
+    rate: float = 1e-3
+    name: str = "l2_towards"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.reference not in ("start", "average"):
+            raise PoiseError(f"reference of L2Towards must be 'start' or 'average', not {self.reference!r}")
+        if not 0 < self.rate <= 1:
+            raise PoiseError(f"rate of L2Towards must be above 0 and at most 1, not {self.rate}")
+        self._reference: dict[str, Tensor] = {}
+
+    def references(self, weights: list[Weight]) -> list[Tensor]:
+        if not self._reference:
+            self._reference = {w.name: w.value.detach().clone() for w in weights}
+        if {w.name: w.value.shape for w in weights} != {n: r.shape for n, r in self._reference.items()}:
+            raise PoiseError(f"the penalty '{self.name}' was first used on another module: give each its own")
+        for weight in weights:
+            self._reference[weight.name] = self._reference[weight.name].to(weight.value)
+        return [self._reference[w.name] for w in weights]
+
+    def after_step_(self, module: nn.Module, step: int = 0) -> None:
+        """Move the running average; nothing for reference="start"."""
+        if self.reference == "average":
+            with torch.no_grad():
+                weights = self.weights(module)
+                torch._foreach_lerp_(self.references(weights), [w.value for w in weights], self.rate)
+
+    def state_dict(self) -> dict[str, Tensor]:
+        return dict(self._reference)
+
+    def load_state_dict(self, state: dict[str, Tensor]) -> None:
+        self._reference = {name: tensor.clone() for name, tensor in state.items()}

@@ -1,0 +1,75 @@
+"""Whether a penalty acts, as numbers to log from a loop of one's own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from poise.lazy import Lazy
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor, nn
+else:
+    torch = Lazy("torch")
+
+
+def watched(penalty: Any, module: nn.Module, step: int = 0, added: bool | None = None) -> dict[str, float]:
+    """What a penalty on the weights amounts to at this moment, under its name. Call it after `backward()`.
+
+    Args:
+        penalty: `L2` or `L2Towards`.
+        module: the network.
+        step: for a strength that is scheduled.
+        added: whether the penalty is in `.grad` already; by default as its object remembers.
+
+    Returns:
+        NAME.strength   λ
+        NAME.value      (λ/2)·Σ‖w − ref‖²
+        NAME.norm       ‖w‖ of the covered weights
+        NAME.ratio      p/l, p = ‖λ·(w − ref)‖ and l = ‖gradient of the loss‖ over all weights of the network; 0 where
+                        there is no gradient of the loss
+        NAME.share      p/(p + l), the number that a run of Poise records, in [0, 1]
+
+        >>> from poise.penalties import L2
+        >>> from torch import nn
+        >>> net = nn.Linear(2, 1, bias=False)
+        >>> with torch.no_grad():
+        ...     _ = net.weight.fill_(1.0)
+        >>> net(torch.tensor([[3.0, 4.0]])).sum().backward()  # the gradient is (3, 4), its norm 5
+        >>> {name: round(number, 3) for name, number in L2(0.5).watch(net).items()}
+        {'l2.strength': 0.5, 'l2.value': 0.5, 'l2.norm': 1.414, 'l2.ratio': 0.141, 'l2.share': 0.124}
+    """
+    from poise.penalties import places
+
+    weights = penalty.weights(module)
+    strength = penalty.strength_at(step)
+    with torch.no_grad():
+        references = penalty.references(weights)
+        pulls = [w.value.detach() for w in weights]
+        if references is not None:
+            pulls = [pull - reference for pull, reference in zip(pulls, references, strict=True)]
+        pulled = {id(w.raw): pull for w, pull in zip(weights, pulls, strict=True) if w.raw is not None}
+        first = next((w.raw for w in weights if w.raw is not None and w.raw.requires_grad), None)
+        inside = places.is_added(penalty, module, first) if added is None else added
+        of_loss = []
+        for parameter in module.parameters():
+            if parameter.grad is not None:
+                pull = pulled.get(id(parameter)) if inside else None
+                of_loss.append(parameter.grad if pull is None else parameter.grad - strength * pull)
+        pulling, loss = strength * _norm(pulls), _norm(of_loss)
+        return {
+            f"{penalty.name}.strength": strength,
+            f"{penalty.name}.value": 0.5 * strength * _norm(pulls) ** 2,
+            f"{penalty.name}.norm": _norm([w.value.detach() for w in weights]),
+            f"{penalty.name}.ratio": pulling / loss if loss else 0.0,
+            f"{penalty.name}.share": pulling / (pulling + loss) if pulling + loss else 0.0,
+        }
+
+
+def _norm(tensors: list[Tensor]) -> float:
+    """The Euclidean norm of all of them together; of tensors in shards, of the whole."""
+    if not tensors:
+        return 0.0
+    norms = [torch.linalg.vector_norm(tensor.float() if tensor.element_size() < 4 else tensor) for tensor in tensors]
+    whole = [norm.full_tensor() if hasattr(norm, "full_tensor") else norm for norm in norms]
+    return float(torch.linalg.vector_norm(torch.stack([norm.to(whole[0].device) for norm in whole])))
