@@ -25,11 +25,12 @@ from typing import IO, Any
 from poise import disk
 from poise.disk import read_json, write_atomically, write_json
 from poise.disk.rows import rows_before, wrong_event, wrong_report, wrong_row
-from poise.errors import PoiseError, nearest
+from poise.errors import Busy, PoiseError, nearest
 from poise.terminal import pasted
 
 FORMAT = 1
 CHECKPOINTS = "step-" + 8 * "[0-9]"  # the names of checkpoints, as a glob
+ELSEWHERE = "runs-elsewhere.txt"  # in the cache: a path a line
 SPEC_TABLES = ("arguments", "facts", "versions")
 
 
@@ -57,20 +58,28 @@ class RunFolder:
         """done, diverged, or how many steps are in the newest checkpoint."""
         if self.done:
             return "done"
-        kept = sorted(path.name for path in self.checkpoints.glob(CHECKPOINTS))
-        made = int(kept[-1].removeprefix("step-")) if kept else 0
         events = self.events()
         if events and events[-1]["event"] == "diverged":
-            return f"diverged after step {made:,}"
-        return f"unfinished, step {made:,} saved"
+            return f"diverged after step {self.saved():,}"
+        return f"unfinished, step {self.saved():,} saved"
 
-    def outcome(self) -> tuple[str, dict[str, Any]]:
-        """State and report, for a list of runs: one that is damaged is told and does not hide the others."""
+    def saved(self) -> int:
+        """How many steps are in the newest checkpoint."""
+        kept = sorted(path.name for path in self.checkpoints.glob(CHECKPOINTS))
+        return int(kept[-1].removeprefix("step-")) if kept else 0
+
+    @property
+    def busy(self) -> bool:
+        """Whether a process trains it at this moment."""
+        if not (self.path / ".lock").exists():
+            return False
         try:
-            self.check()
-            return self.state(), self.report() if self.done else {}
-        except PoiseError as error:
-            return f"unreadable: {error}", {}
+            with disk.locked(self.path / ".lock"):
+                return False
+        except Busy:
+            return True
+        except (OSError, PoiseError):
+            return False
 
     def check(self) -> None:
         """PoiseError unless all that lies in the folder is a regular file or a folder: see `disk.inspect`."""
@@ -210,11 +219,37 @@ def runs_root() -> Path:
     return Path(os.environ.get("POISE_RUNS", "runs"))
 
 
-def all_runs(root: Path | None = None) -> list[RunFolder]:
-    """Every run under the root, oldest first."""
+def all_runs(root: Path | None = None, everywhere: bool = False) -> list[RunFolder]:
+    """Every run under the root, and those that were made elsewhere (`--out`) at or below the current folder, or with
+    `everywhere` at any place; oldest first."""
     root = root or runs_root()
     found = [p.parent for p in root.glob("*/spec.json")] if root.is_dir() else []
+    here, known = Path.cwd(), {path.absolute() for path in found}
+    for path in elsewhere():
+        if path not in known and (everywhere or path.is_relative_to(here)):
+            found.append(path.relative_to(here) if path.is_relative_to(here) else path)
     return [RunFolder(p) for p in sorted(found, key=lambda p: (p / "spec.json").lstat().st_mtime)]
+
+
+def elsewhere() -> list[Path]:
+    """Runs that were made outside the folder of runs and are still there: absolute paths."""
+    try:
+        text = (disk.cache_dir() / ELSEWHERE).read_text(encoding="utf-8", errors="surrogateescape")
+    except (OSError, PoiseError):
+        return []
+    return [path for line in dict.fromkeys(text.splitlines()) if os.path.lexists((path := Path(line)) / "spec.json")]
+
+
+def remember(path: Path) -> None:
+    """Keep the place of a run that is made outside the folder of runs, so that it can be listed. It may fail in
+    silence: only the list would miss it."""
+    path = path.absolute()
+    if path.parent == runs_root().absolute() or path in (known := elsewhere()):
+        return
+    lines = "".join(f"{kept}\n" for kept in [*known, path])
+    with contextlib.suppress(OSError, PoiseError):
+        disk.cache_dir().mkdir(parents=True, exist_ok=True)
+        write_atomically(disk.cache_dir() / ELSEWHERE, lines.encode("utf-8", "surrogateescape"))
 
 
 def find_run(run: str, root: Path | None = None) -> RunFolder:

@@ -202,13 +202,47 @@ def test_claims_are_corrected_by_holm_and_hold_only_whole():
 
 def test_what_is_clear_alone_may_not_be_among_others():
     """p = .03 once is below .05, twice it is not: so says the reason."""
-    d = np.array([-1.0] * 6)
-    results = runs({"none": {"gap": [1.0] * 6}, "l2": {"gap": 1 + d}})
+    d = np.array([*[-1.0] * 6, 0.05])
+    results = runs({"none": {"gap": [1.0] * 7}, "l2": {"gap": 1 + d}})
     for claims, verdict in ((1, "supported"), (2, "inconclusive")):
-        plan = plan_of(claims=[Claim("x", [of("gap")])] * claims, endpoints=[PLAIN], seeds=range(6))
+        plan = plan_of(claims=[Claim("x", [of("gap")])] * claims, endpoints=[PLAIN], seeds=range(7))
         claim = compare(plan, results)["claims"][0]
         assert claim["verdict"] == verdict
     assert "p = .031 alone, but .062 among the claims, not below .05" in claim["reason"]
+
+
+@pytest.mark.parametrize(("n", "claims", "needed"), [(2, 1, 6), (5, 1, 6), (6, 2, 7), (1, 3, 8)])
+@pytest.mark.parametrize("expect", ["lower", "higher"])
+def test_with_too_few_seeds_nothing_is_supported_and_nothing_refuted(n, claims, needed, expect):
+    """Whatever the numbers say: a study that could not support a claim does not refute it."""
+    results = runs({"none": {"gap": [1.0] * n}, "l2": {"gap": [0.5 + 1e-3 * i for i in range(n)]}})
+    plan = plan_of(claims=[Claim("x", [of("gap", expect)])] * claims, endpoints=[GAP], seeds=range(n))
+    for claim in compare(plan, results)["claims"]:
+        assert claim["verdict"] == "inconclusive"
+        assert "can show nothing" in claim["reason"] and f"use {needed} or more" in claim["reason"]
+
+
+def test_where_nothing_was_learnt_nothing_is_decided():
+    """Most runs of both arms: neither a difference nor its absence means anything, and a note says so."""
+    plan = plan_of(of("gap"), endpoints=[GAP], seeds=range(8))
+    flat = ["nothing was learnt"]
+
+    def outcome(lost_none: int, lost_l2: int) -> dict:
+        made = []
+        for arm, value, lost in (("none", 1.0, lost_none), ("l2", 0.5, lost_l2)):
+            for seed in range(8):
+                findings = flat if seed < lost else []
+                values = {"gap": value + 1e-3 * seed}
+                made.append(Result("pictures", arm, seed, f"{arm}{seed}", "done", values, findings=findings))
+        return compare(plan, made)
+
+    lost = outcome(8, 5)
+    assert lost["claims"][0]["verdict"] == "inconclusive"
+    assert "nothing was learnt in most runs of both arms (5 of 8 and 8 of 8)" in lost["claims"][0]["reason"]
+    assert any("nothing was learnt in runs (8 of 8 of arm none, 5 of 8 of arm l2)" in note for note in lost["notes"])
+    one = outcome(8, 0)
+    assert one["claims"][0]["verdict"] == "supported", "an arm that learnt beats one that did not"
+    assert not [note for note in outcome(0, 0)["notes"] if "learnt" in note]
 
 
 def test_the_wrong_way_counts_as_one():
@@ -367,4 +401,4 @@ def test_results_of_one_seed_have_no_interval():
     row = compare(plan, [Result("pictures", a, 0, a, "done", {"gap": v}) for a, v in (("none", 1.0), ("l2", 0.5))])
     test = row["claims"][0]["tests"][0]
     assert (test["p"], test["low"], test["high"], test["estimate"]) == (1.0, None, None, -0.5)
-    assert test["verdict"] == "inconclusive" and "1 seed gives p = 1 at least" in test["reason"]
+    assert test["verdict"] == "inconclusive" and "1 seed can show nothing (p = 1 at least)" in test["reason"]

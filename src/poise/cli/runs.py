@@ -1,11 +1,17 @@
-"""Commands about runs that are there: list, sample, evaluate, curve, diagnose."""
+"""Commands about runs that are there: list, remove, compare, sample, evaluate, curve, diagnose."""
 
 from __future__ import annotations
 
 import argparse
+import json
+import sys
 from typing import Any
 
-from poise.cli.parser import RUN, SEED, STEP, command, whole
+from poise.cli.parser import RUN, SEED, STEP, command, commands_of, whole
+from poise.errors import PoiseError
+
+STATES = ("training", "stopped", "finished", "diverged", "broken")
+SORTS = ("when", "name", "step", "size")
 
 EVALUATE: dict[str, dict[str, Any]] = {
     "--against": {"metavar": "DATA", "help": "real data held out from training (default for a run: its own)"},
@@ -50,7 +56,25 @@ def add(commands: Any) -> None:
     made = command(commands, "diagnose", diagnose, "say what is wrong with a run, and what to do")
     made.add_argument("run", help=RUN)
     made.add_argument("--json", action="store_true", help="print JSON")
-    command(commands, "runs", runs, "list the runs")
+    add_runs(commands)
+
+
+def add_runs(commands: Any) -> None:
+    made = command(commands, "runs", runs, "list the runs; runs rm removes some, runs diff compares two")
+    made.add_argument("--data", metavar="TEXT", help="only those whose data have this in their name")
+    made.add_argument("--recipe", metavar="NAME", help="only those of this recipe")
+    made.add_argument("--state", choices=STATES, help="only those that are in this state")
+    made.add_argument("--sort", default="when", metavar="BY", help=f"{', '.join(SORTS)}, or a score such as kid")
+    made.add_argument("--all", action="store_true", help="also those made with --out outside the current folder")
+    made.add_argument("--json", action="store_true", help="print JSON")
+    more = commands_of(made, dest="what")
+    rm = command(more, "rm", remove, "remove runs and say how much space is free then; asks first")
+    rm.add_argument("runs", nargs="+", metavar="RUN", help=RUN)
+    rm.add_argument("--yes", action="store_true", help="do not ask")
+    diff = command(more, "diff", diff_runs, "what two runs were asked to do otherwise, and what came out")
+    diff.add_argument("one", metavar="A", help=RUN)
+    diff.add_argument("other", metavar="B", help=RUN)
+    diff.add_argument("--json", action="store_true", help="print JSON")
 
 
 def add_sample(commands: Any) -> None:
@@ -79,13 +103,51 @@ def add_curve(commands: Any) -> None:
 
 def runs(options: argparse.Namespace) -> int:
     from poise.record import all_runs, runs_root
-    from poise.report.table import run_lines
+    from poise.study.listing import about, chosen, lines, width_of
 
-    found = all_runs()
-    if not found:
-        print(f"no runs in {runs_root()}")
-    for line in run_lines((f.name, *f.outcome()) for f in found):
+    found = [about(folder) for folder in all_runs(everywhere=options.all)]
+    rows = chosen(found, options.data, options.recipe, options.state, options.sort)
+    if options.json:
+        print(json.dumps(rows, indent=1, ensure_ascii=False))
+        return 0
+    for line in lines(rows, width_of(sys.stdout)):
         print(line)
+    if not rows:
+        print("no such run" if found else f"no runs in {runs_root()}")
+    return 0
+
+
+def remove(options: argparse.Namespace) -> int:
+    from poise.record import find_run
+    from poise.study.listing import about, lines, removed, space, width_of
+
+    folders = list({folder.path: folder for folder in map(find_run, options.runs)}.values())
+    rows = [about(folder) for folder in folders]
+    if not options.yes:
+        if not sys.stdin.isatty():
+            raise PoiseError("poise runs rm asks before it removes anything, and nobody can answer here: add --yes")
+        print("\n".join(lines(rows, width_of(sys.stdout))))
+        what = "this run" if len(rows) == 1 else f"these {len(rows)} runs"
+        print(f"Remove {what}, {space(sum(row['bytes'] for row in rows))}? [y/N] ", end="", flush=True)
+        if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+            print("nothing was removed")
+            return 0
+    for folder in folders:
+        free, others = removed(folder)
+        stays = f"; {', '.join(others[:4])} {'stays' if len(others) == 1 else 'stay'}: no run made it" if others else ""
+        print(f"removed {folder.path}, {space(free)} are free{stays}")
+    return 0
+
+
+def diff_runs(options: argparse.Namespace) -> int:
+    from poise.record import find_run
+    from poise.study.listing import difference, difference_lines
+
+    one, other = find_run(options.one), find_run(options.other)
+    if options.json:
+        print(json.dumps({"runs": [str(one.path), str(other.path)], **difference(one, other)}, indent=1))
+    else:
+        print("\n".join(difference_lines(one, other)))
     return 0
 
 

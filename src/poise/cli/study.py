@@ -9,13 +9,14 @@ import sys
 from typing import Any
 
 from poise.cli.parser import QUIET, command, whole
+from poise.errors import PoiseError
 from poise.terminal import pasted
 
 
 def add(commands: Any) -> None:
     """Enter the command."""
     made = command(commands, "study", study, "compare arms over several seeds, with intervals: poise study FILE")
-    made.add_argument("file", help="a study: .yaml, .toml, or .py that sets STUDY (docs/studies.md)")
+    made.add_argument("file", nargs="?", help="a study: .yaml, .toml, or .py that sets STUDY (docs/studies.md)")
     made.add_argument("--out", help="the study's folder; by default studies/NAME; an unfinished one goes on")
     made.add_argument(
         "--workers",
@@ -23,7 +24,17 @@ def add(commands: Any) -> None:
         default=None,
         help="processes of one thread each; by default one for each core",
     )
-    made.add_argument("--dry-run", action="store_true", help="say what would be run and what it can show; run nothing")
+    made.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="open the data, take the first steps of every arm, say what the study costs and can show; keep nothing",
+    )
+    made.add_argument(
+        "--endpoints",
+        metavar="RECIPE",
+        help="list what an endpoint can read of runs of this recipe; of yours: poise study DATA --endpoints RECIPE",
+    )
+    made.add_argument("--no-rehearsal", action="store_true", help="begin a new study without trying every arm first")
     made.add_argument("--report", action="store_true", help="read the runs that are over, and run nothing")
     made.add_argument("--quiet", **QUIET)
 
@@ -33,12 +44,25 @@ def study(options: argparse.Namespace) -> int:
     from poise.trials.sentences import lines
     from poise.trials.study import Study
 
+    if options.endpoints:
+        from poise.trials.endpoints import listed
+
+        print("\n".join(listed(options.endpoints, options.file)))
+        return 0
+    if not options.file:
+        raise PoiseError("poise study needs a file (docs/studies.md), or --endpoints RECIPE")
     asked = Study.of(options.file, options.out)
-    if not options.quiet:
-        print("\n".join(asked.before()), flush=True)
+    workers = options.workers or cores()
+    tell = _silent if options.quiet else _told
+    for line in asked.before():
+        tell(line)
     if options.dry_run:
         for task in asked.tasks:
             print(f"  {task}: {task.name}")
+    if options.dry_run or (asked.is_new and not options.no_rehearsal and not options.report):
+        for line in asked.rehearse(workers, tell):
+            tell(line)
+    if options.dry_run:
         return 0
     stop = Stop()
 
@@ -52,7 +76,7 @@ def study(options: argparse.Namespace) -> int:
     code = 0
     try:
         if not options.report:
-            asked.train(options.workers or cores(), stop, options.quiet)
+            asked.train(workers, stop, options.quiet)
     except Interrupted:
         code = 130
     finally:
@@ -67,6 +91,14 @@ def study(options: argparse.Namespace) -> int:
         words += ["--workers", str(options.workers)] if options.workers else []
         print(f"stopped; go on with: {' '.join(map(pasted, words))}")
     return code
+
+
+def _told(line: str) -> None:
+    print(line, flush=True)
+
+
+def _silent(line: str) -> None:
+    pass
 
 
 def cores() -> int:

@@ -52,6 +52,7 @@ def train(argv: list[str]) -> int:
 def go(spec: dict[str, Any], out: str | Path | None, quiet: bool, data: str | None = None) -> int:
     """Run to the end or to Ctrl-C, then say where things are."""
     from poise.data import reading
+    from poise.record import remember
     from poise.report.live import view
     from poise.study.place import folder_of
     from poise.study.run import Interrupted, Stop, run
@@ -66,6 +67,8 @@ def go(spec: dict[str, Any], out: str | Path | None, quiet: bool, data: str | No
     previous = {s: signal.signal(s, ask) for s in (signal.SIGINT, signal.SIGTERM)}
     folder, _ = folder_of(spec["recipe"], spec["arguments"], out)
     already = folder.done
+    if out is not None:
+        remember(folder.path)
     reading.quiet = quiet
     try:
         report = run(spec, folder.path, view(quiet), stop, data)

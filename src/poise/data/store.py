@@ -11,7 +11,6 @@ import hashlib
 import io
 import os
 import shutil
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -24,34 +23,12 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from poise.disk import alive, host
+from poise.disk import cache_dir as cache_dir  # where everything here lies
 from poise.errors import PoiseError
 
 CHUNK = 1 << 20  # bytes read at a time
 TEMPORARY = ".building-"  # .building-<host>-<process id>-<random>
 ABANDONED_AFTER = 24 * 3600.0  # seconds; for temporaries whose process cannot be asked whether it lives
-
-
-def cache_dir() -> Path:
-    """The folder that holds everything Poise keeps between runs; it may not exist yet.
-
-    `$POISE_CACHE`, else `$XDG_CACHE_HOME/poise`, else `%LOCALAPPDATA%\\poise` on Windows,
-    `~/Library/Caches/poise` on macOS and `~/.cache/poise` elsewhere. Raises PoiseError where there is no home
-    folder.
-    """
-    chosen = os.environ.get("POISE_CACHE")
-    if chosen:
-        return Path(os.path.abspath(os.path.expanduser(chosen)))
-    shared = os.environ.get("XDG_CACHE_HOME", "")
-    if os.path.isabs(shared):  # the XDG rules: a relative path is to be ignored
-        return Path(shared) / "poise"
-    local = os.environ.get("LOCALAPPDATA")
-    if sys.platform == "win32" and local:
-        return Path(local) / "poise"
-    try:
-        home = Path.home()
-    except RuntimeError:
-        raise PoiseError("this user has no home folder: set POISE_CACHE to a folder for cached data") from None
-    return home / ("Library/Caches" if sys.platform == "darwin" else ".cache") / "poise"
 
 
 def cannot_write(where: Path, error: OSError) -> PoiseError:

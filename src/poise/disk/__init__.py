@@ -7,6 +7,7 @@ silence. Folders above a run folder are the user's own and may be links.
 
 from __future__ import annotations
 
+from poise.disk.place import cache_dir
 from poise.disk.reading import (
     entries,
     inspect,
@@ -31,6 +32,7 @@ from poise.disk.writing import (
 )
 
 __all__ = [
-    "alive", "entries", "host", "inspect", "loads", "locked", "natural", "open_file", "open_to_append", "read_bytes",
-    "read_json", "read_lines", "regular", "remove", "sweep", "temporary_folder", "write_atomically", "write_json",
+    "alive", "cache_dir", "entries", "host", "inspect", "loads", "locked", "natural", "open_file", "open_to_append",
+    "read_bytes", "read_json", "read_lines", "regular", "remove", "sweep", "temporary_folder", "write_atomically",
+    "write_json",
 ]  # fmt: skip

@@ -92,6 +92,21 @@ def discriminator(network: str, options: Any, facts: dict[str, Any]) -> nn.Modul
     )
 
 
+def twice_differentiated(penalties: list[Penalty]) -> bool:
+    """Whether a penalty needs gradients of gradients, which torch.compile cannot make."""
+    return any(term.differentiates for penalty in penalties for term in penalty.terms())
+
+
+def uncompiled(penalties: dict[str, list[Penalty]]) -> list[str]:
+    """A line for each player that is not compiled although that was asked for."""
+    return [
+        f"--compile: the {name} is not compiled, for the gradients of gradients of "
+        f"{' and '.join(p.name for p in own if twice_differentiated([p]))}"
+        for name, own in penalties.items()
+        if twice_differentiated(own)
+    ]
+
+
 def game(
     network: str,
     loss: str,
@@ -121,8 +136,7 @@ def game(
         g = generator(network, noise, options["generator"], facts)
     for name, net in (("discriminator", d), ("generator", g)):
         net.to(how.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        twice = any(term.differentiates for penalty in penalties[name] for term in penalty.terms())
-        if compile and not twice:
+        if compile and not twice_differentiated(penalties[name]):
             net.compile()
     average = Ema(g, ema, noise_feed(noise, how.device, len(facts["classes"])))
     built = Adversarial(g, d, view=augmentation(facts["augment"]), joint=joint_allowed(d))

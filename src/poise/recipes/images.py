@@ -205,7 +205,11 @@ def images(
         judge=outcomes.judge(pictures, score_samples, seed) if scores else None,
         final=outcomes.judge(pictures, score_samples, seed, unseen=True) if scores else None,
         acting=acting,
-        notes=[*image_data.notes(pictures, data), *parts.unpenalised(l2_generator, l2_discriminator, asked)],
+        notes=[
+            *image_data.notes(pictures, data),
+            *parts.unpenalised(l2_generator, l2_discriminator, asked),
+            *(parts.uncompiled(penalties) if compile else []),
+        ],
     )
 
 

@@ -33,6 +33,8 @@ th { font-size: .75rem }
 .warning { border: 2px solid #D55E00; padding: .4rem .8rem; font-weight: bold }
 img { max-width: 100%; background: #fff; border: 1px solid #8884; margin: .5rem 0 }
 pre { overflow-x: auto; font-size: .8rem }
+.arms { display: flex; flex-wrap: wrap; gap: .5rem 1rem }
+.arms figure { margin: 0; flex: 1 1 16rem; max-width: 24rem }
 summary { cursor: pointer; margin: .6rem 0 }
 </style>
 </head>
@@ -72,6 +74,25 @@ summary { cursor: pointer; margin: .6rem 0 }
 <h2>Plots</h2>
 {% for picture in pictures %}
 <p><img src="{{ picture.file | address }}" alt="{{ picture.title }}"></p>
+{% endfor %}
+{% endif %}
+{% if samples %}
+<h2>Samples</h2>
+{% for title, arms in samples %}
+<h3>{{ title }}</h3>
+<div class="arms">
+{% for shown in arms %}
+<figure>
+<figcaption>{{ shown.arm }}{% if shown.page %} (<a href="{{ shown.page | address }}">listen</a>){% endif %}</figcaption>
+{% if shown.picture %}
+<a href="{{ shown.picture | address }}"><img src="{{ shown.picture | address }}" alt="samples of {{ shown.arm }}"></a>
+{% endif %}
+{% if shown.text %}
+<pre dir="auto">{{ shown.text }}</pre>
+{% endif %}
+</figure>
+{% endfor %}
+</div>
 {% endfor %}
 {% endif %}
 <h2>Runs</h2>
@@ -129,11 +150,13 @@ def study_page(
     notes: Sequence[str],
     pictures: Sequence[Mapping[str, str]],
     runs: str = "runs",
+    samples: Sequence[tuple[str, Sequence[Mapping[str, str]]]] = (),
 ) -> bytes:
     """The content of the page.
 
     Args: outcome, the content of study.json; counted, how many runs there are, in words; tables and notes as
-    `poise.trials.sentences` has them; pictures, file relative to the page and title; runs, the folder with the runs.
+    `poise.trials.sentences` has them; pictures, file relative to the page and title; runs, the folder with the runs;
+    samples, title and arms of each part (`poise.trials.shown`).
     """
     import jinja2
     import yaml  # type: ignore[import-untyped]
@@ -158,6 +181,7 @@ def study_page(
         tables=tables,
         notes=notes,
         pictures=pictures,
+        samples=samples,
         runs=[run_rows(outcome, part, runs) for part in outcome["parts"]],
         plan=written(outcome["plan"]),
         about=written(outcome["about"]) if outcome.get("about") else "",

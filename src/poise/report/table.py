@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 
 def columns(rows: Iterable[Sequence[str]]) -> list[str]:
@@ -42,12 +41,3 @@ def _with_interval(name: str, values: Mapping[str, float]) -> str:
     if f"{name}.low" in values:
         text += f" [{number(values[f'{name}.low'])}, {number(values[f'{name}.high'])}]"
     return text
-
-
-def run_lines(runs: Iterable[tuple[str, str, dict[str, Any]]]) -> list[str]:
-    """name, state, report -> a table with the best score of each run."""
-    rows = []
-    for name, state, report in runs:
-        found = report.get("best") or {}
-        rows.append((name, state, f"{found['score']} {found['value']:.4f}" if found else ""))
-    return columns(rows)

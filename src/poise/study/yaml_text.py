@@ -1,4 +1,8 @@
-"""YAML from anywhere -> plain tables: nothing stands twice, and aliases can neither explode nor refer to themselves."""
+"""YAML from anywhere -> plain tables: nothing stands twice, and aliases can neither explode nor refer to themselves.
+
+Names of entries are text as they are written (an arm `off` or `1e-3`), and of values only true and false are booleans,
+as in YAML 1.2: `against: off` is the arm of that name.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +14,7 @@ from poise.errors import PoiseError
 
 LONGEST = 10 << 20  # characters of a file
 MOST = 100_000  # values when every alias is written out
+MERGE = "tag:yaml.org,2002:merge"  # <<
 DEEPEST = 100  # tables and lists inside each other
 
 
@@ -24,7 +29,15 @@ class Loader(yaml.SafeLoader):
                     f"'{key.value[:60]}' stands twice in one table (line {key.start_mark.line + 1}): rename one"
                 )
             seen.add(key.value if isinstance(key.value, str) else id(key))
+            if isinstance(key, yaml.ScalarNode) and key.tag.startswith("tag:yaml.org,2002:") and key.tag != MERGE:
+                key.tag = "tag:yaml.org,2002:str"
         return super().construct_mapping(node, deep)
+
+
+Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in rules if not (tag.endswith(":bool") and first not in "tTfF")]
+    for first, rules in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
 
 
 def loaded(text: str) -> Any:

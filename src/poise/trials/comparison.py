@@ -19,6 +19,7 @@ from poise.trials.verdicts import Verdict, claim_verdict, verdict_of
 __all__ = ["before", "compare"]
 
 FORMAT = 1
+NOTHING = "nothing was learnt"  # the finding of that name
 WAY = {"lower": -1, "higher": 1}  # the sign of the change that is expected
 
 
@@ -75,10 +76,23 @@ def _claims(plan: Plan, found: Mapping[str, Readout], missing: int) -> list[dict
             alone = [*counted[:i], row["p_claimed"], *counted[i + 1 :]]
             row["adjusted_p"] = None if row["p"] is None else holm(alone)[i]
             unfinished = Verdict("unfinished", "runs are missing")
-            row["verdict"], row["reason"] = unfinished if missing else verdict_of(row, plan.alpha)
+            row["unlearnt"] = _unlearnt(found[row["part"]], row)
+            row["verdict"], row["reason"] = unfinished if missing else verdict_of(row, plan.alpha, len(plan.claims))
         verdict, reason = claim_verdict(rows, missing)
         claims.append(_claim(claim, verdict, reason, counted[i], adjusted[i], rows))
     return claims
+
+
+def _without_learning(readout: Readout, arm: str) -> tuple[int, int]:
+    """How many runs of an arm ended with nothing learnt, and how many came to their end."""
+    runs = [result for result in readout.of(arm) if result.state == "done"]
+    return sum(NOTHING in result.findings for result in runs), len(runs)
+
+
+def _unlearnt(readout: Readout, row: Mapping[str, Any]) -> str:
+    """ "9 of 10 and 10 of 10" where most runs of both arms have learnt nothing."""
+    counts = [_without_learning(readout, row[key]) for key in ("arm", "against")]
+    return " and ".join(f"{n} of {runs}" for n, runs in counts) if all(2 * n > runs for n, runs in counts) else ""
 
 
 def _claim(
@@ -169,6 +183,13 @@ def _notes(plan: Plan, found: Mapping[str, Readout], counts: Mapping[str, int]) 
         )
         if told:
             notes.append(f"Part {part.name}: numbers that are not finite ({told}) count as those of diverged runs do.")
+        learnt = {arm.name: _without_learning(found[part.name], arm.name) for arm in part.arms}
+        told = ", ".join(f"{n} of {runs} of arm {arm}" for arm, (n, runs) in learnt.items() if n)
+        if told:
+            notes.append(
+                f"Part {part.name}: nothing was learnt in runs ({told}): their numbers are those of samples that are "
+                f"no better than a flat picture, and say nothing of the arms. Train longer, or at other rates."
+            )
         dead = {arm.name: [r.alive for r in found[part.name].of(arm.name) if r.alive is not None] for arm in part.arms}
         told = ", ".join(
             f"{alive.count(False)} of {len(alive)} of arm {name}" for name, alive in dead.items() if not all(alive)

@@ -14,6 +14,7 @@ from poise.terminal import escaped
 from poise.trials.comparison import compare, json_safe
 from poise.trials.plan import Plan, Result
 from poise.trials.sentences import counted, markdown, notes_of, table, tables
+from poise.trials.shown import samples_of
 
 
 def publish(
@@ -35,8 +36,9 @@ def publish(
     except OSError as error:
         raise PoiseError(f"cannot make the folder {folder}: {error.strerror}; choose another --out") from None
     pictures = draw(outcome, folder)
+    shown = samples_of(outcome, folder, runs)
     write_atomically(folder / "table.txt", escaped(table(outcome)).encode())
     write_atomically(folder / "table.md", escaped(markdown(outcome)).encode())
-    save_study_page(folder, outcome, counted(outcome), tables(outcome), notes_of(outcome), pictures, runs)
+    save_study_page(folder, outcome, counted(outcome), tables(outcome), notes_of(outcome), pictures, runs, shown)
     write_json(folder / "study.json", outcome)
     return outcome

@@ -15,7 +15,7 @@ import json
 import os
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,7 @@ from poise.trials.outcome import publish
 from poise.trials.plan import Plan
 from poise.trials.pool import Pool
 from poise.trials.progress import Log, Progress
+from poise.trials.rehearsal import rehearse
 from poise.trials.tasks import Task, result_of, results_of, state_of, tasks_of
 
 TOLD = ("parts", "claims", "alpha")  # what of a plan decides what comes out
@@ -80,6 +81,15 @@ class Study:
         known = f", {over} of them finished before" if over else ""
         said = before(self.plan)
         return [f"{self.plan.name}: {said[0]}{known}", *said[1:]]
+
+    def rehearse(self, workers: int, tell: Callable[[str], None] = lambda line: None) -> list[str]:
+        """Try every arm before anything is written; lines on what the whole study costs. Errors: PoiseError."""
+        return rehearse(self.plan, self.tasks, self.runs, workers, tell).lines
+
+    @property
+    def is_new(self) -> bool:
+        """Whether none of its runs has begun."""
+        return self.states()["new"] == len({task.name for task in self.tasks})
 
     def register(self) -> None:
         """Keep the plan, or notice that it is another one than that with which the study began."""

@@ -49,12 +49,22 @@ def _task(part: Part, arm: str, seed: int) -> Task:
     taken = inspect.signature(kind_of(part.recipe).build).parameters
     if "seed" not in taken:
         raise PoiseError(f"part '{part.name}': the recipe {part.recipe} takes no seed, and a study needs several")
-    arguments = {**({"threads": 1} if "threads" in taken else {}), **arguments, "seed": seed}
+    arguments = {**({"threads": 1} if "threads" in taken else {}), **_booleans(arguments, taken), "seed": seed}
     try:
         ready = completed(part.recipe, arguments)
     except PoiseError as error:
         raise PoiseError(f"part '{part.name}', arm '{arm}': {error}") from None
     return Task(part.name, arm, seed, run_name(part.recipe, ready), {"recipe": part.recipe, "arguments": ready})
+
+
+def _booleans(arguments: dict[str, Any], taken: Mapping[str, inspect.Parameter]) -> dict[str, Any]:
+    """`compile: yes` of a study's file, where names have to stay text, for what can only be true or false."""
+    words = {"yes": True, "on": True, "no": False, "off": False}
+    kinds = {name: parameter.annotation for name, parameter in taken.items()}
+    return {
+        name: words.get(value.lower(), value) if isinstance(value, str) and kinds.get(name) in (bool, "bool") else value
+        for name, value in arguments.items()
+    }
 
 
 def merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:

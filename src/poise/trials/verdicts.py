@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from poise.trials.statistics import seeds_needed
 from poise.trials.text import bare, change, level, percent, plain_number, probability, seeds, with_p
 
 AGAINST = ("refuted", "equivalent", "too small")  # verdicts of a test that speak against its claim
@@ -17,10 +18,20 @@ class Verdict(NamedTuple):
     reason: str
 
 
-def verdict_of(row: Mapping[str, Any], alpha: float) -> Verdict:
-    """The verdict on a compared test (a row of `comparison.compare`) whose runs are all there."""
+def verdict_of(row: Mapping[str, Any], alpha: float, claims: int = 1) -> Verdict:
+    """The verdict on a compared test (a row of `comparison.compare`) whose runs are all there.
+
+    With fewer seeds than a study of so many claims needs nothing could be supported, so nothing is refuted either; and
+    where neither arm has learnt anything there is nothing to compare.
+    """
     if row["p"] is None:
         return Verdict("inconclusive", "no seed has a number in both arms")
+    if row["least_p"] >= alpha / claims:
+        among = f" of {claims} claims" if claims > 1 else ""
+        few = f"{seeds(row['n'])} can show nothing{among} (p = {bare(row['least_p'])} at least)"
+        return Verdict("inconclusive", f"{few}: use {seeds_needed(alpha, claims)} or more")
+    if row.get("unlearnt"):
+        return Verdict("inconclusive", f"nothing was learnt in most runs of both arms ({row['unlearnt']})")
     return EXPECTED[row["expect"]](row, alpha)
 
 
@@ -62,9 +73,7 @@ def _no_worse(row: Mapping[str, Any], alpha: float) -> Verdict:
 
 def _undecided(row: Mapping[str, Any], alpha: float, right_way: bool) -> Verdict:
     limit = level(alpha)
-    if row["least_p"] >= alpha:
-        why = f"{seeds(row['n'])} give{'s' * (row['n'] == 1)} p = {bare(row['least_p'])} at least"
-    elif right_way and row["p"] < alpha <= row["adjusted_p"]:
+    if right_way and row["p"] < alpha <= row["adjusted_p"]:
         why = f"p {probability(row['p'])} alone, but {bare(row['adjusted_p'])} among the claims, not below {limit}"
     elif not right_way:
         why = f"the difference does not go the way that was expected, and the interval leaves both open: {change(row)}"

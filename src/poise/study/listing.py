@@ -1,0 +1,313 @@
+"""`poise runs`: what runs there are, what differs between two, and the end of those that are not needed."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import shutil
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from poise.errors import Busy, PoiseError, nearest
+from poise.record import RunFolder, runs_root
+from poise.report.conclude import best
+from poise.report.table import columns, number
+from poise.study.spec import kind_of
+
+SORTS = ("when", "name", "step", "size")
+NARROWEST = 12  # of a name that is cut
+# What a run consists of; anything else in its folder is somebody else's and stays.
+OWN_FILES = (
+    "spec.json", "record.jsonl", "events.jsonl", "remedies.json", "threads.json", "report.json", "DONE", ".lock",
+)  # fmt: skip
+OWN_FOLDERS = ("samples", "checkpoints")
+OWN_PATTERNS = ("evaluation-*.json", "curve*.json", "curve*.png", "*.tmp")
+
+
+def about(folder: RunFolder) -> dict[str, Any]:
+    """What there is to know of a run at a glance, JSON-safe; a damaged one is told and hides no other.
+
+    name, path, recipe, data, l2 (part -> strength), state, why (of a broken one), step, of, best ({score, value, step}
+    or None), when (of its last change, seconds since 1970), bytes.
+    """
+    found: dict[str, Any] = {
+        "name": folder.name, "path": str(folder.path), "recipe": None, "data": None, "l2": {}, "state": "broken",
+        "why": "", "step": 0, "of": None, "best": None, "when": _changed(folder), "bytes": _size(folder.path),
+    }  # fmt: skip
+    try:
+        folder.check()
+        spec = folder.spec()
+        arguments = spec["arguments"]
+        found |= {"recipe": spec["recipe"], "data": str(arguments.get("data", "")), "l2": _strengths(arguments)}
+        found["step"] = folder.saved()
+        found["state"] = _state(folder)
+        if folder.done:
+            report = folder.report()
+            found |= {"step": report["steps"], "of": report["steps"], "best": report.get("best") or None}
+        else:
+            rows = folder.rows()
+            if found["state"] == "training" and rows:
+                found["step"] = max(found["step"], rows[-1]["step"] + 1)
+            found["of"] = _planned(arguments)
+            found["best"] = best(rows, kind_of(spec["recipe"]).primary) or None
+    except PoiseError as error:
+        found |= {"state": "broken", "why": str(error)}
+    return found
+
+
+def _state(folder: RunFolder) -> str:
+    if folder.busy:
+        return "training"
+    if folder.done:
+        return "finished"
+    events = folder.events()
+    return "diverged" if events and events[-1]["event"] == "diverged" else "stopped"
+
+
+def _planned(arguments: dict[str, Any]) -> int | None:
+    """How many steps were asked for, of all stages together."""
+    counts = [value for name, value in arguments.items() if name == "steps" or name.endswith("_steps")]
+    return sum(counts) if counts and all(isinstance(count, int) for count in counts) else None
+
+
+def _strengths(arguments: dict[str, Any]) -> dict[str, Any]:
+    """Part -> λ of the L2 penalties that a recipe has flags for."""
+    return {name.removeprefix("l2_"): value for name, value in arguments.items() if name.startswith("l2_")}
+
+
+def _changed(folder: RunFolder) -> float:
+    times = []
+    for name in ("spec.json", "record.jsonl", "events.jsonl", "DONE"):
+        try:
+            times.append((folder.path / name).lstat().st_mtime)
+        except OSError:
+            continue
+    return max(times, default=0.0)
+
+
+def _size(path: Path) -> int:
+    total = 0
+    for place, _, files in os.walk(path):  # follows no links
+        for name in files:
+            try:
+                total += os.lstat(os.path.join(place, name)).st_size
+            except OSError:
+                continue
+    return total
+
+
+def chosen(
+    found: Iterable[dict[str, Any]], data: str | None, recipe: str | None, state: str | None, sort: str
+) -> list[dict[str, Any]]:
+    """Those whose data, recipe and state are asked for, sorted: newest last, by name, steps or size, or by a score
+    (`kid`: the lowest best value of a score of that name first, and runs without one last)."""
+    rows = [row for row in found if data is None or data.lower() in str(row["data"]).lower()]
+    rows = [row for row in rows if recipe in (None, row["recipe"]) and state in (None, row["state"])]
+    keys: dict[str, Callable[[dict[str, Any]], Any]] = {
+        "when": lambda row: row["when"],
+        "name": lambda row: row["name"],
+        "step": lambda row: row["step"],
+        "size": lambda row: row["bytes"],
+    }
+    if sort in keys:
+        return sorted(rows, key=keys[sort])
+    scores = {row["best"]["score"] for row in rows if row["best"]}
+    if rows and not any(sort.lower() in score.lower() for score in scores):
+        known = [*SORTS, *sorted(scores)]
+        raise PoiseError(f"--sort {sort}: no run has such a score{nearest(sort, known, '.')} Use {', '.join(known)}")
+
+    def by_score(row: dict[str, Any]) -> float:
+        fits = row["best"] and sort.lower() in row["best"]["score"].lower()
+        return float(row["best"]["value"]) if fits else float("inf")
+
+    return sorted(rows, key=by_score)
+
+
+def lines(rows: Sequence[dict[str, Any]], width: int | None = None) -> list[str]:
+    """A table of runs; names are cut where it would be wider than `width` columns, and then the least is left out."""
+    if not rows:
+        return []
+    head = ("RUN", "DATA", "L2", "STATE", "STEP", "BEST", "WHEN")
+    cells = [
+        (_named(row), _short(row["data"]), _l2(row), row["state"], _step(row), _best(row), _when(row["when"]))
+        for row in rows
+    ]
+    table: list[tuple[str, ...]] = [head, *cells]
+    if width is not None:
+        for leave in ("", "WHEN", "DATA", "L2"):
+            kept = [i for i, name in enumerate(head) if name != leave and (leave == "" or name in _left(head, leave))]
+            fitted = _fitted([tuple(row[i] for i in kept) for row in table], width)
+            if fitted is not None:
+                table = fitted
+                break
+        else:
+            table = [(_cut(row[0], NARROWEST), row[3], row[4]) for row in table]
+    whys = [f"{row['name']}: {row['why']}" for row in rows if row["why"]]
+    return [*columns(table), *whys]
+
+
+def _left(head: Sequence[str], leave: str) -> list[str]:
+    """What stays when columns are left out, one after the other, up to `leave`."""
+    order = ("WHEN", "DATA", "L2")
+    gone = order[: order.index(leave) + 1]
+    return [name for name in head if name not in gone]
+
+
+def _fitted(table: list[tuple[str, ...]], width: int) -> list[tuple[str, ...]] | None:
+    """The table with its names cut in the middle, so that it is `width` wide; None where too little of them is left."""
+    others = sum(2 + max(len(row[i]) for row in table) for i in range(1, len(table[0])))
+    room = width - others
+    longest = max(len(row[0]) for row in table)
+    if longest <= room:
+        return table
+    if room < NARROWEST:
+        return None
+    return [(_cut(row[0], room), *row[1:]) for row in table]
+
+
+def _cut(name: str, room: int) -> str:
+    """Its beginning and its end, which tell runs apart."""
+    end = (room - 1) // 2
+    return name if len(name) <= room else f"{name[: room - 1 - end]}…{name[len(name) - end :]}"
+
+
+def _named(row: dict[str, Any]) -> str:
+    """As the run is named on the command line: by its path where it lies outside the folder of runs."""
+    path = Path(row["path"])
+    return row["name"] if path.parent == runs_root() else str(path)
+
+
+def _short(data: Any) -> str:
+    return Path(str(data)).name if data else ""
+
+
+def _l2(row: dict[str, Any]) -> str:
+    """The strengths of the parts in their order, `1e-4/0`; a schedule by its name."""
+    said = [f"{s:g}" if isinstance(s, int | float) else str(s).partition(":")[0] for s in row["l2"].values()]
+    return "/".join(said)
+
+
+def _step(row: dict[str, Any]) -> str:
+    if row["state"] == "finished" or not row["of"] or row["of"] == row["step"]:
+        return f"{row['step']:,}"
+    return f"{row['step']:,} of {row['of']:,}"
+
+
+def _best(row: dict[str, Any]) -> str:
+    found = row["best"]
+    return f"{found['score']} {number(found['value'])}" if found else ""
+
+
+def _when(seconds: float) -> str:
+    then = datetime.datetime.fromtimestamp(seconds)
+    return then.strftime("%H:%M" if then.date() == datetime.date.today() else "%d %b %Y")
+
+
+def space(size: int) -> str:
+    """Bytes for people."""
+    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.1f} MB"
+
+
+def width_of(stream: Any) -> int | None:
+    """Columns of the terminal behind a stream; None where it is none."""
+    return shutil.get_terminal_size().columns if stream.isatty() else None
+
+
+def doomed(folder: RunFolder) -> tuple[list[Path], list[str]]:
+    """What of a folder is the run's own and goes, and the names of what stays because no run has made it."""
+    mine = {folder.path / name for name in (*OWN_FILES, *OWN_FOLDERS)}
+    mine |= {path for pattern in OWN_PATTERNS for path in folder.path.glob(pattern)}
+    there = sorted(folder.path.iterdir())
+    return [path for path in there if path in mine], [path.name for path in there if path not in mine]
+
+
+def removed(folder: RunFolder) -> tuple[int, list[str]]:
+    """Remove a run; returns the bytes that are free now and the names of what stays. Errors: PoiseError where it is
+    being trained, or cannot be removed."""
+    before = _size(folder.path)
+    try:
+        with folder.locked():
+            own, others = doomed(folder)
+            # The description goes last: what is half removed is still a run, and can be removed again.
+            for path in sorted(own, key=lambda path: path.name in ("spec.json", ".lock")):
+                if path.is_dir() and not path.is_symlink():
+                    shutil.rmtree(path)
+                elif path.name != ".lock":
+                    path.unlink()
+        (folder.path / ".lock").unlink(missing_ok=True)
+        if not others:
+            folder.path.rmdir()
+    except Busy:
+        raise PoiseError(f"{folder.path} is being trained: stop it first (Ctrl-C there), then remove it") from None
+    except OSError as error:
+        raise PoiseError(f"cannot remove {error.filename or folder.path}: {error.strerror}") from None
+    return before - (_size(folder.path) if folder.path.exists() else 0), others
+
+
+def difference(one: RunFolder, other: RunFolder) -> dict[str, list[tuple[str, str, str]]]:
+    """What differs between two runs: heading -> rows of (name, of one, of the other)."""
+    specs = [_flat(folder.spec()["arguments"]) for folder in (one, other)]
+    facts = [_flat(folder.spec()["facts"]) for folder in (one, other)]
+    kinds = [{"recipe": folder.spec()["recipe"], **folder.spec()["versions"]} for folder in (one, other)]
+    outcomes = [_outcome(folder) for folder in (one, other)]
+    asked = _apart([{**kind, **spec} for kind, spec in zip(kinds, specs, strict=True)])
+    same = {name for name, *_ in asked}
+    return {
+        "asked": asked,
+        "data and machine": [row for row in _apart(facts) if row[0] not in same],
+        "outcome": _apart(outcomes, all_of=True),
+    }
+
+
+def _flat(table: Any, above: str = "") -> dict[str, Any]:
+    """Nested tables as `generator.lr`; lists by place where they hold tables."""
+    if isinstance(table, dict):
+        pairs = [_flat(value, f"{above}.{key}" if above else str(key)) for key, value in table.items()]
+    elif isinstance(table, list) and any(isinstance(item, dict) for item in table):
+        pairs = [_flat(value, f"{above}[{i}]") for i, value in enumerate(table)]
+    else:
+        return {above: table}
+    return {key: value for pair in pairs for key, value in pair.items()}
+
+
+def _outcome(folder: RunFolder) -> dict[str, Any]:
+    """State, steps, the best score and those of the end, findings, seconds."""
+    known = about(folder)
+    found: dict[str, Any] = {"state": known["state"], "steps": known["step"]}
+    if known["best"]:
+        found |= {f"best {known['best']['score']}": known["best"]["value"], "best step": known["best"]["step"]}
+    if folder.done:
+        report = folder.report()
+        last = report["scores"][-1] if report.get("scores") else {}
+        found |= {f"last {name}": value for name, value in last.items() if name != "step" and "." not in name}
+        for player, numbers in (report.get("penalties") or {}).items():
+            if isinstance(numbers, dict):
+                found |= {f"{player} {name}": value for name, value in _flat(numbers).items()}
+        found["found"] = ", ".join(finding["name"] for finding in report.get("findings", ())) or "nothing"
+    return found
+
+
+def _apart(tables: Sequence[dict[str, Any]], all_of: bool = False) -> list[tuple[str, str, str]]:
+    names = dict.fromkeys(name for table in tables for name in table)
+    rows = [(name, *(_text(table.get(name)) for table in tables)) for name in names]
+    return [(name, a, b) for name, a, b in rows if all_of or a != b]
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def difference_lines(one: RunFolder, other: RunFolder) -> list[str]:
+    """The same as tables for people."""
+    found = []
+    names = (one.name, other.name) if one.name != other.name else (str(one.path), str(other.path))
+    for heading, rows in difference(one, other).items():
+        title = {"asked": "Asked otherwise", "data and machine": "Otherwise found", "outcome": "What came out"}[heading]
+        body = columns([(title, *names), *rows]) if rows else [f"{title}: nothing"]
+        found += ["", *body]
+    return found[1:]

@@ -1,0 +1,207 @@
+"""`poise runs`, `runs rm`, `runs diff`: every state, wherever a run lies; nothing but a run's own files is removed."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import time
+
+import numpy as np
+import pytest
+
+from poise.cli import main
+from poise.record import RunFolder, all_runs, find_run
+from poise.study.listing import about, lines
+from poise.study.run import run
+from poise.study.stops import Interrupted, Stop
+
+ARGUMENTS = {
+    "data": "pictures.npy", "steps": 6, "batch": 8, "scores": 0, "threads": 1, "heldout": 0.25,
+    "generator": {"width": 4}, "discriminator": {"width": 4}, "augment": "none",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """runs/ with a finished and a stopped run, and another finished one elsewhere: copied for each test."""
+    folder = tmp_path_factory.mktemp("made")
+    np.save(folder / "pictures.npy", np.random.default_rng(0).integers(0, 256, (40, 16, 16), np.uint8))
+    before = os.getcwd()
+    os.chdir(folder)
+    try:
+        run({"recipe": "images", "arguments": {**ARGUMENTS, "l2_generator": 1e-3}})
+        stop = Stop()
+        stop.asked = True
+        with pytest.raises(Interrupted):
+            run(
+                {"recipe": "images", "arguments": {**ARGUMENTS, "seed": 1, "l2_discriminator": "cosine:1e-3:1e-5"}},
+                stop=stop,
+            )
+        run({"recipe": "images", "arguments": {**ARGUMENTS, "seed": 2}}, out="mine/run")
+    finally:
+        os.chdir(before)
+    return folder
+
+
+@pytest.fixture
+def there(place, monkeypatch):
+    """In a copy of the folder, with a list of other places of its own, in which mine/run stands."""
+    from poise.record import remember
+
+    monkeypatch.chdir(place)
+    monkeypatch.setenv("POISE_CACHE", str(place / "cache"))
+    remember(place / "mine" / "run")
+    return place
+
+
+def listed(capsys, *words):
+    assert main(["runs", *words]) == 0
+    return capsys.readouterr().out.splitlines()
+
+
+def as_json(capsys, *words):
+    return json.loads("\n".join(listed(capsys, "--json", *words)))
+
+
+def test_every_run_is_listed_with_what_it_is(there, capsys):
+    head, *rows = listed(capsys)
+    assert head.split() == ["RUN", "DATA", "L2", "STATE", "STEP", "BEST", "WHEN"]
+    assert [row.split()[1:5] for row in rows] == [
+        ["pictures.npy", "0.001/0", "finished", "6"],
+        ["pictures.npy", "0/cosine", "stopped", "1"],
+        ["pictures.npy", "0/0", "finished", "6"],
+    ]
+    assert "1 of 6" in rows[1] and rows[2].startswith("mine/run ")
+    found = as_json(capsys)
+    assert found[0]["l2"] == {"generator": 1e-3, "discriminator": 0.0} and found[0]["recipe"] == "images"
+    assert all(time.time() - row["when"] < 3600 and row["bytes"] > 1000 for row in found)
+
+
+def test_a_broken_one_hides_no_other_and_says_why(there, capsys):
+    (find_run("mine/run").path / "report.json").write_text("{")
+    rows = as_json(capsys)
+    assert [row["state"] for row in rows] == ["finished", "stopped", "broken"]
+    assert "report.json" in rows[2]["why"] and "report.json" in listed(capsys)[-1]
+
+
+def test_one_that_diverged_and_one_that_is_trained_are_told(there, capsys):
+    stopped = next(folder for folder in all_runs() if not folder.done)
+    with stopped.locked():
+        assert about(stopped)["state"] == "training"
+    stopped.event("diverged", step=1)
+    assert [row["state"] for row in as_json(capsys)] == ["finished", "finished", "diverged"], "the last changed last"
+
+
+def test_filters_and_orders(there, capsys):
+    assert len(as_json(capsys, "--state", "finished")) == 2
+    assert len(as_json(capsys, "--data", "PICT")) == 3 and as_json(capsys, "--data", "photos") == []
+    assert as_json(capsys, "--recipe", "text") == [] and listed(capsys, "--recipe", "text") == ["no such run"]
+    assert [row["step"] for row in as_json(capsys, "--sort", "step")] == [1, 6, 6]
+    assert main(["runs", "--sort", "kid"]) == 2
+    assert "no run has such a score" in capsys.readouterr().err
+
+
+def scored(name, value):
+    best = {"score": "KID-EffLite0", "value": value, "step": 3} if value is not None else None
+    return {
+        "name": name,
+        "path": f"runs/{name}",
+        "data": "photos",
+        "l2": {"generator": 1e-4, "discriminator": 0.0},
+        "state": "finished",
+        "step": 1000,
+        "of": 1000,
+        "best": best,
+        "when": 0.0,
+        "why": "",
+        "bytes": 5,
+        "recipe": "images",
+    }
+
+
+def test_by_a_score_the_best_comes_first():
+    from poise.study.listing import chosen
+
+    rows = [scored("a", 3.0), scored("b", None), scored("c", 1.0)]
+    assert [row["name"] for row in chosen(rows, None, None, None, "kid")] == ["c", "a", "b"]
+
+
+@pytest.mark.parametrize("width", [32, 40, 60, 80, 120])
+def test_the_table_fits_the_terminal(width):
+    rows = [scored("images-fashion-mnist-838d9500", 3.0), scored("images-fashion-mnist-12345678", 1.0)]
+    table = lines(rows, width)
+    assert all(len(line) <= width for line in table) and len(table) == 3
+    assert "STATE" in table[0]
+    if width >= 80:
+        assert "L2" in table[0] and "KID-EffLite0 3" in table[1]
+    assert lines(rows)[1].startswith("images-fashion-mnist-838d9500 "), "in a pipe nothing is cut"
+
+
+def test_runs_of_other_folders_are_listed_when_asked(there, tmp_path_factory, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path_factory.mktemp("other"))
+    assert listed(capsys) == ["no runs in runs"]
+    assert [row["name"] for row in as_json(capsys, "--all")] == ["run"]
+
+
+def test_last_is_the_newest_wherever_it_lies(there):
+    os.utime(there / "mine" / "run" / "spec.json", (2e9, 2e9))
+    assert find_run("last").path.name == "run"
+
+
+def test_rm_asks_and_removes_nothing_without_a_yes(there, capsys, monkeypatch):
+    assert main(["runs", "rm", "mine/run"]) == 2
+    assert "add --yes" in capsys.readouterr().err
+    terminal = io.StringIO("n\n")
+    terminal.isatty = lambda: True
+    monkeypatch.setattr("sys.stdin", terminal)
+    assert main(["runs", "rm", "mine/run"]) == 0
+    said = capsys.readouterr().out
+    assert "Remove this run, " in said and "[y/N]" in said and "nothing was removed" in said
+    assert (there / "mine" / "run" / "DONE").exists()
+
+
+def test_rm_frees_space_and_keeps_what_is_not_the_runs(there, capsys):
+    run_folder = there / "mine" / "run"
+    (run_folder / "notes.txt").write_text("mine")
+    (run_folder / "evaluation-last.json").write_text("{}")
+    assert main(["runs", "rm", "mine/run", "--yes"]) == 0
+    said = capsys.readouterr().out
+    assert "MB are free; notes.txt stays: no run made it" in said
+    assert sorted(path.name for path in run_folder.iterdir()) == ["notes.txt"]
+    names = [folder.name for folder in all_runs()]
+    assert main(["runs", "rm", *names, names[0], "--yes"]) == 0
+    assert all_runs() == [] and list((there / "runs").iterdir()) == []
+
+
+def test_rm_refuses_one_that_is_trained_and_what_is_no_run(there, capsys):
+    folder = RunFolder(there / "mine" / "run")
+    with folder.locked():
+        assert main(["runs", "rm", "mine/run", "--yes"]) == 2
+    assert "is being trained" in capsys.readouterr().err and folder.done
+    (there / "empty").mkdir()
+    assert main(["runs", "rm", "empty", "--yes"]) == 2
+    assert "there is no run 'empty'" in capsys.readouterr().err
+
+
+def test_rm_follows_no_link_out_of_the_run(there, capsys):
+    precious = there / "precious"
+    precious.mkdir()
+    (precious / "file").write_text("mine")
+    (there / "mine" / "run" / "linked").symlink_to(precious)
+    assert main(["runs", "rm", "mine/run", "--yes"]) in (0, 2)
+    assert (precious / "file").read_text() == "mine"
+
+
+def test_diff_says_what_was_asked_otherwise_and_what_came_out(there, capsys):
+    finished, other = [folder.name for folder in all_runs() if folder.done]
+    assert main(["runs", "diff", finished, "mine/run"]) == 0
+    said = capsys.readouterr().out
+    assert "Asked otherwise" in said and "Otherwise found: nothing" in said and "What came out" in said
+    rows = {line.split()[0]: line.split()[1:] for line in said.splitlines() if line.strip()}
+    assert rows["l2_generator"] == ["0.001", "0"] and rows["seed"] == ["0", "2"] and rows["steps"] == ["6", "6"]
+    assert "batch" not in rows
+    assert main(["runs", "diff", finished, "mine/run", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert ["seed", "0", "2"] in found["asked"]
+    assert other == "run"
