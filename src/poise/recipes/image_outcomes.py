@@ -37,6 +37,14 @@ def show(generator: nn.Module, facts: dict[str, Any], stem: Path) -> Path:
     return path
 
 
+def show_real(pictures: ImageSet, stem: Path) -> Path:
+    """A grid of training pictures of the same size, to compare with: the same in every run on the data."""
+    path = stem.with_suffix(".png")
+    picked = np.random.default_rng(GRID_SEED).permutation(pictures.train)[:GRID]
+    save_grid(np.asarray(pictures.images[picked]), path)
+    return path
+
+
 @torch.no_grad()
 def draw(generator: nn.Module, facts: dict[str, Any], n: int, seed: int, label: str | None = None) -> np.ndarray:
     """n samples as uint8 [n,H,W,C]; sample i depends on (seed, i) alone, whatever n is.

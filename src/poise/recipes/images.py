@@ -202,6 +202,7 @@ def images(
         facts=facts,
         sampler=lambda n, seed: outcomes.draw(average, facts, n, seed),
         show=lambda stem: outcomes.show(average, facts, stem),
+        real=lambda stem: outcomes.show_real(pictures, stem),
         judge=outcomes.judge(pictures, score_samples, seed) if scores else None,
         final=outcomes.judge(pictures, score_samples, seed, unseen=True) if scores else None,
         acting=acting,

@@ -161,6 +161,7 @@ def language(
         facts=facts,
         sampler=lambda n, seed: writing.draw(average, facts, n, seed),
         show=lambda stem: writing.show(average, facts, stem),
+        real=lambda stem: writing.show_real([text.corpus.sentences[row] for row in text.corpus.train], stem),
         judge=parts.judge(average, text, how) if scores else None,
         acting=acting,
         notes=text.notes,

@@ -120,6 +120,9 @@ class Recipe:
     facts: dict[str, Any]  # what rebuilds the generator without the data, and what the data was
     sampler: Callable[[int, int], Any]  # (n, seed) -> n samples of the averaged generator: uint8 [n,H,W,C], or texts
     show: Callable[[Path], Path]  # writes the samples of this moment to a path without a suffix; returns the file
+    real: Callable[[Path], Path] | None = (
+        None  # writes real items in the same way, where `show` has none beside its own
+    )
     judge: Callable[[], Judge] | None = None  # built when first needed
     final: Callable[[], Judge] | None = None  # one that compares with held-out items that the other leaves out
     acting: Acting = Acting()

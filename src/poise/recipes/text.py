@@ -245,6 +245,7 @@ def text(
         facts=facts,
         sampler=outcomes.sampler(players.average, facts),
         show=lambda stem: writing.show(players.average, facts, stem),
+        real=(lambda stem: writing.show_real(language.texts["train"], stem)) if language.texts.get("train") else None,
         judge=outcomes.judge(players, language, facts, score_samples, seed) if scores else None,
         acting=acting,
         notes=language.notes,

@@ -192,6 +192,7 @@ def vae(
         facts=facts,
         sampler=lambda n, seed: outcomes.draw(drawing(), facts, n, seed),
         show=lambda stem: outcomes.show(drawing(), facts, stem, pictures),
+        real=lambda stem: outcomes.image_outcomes.show_real(pictures, stem),
         judge=outcomes.judge(*score) if scores else None,
         final=outcomes.judge(*score, unseen=True) if scores else None,
         acting=acting,

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from poise.data.alphabet import END, UNKNOWN, Units
 from poise.data.corpus import Corpus, open_corpus
 from poise.disk import write_atomically
@@ -174,6 +176,14 @@ def write(sentences: list[str], path: Path) -> str:
         raise PoiseError(f"--out {path}: there is no folder {path.parent}; make it, or write elsewhere")
     write_atomically(path, "".join(f"{line}\n" for line in lines).encode())
     return f"{len(sentences):,} sentences"
+
+
+def show_real(sentences: Sequence[str], stem: Path) -> Path:
+    """Training sentences, to compare with: the same in every run on the data."""
+    path = stem.with_suffix(".txt")
+    picked = np.random.default_rng(SHOWN_SEED).permutation(len(sentences))[:SHOWN]
+    write([sentences[i] for i in picked], path)
+    return path
 
 
 def show(network: nn.Module, facts: dict[str, Any], stem: Path) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Sequence
@@ -24,18 +25,23 @@ class Finding(Protocol):
 
 
 class View(Protocol):
-    """What a run tells whoever watches."""
+    """What a run tells whoever watches. `pictures`: whether somebody wants to see samples soon."""
+
+    pictures: bool
 
     def open(self, folder: Path, spec: dict[str, Any], done: int, total: int) -> None: ...
     def step(self, made: int, entry: dict[str, Any]) -> None: ...
     def scores(self, made: int, scores: dict[str, float], floor: dict[str, float]) -> None: ...
     def findings(self, made: int, found: Sequence[Finding]) -> None: ...
+    def shown(self, made: int, path: Path, next_step: int, ahead: float | None) -> None: ...
     def say(self, line: str) -> None: ...
     def close(self) -> None: ...
 
 
 class Silent:
     """Shows nothing."""
+
+    pictures = False
 
     def open(self, folder: Path, spec: dict[str, Any], done: int, total: int) -> None:
         pass
@@ -47,6 +53,9 @@ class Silent:
         pass
 
     def findings(self, made: int, found: Sequence[Finding]) -> None:
+        pass
+
+    def shown(self, made: int, path: Path, next_step: int, ahead: float | None) -> None:
         pass
 
     def say(self, line: str) -> None:
@@ -88,10 +97,13 @@ class _Watching(Silent):
     A step reads what `facts["per_step"]` says: `unit` of a speed, `size` of a step in words, and `amounts`, stage ->
     units in a step, "" for the other stages. Without it a step reads --batch samples."""
 
+    pictures = True
+
     def open(self, folder: Path, spec: dict[str, Any], done: int, total: int) -> None:
         self.latest: dict[str, float] = {}
         self.wrong: list[str] = []  # names of the findings of the last look
         self.pace, self.total = Pace(done, total), total
+        self.samples: tuple[Path, int, float | None, float] | None = None  # file, next step, next time, when it was
         facts, batch = spec["facts"], spec["arguments"].get("batch", 0)
         self.per_step = facts.get("per_step", {"unit": "samples", "size": f"{batch}", "amounts": {"": batch}})
         self.stages = [(name, steps) for name, steps in facts.get("stages", ())]
@@ -127,8 +139,22 @@ class _Watching(Silent):
         shown = f"{read:,.0f}" if read >= 100 or not read else f"{read:.3g}"
         return f"step {made:,}/{self.total:,}{stage}  {shown} {self.per_step['unit']}/s  {ahead} left"
 
-    def table(self) -> list[tuple[str, str]]:
-        """Label -> text: losses, D's opinions, penalties."""
+    def shown(self, made: int, path: Path, next_step: int, ahead: float | None) -> None:
+        """Keep where the newest samples are and when the next ones come."""
+        self.samples = (path, next_step, ahead, time.monotonic())
+
+    def next_samples(self, made: int) -> str:
+        """ "the next in 0:48", by the clock or by the pace, whichever comes first; nothing after the last step."""
+        if self.samples is None or made >= self.total:
+            return ""
+        _, step, ahead, when = self.samples
+        speed, _ = self.pace.at(made)
+        waits = [] if ahead is None else [ahead - (time.monotonic() - when)]
+        waits += [(step - made) / speed] if speed else []
+        return f"; the next in {clock(max(0.0, min(waits)))}" if waits else f"; the next after step {step:,}"
+
+    def table(self, made: int = 0) -> list[tuple[str, str]]:
+        """Label -> text: losses, D's opinions, penalties, the newest samples."""
         latest, rows = self.latest, []
         players = dict.fromkeys(key.split("/")[0] for key in latest if key.endswith("/grad_norm"))
         for player in players:
@@ -152,6 +178,11 @@ class _Watching(Silent):
         seen = {key.split("/on_")[1]: value for key, value in latest.items() if "/on_" in key}
         if seen:
             rows.append(("D's mean output", "  ".join(f"{name} {value:+.2f}" for name, value in seen.items())))
+        if self.samples is not None:
+            path = self.samples[0]
+            rows.append(("samples", f"{path}{self.next_samples(made)}"))
+            if first := _sentence(path):
+                rows.append(("", first))
         if self.wrong:
             rows.append(("what is wrong", ", ".join(self.wrong)))
         return rows
@@ -172,6 +203,17 @@ class _Watching(Silent):
             self.say(f"  step {made:,}: {line}")
 
 
+def _sentence(path: Path) -> str:
+    """The first of sentences in a file; nothing of anything else."""
+    if path.suffix != ".txt":
+        return ""
+    try:
+        with path.open(encoding="utf-8", errors="replace") as file:
+            return file.readline(200).strip()
+    except OSError:
+        return ""
+
+
 class Lines(_Watching):
     """Plain lines, at most one every `every` seconds: for files and pipes."""
 
@@ -181,12 +223,18 @@ class Lines(_Watching):
     def say(self, line: str) -> None:
         print(line, flush=True)
 
+    def shown(self, made: int, path: Path, next_step: int, ahead: float | None) -> None:
+        super().shown(made, path, next_step, ahead)
+        first = f": {sentence}" if (sentence := _sentence(path)) else ""
+        self.say(f"samples after step {made:,}: {path}{self.next_samples(made)}{first}")
+
     def step(self, made: int, entry: dict[str, Any]) -> None:
         self.take(made, entry)
         now = time.monotonic()
         if now - self.printed > self.every or made == self.total:
             self.printed = now
-            text = " | ".join(f"{label.strip()}: {value}" for label, value in self.table())
+            rows = [(label, value) for label, value in self.table(made) if label.strip() not in ("samples", "")]
+            text = " | ".join(f"{label.strip()}: {value}" for label, value in rows)
             self.say(f"{self.progress(made)} | {text}")
 
 
@@ -211,17 +259,25 @@ class Live(_Watching):
         now = time.monotonic()
         if now - self.drawn < 0.25 and made != self.total:
             return
-        from rich.console import Group
+        self.display.update(self.drawing(made), refresh=True)
+        self.drawn = time.monotonic()
+
+    def drawing(self, made: int) -> Any:
+        """What is shown at this moment: it wraps between words in a narrow terminal, and never beyond its height."""
         from rich.progress_bar import ProgressBar
         from rich.table import Table
         from rich.text import Text
 
-        table = Table.grid(padding=(0, 2))
-        for label, text in self.table():
+        whole = Table.grid(expand=True)
+        whole.add_row(Text(escaped(self.progress(made))))
+        whole.add_row(ProgressBar(total=self.total, completed=made, width=min(60, self.console.width)))
+        table = Table.grid(padding=(0, 2, 0, 0))
+        table.add_column(no_wrap=True)
+        table.add_column(overflow="fold")
+        for label, text in self.table(made):
             table.add_row(Text(escaped(label)), Text(escaped(text)))
-        bar = ProgressBar(total=self.total, completed=made, width=60)
-        self.display.update(Group(Text(escaped(self.progress(made))), bar, table), refresh=True)
-        self.drawn = time.monotonic()
+        whole.add_row(table)
+        return whole
 
     def close(self) -> None:
         if hasattr(self, "display"):
@@ -229,7 +285,8 @@ class Live(_Watching):
 
 
 def view(quiet: bool = False) -> View:
-    """Nothing when quiet, a live table on a terminal, plain lines otherwise."""
+    """Nothing when quiet, a live table on a terminal that can move its cursor, plain lines otherwise."""
     if quiet:
         return Silent()
-    return Live() if sys.stdout.isatty() else Lines()
+    obeys = sys.stdout.isatty() and os.environ.get("TERM", "") not in ("dumb", "unknown")
+    return Live() if obeys else Lines()

@@ -18,6 +18,7 @@ from poise.recipes.recipe import Recipe
 from poise.record import RunFolder
 from poise.report.conclude import best, conclude, since_best
 from poise.report.live import View
+from poise.study.early import Early
 from poise.study.final import last_word, scored_on
 from poise.study.remedies import Remedies, Sick, protected, rates
 from poise.study.spec import kind_of
@@ -65,6 +66,7 @@ class Session:
         self.total, self.stage = self.ends[-1], 0
         self.base = [rates(stage.game) for stage in recipe.stages]
         self.remedies = Remedies(folder, recipe.acting.rollbacks)
+        self.early = Early(folder, recipe, view, self.total)
         self.rows: list[dict[str, Any]] = []
         self.findings: list[Finding] = []
         self.told: set[Any] = set()  # names of findings that are events already
@@ -83,6 +85,7 @@ class Session:
         for note in self.notes:
             self.view.say(note)
         self.folder.event("goes on" if done else "started", step=done)
+        self.early.begin(done)
         try:
             return self._train(done, first)
         finally:
@@ -210,8 +213,8 @@ class Session:
         local, monitor = step - offset, self.monitors[self.stage]
         if local % cadence.probe == 0 and monitor is not None:
             entry |= monitor(local // cadence.probe)
-        if made % cadence.sample == 0 or made in self.ends:
-            self.recipe.show(self.folder.samples / f"{made:08d}")
+        if self.early.due() or made % cadence.sample == 0 or made in self.ends:
+            self.early.shown(made, self.recipe.show(self.folder.samples / f"{made:08d}"))
         scored = made in cadence.scores
         if scored:
             entry |= self._score(made)
