@@ -14,6 +14,7 @@ PACKAGE = ROOT / "src" / "poise"
 RANK = {
     **dict.fromkeys(["errors", "lazy", "terminal"], -1),
     "limits": -0.9,
+    "installing": -0.9,
     **dict.fromkeys(["core", "registry", "record", "signal", "spoken"], 0),
     "disk": -0.5,
     **dict.fromkeys(["data", "models", "games", "training", "report"], 1),

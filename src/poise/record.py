@@ -10,6 +10,8 @@ RUN/
   checkpoints/    step-00000500/ ...: see poise.training.checkpoint
   report.json     scores, strengths, shares, what to say about them
   DONE            empty; the only sign that the run is complete
+
+More than 250 lines, because whoever wants to know how a run lies on the disk, and where runs are, finds it here.
 """
 
 from __future__ import annotations

@@ -23,6 +23,7 @@ from poise.data.recordings import open_recordings
 from poise.data.resample import Wave, resampled
 from poise.data.speech import digest_of, open_speech, sound_files
 from poise.errors import PoiseError
+from poise.installing import install
 from tests.data.clips import folder_of, tone
 from tests.data.loud_files import LIES, encoded, flac_that_claims
 
@@ -165,7 +166,7 @@ def test_without_pyav_a_short_claim_is_told(tmp_path: Path, monkeypatch) -> None
     at = data.index(b"data")
     (tmp_path / "a.wav").write_bytes(data[: at + 4] + bytes(4) + data[at + 8 :])
     monkeypatch.setitem(sys.modules, "av", None)
-    assert read_sound(tmp_path / "a.wav") == 'WAV needs PyAV: pip install "poise[speech]"'
+    assert read_sound(tmp_path / "a.wav") == "WAV needs PyAV: " + install("speech", "av")
 
 
 @pytest.mark.parametrize("frames", [0, 5, 1 << 31, (1 << 36) - 1])
@@ -251,10 +252,10 @@ def test_kinds_that_cannot_be_read_are_counted_and_named(tmp_path: Path, monkeyp
     monkeypatch.setitem(sys.modules, "av", None)
     found = open_recordings(tmp_path, heldout=0)
     (note,) = [note for note in found.notes if note.startswith("left out")]
-    assert note.startswith('left out: 7 files: 0.m4a (MP4 needs PyAV: pip install "poise[speech]"), 1.m4a')
+    assert note.startswith(f"left out: 7 files: 0.m4a (MP4 needs PyAV: {install('speech', 'av')}), 1.m4a")
     assert note.endswith("and 2 more")
     text = check_speech("x", tmp_path).lines()
-    assert "unreadable: 7" in text and '  3.m4a: MP4 needs PyAV: pip install "poise[speech]"' in text
+    assert "unreadable: 7" in text and "  3.m4a: MP4 needs PyAV: " + install("speech", "av") in text
     assert len(open_speech(tmp_path).left_out) == 7
 
 

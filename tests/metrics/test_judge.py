@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from poise.errors import PoiseError
+from poise.installing import install
 from poise.metrics import classifier as classifiers
 from poise.metrics.features import PACKAGE
 from poise.metrics.judge import Judge
@@ -170,7 +171,7 @@ def test_without_the_weights_the_run_goes_on(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setitem(sys.modules, PACKAGE, None)
     made = judge(tmp_path, extractors=None)
     assert (made.score(good), made.floor()) == ({}, {})
-    assert 'pip install "poise[scores]"' in made.missing[0]
+    assert install("scores") in made.missing[0]
 
 
 def test_without_held_out_pictures_the_run_goes_on(tmp_path: Path) -> None:

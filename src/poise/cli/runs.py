@@ -119,7 +119,8 @@ def runs(options: argparse.Namespace) -> int:
 
 def remove(options: argparse.Namespace) -> int:
     from poise.record import find_run
-    from poise.study.listing import about, lines, removed, space, width_of
+    from poise.study.listing import about, lines, space, width_of
+    from poise.study.removal import removed
 
     folders = list({folder.path: folder for folder in map(find_run, options.runs)}.values())
     rows = [about(folder) for folder in folders]
@@ -141,7 +142,7 @@ def remove(options: argparse.Namespace) -> int:
 
 def diff_runs(options: argparse.Namespace) -> int:
     from poise.record import find_run
-    from poise.study.listing import difference, difference_lines
+    from poise.study.differences import difference, difference_lines
 
     one, other = find_run(options.one), find_run(options.other)
     if options.json:

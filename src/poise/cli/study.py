@@ -40,8 +40,6 @@ def add(commands: Any) -> None:
 
 
 def study(options: argparse.Namespace) -> int:
-    from poise.study.stops import Interrupted, Stop
-    from poise.trials.sentences import lines
     from poise.trials.study import Study
 
     if options.endpoints:
@@ -62,8 +60,14 @@ def study(options: argparse.Namespace) -> int:
     if options.dry_run or (asked.is_new and not options.no_rehearsal and not options.report):
         for line in asked.rehearse(workers, tell):
             tell(line)
-    if options.dry_run:
-        return 0
+    return 0 if options.dry_run else trained(asked, workers, options)
+
+
+def trained(asked: Any, workers: int, options: argparse.Namespace) -> int:
+    """Train what is left, publish the outcome, and say it."""
+    from poise.study.stops import Interrupted, Stop
+    from poise.trials.sentences import lines
+
     stop = Stop()
 
     def ask(signum: int, frame: Any) -> None:

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from poise.data import levels
 from poise.data.containers import claims_too_little, container_of, head_of, no_sound
 from poise.errors import PoiseError
+from poise.installing import install
 
 LONGEST = 600  # seconds; a longer file would not fit beside its chunk
 MOST = LONGEST * 192_000  # samples of a clip, whatever its rate
@@ -26,7 +27,6 @@ FASTEST = 768_000  # samples a second
 PROBED = 16 << 20  # bytes
 BLOCK = 1 << 20  # samples of all channels that are read at once
 BLOCK_OF_MP3 = 1 << 25  # libsndfile goes to the place of each block anew, and of MP3 that changes the last bits
-INSTALL = 'pip install "poise[speech]"'
 NO_SOUND = "the file holds no sound"
 _FAILURES = (
     OSError, RuntimeError, ValueError, TypeError, LookupError, MemoryError, EOFError, ArithmeticError, AssertionError,
@@ -74,7 +74,7 @@ def read_sound(file: Path) -> Sound | str:
     try:
         return _by_ffmpeg(file, kind.demuxer, whole)
     except ImportError:
-        return f"{kind.name} needs PyAV: {INSTALL}"
+        return f"{kind.name} needs PyAV: {install('speech', 'av')}"
     except _Unheard as reason:
         return str(reason)
     except Exception:  # PyAV has errors of its own, that are none of Python's; libsndfile says more of what it knows
@@ -170,6 +170,6 @@ def soundfile_module() -> ModuleType:
     try:
         import soundfile
     except (ImportError, OSError):  # OSError: the package is there, and libsndfile is not
-        raise PoiseError(f"reading sound needs soundfile: {INSTALL}") from None
+        raise PoiseError(f"reading sound needs soundfile: {install('speech', 'soundfile')}") from None
     module: ModuleType = soundfile
     return module

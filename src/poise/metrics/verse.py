@@ -16,6 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from poise.errors import PoiseError
+from poise.installing import install
 from poise.metrics.features import MissingFeatures
 from poise.metrics.statistics import Estimate, wilson
 from poise.metrics.text_metric import TextSets, around, text_metric, variance_of_mean
@@ -64,7 +65,7 @@ class MissingPinyin(MissingFeatures):
     """pypinyin is not installed."""
 
     def __init__(self) -> None:
-        PoiseError.__init__(self, 'rhyme and tones need pypinyin, so they are left out: pip install "poise[text]"')
+        PoiseError.__init__(self, f"rhyme and tones need pypinyin, so they are left out: {install('text', 'pypinyin')}")
 
 
 def form_of(text: str) -> str:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from poise.errors import PoiseError
+from poise.installing import install
 from poise.models.images import ImageDiscriminator, ImageGenerator
 from poise.registry import register
 
@@ -131,7 +132,7 @@ class FromMixture(nn.Module):
         if not model.mixture_fitted:
             raise PoiseError(
                 "no mixture was fitted to the latents of this checkpoint, which was made without scikit-learn: use "
-                '--latents prior, or pip install "poise[vae]" and train again'
+                f"--latents prior, or {install('vae', 'scikit-learn')} and train again"
             )
         self.model = model
         self.noise_size = model.noise_size + 1

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from poise.errors import Busy, PoiseError, nearest
+from poise.errors import PoiseError, nearest
 from poise.record import RunFolder, runs_root
 from poise.report.conclude import best
 from poise.report.table import columns, number
@@ -17,12 +17,6 @@ from poise.study.spec import kind_of
 
 SORTS = ("when", "name", "step", "size")
 NARROWEST = 12  # of a name that is cut
-# What a run consists of; anything else in its folder is somebody else's and stays.
-OWN_FILES = (
-    "spec.json", "record.jsonl", "events.jsonl", "remedies.json", "threads.json", "report.json", "DONE", ".lock",
-)  # fmt: skip
-OWN_FOLDERS = ("samples", "checkpoints")
-OWN_PATTERNS = ("evaluation-*.json", "curve*.json", "curve*.png", "*.tmp")
 
 
 def about(folder: RunFolder) -> dict[str, Any]:
@@ -33,7 +27,7 @@ def about(folder: RunFolder) -> dict[str, Any]:
     """
     found: dict[str, Any] = {
         "name": folder.name, "path": str(folder.path), "recipe": None, "data": None, "l2": {}, "state": "broken",
-        "why": "", "step": 0, "of": None, "best": None, "when": _changed(folder), "bytes": _size(folder.path),
+        "why": "", "step": 0, "of": None, "best": None, "when": _changed(folder), "bytes": size_of(folder.path),
     }  # fmt: skip
     try:
         folder.check()
@@ -86,7 +80,7 @@ def _changed(folder: RunFolder) -> float:
     return max(times, default=0.0)
 
 
-def _size(path: Path) -> int:
+def size_of(path: Path) -> int:
     total = 0
     for place, _, files in os.walk(path):  # follows no links
         for name in files:
@@ -212,102 +206,3 @@ def space(size: int) -> str:
 def width_of(stream: Any) -> int | None:
     """Columns of the terminal behind a stream; None where it is none."""
     return shutil.get_terminal_size().columns if stream.isatty() else None
-
-
-def doomed(folder: RunFolder) -> tuple[list[Path], list[str]]:
-    """What of a folder is the run's own and goes, and the names of what stays because no run has made it."""
-    mine = {folder.path / name for name in (*OWN_FILES, *OWN_FOLDERS)}
-    mine |= {path for pattern in OWN_PATTERNS for path in folder.path.glob(pattern)}
-    there = sorted(folder.path.iterdir())
-    return [path for path in there if path in mine], [path.name for path in there if path not in mine]
-
-
-def removed(folder: RunFolder) -> tuple[int, list[str]]:
-    """Remove a run; returns the bytes that are free now and the names of what stays. Errors: PoiseError where it is
-    being trained, or cannot be removed."""
-    before = _size(folder.path)
-    try:
-        with folder.locked():
-            own, others = doomed(folder)
-            # The description goes last: what is half removed is still a run, and can be removed again.
-            for path in sorted(own, key=lambda path: path.name in ("spec.json", ".lock")):
-                if path.is_dir() and not path.is_symlink():
-                    shutil.rmtree(path)
-                elif path.name != ".lock":
-                    path.unlink()
-        (folder.path / ".lock").unlink(missing_ok=True)
-        if not others:
-            folder.path.rmdir()
-    except Busy:
-        raise PoiseError(f"{folder.path} is being trained: stop it first (Ctrl-C there), then remove it") from None
-    except OSError as error:
-        raise PoiseError(f"cannot remove {error.filename or folder.path}: {error.strerror}") from None
-    return before - (_size(folder.path) if folder.path.exists() else 0), others
-
-
-def difference(one: RunFolder, other: RunFolder) -> dict[str, list[tuple[str, str, str]]]:
-    """What differs between two runs: heading -> rows of (name, of one, of the other)."""
-    specs = [_flat(folder.spec()["arguments"]) for folder in (one, other)]
-    facts = [_flat(folder.spec()["facts"]) for folder in (one, other)]
-    kinds = [{"recipe": folder.spec()["recipe"], **folder.spec()["versions"]} for folder in (one, other)]
-    outcomes = [_outcome(folder) for folder in (one, other)]
-    asked = _apart([{**kind, **spec} for kind, spec in zip(kinds, specs, strict=True)])
-    same = {name for name, *_ in asked}
-    return {
-        "asked": asked,
-        "data and machine": [row for row in _apart(facts) if row[0] not in same],
-        "outcome": _apart(outcomes, all_of=True),
-    }
-
-
-def _flat(table: Any, above: str = "") -> dict[str, Any]:
-    """Nested tables as `generator.lr`; lists by place where they hold tables."""
-    if isinstance(table, dict):
-        pairs = [_flat(value, f"{above}.{key}" if above else str(key)) for key, value in table.items()]
-    elif isinstance(table, list) and any(isinstance(item, dict) for item in table):
-        pairs = [_flat(value, f"{above}[{i}]") for i, value in enumerate(table)]
-    else:
-        return {above: table}
-    return {key: value for pair in pairs for key, value in pair.items()}
-
-
-def _outcome(folder: RunFolder) -> dict[str, Any]:
-    """State, steps, the best score and those of the end, findings, seconds."""
-    known = about(folder)
-    found: dict[str, Any] = {"state": known["state"], "steps": known["step"]}
-    if known["best"]:
-        found |= {f"best {known['best']['score']}": known["best"]["value"], "best step": known["best"]["step"]}
-    if folder.done:
-        report = folder.report()
-        last = report["scores"][-1] if report.get("scores") else {}
-        found |= {f"last {name}": value for name, value in last.items() if name != "step" and "." not in name}
-        for player, numbers in (report.get("penalties") or {}).items():
-            if isinstance(numbers, dict):
-                found |= {f"{player} {name}": value for name, value in _flat(numbers).items()}
-        found["found"] = ", ".join(finding["name"] for finding in report.get("findings", ())) or "nothing"
-    return found
-
-
-def _apart(tables: Sequence[dict[str, Any]], all_of: bool = False) -> list[tuple[str, str, str]]:
-    names = dict.fromkeys(name for table in tables for name in table)
-    rows = [(name, *(_text(table.get(name)) for table in tables)) for name in names]
-    return [(name, a, b) for name, a, b in rows if all_of or a != b]
-
-
-def _text(value: Any) -> str:
-    if value is None:
-        return "-"
-    if isinstance(value, bool):
-        return str(value).lower()
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
-
-
-def difference_lines(one: RunFolder, other: RunFolder) -> list[str]:
-    """The same as tables for people."""
-    found = []
-    names = (one.name, other.name) if one.name != other.name else (str(one.path), str(other.path))
-    for heading, rows in difference(one, other).items():
-        title = {"asked": "Asked otherwise", "data and machine": "Otherwise found", "outcome": "What came out"}[heading]
-        body = columns([(title, *names), *rows]) if rows else [f"{title}: nothing"]
-        found += ["", *body]
-    return found[1:]

@@ -7,6 +7,7 @@ import re
 
 from poise.errors import nearest
 from poise.registry import find, names
+from poise.study.synonyms import meant
 
 
 def sentence(message: str, known: list[str]) -> str:
@@ -14,7 +15,10 @@ def sentence(message: str, known: list[str]) -> str:
     text = " ".join(message.split())
     flags = [dashed(name) for name in known]
     if found := re.search(r"[Uu]nrecognized arguments: (--?[A-Za-z][\w.\-]*)", text):
-        return f"unknown option {dashed(found[1])}{nearest(dashed(found[1]), flags, '; see --help')}"
+        asked = dashed(found[1])
+        if said := meant(asked, flags):
+            return f"unknown option {asked}: {said}"
+        return f"unknown option {asked}{nearest(asked, flags, '; see --help')}"
     if found := re.search(r"[Uu]nrecognized arguments: (.+)", text):
         return f"unexpected argument '{found[1]}': give one DATA, and everything else as --option VALUE"
     if found := re.search(r"argument (--[\w.]+): expected one argument", text):

@@ -21,7 +21,9 @@ from typing import Any, NoReturn
 import jsonargparse
 import yaml  # type: ignore[import-untyped]
 
+from poise import __version__
 from poise.errors import PoiseError
+from poise.installing import version_of
 from poise.recipes.recipe import Kind
 from poise.registry import find, names
 from poise.study.bounds import check_numbers, no_endless_numbers
@@ -235,7 +237,5 @@ def run_name(recipe: str, arguments: dict[str, Any]) -> str:
 
 def versions() -> dict[str, str]:
     """What made the numbers."""
-    import importlib.metadata
-
-    found = {"poise": importlib.metadata.version("poise"), "python": sys.version.split()[0]}
-    return found | {name: importlib.metadata.version(name) for name in ("torch", "numpy", "pillow")}
+    found = {"poise": __version__, "python": sys.version.split()[0]}
+    return found | {name: version_of(name) for name in ("torch", "numpy", "pillow")}

@@ -16,11 +16,12 @@ import torch
 from torch import Tensor
 
 from poise.errors import PoiseError
+from poise.installing import install
 
 ROUNDS = 100  # of EM at most; one that gains less than 0.001 nats per item ends it
 TRIES = 2  # from other centres; the likelier mixture stays
 RIDGE = 1e-6  # added to the variances, in units of the mean variance of the items
-MISSING = 'mixtures over latents are fitted by scikit-learn, which is not installed: pip install "poise[vae]"'
+MISSING = f"mixtures over latents are fitted by scikit-learn, which is not installed: {install('vae', 'scikit-learn')}"
 
 
 class Mixture(NamedTuple):

@@ -10,7 +10,8 @@ from typing import Any
 
 from poise.errors import PoiseError
 from poise.study.spec import completed, kind_of
-from poise.trials.rehearsal import Known, attempt, finding_names, score_names
+from poise.trials.attempt import Known, attempt
+from poise.trials.rehearsal import finding_names, score_names
 
 SEEN = 4096  # made-up pictures, half of them held out: enough for the small classifier that labels allow
 
