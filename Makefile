@@ -7,10 +7,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .PHONY: demo test check bench own-loops first-study demo-check corpora format clean
 
 demo: $(VENV)/.demo ## train on Fashion-MNIST, sample, score, say where to look (twelve to fifteen minutes on two cores)
-	$(BIN)/poise data get fashion-mnist
-	$(BIN)/poise train images fashion-mnist --out demo/run
-	$(BIN)/poise sample demo/run -n 100 --out demo/samples.png
-	@echo "Look at demo/samples.png; every grid of the run is in demo/run/samples, its record in demo/run."
+	$(BIN)/poise demo
 
 test: $(VENV)/.dev $(VENV)/.loops ## everything, with real data
 	$(BIN)/python -m pytest -n 2
@@ -53,7 +50,7 @@ $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.demo: pyproject.toml constraints.txt | $(BIN)/python
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[scores]'
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[scores,vae]'
 	touch $@
 
 $(VENV)/.dev: pyproject.toml constraints.txt | $(BIN)/python

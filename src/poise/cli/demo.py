@@ -1,0 +1,70 @@
+"""poise demo: everything once, on data that it brings: train, sample, score, and say where to look."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from poise.cli.parser import QUIET, command, whole
+from poise.errors import PoiseError
+
+FIRST, OTHERWISE = "fashion-mnist", "digits"  # the second one is inside a package that pip brings
+
+
+def add(commands: Any) -> None:
+    """Enter the command."""
+    made = command(
+        commands, "demo", demo, "train on Fashion-MNIST, sample, score: about a quarter of an hour on a laptop"
+    )
+    made.add_argument("--out", default="demo", help="folder for the run and the samples (default demo)")
+    made.add_argument("--steps", type=whole(1), help="fewer than the default, to have a look")
+    made.add_argument("--data", help=f"another data set than {FIRST}: a catalogued name, or a folder of pictures")
+    made.add_argument("--quiet", **QUIET)
+
+
+def demo(options: argparse.Namespace) -> int:
+    from poise.cli.train import train
+    from poise.record import find_run
+    from poise.study.use import sample_to
+    from poise.terminal import pasted
+
+    place = Path(options.out)
+    data = brought(options.data)
+    more = ["--steps", str(options.steps)] if options.steps else []
+    more += ["--quiet"] if options.quiet else []
+    code = train(["images", data, "--out", str(place / "run"), *more])
+    if code:
+        return code
+    for line in sample_to(find_run(str(place / "run")), 100, 0, str(place / "samples.png"), "last", {}):
+        if not options.quiet:
+            print(line)
+    if not options.quiet:
+        print(f"Look at {place / 'samples.png'}; every grid of the run is in {place / 'run' / 'samples'}.")
+        print(f"What went well or wrong: poise diagnose {pasted(str(place / 'run'))}")
+        print("Next, on pictures of your own: poise train images FOLDER")
+    return 0
+
+
+def brought(asked: str | None) -> str:
+    """What to train on: what was asked for, fetched where the catalogue has it; else the first set that can be had."""
+    from poise.data.catalogue import catalogue
+    from poise.data.fetch import get
+
+    if asked is not None:
+        if any(entry.name == asked for entry in catalogue()):
+            get(asked)
+        return asked
+    try:
+        get(FIRST)
+        return FIRST
+    except PoiseError as error:
+        try:
+            get(OTHERWISE)
+        except PoiseError as second:
+            raise PoiseError(f"neither {FIRST} nor {OTHERWISE} can be had: {second}; {error}") from None
+        print(f"{FIRST} cannot be had here ({str(error).partition(': place ')[0]}).")
+        print(
+            f"The demo runs on {OTHERWISE} instead, 1,797 pictures of 8x8: what comes out is smaller and less telling."
+        )
+        return OTHERWISE
