@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import sys
+from pathlib import Path
 from typing import Any
 
 from poise.cli.parser import RUN, SEED, STEP, command, commands_of, whole
 from poise.errors import PoiseError
+from poise.report.in_terminal import WAYS, drawn, picture_in, way_of
+from poise.terminal import raw
 
 STATES = ("training", "stopped", "finished", "diverged", "broken")
 SORTS = ("when", "name", "step", "size")
@@ -89,6 +93,7 @@ def add_sample(commands: Any) -> None:
     for flag, more in SAMPLE.items():
         made.add_argument(flag, **more)
     made.add_argument("--step", **STEP)
+    made.add_argument("--show", choices=WAYS, help="draw what was made in the terminal as well")
 
 
 def add_curve(commands: Any) -> None:
@@ -154,12 +159,27 @@ def diff_runs(options: argparse.Namespace) -> int:
 
 def sample(options: argparse.Namespace) -> int:
     from poise.record import find_run
+    from poise.study.spec import kind_of
     from poise.study.use import sample_to
 
     asked = {name: getattr(options, name) for name in (flag.lstrip("-").replace("-", "_") for flag in SAMPLE)}
-    for line in sample_to(find_run(options.run), options.n, options.seed, options.out, options.step, asked):
+    folder = find_run(options.run)
+    for line in sample_to(folder, options.n, options.seed, options.out, options.step, asked):
         print(line)
+    if options.show:
+        show(Path(options.out or kind_of(folder.spec()["recipe"]).default_out), options.show)
     return 0
+
+
+def show(made: Path, asked: str) -> None:
+    """Draw a picture that was made in the terminal; a line where there is none of either."""
+    terminal = raw(sys.stdout)
+    picture = picture_in(made)
+    if picture is None or not terminal.isatty():
+        print("--show: there is no picture to draw" if picture is None else "--show: this is no terminal that draws")
+        return
+    columns, rows = shutil.get_terminal_size()
+    print(drawn(picture, columns - 1, max(4, rows - 3), way_of(asked, terminal)), end="", file=terminal, flush=True)
 
 
 def evaluate(options: argparse.Namespace) -> int:

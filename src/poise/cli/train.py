@@ -10,6 +10,7 @@ from typing import Any
 
 from poise.cli.parser import QUIET, RUN, command, whole
 from poise.errors import PoiseError
+from poise.report.in_terminal import WAYS
 from poise.terminal import pasted
 
 
@@ -26,6 +27,7 @@ def add(commands: Any) -> None:
     )
     made.add_argument("--data", metavar="NEW", help="where the data are now, if they were moved; checked by content")
     made.add_argument("--trust", action="store_true", help="import classes that the run names and that are not Poise's")
+    made.add_argument("--show", choices=WAYS, help="draw each grid of samples in the terminal as well")
     made.add_argument("--quiet", **QUIET)
 
 
@@ -41,15 +43,18 @@ def train(argv: list[str]) -> int:
         return 0
     parser = parser_for(argv[0])
     parser.add_argument("--out", help="run folder; by default runs/RECIPE-DATA-HASH, the same for the same arguments")
+    parser.add_argument("--show", choices=WAYS, help="draw each grid of samples in the terminal as well")
     parser.add_argument("--quiet", **QUIET)
     arguments = parser.parse(argv[1:])
-    out, quiet = arguments.pop("out"), arguments.pop("quiet")
+    out, quiet, show = arguments.pop("out"), arguments.pop("quiet"), arguments.pop("show")
     if out is not None and not out.strip():
         raise PoiseError("--out is empty: name where to write")
-    return go({"recipe": argv[0], "arguments": arguments}, out, quiet)
+    return go({"recipe": argv[0], "arguments": arguments}, out, quiet, show=show)
 
 
-def go(spec: dict[str, Any], out: str | Path | None, quiet: bool, data: str | None = None) -> int:
+def go(
+    spec: dict[str, Any], out: str | Path | None, quiet: bool, data: str | None = None, show: str | None = None
+) -> int:
     """Run to the end or to Ctrl-C, then say where things are."""
     from poise.data import reading
     from poise.record import remember
@@ -71,7 +76,7 @@ def go(spec: dict[str, Any], out: str | Path | None, quiet: bool, data: str | No
         remember(folder.path)
     reading.quiet = quiet
     try:
-        report = run(spec, folder.path, view(quiet), stop, data)
+        report = run(spec, folder.path, view(quiet, show), stop, data)
     except Interrupted as reason:
         print(f"{reason}; go on with: poise resume {shown(folder)}", file=sys.stderr if quiet else sys.stdout)
         return 130
@@ -138,4 +143,6 @@ def resume(options: argparse.Namespace) -> int:
             left = rewind(folder, options.from_step)
         print(f"what came after step {left:,} is forgotten", file=sys.stderr if options.quiet else sys.stdout)
     arguments = of_before(spec["recipe"], spec["arguments"])
-    return go({"recipe": spec["recipe"], "arguments": arguments}, folder.path, options.quiet, options.data)
+    return go(
+        {"recipe": spec["recipe"], "arguments": arguments}, folder.path, options.quiet, options.data, options.show
+    )

@@ -9,9 +9,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
+from poise.report.in_terminal import drawn, picture_in, way_of
 from poise.report.pace import Pace, clock
 from poise.report.table import score_lines
 from poise.terminal import escaped, raw
+
+ROOM = 14  # lines of a terminal that the table needs beside a picture
 
 
 class Finding(Protocol):
@@ -239,17 +242,39 @@ class Lines(_Watching):
 
 
 class Live(_Watching):
-    """A table that is redrawn in place, four times a second at most."""
+    """A table that is redrawn in place, four times a second at most.
+
+    Args: show, the way in which pictures are drawn in the terminal itself (`in_terminal.WAYS`), or None."""
+
+    def __init__(self, show: str | None = None) -> None:
+        self.show = show
 
     def open(self, folder: Path, spec: dict[str, Any], done: int, total: int) -> None:
         from rich.console import Console
-        from rich.live import Live as Display
 
         self.console = Console(file=raw(sys.stdout))
-        self.display = Display(console=self.console, refresh_per_second=4, auto_refresh=False)
+        self.display = self._display()
         self.drawn = 0.0
+        if self.show is not None:
+            self.show = way_of(self.show, self.console.file)
         super().open(folder, spec, done, total)
         self.display.start()
+
+    def shown(self, made: int, path: Path, next_step: int, ahead: float | None) -> None:
+        super().shown(made, path, next_step, ahead)
+        if self.show is None or (picture := picture_in(path)) is None:
+            return
+        text = drawn(picture, self.console.width - 1, max(4, self.console.height - ROOM), self.show)
+        self.display.stop()  # what it has drawn stays above, the table begins anew below
+        print(f"step {made:,}: {escaped(str(picture))}", file=self.console.file)
+        print(text, end="", file=self.console.file, flush=True)
+        self.display = self._display()
+        self.display.start()
+
+    def _display(self) -> Any:
+        from rich.live import Live as Display
+
+        return Display(console=self.console, refresh_per_second=4, auto_refresh=False)
 
     def say(self, line: str) -> None:
         self.console.print(escaped(line), highlight=False, markup=False)
@@ -284,9 +309,14 @@ class Live(_Watching):
             self.display.stop()
 
 
-def view(quiet: bool = False) -> View:
-    """Nothing when quiet, a live table on a terminal that can move its cursor, plain lines otherwise."""
+def view(quiet: bool = False, show: str | None = None) -> View:
+    """Nothing when quiet, a live table on a terminal that can move its cursor, plain lines otherwise.
+
+    Args: show, the way in which pictures are drawn in the terminal itself; elsewhere a line says that there is none.
+    """
     if quiet:
         return Silent()
     obeys = sys.stdout.isatty() and os.environ.get("TERM", "") not in ("dumb", "unknown")
-    return Live() if obeys else Lines()
+    if show is not None and not obeys:
+        print("--show: this is no terminal that draws, so look at the files", flush=True)
+    return Live(show) if obeys else Lines()
