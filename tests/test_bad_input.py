@@ -373,7 +373,7 @@ def test_there_are_enough_cases():
 def test_a_fault_of_poise_is_one_line_too(place, capsys, monkeypatch):
     """No traceback reaches a user; one who asks for it gets it."""
 
-    def fails(*_: object) -> None:
+    def fails(*_: object, **__: object) -> None:
         raise KeyError("a fault")
 
     monkeypatch.setattr("poise.record.all_runs", fails)

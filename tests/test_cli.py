@@ -273,9 +273,9 @@ def test_runs_are_listed_and_found(place, capsys):
     os.utime(place / "runs/images-alpha/spec.json", (1, 1))
     (place / "runs/images-beta/DONE").unlink()
     lines = said(capsys, "runs").splitlines()
-    assert [line.split()[0] for line in lines] == ["images-alpha", "images-beta"]
-    assert "done" in lines[0]
-    assert "unfinished, step 6 saved" in lines[1]
+    rows = {line.split()[0]: line for line in lines[1:]}
+    assert set(rows) == {"images-alpha", "images-beta"}
+    assert "finished" in rows["images-alpha"] and "stopped" in rows["images-beta"] and " 6 " in rows["images-beta"]
     for run in ("images-alpha", "images-a", "runs/images-alpha", str(place / "runs/images-alpha")):
         assert "images-alpha" in said(capsys, "sample", run, "-n", "1")
     assert "images-beta" in said(capsys, "sample", "last", "-n", "1")
@@ -382,16 +382,17 @@ def test_data_commands(place, capsys):
 
 
 def test_a_damaged_report_does_not_hide_the_other_runs(tmp_path, monkeypatch, capsys):
-    for name, report in (("good", '{"best": {"score": "KID", "value": 1.5}}'), ("bad", "{")):
+    for name, report in (("good", '{"steps": 9, "best": {"score": "KID", "value": 1.5}}'), ("bad", "{")):
         (tmp_path / name).mkdir()
-        (tmp_path / name / "spec.json").write_text('{"format": 1}')
+        spec = {"format": 1, "recipe": "images", "arguments": {}, "facts": {}, "versions": {}}
+        (tmp_path / name / "spec.json").write_text(json.dumps(spec))
         (tmp_path / name / "report.json").write_text(report)
         (tmp_path / name / "DONE").touch()
     monkeypatch.setenv("POISE_RUNS", str(tmp_path))
     assert main(["runs"]) == 0
     out = capsys.readouterr().out
-    assert "KID 1.5000" in out
-    assert re.search(r"bad +unreadable: .*report.json cannot be read .* damaged", out)
+    assert "KID 1.5" in out and re.search(r"^bad .* broken ", out, re.M)
+    assert re.search(r"^bad: .*report.json cannot be read .* damaged", out, re.M)
 
 
 def test_diagnose_says_what_is_wrong_and_what_was(place, capsys):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 import unicodedata
 from collections import Counter
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 
 from poise.data.units import END, UNKNOWN, Units, fit_units, suggested_units, units_from
 from poise.errors import PoiseError
+from poise.installing import install
 from poise.registry import find, names
 
 SENTENCES = [
@@ -207,7 +209,7 @@ def test_pieces_say_what_fits() -> None:
 
 def test_pieces_without_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "sentencepiece", None)
-    with pytest.raises(PoiseError, match=r'`pip install "poise\[text\]"`'):
+    with pytest.raises(PoiseError, match=re.escape(install("text", "sentencepiece"))):
         fit_units("piece", SENTENCES)
 
 

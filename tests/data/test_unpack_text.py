@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 import zipfile
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from poise.data import catalogue, store, unpack_text
 from poise.data.plain import open_items
 from poise.data.text import open_sentences
 from poise.errors import PoiseError
+from poise.installing import install
 from tests.data.test_sword import BOOK, module
 from tests.data.test_unpack import deb, tgz
 
@@ -139,7 +141,7 @@ def test_rows_without_what_is_needed(tmp_path: Path, out: Path) -> None:
 
 def test_without_the_converter(tmp_path: Path, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "opencc", None)
-    with pytest.raises(PoiseError, match=r'`pip install "poise\[text\]"`'):
+    with pytest.raises(PoiseError, match=re.escape(install("text", "opencc-python-reimplemented"))):
         unpack_text.chinese_quatrains(tmp_path / "a.tgz", out)
 
 

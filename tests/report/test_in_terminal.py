@@ -156,7 +156,7 @@ def test_a_run_draws_each_grid_above_its_table(monkeypatch, tmp_path):
     lines = [line.rstrip() for line in screen.display if line.strip()]
     grid = [i for i, line in enumerate(lines) if "▀" in line]
     table = next(i for i, line in enumerate(lines) if "adversarial 0.250" in line)
-    assert len(grid) == 15 and grid[-1] < table and "00000004.png" in lines[grid[0] - 1]
+    assert len(grid) == 15 and grid[-1] < table and "00000004.png" in "".join(lines[: grid[0]])
 
 
 def test_where_nothing_can_be_drawn_it_says_so(monkeypatch, capsys):

@@ -265,7 +265,8 @@ class Live(_Watching):
         if self.show is None or (picture := picture_in(path)) is None:
             return
         text = drawn(picture, self.console.width - 1, max(4, self.console.height - ROOM), self.show)
-        self.display.stop()  # what it has drawn stays above, the table begins anew below
+        self.display.transient = True  # the table goes, and begins anew below the picture
+        self.display.stop()
         print(f"step {made:,}: {escaped(str(picture))}", file=self.console.file)
         print(text, end="", file=self.console.file, flush=True)
         self.display = self._display()

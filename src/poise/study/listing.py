@@ -15,6 +15,7 @@ from poise.report.conclude import best
 from poise.report.table import columns, number
 from poise.study.spec import kind_of
 
+MOST = 10**12  # steps that are believed
 SORTS = ("when", "name", "step", "size")
 NARROWEST = 12  # of a name that is cut
 
@@ -62,7 +63,7 @@ def _state(folder: RunFolder) -> str:
 def _planned(arguments: dict[str, Any]) -> int | None:
     """How many steps were asked for, of all stages together."""
     counts = [value for name, value in arguments.items() if name == "steps" or name.endswith("_steps")]
-    return sum(counts) if counts and all(isinstance(count, int) for count in counts) else None
+    return sum(counts) if counts and all(type(count) is int and 0 <= count < MOST for count in counts) else None
 
 
 def _strengths(arguments: dict[str, Any]) -> dict[str, Any]:
@@ -178,8 +179,15 @@ def _short(data: Any) -> str:
 
 def _l2(row: dict[str, Any]) -> str:
     """The strengths of the parts in their order, `1e-4/0`; a schedule by its name."""
-    said = [f"{s:g}" if isinstance(s, int | float) else str(s).partition(":")[0] for s in row["l2"].values()]
-    return "/".join(said)
+    return "/".join(_short_number(strength) for strength in row["l2"].values())
+
+
+def _short_number(value: Any) -> str:
+    """A strength in a few letters, whatever a foreign run has there."""
+    try:
+        return f"{float(value):g}" if isinstance(value, int | float) else str(value).partition(":")[0][:12]
+    except OverflowError:
+        return "huge"
 
 
 def _step(row: dict[str, Any]) -> str:
