@@ -76,7 +76,7 @@ SICK: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     "momentum and large rates": (
         {"loss": "hinge", "generator": {"width": 16, "lr": 4e-3, "betas": [0.9, 0.99]},
          "discriminator": {"width": 16, "lr": 4e-3, "betas": [0.9, 0.99]}},
-        ("oscillation", "generator collapse", "partial collapse"),
+        ("oscillation", "generator collapse", "partial collapse", "learning rate too large"),
     ),
     "24 pictures, no augmentation": (
         {"data": "tiny", "augment": "none", "batch": 16},

@@ -53,6 +53,10 @@ CASES = {
     "strength without effect": lambda: with_share(record(), "discriminator", 1e-13),
     "strength too large": lambda: with_share(record(discriminator__norm=falls(5.0, 0.5)), "discriminator", 0.56),
     "learning rates out of balance": lambda: record(generator__update=0.3),
+    "learning rate too large": lambda: record(
+        generator__update=falls(0.2, 0.01), discriminator__update=falls(0.2, 0.01), generator__norm=falls(5.0, 30.0),
+        discriminator__norm=falls(5.0, 30.0),
+    ),
     "no held-out data": lambda: record(
         without=("discriminator/on_heldout", "discriminator/auc_heldout", "discriminator/auc_gap")
     ),

@@ -7,6 +7,7 @@ import poise.monitor.symptoms_generator
 import poise.monitor.symptoms_latent
 import poise.monitor.symptoms_learning
 import poise.monitor.symptoms_likelihood
+import poise.monitor.symptoms_rates
 import poise.monitor.symptoms_scores  # noqa: F401  (all enter their members into the registry)
 from poise.monitor.finding import Finding, Record
 from poise.registry import find, names
