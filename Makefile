@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+LOWEST := tests/test_cli.py tests/report tests/penalties tests/disk tests/data/test_images.py \
+  tests/metrics/test_statistics.py tests/trials/test_comparison.py tests/study/test_run.py tests/study/test_synonyms.py
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: demo test check bench own-loops first-study demo-check corpora format clean
@@ -9,8 +11,12 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 demo: $(VENV)/.demo ## train on Fashion-MNIST, sample, score, say where to look (twelve to fifteen minutes on two cores)
 	$(BIN)/poise demo
 
-test: $(VENV)/.dev $(VENV)/.loops ## everything, with real data
+test: $(VENV)/.dev $(VENV)/.loops $(VENV)/.lowest ## everything, with real data; a part of it with the lowest versions
 	$(BIN)/python -m pytest -n 2
+	@if [ -e $(VENV)/.lowest ]; then \
+	  echo "with the lowest versions that are allowed (constraints-lowest.txt):"; \
+	  $(VENV)/lowest/bin/python -m pytest -m "not slow and not real" $(LOWEST); \
+	else echo "NOT tested with the lowest versions: they cannot be installed here."; fi
 
 check: $(VENV)/.dev ## format, lint, types, fast tests: before every commit
 	$(BIN)/ruff format --check src tests bench examples
@@ -62,3 +68,8 @@ $(VENV)/.loops: pyproject.toml constraints.txt | $(BIN)/python
 	$(PYTHON) -m venv $(VENV)/loops
 	$(VENV)/loops/bin/python -m pip install --quiet -c constraints.txt -e '.[loops]' && touch $@ || \
 	  echo "The packages of .[loops] cannot be installed here: the tests of other frameworks' loops are skipped."
+
+$(VENV)/.lowest: pyproject.toml constraints-lowest.txt | $(BIN)/python
+	$(PYTHON) -m venv $(VENV)/lowest
+	$(VENV)/lowest/bin/python -m pip install --quiet -c constraints-lowest.txt -e '.[scores,vae]' \
+	  soundfile pytest hypothesis pyte && touch $@ || true
