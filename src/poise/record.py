@@ -76,7 +76,7 @@ class RunFolder:
         if not (self.path / ".lock").exists():
             return False
         try:
-            with disk.locked(self.path / ".lock"):
+            with disk.locked(self.path / ".lock", shared=True):
                 return False
         except Busy:
             return True
@@ -226,32 +226,43 @@ def all_runs(root: Path | None = None, everywhere: bool = False) -> list[RunFold
     `everywhere` at any place; oldest first."""
     root = root or runs_root()
     found = [p.parent for p in root.glob("*/spec.json")] if root.is_dir() else []
-    here, known = Path.cwd(), {path.absolute() for path in found}
+    here, known = Path.cwd(), {os.path.realpath(path) for path in found}
     for path in elsewhere():
-        if path not in known and (everywhere or path.is_relative_to(here)):
+        if os.path.realpath(path) not in known and (everywhere or path.is_relative_to(here)):
+            known.add(os.path.realpath(path))
             found.append(path.relative_to(here) if path.is_relative_to(here) else path)
     return [RunFolder(p) for p in sorted(found, key=lambda p: (p / "spec.json").lstat().st_mtime)]
 
 
 def elsewhere() -> list[Path]:
-    """Runs that were made outside the folder of runs and are still there: absolute paths."""
+    """Runs that were made outside the folder of runs and are there now: absolute paths."""
+    return [path for line in _remembered() if os.path.lexists((path := Path(line)) / "spec.json")]
+
+
+def _remembered() -> list[str]:
+    """Every place that was ever kept; it may be there again tomorrow, as on a disk that is not mounted now."""
     try:
         text = (disk.cache_dir() / ELSEWHERE).read_text(encoding="utf-8", errors="surrogateescape")
     except (OSError, PoiseError):
         return []
-    return [path for line in dict.fromkeys(text.splitlines()) if os.path.lexists((path := Path(line)) / "spec.json")]
+    return list(dict.fromkeys(line for line in text.split("\n") if line))
 
 
 def remember(path: Path) -> None:
     """Keep the place of a run that is made outside the folder of runs, so that it can be listed. It may fail in
     silence: only the list would miss it."""
     path = path.absolute()
-    if path.parent == runs_root().absolute() or path in (known := elsewhere()):
+    inside = os.path.realpath(path.parent) == os.path.realpath(runs_root())
+    if inside or "\n" in str(path) or str(path) in _remembered():
         return
-    lines = "".join(f"{kept}\n" for kept in [*known, path])
     with contextlib.suppress(OSError, PoiseError):
         disk.cache_dir().mkdir(parents=True, exist_ok=True)
-        write_atomically(disk.cache_dir() / ELSEWHERE, lines.encode("utf-8", "surrogateescape"))
+        line = os.fsencode(f"{path}\n")
+        handle = os.open(disk.cache_dir() / ELSEWHERE, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
+        try:
+            os.write(handle, line)  # one write at the end of the file: two processes do not mix
+        finally:
+            os.close(handle)
 
 
 def find_run(run: str, root: Path | None = None) -> RunFolder:
@@ -262,6 +273,8 @@ def find_run(run: str, root: Path | None = None) -> RunFolder:
 
 
 def _found(run: str, root: Path | None) -> RunFolder:
+    if not run.strip():
+        raise PoiseError("RUN is empty: name what is meant")
     path = Path(run)
     if os.path.lexists(path / "spec.json"):
         return RunFolder(path)

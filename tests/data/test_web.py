@@ -85,7 +85,7 @@ def test_a_file_comes_whole_and_tells_how_far_it_is(server, places):
         (file_of(server), file_of(server, b"b" * 10, "b.bin")), *places, lambda here, whole: told.append((here, whole))
     )
     assert (places[1] / "a.bin").read_bytes() == CONTENT and (places[1] / "b.bin").read_bytes() == b"b" * 10
-    assert told[-1] == (len(CONTENT) + 10,) * 2 and told == sorted(told) and not list(places[0].iterdir())
+    assert told[-1] == (len(CONTENT) + 10,) * 2 and told == sorted(told) and not list(places[0].glob("*.part"))
 
 
 @pytest.mark.parametrize("ranges", [True, False], ids=["the server goes on", "the server begins again"])
@@ -123,7 +123,7 @@ def test_files_that_are_whole_are_not_brought_again(server, places):
 def test_other_content_is_thrown_away(server, places):
     with pytest.raises(PoiseError, match="is not what is meant: its content has sha256"):
         bring((file_of(server, served=CONTENT[:-1] + b"?"),), *places)
-    assert not list(places[0].iterdir()) and not list(places[1].iterdir())
+    assert not list(places[0].glob("*.part")) and not list(places[1].iterdir())
 
 
 def test_a_file_without_end_is_given_up(server, places):
@@ -158,6 +158,42 @@ def test_nobody_answers(server, places, monkeypatch):
     server.server_close()
     with pytest.raises(PoiseError, match=r"127\.0\.0\.1 does not bring a\.bin"):
         bring((file,), *places)
+
+
+def test_a_server_that_begins_again_and_again_is_given_up(server, places, monkeypatch):
+    """Without ranges, cut off earlier and later in turn: only more than ever before counts as progress."""
+    monkeypatch.setattr(web, "TRIES", 3)
+    server.ranges, server.cuts = False, [2000, 1000] * 50
+    with pytest.raises(PoiseError, match=r"does not bring a\.bin"):
+        bring((file_of(server),), *places)
+    assert len(server.asked) < 10
+
+
+def test_an_answer_that_is_none_is_no_fault(server, places, monkeypatch):
+    monkeypatch.setattr(web, "TRIES", 1)
+    file = file_of(server)
+    server.files["/a.bin"] = "https://[x/"
+    with pytest.raises(PoiseError, match=r"does not bring a\.bin"):
+        bring((file,), *places)
+
+
+def test_two_processes_bring_a_file_one_after_the_other(server, tmp_path):
+    parts, folders = tmp_path / "parts", [tmp_path / "x", tmp_path / "y"]
+    failed = []
+
+    def work(folder):
+        folder.mkdir()
+        try:
+            bring((file_of(server),), parts, folder)
+        except PoiseError as error:
+            failed.append(error)
+
+    threads = [threading.Thread(target=work, args=(folder,)) for folder in folders]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert not failed and all((folder / "a.bin").read_bytes() == CONTENT for folder in folders)
 
 
 # ---- the second way of a catalogued set

@@ -222,6 +222,8 @@ def test_decoupled_shrinks_each_group_by_its_own_rate():
     net = nn.ModuleList([nn.Linear(2, 2), nn.Linear(2, 2)])
     before = [layer.weight.detach().clone() for layer in net]
     groups = [{"params": net[0].parameters(), "lr": 0.1}, {"params": net[1].parameters(), "lr": 0.2}]
+    for p in net.parameters():
+        p.grad = torch.zeros_like(p)
     WeightDecay(0.5).before_step_(net, torch.optim.SGD(groups))
     assert torch.allclose(net[0].weight, before[0] * (1 - 0.05)) and torch.allclose(
         net[1].weight, before[1] * (1 - 0.1)

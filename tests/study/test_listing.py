@@ -184,6 +184,90 @@ def test_rm_refuses_one_that_is_trained_and_what_is_no_run(there, capsys):
     assert "there is no run 'empty'" in capsys.readouterr().err
 
 
+def test_rm_of_nothing_is_refused_and_removes_nothing(there, capsys):
+    for words in (["rm", "", "--yes"], ["rm", "  ", "--yes"], ["diff", "", "mine/run"]):
+        assert main(["runs", *words]) == 2
+        assert "is empty: name what is meant" in capsys.readouterr().err
+    assert len(all_runs()) == 3
+
+
+def test_rm_removes_nothing_of_a_folder_that_is_no_run(there, capsys):
+    api = there / "api"
+    for name in ("spec.json", "samples/a.txt", "checkpoints/m.pt", "notes.tmp/y"):
+        (api / name).parent.mkdir(parents=True, exist_ok=True)
+        (api / name).write_text('{"openapi": "3.0"}')
+    before = sorted(api.rglob("*"))
+    assert main(["runs", "rm", "api", "--yes"]) == 2
+    assert "is not the description of a run" in capsys.readouterr().err and sorted(api.rglob("*")) == before
+
+
+def test_rm_leaves_what_somebody_has_put_into_the_folders_of_a_run(there, capsys):
+    run_folder = there / "mine" / "run"
+    kept = [
+        "work.tmp/thesis.txt",
+        "curves-of-mine.json",
+        "samples/notes.txt",
+        "checkpoints/inner/spec.json",
+        "samples/1.png",
+    ]
+    for name in kept:
+        (run_folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (run_folder / name).write_text("{}")
+    assert main(["runs", "rm", "mine/run", "--yes"]) == 0
+    left = {str(path.relative_to(run_folder)) for path in run_folder.rglob("*") if path.is_file()}
+    assert left == set(kept)
+
+
+def test_rm_refuses_a_link_and_the_folder_that_one_is_in(there, capsys, monkeypatch):
+    (there / "runs" / "link").symlink_to(there / "mine" / "run")
+    assert main(["runs", "rm", "runs/link", "--yes"]) == 2
+    assert "is a link" in capsys.readouterr().err
+    monkeypatch.chdir(there / "mine" / "run" / "samples")
+    assert main(["runs", "rm", "..", "--yes"]) == 2
+    assert "the folder that you are in" in capsys.readouterr().err
+    assert (there / "mine" / "run" / "DONE").exists()
+
+
+def test_places_are_kept_while_nothing_is_there_yet_and_each_run_is_listed_once(there):
+    from poise.record import remember
+
+    for name in ("one", "two"):
+        remember(there / name)  # two trainings that begin at the same time
+    for name in ("one", "two"):
+        (there / name).mkdir()
+        (there / name / "spec.json").write_text("{}")
+    assert {"one", "two"} <= {folder.name for folder in all_runs()}
+    (there / "elsewhere").symlink_to(there / "runs")
+    name = next(folder.name for folder in all_runs() if folder.path.parent.name == "runs")
+    remember(there / "elsewhere" / name)
+    assert [folder.name for folder in all_runs()].count(name) == 1 and find_run(name).done is not None
+
+
+ODD_REPORTS = [
+    "{}",
+    '{"steps": "x"}',
+    '{"steps": null}',
+    '{"steps": 1, "best": {"score": "K", "value": 1}}',
+    '{"steps": 1, "best": {"score": "K", "step": 1, "value": 1' + 400 * "0" + "}}",
+]
+
+
+@pytest.mark.parametrize("report", ODD_REPORTS, ids=range(len(ODD_REPORTS)))
+def test_no_report_hides_the_other_runs(there, capsys, report):
+    (there / "mine" / "run" / "report.json").write_text(report)
+    rows = as_json(capsys)
+    assert len(rows) == 3 and rows[-1]["state"] == "broken" and "report.json" in rows[-1]["why"]
+    assert main(["runs", "diff", "last", "mine/run"]) in (0, 2)
+
+
+def test_looking_at_a_run_keeps_nobody_from_training_it(there):
+    folder = RunFolder(there / "mine" / "run")
+    from poise import disk
+
+    with disk.locked(folder.path / ".lock", shared=True):
+        assert not folder.busy, "two who look do not see each other"
+
+
 def test_rm_follows_no_link_out_of_the_run(there, capsys):
     precious = there / "precious"
     precious.mkdir()

@@ -11,7 +11,7 @@ import pytest
 
 from poise.errors import PoiseError
 from poise.trials.comparison import before, compare
-from poise.trials.plan import Arm, Claim, Part, Result
+from poise.trials.plan import Arm, Claim, Part, Plan, Result
 from poise.trials.statistics import equivalence, no_worse, paired_t, sign_flip
 from tests.trials.numbers import AUC, BOTH, GAP, KID, L2, NONE, STEPS, diverged, plan_of, runs, spread
 from tests.trials.numbers import rests_on as of
@@ -220,6 +220,20 @@ def test_with_too_few_seeds_nothing_is_supported_and_nothing_refuted(n, claims, 
     for claim in compare(plan, results)["claims"]:
         assert claim["verdict"] == "inconclusive"
         assert "can show nothing" in claim["reason"] and f"use {needed} or more" in claim["reason"]
+
+
+def test_a_claim_that_holm_supports_is_supported_with_fewer_seeds_than_bonferroni_would_need():
+    """Two claims, one with twelve seeds and one with six: the first is rejected first, then p = .031 is below .05."""
+    parts = []
+    results = []
+    for name, n in (("many", 12), ("few", 6)):
+        plan = plan_of(of("gap"), endpoints=[PLAIN], seeds=range(n))
+        parts.append(replace(plan.parts[0], name=name))
+        for arm, value in (("none", 1.0), ("l2", 0.5)):
+            results += [Result(name, arm, s, f"{name}{arm}{s}", "done", {"gap": value + 1e-3 * s}) for s in range(n)]
+    claims = [Claim(part.name, [replace(of("gap"), part=part.name)]) for part in parts]
+    found = compare(Plan("two", "", parts, claims), results)["claims"]
+    assert [claim["verdict"] for claim in found] == ["supported", "supported"]
 
 
 def test_where_nothing_was_learnt_nothing_is_decided():

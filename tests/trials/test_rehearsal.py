@@ -181,6 +181,27 @@ def test_arms_share_the_look_with_scores_of_their_part(pictures, monkeypatch):
     assert looks[0] is None and looks[1] is not None
 
 
+@pytest.mark.slow
+def test_scores_are_endpoints_of_a_mean_too_and_arms_of_other_data_are_scored_anew(pictures, monkeypatch):
+    study = Study.of(write(pictures, endpoint(mean="score/KID-EffLite0", over="whole run")))
+    study.rehearse(1)
+    table = arm(score_samples=8)
+    with_looks = []
+    real = attempts._looks
+    monkeypatch.setattr(
+        attempts, "_looks", lambda recipe, known, like: (with_looks.append(like), real(recipe, known, like))
+    )
+    Study.of(write(pictures, table)).rehearse(1)
+    assert with_looks == [None, None]
+
+
+@pytest.mark.slow
+def test_more_workers_than_runs_do_not_make_a_run_shorter(pictures, monkeypatch):
+    monkeypatch.setattr(attempts.Known, "seconds", property(lambda known: 600.0))
+    study = Study.of(write(pictures, changed(seeds=2, claims=[])))
+    assert "about 10 min by 4 workers" in study.rehearse(64)[0] and "about 40 min," in study.rehearse(1)[0]
+
+
 OF_RECIPES = {
     "images": ("image", {"generator": {"width": 4}, "discriminator": {"width": 4}, "l2_generator": 1e-3, "labels": "none"}),
     "vae": ("image", {"labels": "none", "limit": 60}),

@@ -113,7 +113,7 @@ def runs(options: argparse.Namespace) -> int:
     found = [about(folder) for folder in all_runs(everywhere=options.all)]
     rows = chosen(found, options.data, options.recipe, options.state, options.sort)
     if options.json:
-        print(json.dumps(rows, indent=1, ensure_ascii=False))
+        print(json.dumps(rows, indent=1))
         return 0
     for line in lines(rows, width_of(sys.stdout)):
         print(line)
@@ -130,7 +130,7 @@ def remove(options: argparse.Namespace) -> int:
     folders = list({folder.path: folder for folder in map(find_run, options.runs)}.values())
     rows = [about(folder) for folder in folders]
     if not options.yes:
-        if not sys.stdin.isatty():
+        if sys.stdin is None or not sys.stdin.isatty():
             raise PoiseError("poise runs rm asks before it removes anything, and nobody can answer here: add --yes")
         print("\n".join(lines(rows, width_of(sys.stdout))))
         what = "this run" if len(rows) == 1 else f"these {len(rows)} runs"

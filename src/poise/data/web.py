@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import hashlib
 import time
 import urllib.error
 import urllib.request
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from http.client import HTTPException, HTTPResponse
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,7 +17,8 @@ from urllib.parse import urlsplit
 
 from poise import __version__
 from poise.data import store
-from poise.errors import PoiseError
+from poise.disk import locked
+from poise.errors import Busy, PoiseError
 
 Progress = Callable[[int, int], object]  # bytes here, bytes in all
 TRIES = 5  # connections in a row that bring nothing before it is given up
@@ -43,6 +45,25 @@ def bring(files: tuple[WebFile, ...], parts: Path, folder: Path, progress: Progr
 
     Errors: PoiseError, with the address: nobody answers, a file of another content (which is thrown away), a full disk.
     """
+    with _alone(parts):
+        _bring(files, parts, folder, progress)
+
+
+@contextlib.contextmanager
+def _alone(parts: Path) -> Iterator[None]:
+    """Only one process downloads into a folder; another waits for it."""
+    try:
+        parts.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise store.cannot_write(parts, error) from None
+    while True:
+        with contextlib.suppress(Busy), locked(parts / ".lock"):
+            yield
+            return
+        time.sleep(WAIT)
+
+
+def _bring(files: tuple[WebFile, ...], parts: Path, folder: Path, progress: Progress | None) -> None:
     whole = sum(file.size for file in files)
     done, ready = 0, []
     for file in files:
@@ -70,21 +91,22 @@ def bring(files: tuple[WebFile, ...], parts: Path, folder: Path, progress: Progr
 
 def _download(file: WebFile, part: Path, here: Callable[[int], None]) -> None:
     """Fill `part`, from where it ends, in as many connections as it takes."""
-    left, wait = TRIES, WAIT
+    left, wait, most = TRIES, WAIT, part.stat().st_size if part.exists() else 0
     while True:
         before = part.stat().st_size if part.exists() else 0
         try:
             if _one_connection(file, part, before, here):
                 return
             reason = "the connection was closed before the end"
-        except (urllib.error.URLError, HTTPException, TimeoutError, ConnectionError) as error:
+        except (HTTPException, OSError, ValueError) as error:  # URLError and ssl.SSLError are OSErrors
             if isinstance(error, urllib.error.HTTPError) and error.code == 416 and before:
                 return  # there is nothing after what is here; the sum decides
             if isinstance(error, urllib.error.HTTPError) and error.code < 500 and error.code not in (408, 429):
                 raise PoiseError(f"{file.url} is not there (HTTP {error.code})") from None
             reason = str(getattr(error, "reason", error)) or type(error).__name__
         after = part.stat().st_size if part.exists() else 0
-        left, wait = (TRIES, WAIT) if after > before else (left - 1, 2 * wait)
+        left, wait = (TRIES, WAIT) if after > most else (left - 1, 2 * wait)
+        most = max(most, after)
         if left <= 0:
             raise PoiseError(
                 f"{urlsplit(file.url).hostname} does not bring {file.name} ({reason}); what is here is kept"
@@ -105,18 +127,20 @@ def _one_connection(file: WebFile, part: Path, before: int, here: Callable[[int]
         wanted = None if length is None else start + int(length)
         try:
             part.parent.mkdir(parents=True, exist_ok=True)
-            with part.open("ab" if goes_on else "wb") as out:
-                count = _copied(answer, out, start, int(SLACK * file.size) + store.CHUNK, here, file)
-        except (TimeoutError, ConnectionError):
-            raise
+            out = part.open("ab" if goes_on else "wb")
         except OSError as error:
             raise store.cannot_write(part.parent, error) from None
+        with out:
+            count = _copied(answer, out, start, int(SLACK * file.size) + store.CHUNK, here, file)
     return wanted is None or count == wanted
 
 
 def _copied(answer: HTTPResponse, out: Any, count: int, most: int, here: Callable[[int], None], file: WebFile) -> int:
     while data := answer.read(store.CHUNK):
-        out.write(data)
+        try:
+            out.write(data)
+        except OSError as error:
+            raise store.cannot_write(Path(out.name).parent, error) from None
         count += len(data)
         here(count)
         if count > most:

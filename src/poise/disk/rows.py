@@ -41,6 +41,8 @@ def wrong_report(report: Any) -> str:
     """What is the matter with the content of `report.json`, as far as others read it; empty where nothing is."""
     if not isinstance(report, dict):
         return "it is no object"
+    if natural(report.get("steps")) is None:
+        return "it has no steps"
     if not isinstance(report.get("recipe", ""), str):
         return "'recipe' is no name"
     for key, fits in (("best", _best), ("floor", _numbers), ("scores", _scores), ("findings", _findings),
@@ -51,7 +53,7 @@ def wrong_report(report: Any) -> str:
 
 
 def _number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e300
 
 
 def _numbers(value: Any) -> bool:
@@ -59,7 +61,7 @@ def _numbers(value: Any) -> bool:
 
 
 def _best(value: Any) -> bool:
-    whole = isinstance(value, dict) and natural(value.get("step", 0)) is not None and _number(value.get("value"))
+    whole = isinstance(value, dict) and natural(value.get("step")) is not None and _number(value.get("value"))
     return value == {} or (whole and isinstance(value.get("score"), str))
 
 

@@ -19,6 +19,8 @@ from poise.errors import Busy, PoiseError
 SUFFIX = ".tmp"
 ABANDONED_AFTER = 24 * 3600.0  # seconds; for rests whose process cannot be asked whether it lives
 
+LOOKS = 3  # times that a lock is tried again
+
 
 def write_atomically(path: Path, content: bytes) -> None:
     """Write to a temporary name, fsync, rename: a reader sees the old file or the new one, never half of it.
@@ -73,8 +75,9 @@ def open_to_append(path: Path) -> IO[bytes]:
 
 
 @contextlib.contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Hold the lock of the file `path`, which is made where it is not there and never written to.
+def locked(path: Path, shared: bool = False) -> Iterator[None]:
+    """Hold the lock of the file `path`, which is made where it is not there and never written to; `shared` only looks
+    whether anybody else holds it.
 
     Errors: Busy where another process holds it; PoiseError where it is no regular file.
     """
@@ -86,7 +89,14 @@ def locked(path: Path) -> Iterator[None]:
     handle = regular(path, os.O_RDWR | os.O_CREAT)
     try:
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            for left in range(LOOKS, -1, -1):
+                try:
+                    fcntl.flock(handle, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+                    break
+                except OSError:
+                    if shared or not left:
+                        raise
+                    time.sleep(0.02)  # somebody may just be looking
         except OSError:
             raise Busy(f"{path.parent} is being worked on by another process; wait for it or stop it") from None
         yield

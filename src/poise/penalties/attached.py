@@ -6,6 +6,7 @@ and unscaled, or leaves it out. A hook on that step is the one place that is rig
 
 from __future__ import annotations
 
+import sys
 import warnings
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -78,8 +79,20 @@ class Attached:
             )
         for penalty in penalties:
             self._check(penalty)
-        hooks = optimizer.register_step_pre_hook(self._before), optimizer.register_step_post_hook(self._after)
-        self._hooks: tuple[Any, ...] = hooks
+        self._decayed = False
+        self._connect()
+
+    def _connect(self) -> None:
+        before, after = self.optimizer.register_step_pre_hook, self.optimizer.register_step_post_hook
+        self._hooks: tuple[Any, ...] = (before(self._before), after(self._after))
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != "_hooks"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """A copy of network, optimiser and connection is connected as well: torch itself drops hooks."""
+        self.__dict__.update(state)
+        self._connect()
 
     def _check(self, penalty: OnWeights) -> None:
         """Say what the penalty does not reach, and what is penalised twice."""
@@ -95,20 +108,30 @@ class Attached:
         if len(mine) < len(weights):
             said = f"this {kind} moves {len(mine)} of the {len(weights)} weights that '{penalty.name}' covers"
             warnings.warn(f"{said}; the others are not penalised", PenaltyWarning, stacklevel=5)
-        inside = {id(weight.raw) for weight in mine}
+        inside = {id(p) for weight in mine for p in (weight.raw, *weight.sources) if p is not None}
         for group in self.optimizer.param_groups:
             if group.get("weight_decay") and any(id(parameter) in inside for parameter in group["params"]):
                 said = f"this {kind} has weight_decay={group['weight_decay']} on weights that '{penalty.name}' covers"
                 warnings.warn(f"{said}: both act", PenaltyWarning, stacklevel=5)
                 break
+        for group in self.optimizer.param_groups:
+            maximises = group.get("maximize") and any(id(parameter) in inside for parameter in group["params"])
+            if maximises and not penalty.decoupled:
+                raise PoiseError(
+                    f"this {kind} maximises, and the penalty '{penalty.name}' would make weights grow: let it minimise "
+                    f"the negative of what it maximises"
+                )
 
     def _mine(self, weights: list[Weight]) -> list[Weight]:
-        """Those that this optimiser moves; of a weight under a re-parametrisation that is not asked."""
+        """Those that this optimiser moves; under a re-parametrisation, those of which it moves a part."""
         moved = {id(parameter) for group in self.optimizer.param_groups for parameter in group["params"]}
-        return [weight for weight in weights if weight.raw is None or id(weight.raw) in moved]
+        return [weight for weight in weights if weight.moved_by(moved)]
 
     def _before(self, optimizer: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """The hook: act now, or as soon as the closure has made the gradients."""
+        if _is_inner(optimizer):
+            return None
+        self._decayed = False
         if kwargs.get("closure") is not None:
             return args, {**kwargs, "closure": self._followed(kwargs["closure"])}
         if len(args) > 1 and callable(args[1]):
@@ -130,22 +153,32 @@ class Attached:
     def _act(self) -> None:
         scale = getattr(self.optimizer, "grad_scale", None)  # a fused optimiser divides by it while it steps
         for penalty in self.penalties:
-            weights = self._mine(penalty.weights(self.module))
+            with torch.enable_grad():
+                weights = self._mine(penalty.weights(self.module))
             first = next((w.raw for w in weights if w.raw is not None and w.raw.requires_grad), None)
-            places.before_adding(penalty, self.module, first, self.optimizer)
             if not penalty.decoupled:
+                places.before_adding(penalty, self.module, first, self.optimizer)
                 penalty.add_to_(weights, self.steps, scale)
                 places.after_adding(penalty, self.module, first)
-            penalty.before_step_(self.module, self.optimizer, self.steps)
+            if not self._decayed and not _overflown(self.optimizer):
+                penalty.before_step_(self.module, self.optimizer, self.steps)
+        self._decayed = True  # once, however often a closure is evaluated
 
     def _after(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
+        if _is_inner(optimizer) or _overflown(optimizer):
+            return
         for penalty in self.penalties:
-            penalty.after_step_(self.module, self.steps)
+            follow = getattr(penalty, "follow_", None)
+            if follow is not None:
+                follow(self._mine(penalty.weights(self.module)))
+            else:
+                penalty.after_step_(self.module, self.steps)
         self.steps += 1
 
     def watch(self) -> dict[str, float]:
         """Numbers to log (`watched`), of all its penalties, while the gradients of a step are there."""
-        rows = [watched(p, self.module, self.steps) for p in self.penalties if not p.decoupled]
+        coupled = [p for p in self.penalties if not p.decoupled]
+        rows = [watched(p, self.module, self.steps, weights=self._mine(p.weights(self.module))) for p in coupled]
         return {name: number for row in rows for name, number in row.items()}
 
     def detach(self) -> None:
@@ -164,6 +197,24 @@ class Attached:
         for penalty in self.penalties:
             if penalty.name in state["penalties"] and hasattr(penalty, "load_state_dict"):
                 penalty.load_state_dict(state["penalties"][penalty.name])
+
+
+def _is_inner(optimizer: Optimizer) -> bool:
+    """Whether a step of this optimiser is being made inside another one: a class whose `step` calls that of its parent
+    runs the hooks of both."""
+    frame = sys._getframe(2)  # what calls the hook: torch's wrapper of `step`
+    code, above = frame.f_code, frame.f_back
+    while above is not None:
+        if above.f_code is code and above.f_locals.get("self") is optimizer:
+            return True
+        above = above.f_back
+    return False
+
+
+def _overflown(optimizer: Optimizer) -> bool:
+    """Whether a fused optimiser is about to leave this step out: a scaler has found gradients that are not finite."""
+    found = getattr(optimizer, "found_inf", None)
+    return found is not None and bool(found)
 
 
 def _attached(optimizer: Optimizer) -> list[Attached]:

@@ -41,6 +41,10 @@ def lightning_callback(penalties: Parts) -> Any:
             self.attached: list[Attached] = []
             self.restored: list[dict[str, Any]] = []
 
+        @property
+        def state_key(self) -> str:
+            return f"PenaltyCallback[{told(penalties)}]"
+
         def on_train_start(self, trainer: Any, pl_module: Any) -> None:
             self.attached = attach_parts(trainer.optimizers, pl_module, penalties)
             for one, state in zip(self.attached, self.restored, strict=False):
@@ -98,16 +102,23 @@ def attach_parts(optimizers: Sequence[Optimizer], module: nn.Module, penalties: 
     for name, own in parts.items():
         part = _part(module, name)
         chosen = list(own) if isinstance(own, Sequence) else [own]
-        weights = {id(weight.raw) for penalty in chosen for weight in penalty.weights(part) if weight.raw is not None}
+        weights = [weight for penalty in chosen for weight in penalty.weights(part)]
         moved = [{id(p) for group in one.param_groups for p in group["params"]} for one in optimizers]
-        holders = [one for one, mine in zip(optimizers, moved, strict=True) if mine & weights or not weights]
+        holders = [one for one, mine in zip(optimizers, moved, strict=True) if any(w.moved_by(mine) for w in weights)]
         if not holders:
             raise PoiseError(f"no optimiser moves the weights of '{name or type(module).__name__}' that are penalised")
         with warnings.catch_warnings():
-            if weights <= set().union(*moved):  # the others have the rest
+            if all(w.moved_by(set().union(*moved)) for w in weights):  # the others have the rest
                 warnings.filterwarnings("ignore", "this .* moves", PenaltyWarning)
             connections += [attach(one, part, own) for one in holders]
     return connections
+
+
+def told(penalties: Parts) -> str:
+    """Parts and names, so that two callbacks of one trainer keep states of their own."""
+    parts = penalties if isinstance(penalties, Mapping) else {"": penalties}
+    chosen = {part: own if isinstance(own, Sequence) else [own] for part, own in parts.items()}
+    return ",".join(f"{part}:{penalty.name}" for part, own in chosen.items() for penalty in own)
 
 
 def detach(connections: list[Attached]) -> None:

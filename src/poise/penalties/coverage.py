@@ -15,6 +15,7 @@ else:
     torch = Lazy("torch")
 
 LITTLE = 0.5  # of the parameters: a default that covers less is said to cover little
+FROZEN = "frozen"
 BY_DEFAULT = "not a layer that is covered by default"  # the reason that `covers` can do something about
 
 
@@ -69,8 +70,9 @@ class Coverage:
         return "\n".join(lines)
 
     def warning(self) -> str:
-        """One sentence where the default covers less than a half of the parameters; otherwise nothing."""
-        if self.asked or self.share >= LITTLE:
+        """One sentence where the default covers less than a half of the parameters that learn; otherwise nothing."""
+        learning = sum(p.size for p in (*self.covered, *self.left) if p.why != FROZEN)
+        if self.asked or sum(p.size for p in self.covered) >= LITTLE * learning:
             return ""
         rows = [row for row in self.layers() if row[1]][:3]
         total = sum(p.size for p in (*self.covered, *self.left))
@@ -106,7 +108,7 @@ def coverage(module: nn.Module, covers: Covers = None, penalty: str = "l2") -> C
         is_in = id(parameter) in inside or _effective(name) in through
         why = "" if is_in else _why(name, layer, parameter, covers)
         if is_in and not parameter.requires_grad:
-            why = "frozen"
+            why = FROZEN
         shape, kind, tied = tuple(parameter.shape), type(layer).__name__, tuple(names[id(parameter)][1:])
         row = Parameter(name, shape, parameter.numel(), kind, why, tied)
         parts[bool(why)].append(row)
@@ -123,8 +125,8 @@ def _owned(module: nn.Module) -> list[tuple[str, nn.Module, nn.Parameter]]:
         for leaf, parameter in layer._parameters.items():
             if parameter is None:
                 continue
-            above, inner, _ = prefix.partition("parametrizations")
-            owner = module.get_submodule(above.rstrip(".")) if inner else layer
+            above, inner, _ = f".{prefix}.".partition(".parametrizations.")
+            owner = module.get_submodule(above.strip(".")) if inner else layer
             rows.append((plain_name(module, f"{prefix}.{leaf}".lstrip(".")), owner, parameter))
     return sorted(rows, key=lambda row: isinstance(row[1], torch.nn.Embedding))
 
@@ -142,7 +144,7 @@ def _why(name: str, layer: nn.Module, parameter: nn.Parameter, covers: Covers) -
     if covers is not None:
         return "not asked for"
     if not parameter.requires_grad:
-        return "frozen"
+        return FROZEN
     if isinstance(layer, (torch.nn.Embedding, torch.nn.EmbeddingBag)):
         return "embedding"
     if parameter.ndim < 2:

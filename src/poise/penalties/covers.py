@@ -7,7 +7,7 @@ normalisation layers, not embeddings. `coverage.py` tells what that means for a 
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -29,11 +29,17 @@ _WRAPPINGS = ("_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module")
 
 
 class Weight(NamedTuple):
-    """One covered weight. `raw` is the parameter itself, or None under a re-parametrisation."""
+    """One covered weight. `raw` is the parameter itself, or None under a re-parametrisation; `sources` are then the raw
+    parameters that it is made of."""
 
     name: str
     value: Tensor  # the effective weight; under a re-parametrisation a function of the raw parameters
     raw: nn.Parameter | None
+    sources: tuple[nn.Parameter, ...] = ()
+
+    def moved_by(self, parameters: Container[int]) -> bool:
+        """Whether one of these parameters (by id) is the weight, or a part of what it is made of."""
+        return any(id(p) in parameters for p in ((self.raw,) if self.raw is not None else self.sources))
 
 
 def _default(leaf: str, layer: nn.Module) -> bool:
@@ -113,6 +119,15 @@ def _reparametrised(layer: nn.Module) -> dict[str, Callable[[], Tensor]]:
     return found
 
 
+def _sources(layer: nn.Module, leaf: str) -> tuple[nn.Parameter, ...]:
+    """The raw parameters of a weight under a re-parametrisation, of the newer or the older interface."""
+    if torch.nn.utils.parametrize.is_parametrized(layer, leaf):
+        chains: Any = layer.parametrizations
+        return tuple(chains[leaf].parameters())
+    found = [layer._parameters.get(leaf + end) for end in ("_orig", "_g", "_v")]
+    return tuple(parameter for parameter in found if parameter is not None)
+
+
 def _without_training(chain: nn.Module) -> Tensor:
     """The parametrisation's value in evaluation mode: spectral norm then takes no power iteration."""
     modes = [(part, part.training) for part in chain.modules()]
@@ -141,10 +156,12 @@ def covered(module: nn.Module, covers: Covers = None) -> Iterator[Weight]:
         raw_names = {leaf + end for leaf in effective for end in ("_orig", "_g", "_v")}
         for leaf, compute in effective.items():
             if _asked(covers, name := plain_name(module, f"{prefix}.{leaf}".lstrip(".")), leaf, layer):
-                yield Weight(name, compute(), None)
+                yield Weight(name, compute(), None, _sources(layer, leaf))
         for leaf, parameter in layer._parameters.items():
             if parameter is None or leaf in raw_names or id(parameter) in seen:
                 continue
+            if isinstance(parameter, torch.nn.parameter.UninitializedParameter):
+                raise PoiseError(f"{prefix or 'the network'}.{leaf} has no shape yet: run the network once before")
             if _asked(covers, name := plain_name(module, f"{prefix}.{leaf}".lstrip(".")), leaf, layer):
                 seen.add(id(parameter))
                 yield Weight(name, parameter, parameter)

@@ -46,6 +46,7 @@ class Seen:
 
     additions: int = 0
     gradient: ReferenceType[Tensor] | None = None  # to which it was added
+    version: int = -1  # of that gradient just after
     where: Place | None = None  # the weight when it was added to the gradient
     where_term: Place | None = None  # the weight when the loss term was first made there
     passes: int = 0  # backward passes through the loss term since the weights moved
@@ -78,7 +79,7 @@ def before_adding(penalty: Any, module: nn.Module, weight: nn.Parameter | None, 
     memory.additions += 1
     if weight is None or memory.additions > FEW:
         return
-    if accumulates():
+    if accumulates(module):
         say(penalty, memory, "accumulation", UNFINISHED)
     if _unmoved(memory, weight):
         say(penalty, memory, "twice", TWICE)
@@ -92,13 +93,17 @@ def after_adding(penalty: Any, module: nn.Module, weight: nn.Parameter | None) -
     """Remember the weight and the gradient to which it was added."""
     memory = seen(penalty, module)
     if weight is not None and weight.grad is not None:
-        memory.where, memory.gradient = Place(weight), ref(weight.grad)
+        memory.where, memory.gradient, memory.version = Place(weight), ref(weight.grad), weight.grad._version
 
 
 def is_added(penalty: Any, module: nn.Module, weight: nn.Parameter | None) -> bool:
     """Whether the network's gradient is one to which the penalty has been added."""
     memory = seen(penalty, module)
-    return weight is not None and memory.gradient is not None and memory.gradient() is weight.grad is not None
+    if weight is None or weight.grad is None:
+        return False
+    in_loss = memory.passes > 0 and memory.where_term is not None and memory.where_term.is_of(weight)
+    same = memory.gradient is not None and memory.gradient() is weight.grad
+    return in_loss or (same and weight.grad._version == memory.version)
 
 
 def in_the_loss(penalty: Any, module: nn.Module, weight: nn.Parameter | None, value: Tensor) -> None:
@@ -111,6 +116,8 @@ def in_the_loss(penalty: Any, module: nn.Module, weight: nn.Parameter | None, va
         memory.where_term, memory.passes, memory.paid = Place(weight), 0, None
 
     def paid(factor: Tensor) -> None:
+        if weight.grad is None or not bool(weight.grad.any()):  # gradients begin anew, moved or not
+            memory.passes, memory.paid = 0, None
         memory.passes += 1
         memory.paid = factor.detach() if memory.paid is None else memory.paid + factor.detach()
         if memory.passes > 1 and memory.additions <= 3:  # a number is waited for on the first steps only
@@ -146,8 +153,10 @@ SEVERAL = (
 )
 
 
-def accumulates() -> bool:
-    """Whether Accelerate, and so Hugging Face's Trainer, is in the middle of an accumulation."""
+def accumulates(module: nn.Module) -> bool:
+    """Whether Accelerate, and so Hugging Face's Trainer, is in the middle of an accumulation of a network of its."""
+    if not getattr(module, "_is_accelerate_prepared", False):
+        return False
     state = sys.modules.get("accelerate.state")
     known = getattr(getattr(state, "GradientState", None), "_shared_state", None) or {}
     return known.get("sync_gradients") is False
@@ -164,10 +173,12 @@ def _is_long(weight: nn.Parameter) -> bool:
 
 
 def _unmoved(memory: Seen, weight: nn.Parameter) -> bool:
-    """Whether the gradient is the one to which the penalty was added already, and the weight where it was."""
-    if memory.where is None or memory.gradient is None or memory.gradient() is not weight.grad:
+    """Whether the gradient is the one to which the penalty was added already, with one backward pass since at most (one
+    that was zeroed in place has another pass more), and the weight where it was."""
+    if memory.where is None or memory.gradient is None or weight.grad is None:
         return False
-    return memory.where.is_of(weight)
+    same = memory.gradient() is weight.grad and weight.grad._version - memory.version <= 1
+    return same and memory.where.is_of(weight)
 
 
 def scale_of(weight: nn.Parameter, optim: Optimizer | None) -> float | None:
@@ -175,18 +186,22 @@ def scale_of(weight: nn.Parameter, optim: Optimizer | None) -> float | None:
     kinds = {torch.amp.GradScaler, *_below(torch.amp.GradScaler)}
     optims = {torch.optim.Optimizer, *_below(torch.optim.Optimizer)}
     alive = gc.get_objects()
-    scalers = [item for item in alive if type(item) in kinds and item._enabled and item._scale is not None]
+    scalers = [item for item in _of(alive, kinds) if item._enabled and item._scale is not None]
     if not scalers:
         return None
     holders = [optim] if optim is not None else []
     if not holders:
-        holders = [item for item in alive if type(item) in optims and _holds(item, weight)]
-    for scaler in scalers:
-        states = scaler._per_optimizer_states
-        divided = any(_is_divided(states, holder) for holder in holders) if holders else bool(states)
-        if not divided:
-            return float(scaler._scale)
-    return None
+        holders = [item for item in _of(alive, optims) if _holds(item, weight)]
+    for states in (scaler._per_optimizer_states for scaler in scalers):
+        if any(_is_divided(states, holder) for holder in holders) if holders else states:
+            return None
+    return float(scalers[0]._scale)
+
+
+def _of(alive: list[Any], kinds: set[type]) -> list[Any]:
+    """Those objects whose class is one of these; by identity, since some classes cannot be hashed."""
+    wanted = {id(kind) for kind in kinds}
+    return [item for item in alive if id(type(item)) in wanted]
 
 
 def _is_divided(states: dict[int, dict[str, Any]], optim: Optimizer) -> bool:

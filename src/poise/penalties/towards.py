@@ -50,19 +50,21 @@ class L2Towards(OnWeights):
         self._reference: dict[str, Tensor] = {}
 
     def references(self, weights: list[Weight]) -> list[Tensor]:
-        if not self._reference:
-            self._reference = {w.name: w.value.detach().clone() for w in weights}
-        if {w.name: w.value.shape for w in weights} != {n: r.shape for n, r in self._reference.items()}:
-            raise PoiseError(f"the penalty '{self.name}' was first used on another module: give each its own")
         for weight in weights:
-            self._reference[weight.name] = self._reference[weight.name].to(weight.value)
+            known = self._reference.setdefault(weight.name, weight.value.detach().clone())
+            if known.shape != weight.value.shape:
+                raise PoiseError(f"the penalty '{self.name}' was first used on another module: give each its own")
+            self._reference[weight.name] = known.to(weight.value)
         return [self._reference[w.name] for w in weights]
 
     def after_step_(self, module: nn.Module, step: int = 0) -> None:
         """Move the running average; nothing for reference="start"."""
+        self.follow_(self.weights(module))
+
+    def follow_(self, weights: list[Weight]) -> None:
+        """The same for some of the weights: those that an optimiser has moved."""
         if self.reference == "average":
             with torch.no_grad():
-                weights = self.weights(module)
                 torch._foreach_lerp_(self.references(weights), [w.value for w in weights], self.rate)
 
     def state_dict(self) -> dict[str, Tensor]:

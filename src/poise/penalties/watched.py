@@ -9,18 +9,28 @@ from poise.lazy import Lazy
 if TYPE_CHECKING:
     import torch
     from torch import Tensor, nn
+
+    from poise.penalties.covers import Weight
 else:
     torch = Lazy("torch")
 
 
-def watched(penalty: Any, module: nn.Module, step: int = 0, added: bool | None = None) -> dict[str, float]:
-    """What a penalty on the weights amounts to at this moment, under its name. Call it after `backward()`.
+def watched(
+    penalty: Any,
+    module: nn.Module,
+    step: int = 0,
+    added: bool | None = None,
+    weights: list[Weight] | None = None,
+) -> dict[str, float]:
+    """What a penalty on the weights amounts to at this moment, under its name. Call it after `backward()`, and after
+    `scaler.unscale_(optimizer)` where there is a scaler.
 
     Args:
         penalty: `L2` or `L2Towards`.
         module: the network.
         step: for a strength that is scheduled.
         added: whether the penalty is in `.grad` already; by default as its object remembers.
+        weights: only these of the covered ones; frozen ones never count.
 
     Returns:
         NAME.strength   λ
@@ -41,15 +51,16 @@ def watched(penalty: Any, module: nn.Module, step: int = 0, added: bool | None =
     """
     from poise.penalties import places
 
-    weights = penalty.weights(module)
+    chosen = penalty.weights(module) if weights is None else weights
+    learning = [w for w in chosen if any(p.requires_grad for p in ((w.raw,) if w.raw is not None else w.sources))]
     strength = penalty.strength_at(step)
     with torch.no_grad():
-        references = penalty.references(weights)
-        pulls = [w.value.detach() for w in weights]
+        references = penalty.references(learning)
+        pulls = [w.value.detach() for w in learning]
         if references is not None:
             pulls = [pull - reference for pull, reference in zip(pulls, references, strict=True)]
-        pulled = {id(w.raw): pull for w, pull in zip(weights, pulls, strict=True) if w.raw is not None}
-        first = next((w.raw for w in weights if w.raw is not None and w.raw.requires_grad), None)
+        pulled = {id(w.raw): pull for w, pull in zip(learning, pulls, strict=True) if w.raw is not None}
+        first = next((w.raw for w in learning if w.raw is not None and w.raw.requires_grad), None)
         inside = places.is_added(penalty, module, first) if added is None else added
         of_loss = []
         for parameter in module.parameters():
@@ -60,7 +71,7 @@ def watched(penalty: Any, module: nn.Module, step: int = 0, added: bool | None =
         return {
             f"{penalty.name}.strength": strength,
             f"{penalty.name}.value": 0.5 * strength * _norm(pulls) ** 2,
-            f"{penalty.name}.norm": _norm([w.value.detach() for w in weights]),
+            f"{penalty.name}.norm": _norm([w.value.detach() for w in learning]),
             f"{penalty.name}.ratio": pulling / loss if loss else 0.0,
             f"{penalty.name}.share": pulling / (pulling + loss) if pulling + loss else 0.0,
         }
@@ -70,6 +81,7 @@ def _norm(tensors: list[Tensor]) -> float:
     """The Euclidean norm of all of them together; of tensors in shards, of the whole."""
     if not tensors:
         return 0.0
+    tensors = [tensor.coalesce().values() if tensor.is_sparse else tensor for tensor in tensors]
     norms = [torch.linalg.vector_norm(tensor.float() if tensor.element_size() < 4 else tensor) for tensor in tensors]
     whole = [norm.full_tensor() if hasattr(norm, "full_tensor") else norm for norm in norms]
     return float(torch.linalg.vector_norm(torch.stack([norm.to(whole[0].device) for norm in whole])))

@@ -100,7 +100,8 @@ class OnWeights(Penalty):
         gradient reaches the raw parameters through the re-parametrisation. Call it once for each step of the optimiser;
         `poise.penalties.attach` does that in any loop.
         """
-        weights = self.weights(module)
+        with torch.enable_grad():  # what is under a re-parametrisation needs its graph
+            weights = self.weights(module)
         if not self._trusted:
             self._first_use(module)
             places.before_adding(self, module, _first(weights))
@@ -122,9 +123,9 @@ class OnWeights(Penalty):
                 if references is not None:
                     values = list(torch._foreach_sub(values, [references[i] for i in plain]))
                 if scale is not None:
-                    values = [value * scale.to(value.device) for value in values]
+                    values = [_scaled(value, scale, strength) for value in values]
                 torch._foreach_add_(gradients, values, alpha=strength)
-        through = [i for i, w in enumerate(weights) if w.raw is None]
+        through = [i for i, w in enumerate(weights) if w.raw is None and w.value.requires_grad]
         if through:
             towards = None if references is None else [references[i] for i in through]
             with torch.enable_grad():
@@ -149,7 +150,20 @@ def _half_squares(weights: list[Weight], references: list[Tensor] | None, streng
     values = [w.value for w in weights]
     if references is not None:
         values = [value - reference for value, reference in zip(values, references, strict=True)]
-    return 0.5 * strength * torch.stack([value.square().sum() for value in values]).sum()
+    return 0.5 * strength * torch.stack([_wide(value).square().sum() for value in values]).sum()
+
+
+def _scaled(value: Tensor, scale: Tensor, strength: float) -> Tensor:
+    """value·scale, of which `strength` times will be added; half precision, which would overflow, by one factor."""
+    scale = scale.to(value.device)
+    return value * scale if value.element_size() >= 4 else value.float() * scale
+
+
+def _wide(value: Tensor) -> Tensor:
+    """Half precision as float32, whose squares would overflow; complex numbers by their lengths."""
+    if value.is_complex():
+        return value.abs()
+    return value.float() if value.element_size() < 4 else value
 
 
 def _first(weights: list[Weight]) -> nn.Parameter | None:
@@ -222,13 +236,13 @@ class WeightDecay(OnWeights):
         """Nothing: the decoupled form is no part of the gradient."""
 
     def before_step_(self, module: nn.Module, optim: Optimizer, step: int = 0) -> None:
-        """w ← (1 − lr·λ)·w, each weight with the learning rate of its group."""
+        """w ← (1 − lr·λ)·w, each weight with the learning rate of its group; like AdamW, none without a gradient."""
         strength = self.strength_at(step)
         if strength == 0:
             return
         plain = {id(w.raw) for w in self.weights(module)}
         for group in optim.param_groups:
-            mine = [p for p in group["params"] if id(p) in plain]
+            mine = [p for p in group["params"] if id(p) in plain and p.requires_grad and p.grad is not None]
             if mine:
                 with torch.no_grad():
                     torch._foreach_mul_(mine, 1.0 - float(group["lr"]) * strength)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import io
 import os
+import re
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 WAYS = ("auto", "blocks", "kitty", "sixel")
 CHUNK = 4096  # characters of base64 in one sequence of kitty's
 ANSWERS = 0.3  # seconds in which a terminal says what it can
+ANSWER = re.compile(rb"\x1b\[\?([\d;]*)c")
 WIDEST = 960  # pixels
 CELLS = (8, 16)  # pixels of a cell, where the terminal is not asked
 
@@ -53,18 +55,22 @@ def says_sixel(terminal: IO[str]) -> bool:
         import termios
         import tty
 
-        if not (sys.stdin.isatty() and terminal.isatty()):
+        if sys.stdin is None or not (sys.stdin.isatty() and terminal.isatty()):
             return False
         inside = sys.stdin.fileno()
+        if os.tcgetpgrp(inside) != os.getpgrp() or select.select([inside], [], [], 0)[0]:
+            return False  # in the background, or somebody has typed something: that is not ours to read
         before = termios.tcgetattr(inside)
-    except (ImportError, OSError, ValueError):
+    except (ImportError, OSError, ValueError, AttributeError):
+        return False
+    except termios.error:
         return False
     answer = b""
     try:
         tty.setcbreak(inside)
         terminal.write("\x1b[c")
         terminal.flush()
-        while select.select([inside], [], [], ANSWERS)[0] and not answer.endswith(b"c") and len(answer) < 64:
+        while select.select([inside], [], [], ANSWERS)[0] and not ANSWER.search(answer) and len(answer) < 64:
             answer += os.read(inside, 1)
     finally:
         termios.tcsetattr(inside, termios.TCSADRAIN, before)
@@ -73,8 +79,8 @@ def says_sixel(terminal: IO[str]) -> bool:
 
 def has_sixel(answer: bytes) -> bool:
     r"""Whether an answer such as b"\x1b[?62;4;22c" names attribute 4."""
-    text = answer.decode("ascii", "replace")
-    return text.startswith("\x1b[?") and text.endswith("c") and "4" in text[3:-1].split(";")[1:]
+    found = ANSWER.search(answer)
+    return found is not None and b"4" in found[1].split(b";")[1:]
 
 
 def drawn(path: Path, columns: int, rows: int, way: str) -> str:

@@ -48,6 +48,8 @@ def about(folder: RunFolder) -> dict[str, Any]:
             found["best"] = best(rows, kind_of(spec["recipe"]).primary) or None
     except PoiseError as error:
         found |= {"state": "broken", "why": str(error)}
+    except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+        found |= {"state": "broken", "why": f"{folder.path} does not hold what a run writes ({type(error).__name__})"}
     return found
 
 

@@ -11,7 +11,7 @@ import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from poise.errors import PoiseError, nearest
 from poise.registry import names
@@ -51,18 +51,23 @@ def rehearse(
     """
     mistakes = _twins(plan, tasks)
     estimate = Estimate()
+    scored: dict[str, Any] = {}
+    longest = 0.0
     for part in plan.parts:
         first: Known | None = None
         for arm in part.arms:
             task = next(task for task in tasks if (task.part, task.arm) == (part.name, arm.name))
             where = f"part '{part.name}', arm '{arm.name}'"
+            arguments = dict(task.spec["arguments"])
+            alike = first is not None and _scored_alike(arguments, scored)
             try:
-                known = attempt(task.spec["recipe"], dict(task.spec["arguments"]), first)
+                known = attempt(task.spec["recipe"], arguments, first if alike else None)
             except PoiseError as error:
                 mistakes.append(f"{where}: {error}")
                 continue
+            longest = max(longest, known.seconds)
             if first is None:
-                first = known
+                first, scored = known, arguments
                 tell(f"{part.name}: {_have(known)}")
             mistakes += [f"{where}, {said}" for e in part.endpoints if (said := _missing(e, known, part))]
             n = len(part.seeds)
@@ -76,7 +81,8 @@ def rehearse(
         raise PoiseError(f"{found[0]}; and {len(found) - 1} more (--dry-run tells all)")
     if found:
         raise PoiseError(found[0])
-    estimate.lines = _whole(estimate, runs, workers)
+    together = min(workers, len({task.name for task in tasks}))
+    estimate.lines = _whole(estimate, runs, max(longest, estimate.seconds / together), together)
     return estimate
 
 
@@ -110,7 +116,8 @@ def _missing(endpoint: Endpoint, known: Known, part: Part) -> str:
                 return f"{where}: no score tells which step is best here ({' or '.join(primary)}): use at: end"
             return _unknown(str(reads[key]), score_names(known.scores), f"{where}: there is no score")
     if "mean" in reads:
-        return _unknown(str(reads["mean"]), sorted(known.recorded), f"{where}: nothing is recorded as")
+        recorded = {*known.recorded, *(f"score/{name}" for name in known.scores)}
+        return _unknown(str(reads["mean"]), sorted(recorded), f"{where}: nothing is recorded as")
     if "alive" in reads:
         players = sorted(name.removesuffix("/alive") for name in known.recorded if name.endswith("/alive"))
         return _unknown(str(reads["alive"]), players, f"{where}: nothing looks whether there is life in")
@@ -143,13 +150,20 @@ def _cost(known: Known) -> str:
     return f"{known.steps:,} steps{looks}: {_time(known.seconds)} a run, {_space(known.bytes)}"
 
 
-def _whole(estimate: Estimate, runs: Path, workers: int) -> list[str]:
+def _scored_alike(arguments: dict[str, Any], first: dict[str, Any]) -> bool:
+    """Whether an arm's scores are those of the first arm: it differs in players, penalties and rates alone."""
+    free = ("l2_", "generator", "discriminator", "autoencoder", "vocoder", "model", "loss", "ema", "seed", "augment")
+    differing = [name for name in {*arguments, *first} if arguments.get(name) != first.get(name)]
+    return all(name.startswith(free) for name in differing)
+
+
+def _whole(estimate: Estimate, runs: Path, seconds: float, workers: int) -> list[str]:
     """Time and space of all runs, and whether there is room for them."""
     there = next(path for path in (runs, *runs.absolute().parents) if path.exists())
     free = shutil.disk_usage(there).free
     by = f" by {workers} workers" if workers > 1 else ""
     lines = [
-        f"all runs: about {_time(estimate.seconds / workers)}{by}, if each has a core to itself; "
+        f"all runs: about {_time(seconds)}{by}, if each has a core to itself; "
         f"{_space(estimate.bytes)} of the {_space(free)} that are free"
     ]
     if estimate.bytes > free:

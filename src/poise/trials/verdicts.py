@@ -26,7 +26,7 @@ def verdict_of(row: Mapping[str, Any], alpha: float, claims: int = 1) -> Verdict
     """
     if row["p"] is None:
         return Verdict("inconclusive", "no seed has a number in both arms")
-    if row["least_p"] >= alpha / claims:
+    if row["least_p"] >= alpha / claims and not (row["adjusted_p"] is not None and row["adjusted_p"] < alpha):
         among = f" of {claims} claims" if claims > 1 else ""
         few = f"{seeds(row['n'])} can show nothing{among} (p = {bare(row['least_p'])} at least)"
         return Verdict("inconclusive", f"{few}: use {seeds_needed(alpha, claims)} or more")
