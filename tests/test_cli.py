@@ -382,7 +382,7 @@ def test_data_commands(place, capsys):
 
 
 def test_a_damaged_report_does_not_hide_the_other_runs(tmp_path, monkeypatch, capsys):
-    for name, report in (("good", '{"steps": 9, "best": {"score": "KID", "value": 1.5}}'), ("bad", "{")):
+    for name, report in (("good", '{"steps": 9, "best": {"score": "KID", "value": 1.5, "step": 3}}'), ("bad", "{")):
         (tmp_path / name).mkdir()
         spec = {"format": 1, "recipe": "images", "arguments": {}, "facts": {}, "versions": {}}
         (tmp_path / name / "spec.json").write_text(json.dumps(spec))
