@@ -123,6 +123,10 @@ def main() -> None:
             screen = screen_of(words, columns, rows, folder, lambda screen: _late(screen, int(asked.steps)))
             drawn(screen, asked.out / f"live-{columns}x{rows}.png")
             print("\n".join(lines_of(screen)), "\n" + "-" * columns)
+        words = poise("train", "images", asked.data, *small, "--seed", "9", "--show", "blocks")
+        drawn(
+            screen_of(words, 100, 50, folder, lambda screen: _late(screen, int(asked.steps))), asked.out / "shown.png"
+        )
         subprocess.run(poise("train", "images", asked.data, *small, "--seed", "3", "--quiet"), cwd=folder, check=True)
         subprocess.run(poise("train", "images", asked.data, *small, "--seed", "4", "--out", "mine/strong", "--quiet",
                              "--l2-discriminator", "1e-3"), cwd=folder, check=True)  # fmt: skip
