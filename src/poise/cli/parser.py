@@ -55,7 +55,7 @@ class Parser(argparse.ArgumentParser):
         known = [flag for action in self._actions for flag in action.option_strings]
         known += [str(choice) for action in self._actions for choice in action.choices or ()]
         wrong = re.search(r"(?:unknown argument|invalid choice:) '([^']*)'", message)
-        if wrong and (said := meant(wrong[1], known)):
+        if wrong and wrong[1].startswith("-") and (said := meant(wrong[1], known)):
             raise PoiseError(f"unknown option {wrong[1]}: {said}")
         hint = nearest(wrong[1], known) if wrong else ""
         if bounds := re.match(r"argument (?:\S+/)?(\S+): (must be .*)", message):

@@ -21,7 +21,12 @@ DEEPEST = 100  # tables and lists inside each other
 class Loader(yaml.SafeLoader):
     """A name that stands twice in a table is an error: the second arm would silently be the only one."""
 
-    def construct_mapping(self, node: Any, deep: bool = False) -> Any:
+    def flatten_mapping(self, node: Any) -> None:
+        """Called for each table before it is built, and for each that is merged into another (`<<`): keys are looked at
+        once, before anything is merged into them."""
+        if getattr(node, "looked_at", False):
+            return
+        node.looked_at = True
         seen = set()
         for key, _ in node.value:
             if key.value in seen and isinstance(key.value, str):
@@ -31,7 +36,9 @@ class Loader(yaml.SafeLoader):
             seen.add(key.value if isinstance(key.value, str) else id(key))
             if isinstance(key, yaml.ScalarNode) and key.tag.startswith("tag:yaml.org,2002:") and key.tag != MERGE:
                 key.tag = "tag:yaml.org,2002:str"
-        return super().construct_mapping(node, deep)
+        super().flatten_mapping(node)
+        if len(node.value) > MOST:
+            raise PoiseError(f"describes more than {MOST:,} values when its aliases are written out")
 
 
 Loader.yaml_implicit_resolvers = {
