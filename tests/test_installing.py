@@ -71,5 +71,6 @@ def test_a_source_tree_without_metadata_has_a_version_and_trains(monkeypatch):
 
 
 def test_no_message_installs_by_our_own_name():
-    for path in [*(ROOT / "src").rglob("*.py"), *(ROOT / "docs").rglob("*.md"), ROOT / "README.md"]:
+    documents = [path for path in (ROOT / "docs").rglob("*.md") if path.name != "log.md"]  # it tells what once was
+    for path in [*(ROOT / "src").rglob("*.py"), *documents, ROOT / "README.md"]:
         assert not re.search(r"install ['\"]?poise\b", path.read_text(encoding="utf-8")), path
