@@ -55,8 +55,9 @@ def test_real_ones_and_step_0_at_once_and_it_says_when_the_next_come(spec, tmp_p
     assert 50 < view.files[0][3] <= 60, "a minute from the start"
 
 
-def test_after_one_two_and_five_minutes(spec, tmp_path, monkeypatch):
-    """A clock on which each step takes half a minute."""
+@pytest.fixture
+def slow(monkeypatch):
+    """seconds of a step -> a view on whose clock each step takes so long."""
     now = [0.0]
 
     class Clock:
@@ -65,33 +66,27 @@ def test_after_one_two_and_five_minutes(spec, tmp_path, monkeypatch):
             return now[0]
 
     class Slow(Watching):
+        def __init__(self, seconds):
+            super().__init__()
+            self.seconds = seconds
+
         def step(self, made, entry):
-            now[0] += 30.0
+            now[0] += self.seconds
 
     monkeypatch.setattr(early, "time", Clock)
-    spec["arguments"] |= {"steps": 24, "sample_every": 100}
-    view = Slow()
+    return Slow
+
+
+@pytest.mark.parametrize(
+    ("seconds", "steps", "every", "made"),
+    [(30.0, 24, 100, [0, 3, 5, 11, 21, 24]), (10.0, 9, 5, [0, 5, 9])],
+    ids=["after one, two, five and ten minutes", "one that was just made stands for the one that is due"],
+)
+def test_samples_by_the_clock(spec, tmp_path, slow, seconds, steps, every, made):
+    spec["arguments"] |= {"steps": steps, "sample_every": every}
+    view = slow(seconds)
     run(spec, tmp_path / "run", view)
-    assert [made for made, *_ in view.files] == [0, 3, 5, 11, 21, 24]
-
-
-def test_one_that_was_just_made_stands_for_one_that_is_due(spec, tmp_path, monkeypatch):
-    now = [0.0]
-
-    class Clock:
-        @staticmethod
-        def monotonic():
-            return now[0]
-
-    class Slow(Watching):
-        def step(self, made, entry):
-            now[0] += 10.0
-
-    monkeypatch.setattr(early, "time", Clock)
-    spec["arguments"] |= {"steps": 9, "sample_every": 5}
-    view = Slow()
-    run(spec, tmp_path / "run", view)
-    assert [made for made, *_ in view.files] == [0, 5, 9], "the one of a minute would come a step after that of step 5"
+    assert [step for step, *_ in view.files] == made
 
 
 def test_whoever_watches_the_run_is_the_same(spec, tmp_path):
