@@ -8,13 +8,14 @@ wanted is said with asks (`Sums`, `Labelled`, `Nearest`, `Hits`), hashable, so t
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Protocol
 
 import torch
 from torch import Tensor
+
+from poise.training.threads import one_thread
 
 SMALLEST = 256  # of tiles on the diagonal
 BLOCK = 1024  # rows and columns of a tile: larger ones fall out of the cache of the processor
@@ -116,28 +117,14 @@ def run(x: Side, y: Side, asks: list[Ask]) -> list[Any]:
     parts, same = [ask.start(x, y) for ask in asks], x is y
     n, m = len(x.squares), len(y.squares)
     left, right = x.values.numpy(), y.values.numpy()  # its products were 1.1 to 1.8 times as fast as those of torch
-    with _one_thread():
+    # Steps on a tile are short: beside other programs, waiting for a second thread made a pass three times as long.
+    with one_thread():
         for rows, columns in _triangle(0, n) if same else _rectangle(0, n, 0, m):
             gram = torch.from_numpy(left[rows] @ right[columns].T)
             tile = Tile(rows, columns, gram, x.squares[rows], y.squares[columns], x.values.shape[1], same)
             for part in parts:
                 part.add(tile)
     return [part.done() for part in parts]
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Torch in one thread; the products keep the threads of numpy.
-
-    The steps on a tile are short. Where other programs use the processor too, waiting for a second thread at every step
-    made a pass three times as long.
-    """
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def _rectangle(i: int, n: int, j: int, m: int) -> Iterator[tuple[slice, slice]]:

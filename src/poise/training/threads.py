@@ -12,7 +12,8 @@ run that goes on follows it as far as it goes.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from statistics import median
 from typing import Any, NamedTuple
 
@@ -27,6 +28,17 @@ WORTH = 0.95  # times the seconds of fewer threads, below which more threads are
 AGAIN = 60.0  # seconds until more threads are tried again, doubled each time they are found slower
 LATEST = 3840.0
 SHORT = 100  # steps: a shorter run is not worth a trial
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Torch in one thread inside, and as it was afterwards; the threads of numpy stay as they are."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 class Choice(NamedTuple):

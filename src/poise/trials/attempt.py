@@ -6,7 +6,6 @@ from __future__ import annotations
 import contextlib
 import tempfile
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import mean, median
@@ -45,25 +44,14 @@ class Known:
         return KEPT * self.checkpoint + self.pictures
 
 
-@contextlib.contextmanager
-def _one_thread() -> Iterator[None]:
-    """As in the workers."""
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
-
-
 def attempt(name: str, arguments: dict[str, Any], like: Known | None = None) -> Known:
     """Build a run, take steps of each stage, look at it as a run does. `like` has the scores of its part already.
 
     Errors: PoiseError, in a sentence without the arm.
     """
-    with _one_thread():
+    from poise.training.threads import one_thread
+
+    with one_thread():  # as in the workers
         try:
             recipe = kind_of(name).build(**instantiated(name, arguments))
             known = Known(steps=sum(stage.steps for stage in recipe.stages), looks=len(recipe.cadence.scores))
