@@ -24,7 +24,7 @@ import numpy as np
 from common import write
 from PIL import Image
 
-from poise.data.images import open_images
+from poise.data.images.images import open_images
 from poise.record import RunFolder
 from poise.report.picture import save_grid
 

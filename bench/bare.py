@@ -18,7 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from poise.data.images import open_images
+from poise.data.images.images import open_images
 
 
 def networks(side: int, channels: int) -> tuple[nn.Sequential, nn.Sequential]:

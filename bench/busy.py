@@ -24,7 +24,7 @@ from common import write
 
 TRAINS = """
 import sys, time
-from poise.study.run import Interrupted, Stop, run
+from poise.runs.run import Interrupted, Stop, run
 from poise.report.live import Silent
 from poise.lazy import waits_briefly
 seconds, out, threads, brief = float(sys.argv[1]), sys.argv[2], int(sys.argv[3]), sys.argv[4] == "brief"

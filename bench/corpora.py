@@ -132,8 +132,8 @@ def tried(kind: str, path: Path) -> tuple[str, str]:
 
 
 def _picture(path: Path, folder: Path) -> tuple[str, str]:
-    from poise.data.images import open_images
-    from poise.recipes.image_data import notes
+    from poise.data.images.images import open_images
+    from poise.recipes.images.data import notes
 
     good_pictures(folder)
     shutil.copyfile(path, folder / path.name)
@@ -143,7 +143,7 @@ def _picture(path: Path, folder: Path) -> tuple[str, str]:
 
 
 def _sound(path: Path, folder: Path) -> tuple[str, str]:
-    from poise.data.recordings import open_recordings
+    from poise.data.speech.recordings import open_recordings
 
     good_sounds(folder)
     shutil.copyfile(path, folder / path.name)
@@ -153,7 +153,7 @@ def _sound(path: Path, folder: Path) -> tuple[str, str]:
 
 
 def _text(path: Path, folder: Path) -> tuple[str, str]:
-    from poise.data.text import open_sentences
+    from poise.data.text.text import open_sentences
 
     found = open_sentences(path)
     return "read", " | ".join(found.how)
@@ -169,9 +169,9 @@ def worker(connection: Connection) -> None:
     import os
 
     os.environ["POISE_CACHE"] = tempfile.mkdtemp()
-    import poise.data.images
-    import poise.data.recordings
-    import poise.recipes.image_parts  # noqa: F401
+    import poise.data.images.images
+    import poise.data.speech.recordings
+    import poise.recipes.images.build  # noqa: F401
 
     used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10
     resource.setrlimit(resource.RLIMIT_AS, (used + BYTES + (8 << 30), used + BYTES + (8 << 30)))

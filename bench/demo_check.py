@@ -16,10 +16,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from poise.data.images import open_images
+from poise.data.images.images import open_images
 from poise.metrics import train_classifier
 from poise.record import find_run
-from poise.study.use import generator_of
+from poise.runs.load import generator_of
 
 SAMPLES = 10_000
 

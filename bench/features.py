@@ -15,11 +15,11 @@ import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 
-from poise.data.images import open_images
-from poise.metrics.classifier import train_classifier
-from poise.metrics.features import EffLite0, features
-from poise.metrics.rotations import train_rotations
-from poise.metrics.statistics import kid
+from poise.data.images.images import open_images
+from poise.metrics.core.statistics import kid
+from poise.metrics.features.classifier import train_classifier
+from poise.metrics.features.features import EffLite0, features
+from poise.metrics.features.rotations import train_rotations
 from poise.report.table import columns
 
 N, BLOCK = 2000, 5000

@@ -22,7 +22,7 @@ def cell(task: tuple[dict[str, Any], str]) -> dict[str, Any]:
     import torch
 
     from poise.errors import PoiseError
-    from poise.study.run import run
+    from poise.runs.run import run
 
     arguments, out = task
     torch.set_num_threads(1)

@@ -23,10 +23,10 @@ import torch
 from common import environment
 from torch import Tensor, nn
 
-from poise.data.images import open_images
-from poise.metrics.statistics import frechet
+from poise.data.images.images import open_images
+from poise.metrics.core.statistics import frechet
 from poise.record import find_run
-from poise.study.use import generator_of
+from poise.runs.load import generator_of
 
 
 def classifier(images: np.ndarray, labels: np.ndarray, epochs: int, seed: int = 0) -> nn.Sequential:

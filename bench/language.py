@@ -34,7 +34,7 @@ def one(task: tuple[dict[str, Any], str]) -> dict[str, float]:
     """Train one run; what its scores were."""
     import torch
 
-    from poise.study.run import run
+    from poise.runs.run import run
 
     arguments, out = task
     torch.set_num_threads(1)

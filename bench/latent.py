@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from poise.data.images import open_images
-from poise.metrics.latent import heldout_scores, look
-from poise.recipes.recipe import Recipe
-from poise.study.spec import instantiated, kind_of
+from poise.data.images.images import open_images
+from poise.metrics.latent.judge import heldout_scores, look
+from poise.recipes.common.recipe import Recipe
+from poise.specs.spec import instantiated, kind_of
 from poise.training.loop import train
 
 DATA, BETWEEN, SAMPLES = "fashion-mnist", 64, (1, 16, 64, 256, 1024)

@@ -33,7 +33,7 @@ def anonymous() -> int:
 
 def child(data: str, out: str) -> None:
     """Train and print the peak."""
-    from poise.study.run import run
+    from poise.runs.run import run
 
     peak = [0]
 

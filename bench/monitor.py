@@ -18,7 +18,7 @@ from common import interleaved, ratio, write
 
 import poise.games.adversarial as adversarial
 from poise.monitor import Record, diagnose
-from poise.study.spec import completed, instantiated, kind_of
+from poise.specs.spec import completed, instantiated, kind_of
 from poise.training.loop import train
 
 CASES = {

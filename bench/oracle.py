@@ -42,7 +42,7 @@ def one(task: tuple[dict[str, Any], str]) -> dict[str, float]:
     """Train one run; its scores after the likelihood stage and at the end."""
     import torch
 
-    from poise.study.run import run
+    from poise.runs.run import run
 
     arguments, out = task
     torch.set_num_threads(1)

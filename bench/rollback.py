@@ -35,7 +35,7 @@ def one(task: tuple[dict[str, Any], str]) -> dict[str, Any]:
 
     from poise.errors import PoiseError
     from poise.record import RunFolder
-    from poise.study.run import run
+    from poise.runs.run import run
 
     arguments, out = task
     torch.set_num_threads(1)

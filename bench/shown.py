@@ -20,8 +20,8 @@ from common import write
 from torch import nn
 
 from poise.monitor.measures import compact, spread
-from poise.recipes import image_outcomes
-from poise.recipes.images import images
+from poise.recipes.images import outputs as image_outcomes
+from poise.recipes.images.signature import images
 from poise.training.loop import train
 
 

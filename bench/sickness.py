@@ -128,7 +128,7 @@ def write_idx(path: Path, array: np.ndarray) -> None:
 
 def subsets(folder: Path) -> dict[str, str]:
     """Fashion-MNIST with fewer training pictures and the whole test split."""
-    from poise.data.images import open_images
+    from poise.data.images.images import open_images
 
     whole = open_images("fashion-mnist", labels="file")
     assert whole.labels is not None
@@ -148,7 +148,7 @@ def one(task: tuple[dict[str, Any], str]) -> None:
     import torch
 
     from poise.errors import PoiseError
-    from poise.study.run import run
+    from poise.runs.run import run
 
     arguments, out = task
     torch.set_num_threads(1)

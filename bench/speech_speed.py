@@ -34,17 +34,18 @@ import torch
 from common import interleaved, ratio, write
 from torch import Tensor, nn
 
+from poise.audio.spectrograms import Mel, magnitude
+from poise.audio.spoken import mask_of, total_of
 from poise.core import Batch, Verdict
-from poise.data.recordings import Recordings
-from poise.data.syllables import TABLE, Syllable, to_pinyin
+from poise.data.speech.recordings import Recordings
+from poise.data.transcripts.syllables import TABLE, Syllable, to_pinyin
 from poise.penalties import L2
-from poise.recipes import speech as speeches
-from poise.recipes import speech_parts, vocoder_parts
-from poise.recipes import vocoder as vocoders
-from poise.recipes.speech_players import Mels
+from poise.recipes.speech import build as speech_parts
+from poise.recipes.speech import signature as speeches
+from poise.recipes.speech.players import Mels
+from poise.recipes.vocoder import build as vocoder_parts
+from poise.recipes.vocoder import signature as vocoders
 from poise.record import RunFolder
-from poise.signal import Mel, magnitude
-from poise.spoken import mask_of, total_of
 from poise.training.loop import mixed, reseed, train
 from poise.training.precision import Execution, keep_freed_memory
 

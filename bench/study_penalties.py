@@ -14,7 +14,7 @@ import statistics
 from collections.abc import Iterable
 
 from poise.record import RunFolder
-from poise.trials.study import Study
+from poise.studies.study import Study
 
 
 def told(folders: list[RunFolder]) -> dict[str, str]:

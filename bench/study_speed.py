@@ -20,11 +20,11 @@ from typing import Any
 from common import write
 
 from poise.record import RunFolder
-from poise.study.stops import Stop
-from poise.trials.files import plan_of
-from poise.trials.pool import Pool
-from poise.trials.progress import Log, Progress
-from poise.trials.tasks import tasks_of
+from poise.runs.stops import Stop
+from poise.studies.plans.files import plan_of
+from poise.studies.running.pool import Pool
+from poise.studies.running.progress import Log, Progress
+from poise.studies.running.tasks import tasks_of
 
 STUDY: dict[str, Any] = {
     "name": "speed", "seeds": 4, "against": "none", "recipe": "images",

@@ -19,8 +19,8 @@ from typing import Any
 
 from common import write
 
+from poise.evaluation.curve import best
 from poise.record import RunFolder
-from poise.study.curve import best
 
 RATIO, COPIED, FORM = 1.3, 0.01, 0.95
 KEPT = (

@@ -14,14 +14,14 @@ from collections.abc import Callable
 
 import numpy as np
 
-from poise.data.text import open_sentences
-from poise.data.units import fit_units, suggested_units
-from poise.metrics.evaluation import evaluate
-from poise.metrics.features import features
-from poise.metrics.text_features import USE
-from poise.metrics.verse import quatrain, rhymes, tone_share
+from poise.data.text.text import open_sentences
+from poise.data.text.units import fit_units, suggested_units
+from poise.evaluation.text import section_of
+from poise.metrics.distributions.evaluation import evaluate
+from poise.metrics.features.features import features
+from poise.metrics.features.text_features import USE
+from poise.metrics.text.verse import quatrain, rhymes, tone_share
 from poise.report.table import columns, number
-from poise.study.evaluate_text import section_of
 
 N = 1000
 BY_FEATURES = ("KID", "FD", "precision", "recall")

@@ -33,14 +33,14 @@ from torch.nn import functional as F
 
 import poise.losses  # noqa: F401  (enters its members into the registry)
 from poise.core import Batch
-from poise.data.sentences import SentenceStream, WindowStream
-from poise.data.toy import Numbers
+from poise.data.text.sentences import SentenceStream, WindowStream
+from poise.data.text.toy import Numbers
 from poise.models.text import counted
 from poise.penalties import L2
-from poise.recipes import language_parts
-from poise.recipes.language import ModelOptions
-from poise.recipes.text import DiscriminatorOptions, GeneratorOptions
-from poise.recipes.text_players import Players
+from poise.recipes.language import build as language_parts
+from poise.recipes.language.signature import ModelOptions
+from poise.recipes.text.players import Players
+from poise.recipes.text.signature import DiscriminatorOptions, GeneratorOptions
 from poise.record import RunFolder
 from poise.training.loop import mixed, reseed, train
 from poise.training.precision import Execution, keep_freed_memory

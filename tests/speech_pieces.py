@@ -11,8 +11,8 @@ import poise.losses
 import poise.models.heads
 import poise.models.speech
 import poise.models.vocoders  # noqa: F401
+from poise.audio.spoken import packed
 from poise.registry import find
-from poise.spoken import packed
 
 PHONES, TONES, VOICES, BANDS, SECONDS = 6, 3, 2, 8, 0.008
 

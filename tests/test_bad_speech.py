@@ -63,7 +63,7 @@ def made(tmp_path_factory) -> Path:
 def ran(made) -> Path:
     """Runs of a vocoder and of speech on syllables/, in a folder beside it."""
     with pytest.MonkeyPatch.context() as patch, contextlib.chdir(made):
-        patch.setattr("poise.recipes.sounds.show", lambda rows, mel, stem, page: stem)
+        patch.setattr("poise.recipes.vocoder.sounds.show", lambda rows, mel, stem, page: stem)
         assert main(vocoder("--out", "../ran/vocoder", "--quiet")) == 0
         assert main(speech("--out", "../ran/speech", "--quiet")) == 0
     return made.parent / "ran"
@@ -295,7 +295,7 @@ def test_good_input_of_the_same_kind_works(runs):
 @pytest.mark.slow
 def test_syllables_can_be_aligned_and_a_vocoder_borrowed(runs, monkeypatch):
     """Texts of one syllable are two units in alignment; --speak-with takes any way to name a run."""
-    monkeypatch.setattr("poise.recipes.sounds.show", lambda rows, mel, stem, page: stem)
+    monkeypatch.setattr("poise.recipes.vocoder.sounds.show", lambda rows, mel, stem, page: stem)
     assert main(speech("--durations", "alignment", "--out", "runs/a", "--quiet")) == 0
     assert main(["say", "a", "ma1 ni2", "--out", "a.wav"]) == 0
     assert main(speech("--speak-with", "runs/vocoder", "--out", "runs/b", "--quiet")) == 0

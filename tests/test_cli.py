@@ -22,7 +22,7 @@ from poise.cli import main
 from poise.cli.train import summary
 from poise.record import RunFolder
 from poise.registry import names
-from poise.study.spec import parser_for
+from poise.specs.spec import parser_for
 
 SMALL = {
     "batch": 8, "noise": 8, "generator.width": 4, "discriminator.width": 4, "log-every": 2, "checkpoint-every": 2,

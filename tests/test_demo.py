@@ -46,7 +46,7 @@ def test_on_a_folder_of_ones_own(tmp_path, monkeypatch, capsys):
 
 
 def test_where_nothing_can_be_had_both_reasons_are_said(monkeypatch, capsys):
-    from poise.data import fetch
+    from poise.data.catalogue import fetch
 
     def nothing(name):
         raise PoiseError(f"no way to {name}: place it by hand")

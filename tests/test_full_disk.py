@@ -99,7 +99,7 @@ def test_no_room_for_the_first_checkpoint(place, capsys):
 def test_no_room_for_a_later_checkpoint(place, capsys, monkeypatch):
     """The last good checkpoint is named and stays; the run goes on from it to the same end, byte for byte."""
     with monkeypatch.context() as patch:
-        patch.setattr("poise.study.run.Session._save", saving_until(4, patch))
+        patch.setattr("poise.runs.run.Session._save", saving_until(4, patch))
         assert main(train("--out", "runs/full", "--quiet")) == 2
     assert re.search(r"step-00000004: No space left.*the last good one is step-00000002.*free some space", told(capsys))
     assert whole(place / "runs/full") == ["step-00000002"]
@@ -110,7 +110,7 @@ def test_no_room_for_a_later_checkpoint(place, capsys, monkeypatch):
 
 def saving_until(step: int, patch: pytest.MonkeyPatch) -> Callable:
     """`Session._save` that meets a full disk from checkpoint `step` on."""
-    from poise.study.run import Session
+    from poise.runs.run import Session
 
     honest = Session._save
 
@@ -141,8 +141,8 @@ def test_no_room_for_the_run_folder(place, capsys, size):
 def test_no_room_for_the_record(place, capsys, monkeypatch):
     """A row that does not fit is told once, and the row that was cut off is made again."""
     with monkeypatch.context() as patch:
-        patch.setattr("poise.recipes.image_outcomes.save_grid", lambda *_: None)
-        patch.setattr("poise.study.run.Session._save", lambda *_: None)
+        patch.setattr("poise.recipes.images.outputs.save_grid", lambda *_: None)
+        patch.setattr("poise.runs.run.Session._save", lambda *_: None)
         spec = (place / "runs/done/spec.json").stat().st_size
         with files_up_to(max(spec, 2_600)):
             assert main(train("--out", "runs/full", "--quiet", "--log-every", "1")) == 2

@@ -60,7 +60,7 @@ def test_the_interpreter_is_written_as_it_is_typed(monkeypatch, tmp_path):
 
 def test_a_source_tree_without_metadata_has_a_version_and_trains(monkeypatch):
     from poise import __version__
-    from poise.study.spec import versions
+    from poise.specs.spec import versions
 
     def gone(name):
         raise importlib.metadata.PackageNotFoundError(name)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from poise.study.spec import parser_for
+from poise.specs.spec import parser_for
 
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -7,8 +7,18 @@ import math
 import pytest
 import torch
 
+from poise.audio.spectrograms import (
+    FLOOR,
+    LOWEST,
+    Mel,
+    frames_of,
+    inverse_stft,
+    magnitude,
+    mel_filters,
+    overlap_add,
+    stft,
+)
 from poise.errors import PoiseError
-from poise.signal import FLOOR, LOWEST, Mel, frames_of, inverse_stft, magnitude, mel_filters, overlap_add, stft
 
 SIZES = [(16, 8), (64, 16), (60, 24), (128, 50), (512, 128), (96, 34)]  # window, hop; some hops are no divisors
 
@@ -139,7 +149,7 @@ def test_half_precision_is_widened(dtype):
 
 def test_tables_are_kept_for_few_lengths():
     """Clips of many lengths do not fill the memory."""
-    from poise.signal import _envelope
+    from poise.audio.spectrograms import _envelope
 
     for count in range(1, 40):
         inverse_stft(torch.zeros(1, count, 9, dtype=torch.complex64), 16, 8)

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from poise.data.images import open_images
+from poise.data.images.images import open_images
 from poise.errors import PoiseError
 
 Photos = Callable[..., Path]

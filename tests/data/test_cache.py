@@ -13,9 +13,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from poise.data import cache as image_cache
-from poise.data import encoded, files, store
-from poise.data.images import open_images
+from poise.data.files import store
+from poise.data.images import cache as image_cache
+from poise.data.images import encoded, files
+from poise.data.images.images import open_images
 from poise.errors import PoiseError
 
 Photos = Callable[..., Path]
@@ -103,7 +104,7 @@ def test_damaged_index_and_cache_are_made_again(photos: Photos, cache: Path) -> 
 KILLED = """
 import os, sys
 from poise.data import encoded
-from poise.data.images import open_images
+from poise.data.images.images import open_images
 real, seen = encoded.decode, []
 def decode(*a, **k):
     seen.append(1)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from poise.data.check import check
+from poise.data.images.check import check
 from poise.errors import PoiseError
 
 Photos = Callable[..., Path]

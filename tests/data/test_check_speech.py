@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 import soundfile
 
-from poise.data import catalogue, store
-from poise.data.check_speech import check_speech
-from poise.data.levels import to_int16
+from poise.cli.checking import facts
+from poise.data.catalogue import catalogue
+from poise.data.files import store
+from poise.data.speech.check import check_speech
+from poise.data.speech.levels import to_int16
 from poise.errors import PoiseError
-from poise.study.checking import facts
 from tests.data.clips import folder_of, tone
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from poise.data.check_text import check_text, scripts
-from poise.data.corpus import open_corpus
+from poise.cli.checking import facts
+from poise.data.text.check import check_text, scripts
+from poise.data.text.corpus import open_corpus
 from poise.errors import PoiseError
-from poise.study.checking import facts
 from tests.data.test_corpus import SENTENCES
 
 

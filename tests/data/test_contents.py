@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from poise.data import contents, encoded
-from poise.data.check import check
-from poise.data.images import open_images
+from poise.data.files import contents
+from poise.data.images import encoded
+from poise.data.images.check import check
+from poise.data.images.images import open_images
 from poise.errors import PoiseError
 
 MODES = ("1", "L", "LA", "P", "RGB", "RGBA", "I;16", "CMYK")

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from poise.data.check import check
-from poise.data.depth import probable
-from poise.data.images import open_images
+from poise.cli.checking import facts
+from poise.data.images.check import check
+from poise.data.images.depth import probable
+from poise.data.images.images import open_images
 from poise.errors import PoiseError
-from poise.study.checking import facts
 
 CONTAINERS = ("npy", "npz", "CHW.npy", "png", "tif", "zip of png")
 

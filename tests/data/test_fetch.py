@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from poise.data import catalogue, fetch
-from poise.data.images import open_images
+from poise.data.catalogue import catalogue, fetch
+from poise.data.images.images import open_images
 from poise.errors import PoiseError
 
 Client = Callable[[str, str], None]

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from poise.data.check import check
-from poise.data.images import open_images
+from poise.data.images.check import check
+from poise.data.images.images import open_images
 from poise.data.plain import open_items
 from poise.errors import PoiseError
 

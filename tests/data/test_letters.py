@@ -6,8 +6,8 @@ import unicodedata
 
 import pytest
 
-from poise.data.letters import lost_in, not_heard, spelt, visible
-from poise.data.utterances import Spoken, characters
+from poise.data.transcripts.letters import lost_in, not_heard, spelt, visible
+from poise.data.transcripts.utterances import Spoken, characters
 from poise.errors import PoiseError
 
 # Pairs of texts that differ in one mark (or letter), by script.

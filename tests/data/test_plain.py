@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from poise.data import catalogue, store
-from poise.data.images import open_images
+from poise.data.catalogue import catalogue
+from poise.data.files import store
+from poise.data.images.images import open_images
 from poise.data.plain import Pictures, open_items
 from poise.errors import PoiseError
 from tests.data.clips import folder_of, tone

@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from poise.data import fetch
-from poise.data.catalogue import Entry, catalogue
-from poise.data.corpus import open_corpus
-from poise.data.images import open_images
+from poise.data.catalogue import fetch
+from poise.data.catalogue.catalogue import Entry, catalogue
+from poise.data.images.images import open_images
 from poise.data.plain import open_items
-from poise.data.text import open_sentences
+from poise.data.text.corpus import open_corpus
+from poise.data.text.text import open_sentences
 
 
 @pytest.mark.real

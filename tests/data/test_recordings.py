@@ -10,10 +10,12 @@ import numpy as np
 import pytest
 import soundfile
 
-from poise.data import catalogue, levels, prepared, store
+from poise.data.catalogue import catalogue
+from poise.data.files import store
 from poise.data.plain import open_items
-from poise.data.recordings import Recordings, open_recordings
-from poise.data.speech import Wave, resampled
+from poise.data.speech import levels, prepared
+from poise.data.speech.recordings import Recordings, open_recordings
+from poise.data.speech.speech import Wave, resampled
 from poise.errors import PoiseError
 from tests.data.clips import folder_of, tone
 

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from poise.data.recordings import Recordings
-from poise.data.said import MelOf, SaidStream, conditions
+from poise.audio.spectrograms import LOWEST, Mel
+from poise.audio.spoken import total_of
+from poise.data.speech.recordings import Recordings
+from poise.data.speech.said import MelOf, SaidStream, conditions
 from poise.data.stream import Prefetch
 from poise.errors import PoiseError
-from poise.signal import LOWEST, Mel
-from poise.spoken import total_of
 
 MEL = Mel(8000, 32, 16, 4)
 LENGTHS = [40, 100, 64, 33, 160, 81]

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from poise.data.said_tables import Columns, Said
-from poise.data.transcripts import read_transcripts, transcripts
+from poise.data.transcripts.said_tables import Columns, Said
+from poise.data.transcripts.transcripts import read_transcripts, transcripts
 from poise.errors import PoiseError
 
 SIX = [f"{i}.wav" for i in range(6)]

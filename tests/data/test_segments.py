@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from poise.data.recordings import Recordings
-from poise.data.segments import SegmentStream
+from poise.data.speech.recordings import Recordings
+from poise.data.speech.segments import SegmentStream
 from poise.data.stream import Prefetch
 from poise.errors import PoiseError
 

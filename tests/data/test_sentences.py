@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from poise.data.sentences import SentenceStream, WindowStream, joined
+from poise.data.text.sentences import SentenceStream, WindowStream, joined
 from poise.errors import PoiseError
 
 # Sentences.

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from poise.cli import main
-from poise.data.check_speech import check_speech
-from poise.data.recordings import open_recordings
+from poise.data.speech.check import check_speech
+from poise.data.speech.recordings import open_recordings
 from tests.data.clips import folder_of, tone
 from tests.study.voices import write_sentences
 from tests.test_bad_speech import SPEECH, VOCODER, command
@@ -61,7 +61,7 @@ def test_runs_on_recordings_of_any_name(
     recipe: str, name: str, where: str, tmp_path: Path, monkeypatch, capsys
 ) -> None:
     data = made(tmp_path, name, where)
-    monkeypatch.setattr("poise.recipes.sounds.show", lambda rows, mel, stem, page: stem)
+    monkeypatch.setattr("poise.recipes.vocoder.sounds.show", lambda rows, mel, stem, page: stem)
     words = command(recipe, VOCODER if recipe == "vocoder" else SPEECH, os.fspath(data), "--labels={voice}/{text}")
     assert main([*words, "--out", os.fspath(tmp_path / "run"), "--quiet"]) == 0, capsys.readouterr().err
     for file in (tmp_path / "run").rglob("*.json*"):

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from poise.data.speech import Wave, open_speech, resampled
+from poise.data.speech.speech import Wave, open_speech, resampled
 from poise.errors import PoiseError
 from poise.installing import install
 
@@ -82,7 +82,7 @@ def test_a_clip_that_changes_while_it_is_read(clips: Path) -> None:
 
 
 def test_too_long_a_file_is_left_out(clips: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("poise.data.hearing.LONGEST", 0.25)
+    monkeypatch.setattr("poise.data.speech.hearing.LONGEST", 0.25)
     assert "cut it into clips" in dict(open_speech(clips).left_out)["c.ogg"]
 
 

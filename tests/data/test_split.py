@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from poise.data.images import ImageSet, open_images
+from poise.data.images.images import ImageSet, open_images
 from poise.errors import PoiseError
 
 Photos = Callable[..., Path]

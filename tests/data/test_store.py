@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from poise.data import store
+from poise.data.files import store
 from poise.errors import PoiseError
 
 

@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from poise.data.check import check
-from poise.data.decode import Unreadable, content_hash, decode, header
-from poise.data.images import open_images
+from poise.data.images.check import check
+from poise.data.images.decode import Unreadable, content_hash, decode, header
+from poise.data.images.images import open_images
 from poise.errors import PoiseError
 
 MODES = {
@@ -124,7 +124,7 @@ def test_strips_make_the_same_hash_and_the_same_values():
 
 MEASURED = """
 import resource, sys
-from poise.data.images import open_images
+from poise.data.images.images import open_images
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 images = open_images(sys.argv[1], size=64, heldout=0)
 print(len(images.images), len(images.unreadable), (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024)

@@ -10,7 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from poise.data.images import ImageSet, open_images
+from poise.data.images.images import ImageSet, open_images
 from poise.data.stream import ImageStream, Prefetch
 from poise.errors import PoiseError
 

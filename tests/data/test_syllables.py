@@ -11,7 +11,7 @@ from pypinyin import Style
 from pypinyin.contrib.tone_convert import to_tone
 from pypinyin.style import convert
 
-from poise.data.syllables import FINALS, INITIALS, TABLE, Syllable, parse, to_pinyin, to_zhuyin
+from poise.data.transcripts.syllables import FINALS, INITIALS, TABLE, Syllable, parse, to_pinyin, to_zhuyin
 from poise.errors import PoiseError
 from poise.installing import install
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from poise.cli import main
-from poise.data.no_text import FORMATS
-from poise.data.text import open_text
+from poise.data.text.no_text import FORMATS
+from poise.data.text.text import open_text
 
 EVEN = [f"The {a} cat sees a {b} dog, and it runs." for a in ("red", "old", "shy") for b in ("big", "wet", "sad")] * 4
 ODD = [text if i % 3 else text.replace(",", ";") for i, text in enumerate(EVEN)]

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from poise.data.text import Sentences, normalised, open_text
+from poise.data.text.text import Sentences, normalised, open_text
 from poise.errors import PoiseError
 
 

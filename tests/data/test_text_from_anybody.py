@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from poise.data.encoding import LeftOut, encoding_of, lines_in
-from poise.data.table import read_table
-from poise.data.text import is_text, open_text
+from poise.data.tables.encoding import LeftOut, encoding_of, lines_in
+from poise.data.tables.table import read_table
+from poise.data.text.text import is_text, open_text
 from poise.errors import PoiseError
 
 SAMPLES = {  # text -> encodings in which people keep it

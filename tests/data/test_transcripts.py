@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from poise.data.transcripts import Said, stem, transcripts
+from poise.data.transcripts.transcripts import Said, stem, transcripts
 from poise.errors import PoiseError
 
 FILES = ["a/one.wav", "a/two.wav", "b/one.wav", "three.x.flac"]

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from poise.data import catalogue, fetch, unpack
-from poise.data.images import open_images
+from poise.data.catalogue import catalogue, fetch, unpack
+from poise.data.images.images import open_images
 from poise.errors import PoiseError
 
 

@@ -14,9 +14,10 @@ import numpy as np
 import pytest
 import soundfile
 
-from poise.data import catalogue, store, unpack_speech
-from poise.data.prompts import spelled_out
-from poise.data.recordings import open_recordings
+from poise.data.catalogue import catalogue, unpack_speech
+from poise.data.catalogue.prompts import spelled_out
+from poise.data.files import store
+from poise.data.speech.recordings import open_recordings
 from poise.errors import PoiseError
 from poise.installing import install
 from tests.data.clips import tone

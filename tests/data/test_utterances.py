@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from poise.data.utterances import Spoken, characters, kinds, phonemes, suggested, syllables
+from poise.data.transcripts.utterances import Spoken, characters, kinds, phonemes, suggested, syllables
 from poise.errors import PoiseError
 from poise.registry import find
 

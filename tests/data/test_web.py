@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from poise.data import catalogue, fetch, web
-from poise.data.web import WebFile, bring
+from poise.data.catalogue import catalogue, fetch, web
+from poise.data.catalogue.web import WebFile, bring
 from poise.errors import PoiseError
 
 CONTENT = bytes(range(256)) * 4000  # a megabyte

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from poise.data import encoded
-from poise.data.check import check
-from poise.data.images import open_images
-from poise.recipes.image_data import notes
+from poise.data.images import encoded
+from poise.data.images.check import check
+from poise.data.images.images import open_images
+from poise.recipes.images.data import notes
 
 
 def ppm(path: Path, seed: int) -> None:
@@ -72,7 +72,7 @@ def test_a_cache_of_an_earlier_version_is_used(known, cache, monkeypatch):
     for key in ("reader", "deep", "examples", "unused"):
         del meta[key]
     place.write_text(json.dumps(meta))
-    monkeypatch.setattr("poise.data.images.build", lambda *_: pytest.fail("decoded again"))
+    monkeypatch.setattr("poise.data.images.images.build", lambda *_: pytest.fail("decoded again"))
     again = open_images("plain")
     assert again.fingerprint == first.fingerprint
     assert again.shown == first.shown  # the few that are shown are decoded

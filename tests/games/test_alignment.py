@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import torch
 
+from poise.audio.spoken import total_of
 from poise.core import Batch
 from poise.games.alignment import DIAGONAL, aligned, inside_of, monotonic
 from poise.games.speech import completed
-from poise.spoken import total_of
 from tests.speech_pieces import BANDS, LONG, SHORT, alone, both, condition, log_mel, speaker
 
 

@@ -25,7 +25,7 @@ from poise.games.likelihood import (
 from poise.models.rnn import Dropouts, Recurrent
 from poise.models.text import TextGenerator, counted
 from poise.penalties import L2, L2Rows
-from poise.recipes.text_outcomes import heldout_nll
+from poise.recipes.text.outputs import heldout_nll
 from poise.training.checkpoint import load, save
 from poise.training.loop import move, train
 from poise.training.precision import Execution

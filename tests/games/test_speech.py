@@ -8,6 +8,8 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from poise.audio.spectrograms import LOWEST, Mel
+from poise.audio.spoken import with_frames
 from poise.core import Batch, Player, Term
 from poise.games.adversarial import adversarial_terms, joint_allowed, over_heads
 from poise.games.speech import (
@@ -25,8 +27,6 @@ from poise.games.speech import (
 from poise.losses.reconstruction import feature_matching, log_mel_l1, matched
 from poise.penalties import L2, R1
 from poise.registry import find, names
-from poise.signal import LOWEST, Mel
-from poise.spoken import with_frames
 from poise.training.loop import move
 from poise.training.precision import Execution
 from tests.speech_pieces import BANDS, LONG, SHORT, alone, both, condition, log_mel, mel_critic, options, speaker

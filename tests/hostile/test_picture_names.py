@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from poise.data.images import open_images
+from poise.data.images.images import open_images
 from tests.hostile.guard import attack
 
 NAMES = {"latin-1": b"f\xe9", "half a character": b"f\xe2\x82", "all bytes": b"\xff\xfe\x80", "an escape": b"\x1b[31mf",

@@ -8,9 +8,9 @@ from types import SimpleNamespace
 import pytest
 import torch
 
+from poise.audio.spectrograms import FLOOR, Mel, stft
 from poise.core import Verdict
 from poise.losses.reconstruction import feature_matching, log_mel_l1, matched, multi_resolution
-from poise.signal import FLOOR, Mel, stft
 
 MEL = Mel(8000, 64, 16, 8)
 

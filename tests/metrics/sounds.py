@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from poise.data.speech import Wave
+from poise.data.speech.speech import Wave
 
 RATE = 16_000
 RICH = (1.0, 0.7, 0.5, 0.4, 0.3, 0.2, 0.15, 0.1)

@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from poise.errors import PoiseError
-from poise.metrics.align import align, aligned_costs
+from poise.metrics.speech.align import align, aligned_costs
 
 Array = NDArray[np.float64]
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from poise.errors import PoiseError
-from poise.metrics.bleu import ORDERS, bleu, self_bleu
+from poise.metrics.text.bleu import ORDERS, bleu, self_bleu
 
 FIXED = [[5, 6, 7, 8, 9, 2], [5, 6], [], [5], [5, 5, 5, 5], [9, 8, 7, 6, 5], [5, 6, 7, 3, 9, 2, 4, 4], [5, 6]]
 

@@ -8,10 +8,10 @@ import torch
 from numpy.typing import NDArray
 
 from poise.errors import PoiseError
-from poise.metrics.classifier import SmallClassifier, train_classifier
-from poise.metrics.features import Material
-from poise.metrics.rotations import Rotations, train_rotations
-from poise.metrics.statistics import kid
+from poise.metrics.core.statistics import kid
+from poise.metrics.features.classifier import SmallClassifier, train_classifier
+from poise.metrics.features.features import Material
+from poise.metrics.features.rotations import Rotations, train_rotations
 
 Digits = tuple[NDArray[np.uint8], NDArray[np.int64]]
 

@@ -7,13 +7,13 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from poise.data import fetch
-from poise.data.recordings import open_recordings
+from poise.audio.griffin_lim import griffin_lim
+from poise.audio.spectrograms import Mel
+from poise.data.catalogue import fetch
+from poise.data.speech.recordings import open_recordings
 from poise.errors import PoiseError
-from poise.metrics.clip_copying import Copying, copied_clips, nearest_clip
-from poise.metrics.griffin_lim import griffin_lim
-from poise.metrics.paired_features import cepstra, log_mel
-from poise.signal import Mel
+from poise.metrics.speech.clip_copying import Copying, copied_clips, nearest_clip
+from poise.metrics.speech.features import cepstra, log_mel
 
 Clip = NDArray[np.float64]
 

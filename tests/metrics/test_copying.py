@@ -10,11 +10,11 @@ import torch
 from numpy.typing import NDArray
 
 from poise.errors import PoiseError
-from poise.metrics.c2st import c2st, divide, held_out_accuracy
-from poise.metrics.copying import auth_pct, auth_pct_gap, c_t, copying, mann_whitney
-from poise.metrics.kmeans import kmeans, squared_distances
-from poise.metrics.likelihood import Mixture, fld, fld_gap
-from poise.metrics.sets import compare
+from poise.metrics.core.kmeans import kmeans, squared_distances
+from poise.metrics.core.sets import compare
+from poise.metrics.distributions.c2st import c2st, divide, held_out_accuracy
+from poise.metrics.distributions.copying import auth_pct, auth_pct_gap, c_t, copying, mann_whitney
+from poise.metrics.distributions.likelihood import Mixture, fld, fld_gap
 
 Array = NDArray[np.float64]
 

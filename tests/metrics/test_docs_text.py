@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import poise.metrics.text_members
-import poise.metrics.verse  # noqa: F401  (both register metrics)
-from poise.metrics import text_judge, text_members
+import poise.metrics.text.members
+import poise.metrics.text.verse  # noqa: F401  (both register metrics)
+from poise.metrics.text import judge as text_judge
+from poise.metrics.text import members as text_members
 from poise.registry import names
 
 PAGE = (Path(__file__).parents[2] / "docs/text-metrics.md").read_text(encoding="utf-8")

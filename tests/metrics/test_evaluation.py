@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from poise.errors import PoiseError
-from poise.metrics.evaluation import Evaluation, evaluate
+from poise.metrics.distributions.evaluation import Evaluation, evaluate
 from poise.registry import names
 
 Array = NDArray[np.float64]
@@ -101,7 +101,7 @@ def test_few_rows_leave_metrics_out_with_a_sentence(digits: Array) -> None:
 MEMORY = """
 import sys, threading, time
 import numpy as np, torch
-from poise.metrics.evaluation import evaluate
+from poise.metrics.distributions.evaluation import evaluate
 
 torch.set_num_threads(1)
 def held():

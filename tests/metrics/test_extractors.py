@@ -12,13 +12,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-import poise.metrics.extractors  # noqa: F401  (enters every member into the registry)
-from poise.data import fetch
-from poise.data.catalogue import catalogue
-from poise.data.speech import Wave
+import poise.metrics.features.extractors  # noqa: F401  (enters every member into the registry)
+from poise.data.catalogue import fetch
+from poise.data.catalogue.catalogue import catalogue
+from poise.data.speech.speech import Wave
 from poise.errors import PoiseError
-from poise.metrics.features import Extractor, Material, features
-from poise.metrics.inception import shapes
+from poise.metrics.features.features import Extractor, Material, features
+from poise.metrics.features.inception import shapes
 from poise.registry import find, names
 
 SCORERS = {entry.name for entry in catalogue() if entry.modality == "scorer"}

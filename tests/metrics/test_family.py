@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 import poise.metrics  # noqa: F401  (registers the metrics)
 from poise.errors import PoiseError
-from poise.metrics.metric import Metric, find_metrics, share_pass
-from poise.metrics.sets import Compared, compare
-from poise.metrics.statistics import Estimate
+from poise.metrics.core.metric import Metric, find_metrics, share_pass
+from poise.metrics.core.sets import Compared, compare
+from poise.metrics.core.statistics import Estimate
 from poise.registry import names
 
 Array = NDArray[np.float64]

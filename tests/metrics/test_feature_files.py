@@ -12,12 +12,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from poise.data import store
-from poise.data.items import Items, Rows
+from poise.data.files import store
+from poise.data.files.items import Items, Rows
 from poise.errors import PoiseError
-from poise.metrics.feature_files import kept_features, kept_network
-from poise.metrics.features import Material
-from poise.metrics.rotations import Rotations, train_rotations
+from poise.metrics.features.feature_files import kept_features, kept_network
+from poise.metrics.features.features import Material
+from poise.metrics.features.rotations import Rotations, train_rotations
 
 
 class Numbers(Items):
@@ -123,7 +123,7 @@ def test_memory_does_not_grow_with_the_items() -> None:
 
 def test_a_network_is_trained_once(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     images = np.random.default_rng(0).integers(0, 255, (30, 8, 8, 1), dtype=np.uint8)
-    monkeypatch.setattr("poise.metrics.rotations.train_rotations", partial(train_rotations, steps=5))
+    monkeypatch.setattr("poise.metrics.features.rotations.train_rotations", partial(train_rotations, steps=5))
     first = kept_network(Rotations, Material(images), "f", np.arange(30))
     (path,) = (cache / "features").glob("rotations-*.safetensors")
     with monkeypatch.context() as patch:

@@ -13,8 +13,16 @@ from torch import Tensor
 
 from poise.errors import PoiseError
 from poise.installing import install
-from poise.metrics.features import IMAGENET_MEAN, IMAGENET_STD, PACKAGE, EffLite0, MissingFeatures, features, to_uint8
-from poise.metrics.statistics import frechet, kid
+from poise.metrics.core.statistics import frechet, kid
+from poise.metrics.features.features import (
+    IMAGENET_MEAN,
+    IMAGENET_STD,
+    PACKAGE,
+    EffLite0,
+    MissingFeatures,
+    features,
+    to_uint8,
+)
 
 
 @pytest.fixture(scope="module")

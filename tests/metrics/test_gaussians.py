@@ -10,10 +10,10 @@ import torch
 from numpy.typing import NDArray
 
 from poise.errors import PoiseError
-from poise.metrics.gaussians import fd, fd_inf, spread
-from poise.metrics.moments import Gathered
-from poise.metrics.sets import CHUNK, Features, compare
-from poise.metrics.statistics import frechet, frechet_bias
+from poise.metrics.core.moments import Gathered
+from poise.metrics.core.sets import CHUNK, Features, compare
+from poise.metrics.core.statistics import frechet, frechet_bias
+from poise.metrics.distributions.gaussians import fd, fd_inf, spread
 
 Array = NDArray[np.float64]
 

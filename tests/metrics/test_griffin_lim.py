@@ -7,12 +7,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from poise.data.speech import Wave
+from poise.audio.griffin_lim import griffin_lim, magnitudes, phases_found
+from poise.audio.spectrograms import Mel, magnitude
+from poise.data.speech.speech import Wave
 from poise.errors import PoiseError
-from poise.metrics.griffin_lim import griffin_lim, magnitudes, phases_found
-from poise.metrics.paired_members import stft_distance
-from poise.metrics.pitch import pitch
-from poise.signal import Mel, magnitude
+from poise.metrics.speech.members import stft_distance
+from poise.metrics.speech.pitch import pitch
 from tests.metrics.sounds import RATE, harmonics, noise, spoken
 
 MEL = Mel()

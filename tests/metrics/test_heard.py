@@ -10,16 +10,16 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from poise.data import fetch
-from poise.data.recordings import open_recordings
-from poise.data.speech import Wave
+from poise.audio.spectrograms import Mel
+from poise.data.catalogue import fetch
+from poise.data.speech.recordings import open_recordings
+from poise.data.speech.speech import Wave
 from poise.errors import PoiseError
 from poise.installing import install
-from poise.metrics import heard_members
-from poise.metrics.heard_members import edits, pesq, recognised, stoi, wer, word_errors, words
-from poise.metrics.paired_members import mcd
-from poise.metrics.paired_metric import Context, Pair, measure_pairs
-from poise.signal import Mel
+from poise.metrics.speech import heard as heard_members
+from poise.metrics.speech.heard import edits, pesq, recognised, stoi, wer, word_errors, words
+from poise.metrics.speech.members import mcd
+from poise.metrics.speech.metric import Context, Pair, measure_pairs
 from tests.metrics.sounds import RATE, noise, spoken
 
 REAL = spoken()

@@ -11,9 +11,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from poise.errors import PoiseError
-from poise.metrics import inception
-from poise.metrics.features import Material
-from poise.metrics.inception import DIM, PARAMETERS, Inception, InceptionNet, layers, shapes
+from poise.metrics.features import inception
+from poise.metrics.features.features import Material
+from poise.metrics.features.inception import DIM, PARAMETERS, Inception, InceptionNet, layers, shapes
 from tests.metrics.test_extractors import blobs, random_inception
 
 

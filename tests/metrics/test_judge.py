@@ -14,10 +14,10 @@ from torch import Tensor
 
 from poise.errors import PoiseError
 from poise.installing import install
-from poise.metrics import classifier as classifiers
-from poise.metrics.features import PACKAGE
-from poise.metrics.judge import Judge
-from poise.metrics.modes import effective_classes
+from poise.metrics.distributions.judge import Judge
+from poise.metrics.distributions.modes import effective_classes
+from poise.metrics.features import classifier as classifiers
+from poise.metrics.features.features import PACKAGE
 
 
 class Counting:
@@ -147,7 +147,7 @@ def test_labelled_set_trains_a_classifier_on_held_out_pictures_that_are_not_the_
         trained_on.append(images)
         return classifiers.train_classifier(images, labels, seed, steps=20)
 
-    monkeypatch.setattr("poise.metrics.cache.train_classifier", quick)
+    monkeypatch.setattr("poise.metrics.features.cache.train_classifier", quick)
     made = judge(tmp_path, labels=LABELS)
     block = {image.tobytes() for image in trained_on[0]}
     assert len(trained_on[0]) == 1200

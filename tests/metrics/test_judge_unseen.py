@@ -14,7 +14,7 @@ def test_it_looks_at_other_pictures(tmp_path, monkeypatch, labels, n):
     """Also where they are fewer; and none that trained the small classifier, nor any that the generator has seen."""
     trained = []
     monkeypatch.setattr(
-        "poise.metrics.cache.Cache.classifier",
+        "poise.metrics.features.cache.Cache.classifier",
         lambda self, images, labels, rows, seed: trained.append(rows) or Counting(),
     )
     seen, unseen = (judge(tmp_path, n=n, labels=labels, unseen=which) for which in (False, True))

@@ -10,9 +10,9 @@ import torch
 from torch import nn
 
 from poise.errors import PoiseError
-from poise.metrics.latent import heldout_scores, look
-from poise.metrics.latent_members import find_latent_metrics
-from poise.metrics.statistics import frechet
+from poise.metrics.core.statistics import frechet
+from poise.metrics.latent.judge import heldout_scores, look
+from poise.metrics.latent.members import find_latent_metrics
 from poise.models.likelihoods import Gaussian
 from poise.registry import names
 from tests.metrics.linear_vae import Linear, given

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 import torch
 
-from poise.signal import FLOOR, Mel
+from poise.audio.spectrograms import FLOOR, Mel
 
 EXPECTED = Path(__file__).parents[1] / "data" / "librosa_mel.npz"
 

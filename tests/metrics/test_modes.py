@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from poise.errors import PoiseError
-from poise.metrics.modes import centre_modes, class_modes
+from poise.metrics.distributions.modes import centre_modes, class_modes
 
 ANGLES = np.arange(8) * np.pi / 4
 RING = np.stack([np.cos(ANGLES), np.sin(ANGLES)], 1)

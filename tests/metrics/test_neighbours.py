@@ -7,12 +7,12 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from poise.metrics.asks import Hits, Nearest, Sums
-from poise.metrics.kernels import kid_metric, median_distance, mmd
-from poise.metrics.neighbours import coverage, density, duplicates, expected_coverage, precision, recall
-from poise.metrics.sets import Features, compare
-from poise.metrics.statistics import kid
-from poise.metrics.tiles import BLOCK, Gaussian
+from poise.metrics.core.asks import Hits, Nearest, Sums
+from poise.metrics.core.sets import Features, compare
+from poise.metrics.core.statistics import kid
+from poise.metrics.core.tiles import BLOCK, Gaussian
+from poise.metrics.distributions.kernels import kid_metric, median_distance, mmd
+from poise.metrics.distributions.neighbours import coverage, density, duplicates, expected_coverage, precision, recall
 
 Array = NDArray[np.float64]
 
@@ -110,7 +110,7 @@ def test_twins_of_training_rows_are_exactly_nearest() -> None:
 
 def naive_p(x: Array, y: Array, seed: int) -> float:
     """The permutation test by computing KID anew for every relabelling."""
-    from poise.metrics.asks import labels
+    from poise.metrics.core.asks import labels
 
     pooled, found = np.concatenate([x, y]), kid(x, y).value
     relabelled = labels(len(x), len(y), seed).numpy().astype(bool)

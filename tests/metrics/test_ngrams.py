@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from poise.errors import PoiseError
-from poise.metrics.ngrams import FALLBACK, NGrams
+from poise.metrics.text.ngrams import FALLBACK, NGrams
 
 
 def sentences(n: int, vocabulary: int, seed: int, longest: int = 9) -> list[list[int]]:

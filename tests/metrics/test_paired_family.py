@@ -8,12 +8,12 @@ import sys
 import numpy as np
 import pytest
 
-import poise.metrics.paired_members  # noqa: F401  (registers the metrics)
-from poise.data.speech import Wave
+import poise.metrics.speech.members  # noqa: F401  (registers the metrics)
+from poise.data.speech.speech import Wave
 from poise.errors import PoiseError
 from poise.installing import install
-from poise.metrics import heard_members
-from poise.metrics.paired_metric import (
+from poise.metrics.speech import heard as heard_members
+from poise.metrics.speech.metric import (
     Context,
     Pair,
     PairedMetric,

@@ -8,13 +8,20 @@ import numpy as np
 import pytest
 import torch
 
-from poise.data.speech import Wave
-from poise.metrics.align import align
-from poise.metrics.paired_features import cepstra, log_mel, matched, same_length
-from poise.metrics.paired_members import DECIBELS, log_mel_l1, mcd, mr_stft, stft_distance
-from poise.metrics.paired_metric import Context, Pair, measure_pairs
-from poise.metrics.pitch_members import contour, correlation, f0_rmse, pooled_correlation, tone_contour, voicing_error
-from poise.signal import Mel
+from poise.audio.spectrograms import Mel
+from poise.data.speech.speech import Wave
+from poise.metrics.speech.align import align
+from poise.metrics.speech.features import cepstra, log_mel, matched, same_length
+from poise.metrics.speech.members import DECIBELS, log_mel_l1, mcd, mr_stft, stft_distance
+from poise.metrics.speech.metric import Context, Pair, measure_pairs
+from poise.metrics.speech.pitch_members import (
+    contour,
+    correlation,
+    f0_rmse,
+    pooled_correlation,
+    tone_contour,
+    voicing_error,
+)
 from tests.metrics.sounds import RATE, harmonics, noise, spoken
 
 REAL = spoken()

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from poise.data import fetch
-from poise.data.recordings import open_recordings
-from poise.data.speech import Wave
+from poise.data.catalogue import fetch
+from poise.data.speech.recordings import open_recordings
+from poise.data.speech.speech import Wave
 from poise.errors import PoiseError
-from poise.metrics.pitch import pitch, settled
+from poise.metrics.speech.pitch import pitch, settled
 from tests.metrics.sounds import RATE, RICH, harmonics, noise
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from poise.errors import PoiseError
-from poise.metrics.retrieval import differing_in, fewest_differing
+from poise.metrics.speech.retrieval import differing_in, fewest_differing
 
 KNOWN = [
     ("m", "a", 1, "A"),

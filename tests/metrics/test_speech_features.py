@@ -12,12 +12,12 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from poise.data import fetch
-from poise.data.speech import Wave
+from poise.data.catalogue import fetch
+from poise.data.speech.speech import Wave
 from poise.errors import PoiseError
 from poise.installing import install
-from poise.metrics.features import MissingFeatures
-from poise.metrics.speech_features import (
+from poise.metrics.features.features import MissingFeatures
+from poise.metrics.features.speech_features import (
     BANDS,
     DNSMOS,
     LOUDNESS,
@@ -126,7 +126,7 @@ def test_what_is_missing_says_what_to_type(monkeypatch: pytest.MonkeyPatch, tmp_
         Resemblyzer()
     with pytest.raises(MissingFeatures, match=r"DNSMOS.*poise data get dnsmos"):
         DNSMOS()
-    monkeypatch.setattr("poise.metrics.speech_features.located", lambda name: tmp_path)
+    monkeypatch.setattr("poise.metrics.features.speech_features.located", lambda name: tmp_path)
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     with pytest.raises(MissingFeatures, match=re.escape(install("speech", "onnxruntime"))):
         DNSMOS()

@@ -6,11 +6,11 @@ import sys
 
 import pytest
 
+from poise.audio.spectrograms import Mel
 from poise.installing import install
-from poise.metrics.paired_metric import Pair, measure_pairs
-from poise.metrics.speech_judge import STRICT, WARPED, SpeechJudge
+from poise.metrics.speech.judge import STRICT, WARPED, SpeechJudge
+from poise.metrics.speech.metric import Pair, measure_pairs
 from poise.registry import names
-from poise.signal import Mel
 from tests.metrics.sounds import RATE, harmonics
 
 REAL = [harmonics(hertz, 0.3) for hertz in (110.0, 150.0, 220.0)]

@@ -9,7 +9,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from poise.metrics.spelling import CODE_POINTS, END, ORDER, Spelling
+from poise.metrics.text.spelling import CODE_POINTS, END, ORDER, Spelling
 
 SENTENCE = "the quick brown fox jumps over a lazy dog while many young foxes and dogs are watching them jump"
 WORDS = SENTENCE.split()

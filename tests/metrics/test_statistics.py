@@ -12,8 +12,8 @@ from torchmetrics.image.fid import _compute_fid
 from torchmetrics.image.kid import poly_mmd
 
 from poise.errors import PoiseError
-from poise.metrics.statistics import Estimate, frechet, kid
-from poise.metrics.tiles import BLOCK
+from poise.metrics.core.statistics import Estimate, frechet, kid
+from poise.metrics.core.tiles import BLOCK
 
 Array = NDArray[np.float64]
 

@@ -7,11 +7,11 @@ import math
 import numpy as np
 import pytest
 
-import poise.metrics.text_members
-import poise.metrics.verse  # noqa: F401  (both register metrics)
+import poise.metrics.text.members
+import poise.metrics.text.verse  # noqa: F401  (both register metrics)
 from poise.errors import PoiseError
-from poise.metrics.statistics import Estimate
-from poise.metrics.text_metric import TextMetric, Texts, TextSets, find_text_metrics
+from poise.metrics.core.statistics import Estimate
+from poise.metrics.text.metric import TextMetric, Texts, TextSets, find_text_metrics
 from poise.registry import names
 from tests.metrics.toy_text import VOCABULARY, toy_ids, toy_sets, toy_texts
 

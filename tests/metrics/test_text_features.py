@@ -11,13 +11,13 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from poise.data import fetch
+from poise.data.catalogue import fetch
 from poise.errors import PoiseError
 from poise.installing import install
-from poise.metrics.features import MissingFeatures
-from poise.metrics.minilm import DIM, EPS, HEADS, LAYERS, MiniLM6
-from poise.metrics.text_features import USE, MiniLM
-from poise.metrics.wordpiece import WordPiece, words
+from poise.metrics.features.features import MissingFeatures
+from poise.metrics.features.minilm import DIM, EPS, HEADS, LAYERS, MiniLM6
+from poise.metrics.features.text_features import USE, MiniLM
+from poise.metrics.features.wordpiece import WordPiece, words
 
 VOCABULARY = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "un", "##aff", "##able", "##ab", "cafe", ",", "中", "the", "##s", "a"]
 

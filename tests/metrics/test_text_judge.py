@@ -13,9 +13,9 @@ from torch import Tensor
 
 from poise.errors import PoiseError
 from poise.installing import install
-from poise.metrics.text_features import USE_PACKAGE
-from poise.metrics.text_judge import TextJudge
-from poise.metrics.text_metric import Texts
+from poise.metrics.features.text_features import USE_PACKAGE
+from poise.metrics.text.judge import TextJudge
+from poise.metrics.text.metric import Texts
 from poise.report.table import score_lines
 from tests.metrics.toy_text import VOCABULARY, toy_encode, toy_ids, toy_texts
 

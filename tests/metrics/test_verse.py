@@ -9,9 +9,9 @@ import pytest
 
 from poise.errors import PoiseError
 from poise.installing import install
-from poise.metrics import verse
-from poise.metrics.text_metric import Texts, TextSets, find_text_metrics, fitting
-from poise.metrics.verse import common_form, form_of, quatrain, rhymes, sound, tone_share
+from poise.metrics.text import verse
+from poise.metrics.text.metric import Texts, TextSets, find_text_metrics, fitting
+from poise.metrics.text.verse import common_form, form_of, quatrain, rhymes, sound, tone_share
 
 POEMS = [
     "白日依山尽，黄河入海流。欲穷千里目，更上一层楼。",

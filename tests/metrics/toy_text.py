@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from poise.metrics.text_metric import Texts, TextSets
+from poise.metrics.text.metric import Texts, TextSets
 
 WORDS = 60  # nouns, adjectives and verbs, of Zipf frequencies
 VOCABULARY = 2 + 3 * WORDS + 4

@@ -7,14 +7,14 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from poise.audio.spectrograms import magnitude
 from poise.core import Verdict
 from poise.models.heads import PERIODS, Heads, Period, Resolution
 from poise.models.layers import NORMS
 from poise.penalties import L2, R1
 from poise.penalties.gradients import half_squared_slope
-from poise.recipes.vocoder_parts import SHORTEST
+from poise.recipes.vocoder.build import SHORTEST
 from poise.registry import find, names
-from poise.signal import magnitude
 from tests.speech_pieces import options
 
 MEMBERS = names("wave critic")

@@ -8,6 +8,8 @@ import pytest
 import torch
 from torch import nn
 
+from poise.audio.spectrograms import LOWEST
+from poise.audio.spoken import mask_of, with_frames
 from poise.errors import PoiseError
 from poise.models.layers import NORMS, ConvNeXt, renormalised, weight_normalised
 from poise.models.script import Script, places
@@ -15,8 +17,6 @@ from poise.models.speech import MelCritic, Speaker
 from poise.penalties import L2
 from poise.penalties.gradients import half_squared_slope
 from poise.registry import names
-from poise.signal import LOWEST
-from poise.spoken import mask_of, with_frames
 from tests.speech_pieces import (
     BANDS,
     LONG,

@@ -9,12 +9,12 @@ import torch
 from torch.nn import functional as F
 
 import poise.models.vocoders as vocoders
+from poise.audio.spectrograms import Mel
 from poise.core import Player, Term
 from poise.errors import PoiseError
 from poise.models.layers import NORMS, renormalised
 from poise.penalties import L2
 from poise.registry import find, names
-from poise.signal import Mel
 from poise.training.ema import Ema
 from poise.training.loop import memory, move
 from poise.training.precision import Execution

@@ -8,9 +8,9 @@ import re
 import pytest
 
 from poise.monitor import Record, diagnose
-from poise.monitor.advice import advice, flags, rate_flag, strength_flag
+from poise.monitor.findings.advice import advice, flags, rate_flag, strength_flag
 from poise.registry import names
-from poise.study.spec import RECIPES, completed, parser_for
+from poise.specs.spec import RECIPES, completed, parser_for
 from tests.monitor.records import encoded, fitted, record
 from tests.monitor.test_diagnose import CASES, falls, with_share
 from tests.monitor.test_likelihood import v

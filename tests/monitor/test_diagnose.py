@@ -10,7 +10,7 @@ import sys
 import pytest
 
 from poise.monitor import Record, diagnose
-from poise.monitor.windows import Series, holding, series, surely_above
+from poise.monitor.findings.windows import Series, holding, series, surely_above
 from poise.registry import find, names
 from tests.monitor.records import encoded, fitted, record
 

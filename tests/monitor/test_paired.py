@@ -12,7 +12,7 @@ from poise.core import Batch, Verdict
 from poise.monitor.measures import auc
 from poise.monitor.paired import PairedMonitor
 from poise.monitor.signals import Watched
-from poise.recipes.speech_outcomes import _distance
+from poise.recipes.speech.outputs import _distance
 from tests.speech_pieces import both, log_mel, mel_critic, speaker
 
 

@@ -7,13 +7,13 @@ from types import SimpleNamespace
 import pytest
 
 from poise.monitor import diagnose
-from poise.monitor.advice import rate_flag
-from poise.monitor.finding import Finding, Record
-from poise.recipes.recipe import Acting
+from poise.monitor.findings.advice import rate_flag
+from poise.monitor.findings.finding import Finding, Record
+from poise.recipes.common.recipe import Acting
 from poise.record import RunFolder
 from poise.report.live import Silent
-from poise.study import session
-from poise.study.remedies import Remedies, Sick
+from poise.runs import session
+from poise.runs.rollback import Remedies, Sick
 
 ROLES = {"late": {"generator": "singer", "discriminator": "singer_discriminator"}}
 SPEC = {

@@ -10,9 +10,9 @@ from torch import nn
 from poise.core import Batch
 from poise.games.likelihood import heldout_nats, nats
 from poise.models.rnn import Recurrent
-from poise.monitor.windows import SHOWN_EVERY
-from poise.recipes.language_parts import LanguageMonitor
-from poise.recipes.text_outcomes import LikelihoodMonitor
+from poise.monitor.findings.windows import SHOWN_EVERY
+from poise.recipes.language.build import LanguageMonitor
+from poise.recipes.text.outputs import LikelihoodMonitor
 from poise.training.precision import Execution
 
 

@@ -167,7 +167,7 @@ def test_a_run_says_at_its_start_what_its_penalties_leave_out():
     from types import SimpleNamespace
 
     from poise.core import Player, Term
-    from poise.study.session import little_covered
+    from poise.runs.session import little_covered
 
     net = Model()
     players = [

@@ -16,10 +16,10 @@ from poise.games.adversarial import Adversarial, adversarial_terms
 from poise.monitor import Record, diagnose
 from poise.penalties import R1, R2
 from poise.penalties.base import OnRound
-from poise.recipes.parts import check_player
+from poise.recipes.common.parts import check_player
 from poise.record import RunFolder
 from poise.registry import find
-from poise.study.run import run
+from poise.runs.run import run
 from poise.training.loop import measured, move, train
 from poise.training.precision import Execution
 from tests.conftest import Point

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from poise.data.recordings import Recordings
-from poise.recipes import speech_parts as parts
-from poise.recipes.speech import DiscriminatorOptions, GeneratorOptions
-from poise.recipes.speech_players import Players
-from poise.recipes.vocoder import DiscriminatorOptions as WaveDiscriminator
-from poise.recipes.vocoder import GeneratorOptions as WaveGenerator
-from poise.signal import Mel
+from poise.audio.spectrograms import Mel
+from poise.data.speech.recordings import Recordings
+from poise.recipes.speech import build as parts
+from poise.recipes.speech.players import Players
+from poise.recipes.speech.signature import DiscriminatorOptions, GeneratorOptions
+from poise.recipes.vocoder.signature import DiscriminatorOptions as WaveDiscriminator
+from poise.recipes.vocoder.signature import GeneratorOptions as WaveGenerator
 from poise.training.precision import Execution
 
 MEL = Mel(8000, 64, 16, 8)

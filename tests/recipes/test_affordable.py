@@ -13,9 +13,9 @@ from torch import nn
 
 from poise.cli import main
 from poise.errors import PoiseError
-from poise.recipes import affordable
-from poise.recipes.affordable import PER_WEIGHT, check_affordable, free_memory
-from poise.study.spec import all_recipes
+from poise.recipes.common import affordable
+from poise.recipes.common.affordable import PER_WEIGHT, check_affordable, free_memory
+from poise.specs.spec import all_recipes
 from tests.data.test_corpus import SENTENCES
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from poise.penalties import L2, R1, R2
-from poise.recipes.image_parts import uncompiled
+from poise.recipes.images.build import uncompiled
 
 
 def test_a_network_that_cannot_be_compiled_is_named():

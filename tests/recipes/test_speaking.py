@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 import torch
 
+from poise.audio.spectrograms import Mel
+from poise.audio.spoken import total_of
 from poise.errors import PoiseError
-from poise.metrics.speech_judge import WARPED
-from poise.recipes import finished, speaking
-from poise.recipes import speech_outcomes as outcomes
-from poise.recipes import speech_parts as parts
+from poise.metrics.speech.judge import WARPED
+from poise.recipes.speech import build as parts
+from poise.recipes.speech import finished, speaking
+from poise.recipes.speech import outputs as outcomes
 from poise.record import RunFolder
-from poise.signal import Mel
-from poise.spoken import total_of
 from poise.training.checkpoint import save
 from poise.training.loop import memory
 from poise.training.precision import Execution

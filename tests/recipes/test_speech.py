@@ -8,18 +8,18 @@ from types import SimpleNamespace
 import pytest
 import torch
 
+from poise.audio.spoken import total_of
 from poise.core import Batch
-from poise.data.said import MelOf, SaidStream
+from poise.data.speech.said import MelOf, SaidStream
 from poise.data.stream import Prefetch
 from poise.errors import PoiseError
 from poise.penalties import L2Towards
-from poise.recipes import speech_outcomes as outcomes
-from poise.recipes import speech_parts as parts
-from poise.recipes.speech import DiscriminatorOptions, GeneratorOptions
-from poise.recipes.speech_players import together
-from poise.recipes.vocoder import DiscriminatorOptions as WaveDiscriminator
-from poise.recipes.vocoder import GeneratorOptions as WaveGenerator
-from poise.spoken import total_of
+from poise.recipes.speech import build as parts
+from poise.recipes.speech import outputs as outcomes
+from poise.recipes.speech.players import together
+from poise.recipes.speech.signature import DiscriminatorOptions, GeneratorOptions
+from poise.recipes.vocoder.signature import DiscriminatorOptions as WaveDiscriminator
+from poise.recipes.vocoder.signature import GeneratorOptions as WaveGenerator
 from poise.training.checkpoint import begin, initial, load, save
 from poise.training.loop import memory, move
 from poise.training.precision import Execution

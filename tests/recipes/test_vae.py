@@ -7,10 +7,11 @@ import pytest
 import torch
 
 from poise.games.vae import VaeRound, weighed
-from poise.recipes import image_data, vae_parts
-from poise.recipes import vae_outcomes as outcomes
-from poise.recipes.vae import AutoencoderOptions, vae
-from poise.recipes.vae_objectives import chosen
+from poise.recipes.images import data as image_data
+from poise.recipes.vae import build as vae_parts
+from poise.recipes.vae import outputs as outcomes
+from poise.recipes.vae.objectives import chosen
+from poise.recipes.vae.signature import AutoencoderOptions, vae
 from poise.registry import find, names
 from poise.training.checkpoint import load, save
 from poise.training.loop import train

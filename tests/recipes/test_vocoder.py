@@ -8,17 +8,17 @@ import numpy as np
 import pytest
 import torch
 
+from poise.audio.spectrograms import Mel
 from poise.core import Batch
-from poise.data.speech import Wave
+from poise.data.speech.speech import Wave
 from poise.data.stream import Prefetch
 from poise.errors import PoiseError
 from poise.losses.reconstruction import log_mel_l1, multi_resolution
 from poise.penalties import R1, L2Towards
-from poise.recipes import sounds
-from poise.recipes import vocoder_outcomes as outcomes
-from poise.recipes import vocoder_parts as parts
-from poise.recipes.vocoder import DiscriminatorOptions, GeneratorOptions
-from poise.signal import Mel
+from poise.recipes.vocoder import build as parts
+from poise.recipes.vocoder import outputs as outcomes
+from poise.recipes.vocoder import sounds
+from poise.recipes.vocoder.signature import DiscriminatorOptions, GeneratorOptions
 from poise.training.loop import move
 from poise.training.precision import Execution
 from tests.data.test_segments import recordings

@@ -8,14 +8,14 @@ import pytest
 import torch
 from torch import nn
 
-from poise.data.alphabet import Characters
-from poise.data.toy import Numbers
-from poise.data.units import fit_units
-from poise.data.words import Words
+from poise.data.text.alphabet import Characters
+from poise.data.text.toy import Numbers
+from poise.data.text.units import fit_units
+from poise.data.text.words import Words
 from poise.errors import PoiseError
 from poise.models.rnn import Recurrent
 from poise.models.text import TextGenerator
-from poise.recipes.writing import draw, draw_ids, places, show, write
+from poise.recipes.text.writing import draw, draw_ids, places, show, write
 
 TEXTS = ["The cat sees the dog .", "A dog sees 3 cats , and runs .", "The old king sleeps ."]
 POEMS = ["春眠不觉晓，处处闻啼鸟。", "夜来风雨声，花落知多少。"]

@@ -9,9 +9,9 @@ import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
+from poise.audio.spectrograms import mel_filters
 from poise.report import spectrogram
 from poise.report.spectrogram import drawable, mel_of, save_spectrograms
-from poise.signal import mel_filters
 
 MEL = np.linspace(-11, 1, 8 * 20).reshape(8, 20)
 
@@ -57,7 +57,7 @@ def test_the_panels_share_the_colours_and_a_row_its_seconds(tmp_path, figure):
 
 
 def test_hertz_stand_beside_the_band_that_hears_them(tmp_path, figure):
-    """The mark at f lies where the triangles of `poise.signal` on either side of f hear it."""
+    """The mark at f lies where the triangles of `poise.audio.spectrograms` on either side of f hear it."""
     bands, window = 40, 4096
     save_spectrograms([("a", [np.zeros((bands, 5))])], ["x"], tmp_path / "a.png", 0.01, 8000)
     (panel,) = [axes for axes in figure[0].axes if axes.images]

@@ -15,7 +15,7 @@ from PIL import Image
 from torch import Tensor
 
 from poise.cli import main
-from poise.metrics import extractors
+from poise.metrics.features import extractors
 from poise.registry import _TABLES
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from poise.data.speech import Wave
+from poise.data.speech.speech import Wave
 from tests.metrics.sounds import harmonics
 
 RATE = 8_000

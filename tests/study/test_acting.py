@@ -15,8 +15,8 @@ from poise.errors import PoiseError
 from poise.losses.adversarial import AdversarialLoss
 from poise.record import RunFolder
 from poise.report.conclude import best
-from poise.study.remedies import Remedies, Sick
-from poise.study.run import Interrupted, Stop, run
+from poise.runs.rollback import Remedies, Sick
+from poise.runs.run import Interrupted, Stop, run
 from poise.training.checkpoint import all_checkpoints
 from tests.study.conftest import TINY, Stopping, assert_same, spec, state
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from poise.record import RunFolder
-from poise.study.run import run
+from poise.runs.run import run
 from tests.study.conftest import TINY, spec
 
 STILL = {**TINY, "lr": 1e-30}  # weights stay, so that every step shows what the game was given

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from poise.data.catalogue import catalogue
+from poise.data.catalogue.catalogue import catalogue
 from tests.study.evaluations import blocks, folder, place, refused, stubs  # noqa: F401  (fixtures)
 
 Prepare = Callable[[Path], list[str]]

@@ -12,14 +12,14 @@ import soundfile
 from PIL import Image
 
 from poise.cli import main
-from poise.data.check_text import check_text
-from poise.data.recordings import open_recordings
-from poise.recipes.vocoder_parts import opening_of
+from poise.cli.checking import suggested, would_read
+from poise.data.speech.recordings import open_recordings
+from poise.data.text.check import check_text
+from poise.recipes.vocoder.build import opening_of
 from poise.record import RunFolder
 from poise.report.live import Silent
-from poise.study.checking import suggested, would_read
-from poise.study.run import run
-from poise.study.spec import all_recipes, kind_of, parser_for
+from poise.runs.run import run
+from poise.specs.spec import all_recipes, kind_of, parser_for
 from tests.data.test_corpus import SENTENCES
 from tests.study.voices import write_sentences
 

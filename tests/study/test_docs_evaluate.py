@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-import poise.metrics.extractors  # noqa: F401  (enters every extractor into the registry)
+import poise.metrics.features.extractors  # noqa: F401  (enters every extractor into the registry)
 from poise.cli import EVALUATE
 from poise.registry import find, names
 

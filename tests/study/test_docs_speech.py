@@ -9,17 +9,17 @@ from pathlib import Path
 
 import pytest
 
-import poise.metrics.paired_members
+import poise.metrics.speech.members
 import poise.models.heads
 import poise.models.vocoders  # noqa: F401  (all enter their members into the registry)
 from poise.cli import EVALUATE, SAMPLE, tree
-from poise.data.catalogue import catalogue
-from poise.data.utterances import kinds
-from poise.recipes.speech import speech
-from poise.recipes.vocoder import vocoder
+from poise.data.catalogue.catalogue import catalogue
+from poise.data.transcripts.utterances import kinds
+from poise.evaluation.speech import TITLES
+from poise.recipes.speech.signature import speech
+from poise.recipes.vocoder.signature import vocoder
 from poise.registry import names
-from poise.study.evaluate_speech import TITLES
-from poise.study.spec import parser_for
+from poise.specs.spec import parser_for
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGE = (DOCS / "speech.md").read_text(encoding="utf-8")

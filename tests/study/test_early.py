@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from poise.report.live import Silent
-from poise.study import early
-from poise.study.run import run
+from poise.runs import early
+from poise.runs.run import run
 
 ARGUMENTS = {
     "steps": 6, "batch": 8, "scores": 0, "threads": 1, "heldout": 0.25, "generator": {"width": 4},
@@ -100,7 +100,7 @@ def test_whoever_watches_the_run_is_the_same(spec, tmp_path):
 
 
 def test_a_run_that_goes_on_makes_neither_again(spec, tmp_path):
-    from poise.study.stops import Interrupted, Stop
+    from poise.runs.stops import Interrupted, Stop
 
     stop = Stop()
     stop.asked = True

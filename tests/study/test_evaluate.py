@@ -14,10 +14,10 @@ import pytest
 from numpy.typing import NDArray
 
 from poise.cli import main
+from poise.evaluation.drawn import DRAW, Drawn
+from poise.evaluation.lines import evaluation_lines
 from poise.installing import install
-from poise.metrics.features import MissingFeatures
-from poise.study.drawn import DRAW, Drawn
-from poise.study.evaluation_lines import evaluation_lines
+from poise.metrics.features.features import MissingFeatures
 from tests.study.evaluations import Pixels, Stub, blocks, folder, place, refused, said, stubs, values  # noqa: F401  (fixtures)
 
 METRICS = "--metrics=KID,precision,copying"

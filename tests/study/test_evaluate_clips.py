@@ -13,8 +13,8 @@ import pytest
 import soundfile
 
 from poise.cli import main
-from poise.data.speech import Wave
-from poise.study.run import run
+from poise.data.speech.speech import Wave
+from poise.runs.run import run
 from tests.study.evaluations import refused, said, stubs  # noqa: F401  (stubs is a fixture for all)
 from tests.study.speech_clips import RATE, clip, rows
 

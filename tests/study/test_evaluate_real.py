@@ -13,7 +13,7 @@ import pytest
 from PIL import Image, ImageFilter
 
 from poise.cli import main
-from poise.data.images import open_images
+from poise.data.images.images import open_images
 from tests.metrics.test_speech_features import voice
 
 pytestmark = [pytest.mark.real, pytest.mark.slow]

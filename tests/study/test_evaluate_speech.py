@@ -13,18 +13,20 @@ import numpy as np
 import pytest
 import torch
 
-from poise.data.catalogue import language_of
-from poise.data.recorded import Recorded
-from poise.data.recordings import Recordings
-from poise.data.speech import Wave
-from poise.metrics.paired_metric import Context, Pair, find_paired_metrics
-from poise.recipes import speech_outcomes, speech_pairs, vocoder_pairs
-from poise.recipes.paired import Beside, Comparison, Trained
+from poise.audio.spectrograms import Mel
+from poise.data.catalogue.catalogue import language_of
+from poise.data.speech.recorded import Recorded
+from poise.data.speech.recordings import Recordings
+from poise.data.speech.speech import Wave
+from poise.evaluation.drawn import Remade
+from poise.evaluation.lines import evaluation_lines
+from poise.evaluation.speech import section_of
+from poise.metrics.speech.metric import Context, Pair, find_paired_metrics
+from poise.recipes.common.paired import Beside, Comparison, Trained
+from poise.recipes.speech import outputs as speech_outcomes
+from poise.recipes.speech import pairs as speech_pairs
+from poise.recipes.vocoder import pairs as vocoder_pairs
 from poise.registry import find, names
-from poise.signal import Mel
-from poise.study.drawn import Remade
-from poise.study.evaluate_speech import section_of
-from poise.study.evaluation_lines import evaluation_lines
 from tests.study.evaluations import stubs  # noqa: F401  (a fixture for all)
 from tests.study.speech_clips import RATE, clip, rows
 
@@ -154,7 +156,7 @@ def test_numbers_of_few_recordings_are_no_sample() -> None:
 def test_words_are_counted_where_the_language_is_english(monkeypatch: pytest.MonkeyPatch) -> None:
     """The recogniser is asked once for each clip; what it gets wrong of the real ones stands beside it."""
     heard = {"made": "number", "real": "number 3"}
-    from poise.metrics import heard_members
+    from poise.metrics.speech import heard as heard_members
 
     real = {clip(place).samples.tobytes() for place in range(N)}
     monkeypatch.setattr(
@@ -186,7 +188,7 @@ def test_copies_of_training_clips_are_found() -> None:
 
 
 def test_copying_looks_at_as_much_as_time_allows(monkeypatch: pytest.MonkeyPatch) -> None:
-    from poise.study import evaluate_speech
+    from poise.evaluation import speech as evaluate_speech
 
     monkeypatch.setattr(evaluate_speech, "CELLS", 0.0)
     monkeypatch.setattr(evaluate_speech, "LEAST_PAIRS", 2)

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from poise.cli import main
-from poise.data.units import fit_units
-from poise.study.evaluate_text import section_of
+from poise.data.text.units import fit_units
+from poise.evaluation.text import section_of
 from tests.study.evaluations import place, refused, said, stubs  # noqa: F401  (fixtures)
 
 NOUNS = ["dog", "cat", "king", "tree", "house", "river", "stone", "child", "mother", "soldier", "garden", "horse"]

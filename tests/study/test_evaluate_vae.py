@@ -10,15 +10,15 @@ import numpy as np
 import pytest
 import torch
 
-from poise.data.items import Items
-from poise.metrics.latent_look import look
+from poise.data.files.items import Items
+from poise.evaluation.choice import Asked
+from poise.evaluation.latent import likelihood_section
+from poise.evaluation.lines import evaluation_lines
+from poise.evaluation.side import Side
+from poise.evaluation.sides import Sides
+from poise.metrics.latent.look import look
 from poise.registry import names
-from poise.study.choice import Asked
-from poise.study.evaluate_latent import likelihood_section
-from poise.study.evaluation_lines import evaluation_lines
-from poise.study.run import run as train
-from poise.study.side import Side
-from poise.study.sides import Sides
+from poise.runs.run import run as train
 from tests.metrics.linear_vae import Linear
 from tests.study.evaluations import blocks, folder, place, refused, said, stubs  # noqa: F401  (fixtures)
 

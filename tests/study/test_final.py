@@ -8,17 +8,18 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from poise.recipes import image_outcomes, vae_outcomes
+from poise.recipes.images import outputs as image_outcomes
+from poise.recipes.vae import outputs as vae_outcomes
 from poise.record import RunFolder
-from poise.study import run as door
-from poise.study import session
-from poise.study.final import last_word, scored_on
-from poise.study.run import run
-from poise.study.spec import instantiated, kind_of
+from poise.runs import run as door
+from poise.runs import session
+from poise.runs.final import last_word, scored_on
+from poise.runs.run import run
+from poise.specs.spec import instantiated, kind_of
+from poise.studies.plans.files import executed, plan_of
+from poise.studies.running.tasks import tasks_of
 from poise.training import checkpoint
 from poise.training.checkpoint import load
-from poise.trials.files import executed, plan_of
-from poise.trials.tasks import tasks_of
 from tests.study.conftest import TINY, flat, spec, state
 from tests.study.test_acting import diverging, loss, rolled_back  # noqa: F401
 

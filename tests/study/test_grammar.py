@@ -8,7 +8,7 @@ from collections import Counter
 import pytest
 
 from poise.cli import main
-from poise.data.corpus import open_corpus
+from poise.data.text.corpus import open_corpus
 from poise.record import RunFolder
 from tests.study.texts import grammatical, sentences
 

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 import torch
 
-from poise.data.corpus import open_corpus
+from poise.data.text.corpus import open_corpus
 from poise.record import RunFolder
-from poise.study.run import Interrupted, Stop, run
-from poise.study.use import generator_of, sample_to
+from poise.runs.load import generator_of, sample_to
+from poise.runs.run import Interrupted, Stop, run
 from poise.training.checkpoint import all_checkpoints
 from tests.study.conftest import Stopping, assert_same, state
 from tests.study.texts import MODEL, PLAYER, language_spec

@@ -12,9 +12,9 @@ import pytest
 
 from poise.cli import main
 from poise.record import RunFolder, all_runs, find_run
-from poise.study.listing import about, lines
-from poise.study.run import run
-from poise.study.stops import Interrupted, Stop
+from poise.runs.listing import about, lines
+from poise.runs.run import run
+from poise.runs.stops import Interrupted, Stop
 
 ARGUMENTS = {
     "data": "pictures.npy", "steps": 6, "batch": 8, "scores": 0, "threads": 1, "heldout": 0.25,
@@ -121,7 +121,7 @@ def scored(name, value):
 
 
 def test_by_a_score_the_best_comes_first():
-    from poise.study.listing import chosen
+    from poise.runs.listing import chosen
 
     rows = [scored("a", 3.0), scored("b", None), scored("c", 1.0)]
     assert [row["name"] for row in chosen(rows, None, None, None, "kid")] == ["c", "a", "b"]

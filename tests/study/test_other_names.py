@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from poise.data.images import open_images
-from poise.data.items import among, by_content, drawn, hashes_of
+from poise.data.files.items import among, by_content, drawn, hashes_of
+from poise.data.images.images import open_images
 from poise.data.plain import open_items
-from poise.data.recordings import open_recordings
+from poise.data.speech.recordings import open_recordings
+from poise.evaluation.side import Side
 from poise.record import RunFolder
 from poise.report.live import Silent
-from poise.study.run import run
-from poise.study.side import Side
+from poise.runs.run import run
 from poise.training.checkpoint import latest
 from tests.study.conftest import spec
 from tests.study.test_thread_choice import vae_spec

@@ -11,8 +11,8 @@ import pytest
 
 from poise.cli import main
 from poise.record import RunFolder
-from poise.study.place import tidied
-from poise.study.spec import SINCE, all_recipes, kind_of, run_name
+from poise.runs.place import tidied
+from poise.specs.spec import SINCE, all_recipes, kind_of, run_name
 from tests.data.test_corpus import SENTENCES
 
 QUICK = ("--steps=3", "--batch=4", "--window=8", "--model.embed=8", "--scores=0", "--quiet", "--threads=1")

@@ -14,7 +14,7 @@ import torch
 
 from poise.errors import PoiseError
 from poise.record import RunFolder
-from poise.study.run import Interrupted, Stop, run
+from poise.runs.run import Interrupted, Stop, run
 from poise.training.checkpoint import all_checkpoints
 from tests.study.conftest import TINY, Stopping, assert_same, spec, state
 

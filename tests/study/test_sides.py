@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from poise.study.choice import Asked
-from poise.study.evaluate import evaluate
-from poise.study.sides import column_of
+from poise.evaluation.choice import Asked
+from poise.evaluation.evaluate import evaluate
+from poise.evaluation.sides import column_of
 
 
 def test_files_and_catalogued_sets_with_columns_take_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,10 +19,10 @@ from torch import nn
 from poise import registry
 from poise.cli import main
 from poise.core import Player, Term
-from poise.data.speech import Wave, resampled
-from poise.recipes.recipe import Kind
+from poise.data.speech.speech import Wave, resampled
+from poise.recipes.common.recipe import Kind
 from poise.record import RunFolder
-from poise.study.spec import all_recipes
+from poise.specs.spec import all_recipes
 from poise.training.checkpoint import save
 from poise.training.ema import Ema
 from poise.training.precision import Execution

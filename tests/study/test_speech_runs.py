@@ -14,10 +14,10 @@ import torch
 
 from poise.models.speech import Speaker
 from poise.record import RunFolder
-from poise.study.remedies import Remedies
-from poise.study.run import Interrupted, Stop, run
-from poise.study.spec import completed, instantiated, kind_of
-from poise.study.use import generator_of, sample_to
+from poise.runs.load import generator_of, sample_to
+from poise.runs.rollback import Remedies
+from poise.runs.run import Interrupted, Stop, run
+from poise.specs.spec import completed, instantiated, kind_of
 from poise.training import checkpoint
 from poise.training.checkpoint import all_checkpoints
 from tests.study.conftest import Stopping, assert_same, state
@@ -53,7 +53,7 @@ def finished(syllables, tmp_path_factory):
     """A finished run of a vocoder under weight norm."""
     out = tmp_path_factory.mktemp("runs") / "finished"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("poise.recipes.sounds.show", lambda rows, mel, stem, page: stem)
+        patch.setattr("poise.recipes.vocoder.sounds.show", lambda rows, mel, stem, page: stem)
         run(vocoder_spec(syllables, generator={**PLAYER, "norm": "weight"}), out)
     return str(out)
 
@@ -61,7 +61,7 @@ def finished(syllables, tmp_path_factory):
 @pytest.fixture
 def unseen(monkeypatch):
     """No pictures and sounds, which take longer than everything else."""
-    monkeypatch.setattr("poise.recipes.sounds.show", lambda rows, mel, stem, page: stem)
+    monkeypatch.setattr("poise.recipes.vocoder.sounds.show", lambda rows, mel, stem, page: stem)
 
 
 HIFIGAN = {"network": "hifigan", "generator": {**PLAYER, "norm": "weight", "penalties": [TOWARDS]}}
@@ -156,7 +156,7 @@ def test_killed_where_stages_meet_it_ends_the_same(wanted, unseen, tmp_path, mon
 
 def dying(moment, end, folder):
     """Make this process end at this boundary."""
-    import poise.study.session as session
+    import poise.runs.session as session
 
     if moment == "before the checkpoint":
         save = session.Session._save

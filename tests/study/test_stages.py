@@ -13,10 +13,10 @@ from torch import nn
 from poise.core import Batch, Player, Term
 from poise.errors import PoiseError
 from poise.games.text import Reinforce
-from poise.monitor.finding import Record
+from poise.monitor.findings.finding import Record
 from poise.record import RunFolder
-from poise.study.remedies import Remedies
-from poise.study.run import Interrupted, Stop, run
+from poise.runs.rollback import Remedies
+from poise.runs.run import Interrupted, Stop, run
 from poise.training import checkpoint
 from poise.training.ema import Ema
 from poise.training.loop import train
@@ -164,7 +164,7 @@ def test_killed_where_stages_meet_it_ends_the_same(grammar, tmp_path, monkeypatc
 
 def dying(moment, folder):
     """Make this process end at the first boundary that is not behind it."""
-    import poise.study.session as session
+    import poise.runs.session as session
 
     newest = checkpoint.latest(folder / "checkpoints")
     behind = 0 if newest is None else checkpoint.step_of(newest)

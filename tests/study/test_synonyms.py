@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from poise.cli import main
-from poise.study.spec import all_recipes, parser_for
-from poise.study.synonyms import SYNONYMS, meant
+from poise.specs.spec import all_recipes, parser_for
+from poise.specs.synonyms import SYNONYMS, meant
 
 OURS = {flag.replace("_", "-") for recipe in all_recipes() for flag in parser_for(recipe).options()}
 OURS |= {"-n", "--workers", "--out", "--temperature", "--top-k", "--top-p", "--start", "--label"}

@@ -7,8 +7,8 @@ import random
 import pytest
 
 from poise.record import RunFolder
-from poise.study.run import Interrupted, Stop, run
-from poise.study.use import sample_to
+from poise.runs.load import sample_to
+from poise.runs.run import Interrupted, Stop, run
 from poise.training.checkpoint import all_checkpoints
 from tests.study.conftest import Stopping, assert_same, state
 from tests.study.texts import ALONE, GAME, PLAYER, WARM, text_spec

@@ -9,7 +9,7 @@ import torch
 
 from poise.errors import PoiseError
 from poise.record import RunFolder
-from poise.study.run import Interrupted, Stop, run
+from poise.runs.run import Interrupted, Stop, run
 from poise.training import threads
 from tests.study.conftest import Stopping, assert_same, spec, state
 from tests.study.texts import language_spec, text_spec

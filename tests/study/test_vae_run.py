@@ -10,12 +10,12 @@ import pytest
 import safetensors.torch
 
 from poise.cli import main
-from poise.data.images import open_images
+from poise.data.images.images import open_images
+from poise.evaluation.own import OWN
 from poise.record import RunFolder
-from poise.study.own import OWN
-from poise.study.run import Interrupted, Stop, run
-from poise.study.spec import completed, instantiated, kind_of
-from poise.study.use import generator_of, sample_to
+from poise.runs.load import generator_of, sample_to
+from poise.runs.run import Interrupted, Stop, run
+from poise.specs.spec import completed, instantiated, kind_of
 from poise.training.checkpoint import all_checkpoints, latest
 from tests.study.conftest import Stopping, assert_same, state
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from poise.errors import PoiseError
-from poise.study.yaml_text import loaded
+from poise.specs.yaml_text import loaded
 
 
 def test_names_are_text_and_only_true_and_false_are_booleans():

@@ -11,10 +11,10 @@ from torch import nn
 from torch.nn.utils.parametrizations import spectral_norm
 
 from poise.errors import PoiseError
-from poise.metrics.statistics import kid
+from poise.metrics.core.statistics import kid
 from poise.monitor.measures import compact, spread
-from poise.recipes import image_outcomes
-from poise.recipes.images import DiscriminatorOptions, GeneratorOptions, images
+from poise.recipes.images import outputs as image_outcomes
+from poise.recipes.images.signature import DiscriminatorOptions, GeneratorOptions, images
 from poise.training.ema import BATCHES, ROWS, Ema, noise_feed
 from poise.training.loop import train
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from poise.cli import main
-from poise.trials import outcome
-from poise.trials import study as studies
-from poise.trials.files import executed
+from poise.studies import outcome
+from poise.studies import study as studies
+from poise.studies.plans.files import executed
 from tests.trials.here import FILE, Here, words, write
 
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import yaml
 
-from poise.study.run import run
-from poise.study.stops import Interrupted
-from poise.trials.files import executed
+from poise.runs.run import run
+from poise.runs.stops import Interrupted
+from poise.studies.plans.files import executed
 
 FILE = str(Path(__file__).with_name("toy_study.py"))
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from poise.trials import plan as asked
-from poise.trials.plan import Arm, Claim, Endpoint, Part, Plan, Result
+from poise.studies.plans import plan as asked
+from poise.studies.plans.plan import Arm, Claim, Endpoint, Part, Plan, Result
 
 SEEDS = tuple(range(10))
 KID = Endpoint("KID", {"score": "KID", "at": "best"}, "lower", margin=0.1, relative=True)

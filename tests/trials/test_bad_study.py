@@ -8,7 +8,7 @@ import pytest
 
 from poise.cli import main
 from poise.errors import PoiseError
-from poise.trials.study import Study
+from poise.studies.study import Study
 from tests.trials.here import TABLE, Here, snapshot, words, write
 
 pytestmark = pytest.mark.usefixtures("here")

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from poise.errors import PoiseError
-from poise.trials.comparison import before, compare
-from poise.trials.plan import Arm, Claim, Part, Plan, Result
-from poise.trials.statistics import equivalence, no_worse, paired_t, sign_flip
+from poise.studies.comparison.comparison import before, compare
+from poise.studies.comparison.statistics import equivalence, no_worse, paired_t, sign_flip
+from poise.studies.plans.plan import Arm, Claim, Part, Plan, Result
 from tests.trials.numbers import AUC, BOTH, GAP, KID, L2, NONE, STEPS, diverged, plan_of, runs, spread
 from tests.trials.numbers import rests_on as of
 

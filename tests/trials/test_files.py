@@ -10,8 +10,8 @@ import pytest
 import yaml
 
 from poise.errors import PoiseError
-from poise.trials.files import plan_of, read_plan
-from poise.trials.tasks import merged, tasks_of
+from poise.studies.plans.files import plan_of, read_plan
+from poise.studies.running.tasks import merged, tasks_of
 
 TABLE = {
     "name": "small",

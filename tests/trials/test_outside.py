@@ -10,8 +10,8 @@ import pytest
 
 from poise.cli import main
 from poise.record import RunFolder
-from poise.study.spec import all_recipes
-from poise.trials.files import executed
+from poise.specs.spec import all_recipes
+from poise.studies.plans.files import executed
 
 FILE = str(Path(__file__).with_name("toy_study.py"))
 PACKAGE = Path(__file__).parents[2] / "src" / "poise"

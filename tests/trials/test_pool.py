@@ -15,12 +15,12 @@ import pytest
 
 from poise.errors import PoiseError
 from poise.record import RunFolder
-from poise.study.run import run
-from poise.study.stops import Interrupted, Stop
-from poise.trials.files import executed, plan_of
-from poise.trials.pool import Pool
-from poise.trials.progress import Log, Progress
-from poise.trials.tasks import state_of, tasks_of
+from poise.runs.run import run
+from poise.runs.stops import Interrupted, Stop
+from poise.studies.plans.files import executed, plan_of
+from poise.studies.running.pool import Pool
+from poise.studies.running.progress import Log, Progress
+from poise.studies.running.tasks import state_of, tasks_of
 
 FILE = str(Path(__file__).with_name("toy_study.py"))
 

@@ -7,9 +7,9 @@ from types import SimpleNamespace
 import pytest
 
 from poise.errors import PoiseError
-from poise.trials import progress
-from poise.trials.progress import SURE, Log, Progress
-from poise.trials.tasks import Task
+from poise.studies.running import progress
+from poise.studies.running.progress import SURE, Log, Progress
+from poise.studies.running.tasks import Task
 
 
 def tasks(*names):

@@ -6,7 +6,7 @@ import pytest
 
 from poise.errors import PoiseError
 from poise.registry import names
-from poise.trials.readings import Finished, read
+from poise.studies.plans.readings import Finished, read
 
 ROWS = [
     {"step": 0, "d/auc_gap": 0.0, "d/alive": 1.0},

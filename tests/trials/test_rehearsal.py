@@ -13,12 +13,12 @@ from PIL import Image
 from poise.cli import main
 from poise.errors import PoiseError
 from poise.record import RunFolder
-from poise.study.run import run
-from poise.trials import attempt as attempts
-from poise.trials.attempt import attempt
-from poise.trials.endpoints import MADE_UP, listed
-from poise.trials.files import read_plan
-from poise.trials.study import Study
+from poise.runs.run import run
+from poise.studies.plans.files import read_plan
+from poise.studies.running import attempt as attempts
+from poise.studies.running.attempt import attempt
+from poise.studies.running.endpoints import MADE_UP, listed
+from poise.studies.study import Study
 from tests.trials.here import snapshot
 
 SMALL = {"steps": 12, "batch": 8, "threads": 1, "scores": 2, "score_samples": 16}
@@ -218,7 +218,7 @@ def test_what_a_rehearsal_finds_is_what_a_run_has(recipe, tmp_path):
     """Every name of the record and every score: so that no endpoint is refused that could be read, nor one let pass."""
     import inspect
 
-    from poise.study.spec import completed, kind_of
+    from poise.specs.spec import completed, kind_of
 
     modality, more = OF_RECIPES[recipe]
     data = MADE_UP[modality](tmp_path)

@@ -7,10 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from poise.trials.comparison import compare
-from poise.trials.plan import Claim
-from poise.trials.sentences import counted, lines, markdown, notes_of, rows_by_endpoint, sentence, table, tables
-from poise.trials.text import change, interval, level, percent, plain_number, probability
+from poise.studies.comparison.comparison import compare
+from poise.studies.comparison.text import change, interval, level, percent, plain_number, probability
+from poise.studies.plans.plan import Claim
+from poise.studies.sentences import counted, lines, markdown, notes_of, rows_by_endpoint, sentence, table, tables
 from tests.trials.numbers import AUC, BOTH, GAP, KID, L2, NONE, STEPS, diverged, plan_of, rests_on, runs, spread
 
 BASE = np.full(10, 0.1)

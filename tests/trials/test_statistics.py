@@ -10,8 +10,8 @@ import pytest
 from scipy import stats
 
 from poise.errors import PoiseError
-from poise.trials.distributions import clopper_pearson, t_quantile, t_tail
-from poise.trials.statistics import (
+from poise.studies.comparison.distributions import clopper_pearson, t_quantile, t_tail
+from poise.studies.comparison.statistics import (
     benjamini_hochberg,
     equivalence,
     holm,

@@ -18,9 +18,9 @@ import pytest
 from poise.cli import main
 from poise.errors import Busy, PoiseError
 from poise.record import RunFolder
-from poise.study import run as door
-from poise.study.run import run
-from poise.trials.study import Study
+from poise.runs import run as door
+from poise.runs.run import run
+from poise.studies.study import Study
 from tests.trials.here import FILE, Here, snapshot, words, write
 from tests.trials.test_pool import children
 

@@ -9,8 +9,8 @@ import pytest
 
 from poise.errors import PoiseError
 from poise.record import RunFolder
-from poise.trials.plan import Arm, Endpoint, Part, Plan
-from poise.trials.tasks import Task, result_of, results_of, state_of, tasks_of
+from poise.studies.plans.plan import Arm, Endpoint, Part, Plan
+from poise.studies.running.tasks import Task, result_of, results_of, state_of, tasks_of
 
 KID = Endpoint("KID", {"score": "KID", "at": "best"}, "lower")
 UNTIL = Endpoint("until", {"steps_until": "FD", "below": 2.5}, "lower")

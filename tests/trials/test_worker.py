@@ -9,9 +9,9 @@ from types import SimpleNamespace
 import pytest
 
 from poise.errors import Busy, PoiseError
-from poise.study.stops import Interrupted, Stop
-from poise.trials import worker
-from poise.trials.worker import Telling, tell, work
+from poise.runs.stops import Interrupted, Stop
+from poise.studies.running import worker
+from poise.studies.running.worker import Telling, tell, work
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from poise.core import Batch, Player, Term
 from poise.errors import PoiseError
 from poise.penalties import L2
-from poise.recipes.recipe import Acting, Cadence, Kind, Recipe, Stage
+from poise.recipes.common.recipe import Acting, Cadence, Kind, Recipe, Stage
 from poise.registry import register
 from poise.training.ema import Ema
 from poise.training.loop import mixed

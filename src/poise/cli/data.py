@@ -30,7 +30,7 @@ def add(commands: Any) -> None:
 
 
 def data_check(options: argparse.Namespace) -> int:
-    from poise.study.checking import is_of_text, text_facts, told
+    from poise.cli.checking import is_of_text, text_facts, told
 
     if is_of_text(options.path):
         text_facts(options.path, options.column, options.encoding, options.delimiter, options.layout, print)
@@ -41,7 +41,7 @@ def data_check(options: argparse.Namespace) -> int:
 
 
 def data_list(options: argparse.Namespace) -> int:
-    from poise.data.catalogue import catalogue, located
+    from poise.data.catalogue.catalogue import catalogue, located
     from poise.report.table import columns
 
     rows = [(e.name, "here" if located(e.name) else "", e.title, e.licence) for e in catalogue()]
@@ -51,7 +51,7 @@ def data_list(options: argparse.Namespace) -> int:
 
 
 def data_get(options: argparse.Namespace) -> int:
-    from poise.data.fetch import get
+    from poise.data.catalogue.fetch import get
 
     print(f"{options.name}: {get(options.name)}")
     return 0

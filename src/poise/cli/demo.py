@@ -26,7 +26,7 @@ def add(commands: Any) -> None:
 def demo(options: argparse.Namespace) -> int:
     from poise.cli.train import train
     from poise.record import find_run
-    from poise.study.use import sample_to
+    from poise.runs.load import sample_to
     from poise.terminal import pasted
 
     place = Path(options.out)
@@ -48,8 +48,8 @@ def demo(options: argparse.Namespace) -> int:
 
 def brought(asked: str | None) -> str:
     """What to train on: what was asked for, fetched where the catalogue has it; else the first set that can be had."""
-    from poise.data.catalogue import catalogue
-    from poise.data.fetch import get
+    from poise.data.catalogue.catalogue import catalogue
+    from poise.data.catalogue.fetch import get
 
     if asked is not None:
         if any(entry.name == asked for entry in catalogue()):

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any, NoReturn
 
 from poise.errors import PoiseError, nearest
-from poise.study.synonyms import meant
+from poise.specs.synonyms import meant
 
 RUN = "a run: its path, its name, a unique beginning of its name, or last"
 STEP: dict[str, Any] = {"default": "last", "help": "last, best, or the step of a kept checkpoint (default last)"}

@@ -41,7 +41,7 @@ def tree() -> tuple[argparse.ArgumentParser, Any]:
 def completion(options: argparse.Namespace) -> int:
     import shtab
 
-    from poise.study.spec import all_recipes, kind_of, parser_for
+    from poise.specs.spec import all_recipes, kind_of, parser_for
 
     root, commands = tree()
     recipes = commands.choices["train"].add_subparsers(dest="recipe")

@@ -108,7 +108,7 @@ def add_curve(commands: Any) -> None:
 
 def runs(options: argparse.Namespace) -> int:
     from poise.record import all_runs, runs_root
-    from poise.study.listing import about, chosen, lines, width_of
+    from poise.runs.listing import about, chosen, lines, width_of
 
     found = [about(folder) for folder in all_runs(everywhere=options.all)]
     rows = chosen(found, options.data, options.recipe, options.state, options.sort)
@@ -124,8 +124,8 @@ def runs(options: argparse.Namespace) -> int:
 
 def remove(options: argparse.Namespace) -> int:
     from poise.record import find_run
-    from poise.study.listing import about, lines, space, width_of
-    from poise.study.removal import removed
+    from poise.runs.listing import about, lines, space, width_of
+    from poise.runs.removal import removed
 
     folders = list({folder.path: folder for folder in map(find_run, options.runs)}.values())
     rows = [about(folder) for folder in folders]
@@ -147,7 +147,7 @@ def remove(options: argparse.Namespace) -> int:
 
 def diff_runs(options: argparse.Namespace) -> int:
     from poise.record import find_run
-    from poise.study.differences import difference, difference_lines
+    from poise.runs.differences import difference, difference_lines
 
     one, other = find_run(options.one), find_run(options.other)
     if options.json:
@@ -159,8 +159,8 @@ def diff_runs(options: argparse.Namespace) -> int:
 
 def sample(options: argparse.Namespace) -> int:
     from poise.record import find_run
-    from poise.study.spec import kind_of
-    from poise.study.use import sample_to
+    from poise.runs.load import sample_to
+    from poise.specs.spec import kind_of
 
     asked = {name: getattr(options, name) for name in (flag.lstrip("-").replace("-", "_") for flag in SAMPLE)}
     folder = find_run(options.run)
@@ -183,7 +183,7 @@ def show(made: Path, asked: str) -> None:
 
 
 def evaluate(options: argparse.Namespace) -> int:
-    from poise.study.evaluate import asked, evaluate
+    from poise.evaluation.evaluate import asked, evaluate
 
     for line in evaluate(options.what, asked(options)):
         print(line)
@@ -191,8 +191,8 @@ def evaluate(options: argparse.Namespace) -> int:
 
 
 def curve(options: argparse.Namespace) -> int:
+    from poise.evaluation.curve import curve, parsed
     from poise.record import find_run
-    from poise.study.curve import curve, parsed
 
     asked = parsed(options.temperatures)
     for line in curve(find_run(options.run), asked, options.n, options.seed, options.step, options.out, print):
@@ -202,7 +202,7 @@ def curve(options: argparse.Namespace) -> int:
 
 def diagnose(options: argparse.Namespace) -> int:
     from poise.record import find_run
-    from poise.study.diagnosis import as_json, lines
+    from poise.runs.diagnosis import as_json, lines
 
     folder = find_run(options.run)
     print(as_json(folder) if options.json else "\n".join(lines(folder)))

@@ -31,7 +31,7 @@ def add(commands: Any) -> None:
 
 def say(options: argparse.Namespace) -> int:
     from poise.record import find_run
-    from poise.study.speak import say_to
+    from poise.runs.speak import say_to
 
     text = standard_input() if options.text == "-" else options.text
     folder = find_run(options.run)
@@ -42,7 +42,7 @@ def say(options: argparse.Namespace) -> int:
 
 def vocode(options: argparse.Namespace) -> int:
     from poise.record import find_run
-    from poise.study.speak import vocode_to
+    from poise.runs.speak import vocode_to
 
     for line in vocode_to(find_run(options.run), options.recording, options.out, options.step):
         print(line)

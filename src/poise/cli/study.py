@@ -40,10 +40,10 @@ def add(commands: Any) -> None:
 
 
 def study(options: argparse.Namespace) -> int:
-    from poise.trials.study import Study
+    from poise.studies.study import Study
 
     if options.endpoints:
-        from poise.trials.endpoints import listed
+        from poise.studies.running.endpoints import listed
 
         print("\n".join(listed(options.endpoints, options.file)))
         return 0
@@ -65,8 +65,8 @@ def study(options: argparse.Namespace) -> int:
 
 def trained(asked: Any, workers: int, options: argparse.Namespace) -> int:
     """Train what is left, publish the outcome, and say it."""
-    from poise.study.stops import Interrupted, Stop
-    from poise.trials.sentences import lines
+    from poise.runs.stops import Interrupted, Stop
+    from poise.studies.sentences import lines
 
     stop = Stop()
 

@@ -33,7 +33,7 @@ def add(commands: Any) -> None:
 
 def train(argv: list[str]) -> int:
     """poise train RECIPE ...: arguments are the recipe's."""
-    from poise.study.spec import all_recipes, kind_of, parser_for
+    from poise.specs.spec import all_recipes, kind_of, parser_for
 
     if not argv or argv[0] in ("-h", "--help"):
         print("usage: poise train RECIPE DATA [options]\n\nRecipes:")
@@ -56,11 +56,11 @@ def go(
     spec: dict[str, Any], out: str | Path | None, quiet: bool, data: str | None = None, show: str | None = None
 ) -> int:
     """Run to the end or to Ctrl-C, then say where things are."""
-    from poise.data import reading
+    from poise.data.files import reading
     from poise.record import remember
     from poise.report.live import view
-    from poise.study.place import folder_of
-    from poise.study.run import Interrupted, Stop, run
+    from poise.runs.place import folder_of
+    from poise.runs.run import Interrupted, Stop, run
 
     stop = Stop()
 
@@ -99,7 +99,7 @@ def shown(folder: Any) -> str:
 def summary(folder: Any, report: dict[str, Any], already: bool) -> None:
     """What the penalties did, how good the samples are, where the files are."""
     from poise.report.table import score_lines
-    from poise.study.spec import kind_of
+    from poise.specs.spec import kind_of
 
     if already:
         print(f"{folder.path} was finished before; nothing to do.")
@@ -129,9 +129,9 @@ def best_of(report: dict[str, Any]) -> str:
 
 def resume(options: argparse.Namespace) -> int:
     from poise.record import find_run
-    from poise.study.rewind import rewind
-    from poise.study.spec import kind_of, of_before
-    from poise.study.trust import check_classes
+    from poise.runs.rewind import rewind
+    from poise.runs.trust import check_classes
+    from poise.specs.spec import kind_of, of_before
 
     folder = find_run(options.run)
     spec = folder.spec()

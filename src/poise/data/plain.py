@@ -10,15 +10,17 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from poise.data import decode, speech, text
-from poise.data.catalogue import find
-from poise.data.contents import HEAD, content
-from poise.data.formats import idx_folder
-from poise.data.images import ImageSet, locate, open_images
-from poise.data.items import CHUNK, SHARE, Items, Progress, Rows
-from poise.data.others import SOUNDS
-from poise.data.reading import Told, reading
-from poise.data.sources import shown, walked
+from poise.data.catalogue.catalogue import find
+from poise.data.files.contents import HEAD, content
+from poise.data.files.items import CHUNK, SHARE, Items, Progress, Rows
+from poise.data.files.others import SOUNDS
+from poise.data.files.reading import Told, reading
+from poise.data.files.sources import shown, walked
+from poise.data.images import decode
+from poise.data.images.formats import idx_folder
+from poise.data.images.images import ImageSet, locate, open_images
+from poise.data.speech import speech
+from poise.data.text import text
 from poise.errors import PoiseError
 from poise.terminal import pasted
 

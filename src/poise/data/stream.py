@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from poise.core import Batch
-from poise.data.images import ImageSet
+from poise.data.images.images import ImageSet
 from poise.errors import PoiseError
 
 SPLITS = ("train", "heldout")

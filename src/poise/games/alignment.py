@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from poise.audio.spoken import mask_of, total_of
 from poise.games.adversarial import wide
-from poise.spoken import mask_of, total_of
 
 DIAGONAL = 2.0  # weight of (l/L − f/F)²·M on the costs: an even pace where nothing else speaks
 

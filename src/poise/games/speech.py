@@ -1,6 +1,6 @@
 """The games of speech: a generator of log-mels that is told what to say, and a discriminator that knows it too.
 
-`cond` is what is said (`poise.spoken`). Where units have no frames yet, the round aligns them with the real log-mel by
+`cond` is what is said (`audio.spoken`). Where units have no frames yet, the round aligns them with the real log-mel by
 what the generator knows of each unit so far, and every term reads that. The terms read `round.mels`: a log-mel
 [B,M,F], the one that was generated for it, and which of its frames are inside an item.
 """
@@ -16,11 +16,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from poise.audio.spectrograms import LOWEST
+from poise.audio.spoken import spread_over, total_of, with_frames
 from poise.core import Batch, Player, Term
 from poise.games.adversarial import Adversarial, Round, notice_slopes
 from poise.games.alignment import aligned, inside_of
-from poise.signal import LOWEST
-from poise.spoken import spread_over, total_of, with_frames
 
 
 def completed(generator: Any, batch: Batch) -> Batch:

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
+    from poise.audio.spectrograms import Mel
     from poise.core import Verdict
-    from poise.signal import Mel
 else:
     torch = Lazy("torch")
 
@@ -57,7 +57,7 @@ def multi_resolution(windows: Sequence[int], floor: float = 1e-5) -> Callable[[T
 
     Magnitudes under `floor` count as it; windows are a quarter apart; the norm is that of each sample.
     """
-    from poise.signal import magnitude
+    from poise.audio.spectrograms import magnitude
 
     def loss(real: Tensor, fake: Tensor) -> Tensor:
         total: Any = 0.0

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from poise.metrics import c2st, copying, gaussians, kernels, likelihood, neighbours
-from poise.metrics.classifier import SmallClassifier, train_classifier
-from poise.metrics.features import EffLite0, Extractor, MissingFeatures
-from poise.metrics.judge import Judge
-from poise.metrics.metric import Metric
-from poise.metrics.modes import centre_modes, class_modes
-from poise.metrics.sets import Compared, Features, compare
-from poise.metrics.statistics import Estimate, frechet, frechet_bias, kid
+from poise.metrics.core.metric import Metric
+from poise.metrics.core.sets import Compared, Features, compare
+from poise.metrics.core.statistics import Estimate, frechet, frechet_bias, kid
+from poise.metrics.distributions import c2st, copying, gaussians, kernels, likelihood, neighbours
+from poise.metrics.distributions.judge import Judge
+from poise.metrics.distributions.modes import centre_modes, class_modes
+from poise.metrics.features.classifier import SmallClassifier, train_classifier
+from poise.metrics.features.features import EffLite0, Extractor, MissingFeatures
 
 __all__ = [
     "Compared",

@@ -15,10 +15,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from poise.audio.spectrograms import magnitude
 from poise.core import Verdict
 from poise.models.layers import renormalised
 from poise.registry import register
-from poise.signal import magnitude
 
 PERIODS = (2, 3, 5)
 

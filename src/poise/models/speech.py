@@ -1,6 +1,6 @@
 """Generators of log-mel spectrograms from what is to be said, and discriminators of them.
 
-Conditions are those of `poise.spoken`. Registry: family "speech" (generators), family "mel critic".
+Conditions are those of `poise.audio.spoken`. Registry: family "speech" (generators), family "mel critic".
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from poise.audio.spectrograms import LOWEST
+from poise.audio.spoken import mask_of, with_frames
 from poise.core import Verdict
 from poise.errors import PoiseError
 from poise.models.layers import ConvNeXt, renormalised
 from poise.models.script import Script
 from poise.models.vocoders import MIDDLE, SPREAD
 from poise.registry import register
-from poise.signal import LOWEST
-from poise.spoken import mask_of, with_frames
 
 
 @register("speech", "convolutional")

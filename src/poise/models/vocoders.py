@@ -12,10 +12,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from poise.audio.spectrograms import FLOOR, Mel, inverse_stft
 from poise.errors import PoiseError
 from poise.models.layers import ConvNeXt
 from poise.registry import register
-from poise.signal import FLOOR, Mel, inverse_stft
 
 MIDDLE, SPREAD = -5.0, 3.0  # of log-mels of speech, about: brings the input near mean 0 and variance 1
 LOUDEST = 100.0  # magnitude of one frequency, at most (as Vocos has it)

@@ -27,7 +27,7 @@ from torch import Tensor
 
 from poise.core import Batch, Schedule, value_at
 from poise.games.vae import VaeRound, kl_term, latent_term, nll_term, weighed
-from poise.monitor.windows import SHOWN_EVERY
+from poise.monitor.findings.windows import SHOWN_EVERY
 
 ACTIVE = 0.01  # variance of the posterior mean (Burda, Grosse & Salakhutdinov 2016)
 WORTH = 0.002  # nats a dimension: a rise of the held-out objective that is worth a word; 0.003 bits

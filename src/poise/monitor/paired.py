@@ -19,8 +19,8 @@ from collections.abc import Callable
 from torch import Tensor, nn
 
 from poise.core import Batch
+from poise.monitor.findings.windows import SHOWN_EVERY
 from poise.monitor.signals import Monitor, Watched
-from poise.monitor.windows import SHOWN_EVERY
 
 
 class PairedMonitor(Monitor):

@@ -34,8 +34,8 @@ import torch
 from torch import Tensor, nn
 
 from poise.core import Batch
+from poise.monitor.findings.windows import SHOWN_EVERY
 from poise.monitor.measures import auc, compact, nearest, scale_invariant, split_z, spread
-from poise.monitor.windows import SHOWN_EVERY
 
 DEAD = 1e-3  # logits closer together than this carry no signal worth the name
 COMPARED = 1000  # items of each part, to see whether the parts are alike

@@ -1,0 +1,1 @@
+"""Named data sets: where they come from, and how a package of them is unpacked."""

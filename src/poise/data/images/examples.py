@@ -1,0 +1,55 @@
+"""What was read, by an example of each kind: this file has this size and these values and becomes this."""
+
+from __future__ import annotations
+
+from poise.data.files.sources import Source
+from poise.data.images.decode import Decoded, Unreadable, values_of
+from poise.data.images.options import Options
+from poise.errors import PoiseError
+
+_MODES = {"L": "grey", "LA": "grey with transparency", "RGB": "colour", "RGBA": "colour with transparency"}
+
+
+def values(picture: Decoded) -> tuple[float, float]:
+    """The least and the largest value in the file, as far as Pillow keeps them."""
+    if picture.low is None or picture.high is None:
+        return values_of(picture.image)
+    return picture.low, picture.high
+
+
+def found(name: str, form: str, mode: str, size: tuple[int, int], kept: str, ends: tuple[float, float]) -> str:
+    """Such as "a.png: PNG, mode P, 40x30, colour, values 3 to 251"."""
+    low, high = (f"{end:g}" for end in ends)
+    return f"{name}: {form}, {mode}, {size[0]}x{size[1]}, {_MODES.get(kept, kept)}, values {low} to {high}"
+
+
+def examples(source: Source, options: Options) -> list[str]:
+    """A line for one picture of each kind, with what it becomes and the flags that say so; none for what cannot be
+    read, which is told elsewhere."""
+    lines = []
+    for row, job in source.samples():
+        try:
+            picture = job()
+        except Unreadable:
+            continue
+        said = found(source.picture_name(row), picture.format, picture.mode, picture.image.size, picture.image.mode,
+                     values(picture))  # fmt: skip
+        colour = "grey" if options.channels == 1 else "colour"
+        depth = f", {options.bits} bits (--bits)" if options.bits else ""
+        lines.append(
+            f"example: {said} -> {options.size}x{options.size} (--size), {colour} (--channels), --fit {options.fit}"
+            f"{depth}, {class_of(source, row, options.labels)}"
+        )
+    return lines
+
+
+def class_of(source: Source, row: int, how: str) -> str:
+    """The class of a picture and the flag that says where it comes from."""
+    try:
+        labelled = source.labels(how)
+    except PoiseError:  # whoever needs the labels tells that
+        labelled = None
+    if labelled is None:
+        return "no class (--labels)"
+    numbers, names = labelled
+    return f"class {names[int(numbers[row])]} (--labels {how})"

@@ -1,0 +1,146 @@
+"""How pictures lie in folders: which folders are splits, and which class a picture has.
+
+`train/`, `test/` and `val/` right below the source are splits and no classes. Classes come from the folders below
+(`folder_classes`), from a `labels.json` {file: class}, or from the `dataset.json` of NVIDIA's tools,
+{"labels": [[file, class], ...]}, or from another table (`label_tables`).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+from poise import disk
+from poise.data.images.label_tables import classes_in, is_offered
+from poise.errors import PoiseError
+
+LABELS_FILE = "labels.json"
+DATASET_FILE = "dataset.json"  # of NVIDIA's dataset_tool.py
+SPLITS = ("auto", "none")
+_PARTS = {
+    "train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val", "test": "test",
+    "testing": "test",
+}  # fmt: skip
+
+
+class Parts(NamedTuple):
+    """Pictures whose folders are splits. `order`: their rows, those to train on first and the test split last."""
+
+    order: list[int]
+    own_test: int  # how many at the end are the set's own test split
+    unused: int  # how many before these are neither trained on nor held out: a val/ beside a test/
+    note: str
+
+
+def top(name: str) -> str:
+    """The first folder of a name, or nothing."""
+    first, slash, _ = name.partition("/")
+    return first if slash else ""
+
+
+def parts(names: Sequence[str]) -> Parts | None:
+    """The splits that the folders of these pictures are, if there is one to train on and nothing lies beside them."""
+    count = Counter(top(name) for name in names)
+    found = {folder: _PARTS[folder.lower()] for folder in count if folder.lower() in _PARTS}
+    if len(found) < len(count) or "train" not in found.values():
+        return None
+    own = "test" if "test" in found.values() else "val"
+    rank = {"train": 0, "val": 2 if own == "val" else 1, "test": 2}
+    ranks = [rank[found[top(name)]] for name in names]
+    order = sorted(range(len(names)), key=lambda row: ranks[row])  # stable: the order of the names within a part
+    said = {"train": "to train on", own: "held out"}
+    sorted_folders = sorted(found, key=lambda folder: (rank[found[folder]], folder))
+    told = ", ".join(f"{f}/ ({count[f]:,}) {said.get(found[f], 'not used')}" for f in sorted_folders)
+    note = f"folders that are splits: {told} (--splits none reads them as ordinary folders)"
+    return Parts(order, ranks.count(2), ranks.count(1), note)
+
+
+def beside_splits(names: Iterable[str]) -> str:
+    """A line where train/ and test/ are there, but something else as well, so that they are no splits."""
+    count = Counter(top(name) for name in names)
+    kinds = {_PARTS[folder.lower()] for folder in count if folder.lower() in _PARTS}
+    others = [folder for folder in count if folder.lower() not in _PARTS]
+    if "train" not in kinds or len(kinds) < 2 or not others:
+        return ""
+    what = f"the folder {others[0]}/" if others[0] else f"{count['']:,} pictures"
+    splits = " and ".join(f"{folder}/" for folder in sorted(count) if folder.lower() in _PARTS)
+    return f"{splits} are read as ordinary folders and not as splits, for beside them lie {what}: move these away"
+
+
+def below_one(names: Sequence[str]) -> str:
+    """A line where splits lie in the only folder that there is, as an archive unpacks."""
+    folders = {top(name) for name in names}
+    below = [name.partition("/")[2] for name in names]
+    if len(folders) != 1 or not all(folders) or parts(below) is None:
+        return ""
+    only = folders.pop()
+    splits = " and ".join(f"{folder}/" for folder in sorted({top(name) for name in below}))
+    return f"{splits} lie in {only}/, which is read as a class: give that folder to have them as splits"
+
+
+def folder_class(path: object, name: str, split: bool) -> str:
+    """The first folder of a picture, below that of its split. Errors: PoiseError where there is none."""
+    below = name.partition("/")[2] if split else name
+    if found := top(below):
+        return found
+    if split:
+        raise PoiseError(
+            f"{path}: the picture '{name}' lies in no sub-folder of its split, so it has no class: move it into one, "
+            "give --splits none, or leave out --labels folders"
+        )
+    raise PoiseError(
+        f"{path}: the picture '{name}' lies in no sub-folder, so it has no class: "
+        "move it into one, or leave out --labels folders"
+    )
+
+
+def table(content: bytes, file: str) -> dict[str, Any] | None:
+    """File -> class, of a labels.json or dataset.json; None where a dataset.json holds no labels.
+
+    Errors: ValueError where it is no such file.
+    """
+    found = disk.loads(content)
+    if not isinstance(found, dict):
+        raise ValueError("it is no table")
+    if file == LABELS_FILE:
+        return {name.replace("\\", "/"): label for name, label in found.items()}
+    pairs = found.get("labels")
+    if pairs is None:
+        return None
+    if isinstance(pairs, list) and all(isinstance(pair, list) and len(pair) == 2 for pair in pairs):
+        pairs = {str(name).replace("\\", "/"): label for name, label in pairs}
+    if not isinstance(pairs, dict):
+        raise ValueError("its labels are no list of [file, class]")
+    return pairs
+
+
+def file_classes(path: object, file: str, content: bytes, names: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The class of each picture by the table in `file`, and the classes in order: numbers by their size.
+
+    Errors: PoiseError where the file is damaged, or a picture is missing in it.
+    """
+    try:
+        found = classes_in(content, file, names) if is_offered(file) else table(content, file) or {}
+    except (ValueError, PoiseError) as error:
+        raise PoiseError(f"{path}: {file} cannot be read ({error}): correct it") from None
+    missing = [name for name in names if name not in found]
+    if missing:
+        raise PoiseError(
+            f"{path}: {file} has no class for '{missing[0]}'"
+            + (f" and {len(missing) - 1:,} more" if missing[1:] else "")
+            + ": add what is missing, or remove the pictures"
+        )
+    words = [str(found[name]) for name in names]
+    if file == DATASET_FILE:
+        odd = [name for name in names if not isinstance(found[name], int | str)]
+        if odd:
+            raise PoiseError(
+                f"{path}: {file} gives '{odd[0]}' the class {str(found[odd[0]])[:40]}: give each one whole number "
+                "or word"
+            )
+        if all(isinstance(found[name], int) for name in names):
+            return words, sorted(set(words), key=int)
+    if is_offered(file) and all(word.isdecimal() for word in words):
+        return words, sorted(set(words), key=int)
+    return words, sorted(set(words))

@@ -1,0 +1,1 @@
+"""Recordings: read, resampled, judged by their loudness, cut into segments."""

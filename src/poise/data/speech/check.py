@@ -1,0 +1,218 @@
+"""What is in a folder of recordings, before anybody trains on it: `poise data check PATH`."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from poise.data.files.items import Progress
+from poise.data.files.sources import in_order, shown
+from poise.data.speech import levels
+from poise.data.speech.no_sound import other_files, told
+from poise.data.speech.notes import example, named
+from poise.data.speech.speech import Wave, digest_of, read_sound, sound_files
+from poise.data.transcripts.letters import lost_in
+from poise.data.transcripts.transcripts import METADATA, Said, read_transcripts
+from poise.data.transcripts.utterances import suggested
+from poise.errors import PoiseError
+
+SHORTEST, LONGEST, RATE = 0.1, 20.0, 16_000  # what `open_recordings` does where nobody says otherwise
+QUANTILES = {"shortest": 0.0, "a quarter up to": 0.25, "half up to": 0.5, "95 % up to": 0.95, "longest": 1.0}
+
+
+class Facts(NamedTuple):
+    """About one sound file that can be read."""
+
+    form: str  # such as "WAV PCM_16"
+    rate: int
+    channels: int
+    seconds: float
+    speech: float  # seconds without the silence at the ends
+    level: float  # dB of the speech; -inf in a silent one
+    clipped: bool
+    digest: bytes
+
+
+@dataclass
+class SpeechReport:
+    """Facts about recordings. Counts are of readable files; examples are the first found."""
+
+    source: str
+    facts: list[Facts]
+    files: list[str]  # of `facts`
+    unreadable: list[tuple[str, str]] = field(default_factory=list)  # (file, reason), all of them
+    said: dict[str, Said] = field(default_factory=dict)  # of readable files
+    others: list[str] = field(default_factory=list)  # files that are no sound
+    how: list[str] = field(default_factory=list)  # what is said was read, a sentence each
+    flags: list[str] = field(default_factory=list)  # suggested flags, each with its reason
+
+    @property
+    def silent(self) -> list[str]:
+        return [name for name, fact in zip(self.files, self.facts, strict=True) if fact.level == -math.inf]
+
+    @property
+    def quiet(self) -> list[str]:
+        sound = [(name, f.level) for name, f in zip(self.files, self.facts, strict=True) if f.level > -math.inf]
+        return [sound[row][0] for row in levels.quiet([level for _, level in sound])]
+
+    @property
+    def clipped(self) -> list[str]:
+        return [name for name, fact in zip(self.files, self.facts, strict=True) if fact.clipped]
+
+    @property
+    def duplicates(self) -> list[tuple[str, str]]:
+        """(first file, later one with the same samples)."""
+        first: dict[bytes, str] = {}
+        pairs = zip(self.files, self.facts, strict=True)
+        return [(first[f.digest], name) for name, f in pairs if first.setdefault(f.digest, name) != name]
+
+    @property
+    def voices(self) -> dict[str, int]:
+        """Name -> number of clips, the most frequent first."""
+        return dict(Counter(one.voice for one in self.said.values() if one.voice).most_common())
+
+    def _example(self) -> str:
+        """The first file of which is known what is said, or else the first."""
+        told = {shown(name): one for name, one in self.said.items()}
+        place = next((i for i, name in enumerate(self.files) if name in told), 0)
+        fact = self.facts[place]
+        first = {"file": self.files[place], "form": fact.form, "rate": fact.rate, "channels": fact.channels}
+        return example({**first, "seconds": fact.seconds}, told.get(self.files[place], Said()))
+
+    def lines(self) -> list[str]:
+        """The report for people, one fact a line."""
+        seconds = np.array([fact.seconds for fact in self.facts])
+        sound = [fact for fact in self.facts if fact.level > -math.inf]
+        lengths = ", ".join(
+            f"{what} {np.quantile(seconds, share, method='inverted_cdf'):.2f}" for what, share in QUANTILES.items()
+        )
+        text = [
+            f"{self.source} (sound): {len(self.facts):,} readable clips, {seconds.sum() / 60:.1f} minutes together",
+            f"such as: {self._example()}",
+            f"formats: {_counts(fact.form for fact in self.facts)}",
+            f"rates in Hz: {_counts(f'{fact.rate:,}' for fact in self.facts)}",
+            f"channels: {_counts(_channels(fact.channels) for fact in self.facts)}",
+            f"seconds in a clip: {lengths}",
+            f"silence at the ends: {sum(fact.seconds - fact.speech for fact in sound):.1f} s",
+        ]
+        if sound:
+            loudness = np.array([fact.level for fact in sound])
+            text.append(
+                f"level of the speech: {loudness.min():.1f} to {loudness.max():.1f} dB, mean {loudness.mean():.1f}"
+            )
+        text += [*self.how, *_said(self.said, len(self.files)), *_voices(self.voices)]
+        text += _some("recorded too loud, so that they are clipped", self.clipped)
+        text += _some("silent", self.silent)
+        text += _some(f"{levels.QUIET:.0f} dB quieter than most, and perhaps empty", self.quiet)
+        text += _some("duplicates", [f"{first} = {second}" for first, second in self.duplicates])
+        if self.others:
+            text.append(f"no sound: {told(self.others)}")
+        text.append(f"unreadable: {len(self.unreadable):,}")
+        text += [f"  {name}: {reason}" for name, reason in self.unreadable]
+        return text + [f"suggested: {flag}" for flag in self.flags]
+
+
+def check_speech(name: str, folder: Path, progress: Progress | None = None) -> SpeechReport:
+    """Decode every sound file of a folder (see `open_recordings`) once and report on them; nothing is written.
+
+    Args: name, what to show. Errors: `PoiseError` where not one file can be read, for a metadata.csv that is not what
+    it should be, and without the package soundfile.
+    """
+    paths = sound_files(folder)
+    files = [path.relative_to(folder).as_posix() for path in paths]
+    read = read_transcripts(folder, files)
+    report = SpeechReport(name, [], [], others=other_files(folder, paths), how=read.notes)
+    for done, (file, found) in enumerate(zip(files, in_order(_facts, paths), strict=True), 1):
+        if isinstance(found, str):
+            report.unreadable.append((shown(file), found))
+        else:
+            report.facts.append(found)
+            report.files.append(shown(file))
+        if progress:
+            progress(done, len(paths))
+    if not report.facts:
+        first = f", the first being {' ('.join(report.unreadable[0])})" if report.unreadable else ""
+        raise PoiseError(f"{folder}: none of {len(files):,} sound files can be read{first}; give a folder with some")
+    lost = {file for file, _ in report.unreadable}
+    report.said = {file: one for file, one in read.said.items() if shown(file) not in lost}
+    report.flags = _suggest(report, files)
+    return report
+
+
+def _facts(file: Path) -> Facts | str:
+    found = read_sound(file)
+    if isinstance(found, str):
+        return found
+    x = found.samples
+    silent = levels.frame_levels(x, found.rate).max() < levels.SILENT
+    seconds = len(x) / found.rate
+    return Facts(
+        f"{found.form} {found.subtype}",
+        found.rate,
+        found.channels,
+        seconds,
+        0.0 if silent else len(levels.trimmed(x, found.rate)) / found.rate,
+        -math.inf if silent else levels.level(x, found.rate),
+        found.clipped,
+        digest_of(Wave(x, found.rate)),
+    )
+
+
+def _suggest(report: SpeechReport, files: Sequence[str]) -> list[str]:
+    flags = []
+    facts = [fact for fact in report.facts if fact.level > -math.inf]
+    rates = sorted(fact.rate for fact in facts)
+    if rates and rates[len(rates) // 2] < RATE:
+        flags.append(f"--rate {rates[len(rates) // 2]} (half of the clips have no more samples a second)")
+    long = [fact.speech for fact in facts if fact.speech > LONGEST]
+    if long:
+        flags.append(
+            f"--longest {math.ceil(max(long))} ({len(long):,} clips are longer than {LONGEST:g} s, and left out)"
+        )
+    short = [fact.speech for fact in facts if fact.speech < SHORTEST]
+    if short:
+        flags.append(
+            f"--shortest {max(math.floor(100 * min(short)) / 100, 0.01):g} ({len(short):,} clips are shorter than "
+            f"{SHORTEST:g} s, and left out)"
+        )
+    voices = report.voices
+    if len(voices) > 1:
+        name, count = next(iter(voices.items()))
+        flags.append(f"--voice {name} (or another of {len(voices):,}: one voice alone, {count:,} clips)")
+    folders = Counter(file.partition("/")[0] for file in files if file.count("/") == 1)
+    if not report.said and len(folders) > 1 and folders.total() == len(files):
+        flags.append(f"--labels {{voice}}/{{}} (if the {len(folders):,} sub-folders are voices)")
+    return flags
+
+
+def _said(said: dict[str, Said], count: int) -> list[str]:
+    texts = [one.text for one in said.values() if one.text]
+    if not texts:
+        return [f"texts: none (give a {METADATA}, or a .txt beside each file)"]
+    lost = lost_in(texts) if suggested(texts) == "characters" else ""
+    return [
+        f"texts: {len(texts):,} of {count:,} clips have one, {len(set(texts)):,} of them different",
+        *([f"in --units characters: {lost}"] if lost else []),
+    ]
+
+
+def _voices(voices: dict[str, int]) -> list[str]:
+    return [f"voices: {len(voices):,}: {named([f'{name} ({n:,})' for name, n in voices.items()])}"] if voices else []
+
+
+def _some(what: str, names: Sequence[str]) -> list[str]:
+    return [f"{what}: {len(names):,}" + (f": {named(names)}" if names else "")]
+
+
+def _channels(count: int) -> str:
+    return {1: "mono", 2: "stereo"}.get(count, f"{count} channels")
+
+
+def _counts(things: Iterable[str]) -> str:
+    return named([f"{thing} ({n:,})" for thing, n in Counter(things).most_common()])

@@ -1,0 +1,71 @@
+"""What a user should know about recordings, one fact a sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from poise.data.files.sources import shown
+from poise.data.speech.levels import BELOW, KEPT, PEAK, QUIET
+from poise.data.speech.prepared import Options, Prepared
+from poise.data.transcripts.said_tables import LONGEST_SHOWN, Said
+
+NAMED = 5  # files that a note names
+HOW = "; channels are averaged, --rate, --trim, --loudness and --longest say what is made of it"
+
+
+def notes_on(
+    name: str,
+    found: Prepared,
+    options: Options,
+    said: Sequence[Said],
+    left_out: Sequence[tuple[str, str]],
+    read: Sequence[str] = (),
+) -> list[str]:
+    """How many recordings there are, what is left out, what was done to them, what looks wrong, and an example.
+
+    Args: said, of each clip; left_out, (file, reason); read, how what is said was read.
+    """
+    count, meta = len(said), found.meta
+    length = len(found.samples) / options.rate
+    known, voices = sum(bool(one.text) for one in said), sorted({one.voice for one in said})
+    reasons = [f"{file} ({reason})" for file, reason in left_out]
+    other = [f"{n:,} from {int(source):,} Hz" for source, n in meta["rates"].items() if int(source) != options.rate]
+    silence = f"{meta['cut']:.1f} s, {BELOW:.0f} dB below the loudest part; {1000 * KEPT:.0f} ms of it stay"
+    brought = "" if options.loudness is None else f", brought to {options.loudness:g} dB"
+    limited = f" but for {meta['limited']:,} that would come above {PEAK:g}" if meta["limited"] else ""
+    facts = {
+        name: f"{count:,} clips, {length / 60:.1f} minutes at {options.rate:,} Hz, {length / count:.2f} s on average",
+        "such as": example(meta["first"], said[0]) + HOW if "first" in meta else "",
+        "texts": f"{known:,} of the {count:,} clips have one",
+        "voices": f"{len(voices):,}: {named(voices)}" if len(voices) > 1 else "",
+        "left out": f"{len(left_out):,} files: {named(reasons)}" if left_out else "",
+        "recorded too loud, so that they are clipped": _some(meta["clipped"]),
+        f"{QUIET:.0f} dB quieter than most, and perhaps empty": _some(meta["quiet"]),
+        f"resampled to {options.rate:,} Hz": named(other),
+        "silence cut at the ends": silence if options.trim else "",
+        "mean level of the speech": f"{meta['level']:.1f} dB{brought}{limited}",
+    }
+    return [*read, *(f"{what}: {fact}" for what, fact in facts.items() if fact)]
+
+
+def example(first: dict[str, Any], said: Said) -> str:
+    """a.wav (WAV PCM_16, 44,100 Hz, stereo, 3.21 s) -> "hello", voice Ann."""
+    channels = {1: "mono", 2: "stereo"}.get(first["channels"], f"{first['channels']} channels")
+    text = said.text if len(said.text) <= LONGEST_SHOWN else f"{said.text[: LONGEST_SHOWN - 1]}…"
+    heard = f' -> "{text}"' if text else ""
+    voice = f", voice {said.voice}" if said.voice else ""
+    return (
+        f"{shown(first['file'])} ({first['form']}, {first['rate']:,} Hz, {channels}, {first['seconds']:.2f} s)"
+        f"{heard}{voice}"
+    )
+
+
+def _some(names: Sequence[str]) -> str:
+    return f"{len(names):,}: {named(names)}" if names else ""
+
+
+def named(names: Sequence[str]) -> str:
+    """The first five, and how many more there are."""
+    more = len(names) - NAMED
+    return ", ".join(shown(name) for name in names[:NAMED]) + (f" and {more:,} more" if more > 0 else "")

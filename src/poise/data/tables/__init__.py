@@ -1,0 +1,1 @@
+"""Tables of anybody: their encoding, delimiter, columns."""

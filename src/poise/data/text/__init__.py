@@ -1,0 +1,1 @@
+"""Sentences out of files, and the alphabets that turn them into numbers."""

@@ -1,0 +1,1 @@
+"""What is said in recordings: tables of file and text, letters, syllables."""

@@ -1,0 +1,183 @@
+"""What is said in recordings, from a table: which column is the file, which the text and which the voice.
+
+Columns are known by the names that people use. Without a first line of names, the file is the column whose values match
+files, the text the one with the longest and most varied values (of several alike, as in LJ Speech, the last one), and
+the voice one of few values. All of it is told, and can be set.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from poise.data.tables.encoding import LeftOut
+from poise.data.tables.table import Row, place_of
+from poise.data.tables.table_layout import Layout, plain
+from poise.data.transcripts.said_rows import FILE, LOOKED_AT, TEXT, VOICE, rows_in
+from poise.data.transcripts.sound_names import SoundNames
+from poise.errors import PoiseError, nearest
+
+NEAR = 0.8  # of the longest text: columns of the same texts, of which the last one is taken
+FEW_NAMES = 20_000  # among so many the nearest one is looked for
+LONGEST_SHOWN = 40  # characters of a text
+
+
+class Said(NamedTuple):
+    """The text of one recording and the name of its voice, "" where they are not known."""
+
+    text: str = ""
+    voice: str = ""
+
+
+@dataclass(frozen=True)
+class Columns:
+    """What the user says about a table: the file itself, and its columns by name or by number from 1."""
+
+    metadata: str | None = None
+    file: str | None = None
+    text: str | None = None
+    voice: str | None = None
+
+    def asked(self) -> list[str]:
+        return [name for name in (self.file, self.text, self.voice) if name is not None]
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where file, text and voice stand in a row, and whether that is a guess."""
+
+    file: int
+    text: int
+    voice: int | None
+    guessed: bool
+
+
+def said_in(path: Path, names: SoundNames, columns: Columns, found: dict[str, Said]) -> list[str]:
+    """Add what a table says to `found`; returns how it was read, and what could not be used, a sentence each.
+
+    Errors: PoiseError for a column that is not there, and for a table of which fewer than half of the lines name one
+    file each, with the first of them.
+    """
+    bad = LeftOut("lines")
+    header, rows, how = rows_in(path, columns.asked(), bad, names)
+    if header and any(names.find(field) for field in header) and not columns.asked():
+        rows.insert(0, Row(1, list(header)))  # a first line that is no header: it names a file
+        header = ()
+    places = _places(path, header, rows, names, columns)
+    return _match(path, rows, places, names, found, bad, how, header)
+
+
+def _places(path: Path, header: Sequence[str], rows: Sequence[Row], names: SoundNames, columns: Columns) -> Places:
+    width = len(header) or (len(rows[0].fields) if rows else 0)
+    layout = Layout("", False, tuple(header), width)
+    some = [row.fields for row in rows[:LOOKED_AT]]
+    small = [plain(name) for name in header]
+
+    def given(asked: str | None, usual: Sequence[str]) -> int | None:
+        if asked is not None:
+            return place_of(path, layout, asked)
+        return next((small.index(name) for name in usual if name in small), None)
+
+    file, text, voice = given(columns.file, FILE), given(columns.text, TEXT), given(columns.voice, VOICE)
+    guessed = file is None or text is None
+    if file is None:
+        hits = [sum(bool(names.find(row[at])) for row in some) if at != text else -1 for at in range(width)]
+        file = max(range(width), key=lambda at: hits[at], default=0)
+    if text is None:
+        text = _longest(some, [at for at in range(width) if at not in (file, voice)])
+    if voice is None and not header:
+        voice = _few(some, [at for at in range(width) if at not in (file, text)])
+        guessed = guessed or voice is not None
+    if text is None or not width:
+        raise PoiseError(
+            f"{path}: line {rows[0].line if rows else 1} has {_fields(width)}: write file|text on each line, or name "
+            "the columns with --file-column and --text-column"
+        )
+    return Places(file, text, voice, guessed)
+
+
+def _longest(some: Sequence[Sequence[str]], places: Sequence[int]) -> int | None:
+    """The last of the columns with about the longest and most varied values."""
+    scores = {}
+    for at in places:
+        values = [row[at] for row in some]
+        scores[at] = sum(map(len, values)) * len(set(values)) / max(1, len(values)) ** 2
+    best = max(scores.values(), default=0)
+    return max((at for at, score in scores.items() if score >= NEAR * best), default=None)
+
+
+def _few(some: Sequence[Sequence[str]], places: Sequence[int]) -> int | None:
+    """The first column whose values come back: at most half as many as rows."""
+    for at in places:
+        values = [row[at] for row in some if row[at]]
+        if values and 2 * len(set(values)) <= len(values) and 2 * len(values) > len(some):
+            return at
+    return None
+
+
+def _match(
+    path: Path, rows: Sequence[Row], places: Places, names: SoundNames, found: dict[str, Said], bad: LeftOut, how: str,
+    header: Sequence[str],
+) -> list[str]:  # fmt: skip
+    """Enter each row that names one file, once; returns what is to be told."""
+    malformed = bad.count
+    twice = LeftOut("lines")
+    mine: dict[str, Said] = {}
+    claimed = frozenset(folder for row in rows if (folder := names.folder_named(row.fields[places.file])) is not None)
+    for row in rows:
+        written = row.fields[places.file]
+        files = names.find(written, claimed)
+        if len(files) != 1:
+            bad.add(f"line {row.line}", _unmatched(written, files, names, bad.count == malformed))
+        elif files[0] in mine:
+            twice.add(f"line {row.line}", f"names {files[0]} a second time")
+        else:
+            voice = "" if places.voice is None else row.fields[places.voice]
+            mine[files[0]] = Said(row.fields[places.text], voice)
+    if bad.count > len(mine):
+        raise PoiseError(
+            f"{path}: {bad.count:,} of {len(rows) + malformed:,} lines cannot be used, {_named(bad, 2)}: correct or "
+            "remove them, or name the column of the files with --file-column"
+        )
+    for file, said in mine.items():
+        found.setdefault(file, said)
+    return [
+        _told(path, mine, places, how, header),
+        *(f"{path.name}: left out {left}" for left in (bad, twice) if left.count),
+    ]
+
+
+def _named(bad: LeftOut, count: int) -> str:
+    more = bad.count - count
+    return ", ".join(bad.first[:count]) + (f" and {more:,} more" if more > 0 else "")
+
+
+def _unmatched(written: str, files: Sequence[str], names: SoundNames, first: bool) -> str:
+    if files:
+        return f"names '{written}', which is several sound files"
+    near = nearest(written, names.known) if first and len(names.known) < FEW_NAMES else ""
+    return f"names '{written}', which is no sound file{near}"
+
+
+def _told(path: Path, mine: dict[str, Said], places: Places, how: str, header: Sequence[str]) -> str:
+    """How a table was read, with an example."""
+
+    def called(at: int | None) -> str:
+        return "none" if at is None else f"'{header[at]}'" if header else f"{at + 1}"
+
+    example = ""
+    if mine:
+        file, said = next(iter(mine.items()))
+        text = said.text if len(said.text) <= LONGEST_SHOWN else f"{said.text[: LONGEST_SHOWN - 1]}…"
+        example = f'; {file} -> "{text}"' + (f", voice {said.voice}" if said.voice else "")
+    guess = "a guess; " if places.guessed else ""
+    return (
+        f"{path.name}: {how}; file in column {called(places.file)}, text in {called(places.text)}, voice in "
+        f"{called(places.voice)} ({guess}--file-column, --text-column and --voice-column set them){example}"
+    )
+
+
+def _fields(count: int) -> str:
+    return f"{count} field{'s' * (count != 1)}"

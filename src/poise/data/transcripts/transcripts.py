@@ -1,0 +1,203 @@
+"""What is said in recordings, and by whom: from a pattern for the names of the files, a table, or .txt files.
+
+    {"a/1.wav": Said("hello", "a")}
+
+A table is metadata.csv, .tsv, .jsonl or .txt, validated.tsv (Common Voice), another list of the files in the folder
+or right below it (filelists of VITS, NeMo's manifest.json, Kaldi's text), or a metadata file or *.trans.txt
+(LibriSpeech) in each of its folders (see `said_tables`). Text files lie beside the recordings, or, as in VCTK, in a
+folder txt/ with the same folders below it, one for each voice.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from poise.data.files.sources import walked
+from poise.data.tables.encoding import LeftOut, encoding_of, lines_in
+from poise.data.text.text import lines_of
+from poise.data.transcripts.said_rows import by_first_word, objects_name_files
+from poise.data.transcripts.said_tables import Columns, Said, said_in
+from poise.data.transcripts.sound_names import SoundNames, folder_of, last, stem, without_microphone
+from poise.errors import PoiseError, nearest
+from poise.terminal import escaped
+
+__all__ = ["METADATA", "Columns", "Said", "Transcripts", "read_transcripts", "stem", "transcripts"]
+METADATA = "metadata.csv"
+TABLES = (METADATA, "metadata.tsv", "metadata.jsonl", "metadata.psv", "metadata.txt", "validated.tsv")
+SUFFIXES = (".csv", ".tsv", ".psv", ".jsonl", ".json", ".txt")
+TRANS = (".trans.txt", ".trans.tsv")  # of a folder of LibriSpeech, of LibriTTS
+KALDI = "text"
+BESIDE = (".txt", ".normalized.txt", ".lab")
+MOST_FOLDERS = 50  # right below, in which lists are looked for
+TOLD = 3  # tables of which each is told how it was read
+FIELDS = ("text", "voice")
+LOOKED_AT = 50  # lines of a file that may be a list of recordings
+
+
+@dataclass
+class Transcripts:
+    """What is known of each file, and how it came to be known, a sentence each."""
+
+    said: dict[str, Said] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+
+def transcripts(
+    folder: Path, files: Sequence[str], labels: str | None = None, columns: Columns | None = None
+) -> dict[str, Said]:
+    """What is known of each of `files`: see `read_transcripts`."""
+    return read_transcripts(folder, files, labels, columns).said
+
+
+def read_transcripts(
+    folder: Path, files: Sequence[str], labels: str | None = None, columns: Columns | None = None
+) -> Transcripts:
+    """What is known of each of `files`, names relative to `folder`; none is there of which nothing is known.
+
+    Args: labels, a pattern for the names without suffix, such as "{voice}/{text}": the fields text and voice, and {}
+    for what does not matter, match anything but "/", the first ones as little as possible. With it, only what matches
+    is there; else what a table says, where there is one; else the .txt beside each file. columns: which table and which
+    of its columns.
+
+    Errors: `PoiseError` for a pattern that cannot be or that nothing matches, a table or a column that is not there,
+    and a table of which fewer than half of the lines name one sound file each, with the first of them.
+    """
+    if labels is not None:
+        return Transcripts(_by_pattern(folder, files, labels))
+    columns = columns or Columns()
+    names, found = SoundNames(folder, files), Transcripts()
+    tables = _tables(folder, files, names, columns)
+    for place, table in enumerate(tables):
+        inside = table.parent.relative_to(folder).as_posix() if table.is_relative_to(folder) else "."
+        of_it = names if inside == "." else _below(folder, files, inside)
+        told = said_in(table, of_it, columns, found.said)
+        found.notes += told if place < TOLD else told[1:]  # the first says how it was read
+    if len(tables) > TOLD:
+        found.notes.insert(TOLD, f"{len(tables) - TOLD:,} more tables like these, the last {tables[-1].name}")
+    return found if found.notes or columns.asked() else _by_text_files(folder, files)
+
+
+def _below(folder: Path, files: Sequence[str], inside: str) -> SoundNames:
+    """Names as a table in a folder below writes them; those of the whole folder where it holds none itself."""
+    mine = [name for name in files if name.startswith(f"{inside}/")]
+    return SoundNames(folder, mine or files).under(inside)
+
+
+def _tables(folder: Path, files: Sequence[str], names: SoundNames, columns: Columns) -> list[Path]:
+    """The tables of what is said, in order."""
+    if columns.metadata is not None:
+        asked = next((p for p in (Path(columns.metadata), folder / columns.metadata) if p.is_file()), None)
+        if asked is None:
+            raise PoiseError(f"--metadata {columns.metadata}: there is no such file, nor one of that name in {folder}")
+        return [asked]
+    for name in TABLES:
+        if (folder / name).is_file():
+            return [folder / name]
+    found = [
+        Path(above) / name
+        for above, inside in walked(folder)
+        for name in inside
+        if name in TABLES[:-1] or name.lower().endswith(TRANS)
+    ]  # one in each folder, as of train and test
+    if not found and sum(_beside(folder, name) is not None for name in files) * 2 < len(files):
+        found = [path for path in _lists(folder, files) if _is_list(path, names)]
+    if columns.asked() and not found:
+        raise PoiseError(f"{folder} has no table for --file-column, --text-column or --voice-column: give --metadata")
+    return sorted(found)
+
+
+def _lists(folder: Path, files: Sequence[str]) -> Iterator[Path]:
+    """Files in the folder, or right below it, that may be tables, but for those that are the text of one recording."""
+    stems = {last(stem(name)) for name in files}
+    below = [path for path in sorted(folder.iterdir()) if path.is_dir() and not path.name.startswith(".")]
+    for place in (folder, *below[:MOST_FOLDERS]):
+        for path in sorted(place.iterdir()):
+            usual = path.suffix.lower() in SUFFIXES or path.name == KALDI
+            usual = usual and not path.name.startswith((".", "invalidated"))
+            if usual and path.is_file() and path.stem not in stems:
+                yield path
+
+
+def _is_list(path: Path, names: SoundNames) -> bool:
+    """Whether at least half of the first lines name a recording in one of their fields."""
+    if path.suffix.lower() in (".json", ".jsonl"):
+        return objects_name_files(path, names)
+    try:
+        lines = [line for _, line in itertools.islice(lines_in(path, encoding_of(path), LeftOut("")), LOOKED_AT)]
+    except PoiseError:
+        return False
+    rows = [re.split(r"[|\t,;\"]", line) for line in lines if line.strip()]
+    hits = sum(any(names.find(cell.strip()) for cell in row if cell.strip()) for row in rows if len(row) > 1)
+    return 2 * hits >= len(rows) > 0 or by_first_word(path, names)
+
+
+def _beside(folder: Path, name: str) -> Path | None:
+    """The file with the text of one recording: a.txt, a.normalized.txt (LibriTTS), a.lab or a.wav.trn (THCHS-30)."""
+    plain = folder / stem(name)
+    beside = (plain.with_name(plain.name + suffix) for suffix in BESIDE)
+    return next((path for path in (*beside, folder / f"{name}.trn") if path.is_file()), None)
+
+
+def _text_in(path: Path) -> str:
+    """All of it in one line; of a .trn the first line, below which are syllables and phones; nothing of a .lab that
+    holds times."""
+    lines = lines_of(path)
+    if path.suffix == ".trn":
+        return " ".join(next(lines, "").split())
+    text = _joined(lines)
+    return "" if path.suffix == ".lab" and re.match(r"\d+\s+\d+\s", text) else text
+
+
+def _by_text_files(folder: Path, files: Sequence[str]) -> Transcripts:
+    """Texts beside the recordings, or in folders of the same names below txt/."""
+    beside = {name: path for name in files if (path := _beside(folder, name)) is not None}
+    if beside or not (folder / "txt").is_dir():
+        said = {name: Said(_text_in(path)) for name, path in beside.items()}
+        suffixes = " or ".join(sorted({path.suffix for path in beside.values()}))
+        notes = [f"texts from the {suffixes} beside each recording{_example(said)}"] if said else []
+        return Transcripts(said, notes)
+    said = {}
+    for name in files:
+        who = last(folder_of(name))
+        path = folder / "txt" / who / f"{without_microphone(last(stem(name)))}.txt"
+        if path.is_file():
+            said[name] = Said(_joined(lines_of(path)), escaped(who))
+    notes = [f"texts from txt/, voices from its folders{_example(said)}"] if said else []
+    return Transcripts(said, notes)
+
+
+def _example(said: dict[str, Said]) -> str:
+    file, first = next(iter(said.items()))
+    return f': {file} -> "{first.text[:40]}"' + (f", voice {first.voice}" if first.voice else "")
+
+
+def _joined(lines: Iterator[str]) -> str:
+    return " ".join(" ".join(lines).split())
+
+
+def _by_pattern(folder: Path, files: Sequence[str], labels: str) -> dict[str, Said]:
+    parts = re.split(r"\{([^{}]*)\}", labels)
+    fields = [field for field in parts[1::2] if field]
+    if bad := [field for field in fields if field not in FIELDS]:
+        raise PoiseError(
+            f"--labels {labels}: there is no field '{bad[0]}'{nearest(bad[0], FIELDS)}; give text and voice"
+        )
+    if not fields or len(set(fields)) < len(fields) or any("{" in part or "}" in part for part in parts[::2]):
+        raise PoiseError(f"--labels {labels}: give the fields text and voice once each, such as {{voice}}/{{text}}")
+    pattern = re.escape(parts[0])
+    for name, literal in zip(parts[1::2], parts[2::2], strict=True):
+        pattern += (f"(?P<{name}>[^/]+?)" if name else "[^/]+?") + re.escape(literal)
+    compiled = re.compile(pattern)
+    matches = {name: compiled.fullmatch(stem(name)) for name in files}
+    found = {
+        name: Said(**{field: escaped(value) for field, value in match.groupdict().items()})
+        for name, match in matches.items()
+        if match
+    }
+    if files and not found:
+        raise PoiseError(f"--labels {labels} matches no file of {folder}, such as {files[0]}: correct the pattern")
+    return found

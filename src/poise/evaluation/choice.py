@@ -1,0 +1,139 @@
+"""What is asked of an evaluation, and which extractors answer: those that were named, or those that can be had."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+import poise.metrics.features.extractors  # noqa: F401  (enters every extractor into the registry)
+from poise.errors import PoiseError
+from poise.evaluation.sides import Side, Sides
+from poise.metrics.features.classifier import SmallClassifier
+from poise.metrics.features.feature_files import kept_network
+from poise.metrics.features.features import Extractor, Material, MissingFeatures
+from poise.registry import find
+
+DEFAULTS = {"image": ("EffLite0",), "text": ("USE",), "speech": ("Resemblyzer", "DNSMOS")}
+INSTEAD = {"text": "MiniLM"}  # where none of the defaults is installed; for pictures a small network is trained
+BLOCK = 10_000  # held-out pictures at most that train a small network
+BLOCK_BYTES = 1 << 28
+BETTER_THAN_CHANCE = 1.3  # times the share of right answers that guessing has
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The options of `poise evaluate`; None is "not said"."""
+
+    metrics: list[str] | None = None
+    against: str | None = None
+    trained_on: str | None = None
+    features: list[str] | None = None
+    n: int | None = None
+    seed: int = 0
+    step: str = "last"
+    out: str | None = None
+    inception: str | None = None
+    column: str | None = None
+    language: str | None = None
+    bits: int | None = None
+
+
+def extractors_for(
+    modality: str, asked: Asked, networks: dict[str, SmallClassifier]
+) -> tuple[list[Extractor], list[str]]:
+    """Those that were asked for; else the defaults whose weights are here, with a sentence for each other one."""
+    material = Material(weights=Path(asked.inception) if asked.inception else None)
+    if asked.features:
+        chosen = dict.fromkeys([*asked.features, *(["Inception"] if asked.inception else [])])
+        return [networks[name] if name in networks else find("extractor", name).made(material) for name in chosen], []
+    found: list[Extractor] = []
+    missing: list[str] = []
+    errors: list[MissingFeatures] = []
+    for name in DEFAULTS[modality]:
+        try:
+            found.append(find("extractor", name).made(material))
+        except MissingFeatures as error:
+            errors.append(error)
+            missing.append(str(error))
+    if asked.inception:
+        found.append(find("extractor", "Inception").made(material))
+    found += networks.values()
+    if not found:
+        if modality not in INSTEAD:
+            raise errors[0]
+        found.append(find("extractor", INSTEAD[modality]).made(material))
+    return found, missing
+
+
+def small_networks(sides: Sides, asked: Asked) -> tuple[Sides, dict[str, SmallClassifier], list[str]]:
+    """Train what is to be trained on half of the held-out pictures, and leave the other half to be compared with.
+
+    The classifier is taken where there are labels and enough pictures; the network of rotations where it is asked for,
+    or where the default extractor is not installed. One that learnt nothing is refused: its features would mean
+    nothing, and every score on them would look perfect.
+    """
+    heldout = sides.heldout
+    wanted = _wanted(sides, asked) if heldout.items.modality == "image" else []
+    if not wanted:
+        return sides, {}, []
+    order = np.random.default_rng((asked.seed, 0)).permutation(heldout.rows)
+    each = int(np.prod(heldout.items.take(order[:1]).shape[1:]))
+    size = min(len(order) // 2, BLOCK, BLOCK_BYTES // each)
+    block = np.sort(order[:size])
+    labels = None if sides.labels is None else sides.labels[block]
+    material = Material(heldout.items.take(block), labels, seed=asked.seed)
+    trained = [kept_network(find("extractor", n), material, heldout.items.fingerprint, block) for n in wanted]
+    learnt = {net.kind: net for net in trained if net.accuracy > BETTER_THAN_CHANCE / net.classes}
+    failed = [
+        f"{net.name} learnt nothing (right on {100 * net.accuracy:.0f} % of {net.classes} kinds), so it gives no scores"
+        for net in trained
+        if net.kind not in learnt
+    ]
+    if failed and asked.features:
+        raise PoiseError(f"{failed[0]}: leave it out of --features")
+    if not learnt:
+        return sides, {}, failed
+    rest = replace(sides, heldout=Side(heldout.items, np.sort(order[size:])))
+    about = ", ".join(f"{net.name} (right on {100 * net.accuracy:.0f} % of others)" for net in learnt.values())
+    note = f"{size:,} held-out pictures trained {about}, and the {len(rest.heldout):,} others are compared."
+    return rest, learnt, [note, *failed]
+
+
+def _wanted(sides: Sides, asked: Asked) -> list[str]:
+    """The small networks to train: those that were asked for, which must be possible, or the one that is of use."""
+    if asked.features is not None:
+        named = [name for name in asked.features if issubclass(find("extractor", name), SmallClassifier)]
+        for name in named:
+            if reason := _enough(name, sides):
+                raise PoiseError(reason)
+        return named
+    if _enough("classifier", sides) is None:
+        return ["classifier"]
+    alone = not asked.inception and not _installed("EffLite0")
+    return ["rotations"] if alone and _enough("rotations", sides) is None else []
+
+
+def _enough(name: str, sides: Sides) -> str | None:
+    """Why a small network cannot be trained, or None."""
+    member, heldout = find("extractor", name), sides.heldout
+    if len(heldout) < member.least:
+        return f"{name} needs {member.least:,} held-out pictures, half of them to be trained on, not {len(heldout):,}"
+    if _colours(sides.made) > _colours(heldout):
+        return f"{name} would be trained on grey pictures and {sides.made.items.name} has colours: make them alike"
+    if name == "classifier" and (sides.labels is None or len(np.unique(sides.labels[heldout.rows])) < 2):
+        return f"a classifier needs labels, and {heldout.items.name} has none of 2 or more classes: use rotations"
+    return None
+
+
+def _colours(side: Side) -> int:
+    return int(side.items.take(side.rows[:1]).shape[3])
+
+
+def _installed(name: str) -> bool:
+    try:
+        find("extractor", name).made(Material())
+    except MissingFeatures:
+        return False
+    return True

@@ -1,0 +1,159 @@
+"""`poise curve RUN`: quality against diversity of generated text over the temperature, beside maximum likelihood.
+
+A generator can trade diversity for quality by a lower temperature alone, so one number of one temperature says little
+(Caccia et al. 2020): only a curve that lies beyond the other's is better. The baseline is the same generator as it was
+at the end of its likelihood stage.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from poise.disk import write_json
+from poise.errors import PoiseError
+from poise.evaluation.own import own_corpus
+from poise.record import RunFolder
+from poise.report.plot import curves
+from poise.report.table import columns, number
+from poise.runs.load import generator_of
+from poise.runs.place import check_there, opened
+
+SHOWN = (
+    "reverse perplexity",
+    "forward perplexity",
+    "BLEU-4",
+    "self-BLEU-4",
+    "distinct-2",
+    "memorised",
+    "form",
+    "rhyme",
+)
+
+
+def curve(
+    folder: RunFolder,
+    temperatures: Sequence[float],
+    n: int,
+    seed: int,
+    step: str,
+    out: str | None,
+    say: Callable[[str], None] = lambda line: None,
+) -> list[str]:
+    """Score n sentences at each temperature, of the generator at `step` and of the baseline, into OUT.json and OUT.png.
+
+    Returns the table as lines. Errors: `PoiseError` for a run without text, an unknown step, bad temperatures.
+    """
+    from poise.metrics.text.judge import TextJudge
+    from poise.metrics.text.metric import Texts
+    from poise.recipes.text.writing import units_of
+    from poise.specs.spec import kind_of
+
+    spec = opened(folder)
+    check_there(folder, spec)
+    kind = kind_of(spec["recipe"])
+    if kind.corpus is None:
+        raise PoiseError(f"{folder.name} is a run of {spec['recipe']}, and a curve over temperatures is for text")
+    target = Path(out) if out else folder.path / "curve.json"
+    if target.suffix != ".json" or not target.parent.is_dir():
+        raise PoiseError(f"--out {target}: name a .json file in a folder that exists; the plot goes beside it")
+    corpus, units = own_corpus(kind, folder, spec), units_of(spec["facts"])
+    heldout, train = (
+        Texts([corpus.of(row) for row in rows], [corpus.sentences[row] for row in rows])
+        for rows in (corpus.heldout, corpus.train)
+    )
+    judge = TextJudge(heldout, train, len(units), units.plural, units.encode, n=n, seed=seed, extractors=())
+    if judge.missing and not judge.floor():
+        raise PoiseError(f"{folder.name}: {judge.missing[0]}")
+    rows: list[dict[str, Any]] = []
+    for name, at in _generators(spec, step).items():
+        generator, _, _ = generator_of(folder, at)
+        for temperature in temperatures:
+
+            def sample(count: int, seed: int, generator: Any = generator, temperature: float = temperature) -> Any:
+                return kind.draw(generator, spec["facts"], count, seed, temperature=temperature)
+
+            scores = judge.score(sample, seed)
+            rows.append({"model": name, "step": at, "temperature": temperature, **scores})
+            say(f"{name}, temperature {temperature:g}: {_brief(scores)}")
+    report = {"run": folder.name, "n": judge.n, "m": judge.m, "seed": seed, "real": judge.floor(), "rows": rows}
+    write_json(target, report)
+    _plot(target.with_suffix(".png"), report)
+    return [*_table(report), "", *_verdict(rows), f"written to {target} and {target.with_suffix('.png').name}"]
+
+
+def _generators(spec: dict[str, Any], step: str) -> dict[str, str]:
+    """Name -> step: the generator, and where it has one its likelihood baseline."""
+    stages = spec["facts"].get("stages", [])
+    found = {str(spec["recipe"]): step}
+    if len(stages) > 1:
+        found = {"adversarial": step, "maximum likelihood": str(stages[0][1])}
+    return found
+
+
+def _brief(scores: dict[str, float]) -> str:
+    return ", ".join(f"{name} {number(scores[name])}" for name in SHOWN[:4] if name in scores)
+
+
+def _table(report: dict[str, Any]) -> list[str]:
+    names = [name for name in SHOWN if name in report["real"] or any(name in row for row in report["rows"])]
+    lines = [("MODEL", "TEMPERATURE", *names)]
+    lines += [
+        (row["model"], f"{row['temperature']:g}", *(number(row[n]) if n in row else "-" for n in names))
+        for row in report["rows"]
+    ]
+    lines.append(("real", "", *(number(report["real"][n]) if n in report["real"] else "-" for n in names)))
+    return columns(lines)
+
+
+def best(rows: Sequence[dict[str, Any]], model: str) -> dict[str, Any]:
+    """The row of a model with the lowest reverse perplexity: the temperature at which it is best by that."""
+    mine = [row for row in rows if row["model"] == model and "reverse perplexity" in row]
+    return min(mine, key=lambda row: row["reverse perplexity"]) if mine else {}
+
+
+def _verdict(rows: Sequence[dict[str, Any]]) -> list[str]:
+    """The two models at their best temperatures, in a sentence."""
+    ours, theirs = best(rows, "adversarial"), best(rows, "maximum likelihood")
+    if not ours or not theirs:
+        return []
+    ratio = ours["reverse perplexity"] / theirs["reverse perplexity"]
+    return [
+        f"At its best temperature ({ours['temperature']:g}) the adversarial generator has {ratio:.2f} times the "
+        f"reverse perplexity of maximum likelihood at its own ({theirs['temperature']:g}), with self-BLEU-4 "
+        f"{ours['self-BLEU-4']:.3f} against {theirs['self-BLEU-4']:.3f}."
+    ]
+
+
+def _plot(path: Path, report: dict[str, Any]) -> None:
+    names = dict.fromkeys(row["model"] for row in report["rows"])
+    lines = {
+        name: [
+            (row["self-BLEU-4"], row["forward perplexity"], f"{row['temperature']:g}")
+            for row in report["rows"]
+            if row["model"] == name
+        ]
+        for name in names
+    }
+    real = report["real"]
+    curves(
+        path,
+        lines,
+        {"real sentences": (real["self-BLEU-4"], real["forward perplexity"])},
+        ("self-BLEU-4 (lower: more diverse)", "forward perplexity (lower: more like the training text)"),
+        f"{report['run']}: quality and diversity over the temperature, {report['n']:,} sentences each",
+    )
+
+
+def parsed(text: str) -> list[float]:
+    """Temperatures as people write them: 0.6,0.8,1."""
+    try:
+        found = [float(word) for word in text.split(",")]
+    except ValueError:
+        found = []
+    if not found or not all(0.01 <= value <= 100 for value in found):
+        raise PoiseError(
+            f"--temperatures {text}: give numbers from 0.01 to 100 with commas between them, such as 0.8,1"
+        )
+    return found

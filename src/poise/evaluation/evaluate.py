@@ -1,0 +1,220 @@
+"""`poise evaluate`: a run, or any folder or file of generated things, against real ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+import poise.evaluation.latent
+import poise.evaluation.speech
+import poise.evaluation.text  # noqa: F401  (all enter their sections of the report into the registry)
+from poise import disk
+from poise.data.files.items import NOUNS, Items
+from poise.disk import write_json
+from poise.errors import PoiseError
+from poise.evaluation.asked_metrics import by_features, fitting_metrics, known_metrics, of_latents
+from poise.evaluation.choice import Asked, extractors_for, small_networks
+from poise.evaluation.lines import evaluation_lines
+from poise.evaluation.progress import ProgressView
+from poise.evaluation.sides import Real, Side, Sides, column_of, run_or_items, sides_of_items, sides_of_run
+from poise.metrics.distributions.evaluation import evaluate as evaluate_features
+from poise.metrics.distributions.modes import class_modes
+from poise.metrics.features.classifier import SmallClassifier
+from poise.metrics.features.feature_files import kept_features
+from poise.metrics.features.features import Extractor
+from poise.record import RunFolder
+from poise.registry import find, names
+
+
+def asked(options: Any) -> Asked:
+    """From the command line, where lists are words with commas."""
+
+    def listed(text: str | None) -> list[str] | None:
+        return None if text is None else [word.strip() for word in text.split(",") if word.strip()]
+
+    values = {name: getattr(options, name) for name in Asked.__dataclass_fields__}
+    return Asked(**values | {name: listed(values[name]) for name in ("metrics", "features")})
+
+
+def evaluate(what: str, wanted: Asked) -> list[str]:
+    """Score `what` and write the report; returns the lines for people. See docs/evaluate.md.
+
+    Errors: `PoiseError`, one sentence for whatever cannot be compared; then no report is written.
+    """
+    if wanted.n is not None and wanted.n < 1:
+        raise PoiseError(f"-n must be at least 1, not {wanted.n}")
+    if not 0 <= wanted.seed < 2**63:
+        raise PoiseError(f"--seed must be at least 0 and below 2^63, not {wanted.seed}")
+    for flag, named in (("metrics", wanted.metrics), ("features", wanted.features)):
+        if named == []:
+            raise PoiseError(f"--{flag} names none: leave it out, or give names with commas between them")
+    sources = [source for source in (what, wanted.against, wanted.trained_on) if source]
+    if wanted.column is not None and not any(column_of(source, wanted.column) for source in sources):
+        raise PoiseError(
+            f"--column {wanted.column}: neither {' nor '.join(sources)} has columns; leave it out, or give a .jsonl "
+            "or .csv file"
+        )
+    known_metrics(wanted.metrics)
+    members = {name: find("extractor", name) for name in wanted.features or ()}
+    with ProgressView() as view:
+        found = run_or_items(what, wanted.column, view.task)
+        real = Real(wanted.against, wanted.trained_on, wanted.column, view.task, wanted.bits)
+        if isinstance(found, RunFolder):
+            sides = sides_of_run(found, wanted.n, wanted.seed, wanted.step, real)
+        else:
+            sides = sides_of_items(found, wanted.n, wanted.seed, real)
+        _same_kind(members, sides.made.items)
+        fitting_metrics(wanted.metrics, sides)
+        if wanted.language is not None and sides.made.items.modality != "speech":
+            raise PoiseError(
+                f"--language {wanted.language} is for clips of speech and {sides.made.items.name} holds "
+                f"{sides.made.items.noun}: leave it out"
+            )
+        target = _target(found, sides, wanted.out)
+        report = _report(sides, wanted, view.task)
+    write_json(target, report)
+    if isinstance(found, RunFolder):
+        _into_report(found, report)
+    return [*evaluation_lines(report), "", f"written to {target}"]
+
+
+def _target(found: RunFolder | Items, sides: Sides, out: str | None) -> Path:
+    """Where the report goes; a file that is something else is never written over."""
+    default = Path("report.json")
+    if isinstance(found, RunFolder):
+        default = found.path / f"evaluation-{sides.facts['checkpoint']}.json"
+    target = Path(out).expanduser() if out else default
+    if target.is_dir() or not target.parent.is_dir():
+        raise PoiseError(f"--out {target}: name a file in a folder that exists, such as report.json")
+    if target.exists() and not _is_evaluation(target):
+        raise PoiseError(f"{target} is there already and is no evaluation: give another name with --out FILE")
+    return target
+
+
+def _is_evaluation(path: Path) -> bool:
+    try:
+        content = disk.loads(disk.read_bytes(path).decode())
+    except (OSError, ValueError, PoiseError):
+        return False
+    kinds = ({"what", "counts", "evaluations"}, {"checkpoint", "scores", "floor"})  # the second is of older versions
+    return isinstance(content, dict) and any(kind <= content.keys() for kind in kinds)
+
+
+def _into_report(run: RunFolder, report: dict[str, Any]) -> None:
+    """Keep the values in the run's own `report.json` as well, one entry for each checkpoint and reference."""
+    if not run.done:
+        return
+    entry: dict[str, Any] = {key: report[key] for key in ("checkpoint", "against", "seed", "counts")}
+    for found in [*report["evaluations"], *report["sections"]]:
+        kept = ("made", "perfect", "copied", "beside")
+        values = {row["metric"]: {k: row[k] for k in kept if k in row} for row in found["rows"]}
+        entry.setdefault("by", {})[found.get("extractor", found.get("name"))] = values
+    known = run.report()
+    others = [e for e in known.get("evaluations", []) if (e["checkpoint"], e["against"]) != tuple(entry.values())[:2]]
+    write_json(run.path / "report.json", {**known, "evaluations": [*others, entry]})
+
+
+def _same_kind(members: dict[str, Any], items: Items) -> None:
+    for name, member in members.items():
+        if member.modality != items.modality:
+            fitting = [other for other in names("extractor") if find("extractor", other).modality == items.modality]
+            raise PoiseError(
+                f"{name} is for {NOUNS[member.modality]} and {items.name} holds {items.noun}: "
+                f"choose --features of {', '.join(fitting)}"
+            )
+
+
+def _report(sides: Sides, asked: Asked, task: Callable[[str], Callable[[int, int], None]]) -> dict[str, Any]:
+    """Everything that was found, as it goes into the file."""
+    sides, networks, notes = small_networks(sides, asked)
+    modality, metrics = sides.made.items.modality, by_features(asked.metrics)
+    wanted = metrics != [] or any(find("latent metric", name).features for name in of_latents(asked.metrics))
+    extractors, missing = extractors_for(modality, asked, networks) if wanted else ([], [])
+    notes = [*sides.notes, *notes, *missing]
+    sets = {"made": sides.made, "heldout": sides.heldout} | ({"train": sides.train} if sides.train else {})
+    evaluations, shares = [], []
+    modes: dict[str, Any] | None = None
+    for extractor in extractors if metrics != [] else ():
+        rows = {
+            name: kept_features(extractor, side.items, side.rows, task(f"{extractor.name} of {side.items.name}"))
+            for name, side in _worth_it(extractor, sets, asked.seed).items()
+        }
+        tell = task(f"metrics by {extractor.name}")
+        evaluation = evaluate_features(
+            sides.made.items.name,
+            rows["made"],
+            rows["heldout"],
+            rows.get("train"),
+            metrics,
+            asked.seed,
+            lambda done, total, _, tell=tell: tell(done, total),  # type: ignore[misc]
+        )
+        entry = {"extractor": extractor.name, "digest": extractor.digest, **evaluation.to_dict()}
+        evaluations.append(entry | _means(extractor, rows))
+        if isinstance(extractor, SmallClassifier) and extractor.kind == "classifier":
+            shares, modes = _shares(extractor, rows["made"], sides), _modes(extractor, rows)
+    sides = replace(sides, extractors=extractors)
+    sections = [find("section", name)(sides, asked, task) for name in names("section")]  # None where one does not apply
+    return {
+        **sides.facts,
+        "noun": sides.made.items.noun,
+        "seed": asked.seed,
+        "counts": {name: len(side) for name, side in sets.items()},
+        "evaluations": evaluations,
+        "sections": [section for section in sections if section],
+        "class_shares": shares,
+        "class_modes": modes,
+        "notes": notes,
+    }
+
+
+def _worth_it(extractor: Extractor, sets: dict[str, Side], seed: int) -> dict[str, Side]:
+    """No more items than an extractor needs that is slow and has few features."""
+    most = getattr(extractor, "most", None)
+    return sets if most is None else {name: side.at_most(most, seed) for name, side in sets.items()}
+
+
+def _means(extractor: Extractor, rows: dict[str, NDArray[np.float32]]) -> dict[str, Any]:
+    """For an extractor whose features mean something by themselves: the mean of each."""
+    columns = getattr(extractor, "columns", ())
+    if not columns:
+        return {}
+    return {
+        "means": {
+            name: {which: float(np.mean(found[:, i], dtype=np.float64)) for which, found in rows.items()}
+            for i, name in enumerate(columns)
+        }
+    }
+
+
+def _shares(classifier: SmallClassifier, made: NDArray[np.float32], sides: Sides) -> list[dict[str, Any]]:
+    """How often the classifier sees each class in the generated pictures, and how often it is among the real ones."""
+    if sides.labels is None:
+        return []
+    labels = sides.labels[sides.heldout.rows]
+    count = max(classifier.classes, int(labels.max()) + 1)  # a rare class may be on one side only
+    seen = np.bincount(classifier.classes_of(np.asarray(made)), minlength=count) / len(made)
+    real = np.bincount(labels, minlength=count) / len(sides.heldout)
+    titles = sides.classes if len(sides.classes) == count else tuple(map(str, range(count)))
+    return [
+        {"class": title, "made": float(a), "real": float(b)} for title, a, b in zip(titles, seen, real, strict=True)
+    ]
+
+
+def _modes(classifier: SmallClassifier, rows: dict[str, NDArray[np.float32]]) -> dict[str, Any] | None:
+    """How many classes are generated, and how far their shares are from the real ones, as the classifier sees both.
+
+    None where it sees a class in no real item: a share of nothing cannot be compared with.
+    """
+    made, real = (classifier.classes_of(np.asarray(rows[name])) for name in ("made", "heldout"))
+    known = np.bincount(real, minlength=classifier.classes) / len(real)
+    if known.min() <= 0:
+        return None
+    found = class_modes(made, known)
+    by_chance = (classifier.classes - 1) / (2 * len(made))
+    return {**found._asdict(), "of": classifier.classes, "n": len(made), "kl_by_chance": by_chance}

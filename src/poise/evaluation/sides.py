@@ -1,0 +1,247 @@
+"""What an evaluation compares: generated items, real ones held out, and those that were trained on."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from poise.data.catalogue.catalogue import catalogue
+from poise.data.files.items import NOUNS, Items, Progress, Rows
+from poise.data.files.store import sha256_of
+from poise.data.plain import Pictures, open_items
+from poise.errors import PoiseError, nearest
+from poise.evaluation.drawn import Drawn, Remade
+from poise.evaluation.own import OWN, intact
+from poise.evaluation.pairing import by_name
+from poise.evaluation.side import Side
+from poise.recipes.common.paired import Comparison
+from poise.record import RunFolder, all_runs, find_run
+from poise.runs.load import checkpoint_of, generator_of
+from poise.runs.place import check_there, opened
+from poise.specs.spec import kind_of
+
+if TYPE_CHECKING:
+    from poise.metrics.features.features import Extractor
+    from poise.models.vae import AutoEncoder
+
+MOST_HELD = 20_000  # held-out items whose features are computed, unless more are evaluated
+MOST_TRAINED = 10_000  # training items, likewise: no metric over pairs of rows uses more
+LEAST_HELD, LEAST_MADE = 20, 4
+COLUMNED = (".jsonl", ".csv", ".tsv", ".json")
+
+Shown = Callable[[str], Progress]  # what is going on -> where its progress is told
+
+
+@dataclass(frozen=True)
+class Sides:
+    """Generated, held-out and training items. `labels` and `classes` are those of the held-out items, by row.
+    `comparison`, where each generated item has a real one that it should be, compares them one by one. `autoencoder`,
+    of a run that has one, encodes real items. `extractors` are those that the features of all sides are computed by."""
+
+    made: Side
+    heldout: Side
+    train: Side | None
+    facts: dict[str, Any]  # for the report: what was compared
+    labels: NDArray[np.int64] | None = None
+    classes: tuple[str, ...] = ()
+    notes: list[str] = field(default_factory=list)
+    trained: Side | None = None  # all training items, where `train` is a draw of them
+    comparison: Comparison | None = None
+    autoencoder: AutoEncoder | None = None
+    extractors: Sequence[Extractor] = ()
+
+
+def column_of(source: str, column: str | None) -> str | None:
+    """The named column, for a file or a catalogued set that has columns."""
+    if not os.path.exists(Path(source).expanduser()):
+        return column if any(entry.name == source and entry.column for entry in catalogue()) else None
+    return column if source.lower().endswith(COLUMNED) else None
+
+
+def run_or_items(what: str, column: str | None, shown: Shown) -> RunFolder | Items:
+    """A run by its path, name, beginning of a name or `last`; or a file, a folder or a catalogued set."""
+    path = Path(what).expanduser()
+    if (path / "spec.json").exists():
+        return RunFolder(path)
+    if what and os.path.exists(path):
+        return open_items(path, column_of(what, column), progress=shown(f"reading {path.name}"))
+    runs = [folder.name for folder in all_runs()]
+    if what == "last" or any(what and name.startswith(what) for name in runs):
+        return find_run(what)
+    sets = [entry.name for entry in catalogue() if entry.modality != "scorer"]
+    if what in sets:
+        return open_items(what, column_of(what, column), progress=shown(f"reading {what}"))
+    raise PoiseError(
+        f"there is no run, folder or file called '{what}'{nearest(what, [*runs, *sets], '.')} See: poise runs"
+    )
+
+
+def sides_of_run(folder: RunFolder, n: int | None, seed: int, step: str, real: Real) -> Sides:
+    """Samples of the averaged generator; held-out and training parts are the run's own where none are given."""
+    spec = opened(folder)
+    kind = kind_of(spec["recipe"])
+    if kind.modality not in OWN:
+        raise PoiseError(
+            f"{folder.path} makes {kind.modality} and poise evaluate compares {', '.join(NOUNS[m] for m in OWN)}: its "
+            f"scores while training are in {folder.path / 'report.json'}"
+        )
+    generator, _, _ = generator_of(folder, step)
+    made, comparison, notes = _of_generator(folder, generator, n, seed, step, own=real.against is None)
+    autoencoder = kind.autoencoder(generator, spec["facts"]) if kind.autoencoder else None
+    facts = {
+        "what": str(folder.path), "checkpoint": checkpoint_of(folder, step).name, "modality": kind.modality
+    }  # fmt: skip
+    if real.against is not None:
+        sides = _with_real(made, facts, real, spec["facts"].get("size"), seed)
+        return replace(sides, comparison=comparison, autoencoder=autoencoder, notes=sides.notes + notes)
+    check_there(folder, spec)
+    train, heldout = OWN[kind.modality](kind, folder, spec)
+    if not len(heldout):
+        raise PoiseError(
+            f"{folder.path} was trained without held-out data (--heldout 0): give some real data with --against"
+        )
+    own = heldout.items
+    if real.trained_on is not None:
+        _, train = real.trained(spec["facts"].get("size"), None)
+    facts |= {"against": f"{own.name} (held-out part)", "trained_on": _named(train)}
+    labels, classes = (own.set.labels, own.set.classes) if isinstance(own, Pictures) else (None, ())
+    sides = _sized(Sides(made, heldout, train, facts, labels, classes), seed)
+    return replace(sides, comparison=comparison, autoencoder=autoencoder)
+
+
+def _of_generator(
+    folder: RunFolder, generator: Any, n: int | None, seed: int, step: str, own: bool
+) -> tuple[Side, Comparison | None, list[str]]:
+    """What the averaged generator makes, of held-out recordings where its recipe does so, and notes.
+
+    `own`: the recordings of the run must be there; else it is only told that they are not.
+    """
+    spec = opened(folder)
+    kind = kind_of(spec["recipe"])
+    weights = " ".join(sha256_of(checkpoint_of(folder, step) / f"{name}.ema.safetensors") for name in kind.players)
+    notes = []
+    if kind.pairs is not None:
+        try:
+            comparison = intact(folder, kind.pairs, generator, spec["facts"], n, seed)
+            return Side(Remade(folder.name, weights, comparison), np.arange(comparison.n)), comparison, []
+        except PoiseError as error:
+            if own:
+                raise
+            notes.append(f"Recordings are not compared one by one: {error}.")
+    n = spec["arguments"].get("score_samples", 1000) if n is None else n
+    drawn = Drawn(folder.name, kind.modality, weights, partial(kind.draw, generator, spec["facts"]), n, seed)
+    return Side(drawn, np.arange(n)), None, notes
+
+
+def sides_of_items(items: Items, n: int | None, seed: int, real: Real) -> Sides:
+    """A folder or file against real items, which have to be given."""
+    if real.against is None:
+        raise PoiseError(
+            f"{items.name} is no run, so say which real {items.noun} to compare it with: --against DATA, held out "
+            "from training"
+        )
+    made = Side(items, items.rows())
+    made = made if n is None else made.at_most(n, seed)
+    facts = {"what": items.name, "modality": items.modality}
+    size = items.set.size if isinstance(items, Pictures) else None
+    sides = _with_real(made, facts, real, size, seed)
+    comparison, notes = by_name(sides.made, sides.heldout.items)
+    sides = replace(sides, comparison=comparison, notes=sides.notes + notes)
+    if sides.heldout.items.fingerprint == items.fingerprint:
+        raise PoiseError(f"{items.name} and --against {real.against} are the same {items.noun}: give other real data")
+    return sides
+
+
+@dataclass(frozen=True)
+class Real:
+    """The real data that the user names, opened when it is known at which size."""
+
+    against: str | None
+    trained_on: str | None
+    column: str | None
+    shown: Shown
+    bits: int | None = None
+
+    def reference(self, size: int | None) -> Items:
+        return self._opened(str(self.against), size)
+
+    def trained(self, size: int | None, against: Items | None) -> tuple[Rows | None, Side]:
+        """The training side; and where it is the same data as the reference, the rows that are held out of both."""
+        items = self._opened(str(self.trained_on), size)
+        if against is not None and against.fingerprint == items.fingerprint:
+            train, heldout = items.split()
+            return heldout, Side(items, train)
+        return None, Side(items, items.split()[0] if items.own_test else items.rows())
+
+    def _opened(self, source: str, size: int | None) -> Items:
+        shown = self.shown(f"reading {Path(source).name}")
+        return open_items(source, column_of(source, self.column), size, shown, self.bits)
+
+
+def _with_real(made: Side, facts: dict[str, Any], real: Real, size: int | None, seed: int) -> Sides:
+    against = real.reference(size)
+    rows = against.split()[1] if against.own_test else against.rows()
+    facts["against"] = f"{against.name} (held-out part)" if against.own_test else against.name
+    train = None
+    if real.trained_on is not None:
+        shared, train = real.trained(size, against)
+        if shared is not None:
+            rows = shared
+            facts["against"] = f"{against.name} (held-out part)"
+        facts["trained_on"] = _named(train)
+    labels = against.set.labels if isinstance(against, Pictures) else None
+    classes = against.set.classes if isinstance(against, Pictures) else ()
+    return _sized(Sides(made, Side(against, rows), train, facts, labels, classes), seed)
+
+
+def _named(train: Side) -> str:
+    return train.items.name if len(train) == len(train.items) else f"{train.items.name} (training part)"
+
+
+def _sized(sides: Sides, seed: int) -> Sides:
+    """Enough on every side, and no more held-out and training items than the metrics read."""
+    made, noun = sides.made.items, sides.made.items.noun
+    for side in (sides.heldout, sides.train):
+        if side is not None and side.items.modality != made.modality:
+            raise PoiseError(
+                f"{made.name} holds {noun} and {side.items.name} holds {side.items.noun}: compare like with like"
+            )
+    for side, least, what in ((sides.made, LEAST_MADE, "generated"), (sides.heldout, LEAST_HELD, "held-out")):
+        if len(side) < least:
+            raise PoiseError(
+                f"{side.items.name}: an evaluation needs at least {least} {what} {noun}, and there are {len(side)}"
+            )
+    notes = [f"left out of {name}: {where} ({reason})" for name, where, reason in _left_out(sides)]
+    notes += _said(sides)
+    heldout = sides.heldout.at_most(max(MOST_HELD, 2 * len(sides.made)), seed)
+    train = sides.train.at_most(max(MOST_TRAINED, len(sides.made)), seed) if sides.train else None
+    if train is not None and sides.train is not None and len(train) < len(sides.train):
+        notes.append(
+            f"{len(train):,} of {len(sides.train):,} training {noun} are looked at, chosen by the seed: features do "
+            "not notice copies of the others."
+        )
+    return Sides(sides.made, heldout, train, sides.facts, sides.labels, sides.classes, notes, sides.train)
+
+
+def _said(sides: Sides) -> list[str]:
+    """What a user should know of the data that were named, each set once."""
+    items = [side.items for side in (sides.made, sides.heldout, sides.train) if side is not None]
+    return list(dict.fromkeys(f"{one.name}: {line}" for one in items for line in one.said))
+
+
+def _left_out(sides: Sides, most: int = 5) -> Iterator[tuple[str, str, str]]:
+    seen: set[str] = set()
+    for side in (sides.made, sides.heldout, sides.train):
+        if side is not None and side.items.fingerprint not in seen:
+            seen.add(side.items.fingerprint)
+            for where, reason in side.items.left_out[:most]:
+                yield side.items.name, where, reason
+            if len(side.items.left_out) > most:
+                yield side.items.name, f"{len(side.items.left_out) - most:,} more", "unreadable"

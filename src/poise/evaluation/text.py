@@ -1,0 +1,166 @@
+"""What an evaluation reads in the sentences themselves: n-gram perplexities, BLEU, diversity, copies, verse."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+import poise.metrics.text.members
+import poise.metrics.text.verse  # noqa: F401  (both enter their members into the registry)
+from poise.data.text.alphabet import UNKNOWN, Units
+from poise.data.text.units import fit_units, suggested_units
+from poise.errors import PoiseError
+from poise.evaluation.choice import Asked
+from poise.evaluation.sides import LEAST_MADE, Sides
+from poise.metrics.core.statistics import Estimate
+from poise.metrics.text.metric import TextMetric, Texts, TextSets, fitting
+from poise.registry import register
+
+MOST_READ = 200_000  # training sentences at most
+LEAST = 2  # times that a unit stands in the training sentences; rarer ones are unknown, in real sentences as well
+PLURAL = {"word": "words and signs", "character": "characters"}
+Found = dict[str, dict[str, dict[str, Estimate]]]  # place -> metric -> name -> estimate
+Task = Callable[[str], Callable[[int, int], object]]
+
+
+@register("section", "text")
+def text_section(sides: Sides, asked: Asked, task: Task) -> dict[str, Any] | None:
+    """The metrics of the family "text metric" for generated sentences; None of anything else, and where `--metrics`
+    names none of them.
+
+    As for the features, each is taken of generated sentences, of fresh held-out ones in their place, and of training
+    ones, n each, against the m other held-out ones; n is the smaller of the generated sentences and half of the
+    held-out ones. All training sentences are read (at most 200,000), not only those whose features are.
+    """
+    if sides.made.items.modality != "text":
+        return None
+    train = sides.trained or sides.train
+    if train is not None:
+        train = train.at_most(MOST_READ, asked.seed)
+    made, heldout = (side.items.take(side.rows) for side in (sides.made, sides.heldout))
+    trained = None if train is None else train.items.take(train.rows)
+    return section_of(made, heldout, trained, asked.seed, asked.metrics, task=task)
+
+
+def section_of(
+    made: Sequence[str],
+    heldout: Sequence[str],
+    train: Sequence[str] | None,
+    seed: int,
+    metrics: Sequence[str] | None = None,
+    units: Units | None = None,
+    task: Task | None = None,
+) -> dict[str, Any] | None:
+    """A section of the report: title, rows as those of `metrics.evaluation`, titles of the metrics, notes.
+
+    Args: sentences; units, default those that suit the real sentences (`suggested_units`), fitted on the training
+    sentences, or on the held-out ones where there are none, without what stands there only once.
+    """
+    real = heldout if train is None else train
+    units = _units(real) if units is None else units
+    name = PLURAL.get(units.kind, units.plural)
+    others: dict[str, int] = {}
+    known = None if train is None else _texts(units, train, others)
+    places = _places(_texts(units, made, others), _texts(units, heldout, others), known, seed)
+    reference, training = places.pop("reference"), places.pop("training")
+    base = TextSets(places["made"], reference, training, len(units), name)
+    members, notes = fitting(base)
+    members = [member for member in members if metrics is None or member.name in metrics]
+    if not members:
+        return None
+    if training is None:
+        notes += [_left_out(m) for m in members if m.needs_train]
+        members = [m for m in members if not m.needs_train]
+    found = _measured(members, places, base, seed, notes, task("metrics of the sentences") if task else None)
+    notes.append(_unknown(places["made"], reference, name))
+    return {
+        "name": "text",
+        "title": f"By the sentences themselves, in {name} (a vocabulary of {len(units):,})",
+        "rows": [row for member in members for row in _rows(member, found)],
+        "titles": {member.name: member.title for member in members},
+        "notes": notes,
+    }
+
+
+def _measured(
+    members: Sequence[TextMetric],
+    places: dict[str, Texts],
+    base: TextSets,
+    seed: int,
+    notes: list[str],
+    tell: Callable[[int, int], object] | None,
+) -> Found:
+    """place -> metric -> name -> estimate; a note for a metric that refuses these sentences."""
+    found: Found = {}
+    steps = [(place, member) for place in places for member in members]
+    for done, (place, member) in enumerate(steps):
+        if tell:
+            tell(done, len(steps))
+        of = found.setdefault(place, {})
+        try:
+            of[member.name] = member.measure(replace(base, samples=places[place]), seed)
+        except PoiseError as error:
+            of[member.name] = {}
+            notes.append(f"{member.name} ({place}) is left out: {error}.")
+    if tell:
+        tell(len(steps), len(steps))
+    return found
+
+
+def _units(real: Sequence[str]) -> Units:
+    kind = suggested_units(real)
+    try:
+        return fit_units(kind, real, least=LEAST)
+    except PoiseError:  # hardly anything stands there twice
+        return fit_units(kind, real)
+
+
+def _texts(units: Units, sentences: Sequence[str], others: dict[str, int]) -> Texts:
+    """Ids in the vocabulary, and exact ones; `others` numbers the units outside it, and grows."""
+    ids = [np.array(units.encode(sentence), np.int64) for sentence in sentences]
+    exact = list(ids)
+    for i in (i for i, sentence in enumerate(ids) if (sentence == UNKNOWN).any()):
+        names = units.split(sentences[i])
+        told = [others.setdefault(name, len(units) + len(others)) for name in names]
+        exact[i] = np.where(ids[i] == UNKNOWN, told, ids[i])
+    return Texts(ids, list(sentences), exact)
+
+
+def _places(made: Texts, heldout: Texts, train: Texts | None, seed: int) -> dict[str, Any]:
+    """The reference, the training sentences, and what stands in the generator's place."""
+    n = min(len(made), len(heldout) // 2)
+    order = np.random.default_rng((seed, len(heldout))).permutation(len(heldout))
+    places: dict[str, Any] = {
+        "reference": heldout.pick(np.sort(order[n:])),
+        "training": train,
+        "made": made.at_most(n, seed),
+        "perfect": heldout.pick(np.sort(order[:n])),
+    }
+    return places if train is None or len(train) < LEAST_MADE else places | {"copied": train.at_most(n, seed)}
+
+
+def _left_out(member: TextMetric) -> str:
+    return f"{member.name} is left out: it compares with the training sentences, which were not given."
+
+
+def _unknown(made: Texts, real: Texts, name: str) -> str:
+    """How much of either side the vocabulary does not hold: a perplexity sees all of it as one unit."""
+    shares = [np.mean(np.concatenate([*part.ids, np.zeros(1)]) == UNKNOWN) for part in (made, real)]
+    return (
+        f"{100 * shares[0]:.2g} % of the generated and {100 * shares[1]:.2g} % of the real {name} are outside the "
+        "vocabulary: one and the same for perplexities, told apart elsewhere."
+    )
+
+
+def _rows(member: TextMetric, found: Found) -> list[dict[str, Any]]:
+    """One for each number that was taken of generated and of held-out sentences."""
+    rows = []
+    for name in found["made"][member.name]:
+        of = {place: metrics[member.name].get(name) for place, metrics in found.items()}
+        if of["made"] and of["perfect"]:
+            values = {place: estimate and estimate._asdict() for place, estimate in of.items()}
+            rows.append({"metric": name, "title": member.title, "better": member.better, "copied": None, **values})
+    return rows

@@ -1,0 +1,1 @@
+"""What every metric stands on: sets of features, estimates with intervals, and sums over pairs in tiles."""

@@ -1,0 +1,176 @@
+"""Does the generator play its training set back? Three tests, each against held-out rows that it cannot have seen."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from poise.errors import PoiseError
+from poise.metrics.core.asks import Nearest
+from poise.metrics.core.kmeans import kmeans, principal, squared_distances
+from poise.metrics.core.metric import metric
+from poise.metrics.core.sets import Compared, Features
+from poise.metrics.core.statistics import Z95, Estimate, symmetric, upper_tail
+
+CELLS = 3
+COMPONENTS = 64
+SMALLEST_CELL = 20  # generated rows; cells with no more do not count
+
+
+def nearest(rows: Features, among: Features) -> tuple[Tensor, Tensor]:
+    """Distance [n] of each row to the nearest row of another set, and which [n] that is.
+
+    The distance is that of the difference, so that it is exactly 0 for a copy.
+    """
+    index: Tensor = among.against(rows, Nearest(1))[0].columns.which[:, 0]
+    parts = zip(rows.values.split(1024), index.split(1024), strict=True)
+    return torch.cat([(part - among.values[where]).norm(dim=1) for part, where in parts]), index
+
+
+@metric(
+    "copying",
+    "Share of generated features nearer to a training row than to a held-out one; 0.5 on average without copying.",
+    "at 0.5",
+    needs_train=True,
+)
+def copying(compared: Compared, seed: int) -> Estimate:
+    """c = P(d(g, T) < d(g, H)), ties counted half, for equally many training rows T and held-out rows H.
+
+    A generator that learnt the law and not the rows cannot tell T from H: swapping them changes nothing, so c is 1/2 on
+    average, exactly, whatever the generator, the features and the sizes. The larger of T and H is cut to the size of
+    the smaller by the seed, so where the model had s times as many training rows as there are held-out ones, playing
+    them back gives about 1/2 + 1/(2 s).
+
+    With w_j the share of generated rows whose nearest reference row is j, the variance under equal laws is that of a
+    random balanced labelling of the N = 2 |T| reference rows, N/(N-1) (sum_j w_j^2 - 1/N) / 4: rows that gather around
+    few references count as few. The interval is c +- 1.96 s.e. in [0, 1]; p is of c <= 1/2 against copying.
+    """
+    train = _train(compared)
+    size = min(len(train), len(compared.heldout))
+    train, heldout = train.take(size, 3 * seed + 2), compared.heldout.take(size, 3 * seed)
+    (to_train, t), (to_held, h) = nearest(compared.made, train), nearest(compared.made, heldout)
+    won = torch.where(to_train < to_held, 1.0, torch.where(to_train > to_held, 0.0, 0.5)).double()
+    n = len(won)
+    weights = torch.zeros(2 * size, dtype=torch.float64)
+    weights.index_add_(0, t, won / n).index_add_(0, h + size, (1 - won) / n)
+    references = 2 * size
+    variance = references / (references - 1) * (float(weights.square().sum()) - 1 / references) / 4
+    value, error = float(won.mean()), math.sqrt(max(variance, 0.0))
+    p = upper_tail((value - 0.5) / error) if error else 1.0
+    return Estimate(value, max(value - Z95 * error, 0.0), min(value + Z95 * error, 1.0), n, size, p)
+
+
+def _train(compared: Compared) -> Features:
+    if compared.train is None:
+        raise PoiseError("a test of copying compares with the training set: give its features as well")
+    return compared.train
+
+
+def authentic(train: Features, made: Features) -> tuple[Tensor, Tensor]:
+    """Which rows [n] are farther from their nearest training row than that is from its own, and which [n] it is."""
+    distance, index = nearest(made, train)
+    other = train.within(Nearest(1))[0].rows.which[:, 0]
+    own = (train.values - train.values[other]).norm(dim=1)
+    return own[index] < distance, index
+
+
+def _clustered(share: Tensor, index: Tensor) -> float:
+    """Variance of the mean of 0/1 rows that share a training row: they stand or fall together."""
+    rest = share.double() - share.double().mean()
+    sums = torch.zeros(int(index.max()) + 1, dtype=torch.float64).index_add_(0, index, rest)
+    return max(float(sums.square().sum()), float(rest.square().sum())) / len(rest) ** 2
+
+
+@metric(
+    "AuthPct",
+    "Percentage of generated features that are not suspiciously near to a training row; compare with held-out ones.",
+    "as held-out",
+    needs_train=True,
+)
+def auth_pct(compared: Compared, seed: int) -> Estimate:
+    """Percentage of rows farther from their nearest training row than that one is from its nearest (Alaa et al. 2022).
+
+    A perfect generator does not reach 100, nor 50: in many rows it scores 33.3 in one dimension and 37.9 in two, and
+    more in many dimensions, so the value means nothing by itself. `AuthPct_gap` sets it beside held-out rows.
+    The interval is +- 1.96 s.e., generated rows with one nearest training row counted as a cluster.
+    """
+    share, index = authentic(_train(compared), compared.made)
+    value, half = 100 * float(share.double().mean()), 100 * Z95 * math.sqrt(_clustered(share, index))
+    return Estimate(value, max(value - half, 0.0), min(value + half, 100.0), len(compared.made), len(_train(compared)))
+
+
+@metric(
+    "AuthPct_gap",
+    "AuthPct of the generated features less that of held-out ones; below 0 means copying.",
+    "at 0",
+    needs_train=True,
+)
+def auth_pct_gap(compared: Compared, seed: int) -> Estimate:
+    """AuthPct of generated rows less that of held-out rows taken for generated ones, in percentage points.
+
+    The interval is +- 1.96 s.e. for this training set; p, of no copying against copying, is one-sided.
+    """
+    train = _train(compared)
+    (made, mi), (held, hi) = authentic(train, compared.made), authentic(train, compared.heldout)
+    value = 100 * float(made.double().mean() - held.double().mean())
+    variance = 1e4 * (_clustered(made, mi) + _clustered(held, hi))
+    p = upper_tail(-value / math.sqrt(variance)) if variance else 1.0
+    return symmetric(value, variance, len(made), len(held), p)
+
+
+@metric(
+    "C_T",
+    "Z-score of distances to the training set, generated against held-out; far below 0 means copying, far above poor "
+    "samples.",
+    "at 0",
+    needs_train=True,
+    least=3 * SMALLEST_CELL + 1,
+)
+def c_t(compared: Compared, seed: int) -> Estimate:
+    """Data-copying test (Meehan, Chaudhuri & Dasgupta 2020).
+
+    Features beyond 64 are reduced to the 64 principal components of the training set, which k-means divides into 3
+    cells. Within a cell, Z is the standardised Mann-Whitney statistic of the distances to the nearest training row of
+    the cell, generated against held-out (ties counted half, no continuity correction). C_T is their mean, weighted by
+    the share of held-out rows, over the cells with more than 20 generated rows, a held-out and a training row.
+
+    Copying in one cell and poor samples in another cancel. The interval adds +- 1.96 sqrt(sum of squared weights), as
+    each Z has variance 1 where the laws agree; p is two-sided.
+
+    Errors: `PoiseError` where no cell counts.
+    """
+    train = _train(compared)
+    x = [s.values for s in (train, compared.heldout, compared.made)]
+    if train.d > COMPONENTS:
+        directions = principal(train.moments, COMPONENTS)
+        x = [(part - train.moments.mean) @ directions for part in x]
+    centres = kmeans(x[0], CELLS, seed)
+    cells = [squared_distances(part, centres).argmin(1) for part in x]
+    scores, weights = [], []
+    for cell in range(CELLS):
+        inside = [part[which == cell] for part, which in zip(x, cells, strict=True)]
+        if len(inside[2]) > SMALLEST_CELL and len(inside[0]) and len(inside[1]):
+            scores.append(mann_whitney(_to_nearest(inside[2], inside[0]), _to_nearest(inside[1], inside[0])))
+            weights.append(len(inside[1]))
+    if not weights:
+        raise PoiseError("C_T found no cell with more than 20 generated rows and a held-out one: use more rows")
+    shares = np.array(weights) / sum(weights)
+    value, error = float(shares @ np.array(scores)), float(np.sqrt(shares @ shares))
+    return symmetric(value, error**2, len(x[2]), len(x[1]), 2 * upper_tail(abs(value) / error))
+
+
+def _to_nearest(rows: Tensor, among: Tensor) -> Tensor:
+    """Distance [n] to the nearest of other rows, exactly 0 for a copy."""
+    index = torch.cat([squared_distances(part, among).argmin(1) for part in rows.split(1024)])
+    return (rows - among[index]).norm(dim=1)
+
+
+def mann_whitney(x: Tensor, y: Tensor) -> float:
+    """Z-score of #{x_i > y_j} + half the ties, with mean n m / 2 and variance n m (n + m + 1) / 12."""
+    n, m = len(x), len(y)
+    ordered = y.sort().values
+    below = torch.searchsorted(ordered, x, side="left") + torch.searchsorted(ordered, x, side="right")
+    return (float(below.sum()) / 2 - n * m / 2) / math.sqrt(n * m * (n + m + 1) / 12)

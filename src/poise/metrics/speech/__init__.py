@@ -1,0 +1,1 @@
+"""Metrics of clips, most of them of a clip beside its recording: spectra, pitch, what is heard."""

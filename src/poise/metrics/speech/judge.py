@@ -1,0 +1,51 @@
+"""Scores of waves against the recordings that they should be, while training."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import poise.metrics.speech.members  # noqa: F401  (enters all members into the registry)
+from poise.audio.spectrograms import Mel
+from poise.data.speech.speech import Wave
+from poise.metrics.speech.metric import Pair, measure_pairs
+
+# Metrics that are quick: those that compare sample by sample, for which a copy has the length of its recording, and
+# those that find out which frame goes with which.
+STRICT = ("log-mel L1", "MR-STFT", "STOI", "PESQ")
+WARPED = ("MCD", "F0 RMSE", "V/UV error", "tone contour", "periodicity")
+
+
+class SpeechJudge:
+    """Generated waves, each compared with its own held-out recording.
+
+    Args: pairs, the recordings in the order in which they are generated, with texts and voices (the made wave of each
+    is not read); mel; what is compared, for people; seed, of the draw and of the intervals; metrics, their names.
+    """
+
+    noun = "recordings"
+
+    def __init__(
+        self, real: Sequence[Pair], mel: Mel, what: str, seed: int, metrics: Sequence[str] = STRICT + WARPED
+    ) -> None:
+        self.real, self.mel, self.seed, self.metrics = list(real), mel, seed, metrics
+        self.n = self.m = len(self.real)
+        self.extractors: list[Any] = []
+        self.about = f"scores compare {self.n:,} {what} with the held-out recordings themselves"
+        notes = measure_pairs(self.real[:2], self.mel, metrics).notes
+        self.missing = [note for note in notes if "pip install" in note]
+
+    def floor(self) -> dict[str, float]:
+        """Nothing: a recording is itself."""
+        return {}
+
+    def score(self, sample: Callable[[int, int], Sequence[Wave]]) -> dict[str, float]:
+        """Name -> value, with `.low`, `.high`, `.n` and `.m` beside it."""
+        made = sample(self.n, self.seed)
+        pairs = [one._replace(made=wave) for one, wave in zip(self.real, made, strict=True)]
+        found: dict[str, float] = {}
+        for metric in measure_pairs(pairs, self.mel, self.metrics, self.seed).found.values():
+            for name, estimate in metric.items():
+                found[name] = estimate.value
+                found |= {f"{name}.{part}": float(getattr(estimate, part)) for part in ("low", "high", "n", "m")}
+        return found

@@ -1,0 +1,1 @@
+"""Metrics that read sentences themselves: n-grams, diversity, copied lines, verse."""

@@ -1,0 +1,60 @@
+"""What samples share verbatim with the training sentences: whole sentences, and runs of consecutive units."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from poise.metrics.text.grams import Floats, Ints, Sentence, flat
+
+RUN = 8  # units from which on a shared run says something
+
+
+def equal_to_any(samples: Sequence[Sentence], train: Sequence[Sentence]) -> NDArray[np.bool_]:
+    """Which of n samples are a training sentence, unit for unit: [n]."""
+    known = {np.asarray(s, np.int64).tobytes() for s in train}
+    return np.fromiter((np.asarray(s, np.int64).tobytes() in known for s in samples), np.bool_, len(samples))
+
+
+def longest_shared(samples: Sequence[Sentence], train: Sequence[Sentence]) -> Ints:
+    """Units in the longest run of each of n samples that stands verbatim within one training sentence: [n].
+
+    Exact. Run lengths 1, 2, 3 ... are tried in turn; a place in the training sentences is followed only as long as its
+    run is in some sample, so that few are left after a few steps.
+    """
+    ours, theirs = flat(samples), flat(train)
+    longest = np.zeros(len(samples), np.int64)
+    if not len(theirs.tokens):
+        return longest
+    base = int(max(ours.tokens.max(initial=0), theirs.tokens.max())) + 1
+    at, there = np.arange(len(ours.tokens)), np.arange(len(theirs.tokens))  # where the runs end
+    node, other = np.zeros(len(at), np.int64), np.zeros(len(there), np.int64)  # numbers of the runs one unit shorter
+    length = 0
+    while len(at):
+        key, other_key = node * base + ours.tokens[at], other * base + theirs.tokens[there]
+        shared = np.intersect1d(key, other_key)
+        kept, followed = np.isin(key, shared), np.isin(other_key, shared)
+        at, node = at[kept], np.searchsorted(shared, key[kept])
+        there, other = there[followed], np.searchsorted(shared, other_key[followed])
+        length += 1
+        longest[ours.sentence[at]] = length
+        more, further = _goes_on(ours.place, at), _goes_on(theirs.place, there)
+        at, node, there, other = at[more] + 1, node[more], there[further] + 1, other[further]
+    return longest
+
+
+def _goes_on(place: Ints, at: Ints) -> NDArray[Any]:
+    """Whether a unit of the same sentence follows each."""
+    return np.append(place[1:] > 0, False)[at]
+
+
+def median_interval(values: Ints | Floats) -> tuple[float, float, float]:
+    """The median of n values and its 95 % interval: the order statistics n/2 -+ 0.98 sqrt(n), whatever the law."""
+    ordered, n = np.sort(values), len(values)
+    half = 1.959963984540054 * np.sqrt(n) / 2
+    low, high = int(max(np.floor(n / 2 - half), 0)), int(min(np.ceil(n / 2 + half), n - 1))
+    middle = float(np.median(ordered))
+    return middle, min(float(ordered[low]), middle), max(float(ordered[high]), middle)

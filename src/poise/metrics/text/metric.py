@@ -1,0 +1,192 @@
+"""What a metric of text is: a name in the registry's family "text metric", and a way from sentences to estimates.
+
+Unlike the metrics on features these see the order of the units. Members are in `text_members` and `verse`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from poise.errors import PoiseError
+from poise.metrics.core.statistics import Z95, Estimate
+from poise.metrics.text.grams import Floats, Sentence, check_ids, flat
+from poise.registry import find, names, register
+
+GROUPS = 20  # of the delete-a-group jackknife
+
+
+@dataclass(frozen=True, eq=False)
+class Texts:
+    """Sentences, each as ids (without the end) and as text.
+
+    `exact`: ids that tell also units outside the vocabulary apart, from V on, where some are; what is about verbatim
+    units reads `verbatim`, that is these, or else `ids`. `keep(key, make)` holds what is computed of them.
+    """
+
+    ids: Sequence[Sentence]
+    texts: Sequence[str]
+    exact: Sequence[Sentence] | None = None
+    _kept: dict[Any, Any] = field(default_factory=dict, repr=False)
+
+    def __post_init__(self) -> None:
+        if len(self.ids) != len(self.texts):
+            raise PoiseError(f"{len(self.ids):,} sentences of ids come with {len(self.texts):,} texts: give one each")
+
+    @property
+    def verbatim(self) -> Sequence[Sentence]:
+        return self.ids if self.exact is None else self.exact
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def keep(self, key: Any, make: Callable[[], Any]) -> Any:
+        if key not in self._kept:
+            self._kept[key] = make()
+        return self._kept[key]
+
+    def pick(self, rows: Sequence[int] | np.ndarray) -> Texts:
+        chosen = [int(row) for row in rows]
+        exact = None if self.exact is None else [self.exact[i] for i in chosen]
+        return Texts([self.ids[i] for i in chosen], [self.texts[i] for i in chosen], exact)
+
+    def ordered(self) -> Texts:
+        """The same sentences sorted, so that nothing depends on how they arrived."""
+
+        def make() -> Texts:
+            keys = [(np.asarray(s, np.int64).tolist(), text) for s, text in zip(self.ids, self.texts, strict=True)]
+            return self.pick(sorted(range(len(keys)), key=keys.__getitem__))
+
+        found: Texts = self.keep("ordered", make)
+        return found
+
+    def at_most(self, count: int | None, seed: int) -> Texts:
+        """`count` of them drawn by the seed from their sorted order; all, sorted, where there are no more."""
+        whole = self.ordered()
+        if count is None or len(whole) <= count:
+            return whole
+
+        def make() -> Texts:
+            return whole.pick(np.sort(np.random.default_rng((seed, len(whole), count)).permutation(len(whole))[:count]))
+
+        found: Texts = self.keep((count, seed), make)
+        return found
+
+
+@dataclass(frozen=True, eq=False)
+class TextSets:
+    """Generated, held-out and training sentences in one vocabulary of V ids, and what its units are called."""
+
+    samples: Texts
+    heldout: Texts
+    train: Texts | None
+    vocabulary: int
+    units: str = "words"
+
+    def __post_init__(self) -> None:
+        for part, what in (
+            (self.samples, "samples"),
+            (self.heldout, "held-out sentences"),
+            (self.train, "training sentences"),
+        ):
+            if part is not None:
+                part.keep(("checked", self.vocabulary), partial(self._check, part, what))
+
+    def _check(self, part: Texts, what: str) -> None:
+        check_ids(flat(part.ids), self.vocabulary, what)
+
+
+Measured = Callable[[TextSets, int], dict[str, Estimate]]
+
+
+@dataclass(frozen=True)
+class TextMetric:
+    """One or several numbers about generated sentences, each with a 95 % interval.
+
+    Attributes: `title`, one plain sentence; `better`, "low", "high", or "at", that is near the value of real sentences;
+    `needs_train`, whether it reads the training sentences; `least` sentences that every set must have; `largest` number
+    of samples and of held-out sentences that are used, drawn by the seed, because the numbers depend on how many there
+    are; `copies`, whether it looks for copies of training sentences, and so wants all of them; `applies` says whether
+    the real sentences are of the form that it is about, `ready()` raises where a package is missing.
+    """
+
+    name: str
+    title: str
+    better: str
+    measured: Measured
+    needs_train: bool = False
+    least: int = 4
+    largest: int | None = 10_000
+    copies: bool = False
+    applies: Callable[[TextSets], bool] = lambda _: True
+    ready: Callable[[], None] = lambda: None
+
+    def measure(self, sets: TextSets, seed: int = 0) -> dict[str, Estimate]:
+        """name -> estimate; the same sentences and seed give the same numbers, whatever their order.
+
+        Errors: `PoiseError` for fewer than `least` sentences, and without training sentences where they are needed.
+        """
+        if self.needs_train and sets.train is None:
+            raise PoiseError(f"{self.name} compares with the training sentences: give them as well")
+        used = {"samples": sets.samples, "held-out sentences": sets.heldout}
+        if self.needs_train and sets.train is not None:
+            used["training sentences"] = sets.train
+        for what, part in used.items():
+            if len(part) < self.least:
+                raise PoiseError(f"{self.name} needs at least {self.least} {what}, not {len(part)}")
+        samples, heldout = (part.at_most(self.largest, seed) for part in (sets.samples, sets.heldout))
+        train = None if sets.train is None else sets.train.ordered()
+        return self.measured(replace(sets, samples=samples, heldout=heldout, train=train), seed)
+
+
+def text_metric(name: str, title: str, better: str, **more: Any) -> Callable[[Measured], TextMetric]:
+    """Decorator: a function of sets and seed becomes a `TextMetric`, registered under its name."""
+
+    def enter(measured: Measured) -> TextMetric:
+        return register("text metric", name)(TextMetric(name, title, better, measured, **more))
+
+    return enter
+
+
+def fitting(sets: TextSets) -> tuple[list[TextMetric], list[str]]:
+    """The metrics that fit the real sentences and whose packages are installed; a sentence for each that is not."""
+    fit, missing = [], []
+    for metric in (m for m in find_text_metrics() if m.applies(sets)):
+        try:
+            metric.ready()
+        except PoiseError as error:
+            missing.append(str(error))
+        else:
+            fit.append(metric)
+    return fit, missing
+
+
+def find_text_metrics(wanted: Sequence[str] | None = None) -> list[TextMetric]:
+    """The metrics of these names, or all; an unknown name is an error with the nearest one."""
+    return [find("text metric", name) for name in (names("text metric") if wanted is None else wanted)]
+
+
+def group_jackknife(statistic: Callable[[np.ndarray], float], n: int, seed: int) -> float:
+    """Variance (G-1)/G sum (t_g - mean)^2 of a statistic of n sentences by leaving out one of G = 20 groups at a time.
+
+    `statistic(rows)` is called G times with ascending rows; groups are drawn by the seed, fewer where n is smaller.
+    """
+    groups = np.array_split(np.random.default_rng((seed, n)).permutation(n), min(GROUPS, n))
+    found = np.array([statistic(np.setdiff1d(np.arange(n), group)) for group in groups])
+    return (len(groups) - 1) / len(groups) * float(np.square(found - found.mean()).sum())
+
+
+def variance_of_mean(values: Floats) -> float:
+    """Of n independent values; it is also their delete-one jackknife."""
+    return float(np.var(values, ddof=1)) / len(values) if len(values) > 1 else 0.0
+
+
+def around(value: float, variance: float, n: int, m: int, most: float = 1.0) -> Estimate:
+    """value +- 1.96 standard errors, cut to [0, most]."""
+    half = Z95 * math.sqrt(max(variance, 0.0))
+    return Estimate(value, max(value - half, min(0.0, value)), min(value + half, max(most, value)), n, m)

@@ -1,0 +1,207 @@
+"""Symptoms of the generators, the one that plays and the averaged one that is shown: they collapse, circle or copy.
+
+Thresholds were set on pilot runs (docs/monitor.md) and lie between what sick and healthy runs showed.
+"""
+
+from __future__ import annotations
+
+from statistics import fmean, median
+from typing import NamedTuple
+
+from poise.monitor.findings.advice import advice, r1, rate
+from poise.monitor.findings.discriminator import PROBES, R1
+from poise.monitor.findings.finding import Finding, Record
+from poise.monitor.findings.windows import SHOWN_EVERY, Series, holding
+from poise.registry import register
+
+NARROW = 0.25  # diversity below this: samples all alike
+SOME = 0.5  # diversity below this: much is missing
+FEW = 0.35  # effective share of the classes below this: most are missing
+SWINGING = 0.9  # distance from the averaged generator above which the generator does not settle
+
+
+class Look(NamedTuple):
+    """One of the two generators that are watched: where its numbers are, who it is, and how often it is looked at."""
+
+    prefix: str
+    who: str
+    every: int  # probes between two looks
+
+    def series(self, record: Record, name: str) -> Series:
+        return record.series(f"generator/{self.prefix}{name}")
+
+    def looks(self, probes: int) -> int:
+        """How many looks there are in so many probes, at least 2."""
+        return max(2, probes // self.every)
+
+
+# What a user is shown comes first; the generator that plays is looked at too, because its trouble is the other's soon.
+GENERATORS = (Look("shown_", "averaged generator, which is what is shown,", SHOWN_EVERY), Look("", "generator", 1))
+
+
+@register("symptom", "generator collapse")
+def collapse(record: Record) -> Finding | None:
+    """All generated items are alike. Every generator begins like that, so a young one that grows is given time."""
+    for look in GENERATORS:
+        diversity = look.series(record, "diversity")
+        since = holding(diversity, lambda d: d < NARROW, least=look.looks(4))
+        young = len(diversity) > 0 and max(diversity.values) < 2 * NARROW
+        early = (len(diversity) - 1) * look.every < 11  # the first twelve probes
+        if since is None or (young and (early or _grows(diversity, look.looks(4), 1.3))):
+            continue
+        value = median(diversity.values[-look.looks(4) :])
+        return Finding(
+            "generator collapse",
+            "critical",
+            since,
+            f"Items of the {look.who} differ from each other by {value:.0%} of what training items do: it makes nearly "
+            "the same item whatever the noise.",
+            advice(
+                record,
+                f"a lower --generator.lr (now {rate(record, 'generator')})",
+                f"a higher --discriminator.lr (now {rate(record, 'discriminator')})",
+                "a weaker --l2-generator",
+                "a larger --likelihood",
+                "--loss hinge",
+            ),
+            {"diversity": round(value, 4)},
+        )
+    return None
+
+
+def _grows(s: Series, probes: int, factor: float) -> bool:
+    """Whether the median of the last `probes` values is `factor` times that of those before."""
+    earlier = s.values[-2 * probes : -probes]
+    return bool(earlier) and median(s.values[-probes:]) > factor * median(earlier)
+
+
+@register("symptom", "partial collapse")
+def partial(record: Record) -> Finding | None:
+    """Part of the data is not generated: few classes where classes are known, little diversity elsewhere.
+
+    A young generator is the same, but it grows: what still increases by a tenth in a window is no collapse yet, nor is
+    a generator that was never diverse in the first half of its run.
+    """
+    classes = record.series("score/class_share.effective")
+    grown = len(classes) > 1 and record.part_done(classes.steps[-1]) >= 1 / 3
+    few = holding(classes, lambda share: share < FEW, least=2) if grown else None
+    since, narrow, who = None, 1.0, ""
+    for look in GENERATORS:
+        diversity = look.series(record, "diversity")
+        since = _narrow_since(record, diversity, look.looks(PROBES))
+        if since is not None:
+            narrow, who = diversity.smoothed(look.looks(PROBES)).last, look.who
+            break
+    if since is None and few is None:
+        return None
+    sentence = (
+        f"Its samples spread over only {classes.last:.0%} of the classes that real items spread over."
+        if few is not None
+        else f"Items of the {who} differ from each other by {narrow:.0%} of what training items do."
+    )
+    return Finding(
+        "partial collapse",
+        "warning",
+        min(step for step in (since, few) if step is not None),
+        sentence,
+        advice(
+            record,
+            "--conditional where there are labels",
+            "a lower --generator.lr",
+            "a larger --likelihood",
+            "a larger --batch",
+            r1(record, f"R1 on the discriminator ({R1}0.1)"),
+        ),
+        ({"diversity": round(narrow, 4)} if since is not None else {})
+        | ({"effective share of the classes": round(classes.last, 4)} if len(classes) else {}),
+    )
+
+
+def _narrow_since(record: Record, diversity: Series, window: int) -> int | None:
+    """Since when little diversity has lasted: neither growing nor young."""
+    since = holding(diversity.smoothed(window), lambda d: NARROW <= d < SOME, least=window)
+    if since is None or _grows(diversity, window, 1.1):
+        return None
+    young = max(diversity.values) < 0.7 and record.part_done(diversity.steps[-1]) < 1 / 2
+    return None if young else since
+
+
+def _relapses(diversity: Series, size: int, young: int) -> Series:
+    """1 where a generator that had been diverse was both collapsed and diverse within a window of looks, else 0. The
+    first `young` looks are no part of a window: there every generator comes and goes."""
+    found = []
+    first = size + young
+    for end in range(first, len(diversity) + 1):
+        window, before = diversity.values[end - size : end], diversity.values[: end - size + 1]
+        found.append(float(max(before) >= 2 * NARROW and min(window) < NARROW and max(window) > 2 * NARROW))
+    return Series(diversity.steps[first - 1 :], found)
+
+
+@register("symptom", "oscillation")
+def oscillation(record: Record) -> Finding | None:
+    """The generator runs in circles: far from its own average, or now diverse and now not."""
+    every = GENERATORS[0].every
+    drift = record.series("generator/drift").smoothed(max(1, 4 // every))
+    far = holding(drift, lambda d: d > SWINGING, least=PROBES // every + 1)
+    jumping, diversity, who = None, record.series("generator/diversity"), "generator"
+    far = None if far is not None and len(diversity) and median(diversity.values[-4:]) < NARROW else far
+    for look in GENERATORS:
+        diversity, who = look.series(record, "diversity"), look.who
+        jumping = holding(_relapses(diversity, look.looks(PROBES), 12 // look.every), lambda relapse: relapse > 0)
+        if jumping is not None:
+            break
+    if far is None and jumping is None:
+        return None
+    recent = diversity.values[-PROBES:] or [-1.0]
+    sentence = (
+        f"The same noise gives items {drift.last:.0%} of a typical distance away from those of the averaged generator: "
+        f"it moves to and fro instead of settling."
+        if far is not None
+        else f"Within a few looks the diversity of the items of the {who} was {min(recent):.0%} and {max(recent):.0%}: "
+        "it collapses and recovers in turn."
+    )
+    return Finding(
+        "oscillation",
+        "warning",
+        min(step for step in (far, jumping) if step is not None),
+        sentence,
+        advice(
+            record,
+            f"lower learning rates (--generator.lr, now {rate(record, 'generator')}; --discriminator.lr, now "
+            f"{rate(record, 'discriminator')})",
+            "--generator.betas '[0.0, 0.99]'",
+            r1(record, "R1 on the discriminator"),
+        ),
+        {"drift": round(drift.tail(1), 4)} | {"diversity": round(diversity.tail(1), 4)},
+    )
+
+
+@register("symptom", "memorisation")
+def memorisation(record: Record) -> Finding | None:
+    """Generated items lie nearer to training items than chance allows; only where the split itself is fair."""
+    fair = record.series("data/split_z")
+    if len(fair) and abs(fair.last) > 4:
+        return None
+    for look in GENERATORS:
+        z, probes = look.series(record, "inside_z"), look.looks(PROBES)
+        level = z.smoothed(probes, fmean)
+        since = holding(level, lambda value: value > 3, least=2)
+        if since is None:
+            continue
+        share, chance = look.series(record, "inside").tail(probes), look.series(record, "inside_null").tail(1)
+        return Finding(
+            "memorisation",
+            "warning",
+            since,
+            f"The nearest real item of {share:.0%} of the items of the {look.who} is a training item; for one that had "
+            f"not learnt them by heart it would be {chance:.0%}.",
+            advice(
+                record,
+                "more data",
+                "--augment color,translation,cutout",
+                f"a narrower {record.option('--generator.width', '--generator.hidden')}",
+                "an earlier checkpoint (--step best)",
+            ),
+            {"inside": round(share, 4), "expected": round(chance, 4), "z": round(level.last, 2)},
+        )
+    return None

@@ -1,0 +1,98 @@
+"""Symptoms of auto-encoders with a prior over their latents.
+
+Theory. In a linear VAE, a principal direction of variance l is kept by a decoder with noise s^2 where l > s^2 (Lucas et
+al. 2019); under the penalty (λ/2)|W|^2 on the decoder, per picture, where l > s^2 + λ s^4. So a large noise, a large
+weight of the KL (which acts as noise) and L2 on the decoder all collapse units.
+"""
+
+from __future__ import annotations
+
+from statistics import fmean
+
+from poise.monitor.findings.advice import advice
+from poise.monitor.findings.finding import Finding, Record
+from poise.monitor.findings.windows import Series, holding
+from poise.registry import register
+
+PROBES = 8
+NOTHING = 0.1  # nats per picture: a rate that tells a decoder nothing
+MOST = 0.25  # share of active units below which most are not
+
+
+@register("symptom", "posterior collapse")
+def posterior_collapse(record: Record) -> Finding | None:
+    """The posterior is the prior: in all units, and the decoder works without them; or in most, which is worth knowing.
+
+    Every encoder begins like that, so one whose rate still grows is given time.
+    """
+    for player in record.players("rate"):
+        rate, active = record.series(f"{player}/rate"), record.series(f"{player}/active_units")
+        units = int(record.series(f"{player}/units").tail(1))
+        if units < 1 or rate.steps != active.steps or _grows(rate):
+            continue
+        told = Series(rate.steps, [0.0 if n < 1 else r for r, n in zip(rate.values, active.values, strict=True)])
+        all_since = holding(told, lambda nats: nats < NOTHING, least=PROBES)
+        share = Series(active.steps, [n / units for n in active.values])
+        most_since = holding(share, lambda part: part < MOST, least=PROBES)
+        if all_since is not None:
+            return _all(record, player, units, all_since)
+        if most_since is not None and record.part_done(rate.steps[-1]) >= 1 / 4:
+            return _most(record, player, units, most_since)
+    return None
+
+
+def _grows(s: Series) -> bool:
+    """Whether the mean of the last 4 probes is a quarter above that of the 4 before."""
+    return len(s) >= PROBES and fmean(s.values[-4:]) > 1.25 * fmean(s.values[-8:-4])
+
+
+def _all(record: Record, player: str, units: int, since: int) -> Finding:
+    numbers = _numbers(record, player, units)
+    return Finding(
+        "posterior collapse",
+        "critical",
+        since,
+        f"The latents tell the decoder {numbers['rate']:.2g} nats of a picture, and {numbers['active units']:.0f} of "
+        f"{units} units are active: it decodes without them, and all that it makes is alike.",
+        advice(record, *_remedies(record, player)),
+        numbers,
+    )
+
+
+def _most(record: Record, player: str, units: int, since: int) -> Finding:
+    numbers = _numbers(record, player, units)
+    return Finding(
+        "posterior collapse",
+        "note",
+        since,
+        f"{numbers['active units']:.0f} of {units} latent units are active ({numbers['rate']:.3g} nats of a picture); "
+        "the others hold noise, which the decoder ignores.",
+        advice(record, *_remedies(record, player), f"a smaller --latent-size (now {units}), which would do the same"),
+        numbers,
+    )
+
+
+def _numbers(record: Record, player: str, units: int) -> dict[str, float]:
+    rate, active, beta = (record.series(f"{player}/{name}") for name in ("rate", "active_units", "beta"))
+    return {
+        "rate": round(rate.tail(PROBES), 4),
+        "active units": round(active.last, 1),
+        "units": float(units),
+        **({"beta": beta.last} if len(beta) else {}),
+    }
+
+
+def _remedies(record: Record, player: str) -> list[str]:
+    """What is not in force yet, or could be weaker."""
+    beta = record.series(f"{player}/beta")
+    now = beta.last if len(beta) else 1.0
+    asked, bits = record.argument("beta", now), record.argument("free_bits", 0.0)
+    l2 = record.series(f"{player}/l2_decoder.strength").tail(1)
+    steps = max(record.stage.steps // 4, 1) if record.stage.steps else 1000
+    return [
+        f"a warm-up of the KL (--beta warmup:{now:g}:{steps})" if ":" not in str(asked) and now > 0 else "",
+        f"--beta {now / 4:.2g} (now {now:.2g})" if now > 1 else "",
+        f"--free-bits {2 * float(bits) or 0.05:g}",
+        f"a lower --l2-decoder (now {l2:.2g}; L2 there collapses units)" if l2 > 0 else "",
+        "--sigma learned" if isinstance(record.argument("sigma"), int | float) else "",
+    ]

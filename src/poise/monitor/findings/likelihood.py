@@ -1,0 +1,148 @@
+"""Symptoms of fitting by maximum likelihood: language models, the likelihood stage of a text GAN, auto-encoders.
+
+Thresholds for sentences were set on runs on a Bible, with all of it and with a twentieth (docs/monitor.md). What is
+fitted, and which rise is worth a word, the facts of a run tell under "nats"; without that it is sentences.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from itertools import pairwise, product
+from statistics import fmean, median
+from typing import NamedTuple
+
+from poise.monitor.findings.advice import advice, kept
+from poise.monitor.findings.finding import Finding, Record
+from poise.monitor.findings.windows import Series, holding
+from poise.registry import register
+
+PROBES = 8  # probes in a window
+LAST = 4  # windows in a row
+RISE = 0.02  # nats a unit: a rise of the held-out cost of a sentence that is worth a word; two percent of perplexity
+SURE = 5.0  # standard errors; the lowest of many windows is low by chance
+
+
+class _Nats(NamedTuple):
+    """What a cost in nats is of, in words, and which rise of it is worth a word."""
+
+    of: str = "sentences"
+    per: str = "a unit"
+    worth: float = RISE
+
+
+class _Rise(NamedTuple):
+    """How far the held-out nats stand above their lowest level, window by window, and where that was."""
+
+    over: Series  # 0 where the rise is small, unsure, or shared by the training sentences
+    lowest: int  # its step
+    rise: float  # now, in nats
+    fall: float  # of the training sentences, meanwhile
+
+
+def _rise(held: Series, seen: Series, worth: float = RISE) -> _Rise | None:
+    """None while there are too few probes to see anything rise."""
+    size = min(len(held), len(seen)) - PROBES + 1
+    if size < 3 or held.steps != seen.steps:
+        return None
+    windows = [held.values[i : i + PROBES] for i in range(size)]
+    level, error = [fmean(w) for w in windows], [_error(w) for w in windows]
+    fit = [fmean(seen.values[i : i + PROBES]) for i in range(size)]
+    low, found = 0, []
+    for i in range(size):
+        low = i if level[i] < level[low] else low
+        rise = level[i] - level[low]
+        usual = median(error[low : i + 1])  # one window's own may be small by chance
+        sure = rise > max(worth, SURE * math.hypot(max(error[i], usual), max(error[low], usual)))
+        found.append(rise if sure and fit[i] < fit[low] else 0.0)
+    lowest = held.steps[low + min(range(PROBES), key=windows[low].__getitem__)]
+    return _Rise(Series(held.steps[PROBES - 1 :], found), lowest, level[-1] - level[low], fit[low] - fit[-1])
+
+
+def _error(values: Sequence[float]) -> float:
+    """The standard error of their mean, by the differences of neighbours, in which a slope counts little."""
+    return math.sqrt(fmean((a - b) ** 2 for a, b in pairwise(values)) / 2 / len(values))
+
+
+def _costs(record: Record, player: str, network: str) -> tuple[str, Series, Series]:
+    """What is minimised, its name and what it is on held-out and on training items: the objective where that is more
+    than the likelihood. Where its terms are weighed, only probes with the weight of now can be compared."""
+    name = network + ("objective" if len(record.series(f"{player}/{network}objective_heldout")) else "nll")
+    held, seen = (record.series(f"{player}/{name}_{side}") for side in ("heldout", "training"))
+    weight = record.series(f"{player}/beta")
+    if not len(weight):
+        return name, held, seen
+    like = {step for step, w in zip(weight.steps, weight.values, strict=True) if abs(w - weight.last) <= 0.05 * w}
+    return name, _at(held, like), _at(seen, like)
+
+
+def _at(s: Series, steps: set[int]) -> Series:
+    kept = [(step, value) for step, value in zip(s.steps, s.values, strict=True) if step in steps]
+    return Series([step for step, _ in kept], [value for _, value in kept])
+
+
+@register("symptom", "overfitting")
+def overfitting(record: Record) -> Finding | None:
+    """The cost of held-out items gets worse from its best while that of training items gets better: of the averaged
+    network, which is what is drawn from, or of the weights of now."""
+    nats = _Nats(**record.fact("nats", {}))
+    for network, player in product(("shown_", ""), record.players("nll_heldout")):
+        name, held, seen = _costs(record, player, network)
+        found = _rise(held, seen, nats.worth)
+        since = holding(found.over, lambda rise: rise > 0, least=LAST) if found else None
+        if found is None or since is None:
+            continue
+        now, train = held.tail(PROBES), seen.tail(PROBES)
+        return Finding(
+            "overfitting",
+            "warning",
+            since,
+            f"Held-out {nats.of} cost {now:.2f} nats {nats.per}, {found.rise:.2f} more than around step "
+            f"{found.lowest:,}, while training {nats.of} fell by {found.fall:.2f} to {train:.2f}: the "
+            f"{'averaged ' if network else ''}{player} learns them by heart.",
+            advice(record, *_remedies(record, player, found.lowest - record.stage.first)) + kept(record),
+            {
+                f"{name}_heldout": round(now, 4),
+                f"{name}_training": round(train, 4),
+                f"{name}_gap": round(now - train, 4),
+                "rise": round(found.rise, 4),
+                "lowest around": float(found.lowest),
+            },
+        )
+    return None
+
+
+def _remedies(record: Record, player: str, steps: int) -> list[str]:
+    """What may help a network that knows its items by heart, as far as it is not in force yet."""
+    drops = [f"--{player}.{name}" for name in ("dropout", "dropout_output", "weight_drop")]
+    usual = record.argument("network") != "relational"  # a relational memory has no dropout
+    return [
+        *(_more(record, flag) for flag in drops if usual),
+        "--ar 2 --tar 1" if not record.argument("ar", 0.0) else "",
+        *(_stronger(record, player, flag) for flag in ("--l2-recurrent", "--l2-generator")),
+        *(_stronger(record, player, flag, 1e-3, 1.0) for flag in ("--l2-encoder", "--l2-decoder")),
+        "--flip true" if record.argument("flip") is False else "",
+        _fewer(record, "--latent-size"),
+        "more data",
+        f"{record.option('--warm-steps', '--steps')} {steps}" if steps > 0 else "",
+        "--patience 2" if record.argument("scores", 0) and record.argument("patience") is None else "",
+    ]
+
+
+def _more(record: Record, flag: str) -> str:
+    """A larger share to drop; nothing above one half."""
+    now = float(record.argument(flag.removeprefix("--"), 0.0))
+    return f"{flag} {min(now + 0.2, 0.5) if now else 0.3:g}" if now < 0.5 else ""
+
+
+def _stronger(record: Record, player: str, flag: str, first: float = 1e-5, most: float = 1e-3) -> str:
+    """Ten times the λ of now, or the first one; up to 1e-3 beside nats a unit, up to 1 beside nats a picture."""
+    penalty = "l2" if flag.endswith(player) else flag.removeprefix("--").replace("-", "_")
+    now = record.series(f"{player}/{penalty}.strength").tail(1)
+    return f"{flag} {10 * now if now > 0 else first:.1g}" if 10 * now <= most else ""
+
+
+def _fewer(record: Record, flag: str) -> str:
+    """Half as many as now, where it is known how many there are."""
+    now = record.argument(flag.removeprefix("--").replace("-", "_"), 0)
+    return f"{flag} {now // 2}" if isinstance(now, int) and now > 3 else ""

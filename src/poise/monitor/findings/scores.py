@@ -1,0 +1,96 @@
+"""Symptoms of what comes out: scores, and the data that they are judged by."""
+
+from __future__ import annotations
+
+from poise.monitor.findings.advice import advice, rate
+from poise.monitor.findings.finding import Finding, Record
+from poise.registry import register
+
+LEARNT = 0.85  # of the score of pictures of one colour each: above this, nothing was learnt
+
+
+@register("symptom", "no held-out data")
+def nothing_held_out(record: Record) -> Finding | None:
+    """Without held-out data nobody can see overfitting, and samples are not scored."""
+    looked, held = record.series("discriminator/on_training"), record.series("discriminator/on_heldout")
+    for player in record.players("nll_training"):
+        looked, held = record.series(f"{player}/nll_training"), record.series(f"{player}/nll_heldout")
+    if not len(looked) or len(held):
+        return None
+    asked = float(record.argument("heldout", 0.0))  # of a handful of items, a tenth may be none
+    return Finding(
+        "no held-out data",
+        "warning",
+        looked.steps[0],
+        "Nothing is held out: overfitting cannot be seen, and samples cannot be scored.",
+        advice(record, f"--heldout {0.1 if not asked else min(2 * asked, 0.5):g}"),
+    )
+
+
+@register("symptom", "held-out data unlike training data")
+def unlike(record: Record) -> Finding | None:
+    """The two parts of the data can be told apart by nearest neighbours alone, so no score means what it says."""
+    z = record.series("data/split_z")
+    if not len(z) or z.last < 6:
+        return None
+    return Finding(
+        "held-out data unlike training data",
+        "warning",
+        z.steps[0],
+        f"Items have their nearest neighbours in their own part of the data far too often (z = {z.last:.0f}): "
+        "held-out items "
+        f"are of another kind than training items, and scores against them punish a generator for what it never saw.",
+        f"Split the data at random: put everything into one {'folder' if record.offers('--size') else 'file'} and use "
+        "--heldout 0.1.",
+        {"z": z.last},
+    )
+
+
+@register("symptom", "past its best")
+def past_best(record: Record) -> Finding | None:
+    """The last scores are surely worse than the best one. Of the scores by which the best checkpoint may be kept, the
+    first that was taken with an interval: of an auto-encoder the NLL, and not KID."""
+    for name in ("NLL", "KID-EffLite0", "KID-classifier", "reverse perplexity", "NLL_oracle"):
+        value, low, high = (record.series(f"score/{name}{end}") for end in ("", ".low", ".high"))
+        if len(value) < 4 or len(low) != len(value):
+            continue
+        best = min(range(len(value)), key=value.values.__getitem__)
+        if len(value) - best > 2 and all(low.values[i] > high.values[best] for i in (-1, -2)):
+            return Finding(
+                "past its best",
+                "warning",
+                value.steps[best],
+                f"{name} was {value.values[best]:.3g} at step {value.steps[best] + 1:,} and is {value.last:.3g} now; "
+                "their "
+                f"intervals do not touch.",
+                "The best checkpoint is kept: --step best. In a new run, --patience 2 ends it in time.",
+                {"best": value.values[best], "now": value.last},
+            )
+        return None
+    return None
+
+
+@register("symptom", "nothing was learnt")
+def nothing_learnt(record: Record) -> Finding | None:
+    """After two thirds of the run, samples are no nearer to the data than pictures of one colour each."""
+    for name in ("KID-EffLite0", "KID-classifier", "KID-rotations"):
+        value, flat = record.series(f"score/{name}"), record.series(f"score/{name}.flat")
+        if not len(value) or len(flat) != len(value):
+            continue
+        if min(value.values) < LEARNT * flat.last or record.part_done(value.steps[-1]) < 2 / 3:
+            return None
+        return Finding(
+            "nothing was learnt",
+            "warning",
+            value.steps[0],
+            f"The best {name} of this run is {min(value.values):.3g}; pictures of one colour each, as in the data, "
+            f"have {flat.last:.3g}: the samples have nothing of the data yet, and no score of this run means anything.",
+            advice(
+                record,
+                f"more --steps (now {record.stage.steps})" if record.stage.steps else "more --steps",
+                f"a higher --generator.lr (now {rate(record, 'generator')})",
+                "a look at the pictures with poise data check",
+            ),
+            {name: min(value.values), "plain colours": flat.last},
+        )
+    return None

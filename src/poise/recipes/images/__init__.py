@@ -1,0 +1,1 @@
+"""The recipe `images`: its signature, how it is built, what comes out."""

@@ -1,0 +1,147 @@
+"""The pieces of an image GAN, put together. Loads torch; `signature` imports it only when it builds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import nn
+
+import poise.losses
+import poise.models  # noqa: F401  (both enter their members into the registry)
+from poise.core import Batch
+from poise.data.images.images import ImageSet
+from poise.data.stream import ImageStream, Prefetch
+from poise.errors import PoiseError
+from poise.games.adversarial import Adversarial, adversarial_terms, joint_allowed
+from poise.games.augment import augmentation, resolve
+from poise.penalties import Penalty
+from poise.recipes.common.affordable import check_affordable
+from poise.recipes.common.parts import check_player, player
+from poise.registry import find
+from poise.training.ema import Ema, noise_feed
+from poise.training.precision import Execution
+
+
+def check_generator_penalties(penalties: list[Penalty]) -> None:
+    """A penalty on D's gradients says nothing about G's weights: there it would do nothing."""
+    for penalty in penalties:
+        if penalty.reads == "slopes":
+            kind = type(penalty).__name__
+            raise PoiseError(
+                f"--generator.penalties+={kind}: {kind} is a penalty on the discriminator and would do nothing here; "
+                f"use --discriminator.penalties+={kind}"
+            )
+
+
+def facts(pictures: ImageSet, conditional: bool, augment: str, how: Execution) -> dict[str, Any]:
+    """What rebuilds the generator without the data, and what was chosen for the user."""
+    return {
+        "size": pictures.size,
+        "channels": pictures.channels,
+        "classes": list(pictures.classes) if conditional else [],
+        "data": pictures.describe(),
+        "fingerprint": pictures.fingerprint,
+        "augment": resolve(augment, len(pictures.train)),
+        "device": str(how.device),
+        "precision": how.precision,
+        "threads": torch.get_num_threads(),
+    }
+
+
+def unpenalised(l2_generator: float | str, l2_discriminator: float | str, asked: dict[str, list[Penalty]]) -> list[str]:
+    """A sentence where neither player pays for anything: that is the default, and nobody should have to guess it."""
+    if any(strength not in (0, "0") for strength in (l2_generator, l2_discriminator)) or any(asked.values()):
+        return []
+    return [
+        "no penalty is on, which is the default; --l2-generator 1e-4 --l2-discriminator 1e-4 puts L2 on both players"
+    ]
+
+
+def stream(
+    pictures: ImageSet, batch: int, seed: int, conditional: bool, flip: bool, how: Execution
+) -> Callable[[int], Batch]:
+    plain = ImageStream(pictures, batch, seed, how.device, labels=conditional, flip=flip)
+    return plain if how.device.type == "cpu" else Prefetch(plain)
+
+
+def generator(network: str, noise: int, options: Any, facts: dict[str, Any]) -> nn.Module:
+    """The generator alone, with fresh weights; `options` is a `GeneratorOptions`."""
+    return find("network", network).generator(
+        size=facts["size"],
+        channels=facts["channels"],
+        width=options.width,
+        depth=options.depth,
+        noise=noise,
+        classes=len(facts["classes"]),
+        norm=options.norm,
+    )
+
+
+def discriminator(network: str, options: Any, facts: dict[str, Any]) -> nn.Module:
+    """The discriminator alone, with fresh weights; `options` is a `DiscriminatorOptions`."""
+    return find("network", network).discriminator(
+        size=facts["size"],
+        channels=facts["channels"],
+        width=options.width,
+        depth=options.depth,
+        classes=len(facts["classes"]),
+        norm=options.norm,
+        spectral=options.spectral,
+    )
+
+
+def twice_differentiated(penalties: list[Penalty]) -> bool:
+    """Whether a penalty needs gradients of gradients, which torch.compile cannot make."""
+    return any(term.differentiates for penalty in penalties for term in penalty.terms())
+
+
+def uncompiled(penalties: dict[str, list[Penalty]]) -> list[str]:
+    """A line for each player that is not compiled although that was asked for."""
+    return [
+        f"--compile: the {name} is not compiled, for the gradients of gradients of "
+        f"{' and '.join(p.name for p in own if twice_differentiated([p]))}"
+        for name, own in penalties.items()
+        if twice_differentiated(own)
+    ]
+
+
+def game(
+    network: str,
+    loss: str,
+    noise: int,
+    options: dict[str, Any],
+    penalties: dict[str, list[Penalty]],
+    facts: dict[str, Any],
+    ema: float,
+    seed: int,
+    how: Execution,
+    compile: bool,
+) -> tuple[Adversarial, nn.Module]:
+    """The game, D first, and the averaged generator."""
+    for name, own in options.items():
+        check_player(name, own)
+    if not 0 <= ema < 1:
+        raise PoiseError(f"--ema must be at least 0 and below 1, not {ema}")
+    to_discriminate, to_generate = adversarial_terms(find("loss", loss))
+    makers = {
+        "discriminator": lambda: discriminator(network, options["discriminator"], facts),
+        "generator": lambda: generator(network, noise, options["generator"], facts),
+    }
+    check_affordable(how.device, makers)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        d = discriminator(network, options["discriminator"], facts)
+        g = generator(network, noise, options["generator"], facts)
+    for name, net in (("discriminator", d), ("generator", g)):
+        net.to(how.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        if compile and not twice_differentiated(penalties[name]):
+            net.compile()
+    average = Ema(g, ema, noise_feed(noise, how.device, len(facts["classes"])))
+    built = Adversarial(g, d, view=augmentation(facts["augment"]), joint=joint_allowed(d))
+    built.players = (
+        player("discriminator", d, options["discriminator"], to_discriminate, penalties["discriminator"]),
+        player("generator", g, options["generator"], to_generate, penalties["generator"], (average,)),
+    )
+    return built, average.module

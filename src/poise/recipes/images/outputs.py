@@ -1,0 +1,163 @@
+"""What comes out of an image GAN while it trains and afterwards: samples, the monitor, the judge of the samples."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from poise.data.files.store import cache_dir
+from poise.data.images.images import ImageSet
+from poise.data.stream import ImageStream
+from poise.errors import PoiseError
+from poise.metrics.distributions.judge import LEAST, Judge
+from poise.monitor.measures import compact
+from poise.monitor.signals import REFERENCES, Monitor, Watched
+from poise.report.picture import save_grid
+from poise.training.loop import mixed
+from poise.training.precision import Execution
+
+CHUNK = 256  # pictures drawn at a time
+LOOK = 64  # pictures of each kind that the monitor likes to show to D: an AUC of 32 against 32 scatters by 0.07
+
+
+GRID = 64  # pictures in a sample grid
+GRID_SEED = 1_234_567  # the noise of the grids is the same in every run
+
+
+def show(generator: nn.Module, facts: dict[str, Any], stem: Path) -> Path:
+    """A grid of the samples of this moment, always of the same noise."""
+    path = stem.with_suffix(".png")
+    save_grid(draw(generator, facts, GRID, GRID_SEED), path)
+    return path
+
+
+def show_real(pictures: ImageSet, stem: Path) -> Path:
+    """A grid of training pictures of the same size, to compare with: the same in every run on the data."""
+    path = stem.with_suffix(".png")
+    picked = np.random.default_rng(GRID_SEED).permutation(pictures.train)[:GRID]
+    save_grid(np.asarray(pictures.images[picked]), path)
+    return path
+
+
+@torch.no_grad()
+def draw(generator: nn.Module, facts: dict[str, Any], n: int, seed: int, label: str | None = None) -> np.ndarray:
+    """n samples as uint8 [n,H,W,C]; sample i depends on (seed, i) alone, whatever n is.
+
+    With classes they take turns, or are all of `label`.
+    """
+    device = next(generator.parameters()).device
+    classes = facts["classes"]
+    if label is not None and label not in classes:
+        known = ", ".join(classes[:8]) or "none: this run has no classes"
+        raise PoiseError(f"--label {label} is unknown; the classes are {known}")
+    kinds = torch.arange(n) % max(len(classes), 1) if label is None else torch.full((n,), classes.index(label))
+    out = np.empty((n, facts["size"], facts["size"], facts["channels"]), np.uint8)
+    was_training = generator.training
+    generator.eval()
+    for chunk, start in enumerate(range(0, n, CHUNK)):
+        rng = torch.Generator().manual_seed(mixed(seed, chunk))
+        z = torch.randn(CHUNK, generator.noise_size, generator=rng).to(device)  # type: ignore[call-overload]
+        y = kinds[start : start + CHUNK].to(device)
+        x = generator(z[: len(y)], y if classes else None)
+        out[start : start + len(y)] = to_uint8(x)
+    generator.train(was_training)
+    return out
+
+
+def to_uint8(x: Tensor) -> np.ndarray:
+    """[B,C,H,W] in [−1, 1] -> uint8 [B,H,W,C], rounded."""
+    return ((x.float().clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
+
+
+def monitor(
+    game: Any,
+    averaged: nn.Module,
+    pictures: ImageSet,
+    facts: dict[str, Any],
+    batch: int,
+    seed: int,
+    how: Execution,
+    roles: Mapping[str, str] = {},
+) -> Callable[[], Monitor]:
+    """The monitor of this game, built when first needed. It sees other batches of the data than training does.
+
+    `roles`: player -> generator or discriminator, where it has another name.
+    """
+    conditional, classes = bool(facts["classes"]), len(facts["classes"])
+    splits = {"training": pictures.train, "heldout": pictures.heldout}
+
+    def noise(n: int, number: int) -> Tensor:
+        rng = torch.Generator().manual_seed(mixed(seed, number))
+        return torch.randn(n, game.generator.noise_size, generator=rng).to(how.device)
+
+    def conditions(n: int, number: int) -> Tensor | None:
+        return (torch.arange(n) % classes).to(how.device) if conditional else None
+
+    def built() -> Monitor:
+        streams = {}
+        for (name, rows), split in zip(splits.items(), ("train", "heldout"), strict=True):
+            if len(rows):
+                n = min(max(batch, min(LOOK, 2 * batch)), len(rows))  # at most two batches, for the sake of time
+                streams[name] = ImageStream(pictures, n, seed + 1, how.device, labels=conditional, split=split)
+        rates = {roles.get(p.name, p.name): partial(_rate, p.optim) for p in game.players}
+        return Monitor(
+            Watched(
+                game.generator,
+                game.discriminator,
+                averaged,
+                noise,
+                streams,
+                {name: references(pictures, rows, seed).to(how.device) for name, rows in splits.items() if len(rows)},
+                lambda: how.autocast(False),
+                conditions,
+                rates,
+            )
+        )
+
+    return built
+
+
+def _rate(optim: torch.optim.Optimizer) -> float:
+    return float(optim.param_groups[0]["lr"])
+
+
+def references(pictures: ImageSet, rows: np.ndarray, seed: int) -> Tensor:
+    """At most 2,000 pictures of a split in random order, averaged down for comparisons: float32 [N,F].
+
+    The order matters: whoever takes the first few must not get those of one folder.
+    """
+    chosen = np.random.default_rng((seed, len(rows))).permutation(rows)[:REFERENCES]
+    parts = []
+    for start in range(0, len(chosen), CHUNK):
+        part = torch.from_numpy(np.asarray(pictures.images[chosen[start : start + CHUNK]]))
+        parts.append(compact(part.permute(0, 3, 1, 2).float() / 127.5 - 1))
+    return torch.cat(parts)
+
+
+def judge(pictures: ImageSet, n: int, seed: int, unseen: bool = False) -> Callable[[], Judge] | None:
+    """The judge of this data set, built when first needed: it reads weights and may train a small classifier.
+
+    `unseen`: one that compares with the held-out pictures which the other leaves out. None where nothing is held out:
+    there is nothing to compare with.
+    """
+    if n < LEAST:
+        raise PoiseError(f"scores need at least {LEAST} samples (--score-samples), not {n}")
+    if not len(pictures.heldout):
+        return None
+    return lambda: Judge(
+        pictures.images,
+        pictures.train,
+        pictures.heldout,
+        labels=pictures.labels,
+        n=n,
+        cache=cache_dir() / "features",
+        fingerprint=pictures.fingerprint,
+        seed=seed,
+        unseen=unseen,
+    )

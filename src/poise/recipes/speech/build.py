@@ -1,0 +1,231 @@
+"""The pieces of a speech run, put together: what is said, and by which networks. Loads torch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+from torch import Tensor, nn
+
+import poise.models.speech  # noqa: F401  (enters its members into the registry)
+from poise.audio.spectrograms import Mel
+from poise.core import Batch
+from poise.data.speech.recordings import Recordings
+from poise.data.speech.said import MelOf, SaidStream, conditions
+from poise.data.stream import Prefetch
+from poise.data.transcripts.letters import lost_in
+from poise.data.transcripts.utterances import Spoken, suggested
+from poise.errors import PoiseError
+from poise.recipes.speech import finished
+from poise.recipes.vocoder import build as waves
+from poise.registry import find
+from poise.training.precision import Execution
+
+LISTED = 1000  # texts and voices that a run remembers, to be sampled without its data
+
+
+@dataclass(frozen=True, eq=False)
+class Speech:
+    """Recordings of which it is known what is said in them."""
+
+    recordings: Recordings
+    spoken: Spoken
+    said: list[np.ndarray]  # units [L,2] of each recording; empty for those that are not used
+    train: np.ndarray
+    heldout: np.ndarray
+    whole: bool
+    single: bool  # whether each text is one part, such as a syllable
+    mel: Mel
+    notes: list[str]
+
+    def rows(self, split: str) -> np.ndarray:
+        return self.train if split == "train" else self.heldout
+
+    def conditions(self, rows: np.ndarray) -> Tensor:
+        return conditions(self.recordings, self.said, self.mel, rows, self.whole)
+
+    @cached_property
+    def voices(self) -> tuple[str, ...]:
+        return self.recordings.voices
+
+
+def speech(recordings: Recordings, units: str, durations: str, mel: Mel) -> Speech:
+    """The recordings whose text is known, in units; what else there is is told and left out.
+
+    Held-out recordings with units or tones that training does not have are left out too: nothing could say them.
+    """
+    named = np.array([bool(text.strip()) for text in recordings.texts])
+    if not named[recordings.train].any():
+        raise PoiseError(
+            f"{recordings.name} has no texts, so nobody knows what is said: put a metadata.csv with lines file|text "
+            f"into the folder, a .txt beside each recording, or say --labels with a pattern such as {{voice}}/{{text}}"
+        )
+    training = recordings.train[named[recordings.train]]
+    texts = [recordings.texts[row] for row in training]
+    spoken = _fitted(recordings, suggested(texts) if units == "auto" else units, training)
+    said, lost, single = _encoded(recordings, spoken, named)
+    whole = single if durations == "auto" else durations == "frames"
+    frames = np.diff(recordings.starts) // mel.hop
+    least = [min(len(units), 1) if whole else len(units) for units in said]
+    short = frames < least
+    known = np.array([len(units) > 0 for units in said]) & ~short
+    notes = list(recordings.notes)
+    if spoken.kind == "characters" and (out := lost_in(texts)):
+        notes.append(f"In --units characters, {out}.")
+    if not named.all():
+        notes.append(f"{int((~named).sum()):,} recordings have no text and are left out.")
+    if mute := int((named & (np.array([len(units) for units in said]) == 0)).sum()) - len(lost):
+        notes.append(f"{mute:,} recordings are left out: their texts hold no {spoken.kind}.")
+    if lost:
+        few = "; ".join(lost[:3])
+        notes.append(f"{len(lost):,} held-out recordings are left out, for nothing in training says them: {few}.")
+    if short.any():
+        notes.append(f"{int(short.sum()):,} recordings are left out: they have fewer frames than they need.")
+    train, heldout = (rows[known[rows]] for rows in (recordings.train, recordings.heldout))
+    if not len(train):
+        why = " ".join(notes[len(recordings.notes) :]) or "poise data check tells what is there."
+        raise PoiseError(f"{recordings.name}: no recording is left to train on: {why}".rstrip("."))
+    how = "one syllable at a time" if whole else "units are aligned while training"
+    notes.append(
+        f"{len(train):,} recordings to learn from and {len(heldout):,} held out, in {spoken.kind}: "
+        f"{len(spoken.phones)} phones, {len(spoken.tones)} tones; {how}."
+    )
+    return Speech(recordings, spoken, said, train, heldout, whole, single, mel, notes)
+
+
+def reads(arguments: dict[str, Any]) -> str:
+    """What a run with these arguments reads, in a line. Errors: PoiseError where it would read nothing."""
+    heard = waves.mel_of(*(arguments[name] for name in ("rate", "window", "hop", "bands", "low", "high")))
+    found = waves.recordings(waves.opening_of(arguments))
+    notes = speech(found, arguments["units"], arguments["durations"], heard).notes
+    return f"{found.name}: {' '.join(notes[len(found.notes) :]).rstrip('.')}"
+
+
+def _fitted(recordings: Recordings, kind: str, rows: np.ndarray) -> Spoken:
+    """The units of these recordings' texts; one that has none of this kind is told with its file."""
+    split = find("spoken units", kind)
+    for row in rows.tolist():
+        try:
+            split(recordings.texts[row])
+        except PoiseError as error:
+            raise PoiseError(f"--units {kind}: what is said in {recordings.files[row]}: {error}") from None
+    return Spoken.fit(kind, [recordings.texts[row] for row in rows.tolist()])
+
+
+def _encoded(recordings: Recordings, spoken: Spoken, named: np.ndarray) -> tuple[list[np.ndarray], list[str], bool]:
+    """Units of each recording, what could not be said, and whether each recording is one part."""
+    nothing = np.zeros((0, 2), np.int64)
+    said, lost, single = [nothing] * len(named), [], spoken.kind == "syllables"
+    for row in np.flatnonzero(named).tolist():
+        try:
+            parts = spoken.parts(recordings.texts[row])
+            said[row] = spoken.encode([unit for part in parts for unit in part])
+        except PoiseError as error:  # of training texts everything is known
+            lost.append(f"{recordings.files[row]} ({error})")
+            continue
+        single = single and len(parts) == 1
+    return said, lost, single
+
+
+def facts(
+    speech: Speech, opening: dict[str, Any], how: Execution, stages: Sequence[tuple[str, int]], speak_with: str | None
+) -> dict[str, Any]:
+    """What rebuilds the networks without the data, and what the data was."""
+    recordings = speech.recordings
+    shown = speech.heldout if len(speech.heldout) else speech.train
+    return waves.facts(recordings, opening, speech.mel, how, stages) | {
+        "data": f"{recordings.name}: {len(speech.train):,} recordings to learn from, {len(speech.heldout):,} held out, "
+        f"{recordings.seconds() / 60:.1f} minutes",
+        "units": speech.spoken.to_dict(),
+        "voices": list(speech.voices),
+        "whole": speech.whole,
+        "single": speech.single,
+        "texts": [[recordings.texts[row], int(recordings.voice[row])] for row in shown[:LISTED].tolist()],
+        "roles": {"vocoder": {"generator": "vocoder", "discriminator": "vocoder_discriminator"}},
+        "vocoder": None if speak_with is None else finished.vocoder_run(speak_with, speech.mel),
+    }
+
+
+def per_step(speech: Speech, batch: int, segment: int) -> dict[str, Any]:
+    """What a step reads, for the live view: whole recordings of mean length, or segments of waves."""
+    recordings, rate = speech.recordings, speech.mel.rate
+    whole = float(np.diff(recordings.starts)[speech.train].mean()) / rate * batch
+    return {
+        "unit": "audio seconds",
+        "size": f"{batch} recordings of {whole / batch:.2g} s or segments of {segment / rate:.2g} s",
+        "amounts": {"": whole, "spectral": batch * segment / rate, "vocoder": batch * segment / rate},
+    }
+
+
+def speaker(network: str, options: Any, facts: dict[str, Any]) -> nn.Module:
+    """The generator of log-mels alone, with fresh weights."""
+    mel, units = waves.mel_in(facts), facts["units"]
+    return find("speech", network)(
+        len(units["phones"]) + 1, len(units["tones"]), len(facts["voices"]), mel.bands, mel.hop / mel.rate,
+        facts["whole"], options.width, options.depth, options.noise,
+    )  # fmt: skip
+
+
+def critic(kind: str, options: Any, facts: dict[str, Any]) -> nn.Module:
+    """The discriminator of log-mels alone, with fresh weights."""
+    mel, units = waves.mel_in(facts), facts["units"]
+    return find("mel critic", kind)(
+        len(units["phones"]) + 1, len(units["tones"]), len(facts["voices"]), mel.bands, mel.hop / mel.rate,
+        facts["whole"], options,
+    )  # fmt: skip
+
+
+class Voice(nn.Module):
+    """Both networks of a run: `generator`, of log-mels, and `vocoder`."""
+
+    def __init__(self, generator: nn.Module, vocoder: nn.Module) -> None:
+        super().__init__()
+        self.generator, self.vocoder = generator, vocoder
+
+
+def voice(arguments: dict[str, Any], facts: dict[str, Any]) -> Voice:
+    """Both networks of a finished run, with fresh weights."""
+    made = speaker(arguments["network"], arguments["generator"], facts)
+    if facts["vocoder"]:
+        known = facts["vocoder"]
+        return Voice(made, waves.generator(known["network"], SimpleNamespace(**known), waves.mel_in(facts)))
+    return Voice(made, waves.generator(arguments["vocoder_network"], arguments["vocoder"], waves.mel_in(facts)))
+
+
+def check_joint(steps: int, speak_with: str | None) -> None:
+    """Both are trained together only where both are trained here."""
+    if steps < 0:
+        raise PoiseError(f"--joint-steps must be at least 0, not {steps}")
+    if speak_with is not None:
+        raise PoiseError(
+            f"--joint-steps {steps} trains the vocoder too, and --speak-with {speak_with} has a finished one: leave "
+            f"out one of them"
+        )
+
+
+def stream(
+    speech: Speech, batch: int, seed: int, how: Execution, split: str = "train", segment: int = 0
+) -> Callable[[int], Batch]:
+    """Log-mels with what is said in them; with a segment, in samples, whole waves and where it begins."""
+    plain = SaidStream(
+        speech.recordings, speech.said, speech.mel, speech.rows(split), batch, seed, how.device, split, speech.whole,
+        segment // speech.mel.hop,
+    )  # fmt: skip
+    fetched: Any = plain if how.device.type == "cpu" else Prefetch(plain)
+    return fetched if segment else MelOf(fetched)
+
+
+def stream_of(
+    stage: str, speech: Speech, batch: int, segment: int, seed: int, how: Execution
+) -> Callable[[int], Batch]:
+    """What a stage is trained on: recordings with what is said, or segments of them."""
+    found: dict[str, Callable[[], Callable[[int], Batch]]] = {
+        "joint": lambda: stream(speech, batch, seed, how, segment=segment),
+        "spectral": lambda: waves.stream(speech.recordings, speech.mel, segment, batch, seed, how),
+        "vocoder": lambda: waves.stream(speech.recordings, speech.mel, segment, batch, seed, how),
+    }
+    return found.get(stage, lambda: stream(speech, batch, seed, how))()

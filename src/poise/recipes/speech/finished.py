@@ -1,0 +1,59 @@
+"""A vocoder out of a finished run, for another run to speak with. Loads torch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from torch import nn
+
+from poise.audio.spectrograms import Mel
+from poise.errors import PoiseError
+from poise.recipes.vocoder import build as waves
+from poise.record import find_run
+from poise.training.checkpoint import latest, load_weights
+
+
+def vocoder_run(name: str, mel: Mel) -> dict[str, Any]:
+    """What builds the vocoder of a finished run, and its weights: network, width, depth, norm, weights."""
+    folder = find_run(name)
+    spec, newest = folder.spec(), latest(folder.checkpoints)
+    if spec["recipe"] != "vocoder":
+        raise PoiseError(f"--speak-with {name} is a run of {spec['recipe']}: name one of poise train vocoder")
+    if not folder.done or newest is None:
+        raise PoiseError(f"--speak-with {name} is not finished: go on with poise resume {name}, or name another run")
+    try:
+        check_mel(name, Mel(**spec["facts"]["mel"]), mel)
+        options = spec["arguments"]["generator"]
+        return {
+            "network": spec["arguments"]["network"],
+            **{key: options[key] for key in ("width", "depth", "norm")},
+            "weights": str(newest / "generator.ema.safetensors"),
+        }
+    except (KeyError, TypeError) as error:
+        raise PoiseError(
+            f"--speak-with {name}: {folder.path / 'spec.json'} does not say what was trained ({type(error).__name__}: "
+            f"{error}), so it is damaged; put it back, or name another run"
+        ) from None
+
+
+def check_mel(name: str, own: Mel, mel: Mel) -> None:
+    """A vocoder only makes audible what it was trained to hear."""
+    for key, wanted in mel.to_dict().items():
+        if (has := own.to_dict()[key]) != wanted:
+            raise PoiseError(
+                f"--speak-with {name} hears other spectrograms: it was trained with --{key} {_shown(has)}, and this "
+                f"run has {_shown(wanted)}; give this run the same, or train another vocoder"
+            )
+
+
+def _shown(value: float | None) -> str:
+    return "at its default" if value is None else f"{value:g}"
+
+
+def vocoder_of(known: dict[str, Any], mel: Mel) -> nn.Module:
+    """That vocoder."""
+    net = waves.generator(known["network"], SimpleNamespace(**known), mel)
+    load_weights(net, Path(known["weights"]))
+    return net.eval()

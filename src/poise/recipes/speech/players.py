@@ -1,0 +1,189 @@
+"""The players of a speech run in each of its stages: generator and discriminator of log-mels, and those of waves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any, NamedTuple
+
+import torch
+from torch import nn
+
+from poise.core import Dial, Player, Term
+from poise.errors import PoiseError
+from poise.games.adversarial import adversarial_terms, joint_allowed
+from poise.games.speech import JointGame, SpeechGame, duration_error, mel_l1, unit_error
+from poise.losses.reconstruction import matched
+from poise.recipes.common.affordable import check_affordable
+from poise.recipes.common.parts import learning_rates, own_penalties, player, weighed
+from poise.recipes.speech import build as parts
+from poise.recipes.speech import finished
+from poise.recipes.vocoder.build import Waves, mel_in
+from poise.registry import find
+from poise.training.ema import Ema
+from poise.training.precision import Execution
+
+
+class Mels:
+    """The generator of log-mels and its discriminator, in two games: `acoustic`, without the discriminator's opinion,
+    and `game`.
+
+    Args: as those of `vocoder_parts.Waves`; facts, of the run; weights of "mel" and "features".
+    """
+
+    def __init__(
+        self,
+        facts: dict[str, Any],
+        *,
+        network: str,
+        critic: str,
+        loss: str,
+        weights: dict[str, float | str],
+        options: dict[str, Any],
+        l2: dict[str, float | str],
+        ema: float,
+        steps: dict[str, int],
+        how: Execution,
+        seed: int,
+    ) -> None:
+        if not 0 <= ema < 1:
+            raise PoiseError(f"--ema must be at least 0 and below 1, not {ema}")
+        self.options, self.l2, self.steps, self.how, self.weights = options, l2, steps, how, weights
+        makers = {
+            "discriminator": lambda: parts.critic(critic, options["discriminator"], facts),
+            "generator": lambda: parts.speaker(network, options["generator"], facts),
+        }
+        check_affordable(how.device, makers)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            d = parts.critic(critic, options["discriminator"], facts).to(how.device)
+            g = parts.speaker(network, options["generator"], facts).to(how.device)
+        self.generator, self.discriminator, self.ema = g, d, Ema(g, ema)
+        self.average: Any = self.ema.module
+        to_discriminate, to_generate = adversarial_terms(find("loss", loss))
+        penalties = own_penalties("discriminator", l2, options, steps["adversarial"])
+        judge = player("discriminator", d, options["discriminator"], to_discriminate, penalties)
+        self.acoustic = SpeechGame(g, d, joint=joint_allowed(d))
+        warm = self._generates(self._own("acoustic"), "acoustic", options["generator"].warm_lr)
+        warm.turns = 1
+        self.acoustic.players = (replace(judge, turns=0), warm)
+        self.game = SpeechGame(g, d, joint=joint_allowed(d))
+        alike = weighed("features", weights["features"], steps["adversarial"], matched)
+        speaks = self._generates(
+            [to_generate, *self._own("adversarial"), *alike], "adversarial", options["generator"].lr
+        )
+        self.game.players = (judge, speaks)
+
+    def _own(self, stage: str) -> list[Term]:
+        """What the generator owes to the recording, without the discriminator."""
+        found = [*weighed("mel", self.weights["mel"], self.steps[stage], mel_l1), Term("duration", duration_error)]
+        return found if self.generator.whole else [*found, Term("units", unit_error)]
+
+    def _generates(self, terms: list[Term], stage: str, lr: float | str) -> Player:
+        first, *also = terms
+        penalties = own_penalties("generator", self.l2, self.options, self.steps[stage])
+        return player("generator", self.generator, self.options["generator"], first, penalties, (self.ema,), lr, also)
+
+    def again(self, stage: str, of_d: list[Term]) -> Player:
+        """The generator for another stage, with an optimiser of its own and the opinions of another discriminator."""
+        return self._generates([*of_d, *self._own(stage)], stage, self.options["generator"].lr)
+
+    @property
+    def warm_dials(self) -> list[Dial]:
+        """Of the acoustic stage."""
+        rates = {"generator": SimpleNamespace(lr=self.options["generator"].warm_lr)}
+        return learning_rates(self.acoustic.players[1:], rates, self.steps["acoustic"])
+
+    @property
+    def dials(self) -> list[Dial]:
+        """Of the adversarial stage."""
+        return learning_rates(self.game.players, self.options, self.steps["adversarial"])
+
+
+class Playing(NamedTuple):
+    """A stage: its game, and the schedules of its numbers."""
+
+    game: Any
+    dials: list[Dial]
+
+
+class Players:
+    """All networks of a speech run, and its stages in order.
+
+    `stages`: acoustic and adversarial, of log-mels; spectral and vocoder, of waves, unless a finished vocoder speaks;
+    joint, of both, if it has steps.
+    `voice` holds both averages. Every stage keeps the players of the others without moving them, so that every
+    checkpoint has all weights.
+    """
+
+    def __init__(
+        self,
+        facts: dict[str, Any],
+        *,
+        networks: dict[str, str],
+        vocoder_critic: str,
+        loss: str,
+        weights: dict[str, float | str],
+        options: dict[str, Any],
+        l2: dict[str, float | str],
+        ema: float,
+        steps: dict[str, int],
+        how: Execution,
+        seed: int,
+        segment: int,
+    ) -> None:
+        self.mels = Mels(
+            facts, network=networks["generator"], critic=networks["discriminator"], loss=loss, weights=weights,
+            options=options, l2=l2, ema=ema, steps=steps, how=how, seed=seed,
+        )  # fmt: skip
+        mels = {
+            "acoustic": Playing(self.mels.acoustic, self.mels.warm_dials),
+            "adversarial": Playing(self.mels.game, self.mels.dials),
+        }
+        if facts["vocoder"]:
+            net = finished.vocoder_of(facts["vocoder"], mel_in(facts)).to(how.device)
+            kept = resting(net, Ema(net, 0.0))
+            together(*(stage.game for stage in mels.values()), others=[kept])
+            self.voice, self.stages, self.waves = parts.Voice(self.mels.average, net), mels, None
+            return
+        self.waves = Waves(
+            mel_in(facts), network=networks["vocoder"], critic=vocoder_critic, loss=loss,
+            weights=weights, options=options, l2=l2, ema=ema,
+            steps={**steps, "adversarial": steps["vocoder"]}, how=how, seed=seed + 1,
+            names=("vocoder", "vocoder_discriminator"),
+        )  # fmt: skip
+        later = {
+            "spectral": Playing(self.waves.spectral, self.waves.warm_dials),
+            "vocoder": Playing(self.waves.game, self.waves.dials),
+        }
+        of_mels, of_waves = self.mels.game.players, self.waves.game.players
+        together(*(stage.game for stage in mels.values()), others=of_waves)
+        together(*(stage.game for stage in later.values()), others=of_mels)
+        if "joint" in steps:
+            later["joint"] = self._joint(self.mels, self.waves, segment)
+        self.voice, self.stages = parts.Voice(self.mels.average, self.waves.average), mels | later
+
+    def _joint(self, mels: Mels, waves: Waves, segment: int) -> Playing:
+        """Both generators at once against the discriminator of waves; that of log-mels rests."""
+        judge, vocoder = waves.again("joint")
+        of_d = [term for term in vocoder.terms if term.name in ("adversarial", "features")]
+        game = JointGame(
+            mels.generator, waves.discriminator, joint=joint_allowed(waves.discriminator), vocoder=waves.generator,
+            mel=waves.mel, segment=segment // waves.mel.hop, speech=SpeechGame(mels.generator, None),
+        )  # fmt: skip
+        game.players = (judge, vocoder, mels.again("joint", of_d), replace(mels.game.players[0], turns=0))
+        return Playing(game, learning_rates(game.players[:3], mels.options, mels.steps["joint"]))
+
+
+def together(*games: Any, others: Sequence[Player]) -> None:
+    """Players of other games join these without moving."""
+    for game in games:
+        game.players = (*game.players, *(replace(other, turns=0) for other in others))
+
+
+def resting(net: nn.Module, average: Ema, name: str = "vocoder") -> Player:
+    """A player that is only kept: a finished network."""
+    device = next(net.parameters()).device
+    nothing: Term[Any] = Term("nothing", lambda round: torch.zeros((), device=device))
+    return Player(name, net, torch.optim.SGD(net.parameters(), 0.0), [nothing], turns=0, after=(average,))

@@ -1,0 +1,97 @@
+"""Texts to sound, by the networks of a run. No training in here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from poise.audio.spoken import packed
+from poise.data.speech.speech import Wave
+from poise.data.transcripts.utterances import Spoken, Unit
+from poise.errors import PoiseError, nearest
+from poise.recipes.vocoder import sounds
+from poise.recipes.vocoder.build import mel_in
+from poise.report.audio import joined
+from poise.training.loop import mixed
+
+FADE = 0.015  # seconds in which one syllable passes into the next
+
+
+def condition(spoken: Spoken, units: Sequence[Unit], voice: int) -> Tensor:
+    """What is said, of one item without frames: int64 [1,1+L,3]."""
+    ids = torch.from_numpy(spoken.encode(units))[None]
+    nothing = torch.zeros(1, dtype=torch.int64)
+    return packed(nothing + voice, ids[..., 0], ids[..., 1], torch.zeros_like(ids[..., 0]), nothing)
+
+
+def voice_of(facts: dict[str, Any], name: str | None) -> int:
+    """The number of a voice; the first where none is named."""
+    voices = facts["voices"]
+    if name is None:
+        return 0
+    if name not in voices:
+        known = ", ".join(voice or "one without a name" for voice in voices)
+        raise PoiseError(f"--voice {name} is unknown{nearest(name, voices)}; this run has {known}")
+    return int(voices.index(name))
+
+
+@torch.no_grad()
+def mel_for(generator: Any, cond: Tensor, seed: int, speed: float = 1.0) -> Tensor:
+    """The log-mel of one item with planned or given frames: [1,M,F]."""
+    device = next(generator.parameters()).device
+    cond = cond.to(device)
+    if not int(cond[0, 0, 1]):
+        cond = generator.planned(cond, speed)
+    rng = torch.Generator().manual_seed(seed)
+    return generator(torch.randn(1, generator.noise_size, generator=rng).to(device), cond)
+
+
+@torch.no_grad()
+def heard(vocoder: Any, mel: Tensor) -> np.ndarray:
+    """A log-mel [1,M,F] as samples [S]; by Griffin-Lim as long as the vocoder was not trained."""
+    if not int(vocoder.trained):
+        from poise.audio.griffin_lim import griffin_lim
+
+        return np.asarray(griffin_lim(mel[0].cpu(), vocoder.mel), np.float32)
+    return vocoder(None, mel)[0, 0].float().cpu().numpy()
+
+
+def say(
+    voices: Any, facts: dict[str, Any], text: str, voice: str | None = None, seed: int = 0, speed: float = 1.0
+) -> Wave:
+    """A text as sound; where training had single syllables, each is said by itself and they are cross-faded.
+
+    Errors: PoiseError for a voice or a unit that training did not have, a text without units, and a speed that is out
+    of reach.
+    """
+    if not 0.25 <= speed <= 4:
+        raise PoiseError(f"--speed {speed:g} is out of reach: give 0.25 to 4, where 1 is as in the recordings")
+    spoken, who = Spoken.from_dict(facts["units"]), voice_of(facts, voice)
+    parts = spoken.parts(text)
+    if not parts:
+        raise PoiseError(f"there is nothing to say in {text!r}: give {spoken.kind}, as in training")
+    if not (facts["whole"] and facts.get("single", True)):  # not told by the first runs
+        parts = [[unit for part in parts for unit in part]]
+    conds = [condition(spoken, part, who) for part in parts]  # what cannot be said is known before anything is
+    sound = [
+        heard(voices.vocoder, mel_for(voices.generator, cond, mixed(seed, i), speed)) for i, cond in enumerate(conds)
+    ]
+    return sounds.Titled.of(joined(sound, mel_in(facts).rate, FADE), mel_in(facts).rate, text)
+
+
+def draw(voices: Any, facts: dict[str, Any], n: int, seed: int, voice: str | None = None) -> list[Wave]:
+    """n texts that were held out, in the voices of their recordings or in one; which ones depends on the seed."""
+    texts = facts["texts"]
+    order = np.random.default_rng((seed, len(texts))).permutation(len(texts))
+    found: list[Wave] = []
+    for i in range(n):
+        text, who = texts[order[i % len(order)]]
+        name = facts["voices"][who] if voice is None else voice
+        wave = say(voices, facts, text, name, mixed(seed, i))
+        title = f"{text} ({name})" if name else text
+        found.append(sounds.Titled.of(wave.samples, wave.rate, title))
+    return found

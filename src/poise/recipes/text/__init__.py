@@ -1,0 +1,1 @@
+"""The recipe `text`: its signature, how it is built, what comes out."""

@@ -1,0 +1,161 @@
+"""The pieces of a text GAN, put together. Loads torch; `signature` imports it only when it builds."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+
+import poise.losses
+import poise.models  # noqa: F401  (both enter their members into the registry)
+from poise.core import Batch
+from poise.data.stream import Prefetch
+from poise.data.text.alphabet import UNKNOWN, Units
+from poise.data.text.corpus import open_corpus
+from poise.data.text.sentences import SentenceStream
+from poise.data.text.toy import Numbers, Oracle
+from poise.errors import PoiseError
+from poise.models.rnn import Dropouts
+from poise.models.text import TextGenerator
+from poise.recipes.common.parts import check_player
+from poise.recipes.text.writing import ORACLE, units_of
+from poise.registry import find
+from poise.training.precision import Execution
+
+ORACLE_TRAIN, ORACLE_HELD = 10_000, 2_000  # sequences
+
+
+@dataclass(frozen=True, eq=False)
+class Language:
+    """What is learnt: tables of ids [N,T], filled with the end where there is one."""
+
+    name: str
+    tables: dict[str, np.ndarray]  # "train" and "heldout"
+    texts: dict[str, list[str]]  # the same sentences as they stand in the file; empty for a made-up language
+    units: Units
+    ends: bool
+    fingerprint: str
+    mean_units: float  # in a training sentence, its end included
+    notes: list[str] = field(default_factory=list)
+    oracle: Oracle | None = None
+    counts: dict[str, Any] = field(default_factory=dict)  # what became of the file's sentences
+
+    @property
+    def length(self) -> int:
+        return int(self.tables["train"].shape[1])
+
+
+def language(
+    data: str,
+    column: str | None,
+    encoding: str | None,
+    delimiter: str | None,
+    layout: str,
+    units: str,
+    vocabulary: int | None,
+    least: int,
+    longest: int,
+    heldout: float,
+    share: float,
+    seed: int,
+) -> Language:
+    """The sentences of a file, or a made-up language."""
+    if data == ORACLE:
+        return _made_up(share, seed)
+    corpus = open_corpus(
+        data, column=column, encoding=encoding, delimiter=delimiter, layout=layout, units=units,
+        vocabulary=vocabulary, least=least, longest=longest, heldout=heldout, share=share,
+    )  # fmt: skip
+    length = int(np.diff(corpus.starts).max()) + 1
+    sides = {"train": corpus.train, "heldout": corpus.heldout}
+    notes = corpus.describe()
+    if not len(corpus.heldout):
+        notes.append("no sentences are held out, so samples are not scored; --heldout 0.2 would hold out a fifth")
+    return Language(
+        corpus.name,
+        {side: corpus.padded(rows, length) for side, rows in sides.items()},
+        {side: [corpus.sentences[row] for row in rows] for side, rows in sides.items()},
+        corpus.units,
+        True,
+        corpus.fingerprint,
+        float(np.diff(corpus.starts)[corpus.train].mean()) + 1,
+        notes,
+        counts=asdict(corpus.counts),
+    )
+
+
+def _made_up(share: float, seed: int) -> Language:
+    oracle = Oracle()
+    count = max(1, round(share * ORACLE_TRAIN))
+    tables = {
+        "train": oracle.sample(ORACLE_TRAIN, seed=1)[:count].numpy(),
+        "heldout": oracle.sample(ORACLE_HELD, seed=2).numpy(),
+    }
+    units = Numbers(oracle.vocabulary)
+    print_ = hashlib.sha256(b"".join(table.tobytes() for table in tables.values())).hexdigest()
+    entropy = float(oracle.nll(torch.from_numpy(tables["heldout"])).mean())
+    note = (
+        f"oracle: {count:,} sequences of {oracle.length} out of {oracle.vocabulary} units to train on, {ORACLE_HELD:,} "
+        f"held out; its own sequences have an NLL_oracle of {entropy:.3f} nats per unit"
+    )
+    texts: dict[str, list[str]] = {"train": [], "heldout": []}
+    return Language("oracle", tables, texts, units, False, print_, float(oracle.length), [note], oracle)
+
+
+def facts(language: Language, how: Execution, stages: Sequence[tuple[str, int]]) -> dict[str, Any]:
+    """What rebuilds the generator without the data, and what the data was."""
+    return {
+        "data": f"{language.name}: {len(language.tables['train']):,} sentences of {len(language.units):,} "
+        f"{language.units.plural}, {len(language.tables['heldout']):,} held out",
+        "units": language.units.to_dict(),
+        "ends": language.ends,
+        "length": language.length,
+        "fingerprint": language.fingerprint,
+        "counts": language.counts,
+        "stages": [list(stage) for stage in stages],
+        "not_advised": ["R1"],  # on one-hot rows it silences D (docs/log.md)
+        "device": str(how.device),
+        "precision": how.precision,
+        "threads": torch.get_num_threads(),
+    }
+
+
+def check(name: str, options: Any) -> None:
+    """The options of a player; what is wrong is told of the flag."""
+    check_player(name, options, [key for key in vars(options) if key in SIZES])
+    for penalty in options.penalties:
+        if name == "generator" and penalty.terms():
+            kind = type(penalty).__name__
+            raise PoiseError(
+                f"--generator.penalties+={kind}: {kind} reads what this generator does not show; leave it out, or "
+                f"name one on the weights such as WeightDecay"
+            )
+    if not 0 <= options.dropout < 1:
+        raise PoiseError(f"--{name}.dropout must be at least 0 and below 1, not {options.dropout}")
+    parts = getattr(options, "representations", 1)
+    if options.embed % parts:
+        raise PoiseError(f"--{name}.embed {options.embed} must be a multiple of --{name}.representations {parts}")
+
+
+def vocabulary(facts: dict[str, Any]) -> int:
+    """V, from what a run knows of its units."""
+    return len(units_of(facts))
+
+
+SIZES = ("embed", "hidden", "layers", "representations", "width", "turns")
+
+
+def generator(network: str, options: Any, facts: dict[str, Any]) -> TextGenerator:
+    """The generator alone, with fresh weights; `options` is a `GeneratorOptions`."""
+    dropouts = Dropouts(input=options.dropout, output=options.dropout) if network != "relational" else Dropouts()
+    net = find("sequence", network)(vocabulary(facts), options.embed, options.hidden, options.layers, dropouts)
+    return TextGenerator(net, facts["length"], facts["ends"], [UNKNOWN] if facts["ends"] else [])
+
+
+def stream(language: Language, batch: int, seed: int, how: Execution, split: str = "train") -> Callable[[int], Batch]:
+    plain = SentenceStream(language.tables[split], batch, seed, how.device, split)
+    return plain if how.device.type == "cpu" else Prefetch(plain)

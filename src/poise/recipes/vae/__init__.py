@@ -1,0 +1,1 @@
+"""The recipe `vae`: its signature, how it is built, what comes out."""

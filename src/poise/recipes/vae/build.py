@@ -1,0 +1,222 @@
+"""The pieces of an auto-encoder, put together. Loads torch; `signature` imports it only when it builds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+import poise.losses
+import poise.models.likelihoods  # noqa: F401  (both enter their members into the registry)
+from poise.data.files.items import drawn
+from poise.data.images.images import ImageSet
+from poise.errors import PoiseError
+from poise.models.vae import AutoEncoder, ImageDecoder, ImageEncoder
+from poise.monitor.latent import nats_fact
+from poise.penalties import L2, Penalty
+from poise.penalties.covers import within
+from poise.recipes.common.affordable import check_affordable
+from poise.recipes.common.parts import check_player, l2
+from poise.recipes.images import build as image_parts
+from poise.recipes.images.signature import DiscriminatorOptions
+from poise.recipes.vae.objectives import Objective, Pieces, chosen
+from poise.registry import find
+from poise.training.dials import checked
+from poise.training.ema import BATCHES, Ema, Feed
+from poise.training.ema import ROWS as FED
+from poise.training.mixture import MISSING, Fitted, installed
+from poise.training.precision import Execution
+
+FITTED_TO = 5000  # training pictures at most, whose latents the mixture is fitted to
+CHUNK = 256  # pictures encoded at a time
+
+
+@dataclass(frozen=True)
+class Asked:
+    """An objective, its options with defaults filled in, and the options of its players."""
+
+    name: str
+    objective: Objective
+    values: Mapping[str, Any]
+    options: dict[str, Any]
+
+
+def asked(name: str, given: Mapping[str, Any], options: Mapping[str, Any], micro_batches: int) -> Asked:
+    """What was asked for; what means nothing to the objective, or cannot be, is told of its flag."""
+    objective, values = chosen(name, given)
+    for player, own in options.items():
+        if player in objective.players:
+            check_player(player, own, [size for size in ("width", "depth", "turns") if hasattr(own, size)])
+        elif changed := [key for key, value in vars(own).items() if value != getattr(DiscriminatorOptions(), key)]:
+            raise PoiseError(
+                f"--{player}.{changed[0]} does nothing for --objective {name}, which has no {player}: leave it out"
+            )
+    for penalty in options["autoencoder"].penalties:
+        if any(term.differentiates for term in penalty.terms()):
+            kind = type(penalty).__name__
+            raise PoiseError(
+                f"--autoencoder.penalties+={kind}: {kind} is a penalty on a discriminator and would do nothing here; "
+                f"use --discriminator.penalties+={kind} with --objective vae_gan"
+            )
+    if (free := checked(values.get("free_bits", 0.0), "--free-bits")) and micro_batches > 1:
+        raise PoiseError(
+            f"--free-bits {free:g} compares with the mean KL of a whole batch, which --micro-batches {micro_batches} "
+            f"would take apart: use --micro-batches 1"
+        )
+    return Asked(name, objective, values, {player: options[player] for player in objective.players})
+
+
+def facts(
+    pictures: ImageSet,
+    asked: Asked,
+    latent_size: int,
+    likelihood: str,
+    sigma: float | str,
+    latents: str,
+    steps: int,
+    how: Execution,
+) -> dict[str, Any]:
+    """What rebuilds the auto-encoder without the data, and what was chosen for the user."""
+    objective = asked.objective
+    from_prior = latents == "prior"
+    if from_prior and objective.deterministic:
+        raise PoiseError(no_prior(asked.name))
+    if (objective.latents if latents == "auto" else latents) == "mixture" and not installed():
+        raise PoiseError(MISSING)
+    kind = find("likelihood", likelihood)
+    automatic = objective.sigma if kind.spread else None
+    found = image_parts.facts(pictures, False, "none", how) | {
+        "objective": asked.name,
+        "asked": dict(asked.values),
+        "deterministic": objective.deterministic,
+        "latent_size": latent_size,
+        "likelihood": likelihood,
+        "sigma": automatic if sigma == "auto" else sigma,
+        "latents": objective.latents if latents == "auto" else latents,
+        "stages": [["adversarial" if len(objective.players) > 1 else "likelihood", steps]],
+        "nats": nats_fact(pictures.channels * pictures.size**2),
+    }
+    if len(objective.players) > 1:
+        found["roles"] = {"adversarial": {"generator": "autoencoder", "discriminator": "discriminator"}}
+    del found["augment"]
+    return found
+
+
+def no_prior(objective: str) -> str:
+    return f"--latents prior: the latents of --objective {objective} have no prior to draw from; use mixture"
+
+
+def model(network: str, options: Any, facts: dict[str, Any]) -> AutoEncoder:
+    """The auto-encoder alone, with fresh weights; `options` is an `AutoencoderOptions`."""
+    pair, latents = find("network", network), facts["latent_size"]
+    size = {"size": facts["size"], "channels": facts["channels"]}
+    own = {"width": options.width, "depth": options.depth, "norm": options.norm}
+    encoder = ImageEncoder(pair.discriminator(**size, **own), latents if facts["deterministic"] else 2 * latents)
+    decoder = ImageDecoder(pair.generator(**size, **own, noise=latents))
+    likelihood = find("likelihood", facts["likelihood"])(sigma=facts["sigma"])
+    return AutoEncoder(encoder, decoder, likelihood, latents, facts["deterministic"])
+
+
+def penalties(asked: Asked, l2_encoder: float | str, l2_decoder: float | str, steps: int) -> dict[str, list[Penalty]]:
+    """By player: its L2 under names of their own in the record, and what else was asked for."""
+    found: dict[str, list[Penalty]] = {
+        "autoencoder": [
+            l2(part, strength, partial(L2, covers=within(part), name=f"l2_{part}"))
+            for part, strength in (("encoder", l2_encoder), ("decoder", l2_decoder))
+        ]
+    }
+    if "l2_discriminator" in asked.values:
+        found["discriminator"] = [l2("discriminator", asked.values["l2_discriminator"])]
+    return {
+        name: [penalty.over(steps) for penalty in [*found[name], *asked.options[name].penalties]]
+        for name in asked.options
+    }
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """The averaged auto-encoder; called, with its mixture fitted if the run draws from it."""
+
+    fitted: Fitted
+    needed: bool
+
+    @property
+    def module(self) -> AutoEncoder:
+        return self.fitted.module
+
+    def __call__(self) -> AutoEncoder:
+        return self.fitted() if self.needed else self.module
+
+
+def game(
+    network: str,
+    asked: Asked,
+    penalties: dict[str, list[Penalty]],
+    pictures: ImageSet,
+    facts: dict[str, Any],
+    ema: float,
+    seed: int,
+    steps: int,
+    how: Execution,
+) -> tuple[Any, Drawing]:
+    """The game, the discriminator first if there is one, and what draws from the averaged auto-encoder."""
+    if not 0 <= ema < 1:
+        raise PoiseError(f"--ema must be at least 0 and below 1, not {ema}")
+
+    def judging() -> torch.nn.Module:
+        net = image_parts.discriminator(network, asked.options["discriminator"], facts)
+        return net.to(how.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    makers = {"autoencoder": lambda: model(network, asked.options["autoencoder"], facts)}
+    check_affordable(how.device, makers)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        net: Any = model(network, asked.options["autoencoder"], facts)
+        net.to(how.device, memory_format=torch.channels_last)
+        average = Ema(net, ema, data_feed(pictures, seed, how))
+        built = asked.objective.game(Pieces(net, average, asked.values, asked.options, penalties, judging, steps))
+    fitted = Fitted(average.module, latents(average.module, pictures, seed, how), seed)
+    return built, Drawing(fitted, facts["latents"] == "mixture")
+
+
+def latents(model: Any, pictures: ImageSet, seed: int, how: Execution) -> Callable[[], Tensor]:
+    """z of at most 5,000 training pictures, drawn by the seed: one draw from each posterior, or its mean alone."""
+    rows = drawn(pictures.train, FITTED_TO, (seed, 5))
+
+    def encoded() -> Tensor:
+        rng, found = torch.Generator().manual_seed(seed), []
+        for start in range(0, len(rows), CHUNK):
+            mean, log_variance = model.encode(as_floats(pictures, rows[start : start + CHUNK], how))
+            noise = torch.randn(mean.shape, generator=rng).to(mean)
+            found.append(mean if log_variance is None else mean + (0.5 * log_variance).exp() * noise)
+        return torch.cat(found)
+
+    return encoded
+
+
+def data_feed(pictures: ImageSet, seed: int, how: Execution) -> Feed:
+    """Fixed training pictures, drawn by the seed, for an auto-encoder: through it and back, z drawn from q(z|x).
+
+    The decoder so sees what it sees in training.
+    """
+    rows = np.random.default_rng((seed, 6)).permutation(pictures.train)[: BATCHES * FED]
+    rows = np.resize(rows, BATCHES * FED).reshape(BATCHES, FED)  # few pictures come again
+
+    def feed(model: Any, i: int) -> None:
+        rng = torch.Generator().manual_seed(i)
+        mean, log_variance = model.encode(as_floats(pictures, rows[i], how))
+        noise = torch.randn(mean.shape, generator=rng).to(mean)
+        model.decode(mean if log_variance is None else mean + (0.5 * log_variance).exp() * noise)
+
+    return feed
+
+
+def as_floats(pictures: ImageSet, rows: np.ndarray, how: Execution) -> Tensor:
+    """Pictures in [−1, 1] on the device: [n,C,H,W]."""
+    x = torch.from_numpy(np.asarray(pictures.images[rows])).to(how.device).permute(0, 3, 1, 2)
+    return (x.float() / 127.5 - 1).contiguous(memory_format=torch.channels_last)

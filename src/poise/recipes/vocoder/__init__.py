@@ -1,0 +1,1 @@
+"""The recipe `vocoder`: its signature, how it is built, what comes out."""

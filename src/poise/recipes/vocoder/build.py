@@ -1,0 +1,239 @@
+"""The pieces of a vocoder, put together. Loads torch; `signature` imports it only when it builds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
+from types import SimpleNamespace
+from typing import Any
+
+import torch
+from torch import nn
+
+import poise.losses
+import poise.models.heads
+import poise.models.vocoders  # noqa: F401  (all enter their members into the registry)
+from poise.audio.spectrograms import Mel
+from poise.core import Batch, Dial, Term
+from poise.data.speech.recordings import Recordings, open_recordings
+from poise.data.speech.segments import SegmentStream
+from poise.data.stream import Prefetch
+from poise.errors import PoiseError
+from poise.games.adversarial import Adversarial, adversarial_terms, joint_allowed
+from poise.losses.reconstruction import log_mel_l1, matched, multi_resolution
+from poise.models.layers import renormalised
+from poise.recipes.common.affordable import check_affordable
+from poise.recipes.common.parts import learning_rates, own_penalties, player, weighed
+from poise.registry import find
+from poise.training.ema import Ema
+from poise.training.precision import Execution
+
+WINDOWS = (4, 2, 1, 0.5)  # of the multi-resolution STFT loss, in windows of the mel
+# Samples. Below, the last layer of a period of 5 sees one or two places, where torch 2.13 leaves parts of a gradient in
+# bfloat16 unset on a CPU.
+SHORTEST = 320
+
+
+def mel_of(rate: int, window: int, hop: int, bands: int, low: float, high: float | None) -> Mel:
+    return Mel(rate, window, hop, bands, low, high)
+
+
+def mel_in(facts: dict[str, Any]) -> Mel:
+    """The spectrogram of a run."""
+    return Mel(**facts["mel"])
+
+
+def check_segment(segment: int, mel: Mel) -> None:
+    """It must hold whole frames, and enough of them for every window that is looked through."""
+    least = -(-max(int(max(WINDOWS) * mel.window), SHORTEST) // mel.hop) * mel.hop
+    if segment < least:
+        raise PoiseError(
+            f"--segment {segment} is shorter than the longest stretch that is looked at, 4 times --window {mel.window} "
+            f"and never under {SHORTEST} samples: give at least {least}, or a smaller --window"
+        )
+    if segment % mel.hop:
+        lower = segment // mel.hop * mel.hop
+        raise PoiseError(
+            f"--segment {segment} is no whole number of frames of --hop {mel.hop} samples: give {lower} or "
+            f"{lower + mel.hop}"
+        )
+
+
+def opening(
+    data: str,
+    rate: int,
+    trim: bool,
+    loudness: float | None,
+    longest: float,
+    heldout: float,
+    share: float,
+    voice: str | None,
+    labels: str | None,
+    **table: str | None,
+) -> dict[str, Any]:
+    """What opens the recordings of a run again; of the flags of their table, those that are given."""
+    return {
+        "data": data, "rate": rate, "trim": trim, "loudness": loudness, "longest": longest, "heldout": heldout,
+        "share": share, "voice": voice, "labels": labels,
+        **{name: value for name, value in table.items() if value not in (None, "names")},
+    }  # fmt: skip
+
+
+def reads(arguments: dict[str, Any]) -> str:
+    """What a run with these arguments reads, in a line. Errors: PoiseError where it would read nothing."""
+    return recordings(opening_of(arguments)).describe()
+
+
+def opening_of(arguments: dict[str, Any]) -> dict[str, Any]:
+    """`opening` from all arguments of a run."""
+    table = ("metadata", "file_column", "text_column", "voice_column", "order")
+    plain = ("data", "rate", "trim", "loudness", "longest", "heldout", "share", "voice", "labels")
+    return opening(*(arguments[name] for name in plain), **{name: arguments[name] for name in table})
+
+
+def recordings(opening: dict[str, Any], fingerprint: str | None = None) -> Recordings:
+    """The recordings of a run; with its fingerprint they must still be the same."""
+    found = open_recordings(**opening)
+    if fingerprint is not None and found.fingerprint != fingerprint:
+        raise PoiseError(f"the recordings in {opening['data']} have changed since the run: put the old ones back")
+    return found
+
+
+def facts(
+    recordings: Recordings, opening: dict[str, Any], mel: Mel, how: Execution, stages: Sequence[tuple[str, int]]
+) -> dict[str, Any]:
+    """What rebuilds the generator without the data, and what the data was."""
+    return {
+        "data": f"{recordings.name}: {len(recordings.train):,} recordings to train on, {len(recordings.heldout):,} "
+        f"held out, {recordings.seconds() / 60:.1f} minutes",
+        "mel": mel.to_dict(),
+        "recordings": opening,
+        "fingerprint": recordings.fingerprint,
+        "stages": [list(stage) for stage in stages],
+        "device": str(how.device),
+        "precision": how.precision,
+        "threads": torch.get_num_threads(),
+    }
+
+
+def generator(network: str, options: Any, mel: Mel) -> nn.Module:
+    """The generator alone, with fresh weights; `options` is a `GeneratorOptions`."""
+    return renormalised(find("vocoder", network)(mel, options.width, options.depth), options.norm)
+
+
+class MelStream:
+    """Draw number -> segments with their log-mels: real [B,1,S], cond [B,M,F], F = S / hop.
+
+    The mel of a segment is that of the recording around it: a stream of segments that bring their context.
+    """
+
+    def __init__(self, segments: SegmentStream, mel: Mel) -> None:
+        self.segments, self.mel, self.device = segments, mel, segments.device
+
+    def __call__(self, draw: int) -> Batch:
+        wave = self.segments(draw).real
+        return Batch(wave[..., self.mel.context : wave.shape[-1] - self.mel.context], self.mel(wave, padded=False))
+
+
+def stream(
+    recordings: Recordings, mel: Mel, segment: int, batch: int, seed: int, how: Execution, split: str = "train"
+) -> Callable[[int], Batch]:
+    plain = SegmentStream(recordings, batch, segment, seed, how.device, split, context=mel.context)
+    return MelStream(plain if how.device.type == "cpu" else Prefetch(plain), mel)  # type: ignore[arg-type]
+
+
+class Waves:
+    """A generator of waves and a discriminator, in two games: `spectral`, without the discriminator's opinion, and
+    `game`. Both have one generator and one average; the discriminator does not move in the first.
+
+    Args: mel; names of network, critic and loss; weights of the terms "mel", "stft" and "features"; options and
+    strengths of L2 of the two players, and their `names`; decay of the average; steps of the stages; how; seed.
+    """
+
+    def __init__(
+        self,
+        mel: Mel,
+        *,
+        network: str,
+        critic: str,
+        loss: str,
+        weights: dict[str, float | str],
+        options: dict[str, Any],
+        l2: dict[str, float | str],
+        ema: float,
+        steps: dict[str, int],
+        how: Execution,
+        seed: int,
+        names: tuple[str, str] = ("generator", "discriminator"),
+    ) -> None:
+        if not 0 <= ema < 1:
+            raise PoiseError(f"--ema must be at least 0 and below 1, not {ema}")
+        self.mel, self.options, self.steps, self.how, self.l2 = mel, options, steps, how, l2
+        self.made, self.judging = names
+        makers = {
+            self.judging: lambda: find("wave critic", critic)(mel.window, options[self.judging]),
+            self.made: lambda: generator(network, options[self.made], mel),
+        }
+        check_affordable(how.device, makers)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            d = find("wave critic", critic)(mel.window, options[self.judging]).to(how.device)
+            g = generator(network, options[self.made], mel).to(how.device)
+        self.generator, self.discriminator, self.ema = g, d, Ema(g, ema)
+        self.average: nn.Module = self.ema.module
+        to_discriminate, to_generate = adversarial_terms(find("loss", loss))
+        self._to_discriminate, self._to_generate, self.weights = to_discriminate, to_generate, weights
+        judge = self._judges("adversarial")
+        self.spectral = Adversarial(g, d, joint=joint_allowed(d))
+        warm = self._generates(self.terms(weights, "spectral"), "spectral", options[self.made].warm_lr)
+        warm.turns = 1
+        self.spectral.players = (replace(judge, turns=0), warm)
+        self.game = Adversarial(g, d, joint=joint_allowed(d))
+        self.game.players = (judge, self._against("adversarial"))
+
+    def again(self, stage: str) -> tuple[Any, Any]:
+        """Both players for another stage, with optimisers of their own: the discriminator and the generator."""
+        return self._judges(stage), self._against(stage)
+
+    def _judges(self, stage: str) -> Any:
+        penalties = own_penalties(self.judging, self.l2, self.options, self.steps[stage])
+        return player(self.judging, self.discriminator, self.options[self.judging], self._to_discriminate, penalties)
+
+    def _against(self, stage: str) -> Any:
+        """The generator against the discriminator."""
+        alike = weighed("features", self.weights["features"], self.steps[stage], matched)
+        terms = [self._to_generate, *self.terms(self.weights, stage), *alike]
+        return self._generates(terms, stage, self.options[self.made].lr)
+
+    def terms(self, weights: dict[str, float | str], stage: str) -> list[Term]:
+        """What a generated wave owes to the real one, without the discriminator."""
+        windows = [int(part * self.mel.window) // 8 * 8 for part in WINDOWS]
+        losses = {"mel": log_mel_l1(self.mel), "stft": multi_resolution(windows)}
+        return [
+            term
+            for name, loss in losses.items()
+            for term in weighed(name, weights[name], self.steps[stage], partial(_of_waves, loss))
+        ]
+
+    def _generates(self, terms: list[Term], stage: str, lr: float | str) -> Any:
+        if not terms:
+            raise PoiseError("--mel 0 and --stft 0 leave the spectral stage nothing to learn from: set one above 0")
+        first, *also = terms
+        penalties = own_penalties(self.made, self.l2, self.options, self.steps[stage])
+        return player(self.made, self.generator, self.options[self.made], first, penalties, (self.ema,), lr, also)
+
+    @property
+    def warm_dials(self) -> list[Dial]:
+        """Of the spectral stage."""
+        rates = {self.made: SimpleNamespace(lr=self.options[self.made].warm_lr)}
+        return learning_rates(self.spectral.players[1:], rates, self.steps["spectral"])
+
+    @property
+    def dials(self) -> list[Dial]:
+        """Of the adversarial stage."""
+        return learning_rates(self.game.players, self.options, self.steps["adversarial"])
+
+
+def _of_waves(loss: Callable[..., torch.Tensor], round: Any) -> torch.Tensor:
+    return loss(round.real, round.fake)

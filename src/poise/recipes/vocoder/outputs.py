@@ -1,0 +1,140 @@
+"""What comes out of a vocoder while it trains and afterwards: copies of recordings, the monitor, the judge."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from poise.audio.spectrograms import Mel
+from poise.data.speech.recordings import Recordings
+from poise.data.speech.speech import Wave, resampled
+from poise.errors import PoiseError
+from poise.losses.reconstruction import log_mel_l1
+from poise.metrics.speech.judge import SpeechJudge
+from poise.metrics.speech.metric import Pair
+from poise.monitor.paired import PairedMonitor
+from poise.monitor.signals import Watched
+from poise.recipes.vocoder import build as parts
+from poise.recipes.vocoder import sounds
+from poise.recipes.vocoder.build import Waves
+from poise.training.precision import Execution
+
+SHOWN, SHOWN_SEED = 4, 1_234_567  # recordings in a picture, the same ones in every run of the data
+LOOK = 32  # segments of each kind that the monitor looks at
+
+
+def chosen(recordings: Recordings, n: int, seed: int) -> np.ndarray:
+    """At most n held-out rows in an order of the seed; training rows where nothing is held out."""
+    rows = recordings.heldout if len(recordings.heldout) else recordings.train
+    return np.random.default_rng((seed, len(rows))).permutation(rows)[:n]
+
+
+def title(recordings: Recordings, row: int) -> str:
+    return recordings.texts[row] or recordings.files[row]
+
+
+@torch.no_grad()
+def copied(generator: nn.Module, mel: Any, samples: np.ndarray) -> np.ndarray:
+    """Copy synthesis: the wave that the generator makes of a wave's own log-mel, as long as it: float32 [S]."""
+    device = next(generator.parameters()).device
+    was_training = generator.training
+    generator.eval()
+    wave = torch.from_numpy(np.pad(samples, (0, -len(samples) % mel.hop)))[None].to(device)
+    made = generator(None, mel(wave))[0, 0, : len(samples)].float().cpu().numpy()
+    generator.train(was_training)
+    return made
+
+
+def draw(
+    generator: nn.Module, facts: dict[str, Any], n: int, seed: int, recordings: Recordings | None = None
+) -> list[Wave]:
+    """Copies of n held-out recordings, or of all where there are no more; which ones depends on the seed."""
+    mel = parts.mel_in(facts)
+    known = recordings or parts.recordings(facts["recordings"], facts["fingerprint"])
+    return [
+        sounds.Titled.of(copied(generator, mel, known.clip(row)), mel.rate, title(known, row))
+        for row in chosen(known, n, seed)
+    ]
+
+
+def vocode(generator: nn.Module, facts: dict[str, Any], wave: Wave) -> Wave:
+    """A recording, through its log-mel and back. PoiseError for a vocoder that has not been trained yet."""
+    mel = parts.mel_in(facts)
+    if not int(generator.get_buffer("trained")):
+        raise PoiseError("the vocoder of this run was not trained yet at this step: go on with poise resume first")
+    return Wave(copied(generator, mel, resampled(wave, mel.rate)), mel.rate)
+
+
+def show(generator: nn.Module, facts: dict[str, Any], stem: Path, recordings: Recordings) -> Path:
+    """The same held-out recordings in every run: as they are, and as the generator gives them back."""
+    mel = parts.mel_in(facts)
+    rows = [
+        (title(recordings, row), {"real": clip, "generated": copied(generator, mel, clip)})
+        for row in chosen(recordings, SHOWN, SHOWN_SEED)
+        for clip in [recordings.clip(row)]
+    ]
+    return sounds.show(rows, mel, stem, f"Copy synthesis of {recordings.name}")
+
+
+def monitor(
+    waves: Waves, recordings: Recordings, segment: int, batch: int, seed: int, how: Execution
+) -> Callable[[], PairedMonitor]:
+    """The monitor of the adversarial stage, built when first needed. It sees other segments than training does."""
+
+    def noise(n: int, number: int) -> Tensor:
+        return torch.zeros(n, 0, device=how.device)
+
+    def built() -> PairedMonitor:
+        streams = {}
+        for name, split in (("training", "train"), ("heldout", "heldout")):
+            if rows := len(getattr(recordings, split)):
+                n = min(max(batch, min(LOOK, 2 * batch)), rows)
+                streams[name] = parts.stream(recordings, waves.mel, segment, n, seed + 2, how, split)
+        roles = {"generator": waves.made, "discriminator": waves.judging}
+        players = {p.name: p for p in waves.game.players}
+        rates = {role: partial(_rate, players[name].optim) for role, name in roles.items()}
+        watched = Watched(
+            waves.generator,
+            waves.discriminator,
+            waves.average,
+            noise,
+            streams,
+            {},
+            lambda: how.autocast(False),
+            learning_rates=rates,
+        )
+        apart = log_mel_l1(waves.mel)
+        return PairedMonitor(watched, lambda batch, made: apart(batch.real, made))
+
+    return built
+
+
+def _rate(optim: torch.optim.Optimizer) -> float:
+    return float(optim.param_groups[0]["lr"])
+
+
+def judge(recordings: Recordings, mel: Mel, n: int, seed: int) -> Callable[[], SpeechJudge] | None:
+    """The judge of copies of these recordings, built when first needed; None where nothing is held out."""
+    if not len(recordings.heldout):
+        return None
+
+    def built() -> SpeechJudge:
+        return SpeechJudge(pairs(recordings, chosen(recordings, n, seed)), mel, "copies", seed)
+
+    return built
+
+
+def pairs(recordings: Recordings, rows: np.ndarray) -> list[Pair]:
+    """Recordings as they are, each to be compared with what is made of it."""
+    found = []
+    for row in rows.tolist():
+        wave = Wave(recordings.clip(row), recordings.rate)
+        voice = recordings.voices[recordings.voice[row]]
+        found.append(Pair(wave, wave, recordings.texts[row], voice=voice))
+    return found

@@ -1,0 +1,46 @@
+"""The last word on a run: scores on held-out items that no score of its training has seen.
+
+The best checkpoint is chosen by scores on some held-out items, so its score on those is flattered. A recipe that can
+keep others back has a second judge, `Recipe.final`, for the end of the run and for the best step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from poise.recipes.common.recipe import Judge, Recipe
+from poise.record import RunFolder
+
+
+def scored_on(judge: Judge) -> str:
+    """How many items the scores compare, and by which features; or what the judge says of itself."""
+    if said := getattr(judge, "about", ""):
+        return str(said)
+    by = f" by {' and '.join(extractor.name for extractor in judge.extractors)}" if judge.extractors else ""
+    return f"scores compare {judge.n:,} samples with {judge.m:,} held-out {judge.noun}{by}"
+
+
+def last_word(
+    folder: RunFolder, recipe: Recipe, games: Sequence[tuple[int, Any]], ended: int, best: int | None
+) -> dict[str, Any]:
+    """Scores at the end, whose weights are in the networks now, and at the best step, whose weights are there after.
+
+    Args: games: (last step of a stage, its game), in order; ended, best: steps (best None: no score was taken).
+
+    Returns {"about": sentence, "end": scores, "best": scores, "steps": {"end": step, "best": step}}; nothing where the
+    recipe has no such judge, or keeps too few items back for it.
+    """
+    from poise.training.checkpoint import load
+
+    judge = recipe.final() if recipe.final is not None and best is not None else None
+    end = judge.score(recipe.sampler) if judge is not None else {}
+    if judge is None or best is None or not end:
+        return {}
+    found = end
+    if best != ended:
+        game = next(game for last, game in games if best <= last)
+        load(folder.checkpoints / f"step-{best:08d}", game, recipe.how)
+        found = judge.score(recipe.sampler)
+    about = f"{scored_on(judge)}, others than those of the scores while training"
+    return {"about": about, "end": end, "best": found, "steps": {"end": ended, "best": best}}

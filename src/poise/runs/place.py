@@ -1,0 +1,109 @@
+"""Where the data of a run lie: their absolute path is kept beside the path as it was typed, and may be given anew.
+
+A folder that is written in several ways (photos, photos/, ./photos, or absolutely from the folder above it) is one data
+set, and so the same run by default.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from poise.errors import PoiseError
+from poise.record import RunFolder, runs_root
+from poise.specs.spec import completed, of_before, run_name
+
+KEY = "data_path"  # in spec.json
+
+
+def tidied(data: Any) -> Any:
+    """The one way of writing a path that is there: relative to the current folder if it lies in it, else absolute.
+
+    What is no path, such as a name of the catalogue, stays as it is.
+    """
+    full = absolute(data)
+    if full is None or data == ".":
+        return data
+    short = os.path.relpath(full)
+    return full if short.startswith(os.pardir) or short == os.curdir else short
+
+
+def absolute(data: Any) -> str | None:
+    """The absolute path of data that are there, None for what is no path."""
+    if not isinstance(data, str) or not data or not os.path.exists(os.path.expanduser(data)):
+        return None
+    return os.path.abspath(os.path.expanduser(data))
+
+
+def folder_of(recipe: str, arguments: dict[str, Any], out: str | Path | None) -> tuple[RunFolder, dict[str, Any]]:
+    """The run folder of these arguments, and the arguments completed, with the path of the data written in one way.
+
+    A run of before that was called after the path as it was typed is found again.
+    """
+    typed = completed(recipe, arguments)
+    tidy = {**typed, "data": tidied(typed.get("data"))} if "data" in typed else typed
+    if out:
+        return RunFolder(Path(out)), tidy
+    before = runs_root() / run_name(recipe, typed)
+    return RunFolder(before if before.exists() else runs_root() / run_name(recipe, tidy)), tidy
+
+
+def same(known: dict[str, Any], arguments: dict[str, Any]) -> bool:
+    """Whether a run was asked for the same: all arguments, and the data under whichever name."""
+    before = of_before(known["recipe"], known["arguments"])
+    if {**before, "data": None} != {**arguments, "data": None}:
+        return False
+    one, other = before.get("data"), arguments.get("data")
+    return tidied(one) == tidied(other) or (known.get(KEY) is not None and known.get(KEY) == absolute(other))
+
+
+def where(folder: RunFolder, known: dict[str, Any] | None, typed: Any, new: str | None = None) -> Any:
+    """What to open as the data of a run: `new` where it is given, else the kept path, else the path as it was typed.
+
+    Errors: PoiseError where there is nothing any more.
+    """
+    if new is not None:
+        if absolute(new) is None:
+            raise PoiseError(f"--data {new}: there is no such file or folder; name where the data of the run are now")
+        return absolute(new)
+    kept = (known or {}).get(KEY)
+    if not isinstance(kept, str):
+        return absolute(typed) or typed
+    if os.path.exists(kept):
+        return kept
+    if absolute(typed) is None:
+        raise _gone(folder, kept)
+    return absolute(typed)  # the folder around both was moved; the fingerprint tells whether it is the same
+
+
+def _gone(folder: RunFolder, path: str) -> PoiseError:
+    return PoiseError(
+        f"the data of {folder.path} are not in {path} any more: say where they are with: poise resume {folder.quoted} "
+        "--data NEW"
+    )
+
+
+def opened(folder: RunFolder) -> dict[str, Any]:
+    """The spec of a run with the path under which its data can be opened from any folder.
+
+    Errors: PoiseError for a spec that is damaged. Whether the data are there is seen when they are opened.
+    """
+    spec = folder.spec()
+    kept = spec.get(KEY)
+    if not isinstance(kept, str):
+        return spec
+    if not os.path.exists(kept):
+        kept = absolute(spec["arguments"].get("data")) or kept
+    found = {**spec, "arguments": {**spec["arguments"], "data": kept}}
+    recordings = spec["facts"].get("recordings")
+    if isinstance(recordings, dict):
+        found["facts"] = {**spec["facts"], "recordings": {**recordings, "data": kept}}
+    return found
+
+
+def check_there(folder: RunFolder, spec: dict[str, Any]) -> None:
+    """PoiseError where the data of a run have gone from the path that is kept."""
+    kept = spec.get(KEY)
+    if isinstance(kept, str) and not os.path.exists(kept) and absolute(spec["arguments"].get("data")) is None:
+        raise _gone(folder, kept)

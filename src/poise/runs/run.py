@@ -1,0 +1,94 @@
+"""The one door: `run(spec, out) -> report`. Command line, tests and studies all train through it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from poise.errors import PoiseError
+from poise.record import RunFolder
+from poise.report.live import Silent, View
+from poise.runs.final import scored_on
+from poise.runs.place import KEY, absolute, folder_of, same, where
+from poise.runs.session import Session
+from poise.runs.stops import Interrupted, Stop
+from poise.specs.spec import instantiated, kind_of, of_before, versions
+
+__all__ = ["Interrupted", "Stop", "run", "scored_on"]
+
+
+def run(
+    spec: dict[str, Any],
+    out: str | Path | None = None,
+    view: View | None = None,
+    stop: Stop | None = None,
+    data: str | None = None,
+) -> dict[str, Any]:
+    """Train what `spec` describes, or go on where it stopped, or return the report of a run that is done.
+
+    Args:
+        spec: {"recipe": "images", "arguments": {"data": ..., "steps": ..., ...}}; arguments that are not given take
+            the defaults of the recipe's signature.
+        out: the run folder; by default `runs/RECIPE-DATA-HASH`, so that the same spec is the same run.
+        view: shows progress; by default nothing.
+        stop: lets a signal handler end the run after the current step.
+        data: where the data of a run that is there are now, if they were moved; their content must be the same.
+
+    Returns:
+        The content of `report.json`.
+
+    Raises:
+        PoiseError: bad arguments or data, before anything is written; NonFinite: the run diverged.
+        Interrupted: `stop` was set; the state is saved and `run` goes on from it.
+    """
+    recipe = spec["recipe"]
+    folder, arguments = folder_of(recipe, spec["arguments"], out)
+    known = None
+    if (folder.path / "spec.json").exists():
+        known = _known(folder, recipe, arguments)
+        arguments = of_before(recipe, known["arguments"])
+        if folder.done and data is None:
+            return folder.report()
+    elif folder.path.exists() and (not folder.path.is_dir() or any(folder.path.iterdir())):
+        raise PoiseError(f"{folder.path} exists and is not a run folder; choose another --out")
+    place = where(folder, known, arguments.get("data"), data)
+    built = kind_of(recipe).build(**instantiated(recipe, {**arguments, "data": place}))
+    described = {"recipe": recipe, "arguments": arguments, "facts": built.facts, "versions": versions()}
+    if absolute(place) is not None:
+        described[KEY] = place
+    if not (folder.path / "spec.json").exists():
+        try:
+            folder.create(described)
+        except PoiseError:
+            if not (folder.path / "spec.json").exists():  # else another process has just made it
+                raise
+    known = _known(folder, recipe, arguments)
+    if known["facts"].get("fingerprint") != built.facts["fingerprint"]:
+        raise _other_data(folder, data)
+    with folder.locked():
+        if data is not None and known.get(KEY) != place:
+            folder.describe({**known, KEY: place})
+        if folder.done:  # by another process, since we looked
+            return folder.report()
+        session = Session(folder, built, described, view or Silent(), stop or Stop())
+        try:
+            return session.train()
+        finally:
+            folder.close()
+            session.view.close()
+
+
+def _other_data(folder: RunFolder, data: str | None) -> PoiseError:
+    if data is not None:
+        return PoiseError(
+            f"--data {data} is not what {folder.path} was trained on: its content is another; nothing was changed"
+        )
+    return PoiseError(f"the data of {folder.path} has changed since the run began; start a new run with --out")
+
+
+def _known(folder: RunFolder, recipe: str, arguments: dict[str, Any]) -> dict[str, Any]:
+    """What the folder's run was asked to do, which must be this."""
+    known = folder.spec()
+    if known["recipe"] != recipe or not same(known, arguments):
+        raise PoiseError(f"{folder.path} holds a run with other arguments; choose another --out")
+    return known

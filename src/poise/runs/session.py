@@ -1,0 +1,356 @@
+"""One sitting of a run, to the end or until it is stopped: what is recorded, shown and acted upon.
+
+More than 250 lines, because what happens at a step, and in which order, is to be read in one place.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from functools import partial
+from itertools import accumulate
+from typing import Any
+
+from poise.disk import read_json, write_json
+from poise.errors import NonFinite, PoiseError
+from poise.monitor import Finding, Record, diagnose
+from poise.recipes.common.recipe import Recipe
+from poise.record import RunFolder
+from poise.report.conclude import best, conclude, since_best
+from poise.report.live import View
+from poise.runs.early import Early
+from poise.runs.final import last_word, scored_on
+from poise.runs.rollback import Remedies, Sick, protected, rates
+from poise.runs.stops import Enough, Interrupted, Stop
+from poise.specs.spec import kind_of
+
+MINUTE = 60.0
+LOOKS = 200  # diagnoses in a run, about: each reads the whole record
+LAG = 8  # looks that it may take until trouble is seen
+
+
+def lazily(row: dict[str, Any]) -> list[str]:
+    """Names of a step's numbers that are recorded whatever the step: shares of the gradient, with the penalty's value
+    and strength."""
+    measured = [name.removesuffix(".share") for name in row if name.endswith(".share")]
+    return [key for name in measured for key in (name, f"{name}.strength", f"{name}.share") if key in row]
+
+
+def little_covered(games: list[Any]) -> list[str]:
+    """A line for each penalty on the weights that covers less than a half of its player's parameters."""
+    players = {(player.name, id(player.module)): player for game in games for player in game.players}
+    lines = []
+    for player in players.values():
+        for penalty in player.penalties:
+            told = penalty.covers_of(player.module).warning() if hasattr(penalty, "covers_of") else ""
+            if told and penalty.strength != 0:
+                lines.append(f"{player.name}: {told}")
+    return list(dict.fromkeys(lines))
+
+
+class Session:
+    """One sitting of a run."""
+
+    def __init__(self, folder: RunFolder, recipe: Recipe, spec: dict[str, Any], view: View, stop: Stop) -> None:
+        from poise.training.checkpoint import initial
+
+        self.folder, self.recipe, self.spec, self.view, self.stop = folder, recipe, spec, view, stop
+        self.judge: Any = None
+        self.primary = kind_of(spec["recipe"]).primary
+        # Before any checkpoint is loaded: what a monitor finds out of the networks must not depend on when the run was
+        # resumed, nor what a stage begins with on what was trained when it was rolled back.
+        self.monitors = [stage.monitor() if stage.monitor else None for stage in recipe.stages]
+        self.notes = [*recipe.notes, *little_covered([stage.game for stage in recipe.stages])]
+        self.fresh = [initial(stage.game) for stage in recipe.stages] if len(recipe.stages) > 1 else []
+        self.ends = list(accumulate(stage.steps for stage in recipe.stages))
+        self.total, self.stage = self.ends[-1], 0
+        self.base = [rates(stage.game) for stage in recipe.stages]
+        self.remedies = Remedies(folder, recipe.acting.rollbacks)
+        self.early = Early(folder, recipe, view, self.total)
+        self.rows: list[dict[str, Any]] = []
+        self.findings: list[Finding] = []
+        self.told: set[Any] = set()  # names of findings that are events already
+        self.saved_at = time.monotonic()
+        self.scoring = 0.0
+
+    @property
+    def may_roll_back(self) -> bool:
+        return self.recipe.acting.on_divergence == "rollback"
+
+    def train(self) -> dict[str, Any]:
+        """Train to the end, however often the run has to be rolled back; returns the report."""
+        done = first = self._restore()
+        self.threads = self._threads()
+        self.view.open(self.folder.path, self.spec, done, self.total)
+        for note in self.notes:
+            self.view.say(note)
+        self.folder.event("goes on" if done else "started", step=done)
+        self.early.begin(done)
+        try:
+            return self._train(done, first)
+        finally:
+            self.threads.end()
+
+    def _train(self, done: int, first: int) -> dict[str, Any]:
+        began = time.monotonic()
+        ended = self.total
+        while True:
+            try:
+                if self._past_patience():
+                    raise Enough
+                self._stages(done)
+                break
+            except Enough:
+                ended = self.rows[-1]["step"] + 1
+                self.folder.event("stopped early", step=ended, best=self.best.get("step"))
+                break
+            except NonFinite as error:
+                done = self._treat(Sick("not finite", str(error), error.step, error.step), error)
+            except Sick as sick:
+                done = self._treat(sick, None)
+        return self._report(ended, time.monotonic() - began, ended - first)
+
+    def _report(self, ended: int, elapsed: float, steps: int) -> dict[str, Any]:
+        """Write `report.json` and DONE."""
+        self.findings = diagnose(Record.of(self.rows, self.spec))
+        if self.judge is None and self.recipe.judge is not None and self.best:  # all scores are of earlier sittings
+            self.judge = self.recipe.judge()
+        floor = self.judge.floor() if self.judge else {}
+        report = conclude(self.folder, self.spec, ended, floor, self.primary)
+        games = [(end, stage.game) for end, stage in zip(self.ends, self.recipe.stages, strict=True)]
+        report["final"] = last_word(self.folder, self.recipe, games, ended, self.best.get("step"))
+        report["notes"] = self.notes  # what was left out of the data, what of it is covered, what a penalty leaves out
+        report["findings"] = [finding.to_dict() for finding in self.findings]
+        report["rollbacks"] = [remedy.line() for remedy in self.remedies.made]
+        if ended < self.total:
+            report["sentences"].append(
+                f"The run ended early, after {ended:,} of {self.total:,} steps: {self.recipe.acting.patience} scores "
+                f"in a row were no better than that of step {self.best['step']:,} (poise sample ... --step best)."
+            )
+        report["sentences"] += [f"The run was {line}." for line in report["rollbacks"]]
+        left = [finding.name for finding in self.findings if finding.severity != "note"]
+        if left and self.remedies.made:
+            report["sentences"].append(
+                f"That did not mend everything ({', '.join(left)}): its scores may be worse than those of a new run "
+                f"that begins with what was changed last."
+            )
+        report["seconds"] = {
+            "this sitting": round(elapsed, 1),
+            "scoring": round(self.scoring, 1),
+            "monitoring": round(sum(m.seconds for m in self.monitors if m), 1),
+        }
+        report["steps_this_sitting"] = steps
+        report["threads"] = [choice._asdict() for choice in self.threads.plan]
+        write_json(self.folder.path / "report.json", report)
+        (self.folder.path / "DONE").touch()
+        self.folder.event("finished", step=ended)
+        return report
+
+    def _stages(self, done: int) -> None:
+        """What is left of the stages after `done` steps."""
+        from poise.training.checkpoint import begin
+        from poise.training.loop import mixed, train
+
+        self.threads.begin(done)
+        for i, (stage, end) in enumerate(zip(self.recipe.stages, self.ends, strict=True)):
+            self.stage, first = i, end - stage.steps
+            if done >= end:
+                continue
+            if done == first and i > 0:
+                begin(stage.game, self.fresh[i], after=self.recipe.stages[i - 1].game)
+                self.remedies.apply(stage.game, self.base[i])
+            try:
+                train(
+                    stage.game,
+                    stage.stream,
+                    range(done - first, stage.steps),
+                    mixed(self.recipe.seed, 2**32 + i) if i else self.recipe.seed,  # no two stages share their noise
+                    self.remedies.dials(stage.dials),
+                    partial(self._watch, first),
+                    self.recipe.how,
+                    detail_every=self.recipe.cadence.log,
+                )
+            except NonFinite as error:  # it counts the steps of its stage
+                raise NonFinite(error.player, error.what, error.value, first + error.step) from None
+            done = end
+
+    def _restore(self) -> int:
+        """Put the newest checkpoint back, if there is one, with all remedies; returns the steps that are done."""
+        from poise.training.checkpoint import latest, load, save, step_of
+
+        self.folder.sweep()
+        newest = latest(self.folder.checkpoints)
+        done = 0 if newest is None else step_of(newest)
+        # A checkpoint at the end of a stage is that stage's: the next one begins from its modules.
+        self.stage = next((i for i, end in enumerate(self.ends) if done <= end), len(self.ends) - 1)
+        if newest is None and self.may_roll_back:
+            save(self.folder.checkpoints, 0, self.game, self.recipe.how)
+        elif newest is not None:
+            load(newest, self.game, self.recipe.how)
+        for one, base in zip(self.recipe.stages, self.base, strict=True):
+            self.remedies.apply(one.game, base)
+        self.folder.rewind(done)
+        self.rows = self.folder.rows()
+        self.best = best(self.rows, self.primary)
+        self.told = {e.get("name") for e in self.folder.events() if e["event"] == "finding"}
+        return done
+
+    @property
+    def game(self) -> Any:
+        """Of the stage that is being trained."""
+        return self.recipe.stages[self.stage].game
+
+    def _watch(self, offset: int, step: int, row: dict[str, Any]) -> None:
+        """After each step of a stage that began `offset` steps in: the record, pictures, scores, checkpoints."""
+        self.threads.computed()
+        step += offset
+        made, cadence = step + 1, self.recipe.cadence
+        entry: dict[str, Any] = {}
+        if (step - offset) % cadence.log == 0:
+            entry = {name: float(value) for name, value in row.items()}
+        else:  # what a lazy penalty did, if it was measured here
+            entry = {name: float(row[name]) for name in lazily(row)}
+        local, monitor = step - offset, self.monitors[self.stage]
+        if local % cadence.probe == 0 and monitor is not None:
+            entry |= monitor(local // cadence.probe)
+        if self.early.due() or made % cadence.sample == 0 or made in self.ends:
+            self.early.shown(made, self.recipe.show(self.folder.samples / f"{made:08d}"))
+        scored = made in cadence.scores
+        if scored:
+            entry |= self._score(made)
+        if entry:
+            self.rows.append({"step": step, **entry})
+            self.folder.add(self.rows[-1])
+        self.view.step(made, entry)
+        if scored or step % self._stride() == 0:
+            self._look(step)
+        due = cadence.checkpoint and made % cadence.checkpoint == 0
+        late = cadence.checkpoint is None and time.monotonic() - self.saved_at > MINUTE
+        enough = scored and self._past_patience()
+        if due or late or enough or self.best.get("step") == made or made in self.ends or self.stop.asked:
+            self._save(made, row)
+        if enough and made < self.total:
+            raise Enough
+        if self.stop.asked and made < self.total:
+            self.folder.event("stopped", step=made)
+            raise Interrupted(f"stopped after step {made}")
+        self.threads.next(made)
+
+    def _threads(self) -> Any:
+        """With how many threads steps are computed: measured on a CPU, unless somebody has said a number."""
+        import torch
+
+        from poise.training.threads import SHORT, Threads, plan_of
+
+        path = self.folder.path / "threads.json"
+        try:
+            plan = plan_of(read_json(path)) if path.exists() else []
+        except (KeyError, TypeError, ValueError, AttributeError):
+            raise PoiseError(
+                f"{path} does not hold numbers of threads: it is damaged; put it back, or start a new run"
+            ) from None
+        said = self.spec["arguments"].get("threads") is not None or "OMP_NUM_THREADS" in os.environ
+        fixed = said or self.recipe.how.device.type != "cpu" or self.total < SHORT
+        return Threads(
+            torch.get_num_threads(),
+            plan,
+            lambda made: write_json(path, [choice._asdict() for choice in made]),
+            self.view.say,
+            fixed or torch.get_num_threads() == 1,
+        )
+
+    def _look(self, step: int) -> None:
+        """Diagnose what is recorded so far, say what is new, and leave the loop where it is to be treated."""
+        record = Record.of(self.rows, self.spec)
+        self.findings = diagnose(record)
+        names = {finding.name for finding in self.findings}
+        for finding in self.findings:
+            if finding.name not in self.told:
+                self.folder.event("finding", seen=step, **finding.to_dict())
+        self.told = names
+        self.view.findings(step + 1, self.findings)
+        for finding in self.findings:
+            sick = (
+                Sick.of(finding, step, record.roles) if finding.severity == "critical" and self.may_roll_back else None
+            )
+            if sick is not None:
+                raise sick
+
+    def _treat(self, sick: Sick, error: NonFinite | None) -> int:
+        """Roll the run back, if that was asked for; returns the steps that are done then."""
+        from poise.training.checkpoint import all_checkpoints, latest
+
+        if not self.may_roll_back:
+            good = latest(self.folder.checkpoints)
+            self.folder.event("diverged", step=sick.step, player=error and error.player, term=error and error.what)
+            where = f"the last good checkpoint is {good}" if good else "there is no earlier checkpoint"
+            raise PoiseError(f"{sick}; {where}; a new run with --on-divergence rollback would go on by itself")
+        try:
+            remedy = self.remedies.roll_back(sick, all_checkpoints(self.folder.checkpoints), self.every)
+        except PoiseError:
+            self.folder.event("diverged", step=sick.step, cause=sick.cause)
+            raise
+        self.folder.event("rolled back", **vars(remedy), change=remedy.change)
+        self.view.say(remedy.line())
+        self.folder.close()
+        return self._restore()
+
+    @property
+    def every(self) -> int:
+        """Steps between regular checkpoints."""
+        return self.recipe.cadence.checkpoint or self.total
+
+    def _past_patience(self) -> bool:
+        patience = self.recipe.acting.patience
+        last = self.stage == len(self.recipe.stages) - 1  # an earlier stage is never what was asked for
+        return patience is not None and last and since_best(self.rows, self.primary) >= patience
+
+    def _score(self, made: int) -> dict[str, float]:
+        """Scores of the averaged generator against the held-out pictures, for the record."""
+        began = time.monotonic()
+        if self.judge is None and self.recipe.judge is not None:
+            self.judge = self.recipe.judge()
+            for note in self.judge.missing:
+                self.view.say(note)
+            self.view.say(scored_on(self.judge))
+        if self.judge is None:
+            return {}
+        taken = self.judge.score(self.recipe.sampler)
+        entry = {f"score/{name}": value for name, value in taken.items()}
+        now = best([{"step": made - 1, **entry}], self.primary)
+        if now and now["value"] < self.best.get("value", float("inf")):
+            self.best = now
+        if not now and self.recipe.acting.patience is not None:
+            self.view.say(f"--patience does nothing here: there is no {self.primary[0]} to go by")
+        self.view.scores(made, taken, self.judge.floor())
+        self.scoring += time.monotonic() - began
+        return entry
+
+    def _kept(self, made: int) -> set[int | None]:
+        """Steps whose checkpoints stay: the best, the end of each stage, and where the run may be rolled back, where to
+        and the best there."""
+        kept = {self.best.get("step"), *self.ends}
+        if not self.may_roll_back:
+            return kept
+        back_to = protected(made, self.every, LAG * self._stride())
+        return {*kept, *back_to} | {
+            best([row for row in self.rows if row["step"] < step], self.primary).get("step") for step in back_to
+        }
+
+    def _stride(self) -> int:
+        """Steps between two looks at what is wrong."""
+        probe = self.recipe.cadence.probe
+        return probe * max(1, self.total // probe // LOOKS)
+
+    def _save(self, made: int, row: dict[str, Any]) -> None:
+        """A checkpoint, unless a number of this step is not finite: such a state is never saved."""
+        from poise.training.checkpoint import prune, save
+        from poise.training.loop import verify
+
+        first = self.ends[self.stage] - self.recipe.stages[self.stage].steps
+        for name, value in row.items():
+            player, _, what = name.partition("/")
+            verify(player, made - 1 - first, {what: value})
+        save(self.folder.checkpoints, made, self.game, self.recipe.how)
+        prune(self.folder.checkpoints, self._kept(made))
+        self.saved_at = time.monotonic()

@@ -1,0 +1,241 @@
+"""What a run is asked to do: a recipe's name and arguments, checked and completed by the recipe's own signature."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import functools
+import hashlib
+import importlib
+import inspect
+import json
+import os
+import re
+import sys
+import tempfile
+import tomllib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NoReturn
+
+import jsonargparse
+import yaml  # type: ignore[import-untyped]
+
+from poise import __version__
+from poise.errors import PoiseError
+from poise.installing import version_of
+from poise.recipes.common.recipe import Kind
+from poise.registry import find, names
+from poise.specs.bounds import check_numbers, no_endless_numbers
+from poise.specs.parser_errors import dashed, sentence
+from poise.specs.yaml_text import loaded
+
+# A name of a class may load any module that a user has written, but none that could do harm (os, subprocess ...).
+jsonargparse.set_parsing_settings(import_path_allowlist=["poise"])
+
+RECIPES = (
+    "images",
+    "text",
+    "language",
+    "vocoder",
+    "speech",
+    "vae",
+)  # modules of poise.recipes; each registers its recipe, none loads torch
+
+
+def kind_of(recipe: str) -> Kind:
+    """The recipe of that name."""
+    for module in RECIPES:
+        importlib.import_module(f"poise.recipes.{module}.signature")
+    return find("recipe", recipe)
+
+
+def all_recipes() -> list[str]:
+    for module in RECIPES:
+        importlib.import_module(f"poise.recipes.{module}.signature")
+    return names("recipe")
+
+
+class Parser(jsonargparse.ArgumentParser):
+    """Flags with dashes; every mistake is one sentence with the nearest name that is known."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **{"exit_on_error": False, **kwargs})
+
+    def options(self) -> list[str]:
+        return [name for action in self._actions for name in action.option_strings if name.startswith("--")]
+
+    def format_help(self, *args: Any, **kwargs: Any) -> str:
+        return dashed(super().format_help(*args, **kwargs))
+
+    def parse(self, argv: list[str]) -> dict[str, Any]:
+        """The arguments as plain values: numbers, strings, lists and dicts."""
+        no_endless_numbers(argv)
+        words = [underscored(word) for word in argv]
+        with _configs(words) as (readable, files):
+            try:
+                parsed = plain(self.parse_args(readable))
+                self.check_groups(parsed)
+            except (jsonargparse.ArgumentError, ArithmeticError, TypeError, ValueError, OSError, PoiseError) as error:
+                blamed = f"--config {', '.join(files)}: " if files and self._accepts(_without_configs(words)) else ""
+                raise PoiseError(blamed + sentence(str(error), self.options())) from None
+        return parsed
+
+    def _accepts(self, words: list[str]) -> bool:
+        """Whether the flags alone would do, so that a configuration file is to blame."""
+        try:
+            self.check_groups(plain(self.parse_args(words)))
+        except (jsonargparse.ArgumentError, ArithmeticError, TypeError, ValueError, OSError, PoiseError) as error:
+            return "arguments are required" in str(error)
+        return True
+
+    def check_groups(self, arguments: dict[str, Any]) -> None:
+        """A group such as `generator` holds options, and numbers have bounds; the parser itself lets anything pass."""
+        check_numbers(self._actions, arguments)
+        for flag in self.options():
+            group, dot, first = flag.removeprefix("--").partition(".")
+            if dot and not isinstance(arguments.get(group, {}), dict):
+                raise PoiseError(f"--{group} must hold options such as {first}, not {arguments[group]!r}")
+
+    def refuse(self, error: Exception) -> NoReturn:
+        """Turn the parser's message into one sentence."""
+        raise PoiseError(sentence(str(error), self.options())) from None
+
+
+def underscored(word: str) -> str:
+    """--l2-generator=1e-4 -> --l2_generator=1e-4; values stay as they are."""
+    if not word.startswith("--"):
+        return word
+    name, equals, value = word.partition("=")
+    return "--" + name[2:].replace("-", "_") + equals + value
+
+
+@contextlib.contextmanager
+def _configs(words: list[str]) -> Iterator[tuple[list[str], list[str]]]:
+    """The words with each TOML file replaced by a JSON file, which the parser reads; and the files' own names."""
+    ready, files, made = list(words), [], []
+    try:
+        for place, path in _config_places(words):
+            files.append(path)
+            content = _read_config(path)
+            if path.endswith(".toml"):
+                handle, name = tempfile.mkstemp(suffix=".yaml")
+                made.append(name)
+                with os.fdopen(handle, "w", encoding="utf-8") as file:
+                    json.dump(content, file, default=str)
+                ready[place] = f"--config={name}" if words[place].startswith("--config=") else name
+        yield ready, files
+    finally:
+        for name in made:
+            os.unlink(name)
+
+
+def _config_places(words: list[str]) -> list[tuple[int, str]]:
+    """Where a configuration file is named, and its path."""
+    found = [(i, word.partition("=")[2]) for i, word in enumerate(words) if word.startswith("--config=")]
+    return found + [(i + 1, "".join(words[i + 1 : i + 2])) for i, word in enumerate(words) if word == "--config"]
+
+
+def _without_configs(words: list[str]) -> list[str]:
+    named = {i for i, _ in _config_places(words)}
+    return [word for i, word in enumerate(words) if i not in named and word != "--config"]
+
+
+def _read_config(path: str) -> dict[str, Any]:
+    """The table of arguments in a YAML or TOML file."""
+    kind = "TOML" if path.endswith(".toml") else "YAML"
+    if not Path(path).is_file():
+        raise PoiseError(f"--config {path or '(nothing)'}: there is no such file; name a YAML or TOML file")
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+        content = tomllib.loads(text) if kind == "TOML" else loaded(text)
+    except PoiseError as error:
+        raise PoiseError(f"--config {path} {error}") from None
+    except RecursionError:
+        raise PoiseError(f"--config {path} is nested too deeply") from None
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise PoiseError(f"--config {path} is not valid {kind}: {' '.join(str(error).split())}") from None
+    if not isinstance(content, dict):
+        raise PoiseError(f"--config {path} must hold arguments such as 'steps: 1000', not {str(content)[:40]!r}")
+    return content
+
+
+def plain(value: Any) -> Any:
+    """Namespaces, tuples and paths as dicts, lists and strings."""
+    if isinstance(value, jsonargparse.Namespace):
+        return {key: plain(item) for key, item in vars(value).items() if key not in ("config", "print_config")}
+    if isinstance(value, dict):
+        return {key: plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    return str(value) if isinstance(value, os.PathLike) else value
+
+
+def parser_for(recipe: str, prog: str | None = None) -> Parser:
+    """The parser that a recipe's signature describes."""
+    parser = Parser(prog=prog or f"poise train {recipe}", description=_first_line(kind_of(recipe).build))
+    parser.add_argument("--config", action=jsonargparse.ActionConfigFile, help="a YAML or TOML file with arguments")
+    parser.add_function_arguments(kind_of(recipe).build, as_positional=True)
+    return parser
+
+
+@functools.lru_cache
+def _parser(recipe: str, build: Callable) -> Parser:
+    """`parser_for` for those who add no flags of their own: building one takes longer than using it."""
+    return parser_for(recipe)
+
+
+def _first_line(function: Callable) -> str:
+    return (function.__doc__ or "").strip().splitlines()[0]
+
+
+def completed(recipe: str, arguments: dict[str, Any]) -> dict[str, Any]:
+    """The arguments with every default filled in and every type checked."""
+    parser = _parser(recipe, kind_of(recipe).build)
+    parser.check_groups(arguments)
+    try:
+        found = plain(parser.parse_object(copy.deepcopy(arguments)))
+    except (jsonargparse.ArgumentError, ArithmeticError, TypeError, ValueError) as error:
+        parser.refuse(error)
+    parser.check_groups(found)
+    return found
+
+
+def instantiated(recipe: str, arguments: dict[str, Any]) -> dict[str, Any]:
+    """The arguments as the recipe's function takes them: options and penalties as objects."""
+    parser = _parser(recipe, kind_of(recipe).build)
+    try:
+        ready = parser.instantiate(parser.parse_object(copy.deepcopy(arguments)))  # the parser changes what it is given
+    except (jsonargparse.ArgumentError, ArithmeticError, TypeError, ValueError) as error:
+        parser.refuse(error)
+    return {key: value for key, value in vars(ready).items() if key != "config"}
+
+
+# Arguments that came after runs had been made: what those runs did without them. A name of a run does not hold such an
+# argument at its default, so that it is the name of before.
+SINCE: dict[str, Any] = {
+    "bits": None, "splits": "none", "order": "names", "encoding": None, "delimiter": None, "layout": "lines",
+    "metadata": None, "file_column": None, "text_column": None, "voice_column": None,
+}  # fmt: skip
+UNNAMED = {**SINCE, "splits": "auto", "order": "content"}
+
+
+def of_before(recipe: str, arguments: dict[str, Any]) -> dict[str, Any]:
+    """The arguments of a run that is there, completed: what it did not know is as it was without it."""
+    taken = inspect.signature(kind_of(recipe).build).parameters
+    missing = {name: value for name, value in SINCE.items() if name in taken and name not in arguments}
+    return completed(recipe, {**missing, **arguments})
+
+
+def run_name(recipe: str, arguments: dict[str, Any]) -> str:
+    """RECIPE-DATA-HASH: the same arguments give the same name."""
+    told = {name: value for name, value in arguments.items() if name not in UNNAMED or value != UNNAMED[name]}
+    digest = hashlib.sha256(json.dumps([recipe, told], sort_keys=True).encode()).hexdigest()[:8]
+    data = re.sub(r"[^\w]+", "-", Path(str(arguments.get("data", ""))).stem).strip("-").lower() or "data"
+    return f"{recipe}-{data[:24]}-{digest}"
+
+
+def versions() -> dict[str, str]:
+    """What made the numbers."""
+    found = {"poise": __version__, "python": sys.version.split()[0]}
+    return found | {name: version_of(name) for name in ("torch", "numpy", "pillow")}

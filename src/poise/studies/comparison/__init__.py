@@ -1,0 +1,1 @@
+"""From the numbers of many runs to intervals and verdicts."""

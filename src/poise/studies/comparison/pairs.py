@@ -1,0 +1,94 @@
+"""One comparison: an arm and another one, paired by seed."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from poise.studies.comparison.readout import WORST, Readout, differs
+from poise.studies.comparison.statistics import equivalence, least_p, paired_t, sign_flip
+from poise.studies.comparison.text import finite
+from poise.studies.plans.plan import Endpoint
+
+
+def compared(readout: Readout, endpoint: Endpoint, arm: str, against: str, alpha: float) -> dict[str, Any]:
+    """One comparison without its adjusted p: differences arm − against by seed, of logarithms on the scale "ratio"."""
+    worst = WORST[endpoint.better]
+    mine, other = readout.values(arm, endpoint, worst), readout.values(against, endpoint, worst)
+    seeds = [seed for seed in readout.part.seeds if seed in mine and seed in other]
+    a, b = (np.array([values[seed] for seed in seeds], np.float64) for values in (mine, other))
+    row: dict[str, Any] = {
+        "part": readout.part.name,
+        "endpoint": endpoint.name,
+        "arm": arm,
+        "against": against,
+        "differs": differs(readout.part, arm, against),
+        "better": endpoint.better,
+        "scale": endpoint.scale,
+        "n": len(seeds),
+        "planned": len(readout.part.seeds),
+        "worst_seeds": [str(seed) for seed in seeds if {(arm, seed), (against, seed)} & readout.worst(endpoint)],
+        "stated_margin": endpoint.margin,
+        "relative": endpoint.relative,
+        **dict.fromkeys(("estimate", "low", "high", "mean", "mean_against", "shown"), None),
+        **dict.fromkeys(("p", "least_p", "adjusted_p", "margin", "equivalence"), None),
+        "differences": {},
+    }
+    if not seeds:
+        return row
+    d = np.log(a) - np.log(b) if endpoint.scale == "ratio" else a - b
+    estimate, low, high = paired_t(d)
+    margin = margin_of(endpoint, b)
+    row |= {
+        "mean": a.mean(),
+        "mean_against": b.mean(),
+        "differences": dict(zip(map(str, seeds), d.tolist(), strict=True)),
+        "estimate": estimate,
+        "low": finite(low),
+        "high": finite(high),
+        "shown": shown_as(endpoint, (estimate, low, high), b),
+        "p": sign_flip(d),
+        "least_p": least_p(len(d)),
+        "margin": margin,
+        "equivalence": None if margin is None else equivalence(d, margin, alpha)._asdict(),
+    }
+    return row
+
+
+def margin_of(endpoint: Endpoint, against: np.ndarray) -> float | None:
+    """In the unit of the differences; None where nobody has said, or a part of a mean that is 0."""
+    if endpoint.margin is None:
+        return None
+    if endpoint.scale == "ratio":
+        return math.log1p(endpoint.margin)
+    return endpoint.margin * (abs(float(against.mean())) if endpoint.relative else 1.0) or None
+
+
+def shown_as(endpoint: Endpoint, ends: tuple[float, float, float], against: np.ndarray) -> dict[str, Any]:
+    """Estimate, low and high as they are told.
+
+    Per cent of the other arm's mean where that is well away from 0 (all seeds on one side of it, the mean at least two
+    standard deviations away) and the margin, if there is one, is a part of it too; on the scale "ratio" per cent up to
+    a factor of 2 and a factor beyond; else the number's own unit.
+    """
+    unit, numbers = "", list(ends)
+    if endpoint.scale == "ratio":
+        factors = [math.exp(min(end, 700)) for end in ends]
+        unit = "%" if 0.5 <= factors[0] <= 2 else "factor"
+        numbers = [100 * (factor - 1) for factor in factors] if unit == "%" else factors
+    elif (endpoint.relative or endpoint.margin is None) and _away_from_0(against):
+        unit, numbers = "%", [100 * end / abs(float(against.mean())) for end in ends]
+    apart = math.isfinite(ends[1]) and all(map(math.isfinite, numbers))
+    return {
+        "unit": unit,
+        "estimate": numbers[0],
+        "low": numbers[1] if apart else None,
+        "high": numbers[2] if apart else None,
+    }
+
+
+def _away_from_0(values: np.ndarray) -> bool:
+    one_side = (values > 0).all() or (values < 0).all()
+    return bool(len(values) > 1 and one_side and abs(values.mean()) >= 2 * values.std(ddof=1))

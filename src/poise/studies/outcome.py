@@ -1,0 +1,44 @@
+"""The end of a study: everything that is written about it, into its folder."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from poise.disk import write_atomically, write_json
+from poise.errors import PoiseError
+from poise.report.bands import draw
+from poise.report.study_page import save_study_page
+from poise.studies.comparison.comparison import compare, json_safe
+from poise.studies.plans.plan import Plan, Result
+from poise.studies.sentences import counted, markdown, notes_of, table, tables
+from poise.studies.shown import samples_of
+from poise.terminal import escaped
+
+
+def publish(
+    plan: Plan, results: Sequence[Result], folder: Path, extra: Mapping[str, Any] | None = None, runs: str = "runs"
+) -> dict[str, Any]:
+    """Compare the runs and write study.json, table.txt, table.md, plots/*.png and index.html; returns study.json.
+
+    Args: plan; results of the runs that are over, all or some; folder, made where it is missing; extra, whatever else
+    is to be known: its "notes", a list of sentences, join those of the comparison, the rest is kept as "about"; runs,
+    where the run folders lie, relative to the folder. What was there from an earlier time is replaced, file by file.
+    Errors: PoiseError, before anything is written where the runs do not fit the plan (see `compare`).
+    """
+    more = dict(extra or {})
+    outcome = compare(plan, results)
+    outcome["notes"] += json_safe(more.pop("notes", []))
+    outcome["about"] = json_safe(more)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise PoiseError(f"cannot make the folder {folder}: {error.strerror}; choose another --out") from None
+    pictures = draw(outcome, folder)
+    shown = samples_of(outcome, folder, runs)
+    write_atomically(folder / "table.txt", escaped(table(outcome)).encode())
+    write_atomically(folder / "table.md", escaped(markdown(outcome)).encode())
+    save_study_page(folder, outcome, counted(outcome), tables(outcome), notes_of(outcome), pictures, runs, shown)
+    write_json(folder / "study.json", outcome)
+    return outcome

@@ -1,0 +1,155 @@
+"""A number out of a finished run. Names in the registry (family "reading") are a key of what an endpoint reads:
+
+{score: KID-classifier, at: best}           a score at the best step or at the end, on items that were kept back for
+                                            it where the recipe can (see `poise.runs.final`)
+{mean: discriminator/auc_gap, over: last quarter}    a recorded number, averaged over a part of the steps at which
+                                            it is recorded: first or last quarter, third or half, or whole run
+{steps_until: KID-classifier, below: 1.5}   steps until a score of training first gets there, on the straight line
+                                            between two scores; a run that never does counts all its steps
+{alive: discriminator}                      1 where it still tells items apart at the end, 0 where it does not
+{finding: mode collapse}                    1 where the run ends with that finding, else 0
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from fractions import Fraction
+from typing import Any, NamedTuple
+
+from poise.errors import PoiseError, nearest
+from poise.record import RunFolder
+from poise.registry import find, names, register
+from poise.report.conclude import scores
+from poise.report.table import SUFFIXES
+
+TYPES: Mapping[str, tuple[str, tuple[type, ...]]] = {"str": ("a name", (str,)), "float": ("a number", (int, float))}
+PARTS = {"quarter": Fraction(1, 4), "third": Fraction(1, 3), "half": Fraction(1, 2)}
+
+
+class Finished(NamedTuple):
+    """What is known of a run that is done."""
+
+    name: str
+    rows: Sequence[Mapping[str, float]]
+    report: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, folder: RunFolder) -> Finished:
+        return cls(folder.name, folder.rows(), folder.report())
+
+
+def read(reads: Mapping[str, Any], run: Finished) -> float:
+    """What an endpoint reads of a run. Errors: PoiseError, one sentence, where the run has no such number."""
+    return float(reading_of(reads)(run, **dict(reads)))
+
+
+def reading_of(reads: Mapping[str, Any]) -> Callable[..., float]:
+    """The registered reading that one of the keys names."""
+    known = names("reading")
+    found = [key for key in reads if key in known]
+    if len(found) != 1:
+        hint = next((near for key in reads if (near := nearest(str(key), known))), ".")
+        said = "nothing" if not reads else ", ".join(map(str, reads))
+        raise PoiseError(f"an endpoint needs one of {', '.join(known)}, and has {said}{hint}")
+    reading: Callable[..., float] = find("reading", found[0])
+    return reading
+
+
+def check(reads: Mapping[str, Any], where: str) -> None:
+    """That the reading exists and takes these arguments, before anything is run."""
+    try:
+        reading = reading_of(reads)
+    except PoiseError as error:
+        raise PoiseError(f"{where}: {error}") from None
+    try:
+        inspect.signature(reading).bind(None, **dict(reads))
+    except TypeError as error:
+        raise PoiseError(f"{where}: {error}; see poise.studies.plans.readings for what a reading takes") from None
+    for name, parameter in inspect.signature(reading).parameters.items():
+        wanted, kinds = TYPES.get(str(parameter.annotation), ("", (object,)))
+        if name in reads and (not isinstance(reads[name], kinds) or isinstance(reads[name], bool)):
+            raise PoiseError(f"{where}: {name} must be {wanted}, not {reads[name]!r}")
+    if "over" in reads:
+        _span(str(reads["over"]), where)
+    if "at" in reads and reads["at"] not in ("best", "end"):
+        raise PoiseError(f"{where}: at: {reads['at']} is unknown; use best or end")
+
+
+def _known(value: Any, name: str, known: Sequence[str], run: Finished) -> Any:
+    if value is None:
+        there = f"It has: {', '.join(known)}." if known else "It has none at all: were they turned off (scores: 0)?"
+        raise PoiseError(f"the run {run.name} has no '{name}'{nearest(name, known, '.')} {there}")
+    return value
+
+
+def _names(scores: Iterable[str]) -> list[str]:
+    """Of scores, without their intervals and counts."""
+    return sorted(name for name in set(scores) - {"step"} if not name.endswith(SUFFIXES))
+
+
+@register("reading", "score")
+def score_at(run: Finished, score: str, at: str) -> float:
+    """A score at the best step or at the end of training; of training where the items kept back were too few for it."""
+    final = run.report.get("final") or {}
+    taken = scores([dict(row) for row in run.rows])
+    step = run.report["best"].get("step") if at == "best" else None
+    if at == "best" and taken and step is None:
+        raise PoiseError(f"the run {run.name} has no best step: none of its scores tells which is better; use at: end")
+    there = [entry for entry in taken if step is None or entry["step"] == step]
+    found = {**(there[-1] if there else {}), **(final.get(at) or {})}
+    return float(_known(found.get(score), score, _names(found), run))
+
+
+@register("reading", "mean")
+def mean_over(run: Finished, mean: str, over: str) -> float:
+    """A recorded number, averaged over a part of the steps."""
+    found = [(row["step"], row[mean]) for row in run.rows if mean in row]
+    keys = sorted({key for row in run.rows[-64:] for key in row if "/" in key and not key.startswith("score/")})
+    _known(found or None, mean, keys, run)
+    low, high = _span(over, run.name)
+    first, last = found[0][0], found[-1][0]
+    kept = [value for step, value in found if first + low * (last - first) <= step <= first + high * (last - first)]
+    return sum(kept) / len(kept)
+
+
+def _span(over: str, where: str) -> tuple[float, float]:
+    """The part of a run, as shares of its length."""
+    which, _, size = over.partition(" ")
+    if over == "whole run":
+        return 0.0, 1.0
+    if which not in ("first", "last") or size not in PARTS:
+        raise PoiseError(f"{where}: over: {over} is unknown; use whole run, or first or last quarter, third or half")
+    part = float(PARTS[size])
+    return (0.0, part) if which == "first" else (1 - part, 1.0)
+
+
+@register("reading", "steps_until")
+def steps_until(run: Finished, steps_until: str, below: float) -> float:
+    """Steps until a score of training first falls to `below`."""
+    taken = [entry for entry in scores([dict(row) for row in run.rows]) if steps_until in entry]
+    known = _names({key.removeprefix("score/") for row in run.rows for key in row if key.startswith("score/")})
+    _known(taken or None, steps_until, known, run)
+    before: tuple[float, float] | None = None
+    for entry in taken:
+        step, value = entry["step"], entry[steps_until]
+        if value <= below:
+            return (
+                step if before is None else before[0] + (step - before[0]) * (before[1] - below) / (before[1] - value)
+            )
+        before = (step, value)
+    return float(run.report["steps"])
+
+
+@register("reading", "alive")
+def alive(run: Finished, alive: str) -> float:
+    """Whether a discriminator still tells items apart at the last look."""
+    found = [row[f"{alive}/alive"] for row in run.rows if f"{alive}/alive" in row]
+    keys = sorted({key.removesuffix("/alive") for row in run.rows for key in row if key.endswith("/alive")})
+    return float(_known(found[-1] if found else None, alive, keys, run))
+
+
+@register("reading", "finding")
+def finding(run: Finished, finding: str) -> float:
+    """Whether the run ends with a finding of that name."""
+    return float(any(found["name"] == finding for found in run.report.get("findings", ())))

@@ -1,0 +1,144 @@
+"""The runs that a plan asks for, and where each of them stands."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from poise.errors import PoiseError
+from poise.record import RunFolder
+from poise.report.conclude import scores
+from poise.specs.spec import completed, kind_of, run_name
+from poise.studies.plans.plan import Part, Plan, Result
+from poise.studies.plans.readings import Finished, read
+
+State = Literal["new", "unfinished", "diverged", "done"]
+
+
+@dataclass(frozen=True)
+class Task:
+    """One run: an arm of a part with one seed. Equal specs have equal names, and are one run."""
+
+    part: str
+    arm: str
+    seed: int
+    name: str
+    spec: Mapping[str, Any]
+
+    def __str__(self) -> str:
+        return f"{self.part}, {self.arm}, seed {self.seed}"
+
+
+def tasks_of(plan: Plan) -> list[Task]:
+    """Every run, seed by seed, so that a study that is stopped has something of everything.
+
+    Errors: PoiseError for arguments that a recipe does not take, with the part and the arm.
+    """
+    most = max(len(part.seeds) for part in plan.parts)
+    order = [(i, part) for i in range(most) for part in plan.parts if i < len(part.seeds)]
+    return [_task(part, arm.name, part.seeds[i]) for i, part in order for arm in part.arms]
+
+
+def _task(part: Part, arm: str, seed: int) -> Task:
+    arguments = merged(part.arguments, part.arm(arm).arguments)
+    taken = inspect.signature(kind_of(part.recipe).build).parameters
+    if "seed" not in taken:
+        raise PoiseError(f"part '{part.name}': the recipe {part.recipe} takes no seed, and a study needs several")
+    arguments = {**({"threads": 1} if "threads" in taken else {}), **_booleans(arguments, taken), "seed": seed}
+    try:
+        ready = completed(part.recipe, arguments)
+    except PoiseError as error:
+        raise PoiseError(f"part '{part.name}', arm '{arm}': {error}") from None
+    return Task(part.name, arm, seed, run_name(part.recipe, ready), {"recipe": part.recipe, "arguments": ready})
+
+
+def _booleans(arguments: dict[str, Any], taken: Mapping[str, inspect.Parameter]) -> dict[str, Any]:
+    """`compile: yes` of a study's file, where names have to stay text, for what can only be true or false."""
+    words = {"yes": True, "on": True, "no": False, "off": False}
+    kinds = {name: parameter.annotation for name, parameter in taken.items()}
+    return {
+        name: words.get(value.lower(), value) if isinstance(value, str) and kinds.get(name) in (bool, "bool") else value
+        for name, value in arguments.items()
+    }
+
+
+def merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """Both tables; where both say something, `above` does, group by group."""
+    found = copy.deepcopy(dict(below))
+    for key, value in above.items():
+        both = isinstance(found.get(key), Mapping) and isinstance(value, Mapping)
+        found[key] = merged(found[key], value) if both else copy.deepcopy(value)
+    return found
+
+
+def state_of(folder: RunFolder) -> State:
+    """Where a run stands. One that diverged is not tried again: it would diverge again, bit for bit."""
+    if folder.done:
+        return "done"
+    if not (folder.path / "spec.json").exists():
+        return "new"
+    events = folder.events()
+    return "diverged" if events and events[-1]["event"] == "diverged" else "unfinished"
+
+
+def results_of(plan: Plan, tasks: list[Task], runs: Path) -> list[Result]:
+    """What each run says that has come to its end."""
+    found = []
+    for task in tasks:
+        folder = RunFolder(runs / task.name)
+        if state_of(folder) in ("done", "diverged"):
+            found.append(result_of(plan.part(task.part), task, folder))
+    return found
+
+
+def result_of(part: Part, task: Task, folder: RunFolder) -> Result:
+    """What a run says that is over. Errors: PoiseError where it lacks a number that an endpoint reads."""
+    done, rows = folder.done, folder.rows()
+    values: dict[str, float | None] = {endpoint.name: None for endpoint in part.endpoints}
+    report = _report(folder, rows) if done else {}
+    if done:
+        finished = Finished(folder.name, rows, report)
+        for endpoint in part.endpoints:
+            try:
+                values[endpoint.name] = read(endpoint.reads, finished)
+            except PoiseError as error:
+                where = f"part '{part.name}', endpoint '{endpoint.name}'"
+                raise PoiseError(f"{where}: {error} Put it right and go on: the runs are kept.") from None
+    curves: dict[str, list[tuple[int, float]]] = {}
+    for entry in scores(rows):
+        for name in _plotted(part, entry):
+            curves.setdefault(name, []).append((int(entry["step"]), float(entry[name])))
+    lively = [[v for key, v in row.items() if key.endswith("/alive")] for row in rows]
+    looked = [row for row in lively if row]
+    whole = report.get("steps_this_sitting") == report.get("steps")
+    return Result(
+        part.name, task.arm, task.seed, folder.name, "done" if done else "diverged", values, curves,
+        alive=all(looked[-1]) if looked else None,
+        findings=[f["name"] for f in report.get("findings", ()) if f["severity"] != "note"],
+        seconds=float(report["seconds"]["this sitting"]) if done and whole else float("nan"),
+    )  # fmt: skip
+
+
+def _report(folder: RunFolder, rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """What a run said at its end. Errors: PoiseError where that or the record is damaged, as by a power cut."""
+    again = f"delete the folder {folder.path}, and the study makes the run again"
+    try:
+        report = folder.report()
+    except PoiseError:
+        report = None
+    if not isinstance(report, dict) or not {"best", "scores", "seconds", "steps"} <= set(report):
+        raise PoiseError(f"{folder.path / 'report.json'} is missing or damaged: {again}")
+    if json.dumps(scores(rows)) != json.dumps(report["scores"]):
+        raise PoiseError(f"{folder.path / 'record.jsonl'} has lost some of the run's scores: {again}")
+    return report
+
+
+def _plotted(part: Part, entry: Mapping[str, float]) -> list[str]:
+    """The scores that endpoints read."""
+    wanted = [str(e.reads.get("score") or e.reads.get("steps_until")) for e in part.endpoints]
+    return [name for name in dict.fromkeys(wanted) if name in entry]

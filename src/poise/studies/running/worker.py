@@ -1,0 +1,123 @@
+"""A worker: a process of its own that trains one run after the other, each through `poise.runs.run.run`.
+
+It reads tasks from a pipe. When the other end is gone, because the parent was killed, it saves and ends: nobody else
+may take its run up while it still trains. What it is told to do and what it tells are tuples:
+
+    (name, spec, folder) -> ("step", name, made, total)*, then one of
+                            ("done", name), ("diverged", name, why), ("failed", name, why), ("stopped", name)
+    None                 -> it saves and ends
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import queue
+import signal
+import threading
+import time
+import traceback
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+from poise.errors import Busy, PoiseError
+from poise.record import RunFolder
+from poise.report.live import Silent
+from poise.runs.run import run
+from poise.runs.stops import Interrupted, Stop
+from poise.studies.plans.files import executed
+from poise.studies.running.tasks import state_of
+
+EVERY = 1.0  # seconds between two words about the same run
+PATIENCE = 300.0  # seconds that another process may still hold a run: one that was orphaned ends after its step
+
+
+class Telling(Silent):
+    """Tells the parent how far the run is."""
+
+    def __init__(self, connection: Connection, name: str) -> None:
+        self.connection, self.name, self.total, self.told = connection, name, 0, 0.0
+
+    def open(self, folder: Path, spec: dict[str, Any], done: int, total: int) -> None:
+        self.total = total
+        tell(self.connection, "step", self.name, done, total)
+
+    def step(self, made: int, entry: dict[str, Any]) -> None:
+        now = time.monotonic()
+        if now - self.told > EVERY:
+            self.told = now
+            tell(self.connection, "step", self.name, made, self.total)
+
+
+def tell(connection: Connection, *message: Any) -> None:
+    """A parent that is gone hears nothing; the listener has noticed, and the run ends."""
+    with contextlib.suppress(OSError):
+        connection.send(message)
+
+
+def work(connection: Connection, code: str | None) -> None:
+    """The whole life of a worker. `code`: a Python file of the study, which may register recipes."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's, who tells us to end
+    stop, tasks = Stop(), queue.SimpleQueue[Any]()
+    threading.Thread(target=_listen, args=(connection, tasks, stop), daemon=True).start()
+    fault = _prepared(code)
+    while (task := tasks.get()) is not None:
+        name, spec, path = task
+        tell(connection, *(("failed", name, fault) if fault else _one(connection, name, spec, path, stop)))
+
+
+def _prepared(code: str | None) -> str:
+    """What keeps this worker from working: a file that has changed since the study began may not run any more."""
+    try:
+        if code is not None:
+            executed(code)
+        import torch
+
+        torch.set_num_threads(1)
+    except Exception as error:
+        return f"a worker cannot begin ({code or 'torch'} stops with {type(error).__name__}: {error}): put that right"
+    return ""
+
+
+def _listen(connection: Connection, tasks: queue.SimpleQueue[Any], stop: Stop) -> None:
+    message: Any = ()
+    while message is not None:
+        try:
+            message = connection.recv()
+        except (EOFError, OSError):
+            message = None
+        if message is None:
+            stop.asked = True
+        tasks.put(message)
+
+
+def _said(error: Exception) -> str:
+    """What is no `PoiseError` in a sentence: memory and disks first, which nobody can foresee."""
+    if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and "memory" in str(error)):
+        return f"out of memory ({str(error)[:120]}); use fewer --workers, a smaller batch or narrower networks"
+    if isinstance(error, OSError):
+        return f"{error.filename or 'the disk'}: {error.strerror or error}; put that right and go on"
+    return f"a fault of Poise itself ({type(error).__name__}: {error}); POISE_TRACEBACK=1 shows where"
+
+
+def _one(connection: Connection, name: str, spec: dict[str, Any], path: str, stop: Stop) -> tuple[str, ...]:
+    """One run; returns what to tell of its end."""
+    began = time.monotonic()
+    while not stop.asked:
+        try:
+            run(spec, path, Telling(connection, name), stop)
+            return ("done", name)
+        except Interrupted:
+            break
+        except Busy as error:
+            if time.monotonic() - began > PATIENCE:
+                return ("failed", name, str(error))
+            time.sleep(0.2)
+        except PoiseError as error:
+            return ("diverged" if state_of(RunFolder(Path(path))) == "diverged" else "failed", name, str(error))
+        except Exception as error:
+            if os.environ.get("POISE_TRACEBACK"):
+                traceback.print_exc()
+            return ("failed", name, _said(error))
+    return ("stopped", name)

@@ -1,0 +1,201 @@
+"""`poise study`: every run of a plan, then what they say together.
+
+STUDY/
+  plan.json       the plan as it was when the first run began, and its sha256
+  events.jsonl    what happened to which run, and when the plan was changed, if it was
+  runs/           run folders, named by the hash of their spec: finished ones are never run again
+  study.json, table.txt, table.md, plots/, index.html    the outcome, written anew whenever the study ends or is stopped
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from poise.disk import read_json, write_json
+from poise.errors import Busy, PoiseError
+from poise.record import RunFolder
+from poise.runs.stops import Interrupted, Stop
+from poise.specs.spec import versions
+from poise.studies.comparison.comparison import before
+from poise.studies.outcome import publish
+from poise.studies.plans.files import read_plan
+from poise.studies.plans.plan import Plan
+from poise.studies.running.pool import Pool
+from poise.studies.running.progress import Log, Progress
+from poise.studies.running.rehearsal import rehearse
+from poise.studies.running.tasks import Task, result_of, results_of, state_of, tasks_of
+from poise.terminal import pasted
+
+TOLD = ("parts", "claims", "alpha")  # what of a plan decides what comes out
+OVER = ("done", "diverged")
+
+
+def studies_root() -> Path:
+    """Where studies live: POISE_STUDIES, or ./studies."""
+    return Path(os.environ.get("POISE_STUDIES", "studies"))
+
+
+@dataclass
+class Study:
+    """A plan and its folder."""
+
+    file: Path
+    plan: Plan
+    path: Path
+    tasks: list[Task]
+
+    @classmethod
+    def of(cls, file: str | Path, out: str | Path | None = None) -> Study:
+        """The study that a file describes. Errors: PoiseError, before anything is written."""
+        plan = read_plan(file)
+        path = Path(out) if out else studies_root() / plan.name
+        if path.exists() and not (path.is_dir() and ((path / "plan.json").exists() or _just_begun(path))):
+            raise PoiseError(f"{path} exists and is no study's folder; choose another --out")
+        return cls(Path(file), plan, path, tasks_of(plan))
+
+    @property
+    def runs(self) -> Path:
+        return self.path / "runs"
+
+    @property
+    def log(self) -> Log:
+        return Log(self.path / "events.jsonl")
+
+    def states(self) -> Counter[str]:
+        """How many runs are new, unfinished, diverged and done; equal specs are one run."""
+        return Counter(state_of(RunFolder(self.runs / name)) for name in {task.name for task in self.tasks})
+
+    def before(self) -> list[str]:
+        """What is to be said before anything is run."""
+        states = self.states()
+        over = states["done"] + states["diverged"]
+        known = f", {over} of them finished before" if over else ""
+        said = before(self.plan)
+        return [f"{self.plan.name}: {said[0]}{known}", *said[1:]]
+
+    def rehearse(self, workers: int, tell: Callable[[str], None] = lambda line: None) -> list[str]:
+        """Try every arm before anything is written; lines on what the whole study costs. Errors: PoiseError."""
+        return rehearse(self.plan, self.tasks, self.runs, workers, tell).lines
+
+    @property
+    def is_new(self) -> bool:
+        """Whether none of its runs has begun."""
+        return self.states()["new"] == len({task.name for task in self.tasks})
+
+    def register(self) -> None:
+        """Keep the plan, or notice that it is another one than that with which the study began."""
+        plan = json.loads(json.dumps(self.plan.to_dict(), default=str))
+        digest = hashlib.sha256(json.dumps(plan, sort_keys=True).encode()).hexdigest()
+        kept = self.path / "plan.json"
+        if not kept.exists():
+            self.runs.mkdir(parents=True, exist_ok=True)
+            write_json(kept, {"sha256": digest, "at": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "plan": plan})
+            return
+        known = self._kept()
+        last = next((e for e in reversed(self.log.entries()) if e["event"] == "plan changed"), None)
+        if digest != (last["sha256"] if last else known["sha256"]):
+            changed = [key for key in TOLD if plan[key] != known["plan"][key]] or ["words only"]
+            self.log.add("plan changed", sha256=digest, changed=changed, finished=self._ended())
+
+    def _kept(self) -> dict[str, Any]:
+        """The plan with which the study began."""
+        kept = self.path / "plan.json"
+        known = read_json(kept)
+        keys = ("sha256", "at", "plan")
+        if not isinstance(known, dict) or any(key not in known for key in keys) or not {*TOLD} <= {*known["plan"]}:
+            raise PoiseError(f"{kept} is not the plan of a study: it is damaged; put it back, or choose another --out")
+        return known
+
+    def _ended(self) -> int:
+        """How many runs there are that came to their end, those that the plan no longer asks for too."""
+        return sum(state_of(RunFolder(path.parent)) in OVER for path in self.runs.glob("*/spec.json"))
+
+    def notes(self) -> list[str]:
+        """What readers must know of how the study went."""
+        lines = []
+        for entry in self.log.entries():
+            if entry["event"] == "plan changed" and entry["changed"] != ["words only"] and entry["finished"]:
+                lines.append(
+                    f"The plan was changed on {entry['time'][:10]} ({', '.join(entry['changed'])}), after "
+                    f"{_runs(entry['finished'])} had come to their end: what they say was known by then."
+                )
+        return lines
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Only one process trains a study."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        try:
+            with RunFolder(self.path).locked():
+                yield
+        except Busy:
+            raise PoiseError(f"{self.path} is being worked on by another process; wait for it or stop it") from None
+
+    def train(self, workers: int, stop: Stop, quiet: bool = False) -> None:
+        """All runs that are not over yet. Raises Interrupted when it was asked to stop: it goes on from there."""
+        with self.locked():
+            self.register()
+            todo = list({task.name: task for task in self.tasks if not self._over(task)}.values())
+            over = len({task.name for task in self.tasks}) - len(todo)
+            for task in self.tasks:
+                self._check(task)
+            view = Progress(todo, over, workers, self.log, quiet, self._check)
+            code = str(self.file.resolve()) if self.file.suffix == ".py" else None
+            try:
+                Pool(workers, self.runs, code, view, stop).train(todo)
+            finally:
+                view.close()
+
+    def _check(self, task: Task) -> None:
+        """That every endpoint finds what it reads in a run that is done."""
+        folder = RunFolder(self.runs / task.name)
+        if folder.done:
+            result_of(self.plan.part(task.part), task, folder)
+
+    def _over(self, task: Task) -> bool:
+        return state_of(RunFolder(self.runs / task.name)) in OVER
+
+    def outcome(self) -> dict[str, Any]:
+        """Read all runs that are over, and write what they say; it may be a part of them."""
+        if not (self.path / "plan.json").exists():
+            raise PoiseError(f"{self.path} holds no runs yet: start them with poise study {pasted(str(self.file))}")
+        self.register()  # it may have changed although nothing more was trained
+        extra = {
+            "file": self.file.name,
+            "began": self._kept()["at"],
+            "notes": self.notes(),
+            "versions": versions(),
+        }
+        return publish(self.plan, results_of(self.plan, self.tasks, self.runs), self.path, extra)
+
+
+def _just_begun(path: Path) -> bool:
+    """Whether a folder is empty, or was left before the plan was written."""
+    left = [entry.name for entry in path.iterdir() if not entry.name.startswith((".lock", ".plan.json."))]
+    return not left or (left == ["runs"] and (path / "runs").is_dir() and not any((path / "runs").iterdir()))
+
+
+def _runs(n: int) -> str:
+    return "1 run" if n == 1 else f"{n:,} runs"
+
+
+def run_study(
+    file: str | Path, out: str | Path | None, workers: int, stop: Stop, quiet: bool = False
+) -> dict[str, Any]:
+    """Train what is left of a study, and return its outcome, the content of `study.json`."""
+    study = Study.of(file, out)
+    try:
+        study.train(workers, stop, quiet)
+    except Interrupted:
+        study.outcome()
+        raise
+    return study.outcome()

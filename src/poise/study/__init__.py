@@ -1,1 +1,0 @@
-"""Runs and, later, studies of many runs. `run(spec, out)` is the one door to training."""
