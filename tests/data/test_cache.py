@@ -15,8 +15,8 @@ from PIL import Image
 
 from poise.data.files import store
 from poise.data.images import cache as image_cache
-from poise.data.images import encoded, files
 from poise.data.images.images import open_images
+from poise.data.images.sources import encoded, files
 from poise.errors import PoiseError
 
 Photos = Callable[..., Path]

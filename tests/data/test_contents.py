@@ -12,9 +12,9 @@ import pytest
 from PIL import Image
 
 from poise.data.files import contents
-from poise.data.images import encoded
 from poise.data.images.check import check
 from poise.data.images.images import open_images
+from poise.data.images.sources import encoded
 from poise.errors import PoiseError
 
 MODES = ("1", "L", "LA", "P", "RGB", "RGBA", "I;16", "CMYK")

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from poise.data.files.opening import LARGEST
-from poise.data.images.decode import Unreadable, decode, header, quiet
+from poise.data.images.sources.decode import Unreadable, decode, header, quiet
+from poise.data.images.sources.opening import LARGEST
 
 RED, GREEN, BLUE = (200, 30, 10), (20, 180, 60), (5, 40, 220)
 
@@ -210,6 +210,6 @@ def test_whatever_goes_wrong_while_pixels_are_brought_to_8_bits_is_that_files(er
 
     buffer = io.BytesIO()
     Image.new("P", (8, 8)).save(buffer, "PNG")
-    monkeypatch.setattr("poise.data.images.decode._eight_bits", fails)
+    monkeypatch.setattr("poise.data.images.sources.decode._eight_bits", fails)
     with pytest.raises(Unreadable, match=str(error) or type(error).__name__):
         decode(buffer.getvalue())

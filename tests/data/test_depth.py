@@ -10,8 +10,8 @@ from PIL import Image
 
 from poise.cli.checking import facts
 from poise.data.images.check import check
-from poise.data.images.depth import probable
 from poise.data.images.images import open_images
+from poise.data.images.sources.depth import probable
 from poise.errors import PoiseError
 
 CONTAINERS = ("npy", "npz", "CHW.npy", "png", "tif", "zip of png")

@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from poise.data.images import encoded
 from poise.data.images.images import open_images
+from poise.data.images.sources import encoded
 from poise.errors import PoiseError
 
 Photos = Callable[..., Path]

@@ -17,10 +17,10 @@ from PIL import Image
 
 from poise.data.files import reading as module
 from poise.data.files.reading import Told, reading
-from poise.data.files.sources import in_order
 from poise.data.files.turns import still_wanted
 from poise.data.images.check import check
 from poise.data.images.images import open_images
+from poise.data.images.sources.source import in_order
 
 
 class Screen(io.StringIO):
@@ -63,7 +63,7 @@ def test_what_is_soon_over_or_quiet_is_not_told(soon, monkeypatch, capsys):
 
 @pytest.mark.parametrize("read", [lambda path: open_images(path, size=16), check], ids=["a run", "data check"])
 def test_files_are_counted_while_they_are_read(read, photos, soon, monkeypatch, capsys):
-    from poise.data.images import encoded
+    from poise.data.images.sources import encoded
 
     real = encoded.decode
     monkeypatch.setattr(encoded, "decode", lambda *how: (time.sleep(0.03), real(*how))[1])

@@ -8,9 +8,9 @@ import torch
 
 from poise.audio.spectrograms import LOWEST, Mel
 from poise.audio.spoken import total_of
+from poise.data.images.stream import Prefetch
 from poise.data.speech.recordings import Recordings
 from poise.data.speech.said import MelOf, SaidStream, conditions
-from poise.data.stream import Prefetch
 from poise.errors import PoiseError
 
 MEL = Mel(8000, 32, 16, 4)

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
+from poise.data.images.stream import Prefetch
 from poise.data.speech.recordings import Recordings
 from poise.data.speech.segments import SegmentStream
-from poise.data.stream import Prefetch
 from poise.errors import PoiseError
 
 LENGTHS = [5, 17, 40, 64, 100, 3, 51]

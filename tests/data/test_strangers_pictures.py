@@ -15,8 +15,8 @@ import pytest
 from PIL import Image
 
 from poise.data.images.check import check
-from poise.data.images.decode import Unreadable, content_hash, decode, header
 from poise.data.images.images import open_images
+from poise.data.images.sources.decode import Unreadable, content_hash, decode, header
 from poise.errors import PoiseError
 
 MODES = {

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from poise.data.images.images import ImageSet, open_images
-from poise.data.stream import ImageStream, Prefetch
+from poise.data.images.stream import ImageStream, Prefetch
 from poise.errors import PoiseError
 
 

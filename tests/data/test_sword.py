@@ -7,7 +7,7 @@ import zlib
 
 import pytest
 
-from poise.data.catalogue import sword
+from poise.data.text import sword
 
 
 def module(books: list[list[str]]) -> tuple[bytes, bytes, bytes]:

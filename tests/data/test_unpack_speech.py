@@ -14,9 +14,10 @@ import numpy as np
 import pytest
 import soundfile
 
-from poise.data.catalogue import catalogue, unpack_speech
-from poise.data.catalogue.prompts import spelled_out
+from poise.data.catalogue import catalogue
 from poise.data.files import store
+from poise.data.speech import unpack as unpack_speech
+from poise.data.speech.prompts import spelled_out
 from poise.data.speech.recordings import open_recordings
 from poise.errors import PoiseError
 from poise.installing import install

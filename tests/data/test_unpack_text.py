@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from poise.data.catalogue import catalogue, unpack_text
+from poise.data.catalogue import catalogue
 from poise.data.files import store
 from poise.data.plain import open_items
+from poise.data.text import unpack as unpack_text
 from poise.data.text.text import open_sentences
 from poise.errors import PoiseError
 from poise.installing import install

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from poise.data.images import encoded
 from poise.data.images.check import check
 from poise.data.images.images import open_images
+from poise.data.images.sources import encoded
 from poise.recipes.images.data import notes
 
 

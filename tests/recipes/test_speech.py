@@ -10,8 +10,8 @@ import torch
 
 from poise.audio.spoken import total_of
 from poise.core import Batch
+from poise.data.images.stream import Prefetch
 from poise.data.speech.said import MelOf, SaidStream
-from poise.data.stream import Prefetch
 from poise.errors import PoiseError
 from poise.penalties import L2Towards
 from poise.recipes.speech import build as parts

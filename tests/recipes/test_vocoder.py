@@ -10,8 +10,8 @@ import torch
 
 from poise.audio.spectrograms import Mel
 from poise.core import Batch
+from poise.data.images.stream import Prefetch
 from poise.data.speech.speech import Wave
-from poise.data.stream import Prefetch
 from poise.errors import PoiseError
 from poise.losses.reconstruction import log_mel_l1, multi_resolution
 from poise.penalties import R1, L2Towards

@@ -21,8 +21,8 @@ from poise.data.speech.speech import Wave
 from poise.evaluation.drawn import Remade
 from poise.evaluation.lines import evaluation_lines
 from poise.evaluation.speech import section_of
+from poise.metrics.speech.comparison import Beside, Comparison, Trained
 from poise.metrics.speech.metric import Context, Pair, find_paired_metrics
-from poise.recipes.common.paired import Beside, Comparison, Trained
 from poise.recipes.speech import outputs as speech_outcomes
 from poise.recipes.speech import pairs as speech_pairs
 from poise.recipes.vocoder import pairs as vocoder_pairs

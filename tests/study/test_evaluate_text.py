@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from poise.cli import main
-from poise.data.text.units import fit_units
+from poise.data.alphabets.units import fit_units
 from poise.evaluation.text import section_of
 from tests.study.evaluations import place, refused, said, stubs  # noqa: F401  (fixtures)
 

@@ -13,9 +13,9 @@ from typing import Any
 
 from poise.data.files.reading import reading
 from poise.data.images.check import Looking, check
-from poise.data.images.depth import checked
-from poise.data.images.formats import idx_folder
 from poise.data.images.images import locate
+from poise.data.images.sources.depth import checked
+from poise.data.images.sources.formats import idx_folder
 from poise.data.plain import counted
 from poise.data.speech.check import check_speech
 from poise.data.text.check import TextReport, check_text, is_large

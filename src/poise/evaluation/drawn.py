@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from poise.data.files.items import Items, Rows
-from poise.recipes.common.paired import Comparison
+from poise.metrics.speech.comparison import Comparison
 
 DRAW = 4096  # samples drawn from a generator at a time
 

@@ -13,8 +13,8 @@ from poise.data.speech.speech import Clips, Wave
 from poise.data.transcripts.transcripts import Said, stem, transcripts
 from poise.errors import PoiseError
 from poise.evaluation.side import Side
+from poise.metrics.speech.comparison import Comparison
 from poise.metrics.speech.metric import Pair
-from poise.recipes.common.paired import Comparison
 
 
 def by_name(made: Side, real: Items) -> tuple[Comparison | None, list[str]]:

@@ -21,7 +21,7 @@ from poise.evaluation.drawn import Drawn, Remade
 from poise.evaluation.own import OWN, intact
 from poise.evaluation.pairing import by_name
 from poise.evaluation.side import Side
-from poise.recipes.common.paired import Comparison
+from poise.metrics.speech.comparison import Comparison
 from poise.record import RunFolder, all_runs, find_run
 from poise.runs.load import checkpoint_of, generator_of
 from poise.runs.place import check_there, opened

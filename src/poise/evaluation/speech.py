@@ -14,6 +14,7 @@ from poise.evaluation.choice import Asked
 from poise.evaluation.sides import Sides
 from poise.metrics.core.statistics import Estimate
 from poise.metrics.speech.clip_copying import copied_clips
+from poise.metrics.speech.comparison import Comparison, Trained
 from poise.metrics.speech.features import cepstra, log_mel
 from poise.metrics.speech.metric import (
     Context,
@@ -24,7 +25,6 @@ from poise.metrics.speech.metric import (
     mean_interval,
     measure_pairs,
 )
-from poise.recipes.common.paired import Comparison, Trained
 from poise.registry import names, register
 
 COPYING = "copying"  # as the metric of features is called

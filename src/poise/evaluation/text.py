@@ -10,8 +10,8 @@ import numpy as np
 
 import poise.metrics.text.members
 import poise.metrics.text.verse  # noqa: F401  (both enter their members into the registry)
-from poise.data.text.alphabet import UNKNOWN, Units
-from poise.data.text.units import fit_units, suggested_units
+from poise.data.alphabets.alphabet import UNKNOWN, Units
+from poise.data.alphabets.units import fit_units, suggested_units
 from poise.errors import PoiseError
 from poise.evaluation.choice import Asked
 from poise.evaluation.sides import LEAST_MADE, Sides

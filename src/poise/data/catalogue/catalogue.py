@@ -10,10 +10,11 @@ import os
 from functools import partial
 from pathlib import Path
 
-from poise.data.catalogue import unpack, unpack_text
+from poise.data.catalogue import unpack
 from poise.data.catalogue.entry import Entry
 from poise.data.catalogue.speech_sets import SPEECH
 from poise.data.catalogue.web import WebFile
+from poise.data.text import unpack as unpack_text
 from poise.errors import PoiseError, nearest
 
 _ENTRIES = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from poise.data.catalogue.entry import Entry
-from poise.data.catalogue.unpack_speech import asterisk, mandarin_syllables
+from poise.data.speech.unpack import asterisk, mandarin_syllables
 
 _SHARE_ALIKE, _ATTRIBUTION = "CC-BY-SA-3.0", "CC-BY-3.0"
 _NAMES = ", with a text where the name of the file spells it out"

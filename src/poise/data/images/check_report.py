@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from poise.data.files.others import Others
-from poise.data.images.depth import Deep
+from poise.data.images.sources.depth import Deep
 
 EXAMPLES = 5  # pairs of duplicates, sizes and unreadable files that `lines` names
 

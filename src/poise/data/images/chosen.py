@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from poise.data.files.items import ORDERS
-from poise.data.files.sources import Source
-from poise.data.images.decode import FITS
-from poise.data.images.layout import SPLITS
+from poise.data.images.sources.decode import FITS
+from poise.data.images.sources.layout import SPLITS
+from poise.data.images.sources.source import Source
 from poise.errors import PoiseError
 
 LABELS = ("auto", "none", "folders", "file")

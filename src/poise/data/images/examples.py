@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from poise.data.files.sources import Source
-from poise.data.images.decode import Decoded, Unreadable, values_of
 from poise.data.images.options import Options
+from poise.data.images.sources.decode import Decoded, Unreadable, values_of
+from poise.data.images.sources.source import Source
 from poise.errors import PoiseError
 
 _MODES = {"L": "grey", "LA": "grey with transparency", "RGB": "colour", "RGBA": "colour with transparency"}

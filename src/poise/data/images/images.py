@@ -22,15 +22,15 @@ from poise.data.catalogue import catalogue
 from poise.data.files import store
 from poise.data.files.items import among, by_content, drawn
 from poise.data.files.reading import Told, reading
-from poise.data.files.sources import Progress, Source
-from poise.data.images import depth
 from poise.data.images.cache import Cached, Look, build, load, look_again
 from poise.data.images.chosen import LARGEST_SIZE, check, default_channels, default_size, usable_labels, without_labels
-from poise.data.images.decode import colour_of, quiet
 from poise.data.images.examples import examples
-from poise.data.images.files import FolderSource, ZipSource
-from poise.data.images.formats import idx_folder, idx_source, is_idx, npy_source, npz_source
 from poise.data.images.options import Options
+from poise.data.images.sources import depth
+from poise.data.images.sources.decode import colour_of, quiet
+from poise.data.images.sources.files import FolderSource, ZipSource
+from poise.data.images.sources.formats import idx_folder, idx_source, is_idx, npy_source, npz_source
+from poise.data.images.sources.source import Progress, Source
 from poise.errors import PoiseError, nearest
 
 

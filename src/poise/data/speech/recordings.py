@@ -19,8 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poise.data.files.items import ORDERS, SHARE, Progress, Rows, among, by_content, hashes_of, unit_interval
-from poise.data.files.sources import shown
 from poise.data.images.images import locate
+from poise.data.images.sources.source import shown
 from poise.data.speech.no_sound import other_files, told
 from poise.data.speech.notes import notes_on
 from poise.data.speech.prepared import Options, Prepared, prepared

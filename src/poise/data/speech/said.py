@@ -12,8 +12,8 @@ from torch import Tensor
 from poise.audio.spectrograms import Mel
 from poise.audio.spoken import packed
 from poise.core import Batch
+from poise.data.images.stream import SPLITS, Order, moved
 from poise.data.speech.recordings import Recordings
-from poise.data.stream import SPLITS, Order, moved
 from poise.errors import PoiseError
 
 _START = 2  # what the bits are for: see `stream`

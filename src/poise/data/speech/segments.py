@@ -7,8 +7,8 @@ import torch
 from numpy.typing import NDArray
 
 from poise.core import Batch
+from poise.data.images.stream import SPLITS, Order, moved
 from poise.data.speech.recordings import Recordings
-from poise.data.stream import SPLITS, Order, moved
 from poise.errors import PoiseError
 
 _START = 2  # what the bits are for: see `stream`

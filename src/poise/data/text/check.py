@@ -11,13 +11,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from poise.data.alphabets.alphabet import SPECIAL, Units
+from poise.data.alphabets.units import fit_units, suggested_units
 from poise.data.files.reading import Told
 from poise.data.images.images import locate
-from poise.data.text.alphabet import SPECIAL, Units
 from poise.data.text.corpus import LEAST_TRAIN, SHINGLE
 from poise.data.text.near import near_copies
 from poise.data.text.text import normalised, open_sentences, shortened
-from poise.data.text.units import fit_units, suggested_units
 
 EXAMPLES = 3
 IN_MEMORY = 11  # times a file that `open_corpus` takes: measured on 30 MB of words, 10.7

@@ -17,13 +17,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from poise.data.alphabets.alphabet import END, LEAST_SIZE, UNKNOWN
+from poise.data.alphabets.counts import Counts, fewer_pieces, repeated
+from poise.data.alphabets.units import Units, fit_units, suggested_units
 from poise.data.files.items import SHARE, Rows, hashes_of, unit_interval
 from poise.data.files.reading import reading
-from poise.data.text.alphabet import END, LEAST_SIZE, UNKNOWN
-from poise.data.text.counts import Counts, fewer_pieces, repeated
 from poise.data.text.near import near_copies
 from poise.data.text.text import Sentences, normalised, open_sentences
-from poise.data.text.units import Units, fit_units, suggested_units
 from poise.errors import PoiseError
 
 LEAST_TRAIN = 8

@@ -82,7 +82,7 @@ def is_text(path: Path) -> bool:
 
 
 def _is_idx(path: Path) -> bool:
-    from poise.data.images.formats import is_idx
+    from poise.data.images.sources.formats import is_idx
 
     return is_idx(path)
 

@@ -16,7 +16,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from poise.data.files.sources import walked
+from poise.data.images.sources.source import walked
 from poise.data.tables.encoding import LeftOut, encoding_of, lines_in
 from poise.data.text.text import lines_of
 from poise.data.transcripts.said_rows import by_first_word, objects_name_files

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from poise.core import Batch, Dial, Game
     from poise.data.speech.recordings import Recordings
     from poise.data.speech.speech import Wave
+    from poise.metrics.speech.comparison import Comparison
     from poise.models.vae import AutoEncoder
-    from poise.recipes.common.paired import Comparison
     from poise.training.precision import Execution
 
 

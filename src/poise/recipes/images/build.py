@@ -12,7 +12,7 @@ import poise.losses
 import poise.models  # noqa: F401  (both enter their members into the registry)
 from poise.core import Batch
 from poise.data.images.images import ImageSet
-from poise.data.stream import ImageStream, Prefetch
+from poise.data.images.stream import ImageStream, Prefetch
 from poise.errors import PoiseError
 from poise.games.adversarial import Adversarial, adversarial_terms, joint_allowed
 from poise.games.augment import augmentation, resolve

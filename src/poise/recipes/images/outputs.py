@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from poise.data.files.store import cache_dir
 from poise.data.images.images import ImageSet
-from poise.data.stream import ImageStream
+from poise.data.images.stream import ImageStream
 from poise.errors import PoiseError
 from poise.metrics.distributions.judge import LEAST, Judge
 from poise.monitor.measures import compact

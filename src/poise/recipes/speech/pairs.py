@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from poise.data.catalogue.catalogue import language_of
 from poise.data.speech.recordings import Recordings
 from poise.data.speech.speech import Wave
+from poise.metrics.speech.comparison import Beside, Comparison, Trained
 from poise.metrics.speech.retrieval import Label, differing_in, fewest_differing
-from poise.recipes.common.paired import Beside, Comparison, Trained
 from poise.recipes.speech import build as parts
 from poise.recipes.speech import outputs as outcomes
 from poise.recipes.speech.build import Speech

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from poise.data.text.alphabet import END, UNKNOWN, Units
+from poise.data.alphabets.alphabet import END, UNKNOWN, Units
 from poise.data.text.corpus import Corpus, open_corpus
 from poise.disk import write_atomically
 from poise.errors import PoiseError
@@ -27,8 +27,8 @@ ASKS = ("temperature", "top_k", "top_p", "start", "form")
 
 def units_of(facts: dict[str, Any]) -> Units:
     """The units of a run."""
+    from poise.data.alphabets.units import units_from
     from poise.data.text.toy import Numbers
-    from poise.data.text.units import units_from
 
     return Numbers.from_dict(facts["units"]) if facts["units"]["kind"] == Numbers.kind else units_from(facts["units"])
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from poise.data.images.images import ImageSet
-from poise.data.stream import ImageStream
+from poise.data.images.stream import ImageStream
 from poise.errors import PoiseError
 from poise.metrics.latent.judge import heldout_scores
 from poise.models.vae import AutoEncoder

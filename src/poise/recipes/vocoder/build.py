@@ -16,9 +16,9 @@ import poise.models.heads
 import poise.models.vocoders  # noqa: F401  (all enter their members into the registry)
 from poise.audio.spectrograms import Mel
 from poise.core import Batch, Dial, Term
+from poise.data.images.stream import Prefetch
 from poise.data.speech.recordings import Recordings, open_recordings
 from poise.data.speech.segments import SegmentStream
-from poise.data.stream import Prefetch
 from poise.errors import PoiseError
 from poise.games.adversarial import Adversarial, adversarial_terms, joint_allowed
 from poise.losses.reconstruction import log_mel_l1, matched, multi_resolution

@@ -13,8 +13,8 @@ from poise.audio.spectrograms import Mel
 from poise.data.catalogue.catalogue import language_of
 from poise.data.speech.recordings import Recordings
 from poise.data.speech.speech import Wave
+from poise.metrics.speech.comparison import Beside, Comparison
 from poise.metrics.speech.metric import Pair
-from poise.recipes.common.paired import Beside, Comparison
 from poise.recipes.vocoder import build as parts
 from poise.recipes.vocoder import outputs as outcomes
 

@@ -15,10 +15,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from PIL import Image, ImageColor
 
-from poise.data.files.opening import Unreadable, in_mode, opened, unreadable, upright
 from poise.data.files.turns import still_wanted, wait_for_turn
-from poise.data.images import depth
-from poise.data.images.depth import TooDeep
+from poise.data.images.sources import depth
+from poise.data.images.sources.depth import TooDeep
+from poise.data.images.sources.opening import Unreadable, in_mode, opened, unreadable, upright
 from poise.errors import PoiseError
 
 SUFFIXES = frozenset(

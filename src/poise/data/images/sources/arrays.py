@@ -20,9 +20,9 @@ import numpy as np
 from PIL import Image
 
 from poise.data.files import store
-from poise.data.files.sources import Job, Source
-from poise.data.images import depth
-from poise.data.images.decode import Decoded
+from poise.data.images.sources import depth
+from poise.data.images.sources.decode import Decoded
+from poise.data.images.sources.source import Job, Source
 from poise.errors import PoiseError
 
 BROKEN = (OSError, EOFError, ValueError, KeyError, zlib.error, zipfile.BadZipFile, struct.error, RuntimeError)

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from poise import disk
-from poise.data.images.label_tables import classes_in, is_offered
+from poise.data.images.sources.label_tables import classes_in, is_offered
 from poise.errors import PoiseError
 
 LABELS_FILE = "labels.json"

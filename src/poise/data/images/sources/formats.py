@@ -12,7 +12,7 @@ from typing import IO, cast
 
 import numpy as np
 
-from poise.data.images.arrays import BROKEN, ArraySource, Rows, exactly
+from poise.data.images.sources.arrays import BROKEN, ArraySource, Rows, exactly
 from poise.errors import PoiseError
 
 _IDX_TYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}

@@ -13,10 +13,10 @@ import numpy as np
 
 from poise.data.files import contents, index
 from poise.data.files.reading import Told
-from poise.data.files.sources import Job, Source, shown
-from poise.data.images import label_tables, layout
-from poise.data.images.decode import LARGE, SUFFIXES, Decoded, Unreadable, decode, header
-from poise.data.images.depth import TooDeep
+from poise.data.images.sources import label_tables, layout
+from poise.data.images.sources.decode import LARGE, SUFFIXES, Decoded, Unreadable, decode, header
+from poise.data.images.sources.depth import TooDeep
+from poise.data.images.sources.source import Job, Source, shown
 from poise.errors import PoiseError
 
 PACKED = 64 << 20  # bytes of a member of an archive from which on it must not be packed suspiciously well

@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from poise.data.files.contents import HEAD
-from poise.data.files.opening import Unreadable
 from poise.data.files.reading import Told
-from poise.data.files.sources import shown
-from poise.data.images.encoded import PACKED, FileSource, hidden
-from poise.data.images.layout import DATASET_FILE, LABELS_FILE
+from poise.data.images.sources.encoded import PACKED, FileSource, hidden
+from poise.data.images.sources.layout import DATASET_FILE, LABELS_FILE
+from poise.data.images.sources.opening import Unreadable
+from poise.data.images.sources.source import shown
 from poise.errors import PoiseError
 
 

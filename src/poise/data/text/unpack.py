@@ -15,8 +15,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from poise.data.catalogue import sword
 from poise.data.catalogue.unpack import deb_data, need, take
+from poise.data.text import sword
 from poise.errors import PoiseError
 from poise.installing import install
 

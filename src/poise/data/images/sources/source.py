@@ -23,7 +23,7 @@ import numpy as np
 from poise.data.files import index
 from poise.data.files.others import Others
 from poise.data.files.turns import still_wanted, wanted_until
-from poise.data.images.decode import Decoded
+from poise.data.images.sources.decode import Decoded
 
 Job = Callable[[], Decoded]
 Progress = Callable[[int, int], object]  # done, total

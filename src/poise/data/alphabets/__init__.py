@@ -1,0 +1,1 @@
+"""From sentences to numbers and back: characters, words, pieces."""

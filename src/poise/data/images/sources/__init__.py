@@ -1,0 +1,1 @@
+"""What pictures lie in: folders, archives, arrays; told by their content, decoded, turned upright."""
