@@ -19,6 +19,15 @@ class Lazy(ModuleType):
         return value
 
 
+def loaded(path: str) -> Any:
+    """What a dotted path such as "poise.losses.adversarial:hinge" names: the module before the colon is imported now.
+
+    Errors: ImportError, AttributeError.
+    """
+    module, _, name = path.partition(":")
+    return getattr(importlib.import_module(module), name)
+
+
 def waits_briefly(environment: MutableMapping[str, str] = os.environ) -> bool:
     """Let OpenMP's threads that wait for others spin for some microseconds and then sleep; before torch is loaded.
 

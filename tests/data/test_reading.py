@@ -18,9 +18,9 @@ from PIL import Image
 from poise.data.files import reading as module
 from poise.data.files.reading import Told, reading
 from poise.data.files.turns import still_wanted
+from poise.data.files.walking import in_order
 from poise.data.images.check import check
 from poise.data.images.images import open_images
-from poise.data.images.sources.source import in_order
 
 
 class Screen(io.StringIO):

@@ -51,7 +51,7 @@ def test_real_pip(tmp_path: Path) -> None:
         filename="efficientnet_lite_pytorch-0.1.0-py3-none-any.whl",
         size=20_000,
         sha256="ce0fe869b0e829aceafc32f84275a40c0e3418d19216401b03f695f5f20cbc41",
-        unpack=lambda archive, folder: None,
+        unpack="poise.data.catalogue.unpack:wheel",
     )
     assert fetch.package_file(entry, tmp_path).stat().st_size < 100_000
 

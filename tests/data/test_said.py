@@ -8,7 +8,7 @@ import torch
 
 from poise.audio.spectrograms import LOWEST, Mel
 from poise.audio.spoken import total_of
-from poise.data.images.stream import Prefetch
+from poise.data.draws.order import Prefetch
 from poise.data.speech.recordings import Recordings
 from poise.data.speech.said import MelOf, SaidStream, conditions
 from poise.errors import PoiseError

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from poise.data.images.stream import Prefetch
+from poise.data.draws.order import Prefetch
 from poise.data.speech.recordings import Recordings
 from poise.data.speech.segments import SegmentStream
 from poise.errors import PoiseError

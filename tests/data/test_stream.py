@@ -10,8 +10,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from poise.data.draws.order import Prefetch
 from poise.data.images.images import ImageSet, open_images
-from poise.data.images.stream import ImageStream, Prefetch
+from poise.data.images.stream import ImageStream
 from poise.errors import PoiseError
 
 

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from poise.data.text.text import Sentences, normalised, open_text
+from poise.data.tables.normalised import normalised
+from poise.data.text.text import Sentences, open_text
 from poise.errors import PoiseError
 
 

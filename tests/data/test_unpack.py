@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from poise.data.catalogue import catalogue, fetch, unpack
+from poise.data.images import unpack as pictures
 from poise.data.images.images import open_images
 from poise.errors import PoiseError
 
@@ -42,7 +43,7 @@ def test_debian_package_is_read_without_dpkg(tmp_path: Path, monkeypatch: pytest
     archive = tmp_path / "some.deb"
     archive.write_bytes(deb(tgz(files)))
     (tmp_path / "out").mkdir()
-    unpack.fashion_mnist(archive, tmp_path / "out")
+    pictures.fashion_mnist(archive, tmp_path / "out")
     assert {f.name: f.read_text() for f in (tmp_path / "out").iterdir()} == {**{n: n for n in names}, "LICENSE": "MIT"}
     for content, message in [
         (deb(b"x", "data.tar.zst"), "needs dpkg-deb"),
@@ -53,7 +54,7 @@ def test_debian_package_is_read_without_dpkg(tmp_path: Path, monkeypatch: pytest
     ]:
         archive.write_bytes(content)
         with pytest.raises(PoiseError, match=message):
-            unpack.fashion_mnist(archive, tmp_path / "out")
+            pictures.fashion_mnist(archive, tmp_path / "out")
 
 
 def test_digits_work_offline() -> None:

@@ -98,7 +98,7 @@ ROWS = [
 def test_hsk_sentences_and_their_english(tmp_path: Path, cache: Path) -> None:
     entry = catalogue.find("hsk-sentences")
     with store.building(entry.folder) as folder:
-        entry.unpack(hsk(tmp_path, json.dumps(ROWS).encode()), folder)
+        entry.unpacked(hsk(tmp_path, json.dumps(ROWS).encode()), folder)
     assert (entry.folder / "hsk.csv").read_text().splitlines()[1] == '你好，老师！,"Hello, ""teacher""!",1'
     assert (entry.folder / "README.md").read_text() == "License: CC"
     assert open_sentences("hsk-sentences").sentences == ["你好，老师！", "再见。", "好。"]

@@ -7,8 +7,9 @@ import time
 import numpy as np
 import pytest
 
+from poise.intervals import median_interval
 from poise.metrics.text.diversity import distinct, distinct_sentences, jackknife
-from poise.metrics.text.lines import equal_to_any, longest_shared, median_interval
+from poise.metrics.text.lines import equal_to_any, longest_shared
 
 SENTENCES = [[2, 3, 4], [2, 3], [], [4, 4, 5], [2, 3], [9]]
 

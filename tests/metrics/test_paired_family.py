@@ -12,17 +12,9 @@ import poise.metrics.speech.members  # noqa: F401  (registers the metrics)
 from poise.data.speech.speech import Wave
 from poise.errors import PoiseError
 from poise.installing import install
+from poise.intervals import mean_interval, t_quantile
 from poise.metrics.speech import heard as heard_members
-from poise.metrics.speech.metric import (
-    Context,
-    Pair,
-    PairedMetric,
-    bootstrap,
-    find_paired_metrics,
-    mean_interval,
-    measure_pairs,
-    t95,
-)
+from poise.metrics.speech.metric import Context, Pair, PairedMetric, bootstrap, find_paired_metrics, measure_pairs
 from poise.registry import names
 from tests.metrics.sounds import RATE, noise, spoken
 
@@ -136,7 +128,7 @@ def test_means_have_the_t_interval() -> None:
 )
 def test_students_t(freedom: int, expected: float) -> None:
     """Printed tables, and scipy.stats.t.ppf(0.975, freedom)."""
-    assert t95(freedom) == pytest.approx(expected, abs=1e-6)
+    assert t_quantile(0.975, freedom) == pytest.approx(expected, abs=1e-6)
 
 
 def test_the_t_interval_covers() -> None:

@@ -10,7 +10,7 @@ import torch
 
 from poise.audio.spoken import total_of
 from poise.core import Batch
-from poise.data.images.stream import Prefetch
+from poise.data.draws.order import Prefetch
 from poise.data.speech.said import MelOf, SaidStream
 from poise.errors import PoiseError
 from poise.penalties import L2Towards

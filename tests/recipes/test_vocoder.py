@@ -10,7 +10,7 @@ import torch
 
 from poise.audio.spectrograms import Mel
 from poise.core import Batch
-from poise.data.images.stream import Prefetch
+from poise.data.draws.order import Prefetch
 from poise.data.speech.speech import Wave
 from poise.errors import PoiseError
 from poise.losses.reconstruction import log_mel_l1, multi_resolution

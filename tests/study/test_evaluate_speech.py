@@ -15,11 +15,11 @@ import torch
 
 from poise.audio.spectrograms import Mel
 from poise.data.catalogue.catalogue import language_of
-from poise.data.speech.recorded import Recorded
 from poise.data.speech.recordings import Recordings
 from poise.data.speech.speech import Wave
 from poise.evaluation.drawn import Remade
 from poise.evaluation.lines import evaluation_lines
+from poise.evaluation.own import Recorded
 from poise.evaluation.speech import section_of
 from poise.metrics.speech.comparison import Beside, Comparison, Trained
 from poise.metrics.speech.metric import Context, Pair, find_paired_metrics

@@ -10,7 +10,7 @@ import pytest
 from scipy import stats
 
 from poise.errors import PoiseError
-from poise.studies.comparison.distributions import clopper_pearson, t_quantile, t_tail
+from poise.intervals import clopper_pearson, t_quantile, t_tail
 from poise.studies.comparison.statistics import (
     benjamini_hochberg,
     equivalence,

@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from poise.data.catalogue.locate import locate
 from poise.data.files.reading import reading
 from poise.data.images.check import Looking, check
-from poise.data.images.images import locate
 from poise.data.images.sources.depth import checked
 from poise.data.images.sources.formats import idx_folder
 from poise.data.plain import counted

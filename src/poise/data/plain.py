@@ -11,14 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poise.data.catalogue.catalogue import find
+from poise.data.catalogue.locate import locate
 from poise.data.files.contents import HEAD, content
 from poise.data.files.items import CHUNK, SHARE, Items, Progress, Rows
 from poise.data.files.others import SOUNDS
 from poise.data.files.reading import Told, reading
-from poise.data.images.images import ImageSet, locate, open_images
+from poise.data.files.walking import shown, walked
+from poise.data.images.images import ImageSet, open_images
 from poise.data.images.sources import decode
 from poise.data.images.sources.formats import idx_folder
-from poise.data.images.sources.source import shown, walked
 from poise.data.speech import speech
 from poise.data.text import text
 from poise.errors import PoiseError

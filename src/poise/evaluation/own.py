@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+import numpy as np
+
+from poise.data.files.items import SHARE, Items, Rows
 from poise.data.images.images import open_images
 from poise.data.plain import Pictures
-from poise.data.speech.recorded import Recorded
+from poise.data.speech.recordings import Recordings
+from poise.data.speech.speech import Wave
 from poise.data.text.text import Sentences
 from poise.errors import PoiseError
 from poise.evaluation.side import Side
@@ -76,3 +80,24 @@ def _own_clips(kind: Any, folder: RunFolder, spec: dict[str, Any]) -> tuple[Side
 
 
 OWN = {"image": _own_pictures, "text": _own_sentences, "speech": _own_clips}
+
+
+class Recorded(Items):
+    """The prepared clips of `Recordings`, at their one rate and level, split as they are."""
+
+    modality = "speech"
+    chunk = 16
+
+    def __init__(self, recordings: Recordings) -> None:
+        super().__init__(recordings.name, recordings.fingerprint, recordings.left_out)
+        self.recordings = recordings
+
+    def __len__(self) -> int:
+        return len(self.recordings)
+
+    def take(self, rows: Rows) -> list[Wave]:
+        return [Wave(self.recordings.clip(row), self.recordings.rate) for row in np.asarray(rows).tolist()]
+
+    def split(self, heldout: float = SHARE) -> tuple[Rows, Rows]:
+        """The split that the recordings came with, whatever the share."""
+        return self.recordings.train, self.recordings.heldout

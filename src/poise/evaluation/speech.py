@@ -12,19 +12,12 @@ import poise.metrics.speech.members  # noqa: F401  (enters all members into the 
 from poise.data.speech.speech import Wave, resampled
 from poise.evaluation.choice import Asked
 from poise.evaluation.sides import Sides
+from poise.intervals import mean_interval
 from poise.metrics.core.statistics import Estimate
 from poise.metrics.speech.clip_copying import copied_clips
 from poise.metrics.speech.comparison import Comparison, Trained
 from poise.metrics.speech.features import cepstra, log_mel
-from poise.metrics.speech.metric import (
-    Context,
-    Measured,
-    Pair,
-    PairedMetric,
-    find_paired_metrics,
-    mean_interval,
-    measure_pairs,
-)
+from poise.metrics.speech.metric import Context, Measured, Pair, PairedMetric, find_paired_metrics, measure_pairs
 from poise.registry import names, register
 
 COPYING = "copying"  # as the metric of features is called

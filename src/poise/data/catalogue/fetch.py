@@ -57,7 +57,7 @@ def get(name: str, progress: Progress | None = None, tell: Callable[[str], None]
             _from_publisher(entry, error, progress, tell)
             return entry.folder / entry.data
         with store.building(entry.folder) as folder:
-            entry.unpack(archive, folder)
+            entry.unpacked(archive, folder)
     return entry.folder / entry.data
 
 

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 from poise.data.catalogue.entry import Entry
-from poise.data.speech.unpack import asterisk, mandarin_syllables
 
 _SHARE_ALIKE, _ATTRIBUTION = "CC-BY-SA-3.0", "CC-BY-3.0"
 _NAMES = ", with a text where the name of the file spells it out"
@@ -55,7 +52,7 @@ SPEECH = (
         filename="gcin-voice_0~20170223-3_all.deb",
         size=7_740_240,
         sha256="6a0353f0294d06f7bd901bada3d5d9eec63b66c2ec029f92da3124d93d45de70",
-        unpack=mandarin_syllables,
+        unpack="poise.data.speech.unpack:mandarin_syllables",
         language="zh",
     ),
     *(
@@ -70,7 +67,8 @@ SPEECH = (
             filename=f"asterisk-core-sounds-{language}-g722_1.6.1-1_all.deb",
             size=size,
             sha256=sha256,
-            unpack=partial(asterisk, language=language),
+            unpack="poise.data.speech.unpack:asterisk",
+            options={"language": language},
             language=language,
         )
         for language, (voice, licence, size, sha256) in _PROMPTS.items()

@@ -15,6 +15,7 @@ import re
 import struct
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 
 from PIL import Image
 from PIL.SpiderImagePlugin import isSpiderHeader
@@ -218,3 +219,9 @@ def now_readable(reason: str, reader: int) -> bool:
     if reader < READER and reason == NOT_KNOWN:
         return True
     return any(reason.endswith(f"pip install {package}") and installed(form) for form, (_, package) in PLUGINS.items())
+
+
+def is_idx(path: Path) -> bool:
+    """Whether a file is IDX by its name: ...-ubyte, ....idx or ....idx3, maybe with .gz."""
+    name = path.name.lower().removesuffix(".gz")
+    return name.endswith("ubyte") or name.rpartition(".")[2] in ("idx", "idx1", "idx3", "idx4")

@@ -20,11 +20,12 @@ import numpy as np
 from poise.data.files import store
 from poise.data.files.contents import READER, now_readable
 from poise.data.files.turns import turns
+from poise.data.files.walking import Progress, in_order
 from poise.data.images.examples import examples
 from poise.data.images.options import VERSION, Options
 from poise.data.images.sources.decode import Decoded, Unreadable, content_hash, largest, square
 from poise.data.images.sources.depth import Deep
-from poise.data.images.sources.source import Job, Progress, Source, in_order
+from poise.data.images.sources.source import Job, Source
 from poise.errors import PoiseError
 
 

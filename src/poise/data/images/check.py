@@ -12,15 +12,17 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from poise.data.catalogue.locate import locate
 from poise.data.files.reading import reading
+from poise.data.files.walking import Progress
 from poise.data.images.cache import look_again
 from poise.data.images.check_report import EXAMPLES, Report
 from poise.data.images.chosen import side_of, usable_labels
 from poise.data.images.examples import class_of, found, values
-from poise.data.images.images import listed, locate
+from poise.data.images.images import listed
 from poise.data.images.sources.decode import Decoded, Unreadable, largest, quiet
 from poise.data.images.sources.depth import Deep, checked
-from poise.data.images.sources.source import Progress, Source
+from poise.data.images.sources.source import Source
 from poise.errors import PoiseError
 from poise.limits import LARGEST_SIDE, SMALLEST_SIDE
 

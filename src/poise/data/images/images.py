@@ -18,10 +18,12 @@ from pathlib import Path
 
 import numpy as np
 
-from poise.data.catalogue import catalogue
+from poise.data.catalogue.locate import locate
 from poise.data.files import store
+from poise.data.files.contents import is_idx
 from poise.data.files.items import among, by_content, drawn
 from poise.data.files.reading import Told, reading
+from poise.data.files.walking import Progress
 from poise.data.images.cache import Cached, Look, build, load, look_again
 from poise.data.images.chosen import LARGEST_SIZE, check, default_channels, default_size, usable_labels, without_labels
 from poise.data.images.examples import examples
@@ -29,9 +31,9 @@ from poise.data.images.options import Options
 from poise.data.images.sources import depth
 from poise.data.images.sources.decode import colour_of, quiet
 from poise.data.images.sources.files import FolderSource, ZipSource
-from poise.data.images.sources.formats import idx_folder, idx_source, is_idx, npy_source, npz_source
-from poise.data.images.sources.source import Progress, Source
-from poise.errors import PoiseError, nearest
+from poise.data.images.sources.formats import idx_folder, idx_source, npy_source, npz_source
+from poise.data.images.sources.source import Source
+from poise.errors import PoiseError
 
 
 @dataclass(frozen=True, eq=False)
@@ -161,27 +163,6 @@ def listed(path: Path, splits: str, told: Told) -> Source:
     """The source of a path, while `told` tells how many files there are."""
     told.begin("listing files")
     return open_source(path, splits, told)
-
-
-def locate(source: str | Path) -> tuple[str, Path, tuple[str, ...]]:
-    """A path, or the name of a set in the catalogue, as (name to show, path, names of the classes or ())."""
-    path = Path(source).expanduser()
-    # os.path.exists, unlike Path.exists, is never an error: not for a forbidden folder, nor for a long name.
-    if str(source) and os.path.exists(path):
-        return path.resolve().name or str(path), path, ()
-    entry = next((e for e in catalogue.catalogue() if e.name == str(source)), None)
-    if entry is None:
-        known = [e.name for e in catalogue.catalogue() if e.modality != "scorer"]
-        raise PoiseError(
-            f"there is no file, folder or data set called '{source}'{nearest(str(source), known)}; "
-            "`poise data list` shows the data sets"
-        )
-    if entry.modality == "scorer":
-        raise PoiseError(f"{entry.name} is a scorer's weights and holds no data: `poise data list` shows what does")
-    where = catalogue.located(entry.name)
-    if where is None:
-        raise PoiseError(f"{entry.title} is not here yet: get it with `poise data get {entry.name}`")
-    return entry.name, where, entry.classes
 
 
 def open_source(path: Path, splits: str = "auto", told: Told | None = None) -> Source:

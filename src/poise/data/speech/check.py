@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from poise.data.files.items import Progress
-from poise.data.images.sources.source import in_order, shown
+from poise.data.files.walking import in_order, shown
 from poise.data.speech import levels
 from poise.data.speech.no_sound import other_files, told
 from poise.data.speech.notes import example, named

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from poise.data.images.sources.source import shown, walked
+from poise.data.files.walking import shown, walked
 
 NAMED = 5
 # What lies beside recordings: texts, tables of them, alignments, notes. They are counted and not named.

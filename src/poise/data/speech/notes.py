@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from poise.data.images.sources.source import shown
+from poise.data.files.walking import shown
 from poise.data.speech.levels import BELOW, KEPT, PEAK, QUIET
 from poise.data.speech.prepared import Options, Prepared
 from poise.data.transcripts.said_tables import LONGEST_SHOWN, Said

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from poise.data.files import index, store
 from poise.data.files.items import Progress
-from poise.data.images.sources.source import in_order, shown
+from poise.data.files.walking import in_order, shown
 from poise.data.speech import levels
 from poise.data.speech.speech import Wave, digest_of, read_sound, resampled
 from poise.errors import PoiseError

@@ -18,14 +18,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from poise.data.catalogue.locate import locate
 from poise.data.files.items import ORDERS, SHARE, Progress, Rows, among, by_content, hashes_of, unit_interval
-from poise.data.images.images import locate
-from poise.data.images.sources.source import shown
+from poise.data.files.walking import shown
 from poise.data.speech.no_sound import other_files, told
 from poise.data.speech.notes import notes_on
 from poise.data.speech.prepared import Options, Prepared, prepared
 from poise.data.speech.speech import LONGEST, SOUND, sound_files, soundfile_module
-from poise.data.text.text import normalised
+from poise.data.tables.normalised import normalised
 from poise.data.transcripts.transcripts import Columns, Said, Transcripts, read_transcripts
 from poise.errors import PoiseError, nearest
 from poise.terminal import escaped

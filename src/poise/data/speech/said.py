@@ -12,7 +12,7 @@ from torch import Tensor
 from poise.audio.spectrograms import Mel
 from poise.audio.spoken import packed
 from poise.core import Batch
-from poise.data.images.stream import SPLITS, Order, moved
+from poise.data.draws.order import SPLITS, Order, moved
 from poise.data.speech.recordings import Recordings
 from poise.errors import PoiseError
 

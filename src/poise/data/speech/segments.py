@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 
 from poise.core import Batch
-from poise.data.images.stream import SPLITS, Order, moved
+from poise.data.draws.order import SPLITS, Order, moved
 from poise.data.speech.recordings import Recordings
 from poise.errors import PoiseError
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from poise.data.files.containers import SOUND, SUFFIXES, is_sound
 from poise.data.files.items import Hashed, Progress, Rows, by_content
-from poise.data.images.sources.source import in_order, shown, walked
+from poise.data.files.walking import in_order, shown, walked
 from poise.data.speech.hearing import LONGEST, read_sound, soundfile_module
 from poise.data.speech.resample import Wave, resampled
 from poise.errors import PoiseError

@@ -234,3 +234,9 @@ def _undecodable(path: Path, number: int, encoding: Encoding, byte: int | None) 
     return PoiseError(
         f"{path}: line {number} is not {encoding.name}{which}: save the file as UTF-8, or give another --encoding"
     )
+
+
+def lines_of(path: Path, encoding: str | None = None) -> Iterator[str]:
+    """Decoded lines without their ends, in whichever encoding the file is."""
+    for _, line in lines_in(path, encoding_of(path, encoding)):
+        yield line

@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 
 from poise.data.alphabets.alphabet import SPECIAL, Units
 from poise.data.alphabets.units import fit_units, suggested_units
+from poise.data.catalogue.locate import locate
 from poise.data.files.reading import Told
-from poise.data.images.images import locate
+from poise.data.tables.normalised import normalised
 from poise.data.text.corpus import LEAST_TRAIN, SHINGLE
 from poise.data.text.near import near_copies
-from poise.data.text.text import normalised, open_sentences, shortened
+from poise.data.text.text import open_sentences, shortened
 
 EXAMPLES = 3
 IN_MEMORY = 11  # times a file that `open_corpus` takes: measured on 30 MB of words, 10.7

@@ -9,7 +9,7 @@ import torch
 
 from poise.core import Batch
 from poise.data.alphabets.alphabet import END
-from poise.data.images.stream import SPLITS, Order, moved
+from poise.data.draws.order import SPLITS, Order, moved
 from poise.errors import PoiseError
 
 _SHIFT = 2  # what the bits are for, beside those of `Order`

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import unicodedata
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from poise.data.catalogue import catalogue
 from poise.data.files.items import Hashed, Rows, hashes_of
 from poise.data.tables.columns import cells_of, is_table
 from poise.data.tables.encoding import SURE, Encoding, LeftOut, encoding_of, lines_in
+from poise.data.tables.normalised import normalised
 from poise.data.text.no_text import no_text
 from poise.data.text.objects import objects_of
 from poise.errors import PoiseError
@@ -53,26 +53,6 @@ class Sentences(Hashed):
         return [self.sentences[row] for row in np.asarray(rows).tolist()]
 
 
-class _WithoutSigns(dict[int, str]):
-    """For `str.translate`: code points of punctuation (P), spaces (Z) and control characters (C) become nothing."""
-
-    def __missing__(self, code: int) -> str:
-        character = chr(code)
-        self[code] = "" if unicodedata.category(character)[0] in "PZC" else character
-        return self[code]
-
-
-_WITHOUT_SIGNS = _WithoutSigns()
-
-
-def normalised(sentence: str) -> str:
-    """Without differences of form (NFKC), case, punctuation and spaces; unchanged where nothing else is in it."""
-    if sentence.isascii():  # which has but one form
-        return sentence.lower().translate(_WITHOUT_SIGNS) or sentence
-    plain = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", sentence).casefold())
-    return plain.translate(_WITHOUT_SIGNS) or sentence
-
-
 def is_text(path: Path) -> bool:
     """Whether a path is a file that may hold sentences: by its name, else by its first bytes."""
     if not path.is_file():
@@ -82,7 +62,7 @@ def is_text(path: Path) -> bool:
 
 
 def _is_idx(path: Path) -> bool:
-    from poise.data.images.sources.formats import is_idx
+    from poise.data.files.contents import is_idx
 
     return is_idx(path)
 
@@ -112,7 +92,7 @@ def open_sentences(
 
     Errors: `PoiseError` where nothing is there, or something else than text.
     """
-    from poise.data.images.images import locate
+    from poise.data.catalogue.locate import locate
 
     name, path, _ = locate(source)
     entry = None if os.path.exists(Path(source).expanduser()) else catalogue.find(name)
@@ -220,12 +200,6 @@ def shortened(sentence: str) -> str:
     """On one line, and not longer than an example should be."""
     line = " ".join(sentence[: 4 * SHOWN].split())
     return line if len(line) <= SHOWN and len(sentence) <= 4 * SHOWN else line[: SHOWN - 1] + "…"
-
-
-def lines_of(path: Path, encoding: str | None = None) -> Iterator[str]:
-    """Decoded lines without their ends, in whichever encoding the file is."""
-    for _, line in lines_in(path, encoding_of(path, encoding)):
-        yield line
 
 
 def _plain(path: Path, encoding: Encoding, layout: str, bad: LeftOut) -> list[str]:

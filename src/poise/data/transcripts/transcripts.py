@@ -16,9 +16,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from poise.data.images.sources.source import walked
-from poise.data.tables.encoding import LeftOut, encoding_of, lines_in
-from poise.data.text.text import lines_of
+from poise.data.files.walking import walked
+from poise.data.tables.encoding import LeftOut, encoding_of, lines_in, lines_of
 from poise.data.transcripts.said_rows import by_first_word, objects_name_files
 from poise.data.transcripts.said_tables import Columns, Said, said_in
 from poise.data.transcripts.sound_names import SoundNames, folder_of, last, stem, without_microphone

@@ -16,12 +16,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from poise.errors import PoiseError
+from poise.intervals import Z95
 from poise.metrics.core.asks import PERMUTATIONS, KernelSums, Labelled, Sums, labels
 from poise.metrics.core.moments import Moments
 from poise.metrics.core.sets import Features, compare
 from poise.metrics.core.tiles import Ask, Cubic, Kernel
-
-Z95 = 1.959963984540054  # 97.5 % point of the standard normal
 
 
 class Estimate(NamedTuple):
@@ -39,13 +38,6 @@ def symmetric(value: float, variance: float, n: int, m: int, p: float | None = N
     """value +- 1.96 standard errors."""
     half = Z95 * math.sqrt(max(variance, 0.0))
     return Estimate(value, value - half, value + half, n, m, p)
-
-
-def wilson(share: float, trials: float) -> tuple[float, float]:
-    """The 95 % interval of a share of independent trials (Wilson 1927); it stays inside [0, 1]."""
-    z2 = Z95 * Z95 / trials
-    centre, half = (share + z2 / 2) / (1 + z2), math.sqrt(z2 * share * (1 - share) + z2 * z2 / 4) / (1 + z2)
-    return min(max(centre - half, 0.0), share), max(min(centre + half, 1.0), share)
 
 
 def upper_tail(z: float) -> float:

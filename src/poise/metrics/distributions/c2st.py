@@ -9,9 +9,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from poise.intervals import wilson
 from poise.metrics.core.metric import metric
 from poise.metrics.core.sets import Compared
-from poise.metrics.core.statistics import Estimate, upper_tail, wilson
+from poise.metrics.core.statistics import Estimate, upper_tail
 
 FOLDS = 5
 SHARED = 1 + FOLDS / (FOLDS - 1)  # variance of the accuracy over that of independent trials, at most

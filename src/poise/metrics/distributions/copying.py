@@ -9,11 +9,12 @@ import torch
 from torch import Tensor
 
 from poise.errors import PoiseError
+from poise.intervals import Z95
 from poise.metrics.core.asks import Nearest
 from poise.metrics.core.kmeans import kmeans, principal, squared_distances
 from poise.metrics.core.metric import metric
 from poise.metrics.core.sets import Compared, Features
-from poise.metrics.core.statistics import Z95, Estimate, symmetric, upper_tail
+from poise.metrics.core.statistics import Estimate, symmetric, upper_tail
 
 CELLS = 3
 COMPONENTS = 64

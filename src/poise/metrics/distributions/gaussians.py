@@ -10,10 +10,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from poise.intervals import Z95
 from poise.metrics.core.metric import metric
 from poise.metrics.core.moments import Gathered, Moments
 from poise.metrics.core.sets import CHUNK, Compared, Features
-from poise.metrics.core.statistics import Z95, Estimate, frechet_of
+from poise.metrics.core.statistics import Estimate, frechet_of
 
 INTERVAL_ROWS = 10_000  # the spread is estimated from so many rows at most
 SIZES = 15

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poise.errors import PoiseError
-from poise.metrics.core.statistics import Estimate, wilson
+from poise.intervals import wilson
+from poise.metrics.core.statistics import Estimate
 
 
 class ClassModes(NamedTuple):

@@ -8,10 +8,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from poise.intervals import Z95, wilson
 from poise.metrics.core.asks import HitCounts, Hits, Nearest
 from poise.metrics.core.metric import metric
 from poise.metrics.core.sets import Compared, Features
-from poise.metrics.core.statistics import Z95, Estimate, Reads, wilson
+from poise.metrics.core.statistics import Estimate, Reads
 
 K = 5
 LEAST = K + 2  # so that every row has six others

@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
+from poise.intervals import mean_interval
 from poise.metrics.core.metric import find_metrics
 from poise.metrics.core.sets import compare
 from poise.metrics.core.statistics import Estimate
 from poise.metrics.latent.look import ACTIVE, Looked
-from poise.metrics.speech.metric import mean_interval
 from poise.registry import find, names, register
 
 RESAMPLES = 200  # of the bootstrap over pictures

@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poise.errors import PoiseError
-from poise.metrics.core.statistics import Estimate, wilson
+from poise.intervals import median_interval, wilson
+from poise.metrics.core.statistics import Estimate
 from poise.metrics.speech.align import Floats, aligned_costs
-from poise.metrics.text.lines import median_interval
 
 Clips = Sequence[NDArray[Any]]
 CLOSE = 0.5  # of the distance of the real clip

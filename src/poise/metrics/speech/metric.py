@@ -6,7 +6,6 @@ labels a text-to-speech model was given. Members are in `paired_members`, `pitch
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 from poise.audio.spectrograms import Mel
 from poise.data.speech.speech import Wave
 from poise.errors import PoiseError
+from poise.intervals import mean_interval
 from poise.metrics.core.statistics import Estimate
 from poise.registry import find, names, register
 
@@ -198,13 +198,6 @@ def _estimate(
     return None if math.isnan(value) else (value, *bootstrap(pool, own, voices, value, seed))
 
 
-def mean_interval(values: Floats) -> tuple[float, float, float]:
-    """The mean of n >= 2 values and its 95 % interval, +- t(n - 1) standard errors (Student 1908)."""
-    mean = float(values.mean())
-    half = t95(len(values) - 1) * float(values.std(ddof=1)) / math.sqrt(len(values))
-    return mean, mean - half, mean + half
-
-
 def bootstrap(pool: Pool, values: Floats, voices: NDArray[np.int64], value: float, seed: int) -> tuple[float, float]:
     """The 2.5 and 97.5 percentiles of a pooled number over resamples of clips (Efron 1979), with `value` inside."""
     rng = np.random.default_rng((seed, len(values)))
@@ -214,26 +207,3 @@ def bootstrap(pool: Pool, values: Floats, voices: NDArray[np.int64], value: floa
         drawn.append(pool(values[rows], voices[rows]))
     low, high = np.nanpercentile(np.append(drawn, value), [2.5, 97.5])
     return min(float(low), value), max(float(high), value)
-
-
-@functools.cache
-def t95(freedom: int) -> float:
-    """The 97.5 % point of Student's t, by bisection of its distribution in closed form.
-
-    With a = atan(t / sqrt(v)), P(|T| < t) is sin a (1 + 1/2 cos² a + ... to cos^(v-2)) for even v, and
-    2/pi (a + sin a (cos a + 2/3 cos³ a + ... to cos^(v-2))) for odd v (Abramowitz & Stegun 26.7.3-4).
-    """
-    odd, terms = freedom % 2, freedom // 2
-    over = 2 * np.arange(1, terms)
-    factors = np.concatenate([np.ones(min(terms, 1)), np.cumprod((over - 1 + odd) / (over + odd))])
-    powers = 2 * np.arange(terms) + odd
-
-    def within(angle: float) -> float:
-        series = math.sin(angle) * float((factors * math.cos(angle) ** powers).sum())
-        return 2 / math.pi * (angle + series) if odd else series
-
-    low, high = 0.0, math.pi / 2
-    for _ in range(60):
-        middle = (low + high) / 2
-        low, high = (middle, high) if within(middle) < 0.95 else (low, middle)
-    return math.tan(high) * math.sqrt(freedom)

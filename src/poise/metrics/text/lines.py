@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from poise.metrics.text.grams import Floats, Ints, Sentence, flat
+from poise.metrics.text.grams import Ints, Sentence, flat
 
 RUN = 8  # units from which on a shared run says something
 
@@ -49,12 +49,3 @@ def longest_shared(samples: Sequence[Sentence], train: Sequence[Sentence]) -> In
 def _goes_on(place: Ints, at: Ints) -> NDArray[Any]:
     """Whether a unit of the same sentence follows each."""
     return np.append(place[1:] > 0, False)[at]
-
-
-def median_interval(values: Ints | Floats) -> tuple[float, float, float]:
-    """The median of n values and its 95 % interval: the order statistics n/2 -+ 0.98 sqrt(n), whatever the law."""
-    ordered, n = np.sort(values), len(values)
-    half = 1.959963984540054 * np.sqrt(n) / 2
-    low, high = int(max(np.floor(n / 2 - half), 0)), int(min(np.ceil(n / 2 + half), n - 1))
-    middle = float(np.median(ordered))
-    return middle, min(float(ordered[low]), middle), max(float(ordered[high]), middle)

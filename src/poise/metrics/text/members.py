@@ -9,11 +9,12 @@ from functools import partial
 import numpy as np
 
 from poise.errors import PoiseError
-from poise.metrics.core.statistics import Z95, Estimate, wilson
+from poise.intervals import Z95, median_interval, wilson
+from poise.metrics.core.statistics import Estimate
 from poise.metrics.text.bleu import ORDERS, bleu, self_bleu
 from poise.metrics.text.diversity import distinct, distinct_sentences
 from poise.metrics.text.grams import Floats
-from poise.metrics.text.lines import RUN, equal_to_any, longest_shared, median_interval
+from poise.metrics.text.lines import RUN, equal_to_any, longest_shared
 from poise.metrics.text.metric import (
     Texts,
     TextSets,

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from poise.errors import PoiseError
-from poise.metrics.core.statistics import Z95, Estimate
+from poise.intervals import Z95
+from poise.metrics.core.statistics import Estimate
 from poise.metrics.text.grams import Floats, Sentence, check_ids, flat
 from poise.registry import find, names, register
 

@@ -17,7 +17,8 @@ import numpy as np
 
 from poise.errors import PoiseError
 from poise.installing import install
-from poise.metrics.core.statistics import Estimate, wilson
+from poise.intervals import wilson
+from poise.metrics.core.statistics import Estimate
 from poise.metrics.features.features import MissingFeatures
 from poise.metrics.text.metric import TextSets, around, text_metric, variance_of_mean
 

@@ -11,8 +11,9 @@ from torch import nn
 import poise.losses
 import poise.models  # noqa: F401  (both enter their members into the registry)
 from poise.core import Batch
+from poise.data.draws.order import Prefetch
 from poise.data.images.images import ImageSet
-from poise.data.images.stream import ImageStream, Prefetch
+from poise.data.images.stream import ImageStream
 from poise.errors import PoiseError
 from poise.games.adversarial import Adversarial, adversarial_terms, joint_allowed
 from poise.games.augment import augmentation, resolve

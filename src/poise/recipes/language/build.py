@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from poise.core import Batch
-from poise.data.images.stream import Prefetch
+from poise.data.draws.order import Prefetch
 from poise.data.text.corpus import Corpus, open_corpus
 from poise.data.text.sentences import WindowStream, joined
 from poise.errors import PoiseError

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 import poise.models.speech  # noqa: F401  (enters its members into the registry)
 from poise.audio.spectrograms import Mel
 from poise.core import Batch
-from poise.data.images.stream import Prefetch
+from poise.data.draws.order import Prefetch
 from poise.data.speech.recordings import Recordings
 from poise.data.speech.said import MelOf, SaidStream, conditions
 from poise.data.transcripts.letters import lost_in

@@ -14,7 +14,7 @@ import poise.losses
 import poise.models  # noqa: F401  (both enter their members into the registry)
 from poise.core import Batch
 from poise.data.alphabets.alphabet import UNKNOWN, Units
-from poise.data.images.stream import Prefetch
+from poise.data.draws.order import Prefetch
 from poise.data.text.corpus import open_corpus
 from poise.data.text.sentences import SentenceStream
 from poise.data.text.toy import Numbers, Oracle

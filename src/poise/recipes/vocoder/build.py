@@ -16,7 +16,7 @@ import poise.models.heads
 import poise.models.vocoders  # noqa: F401  (all enter their members into the registry)
 from poise.audio.spectrograms import Mel
 from poise.core import Batch, Dial, Term
-from poise.data.images.stream import Prefetch
+from poise.data.draws.order import Prefetch
 from poise.data.speech.recordings import Recordings, open_recordings
 from poise.data.speech.segments import SegmentStream
 from poise.errors import PoiseError

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from poise.errors import PoiseError
-from poise.studies.comparison.distributions import clopper_pearson
+from poise.intervals import clopper_pearson
 from poise.studies.comparison.statistics import paired_t
 from poise.studies.plans.plan import Arm, Endpoint, Part, Plan, Result
 

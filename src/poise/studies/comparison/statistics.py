@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from poise.errors import PoiseError
-from poise.studies.comparison.distributions import t_quantile, t_tail
+from poise.intervals import t_quantile, t_tail
 
 EXACT = 20  # so many differences at most have all their signs tried: 2^19 sums
 DRAWS, SEED = 99_999, 20_240_607  # of random signs for more

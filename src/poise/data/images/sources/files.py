@@ -10,10 +10,10 @@ from pathlib import Path
 
 from poise.data.files.contents import HEAD
 from poise.data.files.reading import Told
+from poise.data.files.walking import shown
 from poise.data.images.sources.encoded import PACKED, FileSource, hidden
 from poise.data.images.sources.layout import DATASET_FILE, LABELS_FILE
 from poise.data.images.sources.opening import Unreadable
-from poise.data.images.sources.source import shown
 from poise.errors import PoiseError
 
 

@@ -86,12 +86,6 @@ def _labels(openers: list[Callable[[], Rows]]) -> list[Rows] | PoiseError | None
         return error
 
 
-def is_idx(path: Path) -> bool:
-    """Whether a file is IDX by its name: ...-ubyte, ....idx or ....idx3, maybe with .gz."""
-    name = path.name.lower().removesuffix(".gz")
-    return name.endswith("ubyte") or name.rpartition(".")[2] in ("idx", "idx1", "idx3", "idx4")
-
-
 def _idx_source(path: Path, pictures: list[Path]) -> ArraySource:
     labels: list[Path] = []
     for file in pictures:

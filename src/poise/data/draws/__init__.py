@@ -1,0 +1,1 @@
+"""Draw numbers to minibatches, for streams of every kind."""
