@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 LOWEST := tests/test_cli.py tests/report tests/penalties tests/disk tests/data/test_images.py \
-  tests/metrics/test_statistics.py tests/trials/test_comparison.py tests/study/test_run.py tests/study/test_synonyms.py
+  tests/metrics/test_statistics.py tests/studies/test_comparison.py tests/runs/test_run.py tests/specs/test_synonyms.py
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: demo test check bench own-loops first-study demo-check corpora format clean

@@ -17,8 +17,8 @@ import pytest
 import soundfile
 
 from poise.cli import main
+from tests.evaluation.voices import RATE, write_sentences, write_syllables
 from tests.refusals import refusal
-from tests.study.voices import RATE, write_sentences, write_syllables
 
 COMMON = {"rate": RATE, "window": 64, "hop": 16, "bands": 8, "segment": 320, "batch": 4, "heldout": 0.3, "log-every": 2,
           "checkpoint-every": 2, "sample-every": 99, "scores": 0, "threads": 1, "device": "cpu", "warm-steps": 1,

@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 
 from poise.cli import main
+from tests.evaluation.texts import sentences
 from tests.refusals import refusal
-from tests.study.texts import sentences
 
 COMMON = {"log-every": 2, "checkpoint-every": 2, "scores": 0, "threads": 1, "device": "cpu"}
 TEXT = {"batch": 4, "warm-steps": 2, "critic-steps": 1, "steps": 2, "generator.embed": 4, "generator.hidden": 4,

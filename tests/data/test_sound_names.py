@@ -14,7 +14,7 @@ from poise.cli import main
 from poise.data.speech.check import check_speech
 from poise.data.speech.recordings import open_recordings
 from tests.data.clips import folder_of, tone
-from tests.study.voices import write_sentences
+from tests.evaluation.voices import write_sentences
 from tests.test_bad_speech import SPEECH, VOCODER, command
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="names of files are bytes on Linux alone")

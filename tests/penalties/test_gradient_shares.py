@@ -23,7 +23,7 @@ from poise.runs.run import run
 from poise.training.loop import measured, move, train
 from poise.training.precision import Execution
 from tests.conftest import Point
-from tests.study.conftest import TINY, pictures, spec  # noqa: F401  (a fixture)
+from tests.runs.conftest import TINY, pictures, spec  # noqa: F401  (a fixture)
 
 
 class Critic(nn.Module):

@@ -67,7 +67,7 @@ def test_every_recipe_says_it_before_it_builds(recipe: str, tmp_path: Path, caps
     """A recipe that is registered has to be in the table."""
     if recipe in ("vocoder", "speech"):
         pytest.importorskip("soundfile")
-        from tests.study.voices import write_sentences
+        from tests.evaluation.voices import write_sentences
 
         data = tmp_path / "voices"
         write_sentences(data)
