@@ -13,17 +13,17 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src" / "poise"
 RANK = {
     **dict.fromkeys(["errors", "lazy", "terminal"], -1),
-    "limits": -0.9,
-    "installing": -0.9,
-    **dict.fromkeys(["core", "registry", "record", "signal", "spoken"], 0),
+    **dict.fromkeys(["limits", "installing", "intervals"], -0.9),
     "disk": -0.5,
+    **dict.fromkeys(["core", "registry", "record", "audio"], 0),
     **dict.fromkeys(["data", "models", "games", "training", "report"], 1),
     **dict.fromkeys(["penalties", "losses", "metrics", "monitor"], 2),
     "recipes": 3,
-    "study": 4,
-    "trials": 5,
-    "cli": 6,
-    "__main__": 7,
+    "specs": 4,
+    "runs": 5,
+    **dict.fromkeys(["evaluation", "studies"], 6),
+    "cli": 7,
+    "__main__": 8,
     "__init__": -2,
 }
 FILES = sorted(PACKAGE.rglob("*.py"))
@@ -33,29 +33,105 @@ def room(path: Path) -> str:
     return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
 
 
+def module(path: Path) -> str:
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    return ".".join(("poise", *parts)).removesuffix(".__init__")
+
+
+MODULES = {module(path): path for path in FILES}
+
+
 def imported(path: Path) -> set[str]:
-    """Rooms of the package that a file imports anywhere, and outside modules that it imports."""
+    """Modules of the package that a file imports anywhere, and outside modules that it imports."""
     found = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
         if isinstance(node, ast.ImportFrom):
             assert not node.level, f"{path}: relative import"
-            names = [f"poise.{a.name}" for a in node.names] if node.module == "poise" else [node.module or ""]
-        found |= {name.split(".")[1] if name.startswith("poise.") else name.split(".")[0] for name in names}
-    return found - {"poise", "__version__"}
+            source = node.module or ""
+            for alias in node.names:
+                whole = f"{source}.{alias.name}"
+                found.add(whole if whole in MODULES else source)
+    return found - {"poise"}
+
+
+def rooms_of(path: Path) -> set[str]:
+    """Rooms of the package that a file imports, and outside packages."""
+    split = [name.split(".") for name in imported(path)]
+    return {parts[1] if parts[0] == "poise" else parts[0] for parts in split}
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
 def test_imports_point_down_or_stay_in_the_room(path):
     mine = room(path)
     assert mine in RANK, f"{mine} is a new room: give it a rank"
-    for other in imported(path) & RANK.keys():
+    for other in rooms_of(path) & RANK.keys():
         assert other == mine or RANK[other] < RANK[mine], f"{mine} (rank {RANK[mine]}) imports {other}"
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_no_file_imports_from_a_folder_above_its_own(path):
+    """A folder inside a room stands below the room's own files; `__init__` files only show what is inside."""
+    if path.name == "__init__.py":
+        return
+    for name in imported(path) & MODULES.keys():
+        other = MODULES[name]
+        above = other.parent in path.parent.parents and other.parent != PACKAGE
+        assert not above or other.name == "__init__.py", f"{module(path)} imports {name}, which stands above it"
+
+
+def circle(arrows: dict[str, set[str]]) -> list[str]:
+    """Names along a circle of arrows; empty where there is none."""
+    done: set[str] = set()
+
+    def follow(name: str, way: list[str]) -> list[str]:
+        if name in way:
+            return [*way[way.index(name) :], name]
+        if name in done:
+            return []
+        for other in sorted(arrows.get(name, ())):
+            found = follow(other, [*way, name])
+            if found:
+                return found
+        done.add(name)
+        return []
+
+    for name in sorted(arrows):
+        found = follow(name, [])
+        if found:
+            return found
+    return []
+
+
+def test_a_circle_is_found():
+    assert circle({"a": {"b"}, "b": {"c"}, "c": {"b"}}) == ["b", "c", "b"]
+    assert circle({"a": {"b", "c"}, "b": {"c"}}) == []
+
+
+def test_no_circle_between_modules_nor_between_folders():
+    plain = {name: path for name, path in MODULES.items() if path.name != "__init__.py"}
+    modules = {name: imported(path) & plain.keys() for name, path in plain.items()}
+    assert not circle(modules)
+    folders: dict[str, set[str]] = {}
+    for name, others in modules.items():
+        mine = name.rpartition(".")[0]
+        for other in others:
+            theirs = other.rpartition(".")[0]
+            if theirs != mine and "poise" not in (mine, theirs):  # files of the ground floor have ranks
+                folders.setdefault(mine, set()).add(theirs)
+    assert not circle(folders)
+
+
+def test_no_folder_is_crowded():
+    for folder in {path.parent for path in FILES}:
+        count = len(list(folder.glob("*.py")))
+        assert count <= 14, f"{folder.relative_to(PACKAGE)} has {count} files"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
 def test_no_torchvision_and_no_torch_in_the_record_and_the_report(path):
-    outside = imported(path)
+    outside = rooms_of(path)
     assert "torchvision" not in outside
     if room(path) in ("record", "disk", "report", "errors", "registry", "lazy", "cli"):
         assert "torch" not in outside
