@@ -19,7 +19,7 @@ import torch
 from poise.data.images.images import open_images
 from poise.metrics import train_classifier
 from poise.record import find_run
-from poise.runs.load import generator_of
+from poise.runs.load import Run
 
 SAMPLES = 10_000
 
@@ -31,14 +31,14 @@ def main() -> None:
     options = parser.parse_args()
     folder = find_run(options.run)
     report = folder.report()
-    generator, spec, kind = generator_of(folder, "last")
-    pictures = open_images(spec["arguments"]["data"], labels="file")
+    run = Run(folder)
+    pictures = open_images(run.spec["arguments"]["data"], labels="file")
     assert pictures.labels is not None
     rows = np.sort(np.random.default_rng(0).permutation(pictures.train)[:30_000])
     classifier = train_classifier(np.asarray(pictures.images[rows]), pictures.labels[rows], steps=900)
     held = torch.from_numpy(np.asarray(pictures.images[pictures.heldout])).permute(0, 3, 1, 2)
     accuracy = float((classifier.predict(held) == pictures.labels[pictures.heldout]).mean())
-    made = torch.from_numpy(kind.draw(generator, spec["facts"], SAMPLES, 0)).permute(0, 3, 1, 2)
+    made = torch.from_numpy(run.sample(SAMPLES)).permute(0, 3, 1, 2)
     counts = np.bincount(classifier.predict(made), minlength=len(pictures.classes))
     shares = {name: round(float(count) / SAMPLES, 4) for name, count in zip(pictures.classes, counts, strict=True)}
     first, last, floor = report["scores"][0], report["scores"][-1], report["floor"]

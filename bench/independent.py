@@ -26,7 +26,7 @@ from torch import Tensor, nn
 from poise.data.images.images import open_images
 from poise.metrics.core.statistics import frechet
 from poise.record import find_run
-from poise.runs.load import generator_of
+from poise.runs.load import Run
 
 
 def classifier(images: np.ndarray, labels: np.ndarray, epochs: int, seed: int = 0) -> nn.Sequential:
@@ -93,8 +93,7 @@ def main() -> None:
         if path.endswith(".npz"):
             made = np.load(path)["samples"][: options.n]
         else:
-            generator, spec, kind = generator_of(find_run(path), options.step)
-            made = kind.draw(generator, spec["facts"], options.n, 0)
+            made = Run(find_run(path), options.step).sample(options.n)
         table[path] = {}
         for name, net in trained.items():
             features, classes = seen(net, made)

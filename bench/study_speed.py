@@ -20,7 +20,7 @@ from typing import Any
 from common import write
 
 from poise.record import RunFolder
-from poise.runs.stops import Stop
+from poise.runs.ending import Stop
 from poise.studies.plans.files import plan_of
 from poise.studies.running.pool import Pool
 from poise.studies.running.progress import Log, Progress

@@ -100,7 +100,7 @@ def test_whoever_watches_the_run_is_the_same(spec, tmp_path):
 
 
 def test_a_run_that_goes_on_makes_neither_again(spec, tmp_path):
-    from poise.runs.stops import Interrupted, Stop
+    from poise.runs.ending import Interrupted, Stop
 
     stop = Stop()
     stop.asked = True

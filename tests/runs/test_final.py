@@ -13,7 +13,7 @@ from poise.recipes.vae import outputs as vae_outcomes
 from poise.record import RunFolder
 from poise.runs import run as door
 from poise.runs import session
-from poise.runs.final import last_word, scored_on
+from poise.runs.ending import last_word, scored_on
 from poise.runs.run import run
 from poise.specs.spec import instantiated, kind_of
 from poise.studies.plans.files import executed, plan_of

@@ -12,8 +12,9 @@ import torch
 
 from poise.data.text.corpus import open_corpus
 from poise.record import RunFolder
-from poise.runs.load import generator_of, sample_to
+from poise.runs.load import Run
 from poise.runs.run import Interrupted, Stop, run
+from poise.runs.write import sample_to
 from poise.training.checkpoint import all_checkpoints
 from tests.evaluation.texts import MODEL, PLAYER, language_spec
 from tests.runs.conftest import Stopping, assert_same, state
@@ -56,14 +57,15 @@ def test_a_run_leaves_what_it_promises(grammar, tmp_path):
     assert report["best"]["score"] == "perplexity"
     assert len(report["penalties"]) == 6
     out = tmp_path / "more.jsonl"
-    said = sample_to(folder, 3, 0, str(out), "last", {"start": "the"})
+    said = sample_to(Run(folder), 3, 0, str(out), {"start": "the"})
     assert said[0] == f"{out}: 3 sentences of a" and len(said) == 4
 
 
 def test_the_score_is_the_perplexity_of_the_heldout_text(grammar, tmp_path):
     """By hand: the averaged network reads all held-out sentences one unit at a time, each with its end."""
     report = run(language_spec(grammar, scores=1, units="character"), tmp_path / "a")
-    net, spec, _ = generator_of(RunFolder(tmp_path / "a"), "last")
+    loaded = Run(RunFolder(tmp_path / "a"))
+    net, spec = loaded.generator, loaded.spec
     corpus = open_corpus(grammar, units="character", vocabulary=5000, heldout=0.1, unknown="keep")
     text = [i for row in corpus.heldout for i in [*corpus.of(row).tolist(), 0]]
     total, carried = 0.0, net.begin(1)

@@ -12,9 +12,9 @@ import pytest
 
 from poise.cli import main
 from poise.record import RunFolder, all_runs, find_run
+from poise.runs.ending import Interrupted, Stop
 from poise.runs.listing import about, lines
 from poise.runs.run import run
-from poise.runs.stops import Interrupted, Stop
 
 ARGUMENTS = {
     "data": "pictures.npy", "steps": 6, "batch": 8, "scores": 0, "threads": 1, "heldout": 0.25,

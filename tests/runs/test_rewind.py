@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from poise.record import RunFolder
-from poise.runs.rewind import DECIDED, rewind
+from poise.runs.rollback import DECIDED, rewind
 
 
 def run_with(folder: Path, decided: dict[str, Any]) -> RunFolder:

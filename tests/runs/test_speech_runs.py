@@ -14,9 +14,10 @@ import torch
 
 from poise.models.speech import Speaker
 from poise.record import RunFolder
-from poise.runs.load import generator_of, sample_to
+from poise.runs.load import Run
 from poise.runs.rollback import Remedies
 from poise.runs.run import Interrupted, Stop, run
+from poise.runs.write import sample_to
 from poise.specs.spec import completed, instantiated, kind_of
 from poise.training import checkpoint
 from poise.training.checkpoint import all_checkpoints
@@ -273,9 +274,9 @@ def test_a_vocoder_run_leaves_what_it_promises(syllables, tmp_path):
     heard = sorted(path.name for path in (folder.samples / ends[0]).glob("*.wav"))
     assert heard[:2] == ["000-generated.wav", "000-real.wav"] and len(heard) % 2 == 0
     out = tmp_path / "more"
-    assert sample_to(folder, 2, 0, str(out), "last", {}) == [f"{out}: 2 clips and index.html of a"]
+    assert sample_to(Run(folder), 2, 0, str(out), {}) == [f"{out}: 2 clips and index.html of a"]
     assert len(list(out.glob("*.wav"))) == 2 and len(json.loads((out / "texts.json").read_text())) == 2
-    assert generator_of(folder, "last")[0].trained == WARM + GAME
+    assert Run(folder).generator.trained == WARM + GAME
 
 
 @pytest.mark.slow
@@ -314,8 +315,8 @@ def test_a_speech_run_leaves_what_it_promises(syllables, unseen, tmp_path):
     for first, end in pairwise(ends):
         changed = {name for name in weights[end] if weights[first][name] != weights[end][name]}
         assert changed == moving[end], end
-    assert generator_of(folder, "4")[0].vocoder.trained == 0
-    assert generator_of(folder, "last")[0].vocoder.trained == 3 + 3 + 3, "on its own turns"
+    assert Run(folder, "4").generator.vocoder.trained == 0
+    assert Run(folder).generator.vocoder.trained == 3 + 3 + 3, "on its own turns"
 
 
 @pytest.mark.slow
@@ -339,8 +340,8 @@ def test_stages_are_built_as_asked(syllables):
 def test_a_borrowed_vocoder_is_the_same_at_the_end(wanted, finished, unseen, tmp_path):
     spec, _ = wanted("borrowed")
     run(spec, tmp_path / "a")
-    ours = torch.cat([p.flatten() for p in generator_of(RunFolder(tmp_path / "a"), "last")[0].vocoder.parameters()])
-    lent = torch.cat([p.flatten() for p in generator_of(RunFolder(Path(finished)), "last")[0].parameters()])
+    ours = torch.cat([p.flatten() for p in Run(RunFolder(tmp_path / "a")).generator.vocoder.parameters()])
+    lent = torch.cat([p.flatten() for p in Run(RunFolder(Path(finished))).generator.parameters()])
     assert torch.equal(ours, lent)
 
 

@@ -7,8 +7,9 @@ import random
 import pytest
 
 from poise.record import RunFolder
-from poise.runs.load import sample_to
+from poise.runs.load import Run
 from poise.runs.run import Interrupted, Stop, run
+from poise.runs.write import sample_to
 from poise.training.checkpoint import all_checkpoints
 from tests.evaluation.texts import ALONE, GAME, PLAYER, WARM, text_spec
 from tests.runs.conftest import Stopping, assert_same, state
@@ -69,7 +70,7 @@ def test_a_run_leaves_what_it_promises(grammar, tmp_path):
     kept = {int(c.name[5:]) for c in all_checkpoints(folder.checkpoints)}
     assert {WARM, WARM + ALONE, TOTAL, report["best"]["step"]} <= kept
     out = tmp_path / "more.txt"
-    said = sample_to(folder, 5, 0, str(out), "last", {"temperature": 0.5})
+    said = sample_to(Run(folder), 5, 0, str(out), {"temperature": 0.5})
     assert said == [f"{out}: 5 sentences of a", *(f"  {line}" for line in out.read_text().splitlines())]
     assert len(out.read_text().splitlines()) == 5
 

@@ -13,8 +13,9 @@ from poise.cli import main
 from poise.data.images.images import open_images
 from poise.evaluation.own import OWN
 from poise.record import RunFolder
-from poise.runs.load import generator_of, sample_to
+from poise.runs.load import Run
 from poise.runs.run import Interrupted, Stop, run
+from poise.runs.write import sample_to
 from poise.specs.spec import completed, instantiated, kind_of
 from poise.training.checkpoint import all_checkpoints, latest
 from tests.runs.conftest import Stopping, assert_same, state
@@ -55,7 +56,7 @@ def test_a_run_leaves_what_it_promises(pictures, tmp_path):
     assert {"autoencoder.safetensors", "autoencoder.ema.safetensors"} <= files
     for latents in (None, "prior", "mixture"):
         out = tmp_path / f"{latents}.png"
-        assert sample_to(folder, 9, 0, str(out), "last", {"latents": latents}) == [f"{out}: 9 samples of a"]
+        assert sample_to(Run(folder), 9, 0, str(out), {"latents": latents}) == [f"{out}: 9 samples of a"]
     assert (tmp_path / "None.png").read_bytes() == (tmp_path / "prior.png").read_bytes()
     assert (tmp_path / "mixture.png").read_bytes() != (tmp_path / "prior.png").read_bytes()
 
@@ -105,7 +106,7 @@ def test_resumed_equals_uninterrupted_bit_for_bit(pictures, tmp_path, name):
 def test_a_network_is_rebuilt_without_the_data(pictures, tmp_path):
     for name, changes in VARIANTS.items():
         run(spec(pictures, **changes), folder := tmp_path / name.replace(" ", "-").replace(",", ""))
-        model, _, kind = generator_of(RunFolder(folder), "last")
+        model, kind = (loaded := Run(RunFolder(folder))).generator, loaded.recipe
         assert kind.autoencoder(model, {}).noise_size == 4
         assert model.mixture_fitted
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import yaml
 
+from poise.runs.ending import Interrupted
 from poise.runs.run import run
-from poise.runs.stops import Interrupted
 from poise.studies.plans.files import executed
 
 FILE = str(Path(__file__).with_name("toy_study.py"))

@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import pytest
 
 from poise.errors import PoiseError
-from poise.runs.stops import Interrupted, Stop
+from poise.runs.ending import Interrupted, Stop
 from poise.studies.running import pool as pools
 from poise.studies.running.pool import DEATHS, Crew, Pool, deaf_to_ctrl_c, one_thread_each
 from poise.studies.running.tasks import Task

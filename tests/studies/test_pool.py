@@ -15,8 +15,8 @@ import pytest
 
 from poise.errors import PoiseError
 from poise.record import RunFolder
+from poise.runs.ending import Interrupted, Stop
 from poise.runs.run import run
-from poise.runs.stops import Interrupted, Stop
 from poise.studies.plans.files import executed, plan_of
 from poise.studies.running.pool import Pool
 from poise.studies.running.progress import Log, Progress

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from poise.errors import Busy, PoiseError
-from poise.runs.stops import Interrupted, Stop
+from poise.runs.ending import Interrupted, Stop
 from poise.studies.running import worker
 from poise.studies.running.worker import Telling, tell, work
 

@@ -26,7 +26,8 @@ def add(commands: Any) -> None:
 def demo(options: argparse.Namespace) -> int:
     from poise.cli.train import train
     from poise.record import find_run
-    from poise.runs.load import sample_to
+    from poise.runs.load import Run
+    from poise.runs.write import sample_to
     from poise.terminal import pasted
 
     place = Path(options.out)
@@ -36,7 +37,7 @@ def demo(options: argparse.Namespace) -> int:
     code = train(["images", data, "--out", str(place / "run"), *more])
     if code:
         return code
-    for line in sample_to(find_run(str(place / "run")), 100, 0, str(place / "samples.png"), "last", {}):
+    for line in sample_to(Run(find_run(str(place / "run"))), 100, 0, str(place / "samples.png"), {}):
         if not options.quiet:
             print(line)
     if not options.quiet:

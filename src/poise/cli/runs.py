@@ -159,15 +159,15 @@ def diff_runs(options: argparse.Namespace) -> int:
 
 def sample(options: argparse.Namespace) -> int:
     from poise.record import find_run
-    from poise.runs.load import sample_to
-    from poise.specs.spec import kind_of
+    from poise.runs.load import Run
+    from poise.runs.write import sample_to
 
     asked = {name: getattr(options, name) for name in (flag.lstrip("-").replace("-", "_") for flag in SAMPLE)}
-    folder = find_run(options.run)
-    for line in sample_to(folder, options.n, options.seed, options.out, options.step, asked):
+    run = Run(find_run(options.run), options.step)
+    for line in sample_to(run, options.n, options.seed, options.out, asked):
         print(line)
     if options.show:
-        show(Path(options.out or kind_of(folder.spec()["recipe"]).default_out), options.show)
+        show(Path(options.out or run.recipe.default_out), options.show)
     return 0
 
 

@@ -31,20 +31,22 @@ def add(commands: Any) -> None:
 
 def say(options: argparse.Namespace) -> int:
     from poise.record import find_run
-    from poise.runs.speak import say_to
+    from poise.runs.load import Run
+    from poise.runs.write import say_to
 
     text = standard_input() if options.text == "-" else options.text
-    folder = find_run(options.run)
-    for line in say_to(folder, text, options.out, options.step, options.voice, options.seed, options.speed):
+    run = Run(find_run(options.run), options.step)
+    for line in say_to(run, text, options.out, options.voice, options.seed, options.speed):
         print(line)
     return 0
 
 
 def vocode(options: argparse.Namespace) -> int:
     from poise.record import find_run
-    from poise.runs.speak import vocode_to
+    from poise.runs.load import Run
+    from poise.runs.write import vocode_to
 
-    for line in vocode_to(find_run(options.run), options.recording, options.out, options.step):
+    for line in vocode_to(Run(find_run(options.run), options.step), options.recording, options.out):
         print(line)
     return 0
 

@@ -65,7 +65,7 @@ def study(options: argparse.Namespace) -> int:
 
 def trained(asked: Any, workers: int, options: argparse.Namespace) -> int:
     """Train what is left, publish the outcome, and say it."""
-    from poise.runs.stops import Interrupted, Stop
+    from poise.runs.ending import Interrupted, Stop
     from poise.studies.sentences import lines
 
     stop = Stop()

@@ -129,8 +129,8 @@ def best_of(report: dict[str, Any]) -> str:
 
 def resume(options: argparse.Namespace) -> int:
     from poise.record import find_run
-    from poise.runs.rewind import rewind
-    from poise.runs.trust import check_classes
+    from poise.runs.load import check_classes
+    from poise.runs.rollback import rewind
     from poise.specs.spec import kind_of, of_before
 
     folder = find_run(options.run)

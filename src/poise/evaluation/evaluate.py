@@ -41,11 +41,56 @@ def asked(options: Any) -> Asked:
     return Asked(**values | {name: listed(values[name]) for name in ("metrics", "features")})
 
 
+Task = Callable[[str], Callable[[int, int], None]]
+
+
 def evaluate(what: str, wanted: Asked) -> list[str]:
     """Score `what` and write the report; returns the lines for people. See docs/evaluate.md.
 
     Errors: `PoiseError`, one sentence for whatever cannot be compared; then no report is written.
     """
+    with ProgressView() as view:
+        found, sides = compared(what, wanted, view.task)
+        target = _target(found, sides, wanted.out)
+        report = _report(sides, wanted, view.task)
+    write_json(target, report)
+    if isinstance(found, RunFolder):
+        _into_report(found, report)
+    return [*evaluation_lines(report), "", f"written to {target}"]
+
+
+def measured(what: str, wanted: Asked) -> dict[str, Any]:
+    """The report of an evaluation, with nothing shown and nothing written. Errors as in `evaluate`."""
+
+    def silent(_: str) -> Callable[[int, int], None]:
+        return lambda done, total: None
+
+    _, sides = compared(what, wanted, silent)
+    return _report(sides, wanted, silent)
+
+
+def compared(what: str, wanted: Asked, task: Task) -> tuple[RunFolder | Items, Sides]:
+    """The run or the items to score, and the sides of the comparison; whatever cannot be compared is refused here."""
+    _check(what, wanted)
+    members = {name: find("extractor", name) for name in wanted.features or ()}
+    found = run_or_items(what, wanted.column, task)
+    real = Real(wanted.against, wanted.trained_on, wanted.column, task, wanted.bits)
+    if isinstance(found, RunFolder):
+        sides = sides_of_run(found, wanted.n, wanted.seed, wanted.step, real)
+    else:
+        sides = sides_of_items(found, wanted.n, wanted.seed, real)
+    items = sides.made.items
+    _same_kind(members, items)
+    fitting_metrics(wanted.metrics, sides)
+    if wanted.language is not None and items.modality != "speech":
+        raise PoiseError(
+            f"--language {wanted.language} is for clips of speech and {items.name} holds {items.noun}: leave it out"
+        )
+    return found, sides
+
+
+def _check(what: str, wanted: Asked) -> None:
+    """What is wrong with a request whatever the data are."""
     if wanted.n is not None and wanted.n < 1:
         raise PoiseError(f"-n must be at least 1, not {wanted.n}")
     if not 0 <= wanted.seed < 2**63:
@@ -60,27 +105,6 @@ def evaluate(what: str, wanted: Asked) -> list[str]:
             "or .csv file"
         )
     known_metrics(wanted.metrics)
-    members = {name: find("extractor", name) for name in wanted.features or ()}
-    with ProgressView() as view:
-        found = run_or_items(what, wanted.column, view.task)
-        real = Real(wanted.against, wanted.trained_on, wanted.column, view.task, wanted.bits)
-        if isinstance(found, RunFolder):
-            sides = sides_of_run(found, wanted.n, wanted.seed, wanted.step, real)
-        else:
-            sides = sides_of_items(found, wanted.n, wanted.seed, real)
-        _same_kind(members, sides.made.items)
-        fitting_metrics(wanted.metrics, sides)
-        if wanted.language is not None and sides.made.items.modality != "speech":
-            raise PoiseError(
-                f"--language {wanted.language} is for clips of speech and {sides.made.items.name} holds "
-                f"{sides.made.items.noun}: leave it out"
-            )
-        target = _target(found, sides, wanted.out)
-        report = _report(sides, wanted, view.task)
-    write_json(target, report)
-    if isinstance(found, RunFolder):
-        _into_report(found, report)
-    return [*evaluation_lines(report), "", f"written to {target}"]
 
 
 def _target(found: RunFolder | Items, sides: Sides, out: str | None) -> Path:
@@ -129,7 +153,7 @@ def _same_kind(members: dict[str, Any], items: Items) -> None:
             )
 
 
-def _report(sides: Sides, asked: Asked, task: Callable[[str], Callable[[int, int], None]]) -> dict[str, Any]:
+def _report(sides: Sides, asked: Asked, task: Task) -> dict[str, Any]:
     """Everything that was found, as it goes into the file."""
     sides, networks, notes = small_networks(sides, asked)
     modality, metrics = sides.made.items.modality, by_features(asked.metrics)

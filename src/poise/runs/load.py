@@ -1,19 +1,159 @@
-"""What can be done with a run that exists: find its checkpoints, draw samples."""
+"""A run that is there, opened for use: its spec, its recipe, and the averaged generator of one of its checkpoints."""
 
 from __future__ import annotations
 
+import functools
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from poise.data.text.text import shortened
 from poise.errors import PoiseError
 from poise.record import RunFolder
+from poise.registry import find, names
 from poise.report.conclude import best
 from poise.runs.place import opened
-from poise.runs.trust import without_classes
-from poise.specs.spec import instantiated, kind_of
+from poise.specs.spec import all_recipes, instantiated, kind_of
 
-SHOWN = 5  # texts that are printed
+if TYPE_CHECKING:
+    import numpy as np
+    from torch import nn
+
+    from poise.data.speech.speech import Wave
+    from poise.recipes.common.recipe import Kind
+
+
+VERBS = {"say": "speak"}  # what a recipe does -> how one says it, where that is another word
+
+
+class Run:
+    """One run, with the weights of one step; each thing is read from the disk once, when it is first needed.
+
+    Args: folder; step, of the weights: "last", "best" (of a scored run), or the number of a checkpoint that is kept.
+
+    What it can do is what its recipe can: every run can `sample`; runs of pictures `interpolate`; auto-encoders
+    `encode`; speech `say` and `vocode`. Errors: PoiseError, one sentence, for what this recipe cannot, and for a run
+    that is damaged or has no such checkpoint.
+
+        run = poise.load("last")
+        pictures = run.sample(64, seed=3)      # uint8 [64, H, W, C]
+    """
+
+    def __init__(self, folder: RunFolder, step: str | int = "last") -> None:
+        self.folder, self.step = folder, str(step)
+
+    @property
+    def path(self) -> Path:
+        return self.folder.path
+
+    @property
+    def name(self) -> str:
+        return self.folder.name
+
+    @functools.cached_property
+    def spec(self) -> dict[str, Any]:
+        """Recipe, arguments, facts and versions, with the path under which the data can be opened from any folder."""
+        return opened(self.folder)
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What rebuilds the generator without the data, and what the data was."""
+        found: dict[str, Any] = self.spec["facts"]
+        return found
+
+    @functools.cached_property
+    def recipe(self) -> Kind:
+        return kind_of(self.spec["recipe"])
+
+    @property
+    def report(self) -> dict[str, Any]:
+        """The content of `report.json`: scores, strengths, what they did. Errors: PoiseError before the run is done."""
+        return self.folder.report()
+
+    @functools.cached_property
+    def checkpoint(self) -> Path:
+        """The folder of the weights."""
+        return checkpoint_of(self.folder, self.step)
+
+    @functools.cached_property
+    def generator(self) -> nn.Module:
+        """The averaged generator in evaluation mode, on the CPU; the data is not needed."""
+        from poise.training.checkpoint import load_weights, manifest_of
+
+        manifest_of(self.checkpoint)
+        arguments = without_classes(self.spec["arguments"])
+        try:
+            generator = self.recipe.generator(instantiated(self.spec["recipe"], arguments), self.facts)
+        except (AttributeError, LookupError, ArithmeticError, RuntimeError, TypeError, ValueError) as error:
+            reason = (str(error).splitlines() or [""])[0][:100]
+            raise self._damaged(f"what was trained ({type(error).__name__}: {reason})") from None
+        for player in self.recipe.players:
+            part = generator if len(self.recipe.players) == 1 else getattr(generator, player)
+            load_weights(part, self.checkpoint / f"{player}.ema.safetensors")
+        return generator.eval()
+
+    def sample(self, n: int = 64, seed: int = 0, **asked: Any) -> Any:
+        """n samples: uint8 [n,H,W,C], or a list of n sentences or of `Wave`s; sample i depends on (seed, i) alone.
+
+        `asked`: the options of `poise sample` that the recipe knows, such as label= or temperature=.
+        """
+        if n < 1:
+            raise PoiseError(f"-n must be at least 1, not {n}")
+        given = {name: value for name, value in asked.items() if value is not None}
+        for name in given:
+            if name not in self.recipe.asks:
+                raise self._unknown(name)
+        return self.recipe.draw(self.generator, self.facts, n, seed, **given)
+
+    def interpolate(self, rows: int = 8, between: int = 8, seed: int = 0) -> np.ndarray:
+        """Ways from one sample to another: uint8 [rows, between, H, W, C], both ends among them."""
+        return self.able("interpolate")(self.generator, self.facts, rows, between, seed)
+
+    def encode(self, pictures: np.ndarray) -> np.ndarray:
+        """Pictures uint8 [n,H,W,C] of the run's size -> means of their latents: float32 [n,Z]."""
+        return self.able("encode")(self.generator, self.facts, pictures)
+
+    def say(self, text: str, voice: str | None = None, seed: int = 0, speed: float = 1.0) -> Wave:
+        """A text as sound: float32 samples and their rate."""
+        return self.able("say")(self.generator, self.facts, text, voice=voice, seed=seed, speed=speed)
+
+    def vocode(self, wave: Wave) -> Wave:
+        """A recording through the log-mel of the run and back, at the rate of the run."""
+        from poise.data.speech.speech import Wave, resampled
+
+        vocode = self.able("vocode")
+        return vocode(self.generator, self.facts, Wave(resampled(wave, self.rate), self.rate))
+
+    @property
+    def rate(self) -> int:
+        """Samples a second of a run of speech."""
+        try:
+            return int(self.facts["mel"]["rate"])
+        except (KeyError, TypeError, ValueError):
+            raise self._damaged("at which rate the run hears") from None
+
+    def able(self, what: str) -> Callable[..., Any]:
+        """The recipe's `interpolate`, `encode`, `say` or `vocode`. Errors: PoiseError in a recipe that has none."""
+        does: Callable[..., Any] | None = getattr(self.recipe, what)
+        if does is None:
+            able = [name for name in all_recipes() if getattr(find("recipe", name), what)]
+            others = f"name a run of {' or '.join(able)}" if able else "no recipe can yet"
+            raise PoiseError(
+                f"{self.name} is a run of {self.spec['recipe']}, which cannot {VERBS.get(what, what)}: {others}"
+            )
+        return does
+
+    def _unknown(self, option: str) -> PoiseError:
+        known = ", ".join(f"--{other.replace('_', '-')}" for other in self.recipe.asks)
+        return PoiseError(
+            f"--{option.replace('_', '-')} does nothing for {self.name}, a run of {self.spec['recipe']}: "
+            f"leave it out{f' or use {known}' if known else ''}"
+        )
+
+    def _damaged(self, what: str) -> PoiseError:
+        return PoiseError(
+            f"{self.path / 'spec.json'} does not say {what}: it is damaged; put it back, or start a new run with --out"
+        )
 
 
 def checkpoint_of(folder: RunFolder, step: str) -> Path:
@@ -25,14 +165,11 @@ def checkpoint_of(folder: RunFolder, step: str) -> Path:
         raise PoiseError(f"{folder.path} has no checkpoint yet; go on training with: poise resume {folder.quoted}")
     if step == "last":
         return kept[-1]
-    primary = kind_of(folder.spec()["recipe"]).primary
-    wanted = (
-        best(folder.rows(), primary).get("step")
-        if step == "best"
-        else int(step)
-        if step.isascii() and step.isdecimal() and len(step) < 16
-        else None
-    )
+    wanted = None
+    if step == "best":
+        wanted = best(folder.rows(), kind_of(folder.spec()["recipe"]).primary).get("step")
+    elif step.isascii() and step.isdecimal() and len(step) < 16:
+        wanted = int(step)
     if wanted is None:
         raise PoiseError(f"--step {step}: use last, best (of a scored run) or a number")
     for checkpoint in kept:
@@ -43,44 +180,42 @@ def checkpoint_of(folder: RunFolder, step: str) -> Path:
 
 
 def generator_of(folder: RunFolder, step: str) -> tuple[Any, dict[str, Any], Any]:
-    """The averaged generator of a run, its facts and its recipe; the data is not needed."""
-    from poise.training.checkpoint import load_weights, manifest_of
-
-    spec = opened(folder)
-    kind = kind_of(spec["recipe"])
-    checkpoint = checkpoint_of(folder, step)
-    manifest_of(checkpoint)
-    try:
-        generator = kind.generator(instantiated(spec["recipe"], without_classes(spec["arguments"])), spec["facts"])
-    except (AttributeError, LookupError, ArithmeticError, RuntimeError, TypeError, ValueError) as error:
-        raise PoiseError(
-            f"{folder.path / 'spec.json'} does not say what was trained ({type(error).__name__}: "
-            f"{(str(error).splitlines() or [''])[0][:100]}): it is damaged; put it back, or start a new run with --out"
-        ) from None
-    for player in kind.players:
-        part = generator if len(kind.players) == 1 else getattr(generator, player)
-        load_weights(part, checkpoint / f"{player}.ema.safetensors")
-    return generator.eval(), spec, kind
+    """The averaged generator of a run, its spec and its recipe."""
+    run = Run(folder, step)
+    return run.generator, run.spec, run.recipe
 
 
-def sample_to(folder: RunFolder, n: int, seed: int, out: str | None, step: str, asked: dict[str, Any]) -> list[str]:
-    """Draw n samples into a file or a folder; returns what to tell the user.
+def class_paths(value: Any) -> Iterator[str]:
+    """Every class path in arguments, wherever it stands."""
+    if isinstance(value, dict):
+        if isinstance(path := value.get("class_path"), str):
+            yield path
+        for part in value.values():
+            yield from class_paths(part)
+    elif isinstance(value, list):
+        for part in value:
+            yield from class_paths(part)
 
-    `asked`: options that only some recipes know, None where nothing was said.
+
+def without_classes(value: Any) -> Any:
+    """The arguments without what is given by a class path: penalties, which a generator does not need to draw."""
+    if isinstance(value, dict):
+        return {key: without_classes(part) for key, part in value.items()}
+    if isinstance(value, list):
+        return [without_classes(part) for part in value if not (isinstance(part, dict) and "class_path" in part)]
+    return value
+
+
+def check_classes(folder: RunFolder, arguments: dict[str, Any]) -> None:
+    """PoiseError where a run's `spec.json` names code that is neither Poise's nor imported by now.
+
+    To import a module executes it, before anybody can see what it holds: so only who knows a run may go on with it.
     """
-    if n < 1:
-        raise PoiseError(f"-n must be at least 1, not {n}")
-    kind = kind_of(folder.spec()["recipe"])
-    given = {name: value for name, value in asked.items() if value is not None}
-    for name in given:
-        if name not in kind.asks:
-            known = ", ".join(f"--{other.replace('_', '-')}" for other in kind.asks)
+    for path in class_paths(arguments):
+        module, _, name = path.rpartition(".")
+        ours = not module or (module.partition(".")[0] == "poise" and name in names("penalty"))
+        if not ours and module not in sys.modules:
             raise PoiseError(
-                f"--{name.replace('_', '-')} does nothing for {folder.name}, a run of {folder.spec()['recipe']}: "
-                f"leave it out{f' or use {known}' if known else ''}"
+                f"{folder.path / 'spec.json'} names code outside of Poise, {path[:80]}, which would be executed: if "
+                "the run and that code are yours, go on with --trust"
             )
-    generator, spec, kind = generator_of(folder, step)
-    samples = kind.draw(generator, spec["facts"], n, seed, **given)
-    path = Path(out or kind.default_out)
-    said = f"{path}: {kind.write(samples, path)} of {folder.name}"
-    return [said, *(f"  {shortened(text)}" for text in samples[:SHOWN])] if kind.modality == "text" else [said]

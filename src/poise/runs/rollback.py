@@ -1,4 +1,5 @@
-"""Rolling a sick run back: to which checkpoint, with which change, and how that survives a restart.
+"""Rolling a sick run back: to which checkpoint, with which change, and how that survives a restart. And taking a run
+back to an earlier step by hand, as if what came later had never been made.
 
 A run that is rolled back goes on from an earlier checkpoint with a halved learning rate or a weaker penalty. What was
 changed stands in `remedies.json` in the run folder and is applied whenever the run is opened, so a run that is stopped
@@ -8,6 +9,7 @@ a process killed in between only repeats the divergence, and the rollback with i
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -172,3 +174,37 @@ def protected(made: int, every: int, lag: int) -> set[int]:
     may be found now began, `lag` steps ago."""
     first = max(made - lag, 0) // every * every
     return {0, *(max(first - i * every, 0) for i in range(KEPT)), *range(first, made + 1, every)}
+
+
+# What is decided while a run trains, and the key of the step from which on each decision holds.
+DECIDED = {"remedies.json": "back_to", "threads.json": "step"}
+
+
+def rewind(folder: RunFolder, step: int) -> int:
+    """Make the run one that was stopped after its newest checkpoint of at most `step` steps; returns that step.
+
+    Rollbacks to later steps and numbers of threads that were chosen later are forgotten with what they were decided on,
+    so that the run goes on as one that was never farther. Only for the holder of the lock.
+    """
+    left = folder.back_to(step)
+    for name, key in DECIDED.items():
+        path = folder.path / name
+        if not path.exists():
+            continue
+        with contextlib.suppress(PoiseError):  # a damaged file is told of when the run goes on
+            found = read_json(path)
+            if _steps(found, key):
+                kept = [entry for entry in found if entry[key] <= left]
+                if kept:
+                    write_json(path, kept)
+                else:
+                    remove(path)
+    return left
+
+
+def _steps(found: Any, key: str) -> bool:
+    """Whether this is a list of decisions with their steps."""
+    return isinstance(found, list) and all(
+        isinstance(entry, dict) and isinstance(entry.get(key), int) and not isinstance(entry[key], bool)
+        for entry in found
+    )

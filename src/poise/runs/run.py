@@ -8,10 +8,9 @@ from typing import Any
 from poise.errors import PoiseError
 from poise.record import RunFolder
 from poise.report.live import Silent, View
-from poise.runs.final import scored_on
+from poise.runs.ending import Interrupted, Stop, scored_on
 from poise.runs.place import KEY, absolute, folder_of, same, where
 from poise.runs.session import Session
-from poise.runs.stops import Interrupted, Stop
 from poise.specs.spec import instantiated, kind_of, of_before, versions
 
 __all__ = ["Interrupted", "Stop", "run", "scored_on"]

@@ -19,9 +19,8 @@ from poise.record import RunFolder
 from poise.report.conclude import best, conclude, since_best
 from poise.report.live import View
 from poise.runs.early import Early
-from poise.runs.final import last_word, scored_on
+from poise.runs.ending import Enough, Interrupted, Stop, last_word, scored_on
 from poise.runs.rollback import Remedies, Sick, protected, rates
-from poise.runs.stops import Enough, Interrupted, Stop
 from poise.specs.spec import kind_of
 
 MINUTE = 60.0

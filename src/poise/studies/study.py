@@ -23,7 +23,7 @@ from typing import Any
 from poise.disk import read_json, write_json
 from poise.errors import Busy, PoiseError
 from poise.record import RunFolder
-from poise.runs.stops import Interrupted, Stop
+from poise.runs.ending import Interrupted, Stop
 from poise.specs.spec import versions
 from poise.studies.comparison.comparison import before
 from poise.studies.outcome import publish

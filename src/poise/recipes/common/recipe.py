@@ -152,7 +152,8 @@ class Kind:
     each; both raise PoiseError for recordings that have changed since.
     `reads(arguments, look=None)` opens the data as a run does and says in a line what it is; `look` sees each picture.
     `autoencoder(generator, facts)` is what encodes and decodes pictures in a recipe that has such; its likelihood and
-    latents are then measured.
+    latents are then measured. `interpolate(generator, facts, rows, between, seed)` are ways from one sample to another,
+    uint8 [rows, between, H, W, C], and `encode(generator, facts, pictures)` the latents of pictures, float32 [n,Z].
     """
 
     build: Callable[..., Recipe]
@@ -171,3 +172,5 @@ class Kind:
     pairs: Callable[..., Comparison] | None = None
     autoencoder: Callable[[Any, dict[str, Any]], AutoEncoder] | None = None
     reads: Callable[..., str] | None = None
+    interpolate: Callable[..., Any] | None = None
+    encode: Callable[..., Any] | None = None

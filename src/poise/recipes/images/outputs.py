@@ -70,6 +70,35 @@ def draw(generator: nn.Module, facts: dict[str, Any], n: int, seed: int, label: 
     return out
 
 
+@torch.no_grad()
+def interpolate(generator: nn.Module, facts: dict[str, Any], rows: int, between: int, seed: int) -> np.ndarray:
+    """Ways from one sample to another along the sphere of the noise: uint8 [rows, between, H, W, C].
+
+    With a and b the noise of the ends and ω the angle between them, z(t) = (sin((1 − t)ω) a + sin(tω) b) / sin ω
+    (Shoemake 1985): each z is as long as noise is, which the middle of a straight line is not. Row r goes from sample
+    2r to sample 2r + 1 of this seed; where there are classes, row r keeps class r.
+    """
+    if rows < 1 or between < 2:
+        raise PoiseError(f"interpolate needs at least 1 row and 2 pictures in it, not {rows} and {between}")
+    device = next(generator.parameters()).device
+    rng = torch.Generator().manual_seed(mixed(seed, 0))
+    noise = torch.randn(max(2 * rows, CHUNK), generator.noise_size, generator=rng)  # type: ignore[call-overload]
+    start, end = noise[0 : 2 * rows : 2], noise[1 : 2 * rows : 2]
+    cosine = torch.cosine_similarity(start, end).clamp(-1, 1)
+    angle = torch.acos(cosine).view(-1, 1, 1)
+    t = torch.linspace(0, 1, between).view(1, -1, 1)
+    z = (torch.sin((1 - t) * angle) * start.unsqueeze(1) + torch.sin(t * angle) * end.unsqueeze(1)) / torch.sin(angle)
+    classes = len(facts["classes"])
+    labels = (torch.arange(rows) % max(classes, 1)).repeat_interleave(between).to(device) if classes else None
+    flat = z.flatten(0, 1).to(device)
+    parts = [
+        to_uint8(generator(flat[at : at + CHUNK], None if labels is None else labels[at : at + CHUNK]))
+        for at in range(0, len(flat), CHUNK)
+    ]
+    made = np.concatenate(parts)
+    return made.reshape(rows, between, *made.shape[1:])
+
+
 def to_uint8(x: Tensor) -> np.ndarray:
     """[B,C,H,W] in [−1, 1] -> uint8 [B,H,W,C], rounded."""
     return ((x.float().clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()

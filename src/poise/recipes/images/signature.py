@@ -226,6 +226,12 @@ def _draw(generator, facts: dict, n: int, seed: int, label: str | None = None): 
     return outcomes.draw(generator, facts, n, seed, label)
 
 
+def _interpolate(generator, facts: dict, rows: int, between: int, seed: int):  # type: ignore[no-untyped-def]
+    from poise.recipes.images import outputs as outcomes
+
+    return outcomes.interpolate(generator, facts, rows, between, seed)
+
+
 def _write(samples, path: Path) -> str:  # type: ignore[no-untyped-def]
     """One grid (.png), or a folder of pictures."""
     if path.suffix and path.suffix != ".png":
@@ -244,5 +250,15 @@ def _reads(arguments: dict, look=None) -> str:  # type: ignore[no-untyped-def]
 
 
 register("recipe", "images")(
-    Kind(images, _generator, _draw, _write, "image", ("KID-EffLite0", "KID-classifier"), asks=("label",), reads=_reads)
+    Kind(
+        images,
+        _generator,
+        _draw,
+        _write,
+        "image",
+        ("KID-EffLite0", "KID-classifier"),
+        asks=("label",),
+        reads=_reads,
+        interpolate=_interpolate,
+    )
 )

@@ -82,6 +82,24 @@ def interpolations(model: AutoEncoder, real: np.ndarray, rows: int = ROWS, betwe
     return np.concatenate(found) if found else real
 
 
+def interpolate(model: AutoEncoder, facts: dict[str, Any], rows: int, between: int, seed: int) -> np.ndarray:
+    """Ways from one sample to another through the latents that the run was judged with: see `images`."""
+    return image_outcomes.interpolate(find("latents", facts["latents"])(model), facts, rows, between, seed)
+
+
+@torch.no_grad()
+def encode(model: AutoEncoder, facts: dict[str, Any], pictures: np.ndarray) -> np.ndarray:
+    """Means of the latents of pictures uint8 [n,H,W,C]: float32 [n,Z]. Errors: PoiseError for another size."""
+    side, channels = facts["size"], facts["channels"]
+    if pictures.dtype != np.uint8 or pictures.shape[1:] != (side, side, channels):
+        raise PoiseError(
+            f"this run encodes pictures as uint8 [n, {side}, {side}, {channels}], not as {pictures.dtype} "
+            f"{list(pictures.shape)}"
+        )
+    parts = [_means(model, pictures[at : at + PAIRS]).float().cpu().numpy() for at in range(0, len(pictures), PAIRS)]
+    return np.concatenate(parts) if parts else np.empty((0, model.noise_size), np.float32)
+
+
 def _means(model: AutoEncoder, real: np.ndarray) -> Tensor:
     """Posterior means of pictures uint8 [n,H,W,C]: [n,Z]."""
     device = next(model.parameters()).device

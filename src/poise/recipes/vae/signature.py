@@ -219,6 +219,18 @@ def _reads(arguments: dict[str, Any], look: Any = None) -> str:
     return reads(arguments, look)
 
 
+def _interpolate(generator, facts: dict, rows: int, between: int, seed: int):  # type: ignore[no-untyped-def]
+    from poise.recipes.vae import outputs as outcomes
+
+    return outcomes.interpolate(generator, facts, rows, between, seed)
+
+
+def _encode(generator, facts: dict, pictures):  # type: ignore[no-untyped-def]
+    from poise.recipes.vae import outputs as outcomes
+
+    return outcomes.encode(generator, facts, pictures)
+
+
 register("recipe", "vae")(
     Kind(
         vae,
@@ -231,5 +243,7 @@ register("recipe", "vae")(
         players=("autoencoder",),
         autoencoder=lambda generator, facts: generator,
         reads=_reads,
+        interpolate=_interpolate,
+        encode=_encode,
     )
 )

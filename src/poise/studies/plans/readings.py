@@ -1,7 +1,7 @@
 """A number out of a finished run. Names in the registry (family "reading") are a key of what an endpoint reads:
 
 {score: KID-classifier, at: best}           a score at the best step or at the end, on items that were kept back for
-                                            it where the recipe can (see `poise.runs.final`)
+                                            it where the recipe can (see `poise.runs.ending`)
 {mean: discriminator/auc_gap, over: last quarter}    a recorded number, averaged over a part of the steps at which
                                             it is recorded: first or last quarter, third or half, or whole run
 {steps_until: KID-classifier, below: 1.5}   steps until a score of training first gets there, on the straight line

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from poise.errors import PoiseError
-from poise.runs.stops import Interrupted, Stop
+from poise.runs.ending import Interrupted, Stop
 from poise.studies.running.progress import Watching
 from poise.studies.running.tasks import Task
 from poise.studies.running.worker import work

@@ -24,8 +24,8 @@ from typing import Any
 from poise.errors import Busy, PoiseError
 from poise.record import RunFolder
 from poise.report.live import Silent
+from poise.runs.ending import Interrupted, Stop
 from poise.runs.run import run
-from poise.runs.stops import Interrupted, Stop
 from poise.studies.plans.files import executed
 from poise.studies.running.tasks import state_of
 

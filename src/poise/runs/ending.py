@@ -1,4 +1,4 @@
-"""The last word on a run: scores on held-out items that no score of its training has seen.
+"""How a sitting of a run ends, and the last word on the run: scores on held-out items that no score has seen before.
 
 The best checkpoint is chosen by scores on some held-out items, so its score on those is flattered. A recipe that can
 keep others back has a second judge, `Recipe.final`, for the end of the run and for the best step.
@@ -11,6 +11,20 @@ from typing import Any
 
 from poise.recipes.common.recipe import Judge, Recipe
 from poise.record import RunFolder
+
+
+class Interrupted(Exception):
+    """Somebody asked the run to stop; its state is saved."""
+
+
+class Enough(Exception):
+    """The held-out score has not improved for as long as was asked for."""
+
+
+class Stop:
+    """Set from outside (Ctrl-C) to end the run after the current step."""
+
+    asked = False
 
 
 def scored_on(judge: Judge) -> str:

@@ -1,0 +1,108 @@
+"""The Python door: `poise.load`, `poise.train`, `poise.evaluate` do what the commands of the same names do.
+
+    import poise
+
+    run = poise.train("images", "photos", steps=2000, l2_discriminator=1e-4)
+    pictures = run.sample(64, seed=3)                     # uint8 [64, H, W, C]
+    print(poise.evaluate(run, n=1000).lines())
+
+Nothing is printed. What is wrong with a request is a PoiseError of one sentence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, is_dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from poise.errors import PoiseError, nearest
+from poise.record import find_run, remember
+
+if TYPE_CHECKING:
+    from poise.report.live import View
+    from poise.runs.load import Run
+
+
+def load(run: str | Path, step: str | int = "last") -> Run:
+    """A run that is there: a path, a name in the folder of runs, a unique beginning of a name, or "last".
+
+    Args: step, of the weights: "last", "best" (of a scored run), or the number of a checkpoint that is kept.
+    Returns a `Run`, with sample, interpolate, encode, say and vocode, as its recipe can.
+    Errors: PoiseError for a run or a step that is not there.
+    """
+    from poise.runs.load import Run
+
+    found = Run(find_run(str(run)), step)
+    assert found.spec
+    return found
+
+
+def train(
+    recipe: str, data: str | Path, *, out: str | Path | None = None, view: View | None = None, **arguments: Any
+) -> Run:
+    """Train to the end, or go on where a run of the same arguments stopped; a finished one is only loaded.
+
+    Args: recipe, such as "images"; data, a path or the name of a catalogued set; out, the run folder (default
+    runs/RECIPE-DATA-HASH); view, shows progress (default: nothing); arguments, the flags of `poise train RECIPE` with
+    underscores, groups as dicts: generator={"lr": 1e-4}.
+    Errors: PoiseError for arguments or data that cannot be, before anything is written; NonFinite: it diverged.
+    """
+    from poise.runs.load import Run
+    from poise.runs.place import folder_of
+    from poise.runs.run import run
+
+    asked = {"data": str(data), **arguments}
+    folder, _ = folder_of(recipe, asked, out)
+    if out is not None:
+        remember(folder.path)
+    run({"recipe": recipe, "arguments": asked}, folder.path, view)
+    return Run(folder)
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What an evaluation found. `report` is what `poise evaluate` writes, as JSON; `lines` what it prints."""
+
+    report: Mapping[str, Any]
+
+    def value(self, metric: str, by: str | None = None) -> float:
+        """One number, such as value("KID"), of the first features or section that has it, or of those called `by`.
+
+        Errors: PoiseError with the names that are there.
+        """
+        known = []
+        for found in [*self.report["evaluations"], *self.report["sections"]]:
+            name = found.get("extractor", found.get("name"))
+            for row in found["rows"]:
+                known.append(row["metric"])
+                if row["metric"] == metric and by in (None, name):
+                    return float(row["made"]["value"])
+        raise PoiseError(f"there is no '{metric}' in this evaluation{nearest(metric, known, '.')}")
+
+    def lines(self) -> str:
+        from poise.evaluation.lines import evaluation_lines
+
+        return "\n".join(evaluation_lines(dict(self.report)))
+
+
+def evaluate(what: Run | str | Path, **options: Any) -> Evaluation:
+    """A run, or any folder or file of generated things, against real ones. Writes no file.
+
+    Args: what; options, the flags of `poise evaluate` with underscores: against, trained_on, metrics and features (both
+    lists of names), n, seed, step ...
+    Errors: PoiseError for what cannot be compared, and for an option that is not known.
+    """
+    from poise.evaluation.choice import Asked
+    from poise.evaluation.evaluate import measured
+    from poise.runs.load import Run
+
+    assert is_dataclass(Asked)
+    known = Asked.__dataclass_fields__
+    for name in options:
+        if name not in known or name == "out":
+            raise PoiseError(f"poise.evaluate has no option '{name}'{nearest(name, list(known), '.')}")
+    if isinstance(what, Run):
+        options = {"step": what.step, **options}
+        what = what.path
+    return Evaluation(measured(str(what), Asked(**options)))

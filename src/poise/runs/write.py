@@ -1,0 +1,75 @@
+"""What is made with a run, into files: samples, a text that is said, a recording that went through its vocoder.
+
+Each function returns what to tell the user. Whatever can be wrong with the request is told before weights are loaded.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from poise.data.speech.speech import Wave, read_sound
+from poise.data.text.text import shortened
+from poise.errors import PoiseError
+from poise.report.audio import check_wav, save_wav
+from poise.runs.load import Run
+
+SHOWN = 5  # texts that are printed
+SLOWEST, FASTEST = 0.25, 4.0  # --speed
+
+
+def sample_to(run: Run, n: int, seed: int, out: str | None, asked: dict[str, Any]) -> list[str]:
+    """Draw n samples into a file or a folder.
+
+    `asked`: options that only some recipes know, None where nothing was said.
+    """
+    samples = run.sample(n, seed, **asked)
+    path = Path(out or run.recipe.default_out)
+    said = f"{path}: {run.recipe.write(samples, path)} of {run.name}"
+    if run.recipe.modality != "text":
+        return [said]
+    return [said, *(f"  {shortened(text)}" for text in samples[:SHOWN])]
+
+
+def say_to(run: Run, text: str, out: str, voice: str | None = None, seed: int = 0, speed: float = 1.0) -> list[str]:
+    """Say a text into a .wav file.
+
+    Args: run, whose recipe can speak; text; out, the file; voice, one of the run's (default: the recipe's choice);
+    seed, of the noise; speed, 0.25 to 4 times the usual one.
+    Errors: PoiseError, before anything is loaded, for a value that is out of reach and for a recipe that cannot speak.
+    """
+    target = Path(out)
+    check_wav(target)
+    if not text.strip():
+        raise PoiseError("TEXT is empty: write what is to be said, or - to read it from standard input")
+    if not 0 <= seed < 2**63:
+        raise PoiseError(f"--seed must be at least 0 and below 2^63, not {seed}")
+    if not SLOWEST <= speed <= FASTEST:
+        raise PoiseError(f"--speed must be from {SLOWEST:g} to {FASTEST:g}, not {speed:g}")
+    return [_written(run.say(text.strip(), voice, seed, speed), target, run)]
+
+
+def vocode_to(run: Run, recording: str, out: str) -> list[str]:
+    """Send a recording through the vocoder of a run, into a .wav file.
+
+    Args: run, whose recipe can vocode; recording, a file that soundfile reads, at any rate, whose channels are
+    averaged; out, the file.
+    Errors: PoiseError, before the run is loaded, for a file that cannot be read or would be written over, and for a
+    recipe that cannot vocode.
+    """
+    target, source = Path(out), Path(recording)
+    check_wav(target)
+    if not source.is_file():
+        raise PoiseError(f"there is no file {source}: name a recording, such as a .wav or .flac file")
+    if target.exists() and target.samefile(source):
+        raise PoiseError(f"--out {target} is the recording itself: give another name")
+    run.able("vocode")
+    found = read_sound(source)
+    if isinstance(found, str):
+        raise PoiseError(f"{source} cannot be read ({found}): give a sound file, such as a .wav or .flac")
+    return [_written(run.vocode(Wave(found.samples, found.rate)), target, run)]
+
+
+def _written(wave: Wave, target: Path, run: Run) -> str:
+    save_wav(wave.samples, wave.rate, target)
+    return f"{target}: {len(wave.samples) / wave.rate:.2f} s at {wave.rate:,} Hz of {run.name}"

@@ -1,0 +1,124 @@
+"""The Python door: what the commands do, on one object."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import poise
+from poise.cli import main
+from poise.errors import PoiseError
+from tests.evaluation.evaluations import stubs  # noqa: F401
+from tests.runs.conftest import grammar, pictures, spec  # noqa: F401  (fixtures)
+
+
+@pytest.fixture(scope="module")
+def trained(pictures, tmp_path_factory):  # noqa: F811
+    """A run of pictures and one of an auto-encoder, trained through the door."""
+    place = tmp_path_factory.mktemp("door")
+    asked = {key: value for key, value in spec(pictures)["arguments"].items() if key != "data"}
+    small = {"steps": 12, "batch": 16, "latent_size": 4, "log_every": 4, "scores": 0, "precision": "fp32"}
+    return {
+        "images": poise.train("images", pictures, out=place / "images", **asked),
+        "vae": poise.train("vae", pictures, out=place / "vae", autoencoder={"width": 4}, **small),
+    }
+
+
+def test_importing_poise_loads_nothing_else():
+    script = "import sys, poise; print(sorted(m for m in sys.modules if m.startswith(('poise.', 'torch', 'numpy'))))"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+    with pytest.raises(AttributeError, match="no attribute 'sampel'"):
+        _ = poise.sampel
+
+
+@pytest.mark.parametrize("name", ["images", "vae"])
+def test_what_is_sampled_is_what_the_command_samples(name, trained, tmp_path, capsys):
+    run = trained[name]
+    made = run.sample(6, seed=3)
+    assert made.shape == (6, 16, 16, 1) and made.dtype == np.uint8
+    assert main(["sample", str(run.path), "-n", "6", "--seed", "3", "--out", str(tmp_path / "six")]) == 0
+    from PIL import Image
+
+    files = sorted((tmp_path / "six").glob("*.png"))
+    assert np.array_equal(np.stack([np.asarray(Image.open(file)) for file in files])[..., None], made)
+    assert np.array_equal(poise.load(run.path).sample(4, seed=3), made[:4])
+
+
+@pytest.mark.parametrize("name", ["images", "vae"])
+def test_ways_go_from_sample_to_sample(name, trained):
+    run = trained[name]
+    ways = run.interpolate(rows=3, between=5, seed=7)
+    assert ways.shape == (3, 5, 16, 16, 1)
+    ends = run.sample(6, seed=7).astype(int)
+    assert np.abs(ways[:, 0].astype(int) - ends[0::2]).max() <= 1, "rounding alone may differ in another batch"
+    assert np.abs(ways[:, -1].astype(int) - ends[1::2]).max() <= 1
+    with pytest.raises(PoiseError, match="at least 1 row and 2 pictures"):
+        run.interpolate(between=1)
+
+
+def test_latents_come_back_as_their_pictures(trained, pictures):  # noqa: F811
+    import torch
+
+    run = trained["vae"]
+    real = np.load(pictures)["images"][:40, :, :, None]
+    means = run.encode(real)
+    assert means.shape == (40, 4) and means.dtype == np.float32
+    x = torch.from_numpy(real).permute(0, 3, 1, 2).float() / 127.5 - 1
+    with torch.no_grad():
+        assert np.allclose(run.generator.encode(x).mean.numpy(), means, atol=1e-5)
+    with pytest.raises(PoiseError, match=r"uint8 \[n, 16, 16, 1\], not as float64"):
+        run.encode(real / 255)
+
+
+def test_what_a_recipe_cannot_is_one_sentence(trained):
+    for what, verb in (("say", "speak"), ("encode", "encode")):
+        with pytest.raises(PoiseError, match=f"is a run of images, which cannot {verb}: name a run of"):
+            getattr(trained["images"], what)(np.zeros((1, 16, 16, 1), np.uint8) if what == "encode" else "hello")
+    with pytest.raises(PoiseError, match="--temperature does nothing"):
+        trained["images"].sample(2, temperature=0.5)
+    with pytest.raises(PoiseError, match="-n must be at least 1"):
+        trained["images"].sample(0)
+    with pytest.raises(PoiseError, match="keeps no checkpoint of step 7"):
+        poise.load(trained["images"].path, step=7).sample(1)
+
+
+def test_the_same_arguments_are_the_same_run(pictures, trained):  # noqa: F811
+    asked = {key: value for key, value in spec(pictures)["arguments"].items() if key != "data"}
+    before = (trained["images"].path / "record.jsonl").read_bytes()
+    again = poise.train("images", pictures, out=trained["images"].path, **asked)
+    assert (again.path / "record.jsonl").read_bytes() == before
+    assert again.report["recipe"] == "images" and again.checkpoint.name == "step-00000024"
+    with pytest.raises(PoiseError, match="stepz"):
+        poise.train("images", pictures, stepz=3)
+
+
+def test_an_evaluation_is_the_one_of_the_command(stubs, trained, tmp_path, capsys):  # noqa: F811
+    run = trained["images"]
+    found = poise.evaluate(run, metrics=["KID"], n=24, seed=1)
+    assert not list(run.path.glob("evaluation-*"))
+    argv = ["evaluate", str(run.path), "--metrics", "KID", "-n", "24", "--seed", "1"]
+    capsys.readouterr()
+    assert main([*argv, "--out", str(tmp_path / "e.json")]) == 0
+    printed = capsys.readouterr().out
+    assert found.lines() in printed
+    from poise.disk import read_json
+
+    assert read_json(tmp_path / "e.json") == found.report
+    assert found.value("KID") == found.report["evaluations"][0]["rows"][0]["made"]["value"]
+    with pytest.raises(PoiseError, match="no 'KIT' in this evaluation; did you mean"):
+        found.value("KIT")
+    with pytest.raises(PoiseError, match="no option 'feature'"):
+        poise.evaluate(run, feature=["rotations"])
+
+
+def test_nothing_is_printed(pictures, tmp_path, capsys):  # noqa: F811
+    run = poise.train("images", pictures, out=tmp_path / "quiet", steps=2, batch=8, scores=0,
+                      generator={"width": 4}, discriminator={"width": 4})  # fmt: skip
+    run.sample(2)
+    assert capsys.readouterr() == ("", "")
+    assert Path(run.path / "DONE").exists()
