@@ -23,7 +23,7 @@ from poise.training.checkpoint import load
 from tests.runs.conftest import TINY, flat, spec, state
 from tests.runs.test_acting import diverging, loss, rolled_back  # noqa: F401
 
-TOY = str(Path(__file__).parents[1] / "trials" / "toy_study.py")
+TOY = str(Path(__file__).parents[1] / "studies" / "toy_study.py")
 
 
 class Scores:

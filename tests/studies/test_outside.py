@@ -15,7 +15,7 @@ from poise.studies.plans.files import executed
 
 FILE = str(Path(__file__).with_name("toy_study.py"))
 PACKAGE = Path(__file__).parents[2] / "src" / "poise"
-ROOMS = ("training", "monitor", "study", "trials", "cli", "report")
+ROOMS = ("training", "monitor", "specs", "runs", "evaluation", "studies", "cli", "report")
 
 
 @pytest.fixture(autouse=True, scope="module")
