@@ -76,7 +76,7 @@ class RunFolder:
         if not (self.path / ".lock").exists():
             return False
         try:
-            with disk.locked(self.path / ".lock", shared=True):
+            with disk.locked(self.path / ".lock"):
                 return False
         except Busy:
             return True

@@ -6,6 +6,7 @@ import io
 import json
 import os
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -262,10 +263,19 @@ def test_no_report_hides_the_other_runs(there, capsys, report):
 
 def test_looking_at_a_run_keeps_nobody_from_training_it(there):
     folder = RunFolder(there / "mine" / "run")
-    from poise import disk
+    looks = 0
 
-    with disk.locked(folder.path / ".lock", shared=True):
-        assert not folder.busy, "two who look do not see each other"
+    def look():
+        nonlocal looks
+        while looks < 200:
+            assert not folder.busy, "two who look do not see each other"
+            looks += 1
+
+    with ThreadPoolExecutor(2) as pool:
+        for done in [pool.submit(look), pool.submit(look)]:
+            done.result()
+    with folder.locked():
+        assert folder.busy
 
 
 def test_rm_follows_no_link_out_of_the_run(there, capsys):

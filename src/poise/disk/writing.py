@@ -13,13 +13,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
+from filelock import FileLock, Timeout
+
 from poise.disk.reading import BINARY, LINE, LINES, SAFE, loads, read_bytes, regular
 from poise.errors import Busy, PoiseError
 
 SUFFIX = ".tmp"
 ABANDONED_AFTER = 24 * 3600.0  # seconds; for rests whose process cannot be asked whether it lives
 
-LOOKS = 3  # times that a lock is tried again
+WAIT = 0.06  # seconds for which a lock is tried again
 
 
 def write_atomically(path: Path, content: bytes) -> None:
@@ -75,33 +77,22 @@ def open_to_append(path: Path) -> IO[bytes]:
 
 
 @contextlib.contextmanager
-def locked(path: Path, shared: bool = False) -> Iterator[None]:
-    """Hold the lock of the file `path`, which is made where it is not there and never written to; `shared` only looks
-    whether anybody else holds it.
+def locked(path: Path, wait: float = WAIT) -> Iterator[None]:
+    """Hold the lock of the file `path`, which is made where it is not there and never written to.
 
+    `wait`: seconds for which it is tried again, for somebody may just be looking whether it is held.
     Errors: Busy where another process holds it; PoiseError where it is no regular file.
     """
+    os.close(regular(path, os.O_RDWR | os.O_CREAT))
+    lock = FileLock(path, timeout=wait)
     try:
-        import fcntl
-    except ImportError:  # Windows: no advisory locks of this kind
-        yield
-        return
-    handle = regular(path, os.O_RDWR | os.O_CREAT)
+        lock.acquire(poll_interval=0.02)
+    except (Timeout, OSError):
+        raise Busy(f"{path.parent} is being worked on by another process; wait for it or stop it") from None
     try:
-        try:
-            for left in range(LOOKS, -1, -1):
-                try:
-                    fcntl.flock(handle, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
-                    break
-                except OSError:
-                    if shared or not left:
-                        raise
-                    time.sleep(0.02)  # somebody may just be looking
-        except OSError:
-            raise Busy(f"{path.parent} is being worked on by another process; wait for it or stop it") from None
         yield
     finally:
-        os.close(handle)
+        lock.release()
 
 
 def temporary_folder(final: Path) -> Path:

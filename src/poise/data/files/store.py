@@ -22,7 +22,7 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import DTypeLike
 
-from poise.disk import alive, host
+from poise.disk import alive, host, write_atomically
 from poise.disk import cache_dir as cache_dir  # where everything here lies
 from poise.errors import PoiseError
 
@@ -41,21 +41,15 @@ def cannot_write(where: Path, error: OSError) -> PoiseError:
 
 def atomic_write(path: Path, data: bytes) -> None:
     """Write `data` to `path`, whole or not at all; folders above it are made. PoiseError where that fails."""
-    temporary = ""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, temporary = tempfile.mkstemp(prefix=".writing-", dir=path.parent)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-        temporary = ""
+        write_atomically(path, data)
     except OSError as error:
         raise cannot_write(path.parent, error) from error
-    finally:
-        if temporary:
-            Path(temporary).unlink(missing_ok=True)
+    except PoiseError as error:
+        if isinstance(error.__cause__, OSError):
+            raise cannot_write(path.parent, error.__cause__) from error
+        raise
 
 
 @contextmanager
