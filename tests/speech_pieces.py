@@ -7,10 +7,6 @@ from types import SimpleNamespace
 import torch
 from torch import Tensor
 
-import poise.losses
-import poise.models.heads
-import poise.models.speech
-import poise.models.vocoders  # noqa: F401
 from poise.audio.spoken import packed
 from poise.registry import find
 

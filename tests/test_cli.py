@@ -16,8 +16,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import poise.losses
-import poise.models  # noqa: F401  (both enter their members into the registry)
 from poise.cli import main
 from poise.cli.train import summary
 from poise.record import RunFolder

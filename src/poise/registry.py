@@ -1,7 +1,12 @@
-"""Name -> builder, one table per family. A new member is one function or class and one `register` line."""
+"""Name -> builder, one table per family. A new member is one function or class and one `register` line.
+
+`HOMES` says where the members of a family are written; they are loaded when one is asked for, so that nobody has to
+import a module for what it does by being imported. Whoever registers members elsewhere imports that module.
+"""
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -9,6 +14,50 @@ from poise.errors import PoiseError, nearest
 
 T = TypeVar("T")
 _TABLES: dict[str, dict[str, Any]] = {}
+_LOADED: set[str] = set()
+
+HOMES: dict[str, tuple[str, ...]] = {
+    "autoencoder": ("poise.recipes.vae.objectives",),
+    "critic": ("poise.models.text",),
+    "estimator": ("poise.recipes.text.players",),
+    "latents": ("poise.models.vae",),
+    "likelihood": ("poise.models.likelihoods",),
+    "loss": ("poise.losses.adversarial",),
+    "mel critic": ("poise.models.speech",),
+    "network": ("poise.models.images",),
+    "penalty": (
+        "poise.penalties.activations",
+        "poise.penalties.gradients",
+        "poise.penalties.rows",
+        "poise.penalties.weights",
+        "poise.penalties.towards",
+    ),
+    "reading": ("poise.studies.plans.readings",),
+    "recipe": (
+        "poise.recipes.images.signature",
+        "poise.recipes.text.signature",
+        "poise.recipes.language.signature",
+        "poise.recipes.vocoder.signature",
+        "poise.recipes.speech.signature",
+        "poise.recipes.vae.signature",
+    ),
+    "schedule": ("poise.training.dials",),
+    "sequence": ("poise.models.rnn",),
+    "speech": ("poise.models.speech",),
+    "spoken units": ("poise.data.transcripts.utterances",),
+    "symptom": (
+        "poise.monitor.findings.discriminator",
+        "poise.monitor.findings.generator",
+        "poise.monitor.findings.latent",
+        "poise.monitor.findings.learning",
+        "poise.monitor.findings.likelihood",
+        "poise.monitor.findings.rates",
+        "poise.monitor.findings.scores",
+    ),
+    "units": ("poise.data.alphabets.alphabet", "poise.data.alphabets.pieces", "poise.data.alphabets.words"),
+    "vocoder": ("poise.models.vocoders",),
+    "wave critic": ("poise.models.heads",),
+}
 
 
 def register(family: str, name: str) -> Callable[[T], T]:
@@ -26,12 +75,23 @@ def register(family: str, name: str) -> Callable[[T], T]:
 
 def names(family: str) -> list[str]:
     """The registered names of a family, in order of registration."""
+    _load(family)
     return list(_TABLES.get(family, {}))
 
 
 def find(family: str, name: str) -> Any:
     """The member called `name`; an unknown name is an error that says which one may have been meant."""
+    _load(family)
     table = _TABLES.get(family, {})
     if name not in table:
         raise PoiseError(f"there is no {family} called '{name}'{nearest(name, table, '.')} Known: {', '.join(table)}.")
     return table[name]
+
+
+def _load(family: str) -> None:
+    """Import the homes of a family, once."""
+    if family in _LOADED:
+        return
+    for module in HOMES.get(family, ()):
+        importlib.import_module(module)
+    _LOADED.add(family)

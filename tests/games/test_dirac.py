@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 import torch
 
-import poise.losses  # noqa: F401
 from poise.core import Batch, Player
 from poise.games.adversarial import Adversarial, adversarial_terms
 from poise.penalties import L2, R1

@@ -8,7 +8,6 @@ import weakref
 import pytest
 import torch
 
-import poise.losses  # noqa: F401
 from poise.core import Batch, Player, Term
 from poise.games.adversarial import Adversarial, Round, adversarial_terms, joint_allowed
 from poise.penalties import R1, R2

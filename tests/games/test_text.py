@@ -8,7 +8,6 @@ import pytest
 import torch
 from torch import nn
 
-import poise.losses  # noqa: F401
 from poise.core import Batch, Player, Term, Verdict
 from poise.games.adversarial import adversarial_terms, over_heads
 from poise.games.likelihood import sentence_term

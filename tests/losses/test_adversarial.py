@@ -7,7 +7,6 @@ import math
 import pytest
 import torch
 
-import poise.losses  # noqa: F401
 from poise.registry import find, names
 
 LOG2 = math.log(2)

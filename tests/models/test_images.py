@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 import torch
 
-import poise.models  # noqa: F401
 from poise.errors import PoiseError
 from poise.models.layers import sides
 from poise.registry import find, names

@@ -6,7 +6,6 @@ import pytest
 import torch
 from torch import nn
 
-import poise.models  # noqa: F401
 from poise.errors import PoiseError
 from poise.models.rnn import Dropouts, Recurrent, RelationalMemory, embedded, locked
 from poise.registry import find, names

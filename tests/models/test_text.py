@@ -9,7 +9,6 @@ import pytest
 import torch
 from torch import nn
 
-import poise.models  # noqa: F401
 from poise.models.rnn import Dropouts, Recurrent
 from poise.models.text import END, Reader, TextGenerator, before, counted, drawn, gumbel
 from poise.registry import find, names

@@ -8,7 +8,6 @@ import pytest
 import torch
 from torch import nn
 
-import poise.models  # noqa: F401
 from poise.models.layers import spectrally_normalised
 from poise.models.rnn import Dropouts, Recurrent
 from poise.models.text import TextGenerator

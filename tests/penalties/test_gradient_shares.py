@@ -10,7 +10,6 @@ import pytest
 import torch
 from torch import nn
 
-import poise.losses  # noqa: F401
 from poise.core import Batch, Player, Verdict
 from poise.games.adversarial import Adversarial, adversarial_terms
 from poise.monitor import Record, diagnose

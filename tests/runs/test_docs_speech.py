@@ -9,9 +9,6 @@ from pathlib import Path
 
 import pytest
 
-import poise.metrics.speech.members
-import poise.models.heads
-import poise.models.vocoders  # noqa: F401  (all enter their members into the registry)
 from poise.cli import EVALUATE, SAMPLE, tree
 from poise.data.catalogue.catalogue import catalogue
 from poise.data.transcripts.utterances import kinds

@@ -8,7 +8,6 @@ import pytest
 import torch
 from torch import nn
 
-import poise.losses  # noqa: F401
 from poise.core import Batch, Dial, Player, Term
 from poise.errors import NonFinite, PoiseError
 from poise.games.adversarial import Adversarial, adversarial_terms

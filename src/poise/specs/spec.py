@@ -6,7 +6,6 @@ import contextlib
 import copy
 import functools
 import hashlib
-import importlib
 import inspect
 import json
 import os
@@ -33,26 +32,14 @@ from poise.specs.yaml_text import loaded
 # A name of a class may load any module that a user has written, but none that could do harm (os, subprocess ...).
 jsonargparse.set_parsing_settings(import_path_allowlist=["poise"])
 
-RECIPES = (
-    "images",
-    "text",
-    "language",
-    "vocoder",
-    "speech",
-    "vae",
-)  # modules of poise.recipes; each registers its recipe, none loads torch
-
 
 def kind_of(recipe: str) -> Kind:
     """The recipe of that name."""
-    for module in RECIPES:
-        importlib.import_module(f"poise.recipes.{module}.signature")
-    return find("recipe", recipe)
+    found: Kind = find("recipe", recipe)
+    return found
 
 
 def all_recipes() -> list[str]:
-    for module in RECIPES:
-        importlib.import_module(f"poise.recipes.{module}.signature")
     return names("recipe")
 
 

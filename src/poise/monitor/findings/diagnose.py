@@ -2,13 +2,6 @@
 
 from __future__ import annotations
 
-import poise.monitor.findings.discriminator
-import poise.monitor.findings.generator
-import poise.monitor.findings.latent
-import poise.monitor.findings.learning
-import poise.monitor.findings.likelihood
-import poise.monitor.findings.rates
-import poise.monitor.findings.scores  # noqa: F401  (all enter their members into the registry)
 from poise.monitor.findings.finding import Finding, Record
 from poise.registry import find, names
 

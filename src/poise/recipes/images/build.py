@@ -8,8 +8,6 @@ from typing import Any
 import torch
 from torch import nn
 
-import poise.losses
-import poise.models  # noqa: F401  (both enter their members into the registry)
 from poise.core import Batch
 from poise.data.draws.order import Prefetch
 from poise.data.images.images import ImageSet

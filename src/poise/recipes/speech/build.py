@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 from torch import Tensor, nn
 
-import poise.models.speech  # noqa: F401  (enters its members into the registry)
 from poise.audio.spectrograms import Mel
 from poise.core import Batch
 from poise.data.draws.order import Prefetch

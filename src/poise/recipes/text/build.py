@@ -10,8 +10,6 @@ from typing import Any
 import numpy as np
 import torch
 
-import poise.losses
-import poise.models  # noqa: F401  (both enter their members into the registry)
 from poise.core import Batch
 from poise.data.alphabets.alphabet import UNKNOWN, Units
 from poise.data.draws.order import Prefetch

@@ -11,8 +11,6 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-import poise.losses
-import poise.models  # noqa: F401  (both enter their members into the registry)
 from poise.core import Dial, Term
 from poise.errors import PoiseError
 from poise.games.adversarial import adversarial_terms, joint_allowed

@@ -11,8 +11,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-import poise.losses
-import poise.models.likelihoods  # noqa: F401  (both enter their members into the registry)
 from poise.data.files.items import drawn
 from poise.data.images.images import ImageSet
 from poise.errors import PoiseError

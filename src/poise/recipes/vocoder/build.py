@@ -11,9 +11,6 @@ from typing import Any
 import torch
 from torch import nn
 
-import poise.losses
-import poise.models.heads
-import poise.models.vocoders  # noqa: F401  (all enter their members into the registry)
 from poise.audio.spectrograms import Mel
 from poise.core import Batch, Dial, Term
 from poise.data.draws.order import Prefetch

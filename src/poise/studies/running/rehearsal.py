@@ -135,8 +135,6 @@ def _unknown(name: str, known: list[str], otherwise: str) -> str:
 
 def finding_names() -> list[str]:
     """Everything that `diagnose` can find."""
-    import poise.monitor.findings.diagnose  # noqa: F401  (enters them)
-
     return sorted(names("symptom"))
 
 

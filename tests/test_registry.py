@@ -1,0 +1,48 @@
+"""Names to builders: members come with the first question, whoever asks first."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from poise.errors import PoiseError
+from poise.registry import HOMES, find, names, register
+
+PACKAGE = Path(__file__).parents[1] / "src" / "poise"
+
+
+def registered() -> dict[str, set[str]]:
+    """Family -> modules that register a member of it by a call with both names written out, or by a loop's name."""
+    found: dict[str, set[str]] = {}
+    for path in PACKAGE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            called = isinstance(node, ast.Call) and getattr(node.func, "id", "") == "register"
+            if called and node.args and isinstance(node.args[0], ast.Constant):
+                parts = path.relative_to(PACKAGE).with_suffix("").parts
+                found.setdefault(node.args[0].value, set()).add(".".join(("poise", *parts)))
+    return found
+
+
+@pytest.mark.parametrize("family", sorted(HOMES))
+def test_homes_are_where_members_are_registered(family):
+    """Where a decorator of their own registers members, as of metrics, that decorator's module is among those."""
+    assert registered()[family] <= set(HOMES[family]) or family.endswith("metric")
+
+
+def test_every_family_has_members_in_a_fresh_interpreter():
+    script = "from poise.registry import HOMES, names\nfor family in sorted(HOMES): print(family, len(names(family)))"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    counts = dict(line.rsplit(" ", 1) for line in done.stdout.splitlines())
+    assert counts.keys() == HOMES.keys() and "0" not in counts.values()
+
+
+def test_a_name_is_found_or_the_nearest_one_is_named():
+    assert find("loss", "hinge") is not None and "nonsaturating" in names("loss")
+    with pytest.raises(PoiseError, match="there is no loss called 'hinje'; did you mean 'hinge'"):
+        find("loss", "hinje")
+    with pytest.raises(ValueError, match="registered twice"):
+        register("loss", "hinge")(object())
