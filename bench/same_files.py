@@ -30,7 +30,8 @@ TEXT_MASKS = (
 )
 # What commands that train say beside that: how long things take, progress whenever it is due, where they were stopped.
 TRAINING_MASKS = ((r"\b[\d.,]+ (ms|s|min|h|minutes|MB|GB)\b", "AMOUNT"), (r"after step [\d,]+$", "after step STEP"))
-TRAINING_SKIPPED = (r"step [\d,]+/[\d,]+ .*", r"\d+ of \d+ runs(,.*)?", r".*: [\d,]+ of [\d,]+")
+TRAINING_SKIPPED = (r"step [\d,]+/[\d,]+ .*", r"\d+ of \d+ runs(,.*)?")
+PROGRESS = r".*: [\d,]+ of [\d,]+"  # told every ten seconds, by whatever takes so long
 TABLE_OF_SECONDS = re.compile(r"(<td[^>]*>)\d+\.\d(</td>)")
 
 
@@ -85,6 +86,8 @@ def lines(text: str, name: str) -> dict[str, Any]:
         if trains and any(re.fullmatch(pattern, line) for pattern in TRAINING_SKIPPED):
             continue
         if name.startswith("said/"):
+            if re.fullmatch(PROGRESS, line):
+                continue
             for pattern, word in TEXT_MASKS + (TRAINING_MASKS if trains else ()):
                 line = re.sub(pattern, word, line)
         elif name.endswith("index.html"):
