@@ -26,6 +26,7 @@ from typing import IO, Any
 
 from poise import disk
 from poise.disk import read_json, write_atomically, write_json
+from poise.disk.before import in_words_of_today
 from poise.disk.rows import rows_before, wrong_event, wrong_report, wrong_row
 from poise.errors import Busy, PoiseError, nearest
 from poise.terminal import pasted
@@ -117,7 +118,7 @@ class RunFolder:
         write_json(self.path / "spec.json", {"format": FORMAT, **spec})
 
     def spec(self) -> dict[str, Any]:
-        """What the run was asked to do; a folder written by a newer version is refused."""
+        """What the run was asked to do, in the words of today; a folder written by a newer version is refused."""
         spec = read_json(self.path / "spec.json")
         damaged = PoiseError(
             f"{self.path / 'spec.json'} is not the description of a run: it is damaged; start a new run with --out"
@@ -131,7 +132,8 @@ class RunFolder:
             )
         if not isinstance(spec.get("recipe"), str) or not all(isinstance(spec.get(k), dict) for k in SPEC_TABLES):
             raise damaged
-        return spec
+        kept = sorted(self.checkpoints.glob(CHECKPOINTS))
+        return in_words_of_today(spec, kept[-1] if kept else None)
 
     def report(self) -> dict[str, Any]:
         path = self.path / "report.json"
