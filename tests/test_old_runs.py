@@ -16,7 +16,7 @@ import safetensors.torch
 import torch
 
 from poise.cli import main
-from poise.trials import outcome
+from poise.studies import outcome
 
 MADE = Path(__file__).with_name("fixtures") / "f6218b1"
 RECIPES = ("images", "vae", "text")

@@ -69,6 +69,8 @@ def run(
             folder.describe({**known, KEY: place})
         if folder.done:  # by another process, since we looked
             return folder.report()
+        for part in (folder.samples, folder.checkpoints):  # who copies runs may lose folders that are empty
+            part.mkdir(exist_ok=True)
         session = Session(folder, built, described, view or Silent(), stop or Stop())
         try:
             return session.train()
