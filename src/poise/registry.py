@@ -79,8 +79,13 @@ def names(family: str) -> list[str]:
     return list(_TABLES.get(family, {}))
 
 
-def find(family: str, name: str) -> Any:
-    """The member called `name`; an unknown name is an error that says which one may have been meant."""
+def find(family: str, name: Any) -> Any:
+    """The member called `name`; an unknown name is an error that says which one may have been meant.
+
+    What is no name, such as a loss that a user brought by its class path, is itself.
+    """
+    if not isinstance(name, str):
+        return name
     _load(family)
     table = _TABLES.get(family, {})
     if name not in table:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import io
 import os
 import sys
@@ -85,6 +86,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         Printed(before[1]),
     )
     try:
+        own_modules()
         code = answer(words)
         out.flush()
         return READER_GONE if out.lost and not works and code == 0 else code
@@ -95,6 +97,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         raise
     finally:
         sys.stdout, sys.stderr = before
+
+
+def own_modules() -> None:
+    """Modules in the current folder can be named, as with `python -m poise`; behind all others, so that none of them is
+    taken for another."""
+    with contextlib.suppress(OSError):  # the folder may have been removed
+        if os.getcwd() not in sys.path:
+            sys.path.append(os.getcwd())
 
 
 def answer(words: list[str]) -> int:

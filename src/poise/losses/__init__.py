@@ -1,5 +1,5 @@
 """Objectives as pure functions; importing this room enters them into the registry (family "loss")."""
 
-from poise.losses.adversarial import AdversarialLoss
+from poise.losses.adversarial import AdversarialLoss, Loss
 
-__all__ = ["AdversarialLoss"]
+__all__ = ["AdversarialLoss", "Loss"]

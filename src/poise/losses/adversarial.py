@@ -15,8 +15,9 @@ Each function keeps the shape of its arguments; the reduction (mean over positio
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from poise.lazy import Lazy
 from poise.registry import register
@@ -26,6 +27,25 @@ if TYPE_CHECKING:
     from torch import Tensor
 else:
     torch = Lazy("torch")
+
+
+class Loss(ABC):
+    """A loss of one's own, with options as its fields, named on the command line:
+
+    --loss mine.Margin --loss.by 2
+
+    Both players minimise. Each function keeps the shape of its arguments, logits of D.
+    """
+
+    paired: ClassVar[bool] = False  # whether `generator` is given the logits on real samples as well
+
+    @abstractmethod
+    def discriminator(self, real: Tensor, fake: Tensor) -> Tensor:
+        """What D minimises."""
+
+    @abstractmethod
+    def generator(self, fake: Tensor, *real: Tensor) -> Tensor:
+        """What G minimises; `real` holds the logits on real samples where `paired`."""
 
 
 class AdversarialLoss(NamedTuple):

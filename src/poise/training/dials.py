@@ -36,8 +36,23 @@ def checked(value: Any, what: str) -> float:
     return number
 
 
+class Schedule(ABC):
+    """A number as a function of the step. One's own, with options as its fields, is named on the command line:
+
+    --generator.lr mine.Steps --generator.lr.every 1000
+    """
+
+    @abstractmethod
+    def __call__(self, step: int) -> float:
+        """The number at a step, at least 0."""
+
+    def over(self, steps: int) -> Schedule:
+        """The same schedule stretched over a run of `steps` steps, where it has no length of its own."""
+        return self
+
+
 @dataclass(frozen=True)
-class _Between(ABC):
+class _Between(Schedule):
     """A way from `start` to `end` in `steps` steps, `end` afterwards. `steps=None`: the length of the run."""
 
     start: float
@@ -111,7 +126,7 @@ def number_or_schedule(
     value: float | str | Callable[[int], float], what: str, steps: int | None = None
 ) -> float | Callable[[int], float]:
     """A checked number, a schedule object as it is, or the schedule that a string describes (see the module)."""
-    if isinstance(value, _Between):
+    if isinstance(value, Schedule):
         return value if steps is None else value.over(steps)
     if callable(value):
         return value
