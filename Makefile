@@ -72,4 +72,4 @@ $(VENV)/.loops: pyproject.toml constraints.txt | $(BIN)/python
 $(VENV)/.lowest: pyproject.toml constraints-lowest.txt | $(BIN)/python
 	$(PYTHON) -m venv $(VENV)/lowest
 	$(VENV)/lowest/bin/python -m pip install --quiet -c constraints-lowest.txt -e '.[scores,vae]' \
-	  soundfile pytest hypothesis pyte && touch $@ || true
+	  soundfile pytest hypothesis pyte torchmetrics && touch $@ || true

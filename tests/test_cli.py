@@ -93,7 +93,7 @@ for argv in {LIGHT!r}:
 
 @pytest.mark.slow
 def test_training_and_scoring_never_load_torchvision(place):
-    """The scores come from torchmetrics, which would take torchvision along if it were asked for the wrong thing."""
+    """Where it is installed it takes seconds to load, and where it is broken it would break what does not need it."""
     (place / "stub/torchvision").mkdir(parents=True)
     (place / "stub/torchvision/__init__.py").write_text("raise SystemExit('torchvision was imported')")
     script = f"""

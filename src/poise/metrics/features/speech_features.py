@@ -5,7 +5,6 @@ Both take waves of any rate and bring them to 16 kHz. Letters: S samples, F fram
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Sequence
 from typing import Any, Self
@@ -15,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from poise.audio.spectrograms import mel_filters
 from poise.data.catalogue.catalogue import located
 from poise.data.speech.speech import Wave, resampled
 from poise.errors import PoiseError
@@ -30,7 +30,7 @@ COVERED = 0.75  # share of the last partial utterance that must be sound, where 
 LOUDNESS = 10 ** (-30 / 20)  # root mean square that quieter clips are brought to: -30 dB of full scale
 HALF_STEP = 1 / 65536  # below half a step of 16 bits there is nothing to make louder
 MOS_SAMPLES = 144_160  # 9.01 s
-# Cubic fits of DNSMOS P.835 from raw to reported scores, highest power first (Reddy et al. 2022).
+# CubicKernel fits of DNSMOS P.835 from raw to reported scores, highest power first (Reddy et al. 2022).
 MOS_FITS = (
     (-0.08397278, 1.22083953, 0.0052439),
     (-0.13166888, 1.60915514, -0.39604546),
@@ -53,25 +53,6 @@ def check_waves(waves: Sequence[Any]) -> list[NDArray[np.float32]]:
     return found
 
 
-@functools.cache
-def mel_filters(rate: int = RATE, window: int = WINDOW, bands: int = BANDS) -> Tensor:
-    """Triangles [M, window/2+1] over the frequencies of a transform, each of area 1 over hertz (times 2/width).
-
-    The mel scale of Slaney's Auditory Toolbox: linear up to 1 kHz (15 mel), then 27 mel for each factor of 6.4.
-    """
-
-    def to_hertz(mel: Tensor) -> Tensor:
-        return torch.where(mel < 15, mel * 200 / 3, 1000 * torch.exp((mel - 15) * math.log(6.4) / 27))
-
-    top = 15 + math.log(rate / 2 / 1000) * 27 / math.log(6.4)
-    edges = to_hertz(torch.linspace(0, top, bands + 2, dtype=torch.float64))
-    width = edges.diff()
-    away = edges[:, None] - torch.linspace(0, rate / 2, window // 2 + 1, dtype=torch.float64)
-    rising, falling = -away[:-2] / width[:-1, None], away[2:] / width[1:, None]
-    area = 2 / (edges[2:] - edges[:-2])
-    return (torch.minimum(rising, falling).clamp(min=0) * area[:, None]).float()
-
-
 def mel_power(samples: NDArray[np.float32]) -> Tensor:
     """float32 [S] at 16 kHz -> [F,M], F = 1 + S // 160: power in mel bands, no logarithm.
 
@@ -81,7 +62,7 @@ def mel_power(samples: NDArray[np.float32]) -> Tensor:
     spectrum = torch.stft(
         torch.from_numpy(samples), WINDOW, HOP, window=window, center=True, pad_mode="constant", return_complex=True
     )
-    return (mel_filters() @ spectrum.abs().square()).T
+    return (mel_filters(RATE, WINDOW, BANDS) @ spectrum.abs().square()).T
 
 
 class _Voice(nn.Module):
