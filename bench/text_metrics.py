@@ -71,13 +71,13 @@ def main(name: str) -> None:
     cells: dict[str, dict[str, str]] = {}
     for kind, given in {"": made, **spoilt(made, train)}.items():
         by_features = evaluate(name, features(encoder, given), real, metrics=BY_FEATURES)
-        rows = [*by_features.to_dict()["rows"], *(section_of(given, heldout, train, 0, units=units) or {})["rows"]]
-        for row in rows:
-            of = cells.setdefault(row["metric"], {})
+        section = section_of(given, heldout, train, 0, units=units)
+        for row in (*by_features.rows, *(section.rows if section else ())):
+            of = cells.setdefault(row.metric, {})
             if kind:
-                of[kind] = number(row["made"]["value"])
+                of[kind] = number(row.made.value)
             else:
-                of["real"] = number(row["perfect"]["value"])
+                of["real"] = number(row.perfect.value)
                 of["interval"] = f"[{number(row['perfect']['low'])}, {number(row['perfect']['high'])}]"
                 of["copied"] = number(row["copied"]["value"]) if row["copied"] else "-"
     kinds = ("real", "interval", "within 3", "shuffled", "drawn", "fifty", "copied")

@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src" / "poise"
 RANK = {
     **dict.fromkeys(["errors", "lazy", "terminal"], -1),
-    **dict.fromkeys(["limits", "installing", "intervals"], -0.9),
+    **dict.fromkeys(["limits", "installing", "intervals", "direction"], -0.9),
     "disk": -0.5,
     **dict.fromkeys(["core", "registry", "record", "audio"], 0),
     **dict.fromkeys(["data", "models", "games", "training", "report"], 1),

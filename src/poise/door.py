@@ -11,7 +11,6 @@ Nothing is printed. What is wrong with a request is a PoiseError of one sentence
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, is_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +19,7 @@ from poise.errors import PoiseError, nearest
 from poise.record import find_run, remember
 
 if TYPE_CHECKING:
+    from poise.evaluation.report import EvaluationReport
     from poise.report.live import View
     from poise.runs.load import Run
 
@@ -64,7 +64,11 @@ def train(
 class Evaluation:
     """What an evaluation found. `report` is what `poise evaluate` writes, as JSON; `lines` what it prints."""
 
-    report: Mapping[str, Any]
+    found: EvaluationReport
+
+    @property
+    def report(self) -> dict[str, Any]:
+        return self.found.to_dict()
 
     def value(self, metric: str, by: str | None = None) -> float:
         """One number, such as value("KID"), of the first features or section that has it, or of those called `by`.
@@ -72,18 +76,18 @@ class Evaluation:
         Errors: PoiseError with the names that are there.
         """
         known = []
-        for found in [*self.report["evaluations"], *self.report["sections"]]:
-            name = found.get("extractor", found.get("name"))
-            for row in found["rows"]:
-                known.append(row["metric"])
-                if row["metric"] == metric and by in (None, name):
-                    return float(row["made"]["value"])
+        by_features = [(part.extractor, part.evaluation.rows) for part in self.found.features]
+        for name, rows in [*by_features, *((section.name, section.rows) for section in self.found.sections)]:
+            for row in rows:
+                known.append(row.metric)
+                if row.metric == metric and by in (None, name):
+                    return row.made.value
         raise PoiseError(f"there is no '{metric}' in this evaluation{nearest(metric, known, '.')}")
 
     def lines(self) -> str:
         from poise.evaluation.lines import evaluation_lines
 
-        return "\n".join(evaluation_lines(dict(self.report)))
+        return "\n".join(evaluation_lines(self.found))
 
 
 def evaluate(what: Run | str | Path, **options: Any) -> Evaluation:
@@ -93,16 +97,16 @@ def evaluate(what: Run | str | Path, **options: Any) -> Evaluation:
     lists of names), n, seed, step ...
     Errors: PoiseError for what cannot be compared, and for an option that is not known.
     """
-    from poise.evaluation.choice import Asked
+    from poise.evaluation.choice import EvaluationOptions
     from poise.evaluation.evaluate import measured
     from poise.runs.load import Run
 
-    assert is_dataclass(Asked)
-    known = Asked.__dataclass_fields__
+    assert is_dataclass(EvaluationOptions)
+    known = EvaluationOptions.__dataclass_fields__
     for name in options:
         if name not in known or name == "out":
             raise PoiseError(f"poise.evaluate has no option '{name}'{nearest(name, list(known), '.')}")
     if isinstance(what, Run):
         options = {"step": what.step, **options}
         what = what.path
-    return Evaluation(measured(str(what), Asked(**options)))
+    return Evaluation(measured(str(what), EvaluationOptions(**options)))

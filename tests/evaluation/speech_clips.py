@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from poise.data.speech.speech import Wave
+from poise.evaluation.report import Section
 from tests.metrics.sounds import harmonics
 
 RATE = 8_000
@@ -19,6 +20,7 @@ def clip(place: int, slope: float = 1.0, voice: int = 0) -> Wave:
     return Wave(tone + np.random.default_rng(place).normal(0, 1e-3, len(tone)).astype(np.float32), RATE)
 
 
-def rows(found: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """The rows of a section by their metrics."""
-    return {row["metric"]: row for row in found["rows"]}
+def rows(found: Section | dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """The rows of a section, or of its JSON, by their metrics."""
+    content = found.to_dict() if isinstance(found, Section) else found
+    return {row["metric"]: row for row in content["rows"]}

@@ -14,9 +14,13 @@ import pytest
 from numpy.typing import NDArray
 
 from poise.cli import main
-from poise.evaluation.drawn import DRAW, Drawn
+from poise.evaluation.items import DRAW, Drawn
 from poise.evaluation.lines import evaluation_lines
+from poise.evaluation.report import ByFeatures, EvaluationReport
 from poise.installing import install
+from poise.metrics.core.rows import Note, ScoreRow
+from poise.metrics.core.statistics import Estimate
+from poise.metrics.distributions.evaluation import Evaluation
 from poise.metrics.features.features import MissingFeatures
 from tests.evaluation.evaluations import Pixels, Stub, blocks, folder, place, refused, said, stubs, values  # noqa: F401  (fixtures)
 
@@ -248,18 +252,26 @@ def test_a_network_that_learns_nothing_gives_no_scores(place: Path, capsys: pyte
 
 def test_a_report_as_text() -> None:
     """KID comes first, FID is the name on the standard features alone, metrics left out for one reason share a line."""
-    one = {"value": 2.0, "low": 1.0, "high": 3.0, "n": 10, "m": 20, "p": None}
-    far = {**one, "low": 5.0, "high": 9.0}
+    one = Estimate(2.0, 1.0, 3.0, 10, 20)
+    far = one._replace(low=5.0, high=9.0)
     rows = [
-        {"metric": m, "title": f"about {m}", "better": b, "made": one, "perfect": p, "copied": None}
-        for m, b, p in (("precision", "high", one), ("FD", "low", far), ("KID", "at 0", one))
+        ScoreRow("precision", "about precision", "higher", one, one),
+        ScoreRow("FD", "about FD", "lower", one, far),
+        ScoreRow("KID", "about KID", "target", one, one, target="0"),
     ]
-    notes = ["copying is left out: it compares.", "C_T is left out: it compares.", "A remark."]
-    found = {"d": 4, "rows": rows, "notes": notes}
-    report = {
-        "what": "x", "against": "y", "noun": "pictures", "counts": {"made": 10, "heldout": 20}, "notes": ["A remark."],
-        "evaluations": [{**found, "extractor": "FID"}, {**found, "extractor": "FD-Inception(00000000)"}],
-    }  # fmt: skip
+    notes = [Note("it compares.", "copying"), Note("it compares.", "C_T"), Note("A remark.")]
+    found = Evaluation("x", 10, 20, 4, None, 0, rows, notes)
+    features = [ByFeatures(name, "digest", found) for name in ("FID", "FD-Inception(00000000)")]
+    report = EvaluationReport(
+        {"what": "x", "against": "y"},
+        "pictures",
+        {"made": 10, "heldout": 20},
+        features=features,
+        notes=[Note("A remark.")],
+    )
+    content = report.to_dict()["evaluations"][0]
+    assert content["notes"] == ["copying is left out: it compares.", "C_T is left out: it compares.", "A remark."]
+    assert [row["better"] for row in content["rows"]] == ["high", "low", "at 0"]
     lines = evaluation_lines(report)
     assert lines[0] == "x: 10 pictures against 20 real ones of y"
     table = [line.split()[0] for line in lines[3:7]]

@@ -17,16 +17,17 @@ from poise.audio.spectrograms import Mel
 from poise.data.catalogue.catalogue import language_of
 from poise.data.speech.recordings import Recordings
 from poise.data.speech.speech import Wave
-from poise.evaluation.drawn import Remade
+from poise.evaluation.items import Recorded, Remade
 from poise.evaluation.lines import evaluation_lines
-from poise.evaluation.own import Recorded
+from poise.evaluation.report import EvaluationReport, Section
 from poise.evaluation.speech import section_of
+from poise.metrics.core.metric import find_metrics
 from poise.metrics.speech.comparison import Beside, Comparison, Trained
-from poise.metrics.speech.metric import Context, Pair, find_paired_metrics
+from poise.metrics.speech.metric import Context, Pair, PairedMetric
 from poise.recipes.speech import outputs as speech_outcomes
 from poise.recipes.speech import pairs as speech_pairs
 from poise.recipes.vocoder import pairs as vocoder_pairs
-from poise.registry import find, names
+from poise.registry import find
 from tests.evaluation.evaluations import stubs  # noqa: F401  (a fixture for all)
 from tests.evaluation.speech_clips import RATE, clip, rows
 
@@ -49,14 +50,19 @@ def comparison(made: Callable[[int], Wave] = clip, **more: Any) -> Comparison:
     return Comparison("clips", N, MEL, real, made, "fingerprint", **more)
 
 
-def section(of: Comparison, *metrics: str, **more: Any) -> dict[str, Any]:
-    return section_of(of, find_paired_metrics(list(metrics)), 0, silent, **more)
+def section(of: Comparison, *metrics: str, **more: Any) -> Section:
+    return section_of(of, find_metrics(PairedMetric, metrics), 0, silent, **more)
 
 
-def lines_of(found: dict[str, Any]) -> str:
+def lines_of(found: Section) -> str:
     counts = {"made": N, "heldout": N}
-    report = {"what": "run", "noun": "clips", "against": "x", "counts": counts, "evaluations": [], "notes": []}
-    return "\n".join(evaluation_lines({**report, "sections": [found]}))
+    return "\n".join(
+        evaluation_lines(EvaluationReport({"what": "run", "against": "x"}, "clips", counts, sections=[found]))
+    )
+
+
+def notes(found: Section) -> list[str]:
+    return [str(note) for note in found.notes]
 
 
 # Closed forms.
@@ -77,7 +83,7 @@ def test_other_columns_are_measured_alike_and_compared_recording_by_recording() 
         "half of them": Beside(lambda place: louder(place, 8.0), [1, 3, 5], "Eight times as loud."),
     }
     found = section(comparison(louder, beside=beside), "log-mel L1")
-    (row,) = found["rows"]
+    (row,) = rows(found).values()
     made, twice, some = row["made"], row["beside"]["twice"], row["beside"]["half of them"]
     assert made["value"] == pytest.approx(1, rel=0.01) and made["n"] == made["m"] == N
     assert twice["value"] / made["value"] == pytest.approx(np.log(2), rel=0.01)
@@ -96,14 +102,14 @@ def test_differences_are_of_the_same_recordings() -> None:
         lambda place: louder(place, np.e ** (1 + place / 10)),
         beside={"louder": Beside(lambda place: louder(place, np.e ** (2 + place / 10)), [1, 4, 5], "Louder.")},
     )
-    apart = section(of, "log-mel L1")["rows"][0]["difference"]["louder"]
+    apart = rows(section(of, "log-mel L1"))["log-mel L1"]["difference"]["louder"]
     assert apart["low"] == pytest.approx(-1, abs=0.01) and apart["high"] == pytest.approx(-1, abs=0.01)
 
 
 def test_what_is_equally_good_is_neither_beaten_nor_ahead() -> None:
     other = Beside(lambda place: louder(place, np.e ** (1 + 0.1 * (-1) ** place)), range(N), "Now more, now less.")
     found = section(comparison(louder, beside={"other": other}), "log-mel L1")
-    apart = found["rows"][0]["difference"]["other"]
+    apart = rows(found)["log-mel L1"]["difference"]["other"]
     assert apart["low"] < 0 < apart["high"]
     assert not re.search(r"\] (beaten|ahead)", lines_of(found))
 
@@ -148,8 +154,8 @@ def test_numbers_of_few_recordings_are_no_sample() -> None:
         return clip(place) if place < 2 else Wave(np.tile(clip(place).samples, 2), RATE)
 
     found = section(comparison(longer), "log-mel L1", "MR-STFT", "MCD")
-    assert set(rows(found)) == {"MCD"} and set(found["titles"]) == {"MCD"}
-    (note,) = [note for note in found["notes"] if note.startswith("log-mel L1")]
+    assert set(rows(found)) == {"MCD"} and set(found.titles) == {"MCD"}
+    (note,) = [note for note in notes(found) if note.startswith("log-mel L1")]
     assert note.startswith("log-mel L1 is left out: it could be computed of fewer than half of the recordings")
 
 
@@ -195,26 +201,26 @@ def test_copying_looks_at_as_much_as_time_allows(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(evaluate_speech, "MOST_TRAINED", 5)
     found = section(comparison(trained=trained(0.5, 0.6)))
     assert rows(found)["closer than half"]["made"]["n"] == 2
-    assert "Copying looks at 2 of 6 recordings and 5 of 12 training clips, chosen by the seed." in found["notes"]
+    assert "Copying looks at 2 of 6 recordings and 5 of 12 training clips, chosen by the seed." in notes(found)
 
 
 @pytest.mark.parametrize(("package", "name"), [("pesq", "PESQ"), ("pystoi", "STOI")])
 def test_a_missing_package_costs_its_own_row_alone(package: str, name: str, monkeypatch) -> None:
     monkeypatch.setitem(sys.modules, package, None)
     found = section(comparison(lambda place: louder(place, 1.1)), "MCD", name)
-    assert [row["metric"] for row in found["rows"]] == ["MCD"]
-    assert any(note.startswith(f"{name} needs {package}") and "pip install" in note for note in found["notes"])
+    assert list(rows(found)) == ["MCD"]
+    assert any(note.startswith(f"{name} needs {package}") and "pip install" in note for note in notes(found))
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", sorted(names("paired metric")))
+@pytest.mark.parametrize("name", sorted(metric.name for metric in find_metrics(PairedMetric)))
 def test_every_member_has_a_row_or_a_reason(name: str) -> None:
     """Or nothing at all, where it does not apply to any of them: their language is not known."""
     found = section(comparison(lambda place: louder(place, 1.1)), name)
-    (member,) = find_paired_metrics([name])
-    left_out = any("is left out" in note for note in found["notes"])
-    assert bool(found["rows"] or left_out) == member.applies(Context(MEL, "number 0"))
-    assert all(row["title"] and row["better"] in ("low", "high") for row in found["rows"])
+    (member,) = find_metrics(PairedMetric, [name])
+    left_out = any("is left out" in note for note in notes(found))
+    assert bool(found.rows or left_out) == member.applies(Context(MEL, "number 0"))
+    assert all(row["title"] and row["better"] in ("low", "high") for row in rows(found).values())
 
 
 # What recipes compare.

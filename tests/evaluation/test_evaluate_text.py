@@ -11,7 +11,7 @@ import pytest
 
 from poise.cli import main
 from poise.data.alphabets.units import fit_units
-from poise.evaluation.text import section_of
+from poise.evaluation.text import section_of as text_section_of
 from tests.evaluation.evaluations import place, refused, said, stubs  # noqa: F401  (fixtures)
 
 NOUNS = ["dog", "cat", "king", "tree", "house", "river", "stone", "child", "mother", "soldier", "garden", "horse"]
@@ -40,6 +40,13 @@ def written(name: str, lines: list[str]) -> str:
 
 def rows(section: dict[str, Any]) -> dict[str, dict[str, Any]]:
     return {row["metric"]: row for row in section["rows"]}
+
+
+def section_of(*given: Any, **more: Any) -> dict[str, Any]:
+    """As it goes into the file."""
+    found = text_section_of(*given, **more)
+    assert found is not None
+    return found.to_dict()
 
 
 def test_sentences_get_a_table_of_their_own(place, capsys):  # noqa: F811

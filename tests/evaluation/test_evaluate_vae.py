@@ -11,13 +11,15 @@ import pytest
 import torch
 
 from poise.data.files.items import Items
-from poise.evaluation.choice import Asked
+from poise.evaluation.choice import EvaluationOptions
+from poise.evaluation.items import Side
 from poise.evaluation.latent import likelihood_section
 from poise.evaluation.lines import evaluation_lines
-from poise.evaluation.side import Side
+from poise.evaluation.report import EvaluationReport
 from poise.evaluation.sides import Sides
+from poise.metrics.core.metric import find_metrics
 from poise.metrics.latent.look import look
-from poise.registry import names
+from poise.metrics.latent.members import LatentMetric
 from poise.runs.run import run as train
 from tests.evaluation.evaluations import blocks, folder, place, refused, said, stubs  # noqa: F401  (fixtures)
 from tests.metrics.linear_vae import Linear
@@ -70,9 +72,10 @@ def sides() -> Sides:
 
 def test_the_section_has_held_out_numbers_beside_those_of_training_pictures():
     given = sides()
-    section = likelihood_section(given, Asked(), told)
+    found = likelihood_section(given, EvaluationOptions(), told)
+    section = found.to_dict()
     rows = {row["metric"]: row for row in section["rows"]}
-    wanted = [name for name in names("latent metric") if name != "rFD"]
+    wanted = [name for name in (metric.name for metric in find_metrics(LatentMetric)) if name != "rFD"]
     assert set(rows) == {*wanted, "NLL gap", "rFD-Flat"}
     x = torch.from_numpy(given.heldout.items.pictures).permute(0, 3, 1, 2)
     looked = look(given.autoencoder, x, 0)
@@ -81,8 +84,10 @@ def test_the_section_has_held_out_numbers_beside_those_of_training_pictures():
     assert rows["NLL gap"]["made"]["value"] == pytest.approx(rows["NLL"]["made"]["value"] - train["value"])
     assert rows["rFD-Flat"]["beside"]["other real pictures"]["value"] > 0
     assert section["samples"] == 64 and any("64 samples" in note for note in section["notes"])
-    report = {"what": "run", "against": "set", "noun": "pictures", "counts": {"made": 8, "heldout": 40}}
-    lines = evaluation_lines({**report, "evaluations": [], "sections": [section], "notes": []})
+    report = EvaluationReport(
+        {"what": "run", "against": "set"}, "pictures", {"made": 8, "heldout": 40}, sections=[found]
+    )
+    lines = evaluation_lines(report)
     assert "Likelihood and latents, 40 held-out pictures, nats per picture:" in lines
     assert any("TRAINING PICTURES" in line and "OTHER REAL PICTURES" in line for line in lines)
 
@@ -92,7 +97,7 @@ def test_a_deterministic_encoder_is_left_with_what_is_defined():
     encoder = given.autoencoder.encoder
     encoder.forward = lambda x, whole=encoder.forward: whole(x)[:, :3]
     given.autoencoder.deterministic = True
-    section = likelihood_section(given, Asked(), told)
+    section = likelihood_section(given, EvaluationOptions(), told).to_dict()
     assert {row["metric"] for row in section["rows"]} == {"distortion", "squared error", "rFD-Flat"}
     (note,) = section["notes"]
     assert note.startswith("Not defined, as the encoder is deterministic") and "NLL" in note
@@ -100,18 +105,20 @@ def test_a_deterministic_encoder_is_left_with_what_is_defined():
 
 def test_it_says_nothing_of_what_is_no_auto_encoder_or_was_not_asked_for():
     given = sides()
-    assert likelihood_section(replace(given, autoencoder=None), Asked(), told) is None
-    assert likelihood_section(given, Asked(metrics=["KID"]), told) is None
-    section = likelihood_section(given, Asked(metrics=["rate"]), told)
+    assert likelihood_section(replace(given, autoencoder=None), EvaluationOptions(), told) is None
+    assert likelihood_section(given, EvaluationOptions(metrics=["KID"]), told) is None
+    section = likelihood_section(given, EvaluationOptions(metrics=["rate"]), told).to_dict()
     assert [row["metric"] for row in section["rows"]] == ["rate"] and section["notes"] == []
-    alone = likelihood_section(replace(given, train=None), Asked(), told)
+    alone = likelihood_section(replace(given, train=None), EvaluationOptions(), told).to_dict()
     assert alone["columns"] == [] and "NLL gap" not in {row["metric"] for row in alone["rows"]}
 
 
 def test_pictures_of_another_shape_are_told_of():
     given = sides()
     other = Given("wide", np.zeros((40, 2, 4, 1), np.uint8))
-    section = likelihood_section(replace(given, heldout=Side(other, np.arange(40))), Asked(), told)
+    section = likelihood_section(
+        replace(given, heldout=Side(other, np.arange(40))), EvaluationOptions(), told
+    ).to_dict()
     assert section["rows"] == []
     assert section["notes"] == [
         "The likelihood is left out: the pictures of wide are 2x4x1 (height, width, channels) and the model's 2x3x1."

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from poise.evaluation.choice import Asked
+from poise.evaluation.choice import EvaluationOptions
 from poise.evaluation.evaluate import evaluate
-from poise.evaluation.sides import column_of
+from poise.evaluation.sources import column_of
 
 
 def test_files_and_catalogued_sets_with_columns_take_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -29,7 +29,7 @@ def test_what_is_odd_about_the_named_data_is_in_the_report(tmp_path, monkeypatch
     rng = np.random.default_rng(0)
     np.save("made.npy", rng.integers(0, 256, (80, 16, 16), np.uint8))
     np.save("deep.npy", rng.integers(0, 4096, (80, 16, 16)).astype(np.uint16))
-    asked = Asked(against="deep.npy", metrics=["KID"], features=["EffLite0"], out="report.json")
+    asked = EvaluationOptions(against="deep.npy", metrics=["KID"], features=["EffLite0"], out="report.json")
     said = "\n".join(evaluate("made.npy", asked))
     assert "deep: 80 pictures have 16 bits" in said.replace("deep.npy", "deep") and "--bits 12" in said
     said = "\n".join(evaluate("made.npy", replace(asked, bits=12)))

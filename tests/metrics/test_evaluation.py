@@ -11,8 +11,9 @@ import pytest
 from numpy.typing import NDArray
 
 from poise.errors import PoiseError
+from poise.metrics.core.feature_metric import FeatureMetric
+from poise.metrics.core.metric import find_metrics
 from poise.metrics.distributions.evaluation import Evaluation, evaluate
-from poise.registry import names
 
 Array = NDArray[np.float64]
 
@@ -32,7 +33,7 @@ def blurred(digits: Array) -> Evaluation:
 
 
 def test_all_metrics_have_their_row(blurred: Evaluation) -> None:
-    assert {row.metric for row in blurred.rows} == set(names("metric"))
+    assert {row.metric for row in blurred.rows} == {metric.name for metric in find_metrics(FeatureMetric)}
     assert (blurred.n, blurred.m, blurred.d, blurred.train) == (400, 400, 64, 597)
     for row in blurred.rows:
         for found in (row.made, row.perfect, row.copied):

@@ -9,8 +9,10 @@ import pytest
 from numpy.typing import NDArray
 
 import poise.metrics  # noqa: F401  (registers the metrics)
+from poise.direction import HELD_OUT
 from poise.errors import PoiseError
-from poise.metrics.core.metric import Metric, find_metrics, share_pass
+from poise.metrics.core.feature_metric import FeatureMetric, share_pass
+from poise.metrics.core.metric import find_metrics
 from poise.metrics.core.sets import Compared, compare
 from poise.metrics.core.statistics import Estimate
 from poise.registry import names
@@ -20,7 +22,7 @@ EXPECTED = {
     *("FD", "FD_inf", "KID", "MMD", "precision", "recall", "density", "coverage", "duplicates"),
     *("C_T", "AuthPct", "AuthPct_gap", "copying", "FLD", "FLD_gap", "C2ST"),
 }
-METRICS = find_metrics()
+METRICS = find_metrics(FeatureMetric)
 BY_SEED = ("C2ST", "C_T", "FLD")  # folds, k-means starts and halves are drawn from the rows in their order
 
 
@@ -39,15 +41,15 @@ def test_the_family_is_complete() -> None:
 
 
 @pytest.mark.parametrize("metric", METRICS, ids=lambda m: m.name)
-def test_it_is_finite_and_its_interval_holds_it(metric: Metric) -> None:
+def test_it_is_finite_and_its_interval_holds_it(metric: FeatureMetric) -> None:
     for d, shift in ((1, 0.0), (6, 0.5), (80, 0.1)):
         if metric.needs(d) > 100:
             with pytest.raises(
                 PoiseError, match=f"{metric.name} needs at least 160 rows of held-out features, not 100"
             ):
-                metric.measure(together(*sets(d, shift=shift)))
+                metric.estimate(together(*sets(d, shift=shift)))
             continue
-        found = metric.measure(together(*sets(d, shift=shift)))
+        found = metric.estimate(together(*sets(d, shift=shift)))
         assert all(math.isfinite(v) for v in found[:3])
         assert found.low <= found.value <= found.high
         assert found.p is None or 0 <= found.p <= 1
@@ -56,27 +58,27 @@ def test_it_is_finite_and_its_interval_holds_it(metric: Metric) -> None:
 
 
 @pytest.mark.parametrize("metric", METRICS, ids=lambda m: m.name)
-def test_equal_seeds_give_equal_numbers_and_the_global_state_is_untouched(metric: Metric) -> None:
+def test_equal_seeds_give_equal_numbers_and_the_global_state_is_untouched(metric: FeatureMetric) -> None:
     state = np.random.get_state()[1].copy()  # type: ignore[union-attr]
-    first = metric.measure(together(*sets()), seed=5)
-    assert metric.measure(together(*sets()), seed=5) == first
+    first = metric.estimate(together(*sets()), seed=5)
+    assert metric.estimate(together(*sets()), seed=5) == first
     np.testing.assert_array_equal(np.random.get_state()[1], state)
 
 
 @pytest.mark.parametrize("metric", METRICS, ids=lambda m: m.name)
-def test_a_shared_pass_changes_nothing(metric: Metric) -> None:
-    alone = metric.measure(together(*sets()), seed=2)
+def test_a_shared_pass_changes_nothing(metric: FeatureMetric) -> None:
+    alone = metric.estimate(together(*sets()), seed=2)
     shared = together(*sets())
     share_pass(shared, METRICS, seed=2)
-    np.testing.assert_allclose(plain(metric.measure(shared, seed=2)), plain(alone), rtol=1e-9)
+    np.testing.assert_allclose(plain(metric.estimate(shared, seed=2)), plain(alone), rtol=1e-9)
 
 
 @pytest.mark.parametrize("metric", [m for m in METRICS if m.name not in BY_SEED], ids=lambda m: m.name)
-def test_the_order_of_rows_does_not_matter(metric: Metric) -> None:
+def test_the_order_of_rows_does_not_matter(metric: FeatureMetric) -> None:
     draw = np.random.default_rng(1)
     made, heldout, train = sets(n=100)
-    first = metric.measure(together(made, heldout, train))
-    mixed = metric.measure(together(*(draw.permutation(x) for x in (made, heldout, train))))
+    first = metric.estimate(together(made, heldout, train))
+    mixed = metric.estimate(together(*(draw.permutation(x) for x in (made, heldout, train))))
     if metric.name == "FD_inf":  # its sizes are cut from the rows in their order
         assert abs(mixed.value - first.value) < first.high - first.low
     else:
@@ -88,44 +90,44 @@ def plain(found: Estimate) -> list[float]:
 
 
 @pytest.mark.parametrize("metric", METRICS, ids=lambda m: m.name)
-def test_single_precision_and_memory_maps_will_do(metric: Metric, tmp_path) -> None:
+def test_single_precision_and_memory_maps_will_do(metric: FeatureMetric, tmp_path) -> None:
     made, heldout, train = (x.astype(np.float32) for x in sets())
-    expected = metric.measure(together(*(x.astype(np.float64) for x in (made, heldout, train))))
+    expected = metric.estimate(together(*(x.astype(np.float64) for x in (made, heldout, train))))
     np.save(tmp_path / "made.npy", made)
     mapped = np.load(tmp_path / "made.npy", mmap_mode="r")
-    assert metric.measure(together(mapped, heldout, train)) == expected
+    assert metric.estimate(together(mapped, heldout, train)) == expected
 
 
 @pytest.mark.parametrize("metric", METRICS, ids=lambda m: m.name)
-def test_exact_twins_and_constant_columns_are_no_trouble(metric: Metric) -> None:
+def test_exact_twins_and_constant_columns_are_no_trouble(metric: FeatureMetric) -> None:
     made, heldout, train = sets()
     for x in (made, heldout, train):
         x[:, 2] = 3.0
         x[50:] = x[:50].repeat(2, 0)[: len(x) - 50]
-    found = metric.measure(together(made, heldout, train))
+    found = metric.estimate(together(made, heldout, train))
     assert all(math.isfinite(v) for v in found[:3])
     assert found.low <= found.value <= found.high
 
 
 @pytest.mark.parametrize("metric", METRICS, ids=lambda m: m.name)
-def test_it_refuses_in_one_sentence(metric: Metric) -> None:
+def test_it_refuses_in_one_sentence(metric: FeatureMetric) -> None:
     made, heldout, train = sets()
     with pytest.raises(PoiseError, match=rf"{metric.name} needs at least {metric.least} rows of generated"):
-        metric.measure(together(made[: metric.least - 1], heldout, train))
+        metric.estimate(together(made[: metric.least - 1], heldout, train))
     broken = made.copy()
     broken[3, 1] = np.nan
     with pytest.raises(PoiseError, match="generated features hold NaN"):
-        metric.measure(together(broken, heldout, train))
+        metric.estimate(together(broken, heldout, train))
     if metric.needs_train:
         with pytest.raises(PoiseError, match="training set"):
-            metric.measure(compare(heldout, made))
+            metric.estimate(compare(heldout, made))
 
 
 @pytest.mark.parametrize("metric", METRICS, ids=lambda m: m.name)
-def test_it_says_what_it_is(metric: Metric) -> None:
+def test_it_says_what_it_is(metric: FeatureMetric) -> None:
     assert metric.title.endswith(".")
-    assert metric.better in ("low", "high", "as held-out") or float(metric.better.removeprefix("at ")) >= 0
-    assert metric.measured.__doc__
+    assert metric.better in ("lower", "higher") or metric.target == HELD_OUT or float(metric.target) >= 0
+    assert metric.function.__doc__
     assert metric.largest is None or metric.largest >= 5000
 
 
@@ -136,4 +138,4 @@ def test_features_of_different_widths_are_refused() -> None:
     with pytest.raises(PoiseError, match=r"real numbers \[n,d\]"):
         compare(heldout, made[:, 0], train)
     with pytest.raises(PoiseError, match="did you mean 'KID'"):
-        find_metrics(["KIDD"])
+        find_metrics(FeatureMetric, ["KIDD"])

@@ -115,9 +115,9 @@ def test_intervals_hold_the_distance_of_the_populations(kind: str, shift: float,
     some = law(kind, d, draw)
     truth = frechet(some(150_000, 0), some(150_000, shift)) if shift else 0.0
     sets = [compare(some(times * d, 0), some(times * d, shift)) for _ in range(80)]
-    found = [fd.measure(s) for s in sets]
+    found = [fd.estimate(s) for s in sets]
     assert np.mean([e.low <= truth <= e.high for e in found]) >= 0.9
-    limits = [fd_inf.measure(s) for s in sets]
+    limits = [fd_inf.estimate(s) for s in sets]
     assert np.mean([e.low <= truth <= e.high for e in limits]) >= 0.88
     if times == 10:
         assert abs(np.mean([e.value for e in limits]) - truth) < 0.3 * abs(np.mean([e.value for e in found]) - truth)
@@ -125,12 +125,12 @@ def test_intervals_hold_the_distance_of_the_populations(kind: str, shift: float,
 
 def test_fewer_rows_than_features_promise_nothing() -> None:
     draw = np.random.default_rng(7)
-    found = fd.measure(compare(draw.normal(size=(30, 50)), draw.normal(size=(30, 50))))
+    found = fd.estimate(compare(draw.normal(size=(30, 50)), draw.normal(size=(30, 50))))
     assert found.low == 0 < 10 < found.value < found.high
 
 
 def test_limit_needs_both_sets_and_may_be_negative() -> None:
     draw = np.random.default_rng(8)
-    found = [fd_inf.measure(compare(draw.normal(size=(300, 3)), draw.normal(size=(200, 3)))) for _ in range(30)]
+    found = [fd_inf.estimate(compare(draw.normal(size=(300, 3)), draw.normal(size=(200, 3)))) for _ in range(30)]
     assert found[0].n == found[0].m == 200
     assert min(e.value for e in found) < 0 < max(e.value for e in found)

@@ -30,14 +30,14 @@ def under_noise(height: float) -> Wave:
 
 
 def test_stoi_falls_with_noise_and_short_clips_have_none() -> None:
-    found = [stoi.measure(REAL, made, Context())["STOI"] for made in (REAL, under_noise(0.02), under_noise(0.3))]
+    found = [stoi.of_pair(REAL, made, Context())["STOI"] for made in (REAL, under_noise(0.02), under_noise(0.3))]
     assert found[0] == pytest.approx(1)
     assert found[0] > found[1] + 0.01 > found[2] + 0.1
     for seconds in (0.05, 0.3, 0.39, 0.4):
         short = Wave(REAL.samples[4000 : 4000 + round(seconds * RATE)], RATE)
-        assert stoi.measure(short, short, Context()) == {}
+        assert stoi.of_pair(short, short, Context()) == {}
     silence = Wave(np.pad(REAL.samples[4000:8000], (0, RATE)), RATE)  # 0.25 s of sound
-    assert stoi.measure(silence, silence, Context()) == {}
+    assert stoi.of_pair(silence, silence, Context()) == {}
 
 
 def test_pesq_of_equal_clips_is_the_highest_there_is() -> None:
@@ -47,9 +47,9 @@ def test_pesq_of_equal_clips_is_the_highest_there_is() -> None:
             pesq.ready()
     else:
         narrow = Context(Mel(rate=8000, window=256, hop=64, bands=40))
-        assert pesq.measure(REAL, REAL, Context())["PESQ wb"] == pytest.approx(4.6439, abs=1e-3)
-        assert pesq.measure(REAL, REAL, narrow)["PESQ nb"] == pytest.approx(4.5486, abs=1e-3)
-        assert pesq.measure(REAL, under_noise(0.02), Context())["PESQ wb"] < 4
+        assert pesq.of_pair(REAL, REAL, Context())["PESQ wb"] == pytest.approx(4.6439, abs=1e-3)
+        assert pesq.of_pair(REAL, REAL, narrow)["PESQ nb"] == pytest.approx(4.5486, abs=1e-3)
+        assert pesq.of_pair(REAL, under_noise(0.02), Context())["PESQ wb"] < 4
 
 
 def test_pesq_is_asked_at_the_right_rate(monkeypatch) -> None:
@@ -69,12 +69,12 @@ def test_pesq_is_asked_at_the_right_rate(monkeypatch) -> None:
     module.pesq, module.BufferTooShortError, module.NoUtterancesError = stand_in, TooShort, KeyError
     monkeypatch.setitem(sys.modules, "pesq", module)
     second = Wave(REAL.samples[:RATE], RATE)
-    assert pesq.measure(second, second, Context()) == {"PESQ wb": 3.0}
-    assert pesq.measure(second, second, Context(Mel(22_050, 1024, 256))) == {"PESQ wb": 3.0}
-    assert pesq.measure(second, second, Context(Mel(8000, 256, 64, 40))) == {"PESQ nb": 3.0}
+    assert pesq.of_pair(second, second, Context()) == {"PESQ wb": 3.0}
+    assert pesq.of_pair(second, second, Context(Mel(22_050, 1024, 256))) == {"PESQ wb": 3.0}
+    assert pesq.of_pair(second, second, Context(Mel(8000, 256, 64, 40))) == {"PESQ nb": 3.0}
     assert asked == [(16_000,) * 3 + ("wb",), (16_000,) * 3 + ("wb",), (8000,) * 3 + ("nb",)]
     short = Wave(REAL.samples[:3000], RATE)
-    assert pesq.measure(short, short, Context()) == {}
+    assert pesq.of_pair(short, short, Context()) == {}
 
 
 @pytest.mark.parametrize(

@@ -10,18 +10,18 @@ import torch
 from torch import nn
 
 from poise.errors import PoiseError
+from poise.metrics.core.metric import find_metrics
 from poise.metrics.core.statistics import frechet
 from poise.metrics.latent.judge import heldout_scores, look
-from poise.metrics.latent.members import find_latent_metrics
+from poise.metrics.latent.members import LatentMetric
 from poise.models.likelihoods import Gaussian
-from poise.registry import names
 from tests.metrics.linear_vae import Linear, given
 
 pytestmark = pytest.mark.usefixtures("float64")
 
 
 def measured(looked, name):
-    (member,) = find_latent_metrics([name])
+    (member,) = find_metrics(LatentMetric, [name])
     (estimate,) = member.measure(looked).values()
     return estimate
 
@@ -143,7 +143,7 @@ def test_rfd_is_nothing_for_perfect_reconstructions_and_else_the_distance_to_the
     linear = Linear(n=30)
     looked = look(linear.model(), linear.x.clamp(-1, 1), 0, 1, extractors=[Flat()])
     real, made = looked.features["Flat@2"]
-    (member,) = find_latent_metrics(["rFD"])
+    (member,) = find_metrics(LatentMetric, ["rFD"])
     assert member.measure(looked)["rFD-Flat"].value == pytest.approx(frechet(made, real)) and frechet(made, real) > 1
     linear.w = torch.eye(6) * 1e-3
     linear.m, linear.sigma, linear.b = torch.full((6,), 1e-6), 1e-9, torch.zeros(6)
@@ -153,13 +153,13 @@ def test_rfd_is_nothing_for_perfect_reconstructions_and_else_the_distance_to_the
     assert measured(perfect, "squared error").value == pytest.approx(0.0, abs=1e-9)
 
 
-@pytest.mark.parametrize("name", names("latent metric"))
+@pytest.mark.parametrize("name", [metric.name for metric in find_metrics(LatentMetric)])
 def test_every_metric_says_what_it_is_and_gives_numbers_with_intervals(name):
     linear = Linear(n=30)
-    (member,) = find_latent_metrics([name])
+    (member,) = find_metrics(LatentMetric, [name])
     looked = look(linear.model(gain=0.9), linear.x, 0, 5, extractors=[Flat()])
     found = member.measure(looked)
-    assert found and member.title.endswith(".") and member.better in ("low", "high", "")
+    assert found and member.title.endswith(".") and member.better in ("lower", "higher", "none")
     for estimate in found.values():
         assert estimate.low <= estimate.value <= estimate.high and estimate.n == 30
     again = member.measure(look(linear.model(gain=0.9), linear.x, 0, 5, extractors=[Flat()]))
@@ -167,7 +167,7 @@ def test_every_metric_says_what_it_is_and_gives_numbers_with_intervals(name):
     mean = torch.randn(9, 2, generator=torch.Generator().manual_seed(0))
     plain = look(*given(mean, None), 0, 5)
     assert plain.samples == 1
-    if member.defined(plain) and name != "rFD":
+    if member.applies(plain) and name != "rFD":
         assert all(math.isfinite(e.value) for e in member.measure(plain).values())
 
 

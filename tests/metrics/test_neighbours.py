@@ -7,10 +7,10 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from poise.metrics.core.asks import Hits, Nearest, Sums
+from poise.metrics.core.asks import Hits, NearestRows, Sums
 from poise.metrics.core.sets import Features, compare
 from poise.metrics.core.statistics import kid
-from poise.metrics.core.tiles import BLOCK, Gaussian
+from poise.metrics.core.tiles import BLOCK, GaussianKernel
 from poise.metrics.distributions.kernels import kid_metric, median_distance, mmd
 from poise.metrics.distributions.neighbours import coverage, density, duplicates, expected_coverage, precision, recall
 
@@ -29,7 +29,7 @@ def test_shares_are_those_of_prdc(n: int, m: int, d: int) -> None:
     expected = prdc.compute_prdc(heldout, made, nearest_k=5)
     sets = compare(heldout, made)
     for metric in (precision, recall, density, coverage):
-        assert metric.measure(sets).value == pytest.approx(expected[metric.name], abs=1e-12)
+        assert metric.estimate(sets).value == pytest.approx(expected[metric.name], abs=1e-12)
 
 
 def test_neighbours_of_more_rows_than_a_tile_are_the_nearest() -> None:
@@ -38,8 +38,8 @@ def test_neighbours_of_more_rows_than_a_tile_are_the_nearest() -> None:
     a, b = Features(x), Features(y)
     own = apart(x, x)
     np.fill_diagonal(own, np.inf)
-    np.testing.assert_allclose(a.within(Nearest(3))[0].rows.squared, np.sort(own**2, 1)[:, :3], atol=1e-10)
-    between, (found, hits) = apart(x, y), a.against(b, Nearest(1), Hits(5))
+    np.testing.assert_allclose(a.within(NearestRows(3))[0].rows.squared, np.sort(own**2, 1)[:, :3], atol=1e-10)
+    between, (found, hits) = apart(x, y), a.against(b, NearestRows(1), Hits(5))
     np.testing.assert_array_equal(found.rows.which[:, 0], between.argmin(1))
     np.testing.assert_array_equal(found.columns.which[:, 0], between.argmin(0))
     inside = between < np.sort(own, 1)[:, 4, None]
@@ -50,7 +50,7 @@ def test_neighbours_of_more_rows_than_a_tile_are_the_nearest() -> None:
 def test_rows_on_the_border_of_a_ball_are_outside() -> None:
     grid = np.stack(np.meshgrid(np.arange(6.0), np.arange(6.0)), -1).reshape(-1, 2) * 0.1 + 7
     found = compare(grid, grid[::2] + 0)
-    assert precision.measure(found).value == 1, "each is inside the ball around itself"
+    assert precision.estimate(found).value == 1, "each is inside the ball around itself"
     hits = Features(grid).against(Features(grid + np.array([0.1, 0.0])), Hits(4))[0]
     inner = (grid[:, 0] > 7.05) & (grid[:, 0] < 7.45) & (grid[:, 1] > 7.05) & (grid[:, 1] < 7.45)
     np.testing.assert_array_equal(hits.x_holds[inner], 1)
@@ -59,23 +59,25 @@ def test_rows_on_the_border_of_a_ball_are_outside() -> None:
 def test_coverage_of_equal_laws_is_the_formula() -> None:
     draw = np.random.default_rng(2)
     assert round(expected_coverage(1000, 1000), 3) == 0.969
-    found = [coverage.measure(compare(draw.normal(size=(150, 8)), draw.normal(size=(100, 8)))).value for _ in range(60)]
+    found = [
+        coverage.estimate(compare(draw.normal(size=(150, 8)), draw.normal(size=(100, 8)))).value for _ in range(60)
+    ]
     assert np.mean(found) == pytest.approx(expected_coverage(100, 150), abs=4 * np.std(found) / np.sqrt(60))
 
 
 def test_density_of_equal_laws_is_one_and_precision_is_not() -> None:
     draw = np.random.default_rng(3)
     sets = [compare(draw.normal(size=(300, 8)), draw.normal(size=(300, 8))) for _ in range(30)]
-    assert np.mean([density.measure(s).value for s in sets]) == pytest.approx(1, abs=0.03)
-    assert 0.85 < np.mean([precision.measure(s).value for s in sets]) < 0.97
+    assert np.mean([density.estimate(s).value for s in sets]) == pytest.approx(1, abs=0.03)
+    assert 0.85 < np.mean([precision.estimate(s).value for s in sets]) < 0.97
 
 
 def test_density_rises_with_mode_seeking_and_recall_falls() -> None:
     draw = np.random.default_rng(4)
     narrow = compare(draw.normal(size=(400, 8)), 0.4 * draw.normal(size=(400, 8)))
-    assert density.measure(narrow).value > 1.5
-    assert precision.measure(narrow).low > 0.95
-    assert recall.measure(narrow).high < 0.3
+    assert density.estimate(narrow).value > 1.5
+    assert precision.estimate(narrow).low > 0.95
+    assert recall.estimate(narrow).high < 0.3
 
 
 @pytest.mark.slow
@@ -86,7 +88,7 @@ def test_intervals_hold_the_average(d: int, widen: float) -> None:
     metrics = (precision, recall, density, coverage, duplicates)
     sets = [compare(draw.normal(size=(200, d)), widen * draw.normal(size=(300, d))) for _ in range(80)]
     for metric in metrics:
-        found = [metric.measure(s) for s in sets]
+        found = [metric.estimate(s) for s in sets]
         mean = np.mean([e.value for e in found])
         assert np.mean([e.low <= mean <= e.high for e in found]) >= 0.9, metric.name
 
@@ -94,18 +96,18 @@ def test_intervals_hold_the_average(d: int, widen: float) -> None:
 def test_duplicates_are_counted() -> None:
     draw = np.random.default_rng(6)
     heldout, made = draw.normal(size=(500, 5)), draw.normal(size=(500, 5))
-    assert duplicates.measure(compare(heldout, made)).low <= 0.01 <= duplicates.measure(compare(heldout, made)).high
+    assert duplicates.estimate(compare(heldout, made)).low <= 0.01 <= duplicates.estimate(compare(heldout, made)).high
     made[100:200] = made[:100]
-    assert duplicates.measure(compare(heldout, made)).value == pytest.approx(0.4, abs=0.03)
+    assert duplicates.estimate(compare(heldout, made)).value == pytest.approx(0.4, abs=0.03)
     nearly = made.copy()
     nearly[100:200] += 1e-3
-    assert duplicates.measure(compare(heldout, nearly)).low > 0.3
+    assert duplicates.estimate(compare(heldout, nearly)).low > 0.3
 
 
 def test_twins_of_training_rows_are_exactly_nearest() -> None:
     x = np.random.default_rng(7).normal(1e3, 1, (200, 40))
     a = Features(x)
-    assert float(a.against(Features(x[::-1].copy()), Nearest(1))[0].rows.squared.max()) < 1e-6
+    assert float(a.against(Features(x[::-1].copy()), NearestRows(1))[0].rows.squared.max()) < 1e-6
 
 
 def naive_p(x: Array, y: Array, seed: int) -> float:
@@ -131,7 +133,7 @@ def test_permutation_test_has_its_level() -> None:
     draw = np.random.default_rng(9)
     found = [
         [
-            m.measure(compare(draw.exponential(size=(20, 3)), draw.exponential(size=(25, 3))), seed=i).p
+            m.estimate(compare(draw.exponential(size=(20, 3)), draw.exponential(size=(25, 3))), seed=i).p
             for i in range(400)
         ]
         for m in (kid_metric, mmd)
@@ -148,7 +150,7 @@ def test_mmd_is_its_definition() -> None:
     assert median_distance(Features(y), 0) == pytest.approx(h, rel=1e-12)
     k = [np.exp(-(apart(*pair) ** 2) / (2 * h * h)) for pair in ((x, x), (y, y), (x, y))]
     within = [(part.sum() - len(part)) / (len(part) * (len(part) - 1)) for part in k[:2]]
-    found = mmd.measure(compare(y, x))
+    found = mmd.estimate(compare(y, x))
     assert found.value == pytest.approx(sum(within) - 2 * k[2].mean(), rel=1e-9)
     assert (found.n, found.m, found.p) == (60, 50, 1 / 200)
 
@@ -159,12 +161,12 @@ def test_width_reads_real_rows_only() -> None:
     near, far = compare(real, real + 1), compare(real, 100 * draw.normal(size=(80, 3)))
     for sets in (near, far):
         assert median_distance(sets.heldout, 0) == median_distance(Features(real), 0)
-    assert 0 < mmd.measure(near).value < mmd.measure(far).value < 2
+    assert 0 < mmd.estimate(near).value < mmd.estimate(far).value < 2
 
 
 def test_interval_of_mmd_holds_zero() -> None:
     draw = np.random.default_rng(12)
-    found = [mmd.measure(compare(draw.normal(size=(60, 8)), draw.normal(size=(60, 8)))) for _ in range(200)]
+    found = [mmd.estimate(compare(draw.normal(size=(60, 8)), draw.normal(size=(60, 8)))) for _ in range(200)]
     assert np.mean([e.low <= 0 <= e.high for e in found]) > 0.93
     assert abs(np.mean([e.value for e in found])) < 3 * np.std([e.value for e in found]) / np.sqrt(200)
 
@@ -172,12 +174,12 @@ def test_interval_of_mmd_holds_zero() -> None:
 def test_equal_rows_have_width_one_and_distance_zero() -> None:
     same = np.ones((10, 3))
     assert median_distance(Features(same), 0) == 1
-    assert mmd.measure(compare(same, same)).value == pytest.approx(0, abs=1e-12)
+    assert mmd.estimate(compare(same, same)).value == pytest.approx(0, abs=1e-12)
 
 
 def test_kernel_sums_of_one_set_leave_the_diagonal_out() -> None:
     x = np.random.default_rng(13).normal(size=(BLOCK + 10, 3))
-    found = Features(x).within(Sums(Gaussian(1.0)))[0]
+    found = Features(x).within(Sums(GaussianKernel(1.0)))[0]
     k = np.exp(-(apart(x, x) ** 2) / 2)
     np.fill_diagonal(k, 0)
     np.testing.assert_allclose(found.rows, k.sum(1), rtol=1e-10)

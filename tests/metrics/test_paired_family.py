@@ -13,13 +13,13 @@ from poise.data.speech.speech import Wave
 from poise.errors import PoiseError
 from poise.installing import install
 from poise.intervals import mean_interval, t_quantile
+from poise.metrics.core.metric import find_metrics
 from poise.metrics.speech import heard as heard_members
-from poise.metrics.speech.metric import Context, Pair, PairedMetric, bootstrap, find_paired_metrics, measure_pairs
-from poise.registry import names
+from poise.metrics.speech.metric import Context, Pair, PairedMetric, bootstrap, measure_pairs
 from tests.metrics.sounds import RATE, noise, spoken
 
 REAL = spoken(seconds=0.8)
-METRICS = find_paired_metrics()
+METRICS = find_metrics(PairedMetric)
 HISS = np.square(np.diff(REAL.samples)).sum()
 BEST = {"lower": 0.0, "higher": 1.0}
 
@@ -55,14 +55,14 @@ def test_the_family_is_complete() -> None:
         *("log-mel L1", "MR-STFT", "MCD", "STOI", "PESQ", "WER", "F0 RMSE", "V/UV error", "periodicity"),
         *("tone contour", "heard otherwise"),
     }
-    assert set(names("paired metric")) >= expected
+    assert {metric.name for metric in METRICS} >= expected
 
 
 @pytest.mark.parametrize("metric", METRICS, ids=lambda m: m.name)
 def test_it_says_what_it_is(metric: PairedMetric) -> None:
     assert metric.title.endswith(".") or metric.title.endswith("?")
     assert metric.better in BEST
-    assert metric.measure.__doc__
+    assert metric.function.__doc__
     assert installed(metric) or metric.name == "PESQ"  # the one whose package has to be compiled
 
 
@@ -86,7 +86,7 @@ def test_equal_clips_are_best_and_another_one_under_noise_is_worse(metric: Paire
 def test_short_and_silent_clips_are_numbers_or_left_out(metric: PairedMetric, count: int) -> None:
     short, still = Wave(REAL.samples[5000 : 5000 + count], RATE), Wave(np.zeros(count, np.float32), RATE)
     for real, made in ((short, short), (still, still), (short, still), (still, short), (REAL, short)):
-        for value in metric.measure(real, made, context()).values():
+        for value in metric.of_pair(real, made, context()).values():
             assert np.isfinite(value).all()
 
 
@@ -97,7 +97,7 @@ def test_other_rates_change_little_and_the_waves_not_at_all(metric: PairedMetric
     spectrum = np.pad(np.fft.rfft(made.samples), (0, len(made.samples)))
     faster = Wave((np.fft.irfft(spectrum, 3 * len(made.samples)) * 3).astype(np.float32), 3 * RATE)
     before = faster.samples.copy()
-    one, other = (metric.measure(REAL, wave, context()) for wave in (made, faster))
+    one, other = (metric.of_pair(REAL, wave, context()) for wave in (made, faster))
     assert one.keys() == other.keys()
     np.testing.assert_array_equal(faster.samples, before)
     for name, value in one.items():

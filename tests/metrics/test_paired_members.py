@@ -34,15 +34,15 @@ def scaled(wave: Wave, factor: float) -> Wave:
 def test_a_gain_moves_log_mels_by_its_logarithm() -> None:
     """Noise is far above the floor in every band."""
     clip = noise(0.5)
-    assert log_mel_l1.measure(clip, scaled(clip, 0.5), Context())["log-mel L1"] == pytest.approx(math.log(2), rel=1e-5)
-    assert mcd.measure(clip, scaled(clip, 0.5), Context())["MCD"] == pytest.approx(0, abs=1e-4)
+    assert log_mel_l1.of_pair(clip, scaled(clip, 0.5), Context())["log-mel L1"] == pytest.approx(math.log(2), rel=1e-5)
+    assert mcd.of_pair(clip, scaled(clip, 0.5), Context())["MCD"] == pytest.approx(0, abs=1e-4)
 
 
 def test_a_gain_in_the_spectrum() -> None:
     """|A - gA| / |A| = |1 - g|, and |ln A - ln gA| = |ln g|."""
     clip = noise(0.5)
     for factor in (0.25, 1.5):
-        found = mr_stft.measure(clip, scaled(clip, factor), Context())
+        found = mr_stft.of_pair(clip, scaled(clip, factor), Context())
         assert found["spectral convergence"] == pytest.approx(abs(1 - factor), rel=1e-5)
         assert found["log-magnitude L1"] == pytest.approx(abs(math.log(factor)), rel=1e-5)
         assert found["MR-STFT"] == found["spectral convergence"] + found["log-magnitude L1"]
@@ -76,9 +76,9 @@ def test_slower_speech_is_near_in_cepstra_and_has_no_distance_by_frames() -> Non
     """The same syllables in 1.5 s instead of 1.2 s, against other syllables in 1.5 s."""
     slower = Wave(np.interp(np.arange(24_000) * 0.8, np.arange(19_200), REAL.samples).astype(np.float32), RATE)
     other = spoken(140, 1.5, 3, slope=-2)
-    assert mcd.measure(REAL, slower, Context())["MCD"] < 0.6 * mcd.measure(REAL, noise(1.5), Context())["MCD"]
-    assert mcd.measure(REAL, other, Context())["MCD"] > 0
-    assert log_mel_l1.measure(REAL, slower, Context()) == mr_stft.measure(REAL, slower, Context()) == {}
+    assert mcd.of_pair(REAL, slower, Context())["MCD"] < 0.6 * mcd.of_pair(REAL, noise(1.5), Context())["MCD"]
+    assert mcd.of_pair(REAL, other, Context())["MCD"] > 0
+    assert log_mel_l1.of_pair(REAL, slower, Context()) == mr_stft.of_pair(REAL, slower, Context()) == {}
 
 
 def test_lengths_may_differ_by_a_hop() -> None:
@@ -91,21 +91,21 @@ def test_lengths_may_differ_by_a_hop() -> None:
     assert frames is not None
     np.testing.assert_array_equal(frames[:, 0], frames[:, 1])
     assert len(frames) == len(REAL.samples) // 128
-    assert log_mel_l1.measure(REAL, longer, Context())["log-mel L1"] == 0
+    assert log_mel_l1.of_pair(REAL, longer, Context())["log-mel L1"] == 0
 
 
 @pytest.mark.parametrize(("semitones", "length"), [(1.0, 0.5), (-3.0, 0.5), (2.0, 0.7)])
 def test_a_higher_voice_is_as_far_off_as_it_is_higher(semitones: float, length: float) -> None:
     """In any length: frames match by dynamic time warping where lengths differ."""
     pair = harmonics(200, 0.5), harmonics(200 * 2 ** (semitones / 12), length)
-    assert f0_rmse.measure(*pair, Context())["F0 RMSE"] == pytest.approx(abs(semitones), abs=0.02)
-    assert voicing_error.measure(*pair, Context())["V/UV error"] == 0
+    assert f0_rmse.of_pair(*pair, Context())["F0 RMSE"] == pytest.approx(abs(semitones), abs=0.02)
+    assert voicing_error.of_pair(*pair, Context())["V/UV error"] == 0
 
 
 def test_noise_for_a_voice_is_a_voicing_error_of_one() -> None:
     pair = harmonics(200), noise(0.5)
-    assert voicing_error.measure(*pair, Context())["V/UV error"] == 1
-    assert f0_rmse.measure(*pair, Context()) == {}
+    assert voicing_error.of_pair(*pair, Context())["V/UV error"] == 1
+    assert f0_rmse.of_pair(*pair, Context()) == {}
 
 
 def test_a_contour_spans_the_voiced_stretch() -> None:
@@ -165,7 +165,7 @@ def test_right_and_wrong_tones() -> None:
     assert found["tone contour by clip"].value > 0.999
     assert mixed["tone contour"].value < 0.1
     assert mixed["tone contour by clip"].value < -0.9
-    flat = tone_contour.measure(right[1].real, harmonics(200), Context())
+    flat = tone_contour.of_pair(right[1].real, harmonics(200), Context())
     assert flat["tone contour by clip"] == pytest.approx(0, abs=0.5)
 
 
@@ -173,6 +173,6 @@ def test_the_mel_of_the_context_is_used() -> None:
     mel = Mel(rate=22_050, window=1024, hop=256)
     pair = Wave(noise(0.5).samples, 22_050), Wave(noise(0.5, 1).samples, 22_050)
     expected = np.abs(log_mel(pair[0].samples, mel) - log_mel(pair[1].samples, mel)).mean()
-    assert log_mel_l1.measure(*pair, Context(mel))["log-mel L1"] == pytest.approx(expected)
+    assert log_mel_l1.of_pair(*pair, Context(mel))["log-mel L1"] == pytest.approx(expected)
     whole = mel(torch.from_numpy(pair[0].samples)[None])[0].T
     np.testing.assert_allclose(log_mel(pair[0].samples, mel), whole.numpy())

@@ -8,9 +8,9 @@ import pytest
 
 from poise.audio.spectrograms import Mel
 from poise.installing import install
+from poise.metrics.core.metric import find_metrics
 from poise.metrics.speech.judge import STRICT, WARPED, SpeechJudge
-from poise.metrics.speech.metric import Pair, measure_pairs
-from poise.registry import names
+from poise.metrics.speech.metric import Pair, PairedMetric, measure_pairs
 from tests.metrics.sounds import RATE, harmonics
 
 REAL = [harmonics(hertz, 0.3) for hertz in (110.0, 150.0, 220.0)]
@@ -39,7 +39,7 @@ def test_each_is_compared_with_its_own():
 
 
 def test_its_metrics_are_there_and_those_of_texts_need_no_equal_length():
-    assert set(STRICT + WARPED) <= set(names("paired metric"))
+    assert set(STRICT + WARPED) <= {metric.name for metric in find_metrics(PairedMetric)}
     judge = SpeechJudge(PAIRS, Mel(RATE), "texts said", 0, WARPED)
     longer = [harmonics(hertz, 0.45) for hertz in (110.0, 150.0, 220.0)]
     found = judge.score(lambda n, seed: longer)

@@ -10,18 +10,18 @@ import pytest
 import poise.metrics.text.members
 import poise.metrics.text.verse  # noqa: F401  (both register metrics)
 from poise.errors import PoiseError
+from poise.metrics.core.metric import find_metrics
 from poise.metrics.core.statistics import Estimate
-from poise.metrics.text.metric import TextMetric, Texts, TextSets, find_text_metrics
-from poise.registry import names
+from poise.metrics.text.metric import TextMetric, Texts, TextSets
 from tests.metrics.toy_text import VOCABULARY, toy_ids, toy_sets, toy_texts
 
-METRICS = find_text_metrics()
+METRICS = find_metrics(TextMetric)
 REAL = toy_ids(400, 3)
 LONG = next(i for i, s in enumerate(REAL) if len(s) >= 8)
 
 
 def measured(name: str, samples: list) -> dict[str, Estimate]:
-    (metric,) = find_text_metrics([name])
+    (metric,) = find_metrics(TextMetric, [name])
     return metric.measure(toy_sets(samples))
 
 
@@ -45,7 +45,7 @@ def test_the_family_is_complete():
     expected = {
         *("forward perplexity", "reverse perplexity", "BLEU", "self-BLEU", "distinct", "memorised", "form", "verse")
     }
-    assert set(names("text metric")) >= expected
+    assert {metric.name for metric in METRICS} >= expected
 
 
 @pytest.mark.parametrize("metric", METRICS, ids=lambda m: m.name)
@@ -92,8 +92,8 @@ def test_copies_of_one_sentence_and_empty_ones_are_no_trouble(metric):
 @pytest.mark.parametrize("metric", METRICS, ids=lambda m: m.name)
 def test_it_says_what_it_is(metric):
     assert metric.title.endswith(".")
-    assert metric.better in ("low", "high", "at")
-    assert "nterval" in metric.measured.__doc__
+    assert metric.better in ("lower", "higher", "target") and metric.target == "real"
+    assert "nterval" in metric.function.__doc__
 
 
 def test_ids_outside_the_vocabulary_are_refused():
@@ -151,7 +151,9 @@ def test_the_intervals_of_reverse_perplexity_and_self_bleu_cover():
             toy_texts(toy_ids(300, 2)),
             VOCABULARY,
         )
-        for metric in find_text_metrics(["reverse perplexity", "self-BLEU", "BLEU", "distinct", "forward perplexity"]):
+        for metric in find_metrics(
+            TextMetric, ["reverse perplexity", "self-BLEU", "BLEU", "distinct", "forward perplexity"]
+        ):
             for name, estimate in metric.measure(part).items():
                 found.setdefault(name, []).append(estimate)
     covered = {}

@@ -9,8 +9,10 @@ import pytest
 
 from poise.errors import PoiseError
 from poise.installing import install
+from poise.metrics.core.metric import find_metrics, fitting
+from poise.metrics.core.rows import Note
 from poise.metrics.text import verse
-from poise.metrics.text.metric import Texts, TextSets, find_text_metrics, fitting
+from poise.metrics.text.metric import TextMetric, Texts, TextSets
 from poise.metrics.text.verse import common_form, form_of, quatrain, rhymes, sound, tone_share
 
 POEMS = [
@@ -79,7 +81,7 @@ def test_tones_by_hand():
 
 def test_the_metrics_measure_what_they_say():
     pytest.importorskip("pypinyin")
-    form, rhyme = find_text_metrics(["form", "verse"])
+    form, rhyme = find_metrics(TextMetric, ["form", "verse"])
     mixed = sets([*POEMS[:3], WRONG, "啊呀！"], POEMS)
     assert form.applies(mixed)
     assert form.measure(mixed)["form"].value == pytest.approx(0.8)
@@ -92,10 +94,10 @@ def test_the_metrics_measure_what_they_say():
 
 
 def test_other_text_is_left_alone_and_a_missing_package_is_one_sentence(monkeypatch):
-    names = {m.name for m in fitting(sets(["啊呀！"] * 4, ["啊呀！"] * 4))[0]}
+    names = {m.name for m in fitting(find_metrics(TextMetric), sets(["啊呀！"] * 4, ["啊呀！"] * 4))[0]}
     assert names.isdisjoint({"form", "verse"})
     monkeypatch.setitem(sys.modules, "pypinyin", None)
     verse.sound.cache_clear()
-    fit, missing = fitting(sets(POEMS, POEMS))
+    fit, missing = fitting(find_metrics(TextMetric), sets(POEMS, POEMS))
     assert {"form", "BLEU"} <= {m.name for m in fit}
-    assert missing == ["rhyme and tones need pypinyin, so they are left out: " + install("text", "pypinyin")]
+    assert missing[0] == Note("rhyme and tones need pypinyin, so they are left out: " + install("text", "pypinyin"))

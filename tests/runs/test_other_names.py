@@ -13,7 +13,7 @@ from poise.data.files.items import among, by_content, drawn, hashes_of
 from poise.data.images.images import open_images
 from poise.data.plain import open_items
 from poise.data.speech.recordings import open_recordings
-from poise.evaluation.side import Side
+from poise.evaluation.items import Side
 from poise.record import RunFolder
 from poise.report.live import Silent
 from poise.runs.run import run

@@ -11,7 +11,7 @@ import safetensors.torch
 
 from poise.cli import main
 from poise.data.images.images import open_images
-from poise.evaluation.own import OWN
+from poise.evaluation.sources import OWN
 from poise.record import RunFolder
 from poise.runs.load import Run
 from poise.runs.run import Interrupted, Stop, run

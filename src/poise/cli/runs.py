@@ -183,9 +183,9 @@ def show(made: Path, asked: str) -> None:
 
 
 def evaluate(options: argparse.Namespace) -> int:
-    from poise.evaluation.evaluate import asked, evaluate
+    from poise.evaluation.evaluate import evaluate, options_of
 
-    for line in evaluate(options.what, asked(options)):
+    for line in evaluate(options.what, options_of(options)):
         print(line)
     return 0
 

@@ -1,19 +1,24 @@
-"""What is asked of an evaluation, and which extractors answer: those that were named, or those that can be had."""
+"""What is asked of an evaluation: its metrics, and the extractors that were named, or those that can be had."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 import poise.metrics.features.extractors  # noqa: F401  (enters every extractor into the registry)
+from poise.data.files.items import NOUNS, Items
 from poise.errors import PoiseError
-from poise.evaluation.sides import Side, Sides
+from poise.evaluation.items import Side
+from poise.evaluation.sides import Sides
+from poise.metrics.core.metric import AnyMetric, find_metrics
 from poise.metrics.features.classifier import SmallClassifier
 from poise.metrics.features.feature_files import kept_network
 from poise.metrics.features.features import Extractor, Material, MissingFeatures
-from poise.registry import find
+from poise.registry import find, names
 
 DEFAULTS = {"image": ("EffLite0",), "text": ("USE",), "speech": ("Resemblyzer", "DNSMOS")}
 INSTEAD = {"text": "MiniLM"}  # where none of the defaults is installed; for pictures a small network is trained
@@ -23,7 +28,7 @@ BETTER_THAN_CHANCE = 1.3  # times the share of right answers that guessing has
 
 
 @dataclass(frozen=True)
-class Asked:
+class EvaluationOptions:
     """The options of `poise evaluate`; None is "not said"."""
 
     metrics: list[str] | None = None
@@ -40,13 +45,42 @@ class Asked:
     bits: int | None = None
 
 
+def named_metrics(kind: type[AnyMetric], wanted: Sequence[str] | None) -> list[AnyMetric]:
+    """The metrics of a kind that are asked for by name; all of them where nothing is."""
+    return [metric for metric in find_metrics(kind) if wanted is None or metric.name in wanted]
+
+
+def fitting_metrics(wanted: Sequence[str] | None, sides: Sides) -> None:
+    """PoiseError for a metric that is named and is about other items, or about an auto-encoder where there is none."""
+    items = sides.made.items
+    for name in wanted or ():
+        metric = find("metric", name)
+        if metric.reads == "autoencoder" and sides.autoencoder is None and items.modality == "image":
+            raise PoiseError(f"{name} is for runs of auto-encoders and {items.name} is none: leave it out of --metrics")
+        if metric.modality not in ("", items.modality):
+            raise PoiseError(
+                f"{name} is for {NOUNS[metric.modality]} and {items.name} holds {items.noun}: leave it out of --metrics"
+            )
+
+
+def fitting_extractors(members: dict[str, Any], items: Items) -> None:
+    """PoiseError for an extractor that is named and reads other items."""
+    for name, member in members.items():
+        if member.modality != items.modality:
+            others = [other for other in names("extractor") if find("extractor", other).modality == items.modality]
+            raise PoiseError(
+                f"{name} is for {NOUNS[member.modality]} and {items.name} holds {items.noun}: "
+                f"choose --features of {', '.join(others)}"
+            )
+
+
 def extractors_for(
-    modality: str, asked: Asked, networks: dict[str, SmallClassifier]
+    modality: str, options: EvaluationOptions, networks: dict[str, SmallClassifier]
 ) -> tuple[list[Extractor], list[str]]:
     """Those that were asked for; else the defaults whose weights are here, with a sentence for each other one."""
-    material = Material(weights=Path(asked.inception) if asked.inception else None)
-    if asked.features:
-        chosen = dict.fromkeys([*asked.features, *(["Inception"] if asked.inception else [])])
+    material = Material(weights=Path(options.inception) if options.inception else None)
+    if options.features:
+        chosen = dict.fromkeys([*options.features, *(["Inception"] if options.inception else [])])
         return [networks[name] if name in networks else find("extractor", name).made(material) for name in chosen], []
     found: list[Extractor] = []
     missing: list[str] = []
@@ -57,7 +91,7 @@ def extractors_for(
         except MissingFeatures as error:
             errors.append(error)
             missing.append(str(error))
-    if asked.inception:
+    if options.inception:
         found.append(find("extractor", "Inception").made(material))
     found += networks.values()
     if not found:
@@ -67,7 +101,7 @@ def extractors_for(
     return found, missing
 
 
-def small_networks(sides: Sides, asked: Asked) -> tuple[Sides, dict[str, SmallClassifier], list[str]]:
+def small_networks(sides: Sides, options: EvaluationOptions) -> tuple[Sides, dict[str, SmallClassifier], list[str]]:
     """Train what is to be trained on half of the held-out pictures, and leave the other half to be compared with.
 
     The classifier is taken where there are labels and enough pictures; the network of rotations where it is asked for,
@@ -75,15 +109,15 @@ def small_networks(sides: Sides, asked: Asked) -> tuple[Sides, dict[str, SmallCl
     nothing, and every score on them would look perfect.
     """
     heldout = sides.heldout
-    wanted = _wanted(sides, asked) if heldout.items.modality == "image" else []
+    wanted = _wanted(sides, options) if heldout.items.modality == "image" else []
     if not wanted:
         return sides, {}, []
-    order = np.random.default_rng((asked.seed, 0)).permutation(heldout.rows)
+    order = np.random.default_rng((options.seed, 0)).permutation(heldout.rows)
     each = int(np.prod(heldout.items.take(order[:1]).shape[1:]))
     size = min(len(order) // 2, BLOCK, BLOCK_BYTES // each)
     block = np.sort(order[:size])
     labels = None if sides.labels is None else sides.labels[block]
-    material = Material(heldout.items.take(block), labels, seed=asked.seed)
+    material = Material(heldout.items.take(block), labels, seed=options.seed)
     trained = [kept_network(find("extractor", n), material, heldout.items.fingerprint, block) for n in wanted]
     learnt = {net.kind: net for net in trained if net.accuracy > BETTER_THAN_CHANCE / net.classes}
     failed = [
@@ -91,7 +125,7 @@ def small_networks(sides: Sides, asked: Asked) -> tuple[Sides, dict[str, SmallCl
         for net in trained
         if net.kind not in learnt
     ]
-    if failed and asked.features:
+    if failed and options.features:
         raise PoiseError(f"{failed[0]}: leave it out of --features")
     if not learnt:
         return sides, {}, failed
@@ -101,17 +135,17 @@ def small_networks(sides: Sides, asked: Asked) -> tuple[Sides, dict[str, SmallCl
     return rest, learnt, [note, *failed]
 
 
-def _wanted(sides: Sides, asked: Asked) -> list[str]:
+def _wanted(sides: Sides, options: EvaluationOptions) -> list[str]:
     """The small networks to train: those that were asked for, which must be possible, or the one that is of use."""
-    if asked.features is not None:
-        named = [name for name in asked.features if issubclass(find("extractor", name), SmallClassifier)]
+    if options.features is not None:
+        named = [name for name in options.features if issubclass(find("extractor", name), SmallClassifier)]
         for name in named:
             if reason := _enough(name, sides):
                 raise PoiseError(reason)
         return named
     if _enough("classifier", sides) is None:
         return ["classifier"]
-    alone = not asked.inception and not _installed("EffLite0")
+    alone = not options.inception and not _installed("EffLite0")
     return ["rotations"] if alone and _enough("rotations", sides) is None else []
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from poise.disk import write_json
 from poise.errors import PoiseError
-from poise.evaluation.own import own_corpus
+from poise.evaluation.sources import own_corpus
 from poise.record import RunFolder
 from poise.report.plot import curves
 from poise.report.table import columns, number

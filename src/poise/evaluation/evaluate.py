@@ -10,41 +10,61 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-import poise.evaluation.latent
-import poise.evaluation.speech
-import poise.evaluation.text  # noqa: F401  (all enter their sections of the report into the registry)
 from poise import disk
-from poise.data.files.items import NOUNS, Items
+from poise.data.files.items import Items
 from poise.disk import write_json
 from poise.errors import PoiseError
-from poise.evaluation.asked_metrics import by_features, fitting_metrics, known_metrics, of_latents
-from poise.evaluation.choice import Asked, extractors_for, small_networks
+from poise.evaluation.choice import (
+    EvaluationOptions,
+    extractors_for,
+    fitting_extractors,
+    fitting_metrics,
+    named_metrics,
+    small_networks,
+)
+from poise.evaluation.items import Side
+from poise.evaluation.latent import likelihood_section
 from poise.evaluation.lines import evaluation_lines
-from poise.evaluation.progress import ProgressView
-from poise.evaluation.sides import Real, Side, Sides, column_of, run_or_items, sides_of_items, sides_of_run
+from poise.evaluation.report import ByFeatures, EvaluationReport, Section
+from poise.evaluation.sides import Sides, sides_of_items, sides_of_run
+from poise.evaluation.sources import Real, TaskProgress, column_of, run_or_items
+from poise.evaluation.speech import speech_section
+from poise.evaluation.text import text_section
+from poise.metrics.core.feature_metric import FeatureMetric
+from poise.metrics.core.metric import Metric, check_names, find_metrics
+from poise.metrics.core.rows import Note
 from poise.metrics.distributions.evaluation import evaluate as evaluate_features
 from poise.metrics.distributions.modes import class_modes
 from poise.metrics.features.classifier import SmallClassifier
 from poise.metrics.features.feature_files import kept_features
 from poise.metrics.features.features import Extractor
+from poise.metrics.latent.members import LatentMetric
+from poise.metrics.speech.metric import PairedMetric
+from poise.metrics.text.metric import TextMetric
 from poise.record import RunFolder
-from poise.registry import find, names
+from poise.registry import find
+from poise.report.progress import ProgressView
+
+SideFeatures = dict[str, NDArray[np.float32]]  # side -> features [N,d]
+# What is read beside features: the kind of metric, and the section of its members, None where it does not apply.
+SECTIONS: dict[type[Metric[Any]], Callable[[Sides, EvaluationOptions, TaskProgress], Section | None]] = {
+    TextMetric: text_section,
+    PairedMetric: speech_section,
+    LatentMetric: likelihood_section,
+}
 
 
-def asked(options: Any) -> Asked:
+def options_of(arguments: Any) -> EvaluationOptions:
     """From the command line, where lists are words with commas."""
 
     def listed(text: str | None) -> list[str] | None:
         return None if text is None else [word.strip() for word in text.split(",") if word.strip()]
 
-    values = {name: getattr(options, name) for name in Asked.__dataclass_fields__}
-    return Asked(**values | {name: listed(values[name]) for name in ("metrics", "features")})
+    values = {name: getattr(arguments, name) for name in EvaluationOptions.__dataclass_fields__}
+    return EvaluationOptions(**values | {name: listed(values[name]) for name in ("metrics", "features")})
 
 
-Task = Callable[[str], Callable[[int, int], None]]
-
-
-def evaluate(what: str, wanted: Asked) -> list[str]:
+def evaluate(what: str, wanted: EvaluationOptions) -> list[str]:
     """Score `what` and write the report; returns the lines for people. See docs/evaluate.md.
 
     Errors: `PoiseError`, one sentence for whatever cannot be compared; then no report is written.
@@ -53,13 +73,14 @@ def evaluate(what: str, wanted: Asked) -> list[str]:
         found, sides = compared(what, wanted, view.task)
         target = _target(found, sides, wanted.out)
         report = _report(sides, wanted, view.task)
-    write_json(target, report)
+    content = report.to_dict()
+    write_json(target, content)
     if isinstance(found, RunFolder):
-        _into_report(found, report)
+        _into_report(found, content)
     return [*evaluation_lines(report), "", f"written to {target}"]
 
 
-def measured(what: str, wanted: Asked) -> dict[str, Any]:
+def measured(what: str, wanted: EvaluationOptions) -> EvaluationReport:
     """The report of an evaluation, with nothing shown and nothing written. Errors as in `evaluate`."""
 
     def silent(_: str) -> Callable[[int, int], None]:
@@ -69,7 +90,7 @@ def measured(what: str, wanted: Asked) -> dict[str, Any]:
     return _report(sides, wanted, silent)
 
 
-def compared(what: str, wanted: Asked, task: Task) -> tuple[RunFolder | Items, Sides]:
+def compared(what: str, wanted: EvaluationOptions, task: TaskProgress) -> tuple[RunFolder | Items, Sides]:
     """The run or the items to score, and the sides of the comparison; whatever cannot be compared is refused here."""
     _check(what, wanted)
     members = {name: find("extractor", name) for name in wanted.features or ()}
@@ -80,7 +101,7 @@ def compared(what: str, wanted: Asked, task: Task) -> tuple[RunFolder | Items, S
     else:
         sides = sides_of_items(found, wanted.n, wanted.seed, real)
     items = sides.made.items
-    _same_kind(members, items)
+    fitting_extractors(members, items)
     fitting_metrics(wanted.metrics, sides)
     if wanted.language is not None and items.modality != "speech":
         raise PoiseError(
@@ -89,7 +110,7 @@ def compared(what: str, wanted: Asked, task: Task) -> tuple[RunFolder | Items, S
     return found, sides
 
 
-def _check(what: str, wanted: Asked) -> None:
+def _check(what: str, wanted: EvaluationOptions) -> None:
     """What is wrong with a request whatever the data are."""
     if wanted.n is not None and wanted.n < 1:
         raise PoiseError(f"-n must be at least 1, not {wanted.n}")
@@ -104,7 +125,8 @@ def _check(what: str, wanted: Asked) -> None:
             f"--column {wanted.column}: neither {' nor '.join(sources)} has columns; leave it out, or give a .jsonl "
             "or .csv file"
         )
-    known_metrics(wanted.metrics)
+    kinds: list[type[Metric[Any]]] = [FeatureMetric, *SECTIONS]
+    check_names(wanted.metrics or (), [metric.name for kind in kinds for metric in find_metrics(kind)])
 
 
 def _target(found: RunFolder | Items, sides: Sides, out: str | None) -> Path:
@@ -143,58 +165,64 @@ def _into_report(run: RunFolder, report: dict[str, Any]) -> None:
     write_json(run.path / "report.json", {**known, "evaluations": [*others, entry]})
 
 
-def _same_kind(members: dict[str, Any], items: Items) -> None:
-    for name, member in members.items():
-        if member.modality != items.modality:
-            fitting = [other for other in names("extractor") if find("extractor", other).modality == items.modality]
-            raise PoiseError(
-                f"{name} is for {NOUNS[member.modality]} and {items.name} holds {items.noun}: "
-                f"choose --features of {', '.join(fitting)}"
-            )
-
-
-def _report(sides: Sides, asked: Asked, task: Task) -> dict[str, Any]:
-    """Everything that was found, as it goes into the file."""
-    sides, networks, notes = small_networks(sides, asked)
-    modality, metrics = sides.made.items.modality, by_features(asked.metrics)
-    wanted = metrics != [] or any(find("latent metric", name).features for name in of_latents(asked.metrics))
-    extractors, missing = extractors_for(modality, asked, networks) if wanted else ([], [])
-    notes = [*sides.notes, *notes, *missing]
+def _report(sides: Sides, options: EvaluationOptions, task: TaskProgress) -> EvaluationReport:
+    """Everything that was found."""
+    sides, networks, notes = small_networks(sides, options)
+    metrics = _of_features(options.metrics)
+    by_latents = [] if options.metrics is None else named_metrics(LatentMetric, options.metrics)
+    extractors: list[Extractor] = []
+    missing: list[str] = []
+    if metrics != [] or any(metric.features for metric in by_latents):
+        extractors, missing = extractors_for(sides.made.items.modality, options, networks)
     sets = {"made": sides.made, "heldout": sides.heldout} | ({"train": sides.train} if sides.train else {})
-    evaluations, shares = [], []
+    features: list[ByFeatures] = []
+    shares: list[dict[str, Any]] = []
     modes: dict[str, Any] | None = None
     for extractor in extractors if metrics != [] else ():
-        rows = {
-            name: kept_features(extractor, side.items, side.rows, task(f"{extractor.name} of {side.items.name}"))
-            for name, side in _worth_it(extractor, sets, asked.seed).items()
-        }
-        tell = task(f"metrics by {extractor.name}")
-        evaluation = evaluate_features(
-            sides.made.items.name,
-            rows["made"],
-            rows["heldout"],
-            rows.get("train"),
-            metrics,
-            asked.seed,
-            lambda done, total, _, tell=tell: tell(done, total),  # type: ignore[misc]
-        )
-        entry = {"extractor": extractor.name, "digest": extractor.digest, **evaluation.to_dict()}
-        evaluations.append(entry | _means(extractor, rows))
+        rows = _rows(extractor, sets, options.seed, task)
+        features.append(_by_features(extractor, rows, sides.made.items.name, metrics, options.seed, task))
         if isinstance(extractor, SmallClassifier) and extractor.kind == "classifier":
             shares, modes = _shares(extractor, rows["made"], sides), _modes(extractor, rows)
     sides = replace(sides, extractors=extractors)
-    sections = [find("section", name)(sides, asked, task) for name in names("section")]  # None where one does not apply
-    return {
-        **sides.facts,
-        "noun": sides.made.items.noun,
-        "seed": asked.seed,
-        "counts": {name: len(side) for name, side in sets.items()},
-        "evaluations": evaluations,
-        "sections": [section for section in sections if section],
-        "class_shares": shares,
-        "class_modes": modes,
-        "notes": notes,
-    }
+    sections = [build(sides, options, task) for build in SECTIONS.values()]
+    return EvaluationReport(
+        facts=sides.facts,
+        noun=sides.made.items.noun,
+        counts={name: len(side) for name, side in sets.items()},
+        seed=options.seed,
+        features=features,
+        sections=[section for section in sections if section],
+        class_shares=shares,
+        class_modes=modes,
+        notes=[Note(sentence) for sentence in (*sides.notes, *notes, *missing)],
+    )
+
+
+def _of_features(wanted: list[str] | None) -> list[str] | None:
+    """Those of the named metrics that are computed of features."""
+    return None if wanted is None else [name for name in wanted if find("metric", name).reads == "features"]
+
+
+def _rows(extractor: Extractor, sets: dict[str, Side], seed: int, task: TaskProgress) -> SideFeatures:
+    """The features of each side."""
+    found = {}
+    for name, side in _worth_it(extractor, sets, seed).items():
+        tell = task(f"{extractor.name} of {side.items.name}")
+        found[name] = kept_features(extractor, side.items, side.rows, tell)
+    return found
+
+
+def _by_features(
+    extractor: Extractor, rows: SideFeatures, name: str, metrics: list[str] | None, seed: int, task: TaskProgress
+) -> ByFeatures:
+    tell = task(f"metrics by {extractor.name}")
+
+    def progress(done: int, total: int, what: str) -> None:
+        tell(done, total)
+
+    made, heldout, train = rows["made"], rows["heldout"], rows.get("train")
+    evaluation = evaluate_features(name, made, heldout, train, metrics, seed, progress)
+    return ByFeatures(extractor.name, extractor.digest, evaluation, _means(extractor, rows))
 
 
 def _worth_it(extractor: Extractor, sets: dict[str, Side], seed: int) -> dict[str, Side]:
@@ -203,16 +231,11 @@ def _worth_it(extractor: Extractor, sets: dict[str, Side], seed: int) -> dict[st
     return sets if most is None else {name: side.at_most(most, seed) for name, side in sets.items()}
 
 
-def _means(extractor: Extractor, rows: dict[str, NDArray[np.float32]]) -> dict[str, Any]:
+def _means(extractor: Extractor, rows: SideFeatures) -> dict[str, dict[str, float]]:
     """For an extractor whose features mean something by themselves: the mean of each."""
-    columns = getattr(extractor, "columns", ())
-    if not columns:
-        return {}
     return {
-        "means": {
-            name: {which: float(np.mean(found[:, i], dtype=np.float64)) for which, found in rows.items()}
-            for i, name in enumerate(columns)
-        }
+        name: {which: float(np.mean(found[:, i], dtype=np.float64)) for which, found in rows.items()}
+        for i, name in enumerate(getattr(extractor, "columns", ()))
     }
 
 
@@ -230,7 +253,7 @@ def _shares(classifier: SmallClassifier, made: NDArray[np.float32], sides: Sides
     ]
 
 
-def _modes(classifier: SmallClassifier, rows: dict[str, NDArray[np.float32]]) -> dict[str, Any] | None:
+def _modes(classifier: SmallClassifier, rows: SideFeatures) -> dict[str, Any] | None:
     """How many classes are generated, and how far their shares are from the real ones, as the classifier sees both.
 
     None where it sees a class in no real item: a share of nothing cannot be compared with.

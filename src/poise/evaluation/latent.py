@@ -3,80 +3,77 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
-from poise.evaluation.choice import Asked
-from poise.evaluation.side import Side
+from poise.evaluation.choice import EvaluationOptions, named_metrics
+from poise.evaluation.items import Side
+from poise.evaluation.report import Section
 from poise.evaluation.sides import Sides
+from poise.evaluation.sources import TaskProgress
+from poise.metrics.core.feature_metric import FeatureMetric
 from poise.metrics.core.metric import find_metrics
+from poise.metrics.core.rows import Note, ScoreRow
 from poise.metrics.core.sets import compare
 from poise.metrics.core.statistics import Estimate, symmetric
 from poise.metrics.features.feature_files import batch_of
 from poise.metrics.latent.look import LEAST, Looked, look
-from poise.metrics.latent.members import LatentMetric, find_latent_metrics
-from poise.registry import register
+from poise.metrics.latent.members import LatentMetric
 
 MOST = 1_000  # pictures of either side
 NEAR = 0.5  # nats below log N from which on a mutual information only says "at least so much"
 TRAINED, OTHERS = "training pictures", "other real pictures"
 GAP = "Held-out less training {}: what the model knows of training pictures by heart."
-Task = Callable[[str], Callable[[int, int], object]]
 
 
-@register("section", "likelihood")
-def likelihood_section(sides: Sides, asked: Asked, task: Task) -> dict[str, Any] | None:
-    """The metrics of the family "latent metric", of at most 1,000 held-out pictures beside as many training ones; None
+def likelihood_section(sides: Sides, options: EvaluationOptions, task: TaskProgress) -> Section | None:
+    """The metrics of an auto-encoder, of at most 1,000 held-out pictures beside as many training ones; None
     where no auto-encoder was trained, or where `--metrics` names none of them.
 
     rFD has beside it the distance of the same held-out pictures from as many training ones.
     """
-    model, wanted = sides.autoencoder, asked.metrics
-    members = [m for m in find_latent_metrics() if wanted is None or m.name in wanted]
+    model, members = sides.autoencoder, named_metrics(LatentMetric, options.metrics)
     if model is None or not members:
         return None
-    heldout = sides.heldout.at_most(MOST, asked.seed)
+    heldout = sides.heldout.at_most(MOST, options.seed)
     shape = sides.made.items.take(sides.made.rows[:1]).shape[1:]
     if (other := heldout.items.take(heldout.rows[:1]).shape[1:]) != shape:
-        return _section([], {}, [_unlike(heldout, other, shape)])
+        return _section([], [_unlike(heldout, other, shape)])
     by = sides.extractors if any(m.features for m in members) else ()
 
     def looked(side: Side, what: str) -> Looked:
         x = batch_of(side.items.take(side.rows))
-        return look(model, x, asked.seed, extractors=by, progress=task(f"likelihood of {what}"))  # type: ignore[arg-type]
+        tell = task(f"likelihood of {what}")
+        return look(model, x, options.seed, extractors=by, progress=tell)  # type: ignore[arg-type]
 
     held, known = looked(heldout, "held-out pictures"), None
     if sides.train is not None and len(sides.train) >= LEAST:
-        train = sides.train.at_most(len(heldout), asked.seed)
+        train = sides.train.at_most(len(heldout), options.seed)
         if train.items.take(train.rows[:1]).shape[1:] == shape:
             known = looked(train, TRAINED)
-    return _report(members, held, known, _floor(held, known, asked.seed))
+    return _section_of(members, held, known, _floor(held, known, options.seed))
 
 
-def _report(
-    members: list[LatentMetric], held: Looked, known: Looked | None, floor: dict[str, Estimate]
-) -> dict[str, Any]:
-    rows, titles = [], {}
-    for member in (m for m in members if m.defined(held)):
-        train = member.measure(known) if known is not None else {}
+def _section_of(members: list[LatentMetric], held: Looked, known: Looked | None, floor: dict[str, Estimate]) -> Section:
+    rows = []
+    defined = [member for member in members if member.applies(held)]
+    for member in defined:
+        train = {} if known is None else member.measure(known)
         for name, estimate in member.measure(held).items():
-            beside = {TRAINED: train.get(name), OTHERS: floor.get(name)}
-            rows.append(_row(name, member.title, member.better, estimate, beside))
-            titles[name] = member.title
+            rows.append(member.row(name, estimate, beside={TRAINED: train.get(name), OTHERS: floor.get(name)}))
         if member.gap and member.each and known is not None:
-            name, title = f"{member.name} gap", GAP.format(member.name)
-            rows.append(_row(name, title, "low", _gap(member.each(held).numpy(), member.each(known).numpy()), {}))
-            titles[name] = title
+            gap = _gap(member.each(held).numpy(), member.each(known).numpy())
+            rows.append(member.row(f"{member.name} gap", gap, "lower", GAP.format(member.name)))
     notes = []
-    if not held.stochastic:
-        left = ", ".join(m.name for m in members if not m.defined(held))
-        notes += [f"Not defined, as the encoder is deterministic and has no density: {left}."] if left else []
-    else:
-        notes += _remarks(held, {row["metric"]: row["made"]["value"] for row in rows})
-    return _section(rows, titles, notes, held)
+    if held.stochastic:
+        notes += _remarks(held, {row.metric: row.made.value for row in rows})
+    elif len(defined) < len(members):
+        left = ", ".join(member.name for member in members if member not in defined)
+        notes.append(Note(f"Not defined, as the encoder is deterministic and has no density: {left}."))
+    return _section(rows, notes, held)
 
 
-def _remarks(held: Looked, values: dict[str, float]) -> list[str]:
+def _remarks(held: Looked, values: dict[str, float]) -> list[Note]:
     """What to keep in mind when reading the numbers that are there."""
     notes, most = [], math.log(len(held))
     if "NLL" in values:
@@ -89,33 +86,22 @@ def _remarks(held: Looked, values: dict[str, float]) -> list[str]:
             f"The mutual information is about all that {len(held):,} pictures can show (log N = {most:.2f}): it is at "
             "least that, and the aggregate KL at most what is shown."
         )
-    return notes
+    return [Note(sentence) for sentence in notes]
 
 
-def _section(
-    rows: list[dict[str, Any]], titles: dict[str, str], notes: list[str], held: Looked | None = None
-) -> dict[str, Any]:
+def _section(rows: list[ScoreRow], notes: list[Note], held: Looked | None = None) -> Section:
     """A section of the report; columns are those that some row has a value in."""
-    shown = [name for name in (TRAINED, OTHERS) if any(row["beside"].get(name) for row in rows)]
-    for row in rows:
-        row["beside"] = {name: row["beside"].get(name) for name in shown}
+    columns = [name for name in (TRAINED, OTHERS) if any(row.beside.get(name) for row in rows)]
     about = f", {len(held):,} held-out pictures, nats per picture" if held else ""
-    return {
-        "name": "likelihood",
-        "title": f"Likelihood and latents{about}",
-        "columns": shown,
-        "samples": held.samples if held else 0,
-        "rows": rows,
-        "titles": titles,
-        "about": [],
-        "notes": notes,
-    }
-
-
-def _row(name: str, title: str, better: str, made: Estimate, beside: dict[str, Estimate | None]) -> dict[str, Any]:
-    values = {which: value and value._asdict() for which, value in beside.items()}
-    about = {"metric": name, "title": title, "better": better, "made": made._asdict()}
-    return {**about, "perfect": None, "copied": None, "beside": values, "difference": {}}
+    return Section(
+        "likelihood",
+        f"Likelihood and latents{about}",
+        [replace(row, beside={name: row.beside.get(name) for name in columns}) for row in rows],
+        {row.metric: row.title for row in rows},
+        notes,
+        columns=columns,
+        samples=held.samples if held else 0,
+    )
 
 
 def _gap(held: Any, known: Any) -> Estimate:
@@ -128,16 +114,16 @@ def _floor(held: Looked, known: Looked | None, seed: int) -> dict[str, Estimate]
     """FD between the held-out and the training pictures that were looked at, for each extractor."""
     if known is None:
         return {}
-    (fd,) = find_metrics(["FD"])
+    (fd,) = find_metrics(FeatureMetric, ["FD"])
     return {
-        f"rFD-{name.partition('@')[0]}": fd.measure(compare(held.features[name][0], known.features[name][0]), seed)
+        f"rFD-{name.partition('@')[0]}": fd.estimate(compare(held.features[name][0], known.features[name][0]), seed)
         for name in held.features
     }
 
 
-def _unlike(side: Side, found: Any, wanted: Any) -> str:
+def _unlike(side: Side, found: Any, wanted: Any) -> Note:
     shapes = ["x".join(map(str, shape)) for shape in (found, wanted)]
-    return (
-        f"The likelihood is left out: the pictures of {side.items.name} are {shapes[0]} (height, width, channels) and "
-        f"the model's {shapes[1]}."
+    return Note(
+        f"the pictures of {side.items.name} are {shapes[0]} (height, width, channels) and the model's {shapes[1]}.",
+        "The likelihood",
     )

@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from poise.data.catalogue.catalogue import catalogue
-from poise.data.files.items import NOUNS, Items, Progress, Rows
+from poise.data.files.items import NOUNS, Items
 from poise.data.files.store import sha256_of
-from poise.data.plain import Pictures, open_items
-from poise.errors import PoiseError, nearest
-from poise.evaluation.drawn import Drawn, Remade
-from poise.evaluation.own import OWN, intact
-from poise.evaluation.pairing import by_name
-from poise.evaluation.side import Side
+from poise.data.plain import Pictures
+from poise.errors import PoiseError
+from poise.evaluation.items import Drawn, Remade, Side, by_name
+from poise.evaluation.sources import OWN, Real, intact
 from poise.metrics.speech.comparison import Comparison
-from poise.record import RunFolder, all_runs, find_run
+from poise.record import RunFolder
 from poise.runs.load import checkpoint_of, generator_of
 from poise.runs.place import check_there, opened
 from poise.specs.spec import kind_of
@@ -34,9 +29,6 @@ if TYPE_CHECKING:
 MOST_HELD = 20_000  # held-out items whose features are computed, unless more are evaluated
 MOST_TRAINED = 10_000  # training items, likewise: no metric over pairs of rows uses more
 LEAST_HELD, LEAST_MADE = 20, 4
-COLUMNED = (".jsonl", ".csv", ".tsv", ".json")
-
-Shown = Callable[[str], Progress]  # what is going on -> where its progress is told
 
 
 @dataclass(frozen=True)
@@ -56,31 +48,6 @@ class Sides:
     comparison: Comparison | None = None
     autoencoder: AutoEncoder | None = None
     extractors: Sequence[Extractor] = ()
-
-
-def column_of(source: str, column: str | None) -> str | None:
-    """The named column, for a file or a catalogued set that has columns."""
-    if not os.path.exists(Path(source).expanduser()):
-        return column if any(entry.name == source and entry.column for entry in catalogue()) else None
-    return column if source.lower().endswith(COLUMNED) else None
-
-
-def run_or_items(what: str, column: str | None, shown: Shown) -> RunFolder | Items:
-    """A run by its path, name, beginning of a name or `last`; or a file, a folder or a catalogued set."""
-    path = Path(what).expanduser()
-    if (path / "spec.json").exists():
-        return RunFolder(path)
-    if what and os.path.exists(path):
-        return open_items(path, column_of(what, column), progress=shown(f"reading {path.name}"))
-    runs = [folder.name for folder in all_runs()]
-    if what == "last" or any(what and name.startswith(what) for name in runs):
-        return find_run(what)
-    sets = [entry.name for entry in catalogue() if entry.modality != "scorer"]
-    if what in sets:
-        return open_items(what, column_of(what, column), progress=shown(f"reading {what}"))
-    raise PoiseError(
-        f"there is no run, folder or file called '{what}'{nearest(what, [*runs, *sets], '.')} See: poise runs"
-    )
 
 
 def sides_of_run(folder: RunFolder, n: int | None, seed: int, step: str, real: Real) -> Sides:
@@ -157,32 +124,6 @@ def sides_of_items(items: Items, n: int | None, seed: int, real: Real) -> Sides:
     if sides.heldout.items.fingerprint == items.fingerprint:
         raise PoiseError(f"{items.name} and --against {real.against} are the same {items.noun}: give other real data")
     return sides
-
-
-@dataclass(frozen=True)
-class Real:
-    """The real data that the user names, opened when it is known at which size."""
-
-    against: str | None
-    trained_on: str | None
-    column: str | None
-    shown: Shown
-    bits: int | None = None
-
-    def reference(self, size: int | None) -> Items:
-        return self._opened(str(self.against), size)
-
-    def trained(self, size: int | None, against: Items | None) -> tuple[Rows | None, Side]:
-        """The training side; and where it is the same data as the reference, the rows that are held out of both."""
-        items = self._opened(str(self.trained_on), size)
-        if against is not None and against.fingerprint == items.fingerprint:
-            train, heldout = items.split()
-            return heldout, Side(items, train)
-        return None, Side(items, items.split()[0] if items.own_test else items.rows())
-
-    def _opened(self, source: str, size: int | None) -> Items:
-        shown = self.shown(f"reading {Path(source).name}")
-        return open_items(source, column_of(source, self.column), size, shown, self.bits)
 
 
 def _with_real(made: Side, facts: dict[str, Any], real: Real, size: int | None, seed: int) -> Sides:

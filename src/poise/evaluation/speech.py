@@ -4,26 +4,31 @@ training, and whether clips are played back from the training set."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 
 import poise.metrics.speech.members  # noqa: F401  (enters all members into the registry)
+from poise.data.files.items import Progress
 from poise.data.speech.speech import Wave, resampled
-from poise.evaluation.choice import Asked
+from poise.direction import Direction
+from poise.evaluation.choice import EvaluationOptions, named_metrics
+from poise.evaluation.report import Section
 from poise.evaluation.sides import Sides
+from poise.evaluation.sources import TaskProgress
 from poise.intervals import mean_interval
-from poise.metrics.core.statistics import Estimate
+from poise.metrics.core.metric import find_metrics
+from poise.metrics.core.rows import Difference, Note, ScoreRow
 from poise.metrics.speech.clip_copying import copied_clips
 from poise.metrics.speech.comparison import Comparison, Trained
 from poise.metrics.speech.features import cepstra, log_mel
-from poise.metrics.speech.metric import Context, Measured, Pair, PairedMetric, find_paired_metrics, measure_pairs
-from poise.registry import names, register
+from poise.metrics.speech.metric import Context, Pair, PairedMetric, PairScores, measure_pairs
 
 COPYING = "copying"  # as the metric of features is called
 CELLS = 5e9  # of the tables of time warping in all, about two minutes: fewer pairs are looked at where there are more
 LEAST_PAIRS, MOST_TRAINED = 8, 5_000
-BETTER = {"lower": "low", "higher": "high"}
+FEW = "it could be computed of fewer than half of the recordings, the others being {}."
 TITLES = {
     "nearest training clip": "Distance to the nearest training clip over that of the real clip: about 0 for a copy.",
     "training clip of the real one": "The same to the training clip that is nearest to the real one.",
@@ -34,151 +39,139 @@ READ = (
     "beaten: what was made is better than this on the same recordings, by the 95 % interval of the differences; ahead: "
     "this is better."
 )
-Task = Callable[[str], Callable[[int, int], object]]
 
 
 class Baseline(NamedTuple):
     """What was measured of something else in the place of what was made, and the places it has."""
 
-    measured: Measured
+    scores: PairScores
     places: Sequence[int]
 
 
-@register("section", "speech")
-def speech_section(sides: Sides, asked: Asked, task: Task) -> dict[str, Any] | None:
-    """The metrics of the family "paired metric" for clips with counterparts; None where there are no such, or where
-    `--metrics` names none of them."""
-    found = sides.comparison
-    members = find_paired_metrics([name for name in asked.metrics or [] if name in names("paired metric")] or None)
-    if asked.metrics is not None:
-        members = [member for member in members if member.name in asked.metrics]
-    copies = found is not None and found.trained is not None and (asked.metrics is None or COPYING in asked.metrics)
+def speech_section(sides: Sides, options: EvaluationOptions, task: TaskProgress) -> Section | None:
+    """The metrics of pairs, for clips with counterparts; None where there are no such, or where `--metrics` names none
+    of them."""
+    found, wanted = sides.comparison, options.metrics
+    if wanted is None:
+        members = find_metrics(PairedMetric)
+    else:
+        members = sorted(named_metrics(PairedMetric, wanted), key=lambda member: wanted.index(member.name))
+    copies = found is not None and found.trained is not None and (wanted is None or COPYING in wanted)
     if found is None or not (members or copies):
         return None
-    return section_of(found, members, asked.seed, task, asked.language, copies)
+    return section_of(found, members, options.seed, task, options.language, copies)
 
 
 def section_of(
     comparison: Comparison,
     members: Sequence[PairedMetric],
     seed: int,
-    task: Task,
+    task: TaskProgress,
     language: str | None = None,
     copies: bool = True,
-) -> dict[str, Any]:
+) -> Section:
     """A section of the report: rows with `beside`, name -> estimate of what could be played instead, and `difference`,
     name -> made less that, mean and 95 % interval over the recordings that both have.
 
     `language` stands in for what is known of the recordings. The same comparison and seed give the same section.
     """
-    wanted = [member.name for member in members]
-    notes = list(comparison.notes)
-    rows: list[dict[str, Any]] = []
-    beside = {name: one for name, one in comparison.beside.items() if wanted}
-    if wanted:
-        made = _measured(
-            comparison, comparison.made, range(comparison.n), wanted, seed, task(comparison.what), language
-        )
+    notes = [Note(sentence) for sentence in comparison.notes]
+    rows: list[ScoreRow] = []
+    beside = comparison.beside if members else {}
+    if members:
+        score = partial(_scores, comparison, members=members, seed=seed, language=language)
+        made = score(comparison.made, range(comparison.n), tell=task(comparison.what))
         baselines = {
-            name: Baseline(_measured(comparison, one.made, one.places, wanted, seed, task(name), language), one.places)
-            for name, one in beside.items()
+            name: Baseline(score(one.made, one.places, tell=task(name)), one.places) for name, one in beside.items()
         }
-        rows = [row for member in members for row in _rows(member, made, baselines)]
-        rows, few = _enough(rows, comparison, members, language)
-        notes += [note for note in made.notes if not note.startswith(tuple(f"{name} is left out of" for name in few))]
-        notes += few.values()
-    titles = {member.name: member.title for member in members for row in rows if row["title"] == member.title}
+        contexts = _contexts(comparison, language)
+        rows, few = _enough([(member, _rows(member, made, baselines)) for member in members], contexts)
+        told = {note.left_out for note in few}
+        notes += [*made.missing, *(note for note in made.left_out if not (note.of and note.left_out in told)), *few]
+    titles = {member.name: member.title for member in members for row in rows if row.title == member.title}
     if copies and comparison.trained is not None:
         more, about = _copies(comparison, comparison.trained, seed, task("copies of training clips"))
         rows += more
         notes += about
-        titles |= {row["metric"]: row["title"] for row in more if row["metric"] in TITLES}
-    return {
-        "name": "speech",
-        "title": f"Recording by recording, {comparison.n:,} {comparison.what}",
-        "columns": list(beside),
-        "rows": rows,
-        "titles": titles,
-        "about": [*(one.about for one in beside.values()), *([READ] if beside else [])],
-        "notes": notes,
-    }
+        titles |= {row.metric: row.title for row in more if row.metric in TITLES}
+    return Section(
+        "speech",
+        f"Recording by recording, {comparison.n:,} {comparison.what}",
+        rows,
+        titles,
+        notes,
+        columns=list(beside),
+        about=[*(one.about for one in beside.values()), *([READ] if beside else [])],
+    )
 
 
-def _measured(
+def _scores(
     comparison: Comparison,
     play: Callable[[int], Wave],
     places: Sequence[int],
-    metrics: Sequence[str],
+    *,
+    members: Sequence[PairedMetric],
     seed: int,
-    tell: Callable[[int, int], object],
+    tell: Progress,
     language: str | None,
-) -> Measured:
+) -> PairScores:
     def pairs() -> Iterator[Pair]:
         for place in places:
             real = comparison.real(place)
             yield real._replace(made=play(place), language=real.language if language is None else language)
 
-    return measure_pairs(pairs(), comparison.mel, metrics, seed, lambda done: tell(done, len(places)))
+    wanted = [member.name for member in members]
+    return measure_pairs(pairs(), comparison.mel, wanted, seed, lambda done: tell(done, len(places)))
+
+
+def _contexts(comparison: Comparison, language: str | None) -> list[Context]:
+    """Of each recording, to count to how many a metric applies."""
+    known = [comparison.real(place) for place in range(comparison.n)]
+    return [Context(comparison.mel, real.text, real.language if language is None else language) for real in known]
 
 
 def _enough(
-    rows: list[dict[str, Any]], comparison: Comparison, members: Sequence[PairedMetric], language: str | None
-) -> tuple[list[dict[str, Any]], dict[str, str]]:
-    """Rows that speak for at least half of the recordings to which they apply; a note for each other one, by name.
+    rows: Sequence[tuple[PairedMetric, list[ScoreRow]]], contexts: Sequence[Context]
+) -> tuple[list[ScoreRow], list[Note]]:
+    """Rows that speak for at least half of the recordings to which they apply; a note for each other one.
 
     A text that is said has a length of its own, and the few that come out as long as their recordings are no sample.
     """
-    known = [comparison.real(place) for place in range(comparison.n)]
-    contexts = [Context(comparison.mel, real.text, real.language if language is None else language) for real in known]
-    kept, few = [], {}
-    for row in rows:
-        (member,) = (member for member in members if member.title == row["title"])
+    kept, few = [], []
+    for member, found in rows:
         asked = sum(map(member.applies, contexts))
-        if 2 * row["made"]["n"] < asked:
-            few[row["metric"]] = (
-                f"{row['metric']} is left out: it could be computed of fewer than half of the recordings, the others "
-                f"being {member.unless}."
-            )
-        else:
-            kept.append(row)
+        for row in found:
+            if 2 * row.made.n >= asked:
+                kept.append(row)
+            else:
+                few.append(Note(FEW.format(member.unless), row.metric))
     return kept, few
 
 
-def _rows(member: PairedMetric, made: Measured, baselines: dict[str, Baseline]) -> list[dict[str, Any]]:
+def _rows(member: PairedMetric, made: PairScores, baselines: dict[str, Baseline]) -> list[ScoreRow]:
     """One for each number that was taken of what was made; none where a package is missing, which a note says."""
     rows = []
     for name, estimate in made.found.get(member.name, {}).items():
-        others = {which: one.measured.found[member.name].get(name) for which, one in baselines.items()}
-        of_real = name.endswith("real clips")  # told to be read beside, and better or worse at nothing
-        row = _row(name, member.title, "" if of_real else BETTER[member.better], estimate)
-        row["beside"] = {which: value and value._asdict() for which, value in others.items()}
-        row["difference"] = {
-            which: dict(zip(("value", "low", "high"), interval, strict=True))
-            for which, one in baselines.items()
-            for interval in [_difference(name, made, one)]
-            if interval and not of_real
-        }
-        rows.append(row)
+        beside = {which: one.scores.found[member.name].get(name) for which, one in baselines.items()}
+        if name.endswith("real clips"):  # told to be read beside, and better or worse at nothing
+            rows.append(member.row(name, estimate, "none", beside=beside))
+            continue
+        apart = {which: _difference(name, made, one) for which, one in baselines.items()}
+        known = {which: interval for which, interval in apart.items() if interval}
+        rows.append(member.row(name, estimate, beside=beside, difference=known))
     return rows
 
 
-def _row(name: str, title: str, better: str, estimate: Estimate) -> dict[str, Any]:
-    about = {"metric": name, "title": title, "better": better, "made": estimate._asdict()}
-    return {**about, "perfect": None, "copied": None, "beside": {}, "difference": {}}
-
-
-def _difference(name: str, made: Measured, one: Baseline) -> tuple[float, float, float] | None:
+def _difference(name: str, made: PairScores, one: Baseline) -> Difference | None:
     """Made less baseline over the recordings that have both numbers; None for pooled numbers and fewer than two."""
-    if name not in made.values or name not in one.measured.values:
+    if name not in made.values or name not in one.scores.values:
         return None
-    apart = made.values[name][list(one.places)] - one.measured.values[name]
+    apart = made.values[name][list(one.places)] - one.scores.values[name]
     apart = apart[np.isfinite(apart)]
     return None if len(apart) < 2 else mean_interval(apart)
 
 
-def _copies(
-    comparison: Comparison, trained: Trained, seed: int, tell: Callable[[int, int], object]
-) -> tuple[list[dict[str, Any]], list[str]]:
+def _copies(comparison: Comparison, trained: Trained, seed: int, tell: Progress) -> tuple[list[ScoreRow], list[Note]]:
     """Rows of `clip_copying.Copying`, and what was left out of it."""
     rate = comparison.mel.rate
 
@@ -202,23 +195,20 @@ def _copies(
             break
         chosen.append(pair)
     if not chosen or not clips:
-        return [], ["Copying is left out: the clips are shorter than a hop."]
+        return [], [Note("the clips are shorter than a hop.", "Copying")]
     labels = None if trained.labels is None else [trained.labels[i] for i in kept]
     made, real = ([pair[i] for pair in chosen] for i in (0, 1))
     found = copied_clips(made, real, clips, labels, lambda done: tell(done, 2 * len(chosen)))
     notes = []
     if len(chosen) < comparison.n or len(clips) < trained.n:
-        notes.append(
-            f"Copying looks at {len(chosen):,} of {comparison.n:,} recordings and {len(clips):,} of {trained.n:,} "
-            "training clips, chosen by the seed."
-        )
-    rows = [
-        _row(name, TITLES.get(name, ""), "" if name.endswith("real clips") else _way(name), estimate)
-        for name, estimate in found.estimates().items()
-    ]
+        some = f"{len(chosen):,} of {comparison.n:,} recordings and {len(clips):,} of {trained.n:,} training clips"
+        notes.append(Note(f"Copying looks at {some}, chosen by the seed."))
+    rows = [ScoreRow(name, TITLES.get(name, ""), _way(name), estimate) for name, estimate in found.estimates().items()]
     return rows, notes
 
 
-def _way(name: str) -> str:
-    """Ratios are best about 1 as of real clips; a share of copies is best low."""
-    return "low" if name.startswith("closer") else "at"
+def _way(name: str) -> Direction:
+    """Ratios are best about 1 as of real clips; a share of copies is best low, that of real clips is only told."""
+    if name.endswith("real clips"):
+        return "none"
+    return "lower" if name.startswith("closer") else "target"

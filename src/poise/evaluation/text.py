@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -12,24 +12,26 @@ import poise.metrics.text.members
 import poise.metrics.text.verse  # noqa: F401  (both enter their members into the registry)
 from poise.data.alphabets.alphabet import UNKNOWN, Units
 from poise.data.alphabets.units import fit_units, suggested_units
+from poise.data.files.items import Progress
 from poise.errors import PoiseError
-from poise.evaluation.choice import Asked
+from poise.evaluation.choice import EvaluationOptions
+from poise.evaluation.report import Section
 from poise.evaluation.sides import LEAST_MADE, Sides
+from poise.evaluation.sources import TaskProgress
+from poise.metrics.core.metric import find_metrics, fitting, installed, row_of
+from poise.metrics.core.rows import Note, ScoreRow
 from poise.metrics.core.statistics import Estimate
-from poise.metrics.text.metric import TextMetric, Texts, TextSets, fitting
-from poise.registry import register
+from poise.metrics.text.metric import TextMetric, Texts, TextSets
 
 MOST_READ = 200_000  # training sentences at most
 LEAST = 2  # times that a unit stands in the training sentences; rarer ones are unknown, in real sentences as well
 PLURAL = {"word": "words and signs", "character": "characters"}
 Found = dict[str, dict[str, dict[str, Estimate]]]  # place -> metric -> name -> estimate
-Task = Callable[[str], Callable[[int, int], object]]
+KEYS = ("metric", "title", "better", "copied", "made", "perfect")  # of a row in JSON
 
 
-@register("section", "text")
-def text_section(sides: Sides, asked: Asked, task: Task) -> dict[str, Any] | None:
-    """The metrics of the family "text metric" for generated sentences; None of anything else, and where `--metrics`
-    names none of them.
+def text_section(sides: Sides, options: EvaluationOptions, task: TaskProgress) -> Section | None:
+    """The metrics of sentences, for generated ones; None of anything else, and where `--metrics` names none of them.
 
     As for the features, each is taken of generated sentences, of fresh held-out ones in their place, and of training
     ones, n each, against the m other held-out ones; n is the smaller of the generated sentences and half of the
@@ -39,10 +41,10 @@ def text_section(sides: Sides, asked: Asked, task: Task) -> dict[str, Any] | Non
         return None
     train = sides.trained or sides.train
     if train is not None:
-        train = train.at_most(MOST_READ, asked.seed)
+        train = train.at_most(MOST_READ, options.seed)
     made, heldout = (side.items.take(side.rows) for side in (sides.made, sides.heldout))
     trained = None if train is None else train.items.take(train.rows)
-    return section_of(made, heldout, trained, asked.seed, asked.metrics, task=task)
+    return section_of(made, heldout, trained, options.seed, options.metrics, task=task)
 
 
 def section_of(
@@ -52,9 +54,9 @@ def section_of(
     seed: int,
     metrics: Sequence[str] | None = None,
     units: Units | None = None,
-    task: Task | None = None,
-) -> dict[str, Any] | None:
-    """A section of the report: title, rows as those of `metrics.evaluation`, titles of the metrics, notes.
+    task: TaskProgress | None = None,
+) -> Section | None:
+    """A section of the report, its rows as those of `metrics.distributions.evaluation`.
 
     Args: sentences; units, default those that suit the real sentences (`suggested_units`), fitted on the training
     sentences, or on the held-out ones where there are none, without what stands there only once.
@@ -67,22 +69,22 @@ def section_of(
     places = _places(_texts(units, made, others), _texts(units, heldout, others), known, seed)
     reference, training = places.pop("reference"), places.pop("training")
     base = TextSets(places["made"], reference, training, len(units), name)
-    members, notes = fitting(base)
-    members = [member for member in members if metrics is None or member.name in metrics]
-    if not members:
+    there, notes = installed(metric for metric in find_metrics(TextMetric) if metric.applies(base))
+    chosen = [metric for metric in there if metrics is None or metric.name in metrics]
+    if not chosen:
         return None
-    if training is None:
-        notes += [_left_out(m) for m in members if m.needs_train]
-        members = [m for m in members if not m.needs_train]
+    members, left_out = fitting(chosen, base)
+    notes += left_out
     found = _measured(members, places, base, seed, notes, task("metrics of the sentences") if task else None)
     notes.append(_unknown(places["made"], reference, name))
-    return {
-        "name": "text",
-        "title": f"By the sentences themselves, in {name} (a vocabulary of {len(units):,})",
-        "rows": [row for member in members for row in _rows(member, found)],
-        "titles": {member.name: member.title for member in members},
-        "notes": notes,
-    }
+    return Section(
+        "text",
+        f"By the sentences themselves, in {name} (a vocabulary of {len(units):,})",
+        [row for member in members for row in _rows(member, found)],
+        {member.name: member.title for member in members},
+        notes,
+        keys=KEYS,
+    )
 
 
 def _measured(
@@ -90,8 +92,8 @@ def _measured(
     places: dict[str, Texts],
     base: TextSets,
     seed: int,
-    notes: list[str],
-    tell: Callable[[int, int], object] | None,
+    notes: list[Note],
+    tell: Progress | None,
 ) -> Found:
     """place -> metric -> name -> estimate; a note for a metric that refuses these sentences."""
     found: Found = {}
@@ -104,7 +106,7 @@ def _measured(
             of[member.name] = member.measure(replace(base, samples=places[place]), seed)
         except PoiseError as error:
             of[member.name] = {}
-            notes.append(f"{member.name} ({place}) is left out: {error}.")
+            notes.append(Note(f"{error}.", f"{member.name} ({place})"))
     if tell:
         tell(len(steps), len(steps))
     return found
@@ -142,25 +144,20 @@ def _places(made: Texts, heldout: Texts, train: Texts | None, seed: int) -> dict
     return places if train is None or len(train) < LEAST_MADE else places | {"copied": train.at_most(n, seed)}
 
 
-def _left_out(member: TextMetric) -> str:
-    return f"{member.name} is left out: it compares with the training sentences, which were not given."
-
-
-def _unknown(made: Texts, real: Texts, name: str) -> str:
+def _unknown(made: Texts, real: Texts, name: str) -> Note:
     """How much of either side the vocabulary does not hold: a perplexity sees all of it as one unit."""
     shares = [np.mean(np.concatenate([*part.ids, np.zeros(1)]) == UNKNOWN) for part in (made, real)]
-    return (
+    return Note(
         f"{100 * shares[0]:.2g} % of the generated and {100 * shares[1]:.2g} % of the real {name} are outside the "
         "vocabulary: one and the same for perplexities, told apart elsewhere."
     )
 
 
-def _rows(member: TextMetric, found: Found) -> list[dict[str, Any]]:
+def _rows(member: TextMetric, found: Found) -> list[ScoreRow]:
     """One for each number that was taken of generated and of held-out sentences."""
     rows = []
     for name in found["made"][member.name]:
-        of = {place: metrics[member.name].get(name) for place, metrics in found.items()}
-        if of["made"] and of["perfect"]:
-            values = {place: estimate and estimate._asdict() for place, estimate in of.items()}
-            rows.append({"metric": name, "title": member.title, "better": member.better, "copied": None, **values})
+        row = row_of(member, name, {place: metrics[member.name].get(name) for place, metrics in found.items()})
+        if row is not None:
+            rows.append(row)
     return rows

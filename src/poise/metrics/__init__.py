@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from poise.metrics.core.metric import Metric
+from poise.metrics.core.feature_metric import FeatureMetric
+from poise.metrics.core.metric import Metric, find_metrics
+from poise.metrics.core.rows import Note, ScoreRow
 from poise.metrics.core.sets import Compared, Features, compare
 from poise.metrics.core.statistics import Estimate, frechet, frechet_bias, kid
 from poise.metrics.distributions import c2st, copying, gaussians, kernels, likelihood, neighbours
@@ -16,16 +18,20 @@ __all__ = [
     "EffLite0",
     "Estimate",
     "Extractor",
+    "FeatureMetric",
     "Features",
     "Judge",
     "Metric",
     "MissingFeatures",
+    "Note",
+    "ScoreRow",
     "SmallClassifier",
     "c2st",
     "centre_modes",
     "class_modes",
     "compare",
     "copying",
+    "find_metrics",
     "frechet",
     "frechet_bias",
     "gaussians",

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from poise.metrics.core.tiles import Kernel, Side, Tile
+from poise.metrics.core.tiles import Kernel, RowSet, Tile
 
 SLACK = 1e-13  # of squared norms: distances closer than this are equal, as rounding cannot tell them apart
 PERMUTATIONS = 199
@@ -31,12 +31,12 @@ class Sums:
 
     kernel: Kernel
 
-    def start(self, x: Side, y: Side) -> _Sums:
+    def start(self, x: RowSet, y: RowSet) -> _Sums:
         return _Sums(self.kernel, x, y)
 
 
 class _Sums:
-    def __init__(self, kernel: Kernel, x: Side, y: Side) -> None:
+    def __init__(self, kernel: Kernel, x: RowSet, y: RowSet) -> None:
         self.kernel, self.total = kernel, 0.0
         self.rows = torch.zeros_like(x.squares)
         self.columns = self.rows if x is y else torch.zeros_like(y.squares)
@@ -63,7 +63,7 @@ def labels(n: int, m: int, seed: int) -> Tensor:
 
 
 @dataclass(frozen=True)
-class Labelled:
+class RelabelledSums:
     """Per random relabelling z of the pooled n + m rows the part of zᵀ K z that lies in these tiles."""
 
     kernel: Kernel
@@ -72,12 +72,12 @@ class Labelled:
     seed: int
     first: tuple[int, int]  # where the rows of x and of y begin in the pooled set: 0 or n
 
-    def start(self, x: Side, y: Side) -> _Labelled:
+    def start(self, x: RowSet, y: RowSet) -> _RelabelledSums:
         pooled = labels(self.n, self.m, self.seed)
-        return _Labelled(self.kernel, pooled[self.first[0] :], pooled[self.first[1] :])
+        return _RelabelledSums(self.kernel, pooled[self.first[0] :], pooled[self.first[1] :])
 
 
-class _Labelled:
+class _RelabelledSums:
     def __init__(self, kernel: Kernel, zx: Tensor, zy: Tensor) -> None:
         self.kernel, self.zx, self.zy = kernel, zx, zy
         self.total = torch.zeros(PERMUTATIONS, dtype=torch.float64)
@@ -103,17 +103,17 @@ class Nearest2(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Nearest:
+class NearestRows:
     """The k nearest rows of the other set for each row of both; within one set, of the other rows."""
 
     k: int
 
-    def start(self, x: Side, y: Side) -> _Nearest:
-        return _Nearest(self.k, x, y)
+    def start(self, x: RowSet, y: RowSet) -> _NearestRows:
+        return _NearestRows(self.k, x, y)
 
 
-class _Nearest:
-    def __init__(self, k: int, x: Side, y: Side) -> None:
+class _NearestRows:
+    def __init__(self, k: int, x: RowSet, y: RowSet) -> None:
         self.rows = _Best(len(x.squares), k)
         self.columns = self.rows if x is y else _Best(len(y.squares), k)
 
@@ -167,11 +167,11 @@ class Hits:
 
     k: int
 
-    def start(self, x: Side, y: Side) -> _Hits:
+    def start(self, x: RowSet, y: RowSet) -> _Hits:
         return _Hits(_inside(x, self.k), _inside(x, self.k + 1), _inside(y, self.k))
 
 
-def _inside(side: Side, k: int) -> Tensor:
+def _inside(side: RowSet, k: int) -> Tensor:
     """Squared radii, less what rounding may add: a row exactly on the ball is outside.
 
     A row inside the ball of radius r around x has a squared norm of at most 2 |x|^2 + 2 r^2.

@@ -1,83 +1,139 @@
-"""What a metric is: a name in the registry's family "metric", and a way from sets of features to an estimate."""
+"""What a metric is: a member of the registry's family "metric", and one way from what it reads to estimates.
+
+There is a subclass for each thing that can be read: `FeatureMetric` sets of features, `TextMetric` sentences,
+`PairedMetric` clips beside their recordings, `LatentMetric` an auto-encoder's look at pictures.
+"""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar, Generic, Literal, TypeVar
 
-from poise.errors import PoiseError
-from poise.metrics.core.sets import Compared
-from poise.metrics.core.statistics import Estimate, Reads
+from poise.direction import REAL, Direction
+from poise.errors import PoiseError, nearest
+from poise.metrics.core.rows import Note, ScoreRow
+from poise.metrics.core.statistics import Estimate
 from poise.registry import find, names, register
 
-PAIRS = 10_000  # rows of each set that metrics over all pairs use at most
-Measured = Callable[[Compared, int], Estimate]
+Input = TypeVar("Input")  # what a metric reads
+AnyMetric = TypeVar("AnyMetric", bound="Metric[Any]")
+MetricInput = Literal["features", "sentences", "pairs", "autoencoder"]
+
+
+def always(read: Any) -> bool:
+    return True
+
+
+def at_once() -> None:
+    """Nothing is missing."""
 
 
 @dataclass(frozen=True)
-class Metric:
-    """One number about generated features, with an interval.
+class Metric(Generic[Input]):
+    """One or several numbers about what a generator made, each with a 95 % interval.
 
-    Attributes: `title`, one plain sentence; `better`, "low", "high", or "at" the value of a perfect generator;
-    `needs_train`, whether it reads the training set; `least` rows that every set must have,
-    and `least_per_feature` times as many as there are features; `largest` rows of a set
-    that are used: above it as many are chosen by the seed, from the rows in their order, and the `n` and `m` of the
-    estimate say so; None means all. `reads` says what it reads of the products of held-out and generated features, so
-    that several metrics can share one pass.
+    Attributes: `title`, one plain sentence; `better`, a direction, and `target`, at which value where that is
+    "target"; `function`, the formula, with its source and interval in its docstring; `unit` of the numbers;
+    `needs_train`, whether it reads the training set; `least` items that every set must have; `largest` number of items
+    of a set that are used, chosen by the seed, None for all; `applies` says whether what is read is of the kind that it
+    is about; `ready()` raises PoiseError where a package is missing. Each subclass says what it `reads`, and of which
+    `modality` that is, "" for any.
     """
+
+    reads: ClassVar[MetricInput]
+    modality: ClassVar[str] = ""
 
     name: str
     title: str
-    better: str
-    measured: Measured
+    better: Direction
+    function: Callable[..., Any]
+    target: str = REAL
+    unit: str = ""
     needs_train: bool = False
     least: int = 4
-    least_per_feature: float = 0.0
-    largest: int | None = PAIRS
-    reads: Callable[[Compared, int], Reads] | None = None
+    largest: int | None = None
+    applies: Callable[[Any], bool] = always
+    ready: Callable[[], None] = at_once
 
-    def needs(self, d: int) -> int:
-        """Rows of each set without which it says nothing of d features."""
-        return max(self.least, math.ceil(self.least_per_feature * d))
+    @classmethod
+    def define(
+        cls: type[AnyMetric], name: str, title: str, better: Direction, **more: Any
+    ) -> Callable[[Callable[..., Any]], AnyMetric]:
+        """Decorator: a function becomes a metric of this kind, registered under its name."""
 
-    def measure(self, compared: Compared, seed: int = 0) -> Estimate:
-        """The estimate; the same sets and seed give the same numbers.
+        def enter(function: Callable[..., Any]) -> AnyMetric:
+            return register("metric", name)(cls(name, title, better, function, **more))
 
-        Errors: `PoiseError` for fewer than `needs` rows, and for a missing training set where it is needed.
+        return enter
+
+    def measure(self, read: Input, seed: int = 0) -> dict[str, Estimate]:
+        """name -> estimate; the same input and seed give the same numbers.
+
+        Errors: `PoiseError` for too few items, and for a missing training set where it is needed.
         """
-        if self.needs_train and compared.train is None:
-            raise PoiseError(f"{self.name} compares with the training set: give its features as well")
-        sets = compared if self.needs_train else compared._replace(train=None)
-        for part in (p for p in sets if p is not None):
-            if len(part) < (needed := self.needs(part.d)):
-                raise PoiseError(f"{self.name} needs at least {needed:,} rows of {part.what}, not {len(part):,}")
-        return self.measured(sets.limited(self.largest, seed), seed)
+        raise NotImplementedError
+
+    def row(
+        self, name: str, made: Estimate, better: Direction | None = None, title: str | None = None, **more: Any
+    ) -> ScoreRow:
+        """A row of a report for one of its numbers."""
+        way = self.better if better is None else better
+        return ScoreRow(name, self.title if title is None else title, way, made, target=self.target, **more)
+
+    def unfit(self, read: Input) -> str | None:
+        """Why it cannot be taken of this, as the end of a sentence; None where it can."""
+        return None
 
 
-def metric(name: str, title: str, better: str, **more: Any) -> Callable[[Measured], Metric]:
-    """Decorator: a function of sets and seed becomes a `Metric`, registered under its name."""
-
-    def enter(measured: Measured) -> Metric:
-        return register("metric", name)(Metric(name, title, better, measured, **more))
-
-    return enter
-
-
-def find_metrics(wanted: Sequence[str] | None = None) -> list[Metric]:
-    """The metrics of these names, or all; an unknown name is an error with the nearest one."""
-    return [find("metric", name) for name in (names("metric") if wanted is None else wanted)]
+def find_metrics(kind: type[AnyMetric], wanted: Iterable[str] | None = None) -> list[AnyMetric]:
+    """The metrics of a kind of these names, or all; an unknown name is an error with the nearest one."""
+    everything = [find("metric", name) for name in names("metric")]
+    known = {member.name: member for member in everything if isinstance(member, kind)}
+    chosen = list(known) if wanted is None else list(wanted)
+    check_names(chosen, list(known))
+    return [known[name] for name in chosen]
 
 
-def share_pass(compared: Compared, metrics: Sequence[Metric], seed: int = 0) -> None:
-    """Read what several metrics want of the products of held-out and generated features in as few passes as possible.
+def check_names(wanted: Iterable[str], known: Sequence[str]) -> None:
+    """PoiseError with the nearest known name for a name that is not known."""
+    for name in wanted:
+        if name not in known:
+            raise PoiseError(
+                f"there is no metric called '{name}'{nearest(name, known, '.')} Known: {', '.join(known)}."
+            )
 
-    Afterwards `measure` of these metrics finds its answers kept. It changes no number.
-    """
-    for largest in dict.fromkeys(m.largest for m in metrics if m.reads):
-        sets = compared.limited(largest, seed)
-        wanted = [m.reads(sets, seed) for m in metrics if m.reads and m.largest == largest]
-        sets.heldout.within(*(ask for reads in wanted for ask in reads.heldout))
-        sets.made.within(*(ask for reads in wanted for ask in reads.made))
-        sets.heldout.against(sets.made, *(ask for reads in wanted for ask in reads.between))
+
+def installed(metrics: Iterable[AnyMetric]) -> tuple[list[AnyMetric], list[Note]]:
+    """Those whose packages are installed, and a note for each missing package."""
+    fit, notes = [], []
+    for metric in metrics:
+        try:
+            metric.ready()
+        except PoiseError as error:
+            notes.append(Note(str(error)))
+        else:
+            fit.append(metric)
+    return fit, notes
+
+
+def fitting(metrics: Iterable[AnyMetric], read: Any) -> tuple[list[AnyMetric], list[Note]]:
+    """Those that can be taken of this, and a note for each other one that is about such things."""
+    there, notes = installed(metric for metric in metrics if metric.applies(read))
+    fit = []
+    for metric in there:
+        reason = metric.unfit(read)
+        if reason is None:
+            fit.append(metric)
+        else:
+            notes.append(Note(f"{reason}.", metric.name))
+    return fit, notes
+
+
+def row_of(metric: Metric[Any], name: str, of: Mapping[str, Estimate | None]) -> ScoreRow | None:
+    """A row of what a number is "made", "perfect" and, where it is there, "copied"; None without either of the first
+    two."""
+    made, perfect = of.get("made"), of.get("perfect")
+    if made is None or perfect is None:
+        return None
+    return metric.row(name, made, perfect=perfect, copied=of.get("copied"))

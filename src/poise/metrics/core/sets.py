@@ -2,7 +2,7 @@
 
 made, heldout = Features(x), Features(y)            # float [n,d], arrays or memory maps
 made.moments                                        # streamed: any number of rows
-made.against(heldout, Sums(Cubic()), Nearest(1))    # one pass over the products, answers kept
+made.against(heldout, Sums(CubicKernel()), NearestRows(1))    # one pass over the products, answers kept
 
 A set is never copied whole for its moments. What needs all pairs is for sets of some 10,000 rows: it holds them as
 float64 and tiles of the products, never all products.
@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from poise.errors import PoiseError
-from poise.metrics.core.asks import Nearest
+from poise.metrics.core.asks import NearestRows
 from poise.metrics.core.moments import Moments, moments
 from poise.metrics.core.tiles import Ask, run
 
@@ -131,8 +131,8 @@ class Features:
 
     def radii(self, k: int) -> Tensor:
         """Squared distance [n] of each row to its k-th nearest other row. Needs k + 1 rows."""
-        farther = [ask for ask in self._own if isinstance(ask, Nearest) and ask.k >= k]
-        near: Tensor = self.within(*(farther or [Nearest(k)]))[0].rows.squared
+        farther = [ask for ask in self._own if isinstance(ask, NearestRows) and ask.k >= k]
+        near: Tensor = self.within(*(farther or [NearestRows(k)]))[0].rows.squared
         return near[:, k - 1]
 
 

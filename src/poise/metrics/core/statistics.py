@@ -17,10 +17,12 @@ from torch import Tensor
 
 from poise.errors import PoiseError
 from poise.intervals import Z95
-from poise.metrics.core.asks import PERMUTATIONS, KernelSums, Labelled, Sums, labels
+from poise.metrics.core.asks import PERMUTATIONS, KernelSums, RelabelledSums, Sums, labels
 from poise.metrics.core.moments import Moments
 from poise.metrics.core.sets import Features, compare
-from poise.metrics.core.tiles import Ask, Cubic, Kernel
+from poise.metrics.core.tiles import Ask, CubicKernel, Kernel
+
+Floats = NDArray[np.float64]
 
 
 class Estimate(NamedTuple):
@@ -101,7 +103,7 @@ def kernel_reads(kernel: Kernel, n: int, m: int, seed: int | None) -> Reads:
     if seed is None:
         return Reads(sums, sums, sums)
     places = ((0, 0), (n, n), (0, n))
-    return Reads(*((*sums, Labelled(kernel, n, m, seed, place)) for place in places))
+    return Reads(*((*sums, RelabelledSums(kernel, n, m, seed, place)) for place in places))
 
 
 def kernel_distance(x: Features, y: Features, kernel: Kernel, seed: int | None = None) -> Estimate:
@@ -156,7 +158,7 @@ def kid(x: NDArray[Any], y: NDArray[Any], seed: int | None = None) -> Estimate:
     Errors: `PoiseError` for shapes that do not match, fewer than 4 rows, or values that are not finite.
     """
     made, heldout = _sets(x, y, least=4)
-    return kernel_distance(made, heldout, Cubic(), seed)
+    return kernel_distance(made, heldout, CubicKernel(), seed)
 
 
 def frechet_of(a: Moments, b: Moments) -> float:

@@ -2,7 +2,7 @@
 
 Kernel distances, nearest neighbours and neighbourhood balls all need the products X Yᵀ. A pass computes them once, in
 float64, in tiles of at most 1,024 x 1,024; products within one set are computed on and above the diagonal only. What is
-wanted is said with asks (`Sums`, `Labelled`, `Nearest`, `Hits`), hashable, so that answers can be kept.
+wanted is said with asks (`Sums`, `RelabelledSums`, `NearestRows`, `Hits`), hashable, so that answers can be kept.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ SMALLEST = 256  # of tiles on the diagonal
 BLOCK = 1024  # rows and columns of a tile: larger ones fall out of the cache of the processor
 
 
-class Side(Protocol):
+class RowSet(Protocol):
     """A set as a pass sees it."""
 
     @property
@@ -82,7 +82,7 @@ class Tile:
 
 
 @dataclass(frozen=True)
-class Cubic:
+class CubicKernel:
     """k(x, y) = (x.y / d + 1)^3."""
 
     def __call__(self, tile: Tile) -> Tensor:
@@ -91,7 +91,7 @@ class Cubic:
 
 
 @dataclass(frozen=True)
-class Gaussian:
+class GaussianKernel:
     """k(x, y) = exp(-|x - y|^2 / (2 width^2))."""
 
     width: float
@@ -109,10 +109,10 @@ class Answer(Protocol):
 
 
 class Ask(Protocol):
-    def start(self, x: Side, y: Side) -> Answer: ...
+    def start(self, x: RowSet, y: RowSet) -> Answer: ...
 
 
-def run(x: Side, y: Side, asks: list[Ask]) -> list[Any]:
+def run(x: RowSet, y: RowSet, asks: list[Ask]) -> list[Any]:
     """The answers to all asks, from one pass over the products of x and y."""
     parts, same = [ask.start(x, y) for ask in asks], x is y
     n, m = len(x.squares), len(y.squares)

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from poise.intervals import wilson
-from poise.metrics.core.metric import metric
+from poise.metrics.core.feature_metric import FeatureMetric
 from poise.metrics.core.sets import Compared
 from poise.metrics.core.statistics import Estimate, upper_tail
 
@@ -63,10 +63,11 @@ def divide(n: int, seed: int) -> Tensor:
     return torch.from_numpy(np.concatenate([draw.permutation(np.arange(n) % FOLDS) for _ in range(2)]))
 
 
-@metric(
+@FeatureMetric.define(
     "C2ST",
     "Accuracy of a fresh linear classifier that tells generated from held-out features; 0.5 if it cannot.",
-    "at 0.5",
+    "target",
+    target="0.5",
     least=10,
     largest=5_000,
 )

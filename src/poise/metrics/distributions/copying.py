@@ -8,11 +8,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from poise.direction import HELD_OUT
 from poise.errors import PoiseError
 from poise.intervals import Z95
-from poise.metrics.core.asks import Nearest
+from poise.metrics.core.asks import NearestRows
+from poise.metrics.core.feature_metric import FeatureMetric
 from poise.metrics.core.kmeans import kmeans, principal, squared_distances
-from poise.metrics.core.metric import metric
 from poise.metrics.core.sets import Compared, Features
 from poise.metrics.core.statistics import Estimate, symmetric, upper_tail
 
@@ -26,15 +27,16 @@ def nearest(rows: Features, among: Features) -> tuple[Tensor, Tensor]:
 
     The distance is that of the difference, so that it is exactly 0 for a copy.
     """
-    index: Tensor = among.against(rows, Nearest(1))[0].columns.which[:, 0]
+    index: Tensor = among.against(rows, NearestRows(1))[0].columns.which[:, 0]
     parts = zip(rows.values.split(1024), index.split(1024), strict=True)
     return torch.cat([(part - among.values[where]).norm(dim=1) for part, where in parts]), index
 
 
-@metric(
+@FeatureMetric.define(
     "copying",
     "Share of generated features nearer to a training row than to a held-out one; 0.5 on average without copying.",
-    "at 0.5",
+    "target",
+    target="0.5",
     needs_train=True,
 )
 def copying(compared: Compared, seed: int) -> Estimate:
@@ -73,7 +75,7 @@ def _train(compared: Compared) -> Features:
 def authentic(train: Features, made: Features) -> tuple[Tensor, Tensor]:
     """Which rows [n] are farther from their nearest training row than that is from its own, and which [n] it is."""
     distance, index = nearest(made, train)
-    other = train.within(Nearest(1))[0].rows.which[:, 0]
+    other = train.within(NearestRows(1))[0].rows.which[:, 0]
     own = (train.values - train.values[other]).norm(dim=1)
     return own[index] < distance, index
 
@@ -85,10 +87,11 @@ def _clustered(share: Tensor, index: Tensor) -> float:
     return max(float(sums.square().sum()), float(rest.square().sum())) / len(rest) ** 2
 
 
-@metric(
+@FeatureMetric.define(
     "AuthPct",
     "Percentage of generated features that are not suspiciously near to a training row; compare with held-out ones.",
-    "as held-out",
+    "target",
+    target=HELD_OUT,
     needs_train=True,
 )
 def auth_pct(compared: Compared, seed: int) -> Estimate:
@@ -103,10 +106,11 @@ def auth_pct(compared: Compared, seed: int) -> Estimate:
     return Estimate(value, max(value - half, 0.0), min(value + half, 100.0), len(compared.made), len(_train(compared)))
 
 
-@metric(
+@FeatureMetric.define(
     "AuthPct_gap",
     "AuthPct of the generated features less that of held-out ones; below 0 means copying.",
-    "at 0",
+    "target",
+    target="0",
     needs_train=True,
 )
 def auth_pct_gap(compared: Compared, seed: int) -> Estimate:
@@ -122,11 +126,12 @@ def auth_pct_gap(compared: Compared, seed: int) -> Estimate:
     return symmetric(value, variance, len(made), len(held), p)
 
 
-@metric(
+@FeatureMetric.define(
     "C_T",
     "Z-score of distances to the training set, generated against held-out; far below 0 means copying, far above poor "
     "samples.",
-    "at 0",
+    "target",
+    target="0",
     needs_train=True,
     least=3 * SMALLEST_CELL + 1,
 )

@@ -15,23 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poise.errors import PoiseError
-from poise.metrics.core.metric import PAIRS, Metric, find_metrics, share_pass
+from poise.metrics.core.feature_metric import PAIRS, FeatureMetric, share_pass
+from poise.metrics.core.metric import find_metrics, fitting, row_of
+from poise.metrics.core.rows import Note, ScoreRow
 from poise.metrics.core.sets import Compared, Features, compare
 from poise.metrics.core.statistics import Estimate, frechet_bias
 
 LEAST = 20  # held-out rows
-Progress = Callable[[int, int, str], None]
-
-
-class Row(NamedTuple):
-    """One metric: the generator, fresh real data in its place, and training rows in its place."""
-
-    metric: str
-    title: str
-    better: str
-    made: Estimate
-    perfect: Estimate
-    copied: Estimate | None
+StepProgress = Callable[[int, int, str], None]
 
 
 @dataclass(frozen=True)
@@ -44,17 +35,21 @@ class Evaluation:
     d: int
     train: int | None  # rows of the training set
     seed: int
-    rows: list[Row] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
+    rows: list[ScoreRow] = field(default_factory=list)
+    remarks: list[Note] = field(default_factory=list)
+
+    @property
+    def notes(self) -> list[str]:
+        """The remarks as sentences: what was left out and why, and what to keep in mind when reading the numbers."""
+        return [str(note) for note in self.remarks]
+
+    def remark(self, sentence: str) -> None:
+        self.remarks.append(Note(sentence))
 
     def to_dict(self) -> dict[str, Any]:
         """Plain dictionaries, lists, numbers and strings, for JSON."""
         sizes = {"name": self.name, "n": self.n, "m": self.m, "d": self.d, "train": self.train, "seed": self.seed}
-        return {**sizes, "rows": [_plain(row) for row in self.rows], "notes": list(self.notes)}
-
-
-def _plain(row: Row) -> dict[str, Any]:
-    return {key: v._asdict() if isinstance(v, Estimate) else v for key, v in row._asdict().items()}
+        return {**sizes, "rows": [row.to_dict() for row in self.rows], "notes": self.notes}
 
 
 def evaluate(
@@ -64,7 +59,7 @@ def evaluate(
     train: NDArray[Any] | None = None,
     metrics: Sequence[str] | None = None,
     seed: int = 0,
-    progress: Progress | None = None,
+    progress: StepProgress | None = None,
 ) -> Evaluation:
     """Score a generator on features [N,d] of generated, held-out and training data, all of one extractor.
 
@@ -74,17 +69,16 @@ def evaluate(
     reference. Metrics over all pairs of rows use at most 10,000 of each set (FLD and C2ST 5,000, FD_inf 50,000, FD
     all); `n` and `m` of each estimate say what was used. Rows are chosen by the seed from the rows in their order.
 
-    Args: name, for the report; metrics, names in the registry's family "metric", default all; progress(done, total,
+    Args: name, for the report; metrics, names of metrics of features, default all; progress(done, total,
     what) is called before each of `total` measurements and at the end.
 
     Memory: moments are streamed, the rest works on the rows just named, so memory maps of any length will do; for
     200,000 x 1,280 it stays below 2 GB beside the inputs.
 
-    `notes` of the result hold sentences: what was left out and why, and what to keep in mind when reading the numbers.
     Errors: `PoiseError` for features that do not fit together or are not finite, fewer than 20 held-out rows, and
     unknown names.
     """
-    chosen = find_metrics(metrics)
+    chosen = find_metrics(FeatureMetric, metrics)
     sets = compare(heldout, made, train)
     if len(heldout) < LEAST:
         raise PoiseError(f"an evaluation needs at least {LEAST} held-out rows, not {len(heldout)}")
@@ -92,21 +86,22 @@ def evaluate(
     reference, n = places.pop("reference"), len(places["made"])
     known = None if sets.train is None else len(sets.train)
     result = Evaluation(name, n, len(reference), sets.made.d, known, seed)
-    chosen = _fitting(chosen, result)
+    chosen, left_out = fitting(chosen, Compared(reference, places["made"], sets.train))
+    result.remarks.extend(left_out)
     _remarks(chosen, result)
     found: dict[str, dict[str, Estimate]] = {}
     for done, (place, rows) in enumerate(places.items()):
         told = _Told(progress, done * len(chosen), len(places) * len(chosen), place)
-        found[place] = _measured(Compared(reference, rows, sets.train), chosen, seed, told, result.notes)
+        found[place] = _measured(Compared(reference, rows, sets.train), chosen, seed, told, result.remarks)
     if any(metric.name == "FD" for metric in chosen):
-        result.notes.append(_bias(reference, n))
+        result.remark(_bias(reference, n))
     if progress:
         progress(len(places) * len(chosen), len(places) * len(chosen), "done")
     for metric in chosen:
         of = {place: values.get(metric.name) for place, values in found.items()}
-        if of["made"] is not None and of["perfect"] is not None:
-            about = (metric.name, metric.title, metric.better)
-            result.rows.append(Row(*about, of["made"], of["perfect"], of.get("copied")))
+        row = row_of(metric, metric.name, of)
+        if row is not None:
+            result.rows.append(row)
     return result
 
 
@@ -127,41 +122,22 @@ def _places(sets: Compared, seed: int) -> dict[str, Features]:
     return places
 
 
-def _fitting(metrics: Sequence[Metric], result: Evaluation) -> list[Metric]:
-    """The metrics that can be taken; a note for each other."""
-    fit = []
-    sizes = [result.n, result.m] + ([] if result.train is None else [result.train])
-    for metric in metrics:
-        if metric.needs_train and result.train is None:
-            result.notes.append(f"{metric.name} is left out: it compares with the training set, which was not given.")
-        elif min(sizes if metric.needs_train else sizes[:2]) < metric.needs(result.d):
-            result.notes.append(
-                f"{metric.name} is left out: it needs {metric.needs(result.d):,} rows of each set for {result.d:,} "
-                f"features, and the smallest has {min(sizes):,}."
-            )
-        else:
-            fit.append(metric)
-    return fit
-
-
-def _remarks(metrics: Sequence[Metric], result: Evaluation) -> None:
+def _remarks(metrics: Sequence[FeatureMetric], result: Evaluation) -> None:
     """Sentences that belong to the numbers."""
     names, n, m, d = [x.name for x in metrics], result.n, result.m, result.d
     if result.train is None:
-        result.notes.append("What copying would score is left out: the training set was not given.")
+        result.remark("What copying would score is left out: the training set was not given.")
     elif result.train < n:
-        result.notes.append(f"Copying is {n:,} draws with replacement, as the training set has {result.train:,} rows.")
+        result.remark(f"Copying is {n:,} draws with replacement, as the training set has {result.train:,} rows.")
     if "FD" in names and min(n, m) < 2 * d:
-        result.notes.append(f"{min(n, m):,} rows are fewer than twice the {d:,} features: FD says little, look at KID.")
+        result.remark(f"{min(n, m):,} rows are fewer than twice the {d:,} features: FD says little, look at KID.")
     if "FD_inf" in names and min(n, m) < 20 * d:
-        result.notes.append(
-            f"FD_inf needs about {20 * d:,} rows for {d:,} features; with fewer it tends to be too high."
-        )
+        result.remark(f"FD_inf needs about {20 * d:,} rows for {d:,} features; with fewer it tends to be too high.")
     if max(n, m, result.train or 0) > min((x.largest or n for x in metrics), default=n):
-        result.notes.append("Some metrics use fewer rows, chosen by the seed: n and m of each estimate say how many.")
+        result.remark("Some metrics use fewer rows, chosen by the seed: n and m of each estimate say how many.")
     seen = min(m, PAIRS)
     if "copying" in names and result.train is not None and result.train > seen:
-        result.notes.append(
+        result.remark(
             f"copying sees {seen:,} of the {result.train:,} training rows, as many as there are reference rows: "
             f"playing them all back gives about {0.5 + 0.5 * seen / result.train:.2f}, not 1."
         )
@@ -179,7 +155,7 @@ def _bias(reference: Features, n: int) -> str:
 
 
 class _Told(NamedTuple):
-    progress: Progress | None
+    progress: StepProgress | None
     done: int
     total: int
     place: str
@@ -190,7 +166,7 @@ class _Told(NamedTuple):
 
 
 def _measured(
-    sets: Compared, metrics: Sequence[Metric], seed: int, told: _Told, notes: list[str]
+    sets: Compared, metrics: Sequence[FeatureMetric], seed: int, told: _Told, notes: list[Note]
 ) -> dict[str, Estimate]:
     """The estimates by name; a note for a metric that refuses these rows."""
     found = {}
@@ -199,7 +175,7 @@ def _measured(
     for step, metric in enumerate(metrics):
         told(step, metric.name)
         try:
-            found[metric.name] = metric.measure(sets, seed)
+            found[metric.name] = metric.estimate(sets, seed)
         except PoiseError as error:
-            notes.append(f"{metric.name} ({told.place}) is left out: {error}.")
+            notes.append(Note(f"{error}.", f"{metric.name} ({told.place})"))
     return found

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from poise.intervals import Z95
-from poise.metrics.core.metric import metric
+from poise.metrics.core.feature_metric import FeatureMetric
 from poise.metrics.core.moments import Gathered, Moments
 from poise.metrics.core.sets import CHUNK, Compared, Features
 from poise.metrics.core.statistics import Estimate, frechet_of
@@ -76,10 +76,10 @@ def spread(x: Features, y: Features, a: Moments, b: Moments, seed: int) -> Sprea
     return Spread(max(value, 0.0), total + float(c.sum()) / 2, (one.influence, two.influence), second, crude)
 
 
-@metric(
+@FeatureMetric.define(
     "FD",
     "Distance between Gaussians fitted to the generated and to the held-out features; biased upwards in small sets.",
-    "low",
+    "lower",
     largest=None,
 )
 def fd(compared: Compared, seed: int) -> Estimate:
@@ -115,10 +115,10 @@ def prefixes(rows: Features, sizes: list[int], seed: int) -> Iterator[Moments]:
         yield gathered.moments()
 
 
-@metric(
+@FeatureMetric.define(
     "FD_inf",
     "The Fréchet distance that sets of unlimited size would have, by a straight line through 15 sizes.",
-    "low",
+    "lower",
     least=30,
     least_per_feature=2,
     largest=50_000,

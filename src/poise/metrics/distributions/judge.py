@@ -21,7 +21,8 @@ from torch import Tensor
 
 from poise.data.files.items import drawn
 from poise.errors import PoiseError
-from poise.metrics.core.metric import find_metrics, share_pass
+from poise.metrics.core.feature_metric import FeatureMetric, share_pass
+from poise.metrics.core.metric import find_metrics
 from poise.metrics.core.sets import Compared, Features
 from poise.metrics.distributions.modes import effective_classes
 from poise.metrics.features.cache import Cache, Rows
@@ -52,7 +53,7 @@ class Judge:
         fingerprint: of `images`; with the rows, the key of the cache.
         seed: decides which pictures are drawn, and the classifier.
         extractors: default `EffLite0()`, or none and a sentence in `missing` where its weights are not installed.
-        metrics: names in the registry's family "metric", default KID and FD. Those that need the training set get
+        metrics: names of metrics of features, default KID and FD. Those that need the training set get
             `n` training rows, other ones than those that the floor is made of.
         unseen: compare with held-out pictures that the judge of the same arguments without it leaves out, to have the
             last word on a checkpoint that was chosen by that one. There are no scores where it leaves none.
@@ -86,7 +87,7 @@ class Judge:
             raise PoiseError(f"scores need at least {LEAST} pictures, not {n}")
         self._images, self._seed = images, seed
         self._cache = Cache(Path(cache), fingerprint)
-        self._metrics = find_metrics(metrics)
+        self._metrics = find_metrics(FeatureMetric, metrics)
         self._floor: dict[str, float] | None = None
         self._flat_kid: dict[str, float] | None = None
         self._kept: dict[tuple[str, str], Features] = {}
@@ -154,7 +155,7 @@ class Judge:
             sets = Compared(self._reference(extractor, "heldout"), made, train)
             share_pass(sets, metrics, self._seed)
             for metric in metrics:
-                result, key = metric.measure(sets, self._seed), f"{metric.name}-{short}"
+                result, key = metric.estimate(sets, self._seed), f"{metric.name}-{short}"
                 values |= {key: result.value, f"{key}.low": result.low, f"{key}.high": result.high}
             values |= {f"{short}.n": float(len(made)), f"{short}.m": float(len(sets.heldout))}
         if self.classifier is not None:
@@ -180,7 +181,7 @@ class Judge:
                     sets = Compared(self._reference(extractor, "heldout"), rows, None)
                     share_pass(sets, [metric], self._seed)
                     short = extractor.name.partition("@")[0]
-                    self._flat_kid[f"{metric.name}-{short}.flat"] = metric.measure(sets, self._seed).value
+                    self._flat_kid[f"{metric.name}-{short}.flat"] = metric.estimate(sets, self._seed).value
         return self._flat_kid
 
     def _checked(self, made: NDArray[np.uint8] | Tensor) -> Tensor:

@@ -6,45 +6,47 @@ import math
 
 import numpy as np
 
-from poise.metrics.core.metric import metric
+from poise.metrics.core.feature_metric import FeatureMetric
 from poise.metrics.core.sets import Compared, Features
 from poise.metrics.core.statistics import Estimate, Reads, kernel_distance, kernel_reads
-from poise.metrics.core.tiles import Cubic, Gaussian
+from poise.metrics.core.tiles import CubicKernel, GaussianKernel
 
 WIDTH_ROWS = 2000
 
 
-def _reads_kid(compared: Compared, seed: int) -> Reads:
-    return kernel_reads(Cubic(), len(compared.heldout), len(compared.made), seed)
+def _asks_of_kid(compared: Compared, seed: int) -> Reads:
+    return kernel_reads(CubicKernel(), len(compared.heldout), len(compared.made), seed)
 
 
-def _reads_mmd(compared: Compared, seed: int) -> Reads:
+def _asks_of_mmd(compared: Compared, seed: int) -> Reads:
     return kernel_reads(_gaussian(compared, seed), len(compared.heldout), len(compared.made), seed)
 
 
-def _gaussian(compared: Compared, seed: int) -> Gaussian:
-    return Gaussian(median_distance(compared.heldout, seed))
+def _gaussian(compared: Compared, seed: int) -> GaussianKernel:
+    return GaussianKernel(median_distance(compared.heldout, seed))
 
 
-@metric(
+@FeatureMetric.define(
     "KID",
     "Difference of all moments up to the third between generated and held-out features; 0 on average if they agree.",
-    "at 0",
-    reads=_reads_kid,
+    "target",
+    target="0",
+    asks=_asks_of_kid,
 )
 def kid_metric(compared: Compared, seed: int) -> Estimate:
     """`statistics.kid` of the generated and the held-out features, with p."""
-    return kernel_distance(compared.heldout, compared.made, Cubic(), seed)._replace(
+    return kernel_distance(compared.heldout, compared.made, CubicKernel(), seed)._replace(
         n=len(compared.made), m=len(compared.heldout)
     )
 
 
-@metric(
+@FeatureMetric.define(
     "MMD",
     "Difference of any kind between generated and held-out features, at the scale of real distances; 0 on average if "
     "they agree.",
-    "at 0",
-    reads=_reads_mmd,
+    "target",
+    target="0",
+    asks=_asks_of_mmd,
 )
 def mmd(compared: Compared, seed: int) -> Estimate:
     """The unbiased squared MMD with k(x, y) = exp(-|x - y|^2 / (2 h^2)), h the median distance of the reference."""

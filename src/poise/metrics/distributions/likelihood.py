@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from poise.errors import PoiseError
+from poise.metrics.core.feature_metric import FeatureMetric
 from poise.metrics.core.kmeans import squared_distances
-from poise.metrics.core.metric import metric
 from poise.metrics.core.sets import Compared
 from poise.metrics.core.statistics import Estimate, symmetric
 
@@ -20,7 +20,7 @@ BLOCK = 512  # rows at once
 CLAMP = (-40.0, 20.0)
 
 
-class Mixture:
+class IsotropicMixture:
     """Equal isotropic Gaussians around given centres [n,d], their widths fitted to other rows by maximum likelihood.
 
     The fit follows Jiralerspong et al. (2023) and their package: log variances start at that of the nearest row, plus a
@@ -87,17 +87,17 @@ def _likelihoods(compared: Compared) -> tuple[Tensor, Tensor]:
 
     def fit() -> tuple[Tensor, Tensor]:
         train, heldout, made = _standardised(compared)
-        mixture = Mixture(made, train)
+        mixture = IsotropicMixture(made, train)
         return mixture.nll(train), mixture.nll(heldout)
 
     return compared.made.memo(("FLD", compared.train, compared.heldout), fit)
 
 
-@metric(
+@FeatureMetric.define(
     "FLD",
     "Cost in likelihood of held-out features near generated instead of real ones; high for poor, missing or copied "
     "samples.",
-    "low",
+    "lower",
     needs_train=True,
     least=20,
     largest=LARGEST,
@@ -117,15 +117,16 @@ def fld(compared: Compared, seed: int) -> Estimate:
     train, heldout, _ = _standardised(compared)
     order = torch.randperm(len(train), generator=torch.Generator().manual_seed(seed))
     half = min(len(compared.made), len(train) // 2)
-    base = Mixture(train[order[:half]], train[order[half:]]).nll(heldout)
+    base = IsotropicMixture(train[order[:half]], train[order[half:]]).nll(heldout)
     lost = 100 * (_likelihoods(compared)[1] - base)
     return symmetric(float(lost.mean()), float(lost.var()) / len(lost), len(compared.made), len(heldout))
 
 
-@metric(
+@FeatureMetric.define(
     "FLD_gap",
     "How much likelier training than held-out features are near generated ones; far below 0 means copying.",
-    "at 0",
+    "target",
+    target="0",
     needs_train=True,
     least=20,
     largest=LARGEST,

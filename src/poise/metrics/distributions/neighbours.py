@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from poise.intervals import Z95, wilson
-from poise.metrics.core.asks import HitCounts, Hits, Nearest
-from poise.metrics.core.metric import metric
+from poise.metrics.core.asks import HitCounts, Hits, NearestRows
+from poise.metrics.core.feature_metric import FeatureMetric
 from poise.metrics.core.sets import Compared, Features
 from poise.metrics.core.statistics import Estimate, Reads
 
@@ -19,8 +19,8 @@ LEAST = K + 2  # so that every row has six others
 NEARNESS = 0.01  # duplicates are nearer than this share of real rows are
 
 
-def _reads_balls(compared: Compared, seed: int) -> Reads:
-    return Reads((Nearest(K + 1),), (Nearest(K + 1),), (Hits(K), Nearest(1)))
+def _asks_of_balls(compared: Compared, seed: int) -> Reads:
+    return Reads((NearestRows(K + 1),), (NearestRows(K + 1),), (Hits(K), NearestRows(1)))
 
 
 def _counts(compared: Compared) -> tuple[HitCounts, int, int]:
@@ -33,12 +33,12 @@ def _share(inside: Tensor, n: int, m: int) -> Estimate:
     return Estimate(value, *wilson(value, n * m / (n + m)), n, m)
 
 
-@metric(
+@FeatureMetric.define(
     "precision",
     "Share of generated features inside the region of the held-out ones.",
-    "high",
+    "higher",
     least=LEAST,
-    reads=_reads_balls,
+    asks=_asks_of_balls,
 )
 def precision(compared: Compared, seed: int) -> Estimate:
     """Share of generated rows inside at least one ball around a held-out row (Kynkäänniemi et al. 2019).
@@ -53,12 +53,12 @@ def precision(compared: Compared, seed: int) -> Estimate:
     return _share(counts.columns_in_x > 0, n, m)
 
 
-@metric(
+@FeatureMetric.define(
     "recall",
     "Share of held-out features inside the region of the generated ones.",
-    "high",
+    "higher",
     least=LEAST,
-    reads=_reads_balls,
+    asks=_asks_of_balls,
 )
 def recall(compared: Compared, seed: int) -> Estimate:
     """Share of held-out rows inside at least one ball around a generated row; otherwise as `precision`."""
@@ -66,12 +66,13 @@ def recall(compared: Compared, seed: int) -> Estimate:
     return _share(counts.rows_in_y > 0, n, m)
 
 
-@metric(
+@FeatureMetric.define(
     "density",
     "How densely generated features lie where held-out ones do; 1 on average if they agree.",
-    "at 1",
+    "target",
+    target="1",
     least=LEAST,
-    reads=_reads_balls,
+    asks=_asks_of_balls,
 )
 def density(compared: Compared, seed: int) -> Estimate:
     """Mean number of balls around held-out rows that hold a generated row, over 5 (Naeem et al. 2020).
@@ -92,7 +93,7 @@ def density(compared: Compared, seed: int) -> Estimate:
 
 def _grown(rows: Features, gain: Tensor) -> Tensor:
     """What deleting each row [n] adds: the gains [n] of the balls that had it among their first five neighbours."""
-    near: Tensor = rows.within(Nearest(K + 1))[0].rows.which[:, :K]
+    near: Tensor = rows.within(NearestRows(K + 1))[0].rows.which[:, :K]
     return torch.zeros_like(gain).index_add_(0, near.reshape(-1), gain.repeat_interleave(K))
 
 
@@ -102,12 +103,12 @@ def _jackknife(without: Tensor) -> float:
     return (n - 1) / n * float((without - without.mean()).square().sum())
 
 
-@metric(
+@FeatureMetric.define(
     "coverage",
     "Share of held-out features that have a generated one nearby.",
-    "high",
+    "higher",
     least=LEAST,
-    reads=_reads_balls,
+    asks=_asks_of_balls,
 )
 def coverage(compared: Compared, seed: int) -> Estimate:
     """Share of balls around held-out rows that hold a generated row (Naeem et al. 2020).
@@ -118,7 +119,7 @@ def coverage(compared: Compared, seed: int) -> Estimate:
     """
     counts, n, m = _counts(compared)
     covered, would = (counts.x_holds > 0).double(), (counts.x_would_hold > 0).double()
-    alone = compared.heldout.against(compared.made, Nearest(1))[0].rows.which[counts.x_holds == 1, 0]
+    alone = compared.heldout.against(compared.made, NearestRows(1))[0].rows.which[counts.x_holds == 1, 0]
     uncovers = torch.bincount(alone, minlength=n).double()
     without = (covered.sum() - covered + _grown(compared.heldout, would - covered)) / (m - 1)
     half = Z95 * math.sqrt(_jackknife((covered.sum() - uncovers) / m) + _jackknife(without))
@@ -137,13 +138,14 @@ def expected_coverage(n: int, m: int, k: int = K) -> float:
     return 1 - math.prod((m - i) / (n + m - i) for i in range(1, k + 1))
 
 
-@metric(
+@FeatureMetric.define(
     "duplicates",
     "Share of generated features with a near twin among the generated ones; 0.01 on average if they are as varied as "
     "held-out ones.",
-    "at 0.01",
+    "target",
+    target="0.01",
     least=LEAST,
-    reads=_reads_balls,
+    asks=_asks_of_balls,
 )
 def duplicates(compared: Compared, seed: int) -> Estimate:
     """Share of generated rows nearer to another one than the 1st percentile of that distance among held-out rows.

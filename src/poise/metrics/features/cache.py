@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from torch import Tensor
 
+from poise.data.files.items import Rows
 from poise.data.files.store import atomic_write
 from poise.errors import PoiseError
 from poise.metrics.features.classifier import STEPS, VERSION, SmallClassifier, train_classifier
 from poise.metrics.features.features import Extractor, features
 
 CHUNK = 256  # real pictures in memory at once; a multiple of features.BATCH
-Rows = NDArray[np.int64]
 
 
 class Cache:

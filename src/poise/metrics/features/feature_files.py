@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -18,11 +17,9 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 
 from poise.data.files import store
-from poise.data.files.items import Items, Rows
+from poise.data.files.items import Items, Progress, Rows
 from poise.metrics.features.classifier import STEPS, VERSION, SmallClassifier
-from poise.metrics.features.features import Batch, Extractor, Material, features
-
-Progress = Callable[[int, int], object]  # done, total
+from poise.metrics.features.features import Extractor, ItemBatch, Material, features
 
 
 def kept_features(
@@ -71,7 +68,7 @@ def kept_network(member: type[SmallClassifier], material: Material, fingerprint:
     return made
 
 
-def batch_of(chunk: Batch | NDArray[np.uint8]) -> Batch:
+def batch_of(chunk: ItemBatch | NDArray[np.uint8]) -> ItemBatch:
     """A chunk of items as an extractor takes it: pictures uint8 [B,H,W,C] become [B,C,H,W], the rest stays."""
     return torch.from_numpy(chunk).permute(0, 3, 1, 2) if isinstance(chunk, np.ndarray) else chunk
 

@@ -38,7 +38,7 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 PREPROCESSING = "uint8/255, grey to RGB, bilinear antialiased, ImageNet mean and std, 1"
 
 
-Batch = Tensor | Sequence[Any]  # pictures | sentences (str) or waves (`poise.data.speech.speech.Wave`)
+ItemBatch = Tensor | Sequence[Any]  # pictures | sentences (str) or waves (`poise.data.speech.speech.Wave`)
 
 
 class Extractor(Protocol):
@@ -133,7 +133,7 @@ def exact(device: torch.device) -> Iterator[None]:
         yield
 
 
-def features(extractor: Extractor, items: Batch) -> NDArray[np.float32]:
+def features(extractor: Extractor, items: ItemBatch) -> NDArray[np.float32]:
     """Features of any number of items in passes of `BATCH`: float32 [N,dim]."""
     if isinstance(items, Tensor):
         check_images(items)

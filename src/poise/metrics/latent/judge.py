@@ -13,8 +13,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from poise.metrics.core.metric import find_metrics
 from poise.metrics.latent.look import SAMPLES, Looked, look
-from poise.metrics.latent.members import find_latent_metrics
+from poise.metrics.latent.members import LatentMetric
 
 if TYPE_CHECKING:
     from poise.models.vae import AutoEncoder
@@ -44,8 +45,8 @@ def heldout_scores(
     """
     looked = look(model, _chosen(x, most, seed), seed, samples)
     found: dict[str, float] = {}
-    for member in find_latent_metrics():
-        if member.scores and member.defined(looked):
+    for member in find_metrics(LatentMetric):
+        if member.scores and member.applies(looked):
             for name, estimate in member.measure(looked).items():
                 found[name] = estimate.value
                 if name == "NLL":

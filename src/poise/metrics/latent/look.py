@@ -4,14 +4,13 @@ looked = look(model, pictures, seed=0, samples=64)    # pictures uint8 [N,C,H,W]
 looked.nll.mean()                                     # nats per picture, by importance sampling
 
 With prior p(z) = N(0, I), encoder q(z|x) = N(mean, exp(log_variance)) and decoder p(x|z), everything is in nats per
-picture, constants included. Members of the family "latent metric" (`poise.metrics.latent.members`) turn a look into
-estimates.
+picture, constants included. The metrics in `poise.metrics.latent.members` turn a look into estimates.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -22,6 +21,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from poise.data.files.items import Progress
 from poise.errors import PoiseError
 from poise.metrics.features.features import Extractor, features, to_uint8
 from poise.training.loop import mixed
@@ -36,7 +36,6 @@ ENCODED = 64  # pictures encoded at once
 NUMBERS = 1 << 20  # of decoded pictures in memory at once
 AT_ONCE = 512  # z compared with all posteriors at once
 ACTIVE = 0.01  # variance of the posterior mean from which on a unit is active
-Progress = Callable[[int, int], object]
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,4 +1,4 @@
-"""The family "latent metric": what is told of an auto-encoder by one look at pictures (`latent_look`).
+"""Metrics of an auto-encoder: what is told of it by one look at pictures (`look`).
 
 In nats per picture where nothing else is said. The interval of a mean is Student's over the pictures, for these weights
 and draws of z. NLLs and bits of two models can be compared where both have the same kind of likelihood: a density of
@@ -8,63 +8,54 @@ pixels and a probability of grey levels are two things.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from torch import Tensor
 
+from poise.direction import Direction
 from poise.intervals import mean_interval
-from poise.metrics.core.metric import find_metrics
+from poise.metrics.core.feature_metric import FeatureMetric
+from poise.metrics.core.metric import Metric, always, find_metrics
 from poise.metrics.core.sets import compare
 from poise.metrics.core.statistics import Estimate
 from poise.metrics.latent.look import ACTIVE, Looked
-from poise.registry import find, names, register
 
 RESAMPLES = 200  # of the bootstrap over pictures
-Measure = Callable[[Looked], dict[str, Estimate]]
+
+
+def has_density(looked: Looked) -> bool:
+    return looked.stochastic
 
 
 @dataclass(frozen=True)
-class LatentMetric:
-    """One number about an auto-encoder; per extractor of the look, where it reads features.
+class LatentMetric(Metric[Looked]):
+    """One number about an auto-encoder, `function(looked)`; per extractor of the look, where it reads features.
 
-    Attributes: `title`, one plain sentence; `better`, "low", "high" or "" where neither is; `density`, whether it reads
-    the density of q(z|x), which a deterministic encoder does not have; `gap`, whether held-out less training says how
-    much was learnt by heart; `scores`, whether it is taken while training; `features`, whether it reads those.
+    Attributes beside those of `Metric`: `gap`, whether held-out less training says how much was learnt by heart;
+    `scores`, whether it is taken while training; `features`, whether it reads those; `each`, its values of single
+    pictures [N], of a mean. `applies`, unless told otherwise, where q(z|x) has a density, as that of a deterministic
+    encoder has not.
     """
 
-    name: str
-    title: str
-    better: str
-    measure: Measure
-    density: bool = True
+    reads, modality = "autoencoder", "image"
+
+    applies: Callable[[Any], bool] = has_density
     gap: bool = False
     scores: bool = True
     features: bool = False
-    each: Callable[[Looked], Tensor] | None = None  # its values of single pictures [N], of a mean
+    each: Callable[[Looked], Tensor] | None = None
 
-    def defined(self, looked: Looked) -> bool:
-        return looked.stochastic or not self.density
-
-
-def find_latent_metrics(wanted: Sequence[str] | None = None) -> list[LatentMetric]:
-    """The metrics of these names, or all; an unknown name is an error with the nearest one."""
-    return [find("latent metric", name) for name in (names("latent metric") if wanted is None else wanted)]
-
-
-def latent_metric(name: str, title: str, better: str, **more: Any) -> Callable[[Measure], LatentMetric]:
-    """Decorator: a function of a look becomes a `LatentMetric`, registered under its name."""
-
-    def enter(measure: Measure) -> LatentMetric:
-        return register("latent metric", name)(LatentMetric(name, title, better, measure, **more))
-
-    return enter
+    def measure(self, read: Looked, seed: int = 0) -> dict[str, Estimate]:
+        """As `Metric.measure`; the seed is that of the look."""
+        found: dict[str, Estimate] = self.function(read)
+        return found
 
 
 def mean_of(
-    name: str, title: str, better: str, **more: Any
+    name: str, title: str, better: Direction, **more: Any
 ) -> Callable[[Callable[[Looked], Tensor]], Callable[[Looked], Tensor]]:
     """Decorator: values of single pictures [N] become a metric, their mean with its interval."""
 
@@ -73,7 +64,7 @@ def mean_of(
             values = each(looked).numpy()
             return {name: Estimate(*mean_interval(values), len(values), len(values))}
 
-        latent_metric(name, title, better, each=each, **more)(measure)
+        LatentMetric.define(name, title, better, each=each, **more)(measure)
         return each
 
     return enter
@@ -82,7 +73,7 @@ def mean_of(
 @mean_of(
     "NLL",
     "Nats per picture, -log p(x), by importance sampling: an upper bound on average, lower with more samples.",
-    "low",
+    "lower",
     gap=True,
 )
 def nll(looked: Looked) -> Tensor:
@@ -93,30 +84,34 @@ def nll(looked: Looked) -> Tensor:
 @mean_of(
     "bits per dimension",
     "NLL / (C·H·W·ln 2); below 0 where a density of pixels in [-1, 1] is above 1.",
-    "low",
+    "lower",
 )
 def bits(looked: Looked) -> Tensor:
     return looked.nll / (looked.dimensions * math.log(2))
 
 
-@mean_of("ELBO", "The evidence lower bound, -(rate + distortion), without any weight.", "high", scores=False)
+@mean_of("ELBO", "The evidence lower bound, -(rate + distortion), without any weight.", "higher", scores=False)
 def elbo(looked: Looked) -> Tensor:
     """E_q[log p(x|z)] - KL(q(z|x) || p(z)) (Kingma & Welling 2014); the KL in closed form."""
     return -(looked.kl.sum(1) + looked.distortion)
 
 
-@mean_of("rate", "Mean KL of the posterior to the prior: nats that the latents tell of a picture.", "")
+@mean_of("rate", "Mean KL of the posterior to the prior: nats that the latents tell of a picture.", "none")
 def rate(looked: Looked) -> Tensor:
     """E_x KL(q(z|x) || N(0, I)) (Alemi et al. 2018)."""
     return looked.kl.sum(1)
 
 
-@mean_of("distortion", "Mean -log p(x|z), z from the encoder: nats that the latents leave open.", "low", density=False)
+@mean_of(
+    "distortion", "Mean -log p(x|z), z from the encoder: nats that the latents leave open.", "lower", applies=always
+)
 def distortion(looked: Looked) -> Tensor:
     return looked.distortion
 
 
-@latent_metric("active units", f"Latent units whose posterior mean varies by more than {ACTIVE} over pictures.", "")
+@LatentMetric.define(
+    "active units", f"Latent units whose posterior mean varies by more than {ACTIVE} over pictures.", "none"
+)
 def active_units(looked: Looked) -> dict[str, Estimate]:
     """Units with Var_x(E_q[z|x]) > 0.01 (Burda et al. 2016). The interval is the 2.5 and 97.5 percentiles over 200
     resamples of the pictures, the value inside."""
@@ -128,7 +123,9 @@ def active_units(looked: Looked) -> dict[str, Estimate]:
     return {"active units": Estimate(value, min(float(low), value), max(float(high), value), n, n)}
 
 
-@mean_of("mutual information", "Nats that z and the picture share, I_q(x;z): at most the rate, and at most log N.", "")
+@mean_of(
+    "mutual information", "Nats that z and the picture share, I_q(x;z): at most the rate, and at most log N.", "none"
+)
 def mutual_information(looked: Looked) -> Tensor:
     """I_q(x;z) = E KL(q(z|x) || p) - KL(q(z) || p) = E[log q(z|x) - log q(z)] (Hoffman & Johnson 2016).
 
@@ -142,7 +139,7 @@ def mutual_information(looked: Looked) -> Tensor:
 @mean_of(
     "aggregate KL",
     "KL of the aggregate posterior to the prior: how far codes are from the noise that samples are made of.",
-    "low",
+    "lower",
     scores=False,
 )
 def aggregate(looked: Looked) -> Tensor:
@@ -153,18 +150,18 @@ def aggregate(looked: Looked) -> Tensor:
 @mean_of(
     "squared error",
     "Mean squared error of a pixel, pictures in [-1, 1], reconstructed from the posterior mean.",
-    "low",
-    density=False,
+    "lower",
+    applies=always,
 )
 def squared_error(looked: Looked) -> Tensor:
     return looked.errors
 
 
-@latent_metric(
+@LatentMetric.define(
     "rFD",
     "Fréchet distance between pictures and their reconstructions; 0 for perfect ones, says nothing of samples.",
-    "low",
-    density=False,
+    "lower",
+    applies=always,
     scores=False,
     features=True,
 )
@@ -173,8 +170,8 @@ def reconstruction_distance(looked: Looked) -> dict[str, Estimate]:
 
     The interval is that of FD for independent sets, wider than it need be, as each reconstruction goes with a picture.
     """
-    (fd,) = find_metrics(["FD"])
+    (fd,) = find_metrics(FeatureMetric, ["FD"])
     return {
-        f"rFD-{name.partition('@')[0]}": fd.measure(compare(real, made), looked.seed)
+        f"rFD-{name.partition('@')[0]}": fd.estimate(compare(real, made), looked.seed)
         for name, (real, made) in looked.features.items()
     }

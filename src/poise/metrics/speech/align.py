@@ -13,8 +13,8 @@ import torch
 from numpy.typing import NDArray
 
 from poise.errors import PoiseError
+from poise.metrics.core.statistics import Floats
 
-Floats = NDArray[np.float64]
 CELLS = 4_000_000  # of the tables that are filled at once
 STEPS = ((1, 1), (0, 1), (1, 0))  # back along the path, by what it came
 

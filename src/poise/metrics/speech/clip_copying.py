@@ -15,15 +15,15 @@ from numpy.typing import NDArray
 
 from poise.errors import PoiseError
 from poise.intervals import median_interval, wilson
-from poise.metrics.core.statistics import Estimate
-from poise.metrics.speech.align import Floats, aligned_costs
+from poise.metrics.core.statistics import Estimate, Floats
+from poise.metrics.speech.align import aligned_costs
 
-Clips = Sequence[NDArray[Any]]
+ClipFeatures = Sequence[NDArray[Any]]
 CLOSE = 0.5  # of the distance of the real clip
 
 
 def nearest_clip(
-    clips: Clips, train: Clips, tell: Callable[[int], object] | None = None
+    clips: ClipFeatures, train: ClipFeatures, tell: Callable[[int], object] | None = None
 ) -> tuple[Floats, NDArray[np.int64]]:
     """Distance [N] of each clip to the nearest of the training clips, and which [N] that is, the first of equal ones.
 
@@ -90,9 +90,9 @@ class Copying:
 
 
 def copied_clips(
-    made: Clips,
-    real: Clips,
-    train: Clips,
+    made: ClipFeatures,
+    real: ClipFeatures,
+    train: ClipFeatures,
     labels: Sequence[Hashable] | None = None,
     tell: Callable[[int], object] | None = None,
 ) -> Copying:
@@ -117,7 +117,7 @@ def _over(a: Floats, b: Floats) -> Floats:
     return np.divide(a, b, out=np.where(a > 0, np.inf, 1.0), where=b > 0)
 
 
-def _least_within(train: Clips, labels: Sequence[Hashable] | None) -> float:
+def _least_within(train: ClipFeatures, labels: Sequence[Hashable] | None) -> float:
     """The least distance of two training clips of one label."""
     groups: dict[Hashable, list[int]] = {}
     for row, label in enumerate(labels or ()):

@@ -14,37 +14,38 @@ from numpy.typing import NDArray
 
 from poise.audio.spectrograms import Mel
 from poise.data.speech.speech import Wave, resampled
+from poise.metrics.core.statistics import Floats
 from poise.metrics.speech.align import Alignment, align
-from poise.metrics.speech.metric import Context, Floats
+from poise.metrics.speech.metric import Context
 from poise.metrics.speech.pitch import Pitch, settled
 
 ORDER = 13  # cepstral coefficients, without the 0th
 
 
-class Both(NamedTuple):
+class WavePair(NamedTuple):
     """The two clips at the rate of the context's mel."""
 
     real: NDArray[np.float32]  # [S]
     made: NDArray[np.float32]  # [S']
 
 
-def both(real: Wave, made: Wave, context: Context) -> Both:
+def both(real: Wave, made: Wave, context: Context) -> WavePair:
     """Either may come at any rate; full length."""
 
-    def make() -> Both:
-        return Both(*(resampled(wave, context.mel.rate).astype(np.float32, copy=False) for wave in (real, made)))
+    def make() -> WavePair:
+        return WavePair(*(resampled(wave, context.mel.rate).astype(np.float32, copy=False) for wave in (real, made)))
 
-    found: Both = context.keep("both", make)
+    found: WavePair = context.keep("both", make)
     return found
 
 
-def same_length(real: Wave, made: Wave, context: Context) -> Both | None:
+def same_length(real: Wave, made: Wave, context: Context) -> WavePair | None:
     """Both cut to the shorter one; None where they differ by more than a hop, or are shorter than one."""
     waves = both(real, made, context)
     shorter = min(map(len, waves))
     if shorter < context.mel.hop or max(map(len, waves)) > shorter + context.mel.hop:
         return None
-    return Both(*(wave[:shorter] for wave in waves))
+    return WavePair(*(wave[:shorter] for wave in waves))
 
 
 def log_mel(samples: NDArray[np.float32], mel: Mel) -> Floats:

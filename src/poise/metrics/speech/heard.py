@@ -1,4 +1,4 @@
-"""The members of the family "paired metric" that stand for a listener: STOI, PESQ, and words that are recognised."""
+"""The metrics of pairs that stand for a listener: STOI, PESQ, and words that are recognised."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from poise.data.speech.speech import Wave, resampled
 from poise.errors import PoiseError
 from poise.installing import install
+from poise.metrics.core.statistics import Floats
 from poise.metrics.speech.features import same_length
-from poise.metrics.speech.metric import Context, Floats, Value, paired_metric
+from poise.metrics.speech.metric import Context, PairedMetric, Value
 
 SHORTEST = 0.39  # seconds: 30 frames of STOI take 0.397
 WIDE, NARROW = 16_000, 8_000  # samples a second for PESQ
@@ -30,7 +31,7 @@ def _stoi_ready() -> None:
         raise PoiseError(f"STOI needs pystoi, so it is left out: {install('speech', 'pystoi')}") from None
 
 
-@paired_metric(
+@PairedMetric.define(
     "STOI",
     "Short-time objective intelligibility: how well the envelopes of 15 bands follow those of the real clip.",
     "higher",
@@ -64,7 +65,7 @@ def _pesq_ready() -> None:
         raise PoiseError(f"PESQ needs pesq, so it is left out: {install('pesq')} (with a C compiler)") from None
 
 
-@paired_metric(
+@PairedMetric.define(
     "PESQ",
     "Perceptual evaluation of speech quality: an estimate, from 1 to 4.6, of the opinion that listeners would have.",
     "higher",
@@ -144,7 +145,7 @@ def word_errors(counts: Floats, voices: NDArray[np.int64]) -> float:
     return float(counts[:, 0].sum() / counts[:, 1].sum())
 
 
-@paired_metric(
+@PairedMetric.define(
     "WER",
     "Words that a recogniser of English gets wrong, over those that were to be said; read it beside the real clips.",
     "lower",
@@ -177,7 +178,7 @@ def _heard_in(real: Wave, made: Wave, context: Context) -> tuple[list[str], list
     return found
 
 
-@paired_metric(
+@PairedMetric.define(
     "heard otherwise",
     "Words that a recogniser of English hears otherwise than in the real clip, over those it hears there.",
     "lower",

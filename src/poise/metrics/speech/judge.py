@@ -32,8 +32,7 @@ class SpeechJudge:
         self.n = self.m = len(self.real)
         self.extractors: list[Any] = []
         self.about = f"scores compare {self.n:,} {what} with the held-out recordings themselves"
-        notes = measure_pairs(self.real[:2], self.mel, metrics).notes
-        self.missing = [note for note in notes if "pip install" in note]
+        self.missing = [str(note) for note in measure_pairs(self.real[:2], self.mel, metrics).missing]
 
     def floor(self) -> dict[str, float]:
         """Nothing: a recording is itself."""

@@ -1,4 +1,4 @@
-"""The members of the family "paired metric" that compare spectra; importing this enters all members.
+"""The metrics of pairs that compare spectra; importing this enters all members.
 
 `pitch_members` has those about pitch and tone, `heard_members` those about intelligibility and quality as heard.
 """
@@ -15,14 +15,14 @@ from numpy.typing import NDArray
 from poise.audio.spectrograms import FLOOR, frames_of
 from poise.data.speech.speech import Wave
 from poise.metrics.speech.features import log_mel, same_length, warped
-from poise.metrics.speech.metric import Context, Value, paired_metric
+from poise.metrics.speech.metric import Context, PairedMetric, Value
 
 DECIBELS = 10 / math.log(10) * math.sqrt(2)  # of one cepstral coefficient
 RESOLUTIONS = ((512, 240, 50), (1024, 600, 120), (2048, 1200, 240))  # transform, window, hop
 LENGTHS = "clips that differ in length by more than a hop, or hold less than a frame"
 
 
-@paired_metric(
+@PairedMetric.define(
     "log-mel L1",
     "Mean distance of the log-mel spectrograms, frame by frame.",
     "lower",
@@ -57,7 +57,7 @@ def stft_distance(real: NDArray[np.float32], made: NDArray[np.float32]) -> tuple
     return float(np.mean(convergence)), float(np.mean(logs))
 
 
-@paired_metric(
+@PairedMetric.define(
     "MR-STFT",
     "Distance of the magnitudes of Fourier transforms at three resolutions; its two parts are told as well.",
     "lower",
@@ -75,7 +75,7 @@ def mr_stft(real: Wave, made: Wave, context: Context) -> Mapping[str, Value]:
     return {"MR-STFT": convergence + logs, "spectral convergence": convergence, "log-magnitude L1": logs}
 
 
-@paired_metric(
+@PairedMetric.define(
     "MCD",
     "Mel cepstral distortion after dynamic time warping; timing does not count, only what is sounded.",
     "lower",

@@ -1,7 +1,7 @@
-"""What a metric of pairs is: a name in the registry's family "paired metric", and a way from two waves to numbers.
+"""Metrics of pairs of clips.
 
 Each generated clip has a real one that it should be: the recording whose spectrogram a vocoder was given, or whose
-labels a text-to-speech model was given. Members are in `paired_members`, `pitch_members` and `heard_members`.
+labels a text-to-speech model was given. They are in `members`, `pitch_members` and `heard`.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from poise.audio.spectrograms import Mel
 from poise.data.speech.speech import Wave
 from poise.errors import PoiseError
 from poise.intervals import mean_interval
-from poise.metrics.core.statistics import Estimate
-from poise.registry import find, names, register
+from poise.metrics.core.metric import Metric, find_metrics, installed
+from poise.metrics.core.rows import Note
+from poise.metrics.core.statistics import Estimate, Floats
 
 RESAMPLES = 1_000  # of the bootstrap over clips
 
-Floats = NDArray[np.float64]
 Value = float | Floats  # of one pair: a number that is averaged over pairs, or an array that is pooled
-Pool = Callable[[Floats, NDArray[np.int64]], float]  # values [N,...] and numbers of voices [N] -> value, or NaN
+PoolFunction = Callable[[Floats, NDArray[np.int64]], float]  # values [N,...] and numbers of voices [N] -> value, or NaN
 
 
 class Pair(NamedTuple):
@@ -53,56 +53,113 @@ class Context:
         return self._kept[key]
 
 
-Measure = Callable[[Wave, Wave, Context], Mapping[str, Value]]
+@dataclass(frozen=True, eq=False)
+class PairValues:
+    """What metrics found of N pairs, read once. `of`: name of a metric -> for each pair its values by name, or None
+    where the metric does not apply to the pair. `voices`: [N], numbers of the voices."""
+
+    of: dict[str, list[Mapping[str, Value] | None]]
+    voices: NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class PairedMetric:
+class PairedMetric(Metric[PairValues]):
     """One or several numbers about a generated clip and the real one that it should be.
 
-    Attributes: `title`, one plain sentence; `better`, "lower" or "higher"; `measure(real, made, context)` gives
-    name -> value for one pair, with a new context for each pair, and leaves out what cannot be computed; `unless` says
-    of which pairs that is so; names in `pools` have arrays of one shape as values, which are pooled over pairs, the
-    others are averaged; `unit` of the numbers; `applies` to a context; `ready()` raises where a package is missing.
+    `function(real, made, context)` gives name -> value for one pair, with a new context for each pair, and leaves out
+    what cannot be computed. Attributes beside those of `Metric`: `unless` says of which pairs that is so; names in
+    `pools` have arrays of one shape as values, which are pooled over pairs, the others are averaged. `applies` to a
+    context.
     """
 
-    name: str
-    title: str
-    better: str
-    measure: Measure
-    unit: str = ""
+    reads, modality = "pairs", "speech"
+
     unless: str = "clips without sound"
-    pools: Mapping[str, Pool] = field(default_factory=dict)
-    applies: Callable[[Context], bool] = lambda _: True
-    ready: Callable[[], None] = lambda: None
+    pools: Mapping[str, PoolFunction] = field(default_factory=dict)
+
+    def of_pair(self, real: Wave, made: Wave, context: Context) -> dict[str, Value]:
+        """The values of one pair."""
+        return dict(self.function(real, made, context))
+
+    def names(self, read: PairValues) -> list[str]:
+        """What could be computed of some pair."""
+        return list(dict.fromkeys(name for row in read.of[self.name] if row for name in row))
+
+    def known(self, read: PairValues, name: str) -> NDArray[np.bool_]:
+        """Whether this number could be computed of each pair: [N]."""
+        return np.array([row is not None and name in row for row in read.of[self.name]])
+
+    def values(self, read: PairValues, name: str) -> Floats:
+        """The values of this number [K,...] of the K pairs that have one."""
+        return np.array([row[name] for row in read.of[self.name] if row and name in row], np.float64)
+
+    def measure(self, read: PairValues, seed: int = 0) -> dict[str, Estimate]:
+        """As `Metric.measure`; what cannot be computed of 2 pairs is left out. n is the number of pairs that have a
+        value, m is N."""
+        found = {}
+        for name in self.names(read):
+            own, pool = self.values(read, name), self.pools.get(name)
+            if len(own) < 2:
+                continue
+            voices = read.voices[self.known(read, name)]
+            interval = mean_interval(own) if pool is None else _pooled(pool, own, voices, seed)
+            if interval is not None:
+                found[name] = Estimate(*interval, len(own), len(read.voices))
+        return found
+
+    def notes(self, read: PairValues, found: Mapping[str, Estimate]) -> list[Note]:
+        """What could not be computed of some pairs, or of all."""
+        asked = sum(row is not None for row in read.of[self.name])
+        notes = []
+        for name in self.names(read):
+            missing = asked - int(self.known(read, name).sum())
+            if missing:
+                notes.append(Note(f"{self.unless}.", name, f"{missing:,} of {asked:,} pairs"))
+        if asked and not found:
+            notes.append(Note(f"it could be computed of fewer than 2 pairs ({self.unless}).", self.name))
+        return notes
 
 
 @dataclass(frozen=True, eq=False)
-class Measured:
+class PairScores:
     """What was found of N pairs.
 
     `found`: metric -> name -> estimate, where n is the number of pairs that it could be computed of and m is N.
     `values`: name -> [N], each pair's own, NaN where it could not be computed; for what is averaged only. Differences
-    between two models on the same pairs are best taken of these. `notes`: a sentence for each thing left out.
+    between two models on the same pairs are best taken of these. `missing`: a note for each package that is not
+    installed; `left_out`: one for each thing that could not be computed.
     """
 
     found: dict[str, dict[str, Estimate]]
     values: dict[str, Floats]
-    notes: list[str]
+    missing: list[Note]
+    left_out: list[Note]
+
+    @property
+    def notes(self) -> list[str]:
+        """Both, as sentences."""
+        return [str(note) for note in (*self.missing, *self.left_out)]
 
 
-def paired_metric(name: str, title: str, better: str, **more: Any) -> Callable[[Measure], PairedMetric]:
-    """Decorator: a function of real, made and context becomes a `PairedMetric`, registered under its name."""
-
-    def enter(measure: Measure) -> PairedMetric:
-        return register("paired metric", name)(PairedMetric(name, title, better, measure, **more))
-
-    return enter
-
-
-def find_paired_metrics(wanted: Sequence[str] | None = None) -> list[PairedMetric]:
-    """The metrics of these names, or all; an unknown name is an error with the nearest one."""
-    return [find("paired metric", name) for name in (names("paired metric") if wanted is None else wanted)]
+def read_pairs(
+    pairs: Iterable[Pair], members: Sequence[PairedMetric], mel: Mel, tell: Callable[[int], object] | None = None
+) -> PairValues:
+    """Look at every pair once, for all of these metrics; see `measure_pairs`."""
+    of: dict[str, list[Mapping[str, Value] | None]] = {member.name: [] for member in members}
+    voices: list[str] = []
+    for number, pair in enumerate(pairs, 1):
+        for what, wave in (("real", pair.real), ("made", pair.made)):
+            _check(wave, f"the {what} clip of pair {number}")
+        context = Context(mel, pair.text, pair.language)
+        for member in members:
+            applies = member.applies(context)
+            of[member.name].append(member.of_pair(pair.real, pair.made, context) if applies else None)
+        voices.append(pair.voice)
+        if tell:
+            tell(number)
+    if not voices:
+        raise PoiseError("there is no pair of clips to compare: give at least 2")
+    return PairValues(of, np.unique(voices, return_inverse=True)[1])
 
 
 def measure_pairs(
@@ -111,7 +168,7 @@ def measure_pairs(
     metrics: Sequence[str] | None = None,
     seed: int = 0,
     tell: Callable[[int], object] | None = None,
-) -> Measured:
+) -> PairScores:
     """Every metric of these names (default: all) of every pair: means and pooled numbers, with 95 % intervals.
 
     A mean has the t interval over pairs, a pooled number the percentiles of a bootstrap over pairs (1,000 resamples by
@@ -120,41 +177,19 @@ def measure_pairs(
 
     Errors: PoiseError for a clip that is empty or not finite, and for no pairs.
     """
-    members, notes = _ready(find_paired_metrics(metrics))
-    mel = mel or Mel()
-    rows: list[dict[str, dict[str, Value]]] = []
-    voices: list[str] = []
-    for number, pair in enumerate(pairs, 1):
-        for what, wave in (("real", pair.real), ("made", pair.made)):
-            _check(wave, f"the {what} clip of pair {number}")
-        context = Context(mel, pair.text, pair.language)
-        applying = (m for m in members if m.applies(context))
-        rows.append({m.name: dict(m.measure(pair.real, pair.made, context)) for m in applying})
-        voices.append(pair.voice)
-        if tell:
-            tell(number)
-    if not rows:
-        raise PoiseError("there is no pair of clips to compare: give at least 2")
-    known = np.unique(voices, return_inverse=True)[1]
+    members, missing = installed(find_metrics(PairedMetric, metrics))
+    read = read_pairs(pairs, members, mel or Mel(), tell)
     found: dict[str, dict[str, Estimate]] = {}
     values: dict[str, Floats] = {}
+    left_out: list[Note] = []
     for member in members:
-        found[member.name], own = _gathered(member, [row.get(member.name) for row in rows], known, seed, notes)
-        values |= own
-    return Measured(found, values, notes)
-
-
-def _ready(members: Sequence[PairedMetric]) -> tuple[list[PairedMetric], list[str]]:
-    """Those whose packages are installed, and a sentence for each of the others."""
-    fit, missing = [], []
-    for member in members:
-        try:
-            member.ready()
-        except PoiseError as error:
-            missing.append(str(error))
-        else:
-            fit.append(member)
-    return fit, missing
+        found[member.name] = member.measure(read, seed)
+        left_out += member.notes(read, found[member.name])
+        for name in member.names(read):
+            if name not in member.pools:
+                values[name] = np.full(len(read.voices), np.nan)
+                values[name][member.known(read, name)] = member.values(read, name)
+    return PairScores(found, values, missing, left_out)
 
 
 def _check(wave: Wave, what: str) -> None:
@@ -162,43 +197,15 @@ def _check(wave: Wave, what: str) -> None:
         raise PoiseError(f"{what} is empty or holds NaN or infinite samples: there is nothing to compare")
 
 
-def _gathered(
-    member: PairedMetric,
-    rows: Sequence[dict[str, Value] | None],
-    voices: NDArray[np.int64],
-    seed: int,
-    notes: list[str],
-) -> tuple[dict[str, Estimate], dict[str, Floats]]:
-    """Estimates, and the values of single pairs; a note for what could not be computed of some pairs, or of all."""
-    asked = sum(row is not None for row in rows)
-    found, values = {}, {}
-    for name in dict.fromkeys(name for row in rows if row for name in row):
-        has = np.array([row is not None and name in row for row in rows])
-        own = np.array([row[name] for row in rows if row and name in row], np.float64)
-        if name not in member.pools:
-            values[name] = np.full(len(rows), np.nan)
-            values[name][has] = own
-        estimate = None if len(own) < 2 else _estimate(member.pools.get(name), own, voices[has], seed)
-        if estimate is not None:
-            found[name] = Estimate(*estimate, len(own), len(rows))
-        if len(own) < asked:
-            notes.append(f"{name} is left out of {asked - len(own):,} of {asked:,} pairs: {member.unless}.")
-    if asked and not found:
-        notes.append(f"{member.name} is left out: it could be computed of fewer than 2 pairs ({member.unless}).")
-    return found, values
-
-
-def _estimate(
-    pool: Pool | None, own: Floats, voices: NDArray[np.int64], seed: int
-) -> tuple[float, float, float] | None:
-    """Value and interval; None for a pooled number that these values do not have."""
-    if pool is None:
-        return mean_interval(own)
+def _pooled(pool: PoolFunction, own: Floats, voices: NDArray[np.int64], seed: int) -> tuple[float, float, float] | None:
+    """Value and interval; None for a number that these values do not have."""
     value = pool(own, voices)
     return None if math.isnan(value) else (value, *bootstrap(pool, own, voices, value, seed))
 
 
-def bootstrap(pool: Pool, values: Floats, voices: NDArray[np.int64], value: float, seed: int) -> tuple[float, float]:
+def bootstrap(
+    pool: PoolFunction, values: Floats, voices: NDArray[np.int64], value: float, seed: int
+) -> tuple[float, float]:
     """The 2.5 and 97.5 percentiles of a pooled number over resamples of clips (Efron 1979), with `value` inside."""
     rng = np.random.default_rng((seed, len(values)))
     drawn = []

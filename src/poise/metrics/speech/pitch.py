@@ -12,9 +12,8 @@ from numpy.typing import NDArray
 
 from poise.data.speech.speech import Wave
 from poise.errors import PoiseError
+from poise.metrics.core.statistics import Floats
 from poise.metrics.features.speech_features import check_waves
-
-Floats = NDArray[np.float64]
 
 RATE = 16_000  # samples a second inside
 SPAN = 400  # samples of either segment that is compared: 25 ms

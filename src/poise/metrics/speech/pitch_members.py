@@ -1,4 +1,4 @@
-"""The members of the family "paired metric" about pitch: how far off, where it is voiced, how periodic, which tone."""
+"""The metrics of pairs about pitch: how far off, where it is voiced, how periodic, which tone."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poise.data.speech.speech import Wave
+from poise.metrics.core.statistics import Floats
 from poise.metrics.speech.features import matched, pitches
-from poise.metrics.speech.metric import Context, Floats, Value, paired_metric
+from poise.metrics.speech.metric import Context, PairedMetric, Value
 from poise.metrics.speech.pitch import Pitch
 
 POINTS = 20  # of a contour
@@ -27,7 +28,7 @@ def _matched(real: Wave, made: Wave, context: Context) -> tuple[Pitch, Pitch] | 
     return Pitch(first.f0[i], first.periodicity[i]), Pitch(second.f0[j], second.periodicity[j])
 
 
-@paired_metric(
+@PairedMetric.define(
     "F0 RMSE",
     "Root mean square distance in pitch where both clips are voiced.",
     "lower",
@@ -46,7 +47,7 @@ def f0_rmse(real: Wave, made: Wave, context: Context) -> Mapping[str, Value]:
     return {"F0 RMSE": float(np.sqrt(np.square(steps).mean()))}
 
 
-@paired_metric(
+@PairedMetric.define(
     "V/UV error",
     "Share of frames that are voiced in one clip and not in the other.",
     "lower",
@@ -58,7 +59,7 @@ def voicing_error(real: Wave, made: Wave, context: Context) -> Mapping[str, Valu
     return {} if pair is None else {"V/UV error": float((pair[0].voiced != pair[1].voiced).mean())}
 
 
-@paired_metric(
+@PairedMetric.define(
     "periodicity",
     "Root mean square distance of how periodic the clips are, frame by frame.",
     "lower",
@@ -109,7 +110,7 @@ def pooled_correlation(contours: Floats, voices: NDArray[np.int64]) -> float:
     return correlation(less[:, 0].ravel(), less[:, 1].ravel())
 
 
-@paired_metric(
+@PairedMetric.define(
     "tone contour",
     "Correlation of the pitch contours of all clips together, less each voice's mean: are the tones right?",
     "higher",

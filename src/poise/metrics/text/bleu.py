@@ -17,7 +17,8 @@ from typing import NamedTuple
 import numpy as np
 
 from poise.errors import PoiseError
-from poise.metrics.text.grams import Floats, Ints, Sentence, flat, grams, sums
+from poise.metrics.core.statistics import Floats
+from poise.metrics.text.grams import Ints, Sentence, flat, grams, sums
 
 EPSILON = 0.1
 LARGEST = 5

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from poise.metrics.text.grams import Floats, Sentence, flat, grams
+from poise.metrics.core.statistics import Floats
+from poise.metrics.text.grams import Sentence, flat, grams
 
 
 def distinct(sentences: Sequence[Sentence], n: int) -> tuple[float, float]:

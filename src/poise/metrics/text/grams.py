@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poise.errors import PoiseError
+from poise.metrics.core.statistics import Floats
 
 Ints = NDArray[np.int64]
-Floats = NDArray[np.float64]
 Sentence = Sequence[int] | NDArray[Any]
 
 

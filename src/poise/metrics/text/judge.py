@@ -22,14 +22,15 @@ import poise.metrics.text.members
 import poise.metrics.text.verse  # noqa: F401  (both enter their members into the registry)
 from poise.data.text.text import Sentences
 from poise.errors import PoiseError
-from poise.metrics.core.metric import find_metrics, share_pass
+from poise.metrics.core.feature_metric import FeatureMetric, share_pass
+from poise.metrics.core.metric import find_metrics, fitting
 from poise.metrics.core.sets import Compared, Features
 from poise.metrics.core.statistics import Estimate
 from poise.metrics.features.feature_files import kept_features
 from poise.metrics.features.features import Extractor, MissingFeatures, features
 from poise.metrics.features.text_features import USE, check_sentences
 from poise.metrics.text.grams import Sentence
-from poise.metrics.text.metric import Texts, TextSets, fitting
+from poise.metrics.text.metric import TextMetric, Texts, TextSets
 
 LEAST = 4  # sentences that a score needs on either side
 SCORES = (
@@ -76,7 +77,6 @@ class TextJudge:
         if n < LEAST:
             raise PoiseError(f"scores need at least {LEAST} sentences, not {n}")
         self.seconds, self.last_seconds = 0.0, 0.0
-        self.missing: list[str]
         self.extractors: list[Extractor] = []
         self._vocabulary, self._units, self._encode = vocabulary, units, encode
         self._seed, self._wanted = seed, tuple(scores)
@@ -90,8 +90,10 @@ class TextJudge:
             self._heldout = heldout.at_most(n, seed)
             self.m = len(self._heldout)
             self._able = min(self.n, self.m) >= LEAST
-            self._metrics, self.missing = fitting(self._sets(self._drawn)) if self._able else ([], [])
-            self._by_features = find_metrics(("KID", "FD"))
+            every = find_metrics(TextMetric)
+            self._metrics, notes = fitting(every, self._sets(self._drawn)) if self._able else ([], [])
+            self.missing = [str(note) for note in notes]
+            self._by_features = find_metrics(FeatureMetric, ("KID", "FD"))
             self._say(extractors)
 
     def floor(self) -> dict[str, float]:
@@ -153,7 +155,7 @@ class TextJudge:
         share_pass(sets, self._by_features, self._seed)
         values = {f"{extractor.name}.n": float(len(rows)), f"{extractor.name}.m": float(self.m)}
         for metric in self._by_features:
-            values |= _flat(f"{metric.name}-{extractor.name}", metric.measure(sets, self._seed))
+            values |= _flat(f"{metric.name}-{extractor.name}", metric.estimate(sets, self._seed))
         return values
 
     def _real(self, extractor: Extractor, texts: Texts) -> NDArray[np.float32]:

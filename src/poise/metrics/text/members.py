@@ -1,4 +1,4 @@
-"""The members of the family "text metric" that hold for any text; `verse` has the one for Chinese quatrains."""
+"""The metrics of sentences that hold for any text; `verse` has the one for Chinese quatrains."""
 
 from __future__ import annotations
 
@@ -10,17 +10,16 @@ import numpy as np
 
 from poise.errors import PoiseError
 from poise.intervals import Z95, median_interval, wilson
-from poise.metrics.core.statistics import Estimate
+from poise.metrics.core.statistics import Estimate, Floats
 from poise.metrics.text.bleu import ORDERS, bleu, self_bleu
 from poise.metrics.text.diversity import distinct, distinct_sentences
-from poise.metrics.text.grams import Floats
 from poise.metrics.text.lines import RUN, equal_to_any, longest_shared
 from poise.metrics.text.metric import (
+    TextMetric,
     Texts,
     TextSets,
     around,
     group_jackknife,
-    text_metric,
     variance_of_mean,
 )
 from poise.metrics.text.ngrams import NGrams
@@ -58,11 +57,11 @@ def training_model(train: Texts, vocabulary: int, seed: int) -> NGrams:
     return found
 
 
-@text_metric(
+@TextMetric.define(
     "forward perplexity",
     "How surprising the samples are to a trigram model of the training sentences; word salad is high, stock phrases "
     "fall below real sentences.",
-    "at",
+    "target",
     needs_train=True,
     least=4,
 )
@@ -78,11 +77,11 @@ def forward_perplexity(sets: TextSets, seed: int) -> dict[str, Estimate]:
     return {"forward perplexity": _perplexity(rate, variance, len(sets.samples), model.n)}
 
 
-@text_metric(
+@TextMetric.define(
     "reverse perplexity",
     "How surprising real held-out sentences are to a trigram model of the samples; high for what samples lack, "
     "variety as well as order.",
-    "low",
+    "lower",
 )
 def reverse_perplexity(sets: TextSets, seed: int) -> dict[str, Estimate]:
     """exp(nats per unit, ENDs included) of the m held-out sentences under a modified Kneser-Ney trigram model of the n
@@ -101,10 +100,10 @@ def reverse_perplexity(sets: TextSets, seed: int) -> dict[str, Estimate]:
     return {"reverse perplexity": _perplexity(rate, variance, len(samples), len(heldout))}
 
 
-@text_metric(
+@TextMetric.define(
     "BLEU",
     "How much of a sample's n-grams stands in some held-out sentence; copies of few good sentences score high.",
-    "high",
+    "higher",
     largest=SAME,
 )
 def bleu_against_heldout(sets: TextSets, seed: int) -> dict[str, Estimate]:
@@ -124,10 +123,10 @@ def bleu_against_heldout(sets: TextSets, seed: int) -> dict[str, Estimate]:
     }
 
 
-@text_metric(
+@TextMetric.define(
     "self-BLEU",
     "How much of a sample's n-grams stands in some other sample; above real sentences the samples repeat each other.",
-    "at",
+    "target",
     largest=SAME,
 )
 def self_bleu_of_samples(sets: TextSets, seed: int) -> dict[str, Estimate]:
@@ -155,10 +154,10 @@ def _by_group(scores: Callable[[np.ndarray], dict[int, Floats]], n: int, seed: i
     return {N: group_jackknife(partial(mean, order=N), n, seed) for N in ORDERS}
 
 
-@text_metric(
+@TextMetric.define(
     "distinct",
     "Share of n-grams, and of sentences, that are different ones; below real sentences the samples repeat themselves.",
-    "at",
+    "target",
     largest=SAME,
 )
 def distinct_shares(sets: TextSets, seed: int) -> dict[str, Estimate]:
@@ -173,11 +172,11 @@ def distinct_shares(sets: TextSets, seed: int) -> dict[str, Estimate]:
     return found | {"distinct sentences": Estimate(share, *wilson(share, len(samples)), len(samples), 0)}
 
 
-@text_metric(
+@TextMetric.define(
     "memorised",
     "Samples of 8 units or more that are training sentences, or share a run of 8 units with one; compare with real "
     "held-out sentences.",
-    "at",
+    "target",
     needs_train=True,
     copies=True,
 )

@@ -1,7 +1,4 @@
-"""What a metric of text is: a name in the registry's family "text metric", and a way from sentences to estimates.
-
-Unlike the metrics on features these see the order of the units. Members are in `text_members` and `verse`.
-"""
+"""Metrics of sentences, in `members` and `verse`: unlike those of features they see the order of the units."""
 
 from __future__ import annotations
 
@@ -15,9 +12,9 @@ import numpy as np
 
 from poise.errors import PoiseError
 from poise.intervals import Z95
-from poise.metrics.core.statistics import Estimate
-from poise.metrics.text.grams import Floats, Sentence, check_ids, flat
-from poise.registry import find, names, register
+from poise.metrics.core.metric import Metric
+from poise.metrics.core.statistics import Estimate, Floats
+from poise.metrics.text.grams import Sentence, check_ids, flat
 
 GROUPS = 20  # of the delete-a-group jackknife
 
@@ -102,74 +99,38 @@ class TextSets:
         check_ids(flat(part.ids), self.vocabulary, what)
 
 
-Measured = Callable[[TextSets, int], dict[str, Estimate]]
-
-
 @dataclass(frozen=True)
-class TextMetric:
-    """One or several numbers about generated sentences, each with a 95 % interval.
+class TextMetric(Metric[TextSets]):
+    """One or several numbers about generated sentences; `function(sets, seed)` gives name -> estimate.
 
-    Attributes: `title`, one plain sentence; `better`, "low", "high", or "at", that is near the value of real sentences;
-    `needs_train`, whether it reads the training sentences; `least` sentences that every set must have; `largest` number
-    of samples and of held-out sentences that are used, drawn by the seed, because the numbers depend on how many there
-    are; `copies`, whether it looks for copies of training sentences, and so wants all of them; `applies` says whether
-    the real sentences are of the form that it is about, `ready()` raises where a package is missing.
+    Attributes beside those of `Metric`: `copies`, whether it looks for copies of training sentences, and so wants all
+    of them. No more than `largest` samples and held-out sentences are used, drawn by the seed, because the numbers
+    depend on how many there are; `applies` says whether the real sentences are of the form that it is about.
     """
 
-    name: str
-    title: str
-    better: str
-    measured: Measured
-    needs_train: bool = False
-    least: int = 4
+    reads, modality = "sentences", "text"
+
     largest: int | None = 10_000
     copies: bool = False
-    applies: Callable[[TextSets], bool] = lambda _: True
-    ready: Callable[[], None] = lambda: None
 
-    def measure(self, sets: TextSets, seed: int = 0) -> dict[str, Estimate]:
-        """name -> estimate; the same sentences and seed give the same numbers, whatever their order.
+    def unfit(self, read: TextSets) -> str | None:
+        alone = self.needs_train and read.train is None
+        return "it compares with the training sentences, which were not given" if alone else None
 
-        Errors: `PoiseError` for fewer than `least` sentences, and without training sentences where they are needed.
-        """
-        if self.needs_train and sets.train is None:
+    def measure(self, read: TextSets, seed: int = 0) -> dict[str, Estimate]:
+        """As `Metric.measure`; the numbers do not depend on the order of the sentences."""
+        if self.needs_train and read.train is None:
             raise PoiseError(f"{self.name} compares with the training sentences: give them as well")
-        used = {"samples": sets.samples, "held-out sentences": sets.heldout}
-        if self.needs_train and sets.train is not None:
-            used["training sentences"] = sets.train
+        used = {"samples": read.samples, "held-out sentences": read.heldout}
+        if self.needs_train and read.train is not None:
+            used["training sentences"] = read.train
         for what, part in used.items():
             if len(part) < self.least:
                 raise PoiseError(f"{self.name} needs at least {self.least} {what}, not {len(part)}")
-        samples, heldout = (part.at_most(self.largest, seed) for part in (sets.samples, sets.heldout))
-        train = None if sets.train is None else sets.train.ordered()
-        return self.measured(replace(sets, samples=samples, heldout=heldout, train=train), seed)
-
-
-def text_metric(name: str, title: str, better: str, **more: Any) -> Callable[[Measured], TextMetric]:
-    """Decorator: a function of sets and seed becomes a `TextMetric`, registered under its name."""
-
-    def enter(measured: Measured) -> TextMetric:
-        return register("text metric", name)(TextMetric(name, title, better, measured, **more))
-
-    return enter
-
-
-def fitting(sets: TextSets) -> tuple[list[TextMetric], list[str]]:
-    """The metrics that fit the real sentences and whose packages are installed; a sentence for each that is not."""
-    fit, missing = [], []
-    for metric in (m for m in find_text_metrics() if m.applies(sets)):
-        try:
-            metric.ready()
-        except PoiseError as error:
-            missing.append(str(error))
-        else:
-            fit.append(metric)
-    return fit, missing
-
-
-def find_text_metrics(wanted: Sequence[str] | None = None) -> list[TextMetric]:
-    """The metrics of these names, or all; an unknown name is an error with the nearest one."""
-    return [find("text metric", name) for name in (names("text metric") if wanted is None else wanted)]
+        samples, heldout = (part.at_most(self.largest, seed) for part in (read.samples, read.heldout))
+        train = None if read.train is None else read.train.ordered()
+        found: dict[str, Estimate] = self.function(replace(read, samples=samples, heldout=heldout, train=train), seed)
+        return found
 
 
 def group_jackknife(statistic: Callable[[np.ndarray], float], n: int, seed: int) -> float:

@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from poise.errors import PoiseError
-from poise.metrics.text.grams import Flat, Floats, Ints, Sentence, check_ids, flat, sums
+from poise.metrics.core.statistics import Floats
+from poise.metrics.text.grams import Flat, Ints, Sentence, check_ids, flat, sums
 
 ORDERS = range(1, 6)
 FALLBACK = (0.5, 1.0, 1.5)  # discounts where the counts of counts give none, as in KenLM

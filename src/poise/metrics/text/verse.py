@@ -20,7 +20,7 @@ from poise.installing import install
 from poise.intervals import wilson
 from poise.metrics.core.statistics import Estimate
 from poise.metrics.features.features import MissingFeatures
-from poise.metrics.text.metric import TextSets, around, text_metric, variance_of_mean
+from poise.metrics.text.metric import TextMetric, TextSets, around, variance_of_mean
 
 _HAN = "[\u3007\u3400-\u4dbf\u4e00-\u9fff\U00020000-\U0003ffff]"
 _RUN = re.compile(f"{_HAN}+")
@@ -35,7 +35,7 @@ _RHYME = {final: number for number, finals in enumerate(RHYMES) for final in fin
 _BUZZING = ("zh", "ch", "sh", "r", "z", "c", "s")  # after these an i is the vowel of zhi or zi, a rhyme of its own
 
 
-class Sound(NamedTuple):
+class Pronunciation(NamedTuple):
     """How a character can be read: numbers of rhymes, and whether its tone may be level (1, 2) or oblique (3, 4)."""
 
     rhymes: frozenset[int]
@@ -44,7 +44,7 @@ class Sound(NamedTuple):
 
 
 @cache
-def sound(character: str) -> Sound:
+def sound(character: str) -> Pronunciation:
     """All readings of one character by pypinyin, also rare ones; the neutral tone is neither level nor oblique."""
     try:
         from pypinyin import Style, pinyin
@@ -59,7 +59,7 @@ def sound(character: str) -> Sound:
             initial, final = to_initials(reading, strict=True), to_finals(reading, strict=True)
             rhymes.add(_RHYME.get("-i" if final == "i" and initial in _BUZZING else final, -1))
             tones.add(reading[-1])
-    return Sound(frozenset(rhymes - {-1}), bool(tones & {"1", "2"}), bool(tones & {"3", "4"}))
+    return Pronunciation(frozenset(rhymes - {-1}), bool(tones & {"1", "2"}), bool(tones & {"3", "4"}))
 
 
 class MissingPinyin(MissingFeatures):
@@ -130,10 +130,10 @@ def is_verse(sets: TextSets) -> bool:
     return form_of_real(sets) is not None
 
 
-@text_metric(
+@TextMetric.define(
     "form",
     "Share of samples with exactly the line lengths and punctuation that most training poems have.",
-    "at",
+    "target",
     applies=is_verse,
 )
 def form(sets: TextSets, seed: int) -> dict[str, Estimate]:
@@ -149,11 +149,11 @@ def _pinyin() -> None:
     sound("一")
 
 
-@text_metric(
+@TextMetric.define(
     "verse",
     "Share of quatrains whose lines 2 and 4 rhyme in modern Mandarin, and of the rules of tone that are kept; compare "
     "with real poems.",
-    "at",
+    "target",
     applies=is_verse,
     ready=_pinyin,
 )

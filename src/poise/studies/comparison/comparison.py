@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from poise.direction import SIGN
 from poise.errors import PoiseError
 from poise.studies.comparison.before import before, check
 from poise.studies.comparison.pairs import compared
@@ -20,7 +21,6 @@ __all__ = ["before", "compare"]
 
 FORMAT = 1
 NOTHING = "nothing was learnt"  # the finding of that name
-WAY = {"lower": -1, "higher": 1}  # the sign of the change that is expected
 
 
 def compare(plan: Plan, results: Sequence[Result]) -> dict[str, Any]:
@@ -114,7 +114,7 @@ def _tested(plan: Plan, found: Mapping[str, Readout], test: Test) -> dict[str, A
     readout = found[test.part]
     endpoint = readout.part.endpoint(test.endpoint)
     row = compared(readout, endpoint, test.arm, test.against, plan.alpha)
-    worse = -WAY[endpoint.better]
+    worse = -SIGN[endpoint.better]
     row |= {"expect": test.expect, "worse": worse, "provided": _guard(readout, test), "p_claimed": 1.0}
     if row["p"] is None:
         return row
@@ -125,7 +125,7 @@ def _tested(plan: Plan, found: Mapping[str, Readout], test: Test) -> dict[str, A
                 f"in the number's own unit"
             )
         row["p"] = row["p_claimed"] = no_worse([worse * d for d in row["differences"].values()], row["margin"])
-    elif WAY[test.expect] * row["estimate"] > 0:
+    elif SIGN[test.expect] * row["estimate"] > 0:
         row["p_claimed"] = row["p"]
     return row
 
@@ -146,7 +146,7 @@ def _others(plan: Plan, found: Mapping[str, Readout]) -> list[dict[str, Any]]:
         (test.part, test.endpoint, frozenset((test.arm, test.against)))
         for claim in plan.claims
         for test in claim.tests
-        if test.expect in WAY
+        if test.expect in SIGN
     }
     rows = []
     for part in plan.parts:

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from poise.studies.comparison.readout import WORST, Readout, differs
+from poise.direction import WORST
+from poise.studies.comparison.readout import Readout, differs
 from poise.studies.comparison.statistics import equivalence, least_p, paired_t, sign_flip
 from poise.studies.comparison.text import finite
 from poise.studies.plans.plan import Endpoint

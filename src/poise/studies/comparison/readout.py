@@ -9,12 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from poise.direction import WORST
 from poise.errors import PoiseError
 from poise.intervals import clopper_pearson
 from poise.studies.comparison.statistics import paired_t
 from poise.studies.plans.plan import Arm, Endpoint, Part, Plan, Result
-
-WORST: Mapping[str, Callable[[Iterable[float]], float]] = {"lower": max, "higher": min}
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from poise.direction import SIGN
 from poise.studies.comparison.statistics import seeds_needed
 from poise.studies.comparison.text import bare, change, level, percent, plain_number, probability, seeds, with_p
 
@@ -37,7 +38,7 @@ def verdict_of(row: Mapping[str, Any], alpha: float, claims: int = 1) -> Verdict
 
 def _change(row: Mapping[str, Any], alpha: float) -> Verdict:
     """A claim that the arm's number is lower, or higher. Intervals are turned so that what is claimed is above 0."""
-    sign = -1 if row["expect"] == "lower" else 1
+    sign = SIGN[row["expect"]]
     gain = sign * row["estimate"]
     high = None if row["low"] is None else max(sign * row["low"], sign * row["high"])
     margin = row["margin"]

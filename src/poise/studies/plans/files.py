@@ -25,6 +25,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from poise.direction import ONE_WAY
 from poise.errors import PoiseError, nearest
 from poise.studies.plans import readings
 from poise.studies.plans.plan import Arm, Claim, Endpoint, Part, Plan, Test, named
@@ -39,7 +40,7 @@ TEST_KEYS = ("part", "endpoint", "arm", "against", "expect", "provided")
 OF_ENDPOINT = ("better", "scale", "margin")
 MOST = 10_000  # seeds
 LONGEST = 100  # of a study's name, in bytes
-EXPECTED = ("lower", "higher", "no worse")
+EXPECTED = (*ONE_WAY, "no worse")
 
 
 def read_plan(path: str | Path) -> Plan:
@@ -128,7 +129,7 @@ def _endpoint(name: str, table: Any, where: str) -> Endpoint:
     reads = {key: value for key, value in table.items() if key not in OF_ENDPOINT}
     readings.check(reads, where)
     better, scale, margin = table.get("better"), table.get("scale", "difference"), table.get("margin")
-    if better not in ("lower", "higher"):
+    if better not in ONE_WAY:
         raise PoiseError(f"{where}: better must be lower or higher, not {better!r}")
     if scale not in ("difference", "ratio"):
         raise PoiseError(f"{where}: scale must be difference or ratio, not {scale!r}")

@@ -7,9 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
+from poise.direction import OneWay
 from poise.errors import PoiseError, nearest
-
-Better = Literal["lower", "higher"]
 
 
 @dataclass(frozen=True)
@@ -30,7 +29,7 @@ class Endpoint:
 
     name: str
     reads: Mapping[str, Any]
-    better: Better
+    better: OneWay
     scale: Literal["difference", "ratio"] = "difference"
     margin: float | None = None
     relative: bool = False

@@ -1,0 +1,135 @@
+"""What a user names, opened: runs, files, folders, catalogued sets; and the data that a run was trained on."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from poise.data.catalogue.catalogue import catalogue
+from poise.data.files.items import Items, Progress, Rows
+from poise.data.images.images import open_images
+from poise.data.plain import Pictures, open_items
+from poise.data.text.text import Sentences
+from poise.errors import PoiseError, nearest
+from poise.evaluation.items import Recorded, Side
+from poise.record import RunFolder, all_runs, find_run
+
+COLUMNED = (".jsonl", ".csv", ".tsv", ".json")
+TaskProgress = Callable[[str], Progress]  # what is going on -> where its progress (done, total) is told
+T = TypeVar("T")
+
+
+def intact(folder: RunFolder, open_it: Callable[..., T], *more: Any) -> T:
+    """What a recipe opens by the facts of a run; a spec.json that lacks some is told to be damaged."""
+    try:
+        return open_it(*more)
+    except (KeyError, TypeError, ValueError) as error:
+        raise PoiseError(
+            f"{folder.path / 'spec.json'} does not say which recordings it was trained on ({type(error).__name__}: "
+            f"{error}): it is damaged; put it back, or start a new run with --out"
+        ) from None
+
+
+def own_corpus(kind: Any, folder: RunFolder, spec: dict[str, Any]) -> Any:
+    """The sentences that a run was trained on, split as then."""
+    assert kind.corpus is not None
+    found = kind.corpus(spec["arguments"])
+    if found.fingerprint != spec["facts"]["fingerprint"]:
+        raise PoiseError(f"the data of {folder.path} has changed since the run; scores would not be comparable")
+    return found
+
+
+def _own_sentences(kind: Any, folder: RunFolder, spec: dict[str, Any]) -> tuple[Side, Side]:
+    """Training and held-out sentences of a run."""
+    corpus = own_corpus(kind, folder, spec)
+    items = Sentences(corpus.name, corpus.sentences)
+    return Side(items, corpus.train), Side(items, corpus.heldout)
+
+
+def _own_pictures(kind: Any, folder: RunFolder, spec: dict[str, Any]) -> tuple[Side, Side]:
+    """Training and held-out pictures of a run, split as then."""
+    arguments, facts = spec["arguments"], spec["facts"]
+    found = open_images(
+        arguments["data"],
+        facts["size"],
+        facts["channels"],
+        arguments.get("labels", "none"),
+        fit=arguments["fit"],
+        background=arguments["background"],
+        heldout=arguments["heldout"],
+        limit=arguments.get("limit"),  # runs of earlier versions have none
+        seed=arguments["seed"],
+        bits=arguments.get("bits"),
+        splits=arguments.get("splits", "none"),  # earlier versions read them as ordinary folders
+        order=arguments.get("order", "names"),
+    )
+    if found.fingerprint != facts["fingerprint"]:
+        raise PoiseError(f"the data of {folder.path} has changed since the run; scores would not be comparable")
+    own = Pictures(found)
+    return Side(own, found.train), Side(own, found.heldout)
+
+
+def _own_clips(kind: Any, folder: RunFolder, spec: dict[str, Any]) -> tuple[Side, Side]:
+    """Training and held-out recordings of a run, split as then."""
+    if kind.recordings is None:
+        raise PoiseError(f"{folder.path} does not say which recordings it was trained on: give some with --against")
+    own = Recorded(intact(folder, kind.recordings, spec["facts"]))
+    train, heldout = own.split()
+    return Side(own, train), Side(own, heldout)
+
+
+OWN = {"image": _own_pictures, "text": _own_sentences, "speech": _own_clips}
+
+
+def column_of(source: str, column: str | None) -> str | None:
+    """The named column, for a file or a catalogued set that has columns."""
+    if not os.path.exists(Path(source).expanduser()):
+        return column if any(entry.name == source and entry.column for entry in catalogue()) else None
+    return column if source.lower().endswith(COLUMNED) else None
+
+
+def run_or_items(what: str, column: str | None, task: TaskProgress) -> RunFolder | Items:
+    """A run by its path, name, beginning of a name or `last`; or a file, a folder or a catalogued set."""
+    path = Path(what).expanduser()
+    if (path / "spec.json").exists():
+        return RunFolder(path)
+    if what and os.path.exists(path):
+        return open_items(path, column_of(what, column), progress=task(f"reading {path.name}"))
+    runs = [folder.name for folder in all_runs()]
+    if what == "last" or any(what and name.startswith(what) for name in runs):
+        return find_run(what)
+    sets = [entry.name for entry in catalogue() if entry.modality != "scorer"]
+    if what in sets:
+        return open_items(what, column_of(what, column), progress=task(f"reading {what}"))
+    raise PoiseError(
+        f"there is no run, folder or file called '{what}'{nearest(what, [*runs, *sets], '.')} See: poise runs"
+    )
+
+
+@dataclass(frozen=True)
+class Real:
+    """The real data that the user names, opened when it is known at which size."""
+
+    against: str | None
+    trained_on: str | None
+    column: str | None
+    task: TaskProgress
+    bits: int | None = None
+
+    def reference(self, size: int | None) -> Items:
+        return self._opened(str(self.against), size)
+
+    def trained(self, size: int | None, against: Items | None) -> tuple[Rows | None, Side]:
+        """The training side; and where it is the same data as the reference, the rows that are held out of both."""
+        items = self._opened(str(self.trained_on), size)
+        if against is not None and against.fingerprint == items.fingerprint:
+            train, heldout = items.split()
+            return heldout, Side(items, train)
+        return None, Side(items, items.split()[0] if items.own_test else items.rows())
+
+    def _opened(self, source: str, size: int | None) -> Items:
+        tell = self.task(f"reading {Path(source).name}")
+        return open_items(source, column_of(source, self.column), size, tell, self.bits)

@@ -1,0 +1,88 @@
+"""What is reported of metrics: rows of estimates, and notes. Sentences are made of notes at the very end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from poise.direction import REAL, Direction, coded
+from poise.metrics.core.statistics import Estimate
+
+AGAINST_REAL = ("metric", "title", "better", "made", "perfect", "copied")  # keys of a row in JSON
+Difference = tuple[float, float, float]  # value, low, high
+
+
+@dataclass(frozen=True)
+class Note:
+    """A sentence beside numbers; where it tells why something is left out, the end of the sentence.
+
+    `left_out`, what is left out for that reason; `of`, of what, where it is not left out altogether.
+    """
+
+    reason: str
+    left_out: str = ""
+    of: str = ""
+
+    def __str__(self) -> str:
+        return _sentence([self.left_out], self) if self.left_out else self.reason
+
+
+def _sentence(names: Sequence[str], note: Note) -> str:
+    of = f" of {note.of}" if note.of else ""
+    return f"{', '.join(names)} {'are' if len(names) > 1 else 'is'} left out{of}: {note.reason}"
+
+
+def gathered(notes: Iterable[Note]) -> list[str]:
+    """Sentences, each once; what is left out altogether for one reason is told in one."""
+    groups: dict[tuple[bool, str], list[Note]] = {}
+    for note in notes:
+        whole = bool(note.left_out) and not note.of
+        group = groups.setdefault((whole, note.reason if whole else str(note)), [])
+        if note not in group:
+            group.append(note)
+    return [
+        _sentence([n.left_out for n in group], group[0]) if key[0] else str(group[0]) for key, group in groups.items()
+    ]
+
+
+@dataclass(frozen=True)
+class ScoreRow:
+    """One number: of the generator, and of what may stand beside it.
+
+    `perfect`, of fresh real data in the generator's place, and `copied`, of training data, where they are compared with
+    one reference; `beside`, name -> the same number of something else, and `difference`, name -> made less that, with
+    its 95 % interval, where each item has a counterpart.
+    """
+
+    metric: str
+    title: str
+    better: Direction
+    made: Estimate
+    perfect: Estimate | None = None
+    copied: Estimate | None = None
+    beside: Mapping[str, Estimate | None] = field(default_factory=dict)
+    difference: Mapping[str, Difference] = field(default_factory=dict)
+    target: str = REAL
+
+    @property
+    def differs(self) -> bool:
+        """Whether the intervals of the generator and of a perfect one do not overlap."""
+        assert self.perfect is not None, f"{self.metric} is not compared with a perfect generator"
+        return max(self.made.low, self.perfect.low) > min(self.made.high, self.perfect.high)
+
+    def to_dict(self, keys: Sequence[str] = AGAINST_REAL) -> dict[str, Any]:
+        """These keys of it, for JSON."""
+        differences = {
+            name: dict(zip(("value", "low", "high"), found, strict=True)) for name, found in self.difference.items()
+        }
+        special = {
+            "better": coded(self.better, self.target),
+            "beside": {name: _plain(estimate) for name, estimate in self.beside.items()},
+            "difference": differences,
+        }
+        return {key: special[key] if key in special else _plain(getattr(self, key)) for key in keys}
+
+
+def _plain(value: Any) -> Any:
+    return value._asdict() if isinstance(value, Estimate) else value
