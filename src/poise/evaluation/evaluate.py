@@ -25,7 +25,7 @@ from poise.evaluation.choice import (
 from poise.evaluation.items import Side
 from poise.evaluation.latent import likelihood_section
 from poise.evaluation.lines import evaluation_lines
-from poise.evaluation.report import ByFeatures, EvaluationReport, Section
+from poise.evaluation.report import ByFeatures, EvaluationReport, Section, class_modes, class_shares
 from poise.evaluation.sides import Sides, sides_of_items, sides_of_run
 from poise.evaluation.sources import Real, TaskProgress, column_of, run_or_items
 from poise.evaluation.speech import speech_section
@@ -34,7 +34,6 @@ from poise.metrics.core.feature_metric import FeatureMetric
 from poise.metrics.core.metric import Metric, check_names, find_metrics
 from poise.metrics.core.rows import Note
 from poise.metrics.distributions.evaluation import evaluate as evaluate_features
-from poise.metrics.distributions.modes import class_modes
 from poise.metrics.features.classifier import SmallClassifier
 from poise.metrics.features.feature_files import kept_features
 from poise.metrics.features.features import Extractor
@@ -182,7 +181,8 @@ def _report(sides: Sides, options: EvaluationOptions, task: TaskProgress) -> Eva
         rows = _rows(extractor, sets, options.seed, task)
         features.append(_by_features(extractor, rows, sides.made.items.name, metrics, options.seed, task))
         if isinstance(extractor, SmallClassifier) and extractor.kind == "classifier":
-            shares, modes = _shares(extractor, rows["made"], sides), _modes(extractor, rows)
+            shares = class_shares(extractor, rows["made"], sides)
+            modes = class_modes(extractor, rows["made"], rows["heldout"])
     sides = replace(sides, extractors=extractors)
     sections = [build(sides, options, task) for build in SECTIONS.values()]
     return EvaluationReport(
@@ -237,31 +237,3 @@ def _means(extractor: Extractor, rows: SideFeatures) -> dict[str, dict[str, floa
         name: {which: float(np.mean(found[:, i], dtype=np.float64)) for which, found in rows.items()}
         for i, name in enumerate(getattr(extractor, "columns", ()))
     }
-
-
-def _shares(classifier: SmallClassifier, made: NDArray[np.float32], sides: Sides) -> list[dict[str, Any]]:
-    """How often the classifier sees each class in the generated pictures, and how often it is among the real ones."""
-    if sides.labels is None:
-        return []
-    labels = sides.labels[sides.heldout.rows]
-    count = max(classifier.classes, int(labels.max()) + 1)  # a rare class may be on one side only
-    seen = np.bincount(classifier.classes_of(np.asarray(made)), minlength=count) / len(made)
-    real = np.bincount(labels, minlength=count) / len(sides.heldout)
-    titles = sides.classes if len(sides.classes) == count else tuple(map(str, range(count)))
-    return [
-        {"class": title, "made": float(a), "real": float(b)} for title, a, b in zip(titles, seen, real, strict=True)
-    ]
-
-
-def _modes(classifier: SmallClassifier, rows: SideFeatures) -> dict[str, Any] | None:
-    """How many classes are generated, and how far their shares are from the real ones, as the classifier sees both.
-
-    None where it sees a class in no real item: a share of nothing cannot be compared with.
-    """
-    made, real = (classifier.classes_of(np.asarray(rows[name])) for name in ("made", "heldout"))
-    known = np.bincount(real, minlength=classifier.classes) / len(real)
-    if known.min() <= 0:
-        return None
-    found = class_modes(made, known)
-    by_chance = (classifier.classes - 1) / (2 * len(made))
-    return {**found._asdict(), "of": classifier.classes, "n": len(made), "kl_by_chance": by_chance}

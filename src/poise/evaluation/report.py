@@ -6,8 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from poise.evaluation.sides import Sides
 from poise.metrics.core.rows import AGAINST_REAL, Note, ScoreRow
 from poise.metrics.distributions.evaluation import Evaluation
+from poise.metrics.distributions.modes import class_modes as modes_of
+from poise.metrics.features.classifier import SmallClassifier
 from poise.report.table import number
 
 BESIDE = (*AGAINST_REAL, "beside", "difference")
@@ -107,3 +113,33 @@ class EvaluationReport:
             "class_modes": self.class_modes,
             "notes": [str(note) for note in self.notes],
         }
+
+
+def class_shares(classifier: SmallClassifier, made: NDArray[np.float32], sides: Sides) -> list[dict[str, Any]]:
+    """How often the classifier sees each class in the generated pictures, and how often it is among the real ones."""
+    if sides.labels is None:
+        return []
+    labels = sides.labels[sides.heldout.rows]
+    count = max(classifier.classes, int(labels.max()) + 1)  # a rare class may be on one side only
+    seen = np.bincount(classifier.classes_of(np.asarray(made)), minlength=count) / len(made)
+    real = np.bincount(labels, minlength=count) / len(sides.heldout)
+    titles = sides.classes if len(sides.classes) == count else tuple(map(str, range(count)))
+    return [
+        {"class": title, "made": float(a), "real": float(b)} for title, a, b in zip(titles, seen, real, strict=True)
+    ]
+
+
+def class_modes(
+    classifier: SmallClassifier, made: NDArray[np.float32], heldout: NDArray[np.float32]
+) -> dict[str, Any] | None:
+    """How many classes are generated, and how far their shares are from the real ones, as the classifier sees both.
+
+    None where it sees a class in no real item: a share of nothing cannot be compared with.
+    """
+    seen, real = (classifier.classes_of(np.asarray(rows)) for rows in (made, heldout))
+    known = np.bincount(real, minlength=classifier.classes) / len(real)
+    if known.min() <= 0:
+        return None
+    found = modes_of(seen, known)
+    by_chance = (classifier.classes - 1) / (2 * len(made))
+    return {**found._asdict(), "of": classifier.classes, "n": len(made), "kl_by_chance": by_chance}
