@@ -16,7 +16,7 @@ RANK = {
     **dict.fromkeys(["errors", "lazy", "terminal"], -1),
     **dict.fromkeys(["limits", "installing", "intervals", "direction"], -0.9),
     "disk": -0.5,
-    **dict.fromkeys(["core", "registry", "record", "audio"], 0),
+    **dict.fromkeys(["core", "registry", "record", "audio", "networks"], 0),
     **dict.fromkeys(["data", "models", "games", "training", "report"], 1),
     **dict.fromkeys(["penalties", "losses", "metrics", "monitor"], 2),
     "recipes": 3,

@@ -15,8 +15,7 @@ from PIL import Image
 from torch import Tensor
 
 from poise.cli import main
-from poise.metrics.features import extractors
-from poise.registry import _TABLES
+from poise.registry import _TABLES, names
 
 
 class Stub(ABC):
@@ -67,7 +66,7 @@ class Loudness(Stub):
 @pytest.fixture(autouse=True)
 def stubs(monkeypatch: pytest.MonkeyPatch) -> None:
     table = {"EffLite0": Pixels, "USE": Letters, "Resemblyzer": Loudness, "DNSMOS": Loudness}
-    assert extractors is not None
+    assert names("extractor")
     monkeypatch.setitem(_TABLES, "extractor", {**_TABLES["extractor"], **table})
     for stub in (Pixels, Letters, Loudness):
         stub.seen = 0

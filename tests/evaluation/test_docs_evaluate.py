@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-import poise.metrics.features.extractors  # noqa: F401  (enters every extractor into the registry)
 from poise.cli import EVALUATE
 from poise.registry import find, names
 

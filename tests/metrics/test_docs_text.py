@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import poise.metrics.text.members
-import poise.metrics.text.verse  # noqa: F401  (both register metrics)
 from poise.metrics.core.metric import find_metrics
 from poise.metrics.text import judge as text_judge
 from poise.metrics.text import members as text_members

@@ -12,7 +12,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-import poise.metrics.features.extractors  # noqa: F401  (enters every member into the registry)
 from poise.data.catalogue import fetch
 from poise.data.catalogue.catalogue import catalogue
 from poise.data.speech.speech import Wave

@@ -8,7 +8,6 @@ import sys
 import numpy as np
 import pytest
 
-import poise.metrics.speech.members  # noqa: F401  (registers the metrics)
 from poise.data.speech.speech import Wave
 from poise.errors import PoiseError
 from poise.installing import install

@@ -7,8 +7,6 @@ import math
 import numpy as np
 import pytest
 
-import poise.metrics.text.members
-import poise.metrics.text.verse  # noqa: F401  (both register metrics)
 from poise.errors import PoiseError
 from poise.metrics.core.metric import find_metrics
 from poise.metrics.core.statistics import Estimate

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-import poise.metrics.features.extractors  # noqa: F401  (enters every extractor into the registry)
 from poise.data.files.items import NOUNS, Items
 from poise.errors import PoiseError
 from poise.evaluation.items import Side

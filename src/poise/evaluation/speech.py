@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-import poise.metrics.speech.members  # noqa: F401  (enters all members into the registry)
 from poise.data.files.items import Progress
 from poise.data.speech.speech import Wave, resampled
 from poise.direction import Direction

@@ -8,8 +8,6 @@ from typing import Any
 
 import numpy as np
 
-import poise.metrics.text.members
-import poise.metrics.text.verse  # noqa: F401  (both enter their members into the registry)
 from poise.data.alphabets.alphabet import UNKNOWN, Units
 from poise.data.alphabets.units import fit_units, suggested_units
 from poise.data.files.items import Progress

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import poise.metrics.speech.members  # noqa: F401  (enters all members into the registry)
 from poise.audio.spectrograms import Mel
 from poise.data.speech.speech import Wave
 from poise.metrics.speech.metric import Pair, measure_pairs

@@ -92,8 +92,3 @@ def mcd(real: Wave, made: Wave, context: Context) -> Mapping[str, Value]:
     """
     path = warped(real, made, context)
     return {} if path is None else {"MCD": DECIBELS * path.cost}
-
-
-# The others enter the registry after those above.
-import poise.metrics.speech.heard  # noqa: E402
-import poise.metrics.speech.pitch_members  # noqa: E402, F401

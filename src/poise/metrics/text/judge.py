@@ -18,8 +18,6 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-import poise.metrics.text.members
-import poise.metrics.text.verse  # noqa: F401  (both enter their members into the registry)
 from poise.data.text.text import Sentences
 from poise.errors import PoiseError
 from poise.metrics.core.feature_metric import FeatureMetric, share_pass
