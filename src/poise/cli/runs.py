@@ -193,9 +193,10 @@ def evaluate(options: argparse.Namespace) -> int:
 def curve(options: argparse.Namespace) -> int:
     from poise.evaluation.curve import curve, parsed
     from poise.record import find_run
+    from poise.runs.load import Run
 
-    asked = parsed(options.temperatures)
-    for line in curve(find_run(options.run), asked, options.n, options.seed, options.step, options.out, print):
+    asked, run = parsed(options.temperatures), Run(find_run(options.run), options.step)
+    for line in curve(run, asked, options.n, options.seed, options.out, print):
         print(line)
     return 0
 

@@ -8,17 +8,17 @@ at the end of its likelihood stage.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from poise.disk import write_json
 from poise.errors import PoiseError
 from poise.evaluation.sources import own_corpus
-from poise.record import RunFolder
 from poise.report.plot import curves
 from poise.report.table import columns, number
-from poise.runs.load import generator_of
-from poise.runs.place import check_there, opened
+from poise.runs.load import Run
+from poise.runs.place import check_there
 
 SHOWN = (
     "reverse perplexity",
@@ -33,51 +33,44 @@ SHOWN = (
 
 
 def curve(
-    folder: RunFolder,
+    run: Run,
     temperatures: Sequence[float],
     n: int,
     seed: int,
-    step: str,
     out: str | None,
     say: Callable[[str], None] = lambda line: None,
 ) -> list[str]:
-    """Score n sentences at each temperature, of the generator at `step` and of the baseline, into OUT.json and OUT.png.
+    """Score n sentences at each temperature, of the run's generator and of the baseline, into OUT.json and OUT.png.
 
     Returns the table as lines. Errors: `PoiseError` for a run without text, an unknown step, bad temperatures.
     """
     from poise.metrics.text.judge import TextJudge
     from poise.metrics.text.metric import Texts
     from poise.recipes.text.writing import units_of
-    from poise.specs.spec import kind_of
 
-    spec = opened(folder)
-    check_there(folder, spec)
-    kind = kind_of(spec["recipe"])
-    if kind.corpus is None:
-        raise PoiseError(f"{folder.name} is a run of {spec['recipe']}, and a curve over temperatures is for text")
-    target = Path(out) if out else folder.path / "curve.json"
+    check_there(run.folder, run.spec)
+    if run.recipe.corpus is None:
+        raise PoiseError(f"{run.name} is a run of {run.spec['recipe']}, and a curve over temperatures is for text")
+    target = Path(out) if out else run.path / "curve.json"
     if target.suffix != ".json" or not target.parent.is_dir():
         raise PoiseError(f"--out {target}: name a .json file in a folder that exists; the plot goes beside it")
-    corpus, units = own_corpus(kind, folder, spec), units_of(spec["facts"])
+    corpus, units = own_corpus(run), units_of(run.facts)
     heldout, train = (
         Texts([corpus.of(row) for row in rows], [corpus.sentences[row] for row in rows])
         for rows in (corpus.heldout, corpus.train)
     )
     judge = TextJudge(heldout, train, len(units), units.plural, units.encode, n=n, seed=seed, extractors=())
     if judge.missing and not judge.floor():
-        raise PoiseError(f"{folder.name}: {judge.missing[0]}")
+        raise PoiseError(f"{run.name}: {judge.missing[0]}")
     rows: list[dict[str, Any]] = []
-    for name, at in _generators(spec, step).items():
-        generator, _, _ = generator_of(folder, at)
+    for name, at in _generators(run.spec, run.step).items():
+        model = Run(run.folder, at)
         for temperature in temperatures:
-
-            def sample(count: int, seed: int, generator: Any = generator, temperature: float = temperature) -> Any:
-                return kind.draw(generator, spec["facts"], count, seed, temperature=temperature)
-
+            sample = partial(model.sample, temperature=temperature)
             scores = judge.score(sample, seed)
             rows.append({"model": name, "step": at, "temperature": temperature, **scores})
             say(f"{name}, temperature {temperature:g}: {_brief(scores)}")
-    report = {"run": folder.name, "n": judge.n, "m": judge.m, "seed": seed, "real": judge.floor(), "rows": rows}
+    report = {"run": run.name, "n": judge.n, "m": judge.m, "seed": seed, "real": judge.floor(), "rows": rows}
     write_json(target, report)
     _plot(target.with_suffix(".png"), report)
     return [*_table(report), "", *_verdict(rows), f"written to {target} and {target.with_suffix('.png').name}"]

@@ -43,6 +43,7 @@ from poise.metrics.text.metric import TextMetric
 from poise.record import RunFolder
 from poise.registry import find
 from poise.report.progress import ProgressView
+from poise.runs.load import Run
 
 SideFeatures = dict[str, NDArray[np.float32]]  # side -> features [N,d]
 # What is read beside features: the kind of metric, and the section of its members, None where it does not apply.
@@ -74,8 +75,8 @@ def evaluate(what: str, wanted: EvaluationOptions) -> list[str]:
         report = _report(sides, wanted, view.task)
     content = report.to_dict()
     write_json(target, content)
-    if isinstance(found, RunFolder):
-        _into_report(found, content)
+    if isinstance(found, Run):
+        _into_report(found.folder, content)
     return [*evaluation_lines(report), "", f"written to {target}"]
 
 
@@ -89,14 +90,14 @@ def measured(what: str, wanted: EvaluationOptions) -> EvaluationReport:
     return _report(sides, wanted, silent)
 
 
-def compared(what: str, wanted: EvaluationOptions, task: TaskProgress) -> tuple[RunFolder | Items, Sides]:
+def compared(what: str, wanted: EvaluationOptions, task: TaskProgress) -> tuple[Run | Items, Sides]:
     """The run or the items to score, and the sides of the comparison; whatever cannot be compared is refused here."""
     _check(what, wanted)
     members = {name: find("extractor", name) for name in wanted.features or ()}
-    found = run_or_items(what, wanted.column, task)
+    found = run_or_items(what, wanted.step, wanted.column, task)
     real = Real(wanted.against, wanted.trained_on, wanted.column, task, wanted.bits)
-    if isinstance(found, RunFolder):
-        sides = sides_of_run(found, wanted.n, wanted.seed, wanted.step, real)
+    if isinstance(found, Run):
+        sides = sides_of_run(found, wanted.n, wanted.seed, real)
     else:
         sides = sides_of_items(found, wanted.n, wanted.seed, real)
     items = sides.made.items
@@ -128,10 +129,10 @@ def _check(what: str, wanted: EvaluationOptions) -> None:
     check_names(wanted.metrics or (), [metric.name for kind in kinds for metric in find_metrics(kind)])
 
 
-def _target(found: RunFolder | Items, sides: Sides, out: str | None) -> Path:
+def _target(found: Run | Items, sides: Sides, out: str | None) -> Path:
     """Where the report goes; a file that is something else is never written over."""
     default = Path("report.json")
-    if isinstance(found, RunFolder):
+    if isinstance(found, Run):
         default = found.path / f"evaluation-{sides.facts['checkpoint']}.json"
     target = Path(out).expanduser() if out else default
     if target.is_dir() or not target.parent.is_dir():

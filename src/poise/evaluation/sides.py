@@ -17,10 +17,8 @@ from poise.errors import PoiseError
 from poise.evaluation.items import Drawn, Remade, Side, by_name
 from poise.evaluation.sources import OWN, Real, intact
 from poise.metrics.speech.comparison import Comparison
-from poise.record import RunFolder
-from poise.runs.load import checkpoint_of, generator_of
-from poise.runs.place import check_there, opened
-from poise.specs.spec import kind_of
+from poise.runs.load import Run
+from poise.runs.place import check_there
 
 if TYPE_CHECKING:
     from poise.metrics.features.features import Extractor
@@ -50,60 +48,53 @@ class Sides:
     extractors: Sequence[Extractor] = ()
 
 
-def sides_of_run(folder: RunFolder, n: int | None, seed: int, step: str, real: Real) -> Sides:
+def sides_of_run(run: Run, n: int | None, seed: int, real: Real) -> Sides:
     """Samples of the averaged generator; held-out and training parts are the run's own where none are given."""
-    spec = opened(folder)
-    kind = kind_of(spec["recipe"])
-    if kind.modality not in OWN:
+    modality, size = run.recipe.modality, run.facts.get("size")
+    if modality not in OWN:
         raise PoiseError(
-            f"{folder.path} makes {kind.modality} and poise evaluate compares {', '.join(NOUNS[m] for m in OWN)}: its "
-            f"scores while training are in {folder.path / 'report.json'}"
+            f"{run.path} makes {modality} and poise evaluate compares {', '.join(NOUNS[m] for m in OWN)}: its "
+            f"scores while training are in {run.path / 'report.json'}"
         )
-    generator, _, _ = generator_of(folder, step)
-    made, comparison, notes = _of_generator(folder, generator, n, seed, step, own=real.against is None)
-    autoencoder = kind.autoencoder(generator, spec["facts"]) if kind.autoencoder else None
-    facts = {
-        "what": str(folder.path), "checkpoint": checkpoint_of(folder, step).name, "modality": kind.modality
-    }  # fmt: skip
+    made, comparison, notes = _of_generator(run, n, seed, own=real.against is None)
+    autoencoder = run.recipe.autoencoder(run.generator, run.facts) if run.recipe.autoencoder else None
+    facts = {"what": str(run.path), "checkpoint": run.checkpoint.name, "modality": modality}
     if real.against is not None:
-        sides = _with_real(made, facts, real, spec["facts"].get("size"), seed)
+        sides = _with_real(made, facts, real, size, seed)
         return replace(sides, comparison=comparison, autoencoder=autoencoder, notes=sides.notes + notes)
-    check_there(folder, spec)
-    train, heldout = OWN[kind.modality](kind, folder, spec)
+    check_there(run.folder, run.spec)
+    train, heldout = OWN[modality](run)
     if not len(heldout):
         raise PoiseError(
-            f"{folder.path} was trained without held-out data (--heldout 0): give some real data with --against"
+            f"{run.path} was trained without held-out data (--heldout 0): give some real data with --against"
         )
     own = heldout.items
     if real.trained_on is not None:
-        _, train = real.trained(spec["facts"].get("size"), None)
+        _, train = real.trained(size, None)
     facts |= {"against": f"{own.name} (held-out part)", "trained_on": _named(train)}
     labels, classes = (own.set.labels, own.set.classes) if isinstance(own, Pictures) else (None, ())
     sides = _sized(Sides(made, heldout, train, facts, labels, classes), seed)
     return replace(sides, comparison=comparison, autoencoder=autoencoder)
 
 
-def _of_generator(
-    folder: RunFolder, generator: Any, n: int | None, seed: int, step: str, own: bool
-) -> tuple[Side, Comparison | None, list[str]]:
+def _of_generator(run: Run, n: int | None, seed: int, own: bool) -> tuple[Side, Comparison | None, list[str]]:
     """What the averaged generator makes, of held-out recordings where its recipe does so, and notes.
 
     `own`: the recordings of the run must be there; else it is only told that they are not.
     """
-    spec = opened(folder)
-    kind = kind_of(spec["recipe"])
-    weights = " ".join(sha256_of(checkpoint_of(folder, step) / f"{name}.ema.safetensors") for name in kind.players)
+    recipe, generator = run.recipe, run.generator
+    weights = " ".join(sha256_of(run.checkpoint / f"{name}.ema.safetensors") for name in recipe.players)
     notes = []
-    if kind.pairs is not None:
+    if recipe.pairs is not None:
         try:
-            comparison = intact(folder, kind.pairs, generator, spec["facts"], n, seed)
-            return Side(Remade(folder.name, weights, comparison), np.arange(comparison.n)), comparison, []
+            comparison = intact(run, recipe.pairs, generator, run.facts, n, seed)
+            return Side(Remade(run.name, weights, comparison), np.arange(comparison.n)), comparison, []
         except PoiseError as error:
             if own:
                 raise
             notes.append(f"Recordings are not compared one by one: {error}.")
-    n = spec["arguments"].get("score_samples", 1000) if n is None else n
-    drawn = Drawn(folder.name, kind.modality, weights, partial(kind.draw, generator, spec["facts"]), n, seed)
+    n = run.spec["arguments"].get("score_samples", 1000) if n is None else n
+    drawn = Drawn(run.name, recipe.modality, weights, partial(recipe.draw, generator, run.facts), n, seed)
     return Side(drawn, np.arange(n)), None, notes
 
 

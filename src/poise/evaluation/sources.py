@@ -16,42 +16,47 @@ from poise.data.text.text import Sentences
 from poise.errors import PoiseError, nearest
 from poise.evaluation.items import Recorded, Side
 from poise.record import RunFolder, all_runs, find_run
+from poise.runs.load import Run
 
 COLUMNED = (".jsonl", ".csv", ".tsv", ".json")
 TaskProgress = Callable[[str], Progress]  # what is going on -> where its progress (done, total) is told
 T = TypeVar("T")
 
 
-def intact(folder: RunFolder, open_it: Callable[..., T], *more: Any) -> T:
+def intact(run: Run, open_it: Callable[..., T], *more: Any) -> T:
     """What a recipe opens by the facts of a run; a spec.json that lacks some is told to be damaged."""
     try:
         return open_it(*more)
     except (KeyError, TypeError, ValueError) as error:
         raise PoiseError(
-            f"{folder.path / 'spec.json'} does not say which recordings it was trained on ({type(error).__name__}: "
+            f"{run.path / 'spec.json'} does not say which recordings it was trained on ({type(error).__name__}: "
             f"{error}): it is damaged; put it back, or start a new run with --out"
         ) from None
 
 
-def own_corpus(kind: Any, folder: RunFolder, spec: dict[str, Any]) -> Any:
+def _unchanged(run: Run, fingerprint: str) -> None:
+    if fingerprint != run.facts["fingerprint"]:
+        raise PoiseError(f"the data of {run.path} has changed since the run; scores would not be comparable")
+
+
+def own_corpus(run: Run) -> Any:
     """The sentences that a run was trained on, split as then."""
-    assert kind.corpus is not None
-    found = kind.corpus(spec["arguments"])
-    if found.fingerprint != spec["facts"]["fingerprint"]:
-        raise PoiseError(f"the data of {folder.path} has changed since the run; scores would not be comparable")
+    assert run.recipe.corpus is not None
+    found = run.recipe.corpus(run.spec["arguments"])
+    _unchanged(run, found.fingerprint)
     return found
 
 
-def _own_sentences(kind: Any, folder: RunFolder, spec: dict[str, Any]) -> tuple[Side, Side]:
+def _own_sentences(run: Run) -> tuple[Side, Side]:
     """Training and held-out sentences of a run."""
-    corpus = own_corpus(kind, folder, spec)
+    corpus = own_corpus(run)
     items = Sentences(corpus.name, corpus.sentences)
     return Side(items, corpus.train), Side(items, corpus.heldout)
 
 
-def _own_pictures(kind: Any, folder: RunFolder, spec: dict[str, Any]) -> tuple[Side, Side]:
+def _own_pictures(run: Run) -> tuple[Side, Side]:
     """Training and held-out pictures of a run, split as then."""
-    arguments, facts = spec["arguments"], spec["facts"]
+    arguments, facts = run.spec["arguments"], run.facts
     found = open_images(
         arguments["data"],
         facts["size"],
@@ -66,17 +71,16 @@ def _own_pictures(kind: Any, folder: RunFolder, spec: dict[str, Any]) -> tuple[S
         splits=arguments.get("splits", "none"),  # earlier versions read them as ordinary folders
         order=arguments.get("order", "names"),
     )
-    if found.fingerprint != facts["fingerprint"]:
-        raise PoiseError(f"the data of {folder.path} has changed since the run; scores would not be comparable")
+    _unchanged(run, found.fingerprint)
     own = Pictures(found)
     return Side(own, found.train), Side(own, found.heldout)
 
 
-def _own_clips(kind: Any, folder: RunFolder, spec: dict[str, Any]) -> tuple[Side, Side]:
+def _own_clips(run: Run) -> tuple[Side, Side]:
     """Training and held-out recordings of a run, split as then."""
-    if kind.recordings is None:
-        raise PoiseError(f"{folder.path} does not say which recordings it was trained on: give some with --against")
-    own = Recorded(intact(folder, kind.recordings, spec["facts"]))
+    if run.recipe.recordings is None:
+        raise PoiseError(f"{run.path} does not say which recordings it was trained on: give some with --against")
+    own = Recorded(intact(run, run.recipe.recordings, run.facts))
     train, heldout = own.split()
     return Side(own, train), Side(own, heldout)
 
@@ -91,16 +95,16 @@ def column_of(source: str, column: str | None) -> str | None:
     return column if source.lower().endswith(COLUMNED) else None
 
 
-def run_or_items(what: str, column: str | None, task: TaskProgress) -> RunFolder | Items:
-    """A run by its path, name, beginning of a name or `last`; or a file, a folder or a catalogued set."""
+def run_or_items(what: str, step: str, column: str | None, task: TaskProgress) -> Run | Items:
+    """A run by its path, name, beginning of a name or `last`, at a step; or a file, a folder or a catalogued set."""
     path = Path(what).expanduser()
     if (path / "spec.json").exists():
-        return RunFolder(path)
+        return Run(RunFolder(path), step)
     if what and os.path.exists(path):
         return open_items(path, column_of(what, column), progress=task(f"reading {path.name}"))
     runs = [folder.name for folder in all_runs()]
     if what == "last" or any(what and name.startswith(what) for name in runs):
-        return find_run(what)
+        return Run(find_run(what), step)
     sets = [entry.name for entry in catalogue() if entry.modality != "scorer"]
     if what in sets:
         return open_items(what, column_of(what, column), progress=task(f"reading {what}"))

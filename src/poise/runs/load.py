@@ -179,12 +179,6 @@ def checkpoint_of(folder: RunFolder, step: str) -> Path:
     raise PoiseError(f"{folder.path} keeps no checkpoint of step {wanted}; it has {steps}")
 
 
-def generator_of(folder: RunFolder, step: str) -> tuple[Any, dict[str, Any], Any]:
-    """The averaged generator of a run, its spec and its recipe."""
-    run = Run(folder, step)
-    return run.generator, run.spec, run.recipe
-
-
 def class_paths(value: Any) -> Iterator[str]:
     """Every class path in arguments, wherever it stands."""
     if isinstance(value, dict):
