@@ -1,25 +1,25 @@
 """Networks of one's own for pictures: a class with options of its own, named on the command line. No torch in here.
 
-    # mynets.py
-    @dataclass
-    class Mine(ImageNetworks):
-        \"\"\"Two small networks.
+# mynets.py
+@dataclass
+class Mine(ImageNetworks):
+    \"\"\"Two small networks.
 
-        Args:
-            hidden: units of the hidden layer.
-        \"\"\"
+    Args:
+        hidden: units of the hidden layer.
+    \"\"\"
 
-        hidden: int = 64
+    hidden: int = 64
 
-        def generator(self, size, channels, noise, classes):
-            side = nn.Sequential(nn.Linear(noise, self.hidden), nn.ReLU(), nn.Linear(self.hidden, channels * size**2))
-            return nn.Sequential(side, nn.Tanh(), nn.Unflatten(1, (channels, size, size)))
+    def generator(self, size, channels, noise, classes):
+        side = nn.Sequential(nn.Linear(noise, self.hidden), nn.ReLU(), nn.Linear(self.hidden, channels * size**2))
+        return nn.Sequential(side, nn.Tanh(), nn.Unflatten(1, (channels, size, size)))
 
-        def discriminator(self, size, channels, classes):
-            ...
+    def discriminator(self, size, channels, classes):
+        ...
 
-    poise train images photos --network mynets.Mine --network.hidden 128
-    poise train images --network.help mynets.Mine
+poise train images photos --network mynets.Mine --network.hidden 128
+poise train images --network.help mynets.Mine
 """
 
 from __future__ import annotations
