@@ -20,7 +20,9 @@ from common import write
 from torch import nn
 
 from poise.monitor.measures import compact, spread
+from poise.recipes.common.options import RunOptions
 from poise.recipes.images import outputs as image_outcomes
+from poise.recipes.images.options import PictureOptions
 from poise.recipes.images.signature import images
 from poise.training.loop import train
 
@@ -59,7 +61,8 @@ def main() -> None:
     parser.add_argument("--json", default="bench/shown.json")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    recipe = images("noto-emoji", size=options.size, limit=options.limit, steps=max(options.steps), threads=1)
+    run = RunOptions(steps=max(options.steps), ema=0.9995, threads=1)
+    recipe = images("noto-emoji", pictures=PictureOptions(size=options.size, limit=options.limit), run=run)
     stage, judge = recipe.stages[0], recipe.judge()  # type: ignore[misc]
     average = next(hook for player in stage.game.players for hook in player.after if hook.name == "ema")
     rows: dict[str, Any] = {}

@@ -20,7 +20,6 @@ from __future__ import annotations
 
 import argparse
 import copy
-import inspect
 import statistics
 import tempfile
 import time
@@ -40,6 +39,7 @@ from poise.core import Batch, Verdict
 from poise.data.speech.recordings import Recordings
 from poise.data.transcripts.syllables import TABLE, Syllable, to_pinyin
 from poise.penalties import L2
+from poise.recipes.common.options import parameters
 from poise.recipes.speech import build as speech_parts
 from poise.recipes.speech import signature as speeches
 from poise.recipes.speech.players import Mels
@@ -53,7 +53,7 @@ LOG = 16
 CHUNK = 16  # steps in a turn: one of them is recorded
 READY = 64  # batches in memory for the loops by hand
 MEL, HOW = Mel(), Execution()
-OF_WAVES, OF_TEXTS = (inspect.signature(recipe).parameters for recipe in (vocoders.vocoder, speeches.speech))
+OF_WAVES, OF_TEXTS = (parameters(recipe) for recipe in (vocoders.vocoder, speeches.speech))
 SEGMENT, BATCH = OF_WAVES["segment"].default, OF_WAVES["batch"].default  # samples in a segment, segments in a batch
 SAID = OF_TEXTS["batch"].default  # syllables in a batch
 EMA, CLIP, BETAS = 0.999, 10.0, (0.8, 0.99)

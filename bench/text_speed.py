@@ -38,7 +38,7 @@ from poise.data.text.toy import Numbers
 from poise.models.text import counted
 from poise.penalties import L2
 from poise.recipes.language import build as language_parts
-from poise.recipes.language.signature import ModelOptions
+from poise.recipes.language.signature import LanguageRunOptions, ModelOptions
 from poise.recipes.text.players import Players
 from poise.recipes.text.signature import DiscriminatorOptions, GeneratorOptions
 from poise.record import RunFolder
@@ -104,7 +104,7 @@ class Hand:
 def language() -> Case:
     options, batch, window = ModelOptions(lr=2e-3), 32, 32
     penalties = language_parts.penalties(options, 1e-5, 0.0, 0.0, 0.0, 0.0, 1000)
-    game, _ = language_parts.game(options, FACTS, penalties, 0.99, 0, HOW)
+    game, _ = language_parts.game(options, FACTS, penalties, LanguageRunOptions(ema=0.99), HOW)
     net = copy.deepcopy(game.model)
     player = Hand(net, L2(1e-5, covers=nn.RNNBase), 2e-3, options.betas, options.clip or 0.0)
     stream = WindowStream(units(200_000), batch, window, 0)

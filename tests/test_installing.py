@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.machinery
 import importlib.metadata
 import re
+import subprocess
 import sys
 import tomllib
 from pathlib import Path
@@ -39,8 +41,15 @@ def test_the_command_names_the_packages_and_can_be_pasted(monkeypatch):
     said = install("speech")
     assert install("speech", "av").endswith(' -m pip install "av>=12"')
     assert re.search(r'-m pip install "soundfile>=0\.12" "av>=12" "onnxruntime>=1\.18" "pystoi>=0\.4\.1"$', said)
-    monkeypatch.setattr(installing.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(installing.importlib.machinery.PathFinder, "find_spec", lambda name: None)
     assert install("vae").startswith("uv pip install --python ") and '"scikit-learn>=1.5"' in install("vae")
+
+
+def test_looking_for_pip_leaves_setuptools_its_distutils():
+    """Asked for pip by the usual way, setuptools takes it away, and torch.compile on a CPU cannot import setuptools."""
+    script = "from poise.installing import install; install('vae'); import setuptools; setuptools._distutils"
+    if importlib.machinery.PathFinder.find_spec("setuptools") is not None:
+        subprocess.run([sys.executable, "-W", "ignore", "-c", script], check=True)
 
 
 def test_the_interpreter_is_written_as_it_is_typed(monkeypatch, tmp_path):

@@ -163,6 +163,20 @@ def test_long_files_and_functions_say_why():
     assert not crowded
 
 
+def test_no_signature_is_wider_than_25():
+    """Parameters of functions and methods, all kinds of them counted, `self` too."""
+    wide = []
+    for path in FILES:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+                taken = node.args
+                count = len(taken.posonlyargs) + len(taken.args) + len(taken.kwonlyargs)
+                count += (taken.vararg is not None) + (taken.kwarg is not None)
+                if count > 25:
+                    wide.append(f"{path.name}:{node.lineno}: {count} parameters")
+    assert not wide
+
+
 LOOPS = ROOT / ".venv" / "loops" / "bin" / "python"
 ELSEWHERE = {"own_accelerate.py", "own_lightning.py"}  # their packages are in an environment of their own
 

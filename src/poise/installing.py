@@ -6,8 +6,8 @@ wrong. The packages themselves are named, with the versions that our own metadat
 
 from __future__ import annotations
 
+import importlib.machinery
 import importlib.metadata
-import importlib.util
 import re
 import shutil
 import sys
@@ -54,7 +54,8 @@ def install(extra: str, package: str = "") -> str:
     if not packages:
         return f"install the packages of Poise's extra [{extra}] (see its pyproject.toml)"
     names = " ".join(f'"{name}"' if re.search(r"[<>=!~\[\];]", name) else name for name in packages)
-    if importlib.util.find_spec("pip") is None:
+    # Not importlib.util.find_spec: asked for pip, setuptools takes its own distutils away, which torch.compile needs.
+    if importlib.machinery.PathFinder.find_spec("pip") is None:
         return f"uv pip install --python {pasted(interpreter())} {names}"
     return f"{pasted(interpreter())} -m pip install {names}"
 

@@ -226,9 +226,7 @@ def test_resting_players_do_not_change_those_of_their_own_game():
     assert one.players[0].turns == 0 and other.turns == 1 and one.players[0].module is other.module
 
 
-def test_what_is_asked_of_weights_and_averages():
-    with pytest.raises(PoiseError, match="--ema must be at least 0 and below 1, not 1"):
-        players(ema=1.0)
+def test_what_is_asked_of_weights_and_rates():
     with pytest.raises(PoiseError, match="--mel 0 and --stft 0 leave the spectral stage nothing"):
         players(weights={"mel": 0, "features": 0, "stft": 0})
     bad = {"vocoder": WaveGenerator(width=4, depth=1, lr="cosine:1")}

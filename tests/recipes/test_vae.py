@@ -7,7 +7,9 @@ import pytest
 import torch
 
 from poise.games.vae import VaeRound, weighed
+from poise.recipes.common.options import grouped
 from poise.recipes.images import data as image_data
+from poise.recipes.images.options import PictureOptions
 from poise.recipes.vae import build as vae_parts
 from poise.recipes.vae import outputs as outcomes
 from poise.recipes.vae.objectives import chosen
@@ -36,7 +38,7 @@ def recipe(data, objective="vae", steps=4, width=2, **changes):
         "latent_size": 3, "batch": 8, "threads": 1, "precision": "fp32", "device": "cpu", "scores": 0,
         "autoencoder": AutoencoderOptions(width=width, lr=1e-2), "ema": 0.5, **changes,
     }  # fmt: skip
-    return vae(data, objective=objective, steps=steps, **given)
+    return vae(**grouped(vae, {"data": data, "objective": objective, "steps": steps, **given}))
 
 
 def trained(made, rows=None):
@@ -101,7 +103,7 @@ def test_an_autoencoder_learns_the_two_halves(pictures):
 
 
 def open_set(data, heldout=0.1):
-    return image_data.pictures(data, None, None, "auto", False, "crop", "white", heldout, None, 0)
+    return image_data.pictures(data, PictureOptions(heldout=heldout), seed=0)
 
 
 def test_no_heldout_pictures_no_scores_and_grids_of_training_pictures(pictures, tmp_path):
@@ -185,7 +187,7 @@ def test_the_mixture_is_fitted_to_a_draw_from_the_posterior_of_each_training_pic
     made, data = recipe(pictures, limit=40), open_set(pictures)
     model = made.stages[0].game.players[0].after[0].module
     model.encoder.head.weight *= 100
-    limited = image_data.pictures(pictures, None, None, "auto", False, "crop", "white", 0.1, 40, 0)
+    limited = image_data.pictures(pictures, PictureOptions(limit=40), seed=0)
     assert len(limited.train) == 40 and set(limited.train) < set(data.train)
     x = torch.from_numpy(np.asarray(data.images[limited.train])).permute(0, 3, 1, 2) / 127.5 - 1
     mean, log_variance = model.encode(x)

@@ -15,7 +15,8 @@ from poise.cli import main
 from poise.cli.checking import suggested, would_read
 from poise.data.speech.recordings import open_recordings
 from poise.data.text.check import check_text
-from poise.recipes.vocoder.build import opening_of
+from poise.recipes.vocoder.build import opening
+from poise.recipes.vocoder.options import RecordingOptions
 from poise.record import RunFolder
 from poise.report.live import Silent
 from poise.runs.run import run
@@ -156,7 +157,8 @@ def test_what_is_promised_of_recordings_is_what_a_run_says(
     assert main(["data", "check", str(folder)]) == 0
     lines = capsys.readouterr().out.splitlines()
     (promise,) = (line.partition(": ")[2] for line in lines if line.startswith(f"train {recipe}: "))
-    found = open_recordings(**opening_of(parser_for(recipe).parse([str(folder)])))  # with the recipe's own defaults
+    asked = RecordingOptions.of(parser_for(recipe).parse([str(folder)]))  # the recipe's own defaults
+    found = open_recordings(**opening(str(folder), asked))
     if recipe == "vocoder":
         assert promise == found.describe()
     else:

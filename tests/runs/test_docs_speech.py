@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import re
 import shlex
 from pathlib import Path
@@ -15,6 +14,7 @@ from poise.data.transcripts.utterances import kinds
 from poise.evaluation.speech import TITLES
 from poise.metrics.core.metric import find_metrics
 from poise.metrics.speech.metric import PairedMetric
+from poise.recipes.common.options import parameters
 from poise.recipes.speech.signature import speech
 from poise.recipes.vocoder.signature import vocoder
 from poise.registry import names
@@ -49,7 +49,7 @@ def test_every_flag_that_is_named_exists(page: str) -> None:
 
 def test_the_stages_are_named_with_their_flags() -> None:
     found = set(re.findall(r"^\| [a-z, ]+ \|.*\| `(\w+_steps|steps)` \|$", PAGE, re.M))
-    takes = {*inspect.signature(vocoder).parameters, *inspect.signature(speech).parameters}
+    takes = {*parameters(vocoder), *parameters(speech)}
     assert found == {name for name in takes if name.endswith("steps")}
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from poise.cli import main
+from poise.recipes.common.options import parameters
 from poise.record import RunFolder
 from poise.runs.place import tidied
 from poise.specs.spec import SINCE, all_recipes, kind_of, run_name
@@ -145,4 +145,4 @@ def test_a_run_that_does_not_know_newer_flags_goes_on(texts: Path, capsys: pytes
 
 @pytest.mark.parametrize("name", SINCE)
 def test_every_newer_flag_is_one_of_a_recipe(name: str) -> None:
-    assert any(name in inspect.signature(kind_of(recipe).build).parameters for recipe in all_recipes())
+    assert any(name in parameters(kind_of(recipe).build) for recipe in all_recipes())

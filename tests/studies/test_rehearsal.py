@@ -216,13 +216,12 @@ OF_RECIPES = {
 @pytest.mark.parametrize("recipe", OF_RECIPES)
 def test_what_a_rehearsal_finds_is_what_a_run_has(recipe, tmp_path):
     """Every name of the record and every score: so that no endpoint is refused that could be read, nor one let pass."""
-    import inspect
-
+    from poise.recipes.common.options import parameters
     from poise.specs.spec import completed, kind_of
 
     modality, more = OF_RECIPES[recipe]
     data = MADE_UP[modality](tmp_path)
-    taken = inspect.signature(kind_of(recipe).build).parameters
+    taken = parameters(kind_of(recipe).build)
     stages = {name: 6 for name in taken if name.endswith("_steps") and name != "joint_steps"}
     wanted = {**SMALL, **stages, **more, "data": str(data), "seed": 0}
     arguments = {name: value for name, value in wanted.items() if name in taken}

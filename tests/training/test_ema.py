@@ -13,6 +13,7 @@ from torch.nn.utils.parametrizations import spectral_norm
 from poise.errors import PoiseError
 from poise.metrics.core.statistics import kid
 from poise.monitor.measures import compact, spread
+from poise.recipes.common.options import RunOptions
 from poise.recipes.images import outputs as image_outcomes
 from poise.recipes.images.signature import DiscriminatorOptions, GeneratorOptions, images
 from poise.training.ema import BATCHES, ROWS, Ema, noise_feed
@@ -202,7 +203,8 @@ def fast(tmp_path):
     waves = np.sin(x[None, :, None] * rng.uniform(0.3, 2, (256, 1, 1)) + x[None, None] * rng.uniform(0, 2, (256, 1, 1)))
     np.save(tmp_path / "waves.npy", (127.5 + 120 * waves).astype(np.uint8))
     options = {"generator": GeneratorOptions(lr=5e-3, width=8), "discriminator": DiscriminatorOptions(lr=5e-3, width=8)}
-    recipe = images(str(tmp_path / "waves.npy"), steps=20, scores=0, batch=32, ema=0.95, threads=1, **options)
+    run = RunOptions(steps=20, scores=0, batch=32, ema=0.95, threads=1)
+    recipe = images(str(tmp_path / "waves.npy"), run=run, **options)
     stage = recipe.stages[0]
     train(stage.game, stage.stream, 20, seed=3, how=recipe.how)
     return recipe, stage.game.players[1].after[0]

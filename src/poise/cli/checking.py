@@ -5,7 +5,6 @@ The recipes' own openers say that, with their own defaults. What they decode sta
 
 from __future__ import annotations
 
-import inspect
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -23,6 +22,7 @@ from poise.data.text.corpus import RUNNING
 from poise.data.text.no_text import no_text
 from poise.data.text.text import is_text
 from poise.errors import PoiseError
+from poise.recipes.common.options import parameters
 from poise.specs.spec import all_recipes, kind_of, parser_for
 
 FEW = 50_000  # sentences up to which the suggested flags are tried as well
@@ -124,7 +124,7 @@ def text_facts(
 
 def suggested(recipe: str, report: TextReport) -> dict[str, str]:
     """The suggested flags that a recipe has and that are not its defaults."""
-    known = inspect.signature(kind_of(recipe).build).parameters
+    known = parameters(kind_of(recipe).build)
     return {
         flag: value
         for flag, (value, _) in report.flags.items()

@@ -71,6 +71,8 @@ class Resolution(nn.Module):
     Kernels of 3 frames by 5 frequencies, every second frequency in three layers; channels w, 2w, 2w, 2w.
     """
 
+    not_compiled = "its Fourier transforms"  # torch.compile makes nothing of complex numbers
+
     def __init__(self, window: int, width: int = 8) -> None:
         super().__init__()
         self.window = window

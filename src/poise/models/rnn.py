@@ -166,6 +166,8 @@ class RelationalMemory(nn.Module):
     Args: vocabulary V; embed E; hidden H of a slot, a multiple of `heads`; slots S; heads.
     """
 
+    not_compiled = "its recurrent layers"
+
     def __init__(self, vocabulary: int, embed: int = 32, hidden: int = 128, slots: int = 1, heads: int = 2) -> None:
         super().__init__()
         if hidden % heads:

@@ -31,6 +31,8 @@ class Speaker(nn.Module):
         width, depth: channels and blocks; noise: Z.
     """
 
+    not_compiled = "its lengths, which differ from batch to batch"
+
     def __init__(
         self,
         phones: int,
@@ -93,6 +95,8 @@ class MelCritic(nn.Module):
     code of what should be said there (Miyato & Koyama 2018). `weights` of the verdict are 1 inside an item and 0
     behind its end; features behind it are 0 and the others scaled up, so that a mean over all is that over the inside.
     """
+
+    not_compiled = "its lengths, which differ from batch to batch"
 
     def __init__(self, script: Script, bands: int, width: int = 16) -> None:
         super().__init__()

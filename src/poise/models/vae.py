@@ -5,7 +5,7 @@ Encoders mirror the image discriminators and decoders are the image generators, 
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -89,6 +89,11 @@ class AutoEncoder(nn.Module):
         self.register_buffer("mixture_means", torch.zeros(COMPONENTS, noise_size))
         self.register_buffer("mixture_factors", torch.eye(noise_size).repeat(COMPONENTS, 1, 1))
         self.register_buffer("mixture_fitted", torch.zeros(()))
+
+    def compile(self, *args: Any, **kwargs: Any) -> None:
+        """By torch.compile, in place: encoder and decoder, which are what the methods below call."""
+        self.encoder.compile(*args, **kwargs)
+        self.decoder.compile(*args, **kwargs)
 
     def encode(self, x: Tensor) -> Posterior:
         """x [B,C,H,W] in [−1, 1]."""

@@ -60,6 +60,8 @@ class Vocos(Vocoder):
     Args: mel; width, channels; depth, blocks; the inner width of a block is three times the width.
     """
 
+    not_compiled = "its Fourier transforms"  # torch.compile makes nothing of complex numbers
+
     def __init__(self, mel: Mel, width: int = 192, depth: int = 5) -> None:
         super().__init__(mel)
         self.first = nn.Conv1d(mel.bands, width, 7, padding=3)

@@ -6,7 +6,6 @@ import contextlib
 import copy
 import functools
 import hashlib
-import inspect
 import json
 import os
 import re
@@ -17,12 +16,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NoReturn
 
+import docstring_parser
 import jsonargparse
 import yaml  # type: ignore[import-untyped]
 
 from poise import __version__
 from poise.errors import PoiseError
 from poise.installing import version_of
+from poise.recipes.common.options import grouped, groups, parameters
 from poise.recipes.common.recipe import Kind
 from poise.registry import find, names
 from poise.specs.bounds import check_numbers, no_endless_numbers
@@ -51,6 +52,11 @@ class Parser(jsonargparse.ArgumentParser):
 
     def options(self) -> list[str]:
         return [name for action in self._actions for name in action.option_strings if name.startswith("--")]
+
+    def describe(self, helps: dict[str, str]) -> None:
+        """Help by the names of arguments, over what is said where they are defined."""
+        for action in self._actions:
+            action.help = helps.get(action.dest, action.help)
 
     def format_help(self, *args: Any, **kwargs: Any) -> str:
         return dashed(super().format_help(*args, **kwargs))
@@ -159,10 +165,16 @@ def plain(value: Any) -> Any:
 
 
 def parser_for(recipe: str, prog: str | None = None) -> Parser:
-    """The parser that a recipe's signature describes."""
-    parser = Parser(prog=prog or f"poise train {recipe}", description=_first_line(kind_of(recipe).build))
+    """The parser that a recipe's signature describes; options of its groups stand beside its own."""
+    build = kind_of(recipe).build
+    doc = docstring_parser.parse(build.__doc__ or "")
+    parser = Parser(prog=prog or f"poise train {recipe}", description=doc.short_description)
     parser.add_argument("--config", action=jsonargparse.ActionConfigFile, help="a YAML or TOML file with arguments")
-    parser.add_function_arguments(kind_of(recipe).build, as_positional=True)
+    parser.add_function_arguments(build, as_positional=True, skip=set(groups(build)))
+    helps = {part.arg_name: part.description for part in doc.params if part.description}
+    for group in groups(build).values():
+        parser.add_class_arguments(type(group), default=group, skip=set(group.without), instantiate=False)
+        parser.describe({flag: helps[flag] for flag in group.flags() if flag in helps})
     return parser
 
 
@@ -170,10 +182,6 @@ def parser_for(recipe: str, prog: str | None = None) -> Parser:
 def _parser(recipe: str, build: Callable) -> Parser:
     """`parser_for` for those who add no flags of their own: building one takes longer than using it."""
     return parser_for(recipe)
-
-
-def _first_line(function: Callable) -> str:
-    return (function.__doc__ or "").strip().splitlines()[0]
 
 
 def completed(recipe: str, arguments: dict[str, Any]) -> dict[str, Any]:
@@ -189,34 +197,40 @@ def completed(recipe: str, arguments: dict[str, Any]) -> dict[str, Any]:
 
 
 def instantiated(recipe: str, arguments: dict[str, Any]) -> dict[str, Any]:
-    """The arguments as the recipe's function takes them: options and penalties as objects."""
-    parser = _parser(recipe, kind_of(recipe).build)
+    """The arguments as the recipe's function takes them: options, their groups and penalties as objects."""
+    build = kind_of(recipe).build
+    parser = _parser(recipe, build)
     try:
         ready = parser.instantiate(parser.parse_object(copy.deepcopy(arguments)))  # the parser changes what it is given
     except (jsonargparse.ArgumentError, ArithmeticError, TypeError, ValueError) as error:
         parser.refuse(error)
-    return {key: value for key, value in vars(ready).items() if key != "config"}
+    return grouped(build, {key: value for key, value in vars(ready).items() if key != "config"})
 
 
 # Arguments that came after runs had been made: what those runs did without them. A name of a run does not hold such an
-# argument at its default, so that it is the name of before.
+# argument at its default, so that it is the name of before; NAMED are those that it held from the beginning.
 SINCE: dict[str, Any] = {
     "bits": None, "splits": "none", "order": "names", "encoding": None, "delimiter": None, "layout": "lines",
-    "metadata": None, "file_column": None, "text_column": None, "voice_column": None,
+    "metadata": None, "file_column": None, "text_column": None, "voice_column": None, "compile": False,
 }  # fmt: skip
 UNNAMED = {**SINCE, "splits": "auto", "order": "content"}
+NAMED = {("images", "compile")}
 
 
 def of_before(recipe: str, arguments: dict[str, Any]) -> dict[str, Any]:
     """The arguments of a run that is there, completed: what it did not know is as it was without it."""
-    taken = inspect.signature(kind_of(recipe).build).parameters
+    taken = parameters(kind_of(recipe).build)
     missing = {name: value for name, value in SINCE.items() if name in taken and name not in arguments}
     return completed(recipe, {**missing, **arguments})
 
 
 def run_name(recipe: str, arguments: dict[str, Any]) -> str:
     """RECIPE-DATA-HASH: the same arguments give the same name."""
-    told = {name: value for name, value in arguments.items() if name not in UNNAMED or value != UNNAMED[name]}
+    told = {}
+    for name, value in arguments.items():
+        later = name in UNNAMED and (recipe, name) not in NAMED
+        if not later or value != UNNAMED[name]:
+            told[name] = value
     digest = hashlib.sha256(json.dumps([recipe, told], sort_keys=True).encode()).hexdigest()[:8]
     data = re.sub(r"[^\w]+", "-", Path(str(arguments.get("data", ""))).stem).strip("-").lower() or "data"
     return f"{recipe}-{data[:24]}-{digest}"

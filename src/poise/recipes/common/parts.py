@@ -11,21 +11,10 @@ from torch import nn
 from poise.core import Dial, Player, Term, value_at
 from poise.errors import PoiseError
 from poise.penalties import L2, Penalty
+from poise.recipes.common.options import RunOptions, check_counts
+from poise.recipes.common.recipe import Stage
 from poise.training.dials import number_or_schedule
 from poise.training.precision import Execution, keep_freed_memory, pick_device, pick_precision
-
-
-def check_counts(**counts: int | None) -> None:
-    """Each must be at least 1 where it is given."""
-    for name, count in counts.items():
-        if count is not None and count < 1:
-            raise PoiseError(f"--{name.replace('_', '-')} must be at least 1, not {count}")
-
-
-def check_seed(seed: int) -> None:
-    """Both torch and numpy take it."""
-    if not 0 <= seed < 2**63:
-        raise PoiseError(f"--seed must be at least 0 and below 2^63, not {seed}")
 
 
 def l2(name: str, strength: float | str, kind: Callable[[float | str], Penalty] = L2) -> Penalty:
@@ -73,26 +62,27 @@ def check_player(name: str, options: Any, sizes: Sequence[str] = ("width", "dept
             )
 
 
-def execution(device: str, precision: str, micro_batches: int, threads: int | None) -> Execution:
-    where = pick_device(device)
+def execution(run: RunOptions) -> Execution:
+    """Where and in what numbers a run is computed; sets torch's threads if they are given."""
+    where = pick_device(run.device)
     if where.type == "cpu":
         keep_freed_memory()
-    if threads is not None:
-        torch.set_num_threads(threads)
-    return Execution(where, pick_precision(precision, where), micro_batches)
+    if run.threads is not None:
+        torch.set_num_threads(run.threads)
+    return Execution(where, pick_precision(run.precision, where), run.micro_batches)
 
 
-def recurrent_execution(device: str, precision: str, micro_batches: int, threads: int | None) -> Execution:
+def recurrent_execution(run: RunOptions) -> Execution:
     """`execution` for recurrent layers, which not every CPU computes in half precision: it is tried."""
-    how = execution(device, precision, micro_batches, threads)
+    how = execution(run)
     try:
         with torch.random.fork_rng(devices=[]), how.autocast(False):
             out, _ = nn.LSTM(2, 2, device=how.device)(torch.zeros(1, 1, 2, device=how.device))
         out.sum().backward()
     except RuntimeError:
         raise PoiseError(
-            f"--precision {precision}: recurrent layers cannot be computed in it on {how.device}; use fp32 or another "
-            f"--device"
+            f"--precision {run.precision}: recurrent layers cannot be computed in it on {how.device}; use fp32 or "
+            "another --device"
         ) from None
     return how
 
@@ -139,3 +129,33 @@ def learning_rates(players: Sequence[Player], options: dict[str, Any], steps: in
 
     asked = [(p, number_or_schedule(options[p.name].lr, f"--{p.name.replace('_', '-')}.lr", steps)) for p in players]
     return [dial(player, schedule) for player, schedule in asked if callable(schedule)]
+
+
+def compiled(run: RunOptions, stages: Sequence[Stage]) -> list[str]:
+    """What --compile asks for: the networks that play in any stage are compiled in place, by torch.compile.
+
+    Returns: a line for each that is not, and why; nothing without --compile.
+    """
+    if not run.compile:
+        return []
+    notes = []
+    players = [player for stage in stages for player in stage.game.players]
+    for name in dict.fromkeys(player.name for player in players if player.turns):
+        own = [player for player in players if player.name == name]
+        if why := _not_compiled(own[0].module, [term for player in own for term in player.terms]):
+            notes.append(f"--compile: the {name} is not compiled, for {why}")
+        else:
+            own[0].module.compile()
+    return notes
+
+
+def _not_compiled(net: nn.Module, terms: Sequence[Term]) -> str:
+    """Why torch.compile cannot make a network of this, or a module's `not_compiled` says so; nothing where it can."""
+    if twice := dict.fromkeys(term.name for term in terms if term.differentiates):
+        return f"the gradients of gradients of {' and '.join(twice)}"
+    for layer in net.modules():
+        if isinstance(layer, nn.RNNBase):
+            return "its recurrent layers"
+        if why := getattr(layer, "not_compiled", ""):
+            return str(why)
+    return ""

@@ -17,6 +17,7 @@ from poise.games.adversarial import Adversarial, adversarial_terms, joint_allowe
 from poise.games.augment import augmentation, resolve
 from poise.penalties import Penalty
 from poise.recipes.common.affordable import check_affordable
+from poise.recipes.common.options import RunOptions
 from poise.recipes.common.parts import check_player, player
 from poise.registry import find
 from poise.training.ema import Ema, noise_feed
@@ -49,9 +50,9 @@ def facts(pictures: ImageSet, conditional: bool, augment: str, how: Execution) -
     }
 
 
-def unpenalised(l2_generator: float | str, l2_discriminator: float | str, asked: dict[str, list[Penalty]]) -> list[str]:
+def unpenalised(l2: dict[str, float | str], options: dict[str, Any]) -> list[str]:
     """A sentence where neither player pays for anything: that is the default, and nobody should have to guess it."""
-    if any(strength not in (0, "0") for strength in (l2_generator, l2_discriminator)) or any(asked.values()):
+    if any(strength not in (0, "0") for strength in l2.values()) or any(own.penalties for own in options.values()):
         return []
     return [
         "no penalty is on, which is the default; --l2-generator 1e-4 --l2-discriminator 1e-4 puts L2 on both players"
@@ -59,9 +60,9 @@ def unpenalised(l2_generator: float | str, l2_discriminator: float | str, asked:
 
 
 def stream(
-    pictures: ImageSet, batch: int, seed: int, conditional: bool, flip: bool, how: Execution
+    pictures: ImageSet, run: RunOptions, how: Execution, conditional: bool = False, flip: bool = False
 ) -> Callable[[int], Batch]:
-    plain = ImageStream(pictures, batch, seed, how.device, labels=conditional, flip=flip)
+    plain = ImageStream(pictures, run.batch, run.seed, how.device, labels=conditional, flip=flip)
     return plain if how.device.type == "cpu" else Prefetch(plain)
 
 
@@ -91,21 +92,6 @@ def discriminator(network: str, options: Any, facts: dict[str, Any]) -> nn.Modul
     )
 
 
-def twice_differentiated(penalties: list[Penalty]) -> bool:
-    """Whether a penalty needs gradients of gradients, which torch.compile cannot make."""
-    return any(term.differentiates for penalty in penalties for term in penalty.terms())
-
-
-def uncompiled(penalties: dict[str, list[Penalty]]) -> list[str]:
-    """A line for each player that is not compiled although that was asked for."""
-    return [
-        f"--compile: the {name} is not compiled, for the gradients of gradients of "
-        f"{' and '.join(p.name for p in own if twice_differentiated([p]))}"
-        for name, own in penalties.items()
-        if twice_differentiated(own)
-    ]
-
-
 def game(
     network: str,
     loss: str,
@@ -113,16 +99,12 @@ def game(
     options: dict[str, Any],
     penalties: dict[str, list[Penalty]],
     facts: dict[str, Any],
-    ema: float,
-    seed: int,
+    run: RunOptions,
     how: Execution,
-    compile: bool,
 ) -> tuple[Adversarial, nn.Module]:
     """The game, D first, and the averaged generator."""
     for name, own in options.items():
         check_player(name, own)
-    if not 0 <= ema < 1:
-        raise PoiseError(f"--ema must be at least 0 and below 1, not {ema}")
     to_discriminate, to_generate = adversarial_terms(find("loss", loss))
     makers = {
         "discriminator": lambda: discriminator(network, options["discriminator"], facts),
@@ -130,14 +112,12 @@ def game(
     }
     check_affordable(how.device, makers)
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+        torch.manual_seed(run.seed)
         d = discriminator(network, options["discriminator"], facts)
         g = generator(network, noise, options["generator"], facts)
-    for name, net in (("discriminator", d), ("generator", g)):
+    for net in (d, g):
         net.to(how.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        if compile and not twice_differentiated(penalties[name]):
-            net.compile()
-    average = Ema(g, ema, noise_feed(noise, how.device, len(facts["classes"])))
+    average = Ema(g, run.ema, noise_feed(noise, how.device, len(facts["classes"])))
     built = Adversarial(g, d, view=augmentation(facts["augment"]), joint=joint_allowed(d))
     built.players = (
         player("discriminator", d, options["discriminator"], to_discriminate, penalties["discriminator"]),

@@ -2,38 +2,26 @@
 
 from __future__ import annotations
 
-import inspect
 from typing import Any
 
 from poise.data.images.cache import Look
 from poise.data.images.images import ImageSet, open_images
 from poise.errors import PoiseError
 from poise.limits import LARGEST_SIDE, SMALLEST_SIDE, check_side
+from poise.recipes.images.options import PictureOptions
 from poise.terminal import pasted
 
 
 def pictures(
-    data: str,
-    size: int | None,
-    channels: int | None,
-    labels: str,
-    conditional: bool,
-    fit: str,
-    background: str,
-    heldout: float,
-    limit: int | None,
-    seed: int,
-    bits: int | None = None,
-    splits: str = "auto",
-    order: str = "content",
-    look: Look | None = None,
+    data: str, options: PictureOptions, seed: int, conditional: bool = False, look: Look | None = None
 ) -> ImageSet:
-    """The pictures of a run; `look` sees each."""
-    how: dict[str, Any] = {"fit": fit, "background": background, "heldout": heldout, "limit": limit, "seed": seed,
-                           "bits": bits, "splits": splits, "order": order, "largest": LARGEST_SIDE}  # fmt: skip
-    found = open_images(data, size, channels, labels, look=look, **how)
-    if size is None and found.size < SMALLEST_SIDE:
-        found = open_images(data, SMALLEST_SIDE, channels, labels, **how)
+    """The pictures of a run; `look` sees each. Errors: PoiseError for `conditional` ones that have no two classes."""
+    how: dict[str, Any] = {"fit": options.fit, "background": options.background, "heldout": options.heldout,
+                           "limit": options.limit, "seed": seed, "bits": options.bits, "splits": options.splits,
+                           "order": options.order, "largest": LARGEST_SIDE}  # fmt: skip
+    found = open_images(data, options.size, options.channels, options.labels, look=look, **how)
+    if options.size is None and found.size < SMALLEST_SIDE:
+        found = open_images(data, SMALLEST_SIDE, options.channels, options.labels, **how)
     if conditional and found.labels is None:
         raise PoiseError(
             f"--conditional needs class labels and {found.name} has none: use --labels folders, or leave it out"
@@ -47,8 +35,8 @@ def pictures(
 
 def reads(arguments: dict[str, Any], look: Look | None = None) -> str:
     """What a run with these arguments reads, in a line. Errors: PoiseError where it would read nothing."""
-    names = [name for name in inspect.signature(pictures).parameters if name != "look"]
-    found = pictures(**{name: arguments.get(name, False) for name in names}, look=look)
+    conditional = arguments.get("conditional", False)
+    found = pictures(arguments["data"], PictureOptions.of(arguments), arguments["seed"], conditional, look)
     check_side(found.size)
     return found.describe()
 

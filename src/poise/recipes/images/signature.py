@@ -6,68 +6,48 @@ does not load torch.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from poise.errors import PoiseError
-from poise.penalties import Penalty
-from poise.recipes.common.recipe import Acting, Cadence, Kind, Recipe, Stage
+from poise.recipes.common.options import DiscriminatorAdam, GeneratorAdam, RunOptions
+from poise.recipes.common.recipe import Kind, Recipe, Stage
+from poise.recipes.images.options import PictureOptions
 from poise.registry import register
 from poise.report.picture import save_each, save_grid
 
 
 @dataclass
-class GeneratorOptions:
+class GeneratorOptions(GeneratorAdam):
     """The generator.
 
     Args:
-        lr: learning rate of Adam: a number, or a schedule over the run such as linear:4e-4:4e-5.
-        betas: Adam's decay rates of the first and second moment.
         width: channels at full size; doubled at each smaller size, at most eightfold.
         depth: layers (dcgan) or blocks (residual) at each size.
         norm: batch or none.
-        penalties: further penalties by name, for example --generator.penalties+=WeightDecay.
-        turns: moves per step.
-        clip: largest norm of the gradient; none by default.
     """
 
-    lr: float | str = 2e-4
-    betas: tuple[float, float] = (0.5, 0.999)
     width: int = 32
     depth: int = 1
     norm: Literal["batch", "none"] = "batch"
-    penalties: list[Penalty] = field(default_factory=list)
-    turns: int = 1
-    clip: float | None = None
 
 
 @dataclass
-class DiscriminatorOptions:
+class DiscriminatorOptions(DiscriminatorAdam):
     """The discriminator.
 
     Args:
-        lr: learning rate of Adam: a number, or a schedule over the run such as linear:4e-4:4e-5.
-        betas: Adam's decay rates of the first and second moment.
         width: channels at full size; doubled at each smaller size, at most eightfold.
         depth: layers (dcgan) or blocks (residual) at each size.
         norm: batch or none; under batch normalisation L2 changes only the step size.
         spectral: spectral norm on every layer; L2 then acts on the effective weight.
-        penalties: further penalties by name, for example --discriminator.penalties+=R1
-            --discriminator.penalties.gamma=1.
-        turns: moves per step (n_critic).
-        clip: largest norm of the gradient; none by default.
     """
 
-    lr: float | str = 2e-4
-    betas: tuple[float, float] = (0.5, 0.999)
     width: int = 32
     depth: int = 1
     norm: Literal["batch", "none"] = "none"
     spectral: bool = False
-    penalties: list[Penalty] = field(default_factory=list)
-    turns: int = 1
-    clip: float | None = None
 
 
 def images(
@@ -75,45 +55,17 @@ def images(
     *,
     l2_generator: float | str = 0.0,
     l2_discriminator: float | str = 0.0,
-    size: int | None = None,
-    channels: Literal[1, 3] | None = None,
-    labels: Literal["auto", "none", "folders", "file"] = "auto",
     conditional: bool = False,
-    fit: Literal["crop", "pad"] = "crop",
-    background: str = "white",
-    heldout: float = 0.1,
-    limit: int | None = None,
-    bits: int | None = None,
-    splits: Literal["auto", "none"] = "auto",
-    order: Literal["content", "names"] = "content",
-    flip: bool = False,
     augment: str = "auto",
     network: str = "dcgan",
     loss: str = "nonsaturating",
     noise: int = 64,
     generator: GeneratorOptions = GeneratorOptions(),  # noqa: B008
     discriminator: DiscriminatorOptions = DiscriminatorOptions(),  # noqa: B008
-    steps: int = 15_000,
-    batch: int = 32,
-    micro_batches: int = 1,
-    ema: float = 0.9995,
-    seed: int = 0,
-    device: str = "auto",
-    precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto",
-    threads: int | None = None,
-    compile: bool = False,
-    log_every: int = 16,
-    sample_every: int | None = None,
-    checkpoint_every: int | None = None,
-    scores: int = 4,
-    score_samples: int = 1000,
-    patience: int | None = None,
-    on_divergence: Literal["stop", "rollback"] = "stop",
-    rollbacks: int = 3,
+    pictures: PictureOptions = PictureOptions(),  # noqa: B008
+    run: RunOptions = RunOptions(steps=15_000, ema=0.9995),  # noqa: B008
 ) -> Recipe:
     """Train a GAN on pictures.
-
-    The signature is the documentation, and the parts meet in these few lines.
 
     Args:
         data: a folder, zip, .npy, .npz or IDX file, or the name of a catalogued set (poise data list).
@@ -121,20 +73,7 @@ def images(
             cosine:1e-3:1e-5. 0, the default, is none: at the default rates no strength has been shown to be better
             (docs/strengths.md). 1e-4 to 1e-3 is where to begin.
         l2_discriminator: the same on the discriminator's weights.
-        size: side of the pictures in pixels, 16 to 256; by default that of the data, at most 64 where it varies.
-        channels: 1 for grey, 3 for colour; by default what the data has.
-        labels: where classes come from: sub-folders, a file that belongs to the data, nowhere, or auto (that file
-            if there is one).
         conditional: generate by class; needs labels.
-        fit: how pictures that are not square are made so.
-        background: colour under transparent pictures and beside padded ones.
-        heldout: share of the pictures that is kept from training and used to judge; sets with a test split use it.
-        limit: train on so many pictures only, drawn by the seed, to see what less data would give; by default on all.
-        bits: how many of the 16 bits of grey pictures carry the values, such as 12; by default all.
-        splits: auto (folders train/, test/, val/ right below the data are splits) or none (they are ordinary folders).
-        order: content (the order in which pictures come does not depend on how their files are called), or names, as in
-            runs of earlier versions.
-        flip: also train on mirror images.
         augment: differentiable augmentation: any of color,translation,cutout joined by commas, none, or auto
             (all three up to 20,000 pictures, none above).
         network: dcgan, short_dcgan (a layer less in each player) or residual.
@@ -142,75 +81,52 @@ def images(
         noise: length of the generator's noise vector.
         generator: options of the generator.
         discriminator: options of the discriminator.
-        steps: how often each player moves (times its turns).
         batch: pictures per move.
-        micro_batches: pieces in which a batch is computed, to save memory; penalties still count once.
-        ema: decay of the moving average of the generator's weights, from which samples are drawn.
-        seed: of the weights, the order of the data and the noise.
-        device: auto, cpu, cuda, cuda:1 or mps.
-        precision: auto (bf16 where the hardware has it), fp32, bf16 or fp16.
-        threads: CPU threads; by default torch's choice.
-        compile: compile the networks with torch.compile; not together with R1 or R2 on the discriminator.
-        log_every: steps between rows of the record.
         sample_every: steps between sample grids; by default 20 in a run.
-        checkpoint_every: steps between checkpoints; by default once a minute.
         scores: how often samples are scored: once after 5 % of the run, then evenly to the end; 0 for never.
         score_samples: number of pictures drawn and compared each time.
-        patience: end the run when so many scores in a row were no better than the best; by default it runs to the end.
         on_divergence: stop, or roll back to a checkpoint from before the trouble and go on with halved learning rates
             (the generator's alone after a collapse; a weaker penalty where that has killed the discriminator).
-        rollbacks: how often a run may be rolled back before it stops.
+        pictures: options of reading the pictures.
+        run: options of the run.
     """
     from poise.recipes.common import parts as common
     from poise.recipes.images import build as parts
     from poise.recipes.images import data as image_data
     from poise.recipes.images import outputs as outcomes
 
-    common.check_counts(steps=steps, batch=batch, micro_batches=micro_batches, noise=noise, threads=threads)
-    common.check_counts(log_every=log_every, score_samples=score_samples)
-    common.check_seed(seed)
-    how = common.execution(device, precision, micro_batches, threads)
-    pictures = image_data.pictures(
-        data, size, channels, labels, conditional, fit, background, heldout, limit, seed, bits, splits, order
-    )
-    facts = parts.facts(pictures, conditional, augment, how)
+    run.check(noise=noise)
+    how = common.execution(run)
+    seen = image_data.pictures(data, pictures, run.seed, conditional)
+    facts = parts.facts(seen, conditional, augment, how)
     parts.check_generator_penalties(generator.penalties)
-    asked = {"generator": generator.penalties, "discriminator": discriminator.penalties}
-    l2 = {
-        "generator": common.l2("generator", l2_generator),
-        "discriminator": common.l2("discriminator", l2_discriminator),
-    }
-    penalties = {name: [p.over(steps) for p in [l2[name], *asked[name]]] for name in asked}
     options = {"generator": generator, "discriminator": discriminator}
-    acting = Acting(on_divergence, rollbacks, patience, scores)
-    checkpoint_every = acting.checkpoint_every(checkpoint_every, steps)
-    game, average = parts.game(network, loss, noise, options, penalties, facts, ema, seed, how, compile)
+    l2 = {"generator": l2_generator, "discriminator": l2_discriminator}
+    penalties = {name: common.own_penalties(name, l2, options, run.steps) for name in options}
+    game, average = parts.game(network, loss, noise, options, penalties, facts, run, how)
+    stage = Stage(
+        "adversarial",
+        game,
+        parts.stream(seen, run, how, conditional, pictures.flip),
+        run.steps,
+        common.learning_rates(game.players, options, run.steps),
+        outcomes.monitor(game, average, seen, facts, run.batch, run.seed, how),
+    )
+    judged = (seen, run.score_samples, run.seed)
+    unpenalised = parts.unpenalised(l2, options)
     return Recipe(
-        stages=[
-            Stage(
-                "adversarial",
-                game,
-                parts.stream(pictures, batch, seed, conditional, flip, how),
-                steps,
-                common.learning_rates(game.players, options, steps),
-                outcomes.monitor(game, average, pictures, facts, batch, seed, how),
-            )
-        ],
-        seed=seed,
+        stages=[stage],
+        seed=run.seed,
         how=how,
-        cadence=Cadence.over(steps, log_every, sample_every, checkpoint_every, scores),
+        cadence=run.cadence(run.steps),
         facts=facts,
         sampler=lambda n, seed: outcomes.draw(average, facts, n, seed),
         show=lambda stem: outcomes.show(average, facts, stem),
-        real=lambda stem: outcomes.show_real(pictures, stem),
-        judge=outcomes.judge(pictures, score_samples, seed) if scores else None,
-        final=outcomes.judge(pictures, score_samples, seed, unseen=True) if scores else None,
-        acting=acting,
-        notes=[
-            *image_data.notes(pictures, data),
-            *parts.unpenalised(l2_generator, l2_discriminator, asked),
-            *(parts.uncompiled(penalties) if compile else []),
-        ],
+        real=lambda stem: outcomes.show_real(seen, stem),
+        judge=outcomes.judge(*judged) if run.scores else None,
+        final=outcomes.judge(*judged, unseen=True) if run.scores else None,
+        acting=run.acting,
+        notes=[*image_data.notes(seen, data), *unpenalised, *common.compiled(run, [stage])],
     )
 
 

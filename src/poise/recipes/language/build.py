@@ -23,7 +23,9 @@ from poise.models.rnn import Dropouts, Recurrent
 from poise.monitor.findings.windows import SHOWN_EVERY
 from poise.penalties import AR, L2, TAR, L2Rows, Penalty
 from poise.recipes.common.affordable import check_affordable
+from poise.recipes.common.options import RunOptions
 from poise.recipes.common.parts import check_player, player
+from poise.recipes.text.options import SentenceOptions
 from poise.recipes.text.writing import units_of
 from poise.training.ema import Ema
 from poise.training.precision import Execution
@@ -53,24 +55,9 @@ class Text:
         return found
 
 
-def text(
-    data: str,
-    column: str | None,
-    encoding: str | None,
-    delimiter: str | None,
-    layout: str,
-    units: str,
-    vocabulary: int | None,
-    least: int,
-    longest: int | None,
-    heldout: float,
-    share: float,
-) -> Text:
+def text(data: str, options: SentenceOptions) -> Text:
     """The sentences of a file, joined; units that are not known stand as one unknown unit."""
-    corpus = open_corpus(
-        data, column=column, encoding=encoding, delimiter=delimiter, layout=layout, units=units,
-        vocabulary=vocabulary, least=least, longest=longest, heldout=heldout, share=share, unknown="keep",
-    )  # fmt: skip
+    corpus = open_corpus(data, **vars(options), unknown="keep")
     train, held = (joined([corpus.of(row) for row in rows]) for rows in (corpus.train, corpus.heldout))
     characters = sum(len(corpus.sentences[row]) + 1 for row in corpus.heldout)  # a line's end is a character
     return Text(corpus, train, held, characters, spelling_of(corpus))
@@ -163,23 +150,21 @@ def penalties(
 
 
 def game(
-    options: Any, facts: dict[str, Any], penalties: list[Penalty], ema: float, seed: int, how: Execution
+    options: Any, facts: dict[str, Any], penalties: list[Penalty], run: RunOptions, how: Execution
 ) -> tuple[Language, Any]:
     """The game of one player, and the averaged network."""
-    if not 0 <= ema < 1:
-        raise PoiseError(f"--ema must be at least 0 and below 1, not {ema}")
     check_affordable(how.device, {"model": lambda: network(options, facts)})
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+        torch.manual_seed(run.seed)
         net = network(options, facts).to(how.device)
-    average, carried = Ema(net, ema), Carried()
+    average, carried = Ema(net, run.ema), Carried()
     built = Language(net, carried)
     built.players = (player("model", net, options, window_term(), penalties, (carried, average)),)
     return built, average.module
 
 
-def stream(text: Text, batch: int, window: int, seed: int, how: Execution) -> Callable[[int], Batch]:
-    plain = WindowStream(text.train, batch, window, seed, how.device)
+def stream(text: Text, window: int, run: RunOptions, how: Execution) -> Callable[[int], Batch]:
+    plain = WindowStream(text.train, run.batch, window, run.seed, how.device)
     return plain if how.device.type == "cpu" else Prefetch(plain)
 
 

@@ -19,8 +19,10 @@ from poise.data.speech.said import MelOf, SaidStream, conditions
 from poise.data.transcripts.letters import lost_in
 from poise.data.transcripts.utterances import Spoken, suggested
 from poise.errors import PoiseError
+from poise.recipes.common.parts import check_player
 from poise.recipes.speech import finished
 from poise.recipes.vocoder import build as waves
+from poise.recipes.vocoder.options import RecordingOptions
 from poise.registry import find
 from poise.training.precision import Execution
 
@@ -98,9 +100,9 @@ def speech(recordings: Recordings, units: str, durations: str, mel: Mel) -> Spee
 
 def reads(arguments: dict[str, Any]) -> str:
     """What a run with these arguments reads, in a line. Errors: PoiseError where it would read nothing."""
-    heard = waves.mel_of(*(arguments[name] for name in ("rate", "window", "hop", "bands", "low", "high")))
-    found = waves.recordings(waves.opening_of(arguments))
-    notes = speech(found, arguments["units"], arguments["durations"], heard).notes
+    options = RecordingOptions.of(arguments)
+    found = waves.recordings(waves.opening(arguments["data"], options))
+    notes = speech(found, arguments["units"], arguments["durations"], waves.mel_of(options)).notes
     return f"{found.name}: {' '.join(notes[len(found.notes) :]).rstrip('.')}"
 
 
@@ -195,8 +197,17 @@ def voice(arguments: dict[str, Any], facts: dict[str, Any]) -> Voice:
     return Voice(made, waves.generator(arguments["vocoder_network"], arguments["vocoder"], waves.mel_in(facts)))
 
 
+def check_players(options: dict[str, Any]) -> None:
+    """The options of every player; what is wrong is told of the flag."""
+    for name, own in options.items():
+        sizes = [key for key in ("width", "depth", "noise", "turns") if hasattr(own, key)]
+        check_player(name.replace("_", "-"), own, sizes)
+
+
 def check_joint(steps: int, speak_with: str | None) -> None:
     """Both are trained together only where both are trained here."""
+    if steps == 0:
+        return
     if steps < 0:
         raise PoiseError(f"--joint-steps must be at least 0, not {steps}")
     if speak_with is not None:

@@ -18,6 +18,8 @@ from poise.games.speech import completed, mean_inside
 from poise.metrics.speech.judge import WARPED, SpeechJudge
 from poise.monitor.paired import PairedMonitor
 from poise.monitor.signals import Watched
+from poise.recipes.common.options import RunOptions
+from poise.recipes.common.recipe import Stage
 from poise.recipes.speech import build as parts
 from poise.recipes.speech import speaking
 from poise.recipes.speech.build import Speech
@@ -105,6 +107,16 @@ def monitor(
         return PairedMonitor(watched, _distance)
 
     return built
+
+
+def stages(players: Players, speech: Speech, segment: int, run: RunOptions) -> list[Stage]:
+    """All stages in order, each on a stream of its own."""
+    found = []
+    for i, (name, stage) in enumerate(players.stages.items()):
+        stream = parts.stream_of(name, speech, run.batch, segment, run.seed + i, players.how)
+        watched = monitor(name, players, speech, run.batch, segment, run.seed, players.how)
+        found.append(Stage(name, stage.game, stream, players.steps[name], stage.dials, watched))
+    return found
 
 
 def _distance(batch: Batch, made: Tensor) -> Tensor:

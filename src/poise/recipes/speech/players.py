@@ -11,7 +11,6 @@ import torch
 from torch import nn
 
 from poise.core import Dial, Player, Term
-from poise.errors import PoiseError
 from poise.games.adversarial import adversarial_terms, joint_allowed
 from poise.games.speech import JointGame, SpeechGame, duration_error, mel_l1, unit_error
 from poise.losses.reconstruction import matched
@@ -47,8 +46,6 @@ class Mels:
         how: Execution,
         seed: int,
     ) -> None:
-        if not 0 <= ema < 1:
-            raise PoiseError(f"--ema must be at least 0 and below 1, not {ema}")
         self.options, self.l2, self.steps, self.how, self.weights = options, l2, steps, how, weights
         makers = {
             "discriminator": lambda: parts.critic(critic, options["discriminator"], facts),
@@ -133,6 +130,7 @@ class Players:
         seed: int,
         segment: int,
     ) -> None:
+        self.steps, self.how = steps, how
         self.mels = Mels(
             facts, network=networks["generator"], critic=networks["discriminator"], loss=loss, weights=weights,
             options=options, l2=l2, ema=ema, steps=steps, how=how, seed=seed,

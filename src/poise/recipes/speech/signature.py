@@ -1,35 +1,34 @@
 """Text to speech with an L2 penalty on each player: what is to be said -> log-mel spectrogram -> wave.
 
-The signature of `speech` is the configuration: flags, defaults, types and help come from it, which takes more than 250
-lines. Importing this module does not load torch.
+The signature of `speech` is the configuration: flags, defaults, types and help come from it. Importing this module
+does not load torch.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
 from typing import Any, Literal
 
-from poise.penalties import Penalty
-from poise.recipes.common.recipe import Acting, Cadence, Kind, Recipe, Stage
+from poise.recipes.common.options import DiscriminatorAdam, GeneratorAdam, RunOptions, SingleRunOptions
+from poise.recipes.common.recipe import Kind, Recipe
+from poise.recipes.speech.options import StageOptions
 from poise.recipes.vocoder import signature as vocoders
+from poise.recipes.vocoder.options import RecordingOptions
 from poise.registry import register
 
 
 @dataclass
-class GeneratorOptions:
+class GeneratorOptions(GeneratorAdam):
     """The generator of log-mel spectrograms.
 
     Args:
         lr: learning rate of Adam against the discriminator: a number, or a schedule such as cosine:1e-3:1e-4.
         warm_lr: the same before the discriminator comes.
-        betas: Adam's decay rates of the first and second moment.
         width: channels.
         depth: blocks over frames.
         noise: length of the noise vector.
-        penalties: further penalties by name, for example --generator.penalties+=WeightDecay.
-        turns: moves per step.
         clip: largest norm of the gradient.
     """
 
@@ -39,23 +38,17 @@ class GeneratorOptions:
     width: int = 192
     depth: int = 6
     noise: int = 16
-    penalties: list[Penalty] = field(default_factory=list)
-    turns: int = 1
     clip: float | None = 10.0
 
 
 @dataclass
-class DiscriminatorOptions:
+class DiscriminatorOptions(DiscriminatorAdam):
     """The discriminator of log-mel spectrograms, which knows what should be said.
 
     Args:
         lr: learning rate of Adam: a number, or a schedule such as cosine:5e-4:5e-5.
-        betas: Adam's decay rates of the first and second moment.
         width: channels of the first layer; doubled twice.
         norm: none, weight or spectral; L2 then acts on the effective weight.
-        penalties: further penalties by name, for example --discriminator.penalties+=R1
-            --discriminator.penalties.gamma=1.
-        turns: moves per step (n_critic).
         clip: largest norm of the gradient.
     """
 
@@ -63,8 +56,6 @@ class DiscriminatorOptions:
     betas: tuple[float, float] = (0.8, 0.99)
     width: int = 16
     norm: Literal["none", "weight", "spectral"] = "none"
-    penalties: list[Penalty] = field(default_factory=list)
-    turns: int = 1
     clip: float | None = 10.0
 
 
@@ -75,26 +66,8 @@ def speech(
     l2_discriminator: float | str = 1e-4,
     l2_vocoder: float | str = 1e-5,
     l2_vocoder_discriminator: float | str = 1e-4,
-    labels: str | None = None,
-    metadata: str | None = None,
-    file_column: str | None = None,
-    text_column: str | None = None,
-    voice_column: str | None = None,
-    order: Literal["content", "names"] = "content",
-    voice: str | None = None,
     units: Literal["auto", "syllables", "characters", "phonemes"] = "auto",
     durations: Literal["auto", "frames", "alignment"] = "auto",
-    rate: int = 16_000,
-    window: int = 512,
-    hop: int = 128,
-    bands: int = 80,
-    low: float = 0.0,
-    high: float | None = None,
-    trim: bool = True,
-    loudness: float | None = -23.0,
-    longest: float = 8.0,
-    heldout: float = 0.1,
-    share: float = 1.0,
     network: str = "convolutional",
     critic: str = "projection",
     loss: str = "least_squares",
@@ -108,31 +81,11 @@ def speech(
     vocoder_critic: str = "both",
     vocoder: vocoders.GeneratorOptions = vocoders.GeneratorOptions(),  # noqa: B008
     vocoder_discriminator: vocoders.DiscriminatorOptions = vocoders.DiscriminatorOptions(),  # noqa: B008
-    warm_steps: int = 2000,
-    steps: int = 2500,
-    vocoder_warm_steps: int = 1000,
-    vocoder_steps: int = 1000,
-    joint_steps: int = 0,
-    segment: int = 4096,
-    batch: int = 16,
-    micro_batches: int = 1,
-    ema: float = 0.999,
-    seed: int = 0,
-    device: str = "auto",
-    precision: Literal["fp32", "bf16", "fp16"] = "fp32",
-    threads: int | None = None,
-    log_every: int = 16,
-    sample_every: int | None = None,
-    checkpoint_every: int | None = None,
-    scores: int = 4,
-    score_samples: int = 60,
-    patience: int | None = None,
-    on_divergence: Literal["stop", "rollback"] = "stop",
-    rollbacks: int = 3,
+    lengths: StageOptions = StageOptions(),  # noqa: B008
+    recordings: RecordingOptions = RecordingOptions(longest=8.0),  # noqa: B008
+    run: RunOptions = SingleRunOptions(steps=2500, batch=16, score_samples=60),  # noqa: B008
 ) -> Recipe:
     """Train text to speech on recordings with texts: text and voice to wave.
-
-    The signature is the documentation, and the parts meet in these few lines.
 
     Args:
         data: a folder of recordings with their texts (a metadata.csv of file|text or another table, a .txt beside each
@@ -142,29 +95,11 @@ def speech(
         l2_discriminator: the same on its discriminator's weights.
         l2_vocoder: the same on the vocoder's weights.
         l2_vocoder_discriminator: the same on the weights of the vocoder's discriminator.
-        labels: where file names say what is said: a pattern such as {voice}/{text}.
-        metadata: the table of what is said, where it is not found by itself: a .csv, .tsv, .jsonl or .txt file.
-        file_column: its column with the names of the files, by name or by number from 1.
-        text_column: its column with the texts.
-        voice_column: its column with the voices.
-        order: content (the order in which recordings come does not depend on how their files are called), or names, as
-            in runs of earlier versions.
-        voice: only the recordings of this voice.
         units: what texts are made of: syllables (Mandarin, in pinyin, zhuyin or characters), characters, phonemes (with
             blanks between them), or auto (by looking).
         durations: frames (an item is one unit, as suits a syllable), alignment (units are aligned with the recording
             while training), or auto (frames where every text is one syllable).
-        rate: samples a second; recordings are resampled to it once.
-        window: samples of a Fourier transform.
-        hop: samples between two frames; the rate over it is frames a second.
-        bands: mel bands.
-        low: hertz where the lowest mel band begins.
-        high: hertz where the highest mel band ends; by default half the rate.
-        trim: take silence away at both ends.
-        loudness: level that every recording is brought to, in dB of full scale; none to leave them.
-        longest: seconds of the longest recording; longer ones are left out.
         heldout: share of the texts that is kept from training, in every voice, and used to judge.
-        share: share of the training recordings that is used, to see what less data would give.
         network: of the generator: convolutional.
         critic: of its discriminator: projection (it knows what should be said in each frame).
         loss: nonsaturating, minimax, hinge, least_squares, wasserstein or relativistic, of both games.
@@ -179,28 +114,17 @@ def speech(
         vocoder_critic: what the vocoder's discriminator looks at: period, resolution or both.
         vocoder: options of the vocoder.
         vocoder_discriminator: options of its discriminator.
-        warm_steps: steps without the discriminator, which are cheap, before it comes.
         steps: how often generator and discriminator move against each other (times their turns).
-        vocoder_warm_steps: steps of the vocoder with the spectral losses alone.
-        vocoder_steps: how often the vocoder and its discriminator move against each other.
-        joint_steps: steps of both together, from text to wave, against the vocoder's discriminator; 0 for none.
-        segment: samples of a recording in a batch of the vocoder; a multiple of the hop.
         batch: recordings per move, and segments per move of the vocoder.
-        micro_batches: pieces in which a batch is computed, to save memory; penalties still count once.
         ema: decay of the moving averages of the generator's and the vocoder's weights, which are what is heard.
-        seed: of the weights, the order of the data and the noise.
-        device: auto, cpu, cuda, cuda:1 or mps.
         precision: fp32, bf16 or fp16; spectra are computed in fp32 always.
-        threads: CPU threads; by default torch's choice.
-        log_every: steps between rows of the record.
         sample_every: steps between sounds to listen to; by default 20 in a run.
-        checkpoint_every: steps between checkpoints; by default once a minute.
         scores: how often held-out texts are said and compared with their recordings: after 5 % of the run, then evenly
             to the end, and after each stage; 0 for never.
         score_samples: number of held-out recordings that are compared each time.
-        patience: end the run when so many scores in a row were no better than the best; by default it runs to the end.
-        on_divergence: stop, or roll back to a checkpoint from before the trouble and go on with halved learning rates.
-        rollbacks: how often a run may be rolled back before it stops.
+        lengths: of the stages.
+        recordings: options of reading the recordings.
+        run: options of the run.
     """
     from poise.recipes.common import parts as common
     from poise.recipes.speech import build as parts
@@ -208,82 +132,36 @@ def speech(
     from poise.recipes.speech.players import Players
     from poise.recipes.vocoder import build as waves
 
-    common.check_counts(
-        steps=steps, warm_steps=warm_steps, vocoder_steps=vocoder_steps, vocoder_warm_steps=vocoder_warm_steps,
-        batch=batch, micro_batches=micro_batches, segment=segment, threads=threads, log_every=log_every,
-        score_samples=score_samples,
-    )  # fmt: skip
-    common.check_seed(seed)
-    how = common.execution(device, precision, micro_batches, threads)
-    heard = waves.mel_of(rate, window, hop, bands, low, high)
-    waves.check_segment(segment, heard)
-    options = {
-        "generator": generator,
-        "discriminator": discriminator,
-        "vocoder": vocoder,
-        "vocoder_discriminator": vocoder_discriminator,
-    }
-    for name, own in options.items():
-        sizes = [key for key in ("width", "depth", "noise", "turns") if hasattr(own, key)]
-        common.check_player(name.replace("_", "-"), own, sizes)
-    lengths = {"acoustic": warm_steps, "adversarial": steps}
-    if speak_with is None:
-        lengths |= {"spectral": vocoder_warm_steps, "vocoder": vocoder_steps}
-    if joint_steps:
-        parts.check_joint(joint_steps, speak_with)
-        lengths["joint"] = joint_steps
-    opening = waves.opening(
-        data, rate, trim, loudness, longest, heldout, share, voice, labels, metadata=metadata, file_column=file_column,
-        text_column=text_column, voice_column=voice_column, order=order,
-    )  # fmt: skip
+    lengths.check(run)
+    how = common.execution(run)
+    heard = waves.mel_of(recordings)
+    waves.check_segment(lengths.segment, heard)
+    options = {"generator": generator, "discriminator": discriminator, "vocoder": vocoder,
+               "vocoder_discriminator": vocoder_discriminator}  # fmt: skip
+    parts.check_players(options)
+    parts.check_joint(lengths.joint_steps, speak_with)
+    steps = lengths.steps(run.steps, own_vocoder=speak_with is None)
+    opening = waves.opening(data, recordings)
     said = parts.speech(waves.recordings(opening), units, durations, heard)
-    facts = parts.facts(said, opening, how, list(lengths.items()), speak_with)
-    facts["per_step"] = parts.per_step(said, batch, segment)
+    facts = parts.facts(said, opening, how, list(steps.items()), speak_with)
+    facts["per_step"] = parts.per_step(said, run.batch, lengths.segment)
     players = Players(
-        facts,
-        networks={"generator": network, "discriminator": critic, "vocoder": vocoder_network},
-        vocoder_critic=vocoder_critic,
-        loss=loss,
-        weights={"mel": mel, "features": features, "stft": stft},
+        facts, networks={"generator": network, "discriminator": critic, "vocoder": vocoder_network},
+        vocoder_critic=vocoder_critic, loss=loss, weights={"mel": mel, "features": features, "stft": stft},
         options=options,
-        l2={
-            "generator": l2_generator,
-            "discriminator": l2_discriminator,
-            "vocoder": l2_vocoder,
-            "vocoder_discriminator": l2_vocoder_discriminator,
-        },
-        ema=ema,
-        steps=lengths,
-        how=how,
-        seed=seed,
-        segment=segment,
-    )
-    acting = Acting(on_divergence, rollbacks, patience, scores)
-    total = sum(lengths.values())
+        l2={"generator": l2_generator, "discriminator": l2_discriminator, "vocoder": l2_vocoder,
+            "vocoder_discriminator": l2_vocoder_discriminator},
+        ema=run.ema, steps=steps, how=how, seed=run.seed, segment=lengths.segment,
+    )  # fmt: skip
+    stages = outcomes.stages(players, said, lengths.segment, run)
     return Recipe(
-        stages=[
-            Stage(
-                name,
-                stage.game,
-                parts.stream_of(name, said, batch, segment, seed + i, how),
-                lengths[name],
-                stage.dials,
-                outcomes.monitor(name, players, said, batch, segment, seed, how),
-            )
-            for i, (name, stage) in enumerate(players.stages.items())
-        ],
-        seed=seed,
-        how=how,
-        cadence=Cadence.over(
-            total, log_every, sample_every, acting.checkpoint_every(checkpoint_every, total), scores,
-            *accumulate(lengths.values()),
-        ),
+        stages=stages, seed=run.seed, how=how, cadence=run.cadence(sum(steps.values()), *accumulate(steps.values())),
         facts=facts,
         sampler=lambda n, seed: outcomes.spoken(players.voice, facts, said, n, seed),
         show=lambda stem: outcomes.show(players.voice, facts, stem, said),
-        judge=outcomes.judge(said, score_samples, seed) if scores else None,
-        acting=acting,
-        notes=said.notes,
+        judge=outcomes.judge(said, run.score_samples, run.seed) if run.scores else None,
+        acting=run.acting,
+        notes=[*said.notes, *common.compiled(run, stages)],
     )  # fmt: skip
 
 

@@ -20,6 +20,7 @@ from poise.errors import PoiseError
 from poise.models.rnn import Dropouts
 from poise.models.text import TextGenerator
 from poise.recipes.common.parts import check_player
+from poise.recipes.text.options import SentenceOptions
 from poise.recipes.text.writing import ORACLE, units_of
 from poise.registry import find
 from poise.training.precision import Execution
@@ -47,27 +48,11 @@ class Language:
         return int(self.tables["train"].shape[1])
 
 
-def language(
-    data: str,
-    column: str | None,
-    encoding: str | None,
-    delimiter: str | None,
-    layout: str,
-    units: str,
-    vocabulary: int | None,
-    least: int,
-    longest: int,
-    heldout: float,
-    share: float,
-    seed: int,
-) -> Language:
+def language(data: str, options: SentenceOptions, seed: int) -> Language:
     """The sentences of a file, or a made-up language."""
     if data == ORACLE:
-        return _made_up(share, seed)
-    corpus = open_corpus(
-        data, column=column, encoding=encoding, delimiter=delimiter, layout=layout, units=units,
-        vocabulary=vocabulary, least=least, longest=longest, heldout=heldout, share=share,
-    )  # fmt: skip
+        return _made_up(options.share, seed)
+    corpus = open_corpus(data, **vars(options))
     length = int(np.diff(corpus.starts).max()) + 1
     sides = {"train": corpus.train, "heldout": corpus.heldout}
     notes = corpus.describe()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from poise.core import Batch
+from poise.core import Batch, Dial
 from poise.errors import PoiseError
 from poise.games.likelihood import nats
 from poise.metrics.text.judge import LEAST, TextJudge
@@ -19,6 +19,8 @@ from poise.metrics.text.metric import Texts
 from poise.models.text import END, gumbel
 from poise.monitor.findings.windows import SHOWN_EVERY
 from poise.monitor.signals import REFERENCES, Monitor, Watched
+from poise.recipes.common.options import RunOptions
+from poise.recipes.common.recipe import Stage
 from poise.recipes.text import writing
 from poise.recipes.text.build import Language, stream
 from poise.recipes.text.players import Players
@@ -137,6 +139,22 @@ def monitor(players: Players, language: Language, batch: int, seed: int, how: Ex
         )
 
     return built
+
+
+def stages(players: Players, language: Language, run: RunOptions, temperature: float | str) -> list[Stage]:
+    """Maximum likelihood, the discriminator alone, both against each other."""
+    about = (language, run.batch, run.seed, players.how)
+    watched = monitor(players, *about)
+
+    def stage(name: str, game: Any, order: int, dials: Sequence[Dial], watched: Callable[[], Any]) -> Stage:
+        drawn = stream(language, run.batch, run.seed + order, players.how)
+        return Stage(name, game, drawn, players.steps[name], dials, watched)
+
+    return [
+        stage("likelihood", players.sentences, 1, players.warm_dials, likelihood_monitor(players, *about)),
+        stage("critic", players.alone, 3, players.critic_dials, watched),
+        stage("adversarial", players.game, 0, players.dials(temperature), watched),
+    ]
 
 
 def _rate(optim: torch.optim.Optimizer) -> float:

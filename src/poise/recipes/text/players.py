@@ -72,8 +72,6 @@ class Players:
         seed: int,
         units: float = 1.0,
     ) -> None:
-        if not 0 <= ema < 1:
-            raise PoiseError(f"--ema must be at least 0 and below 1, not {ema}")
         self.options, self.steps, self.how = options, steps, how
         to_discriminate, to_generate = adversarial_terms(find("loss", loss))
         chosen: Estimator = find("estimator", estimator)(to_generate, units)

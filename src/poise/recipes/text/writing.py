@@ -14,6 +14,7 @@ from poise.data.alphabets.alphabet import END, UNKNOWN, Units
 from poise.data.text.corpus import Corpus, open_corpus
 from poise.disk import write_atomically
 from poise.errors import PoiseError
+from poise.recipes.text.options import SentenceOptions
 
 if TYPE_CHECKING:
     from torch import nn
@@ -103,8 +104,7 @@ def corpus_of(arguments: dict[str, Any], unknown: str) -> Corpus:
     """The sentences that a run with these arguments reads."""
     if arguments["data"] == ORACLE:
         raise PoiseError("oracle is a made-up language without texts: its runs are scored exactly while they train")
-    names = ("column", "units", "vocabulary", "least", "longest", "heldout", "share", "encoding", "delimiter", "layout")
-    known = {name: arguments[name] for name in names if name in arguments}  # older runs have fewer
+    known = {name: arguments[name] for name in SentenceOptions.flags() if name in arguments}  # older runs have fewer
     return open_corpus(arguments["data"], **known, unknown=unknown)
 
 

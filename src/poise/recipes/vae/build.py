@@ -19,6 +19,7 @@ from poise.monitor.latent import nats_fact
 from poise.penalties import L2, Penalty
 from poise.penalties.covers import within
 from poise.recipes.common.affordable import check_affordable
+from poise.recipes.common.options import RunOptions
 from poise.recipes.common.parts import check_player, l2
 from poise.recipes.images import build as image_parts
 from poise.recipes.images.signature import DiscriminatorOptions
@@ -157,14 +158,10 @@ def game(
     penalties: dict[str, list[Penalty]],
     pictures: ImageSet,
     facts: dict[str, Any],
-    ema: float,
-    seed: int,
-    steps: int,
+    run: RunOptions,
     how: Execution,
 ) -> tuple[Any, Drawing]:
     """The game, the discriminator first if there is one, and what draws from the averaged auto-encoder."""
-    if not 0 <= ema < 1:
-        raise PoiseError(f"--ema must be at least 0 and below 1, not {ema}")
 
     def judging() -> torch.nn.Module:
         net = image_parts.discriminator(network, asked.options["discriminator"], facts)
@@ -173,12 +170,12 @@ def game(
     makers = {"autoencoder": lambda: model(network, asked.options["autoencoder"], facts)}
     check_affordable(how.device, makers)
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+        torch.manual_seed(run.seed)
         net: Any = model(network, asked.options["autoencoder"], facts)
         net.to(how.device, memory_format=torch.channels_last)
-        average = Ema(net, ema, data_feed(pictures, seed, how))
-        built = asked.objective.game(Pieces(net, average, asked.values, asked.options, penalties, judging, steps))
-    fitted = Fitted(average.module, latents(average.module, pictures, seed, how), seed)
+        average = Ema(net, run.ema, data_feed(pictures, run.seed, how))
+        built = asked.objective.game(Pieces(net, average, asked.values, asked.options, penalties, judging, run.steps))
+    fitted = Fitted(average.module, latents(average.module, pictures, run.seed, how), run.seed)
     return built, Drawing(fitted, facts["latents"] == "mixture")
 
 

@@ -22,6 +22,7 @@ from poise.losses.reconstruction import log_mel_l1, matched, multi_resolution
 from poise.models.layers import renormalised
 from poise.recipes.common.affordable import check_affordable
 from poise.recipes.common.parts import learning_rates, own_penalties, player, weighed
+from poise.recipes.vocoder.options import RecordingOptions
 from poise.registry import find
 from poise.training.ema import Ema
 from poise.training.precision import Execution
@@ -32,8 +33,9 @@ WINDOWS = (4, 2, 1, 0.5)  # of the multi-resolution STFT loss, in windows of the
 SHORTEST = 320
 
 
-def mel_of(rate: int, window: int, hop: int, bands: int, low: float, high: float | None) -> Mel:
-    return Mel(rate, window, hop, bands, low, high)
+def mel_of(options: RecordingOptions) -> Mel:
+    """The spectrogram that is asked for."""
+    return Mel(options.rate, options.window, options.hop, options.bands, options.low, options.high)
 
 
 def mel_in(facts: dict[str, Any]) -> Mel:
@@ -57,36 +59,23 @@ def check_segment(segment: int, mel: Mel) -> None:
         )
 
 
-def opening(
-    data: str,
-    rate: int,
-    trim: bool,
-    loudness: float | None,
-    longest: float,
-    heldout: float,
-    share: float,
-    voice: str | None,
-    labels: str | None,
-    **table: str | None,
-) -> dict[str, Any]:
+READ = ("rate", "trim", "loudness", "longest", "heldout", "share", "voice", "labels")
+TABLE = ("metadata", "file_column", "text_column", "voice_column", "order")
+
+
+def opening(data: str, options: RecordingOptions) -> dict[str, Any]:
     """What opens the recordings of a run again; of the flags of their table, those that are given."""
+    table = {name: getattr(options, name) for name in TABLE}
     return {
-        "data": data, "rate": rate, "trim": trim, "loudness": loudness, "longest": longest, "heldout": heldout,
-        "share": share, "voice": voice, "labels": labels,
+        "data": data,
+        **{name: getattr(options, name) for name in READ},
         **{name: value for name, value in table.items() if value not in (None, "names")},
-    }  # fmt: skip
+    }
 
 
 def reads(arguments: dict[str, Any]) -> str:
     """What a run with these arguments reads, in a line. Errors: PoiseError where it would read nothing."""
-    return recordings(opening_of(arguments)).describe()
-
-
-def opening_of(arguments: dict[str, Any]) -> dict[str, Any]:
-    """`opening` from all arguments of a run."""
-    table = ("metadata", "file_column", "text_column", "voice_column", "order")
-    plain = ("data", "rate", "trim", "loudness", "longest", "heldout", "share", "voice", "labels")
-    return opening(*(arguments[name] for name in plain), **{name: arguments[name] for name in table})
+    return recordings(opening(arguments["data"], RecordingOptions.of(arguments))).describe()
 
 
 def recordings(opening: dict[str, Any], fingerprint: str | None = None) -> Recordings:
@@ -112,6 +101,11 @@ def facts(
         "precision": how.precision,
         "threads": torch.get_num_threads(),
     }
+
+
+def per_step(batch: int, seconds: float) -> dict[str, Any]:
+    """What a step reads, for the live view: segments of so many seconds."""
+    return {"unit": "audio seconds", "size": f"{batch} x {seconds:.2g} s", "amounts": {"": batch * seconds}}
 
 
 def generator(network: str, options: Any, mel: Mel) -> nn.Module:
@@ -164,8 +158,6 @@ class Waves:
         seed: int,
         names: tuple[str, str] = ("generator", "discriminator"),
     ) -> None:
-        if not 0 <= ema < 1:
-            raise PoiseError(f"--ema must be at least 0 and below 1, not {ema}")
         self.mel, self.options, self.steps, self.how, self.l2 = mel, options, steps, how, l2
         self.made, self.judging = names
         makers = {

@@ -20,6 +20,8 @@ from poise.metrics.speech.judge import SpeechJudge
 from poise.metrics.speech.metric import Pair
 from poise.monitor.paired import PairedMonitor
 from poise.monitor.signals import Watched
+from poise.recipes.common.options import RunOptions
+from poise.recipes.common.recipe import Stage
 from poise.recipes.vocoder import build as parts
 from poise.recipes.vocoder import sounds
 from poise.recipes.vocoder.build import Waves
@@ -113,6 +115,17 @@ def monitor(
         return PairedMonitor(watched, lambda batch, made: apart(batch.real, made))
 
     return built
+
+
+def stages(waves: Waves, recordings: Recordings, segment: int, run: RunOptions) -> list[Stage]:
+    """The spectral losses alone, then generator and discriminator against each other."""
+    about = (recordings, waves.mel, segment, run.batch)
+    first, second = (parts.stream(*about, run.seed + order, waves.how) for order in (1, 0))
+    watched = monitor(waves, recordings, segment, run.batch, run.seed, waves.how)
+    return [
+        Stage("spectral", waves.spectral, first, waves.steps["spectral"], waves.warm_dials),
+        Stage("adversarial", waves.game, second, waves.steps["adversarial"], waves.dials, watched),
+    ]
 
 
 def _rate(optim: torch.optim.Optimizer) -> float:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import inspect
 import tempfile
 import wave
 from pathlib import Path
 from typing import Any
 
 from poise.errors import PoiseError
+from poise.recipes.common.options import parameters
 from poise.specs.spec import completed, kind_of
 from poise.studies.running.attempt import Known, attempt
 from poise.studies.running.rehearsal import finding_names, score_names
@@ -50,7 +50,7 @@ def _recorded(known: Known) -> list[str]:
 
 def _small(recipe: str, made_up: bool) -> dict[str, Any]:
     """Arguments that make the attempt short and change no name; half of made-up pictures are held out."""
-    taken = inspect.signature(kind_of(recipe).build).parameters
+    taken = parameters(kind_of(recipe).build)
     wanted: dict[str, Any] = {"steps": 40, "batch": 8, "threads": 1, "score_samples": 64, "scores": 2}
     if made_up:
         wanted |= {"heldout": 0.5, "labels": "file"} if kind_of(recipe).modality == "image" else {}

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from poise.errors import PoiseError
+from poise.recipes.common.options import parameters
 from poise.record import RunFolder
 from poise.report.conclude import scores
 from poise.specs.spec import completed, kind_of, run_name
@@ -46,7 +47,7 @@ def tasks_of(plan: Plan) -> list[Task]:
 
 def _task(part: Part, arm: str, seed: int) -> Task:
     arguments = merged(part.arguments, part.arm(arm).arguments)
-    taken = inspect.signature(kind_of(part.recipe).build).parameters
+    taken = parameters(kind_of(part.recipe).build)
     if "seed" not in taken:
         raise PoiseError(f"part '{part.name}': the recipe {part.recipe} takes no seed, and a study needs several")
     arguments = {**({"threads": 1} if "threads" in taken else {}), **_booleans(arguments, taken), "seed": seed}

@@ -1,0 +1,41 @@
+"""Options of reading pictures, for every recipe that is trained on them. No torch in here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from poise.recipes.common.options import Group
+
+
+@dataclass(frozen=True)
+class PictureOptions(Group):
+    """Which pictures are read, and how.
+
+    Args:
+        size: side of the pictures in pixels, 16 to 256; by default that of the data, at most 64 where it varies.
+        channels: 1 for grey, 3 for colour; by default what the data has.
+        labels: where classes come from: sub-folders, a file that belongs to the data, nowhere, or auto (that file
+            if there is one).
+        fit: how pictures that are not square are made so.
+        background: colour under transparent pictures and beside padded ones.
+        heldout: share of the pictures that is kept from training and used to judge; sets with a test split use it.
+        limit: train on so many pictures only, drawn by the seed, to see what less data would give; by default on all.
+        bits: how many of the 16 bits of grey pictures carry the values, such as 12; by default all.
+        splits: auto (folders train/, test/, val/ right below the data are splits) or none (they are ordinary folders).
+        order: content (the order in which pictures come does not depend on how their files are called), or names, as in
+            runs of earlier versions.
+        flip: also train on mirror images.
+    """
+
+    size: int | None = None
+    channels: Literal[1, 3] | None = None
+    labels: Literal["auto", "none", "folders", "file"] = "auto"
+    fit: Literal["crop", "pad"] = "crop"
+    background: str = "white"
+    heldout: float = 0.1
+    limit: int | None = None
+    bits: int | None = None
+    splits: Literal["auto", "none"] = "auto"
+    order: Literal["content", "names"] = "content"
+    flip: bool = False
