@@ -48,11 +48,12 @@ def train(
     underscores, groups as dicts: generator={"lr": 1e-4}.
     Errors: PoiseError for arguments or data that cannot be, before anything is written; NonFinite: it diverged.
     """
-    from poise.runs.load import Run
+    from poise.runs.load import Run, trust_all
     from poise.runs.place import folder_of
     from poise.runs.run import run
 
     asked = {"data": str(data), **arguments}
+    trust_all({"recipe": recipe, "arguments": asked})
     folder, _ = folder_of(recipe, asked, out)
     if out is not None:
         remember(folder.path)

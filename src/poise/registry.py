@@ -110,6 +110,11 @@ def find(family: str, name: Any) -> Any:
         return name
     _load(family)
     table = _TABLES.get(family, {})
+    if name not in table and "." in name:
+        raise PoiseError(
+            f"{name} is no {family} that can be loaded: give MODULE.CLASS of a file in the current folder, derived "
+            f"from the class for it (docs/architecture.md), or one of {', '.join(table)}"
+        )
     if name not in table:
         raise PoiseError(f"there is no {family} called '{name}'{nearest(name, table, '.')} Known: {', '.join(table)}.")
     return table[name]

@@ -7,7 +7,9 @@ import contextlib
 import io
 import os
 import sys
+import traceback
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from poise import __version__
@@ -125,7 +127,21 @@ def answer(words: list[str]) -> int:
             return told(f"out of memory ({str(error)[:120]}); lower --batch, --size or -n, or narrow the networks", 2)
         if os.environ.get("POISE_TRACEBACK"):
             raise
+        if place := own_place(error):
+            return told(f"a fault in {place} ({type(error).__name__}: {error}); POISE_TRACEBACK=1 shows where", 2)
         return told(f"a fault of Poise itself ({type(error).__name__}: {error}); POISE_TRACEBACK=1 shows where", 1)
+
+
+def own_place(error: Exception) -> str:
+    """File and line of the user's own code in which an error arose, which is neither Poise's nor of any library."""
+    frames = traceback.extract_tb(error.__traceback__)
+    if not frames:
+        return ""
+    file = Path(frames[-1].filename).resolve()
+    libraries = (Path(__file__).parents[1], Path(sys.prefix), Path(sys.base_prefix))
+    if not file.is_file() or any(file.is_relative_to(place.resolve()) for place in libraries):
+        return ""
+    return f"{file}, line {frames[-1].lineno}"
 
 
 def told(message: str, code: int) -> int:

@@ -20,7 +20,10 @@ SORTS = ("when", "name", "step", "size")
 EVALUATE: dict[str, dict[str, Any]] = {
     "--against": {"metavar": "DATA", "help": "real data held out from training (default for a run: its own)"},
     "--trained-on": {"metavar": "DATA", "help": "what was trained on, to look for copies (default for a run: its own)"},
-    "--metrics": {"metavar": "NAME,...", "help": "only these, such as KID,FD (default all)"},
+    "--metrics": {
+        "metavar": "NAME,...",
+        "help": "only these, such as KID,FD or MODULE.NAME of yours (default all)",
+    },
     "--features": {"metavar": "NAME,...", "help": "of which extractors, such as EffLite0,classifier (default by kind)"},
     "--inception": {"metavar": "FILE", "help": "weights of the standard FID, pt_inception-2015-12-05-6726825d.pth"},
     "--column": {"metavar": "NAME", "help": "which one of a table holds the sentences, by name or number"},

@@ -33,6 +33,8 @@ def add(commands: Any) -> None:
 
 def train(argv: list[str]) -> int:
     """poise train RECIPE ...: arguments are the recipe's."""
+    from poise.runs.load import trust_all
+    from poise.specs.sources import trust
     from poise.specs.spec import all_recipes, kind_of, parser_for
 
     if not argv or argv[0] in ("-h", "--help"):
@@ -41,6 +43,8 @@ def train(argv: list[str]) -> int:
             print(f"  {name:10} {(kind_of(name).build.__doc__ or '').strip().splitlines()[0]}")
         print("\npoise train RECIPE --help lists its options.")
         return 0
+    if "." in argv[0]:
+        trust(argv[0])
     parser = parser_for(argv[0])
     parser.add_argument("--out", help="run folder; by default runs/RECIPE-DATA-HASH, the same for the same arguments")
     parser.add_argument("--show", choices=WAYS, help="draw each grid of samples in the terminal as well")
@@ -49,7 +53,9 @@ def train(argv: list[str]) -> int:
     out, quiet, show = arguments.pop("out"), arguments.pop("quiet"), arguments.pop("show")
     if out is not None and not out.strip():
         raise PoiseError("--out is empty: name where to write")
-    return go({"recipe": argv[0], "arguments": arguments}, out, quiet, show=show)
+    spec = {"recipe": argv[0], "arguments": arguments}
+    trust_all(spec)  # whoever names code on the command line has it executed
+    return go(spec, out, quiet, show=show)
 
 
 def go(
@@ -129,15 +135,15 @@ def best_of(report: dict[str, Any]) -> str:
 
 def resume(options: argparse.Namespace) -> int:
     from poise.record import find_run
-    from poise.runs.load import check_classes
+    from poise.runs.load import check_classes, trust_all
     from poise.runs.rollback import rewind
-    from poise.specs.spec import kind_of, of_before
+    from poise.specs.spec import of_before
 
     folder = find_run(options.run)
     spec = folder.spec()
-    if not options.trust:
-        kind_of(spec["recipe"])  # its penalties are registered then
-        check_classes(folder, spec["arguments"])
+    if options.trust:
+        trust_all(spec)
+    check_classes(folder, spec)
     if options.from_step is not None:
         with folder.locked():
             left = rewind(folder, options.from_step)

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import functools
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from poise.errors import PoiseError
 from poise.record import RunFolder
-from poise.registry import find, names
+from poise.registry import find
 from poise.report.conclude import best
 from poise.runs.place import opened
+from poise.specs.sources import check_trusted, class_paths, trust
 from poise.specs.spec import all_recipes, instantiated, kind_of
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from poise.recipes.common.recipe import Kind
 
 
+SOURCES = "sources"  # in spec.json: dotted path -> sha256 of the source, of code that is not Poise's
 VERBS = {"say": "speak"}  # what a recipe does -> how one says it, where that is another word
 
 
@@ -82,6 +83,7 @@ class Run:
 
         manifest_of(self.checkpoint)
         arguments = without_classes(self.spec["arguments"])
+        check_classes(self.folder, {**self.spec, "arguments": arguments})
         try:
             generator = self.recipe.generator(instantiated(self.spec["recipe"], arguments), self.facts)
         except (AttributeError, LookupError, ArithmeticError, RuntimeError, TypeError, ValueError) as error:
@@ -179,18 +181,6 @@ def checkpoint_of(folder: RunFolder, step: str) -> Path:
     raise PoiseError(f"{folder.path} keeps no checkpoint of step {wanted}; it has {steps}")
 
 
-def class_paths(value: Any) -> Iterator[str]:
-    """Every class path in arguments, wherever it stands."""
-    if isinstance(value, dict):
-        if isinstance(path := value.get("class_path"), str):
-            yield path
-        for part in value.values():
-            yield from class_paths(part)
-    elif isinstance(value, list):
-        for part in value:
-            yield from class_paths(part)
-
-
 def without_classes(value: Any) -> Any:
     """The arguments without what is given by a class path: penalties, which a generator does not need to draw."""
     if isinstance(value, dict):
@@ -200,16 +190,13 @@ def without_classes(value: Any) -> Any:
     return value
 
 
-def check_classes(folder: RunFolder, arguments: dict[str, Any]) -> None:
-    """PoiseError where a run's `spec.json` names code that is neither Poise's nor imported by now.
+def check_classes(folder: RunFolder, spec: Mapping[str, Any]) -> None:
+    """PoiseError where a run names code, in its arguments or as its recipe, that its user has not named before."""
+    recipes = [spec["recipe"]] if "." in spec["recipe"] else []
+    check_trusted(folder.path / "spec.json", spec["arguments"], spec.get(SOURCES) or {}, *recipes)
 
-    To import a module executes it, before anybody can see what it holds: so only who knows a run may go on with it.
-    """
-    for path in class_paths(arguments):
-        module, _, name = path.rpartition(".")
-        ours = not module or (module.partition(".")[0] == "poise" and name in names("penalty"))
-        if not ours and module not in sys.modules:
-            raise PoiseError(
-                f"{folder.path / 'spec.json'} names code outside of Poise, {path[:80]}, which would be executed: if "
-                "the run and that code are yours, go on with --trust"
-            )
+
+def trust_all(spec: Mapping[str, Any]) -> None:
+    """Remember all code that a run names as its user's."""
+    for path in (*class_paths(spec["arguments"]), *([spec["recipe"]] if "." in spec["recipe"] else [])):
+        trust(path)

@@ -9,8 +9,10 @@ from poise.errors import PoiseError
 from poise.record import RunFolder
 from poise.report.live import Silent, View
 from poise.runs.ending import Interrupted, Stop, scored_on
+from poise.runs.load import SOURCES, check_classes
 from poise.runs.place import KEY, absolute, folder_of, same, where
 from poise.runs.session import Session
+from poise.specs.sources import sources
 from poise.specs.spec import instantiated, kind_of, of_before, versions
 
 __all__ = ["Interrupted", "Stop", "run", "scored_on"]
@@ -44,6 +46,7 @@ def run(
     folder, arguments = folder_of(recipe, spec["arguments"], out)
     known = None
     if (folder.path / "spec.json").exists():
+        check_classes(folder, folder.spec())
         known = _known(folder, recipe, arguments)
         arguments = of_before(recipe, known["arguments"])
         if folder.done and data is None:
@@ -55,6 +58,8 @@ def run(
     described = {"recipe": recipe, "arguments": arguments, "facts": built.facts, "versions": versions()}
     if absolute(place) is not None:
         described[KEY] = place
+    if named := sources(arguments, *([recipe] if "." in recipe else [])):
+        described[SOURCES] = named
     if not (folder.path / "spec.json").exists():
         try:
             folder.create(described)

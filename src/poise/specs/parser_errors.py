@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+import sys
 
 from poise.errors import nearest
 from poise.registry import find, names
@@ -40,6 +41,11 @@ def _of_a_key(text: str, known: list[str]) -> str:
     where = dashed(
         "--" + ".".join(dict.fromkeys(key for key in keys if not any(k.startswith(f"{key}.") for k in keys)))
     )
+    own = re.search(
+        r"Union subtypes.*Problem with given class_path '([\w.]+)': ?(.*?)(?= - Expected a| Given value|$)", text
+    )
+    if keys and own:
+        return f"{where}: {own[1]} {_of_a_class(own[1], own[2])}"
     value = re.search(r"(?:Got|Given) value: (.*)$", text)
     wanted = dict.fromkeys(re.findall(r"Expected a (.+?)(?=\.? Got value:| - | Given value| Errors:|$)", text))
     if keys and value and wanted:
@@ -54,11 +60,24 @@ def _of_a_key(text: str, known: list[str]) -> str:
     if member and member[1] in names("penalty"):
         options = [field.name for field in dataclasses.fields(find("penalty", member[1]))]
         return f"{where}: {member[1]} has no option '{unknown[1]}'{nearest(unknown[1], options, '')}"
+    named = re.search(r"class_path '([\w.]+\.\w+)'", text)
+    if named and named[1].rpartition(".")[0] in sys.modules:
+        return f"{where}: {named[1]} {_of_a_class(named[1], text)}"
     if member:
         return f"{where}: name a penalty first (one of {_penalties()}), then its '{unknown[1]}'"
     start = f"--{group[1]}." if group else "--"
     options = [name.removeprefix(start) for name in known if name.startswith(start)]
     return f"there is no option '{start[2:]}{unknown[1]}'{nearest(unknown[1], options, '; see --help')}"
+
+
+def _of_a_class(path: str, text: str) -> str:
+    """What is wrong with the options of a class of somebody's own."""
+    unknown = re.search(r"(?:[Kk]ey|[Oo]ption) '([\w.]+)' is not (?:accepted|expected)", text)
+    if not unknown:
+        return f"cannot be used: {text}"
+    module, _, name = path.rpartition(".")
+    taken = getattr(getattr(sys.modules.get(module), name, None), "__dataclass_fields__", {})
+    return f"has no option '{unknown[1]}'{nearest(unknown[1], list(taken), '')}"
 
 
 def dashed(text: str) -> str:

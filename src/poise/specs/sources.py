@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import importlib.util
+import re
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -18,17 +19,20 @@ from typing import Any
 from poise.disk import cache_dir, write_atomically
 from poise.errors import PoiseError
 from poise.registry import names
+from poise.terminal import pasted
 
 FILE = "trusted-sources.txt"  # in the cache: one sha256 a line
+EITHER = ("network", "loss", "lr", "warm_lr")  # options that take the name of a member or a class of one's own
+PATH = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
 
 
 def class_paths(value: Any) -> Iterator[str]:
-    """Every class path in arguments, wherever it stands."""
+    """Every class path in arguments: under `class_path`, and alone where an option takes either a name or a class."""
     if isinstance(value, Mapping):
-        path = value.get("class_path")
-        if isinstance(path, str):
-            yield path
-        for part in value.values():
+        for key, part in value.items():
+            either = key in EITHER or str(key).startswith("l2_")
+            if isinstance(part, str) and (key == "class_path" or (either and PATH.fullmatch(part))):
+                yield part
             yield from class_paths(part)
     elif isinstance(value, list):
         for part in value:
@@ -92,3 +96,22 @@ def _trusted() -> list[str]:
     except (OSError, PoiseError):
         return []
     return [line for line in text.splitlines() if len(line) == 64]
+
+
+def check_trusted(file: Path, arguments: Mapping[str, Any], known: Mapping[str, Any], *more: str) -> None:
+    """PoiseError where a run's description, `file`, names code that is neither Poise's nor known to be its user's.
+
+    Args: arguments of the run; known, what its sources were when it began; more, dotted names beside the arguments.
+    """
+    for path in (*class_paths(arguments), *more):
+        if is_trusted(path):
+            continue
+        if path in known and digest_of(path) not in (None, known[path]):
+            raise PoiseError(
+                f"{file} was made with another {file_of(path)} than the one that is there ({path[:80]} in it): put the "
+                f"old one back, or trust this one with: poise resume {pasted(str(file.parent))} --trust"
+            )
+        raise PoiseError(
+            f"{file} names code outside of Poise, {path[:80]}, which would be executed: if the run and that code are "
+            f"yours, go on with: poise resume {pasted(str(file.parent))} --trust"
+        )

@@ -23,11 +23,13 @@ import yaml  # type: ignore[import-untyped]
 from poise import __version__
 from poise.errors import PoiseError
 from poise.installing import version_of
+from poise.lazy import loaded as loaded_from
 from poise.recipes.common.options import grouped, groups, parameters
 from poise.recipes.common.recipe import Kind
 from poise.registry import find, names
 from poise.specs.bounds import check_numbers, no_endless_numbers
 from poise.specs.parser_errors import dashed, sentence
+from poise.specs.sources import is_trusted
 from poise.specs.yaml_text import loaded
 
 # A name of a class may load any module that a user has written, but none that could do harm (os, subprocess ...).
@@ -36,8 +38,19 @@ jsonargparse.set_parsing_settings(import_path_allowlist=["poise"])
 
 def kind_of(recipe: str) -> Kind:
     """The recipe of that name."""
-    found: Kind = find("recipe", recipe)
-    return found
+    if "." not in recipe:
+        found: Kind = find("recipe", recipe)
+        return found
+    if not is_trusted(recipe):
+        raise PoiseError(f"the recipe {recipe[:80]} is code outside of Poise: go on with --trust if it is yours")
+    module, _, name = recipe.rpartition(".")
+    try:
+        own = loaded_from(f"{module}:{name}")
+    except (ImportError, AttributeError, SyntaxError) as error:
+        raise PoiseError(f"the recipe {recipe} cannot be loaded ({error}): name MODULE.NAME of a file here") from None
+    if not isinstance(own, Kind):
+        raise PoiseError(f"{recipe} is no recipe, but a {type(own).__name__}: see docs/architecture.md")
+    return own
 
 
 def all_recipes() -> list[str]:
@@ -87,7 +100,7 @@ class Parser(jsonargparse.ArgumentParser):
         check_numbers(self._actions, arguments)
         for flag in self.options():
             group, dot, first = flag.removeprefix("--").partition(".")
-            if dot and not isinstance(arguments.get(group, {}), dict):
+            if dot and first != "help" and not isinstance(arguments.get(group, {}), dict):
                 raise PoiseError(f"--{group} must hold options such as {first}, not {arguments[group]!r}")
 
     def refuse(self, error: Exception) -> NoReturn:

@@ -51,6 +51,9 @@ class Schedule(ABC):
         return self
 
 
+Scheduled = float | Schedule | str  # a number, or how it changes, written as above
+
+
 @dataclass(frozen=True)
 class _Between(Schedule):
     """A way from `start` to `end` in `steps` steps, `end` afterwards. `steps=None`: the length of the run."""

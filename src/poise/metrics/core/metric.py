@@ -10,8 +10,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, Literal, TypeVar
 
+import yaml  # type: ignore[import-untyped]
+
 from poise.direction import REAL, Direction
 from poise.errors import PoiseError, nearest
+from poise.lazy import loaded
 from poise.metrics.core.rows import Note, ScoreRow
 from poise.metrics.core.statistics import Estimate
 from poise.registry import find, names, register
@@ -93,6 +96,27 @@ def find_metrics(kind: type[AnyMetric], wanted: Iterable[str] | None = None) -> 
     chosen = list(known) if wanted is None else list(wanted)
     check_names(chosen, list(known))
     return [known[name] for name in chosen]
+
+
+def own_metric(word: str) -> str:
+    """The name of a metric of one's own, written MODULE.NAME or MODULE.NAME:OPTION=VALUE:...; it is registered now.
+
+    MODULE.NAME is a metric, or what makes one of the options, such as a function or a class.
+    Errors: PoiseError, one sentence, for what cannot be loaded and for what is no metric.
+    """
+    path, *options = word.split(":")
+    module, _, name = path.rpartition(".")
+    try:
+        found = loaded(f"{module}:{name}")
+        if options or not isinstance(found, Metric):
+            found = found(**{key: yaml.safe_load(value) for key, _, value in (part.partition("=") for part in options)})
+    except (ImportError, AttributeError, SyntaxError, TypeError, ValueError, yaml.YAMLError) as error:
+        raise PoiseError(f"--metrics {word} cannot be loaded ({error}): name MODULE.NAME of a file here") from None
+    if not isinstance(found, Metric):
+        raise PoiseError(f"--metrics {word}: {path} gives a {type(found).__name__}, which is no metric")
+    if found.name not in names("metric"):
+        register("metric", found.name)(found)
+    return found.name
 
 
 def check_names(wanted: Iterable[str], known: Sequence[str]) -> None:

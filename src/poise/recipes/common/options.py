@@ -16,6 +16,7 @@ from typing import Any, ClassVar, Literal, Self
 from poise.errors import PoiseError
 from poise.penalties import Penalty
 from poise.recipes.common.recipe import Acting, Cadence
+from poise.training.dials import Scheduled
 
 
 @dataclass(frozen=True)
@@ -155,7 +156,7 @@ class AdamOptions:
         clip: largest norm of the gradient; none by default.
     """
 
-    lr: float | str = 2e-4
+    lr: Scheduled = 2e-4
     betas: tuple[float, float] = (0.5, 0.999)
     penalties: list[Penalty] = field(default_factory=list)
     clip: float | None = None

@@ -13,11 +13,11 @@ from poise.errors import PoiseError
 from poise.penalties import L2, Penalty
 from poise.recipes.common.options import RunOptions, check_counts
 from poise.recipes.common.recipe import Stage
-from poise.training.dials import number_or_schedule
+from poise.training.dials import Scheduled, number_or_schedule
 from poise.training.precision import Execution, keep_freed_memory, pick_device, pick_precision
 
 
-def l2(name: str, strength: float | str, kind: Callable[[float | str], Penalty] = L2) -> Penalty:
+def l2(name: str, strength: Scheduled, kind: Callable[[Scheduled], Penalty] = L2) -> Penalty:
     """The L2 penalty that a flag asks for; what is wrong with its strength is told of the flag."""
     try:
         return kind(strength)
@@ -26,7 +26,7 @@ def l2(name: str, strength: float | str, kind: Callable[[float | str], Penalty] 
 
 
 def own_penalties(
-    name: str, strengths: Mapping[str, float | str], options: Mapping[str, Any], steps: int
+    name: str, strengths: Mapping[str, Scheduled], options: Mapping[str, Any], steps: int
 ) -> list[Penalty]:
     """A player's own L2 and what else was asked for, each with schedules over a stage of `steps`.
 
@@ -36,7 +36,7 @@ def own_penalties(
     return [penalty.over(steps) for penalty in asked]
 
 
-def weighed(name: str, weight: float | str, steps: int, value: Callable[[Any], torch.Tensor]) -> list[Term]:
+def weighed(name: str, weight: Scheduled, steps: int, value: Callable[[Any], torch.Tensor]) -> list[Term]:
     """A term with the weight or the schedule of its flag; none where the weight is 0."""
     asked = number_or_schedule(weight, f"--{name}", steps)
     return [] if asked == 0 else [Term(name, value, asked)]
@@ -94,7 +94,7 @@ def player(
     term: Term,
     penalties: list[Penalty],
     after: tuple[Any, ...] = (),
-    lr: float | str | None = None,
+    lr: Scheduled | None = None,
     also: Sequence[Term] = (),
 ) -> Player:
     """Adam on all weights; `also` and the penalties' terms beside its own. `lr` stands in for that of the options."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -15,11 +15,15 @@ from poise.data.images.stream import ImageStream
 from poise.errors import PoiseError
 from poise.games.adversarial import Adversarial, adversarial_terms, joint_allowed
 from poise.games.augment import augmentation, resolve
+from poise.losses import Loss
+from poise.models.own import OwnDiscriminator, OwnGenerator
+from poise.networks import ImageNetworks
 from poise.penalties import Penalty
 from poise.recipes.common.affordable import check_affordable
 from poise.recipes.common.options import RunOptions
 from poise.recipes.common.parts import check_player, player
 from poise.registry import find
+from poise.training.dials import Scheduled
 from poise.training.ema import Ema, noise_feed
 from poise.training.precision import Execution
 
@@ -50,13 +54,27 @@ def facts(pictures: ImageSet, conditional: bool, augment: str, how: Execution) -
     }
 
 
-def unpenalised(l2: dict[str, float | str], options: dict[str, Any]) -> list[str]:
+def unpenalised(l2: dict[str, Scheduled], options: dict[str, Any]) -> list[str]:
     """A sentence where neither player pays for anything: that is the default, and nobody should have to guess it."""
     if any(strength not in (0, "0") for strength in l2.values()) or any(own.penalties for own in options.values()):
         return []
     return [
         "no penalty is on, which is the default; --l2-generator 1e-4 --l2-discriminator 1e-4 puts L2 on both players"
     ]
+
+
+def unused(network: ImageNetworks | str, options: Mapping[str, Any]) -> list[str]:
+    """A line where options of our networks were given beside a network of the user's, which has its own."""
+    if not isinstance(network, ImageNetworks):
+        return []
+    ignored = []
+    for group, own in options.items():
+        for name in ("width", "depth", "norm", "spectral"):
+            if hasattr(own, name) and getattr(own, name) != getattr(type(own)(), name):
+                ignored.append(f"--{group}.{name}")
+    if not ignored:
+        return []
+    return [f"{', '.join(ignored)}: of no use with {type(network).__name__}, which has options of its own"]
 
 
 def stream(
@@ -66,8 +84,11 @@ def stream(
     return plain if how.device.type == "cpu" else Prefetch(plain)
 
 
-def generator(network: str, noise: int, options: Any, facts: dict[str, Any]) -> nn.Module:
+def generator(network: ImageNetworks | str, noise: int, options: Any, facts: dict[str, Any]) -> nn.Module:
     """The generator alone, with fresh weights; `options` is a `GeneratorOptions`."""
+    if isinstance(network, ImageNetworks):
+        size, channels, classes = facts["size"], facts["channels"], len(facts["classes"])
+        return OwnGenerator(network.generator(size, channels, noise, classes), noise, classes, (channels, size, size))
     return find("network", network).generator(
         size=facts["size"],
         channels=facts["channels"],
@@ -79,8 +100,11 @@ def generator(network: str, noise: int, options: Any, facts: dict[str, Any]) -> 
     )
 
 
-def discriminator(network: str, options: Any, facts: dict[str, Any]) -> nn.Module:
+def discriminator(network: ImageNetworks | str, options: Any, facts: dict[str, Any]) -> nn.Module:
     """The discriminator alone, with fresh weights; `options` is a `DiscriminatorOptions`."""
+    if isinstance(network, ImageNetworks):
+        classes = len(facts["classes"])
+        return OwnDiscriminator(network.discriminator(facts["size"], facts["channels"], classes), classes)
     return find("network", network).discriminator(
         size=facts["size"],
         channels=facts["channels"],
@@ -93,8 +117,8 @@ def discriminator(network: str, options: Any, facts: dict[str, Any]) -> nn.Modul
 
 
 def game(
-    network: str,
-    loss: str,
+    network: ImageNetworks | str,
+    loss: Loss | str,
     noise: int,
     options: dict[str, Any],
     penalties: dict[str, list[Penalty]],

@@ -11,11 +11,14 @@ from pathlib import Path
 from typing import Literal
 
 from poise.errors import PoiseError
+from poise.losses import Loss
+from poise.networks import ImageNetworks
 from poise.recipes.common.options import DiscriminatorAdam, GeneratorAdam, RunOptions
 from poise.recipes.common.recipe import Kind, Recipe, Stage
 from poise.recipes.images.options import PictureOptions
 from poise.registry import register
 from poise.report.picture import save_each, save_grid
+from poise.training.dials import Scheduled
 
 
 @dataclass
@@ -53,12 +56,12 @@ class DiscriminatorOptions(DiscriminatorAdam):
 def images(
     data: str,
     *,
-    l2_generator: float | str = 0.0,
-    l2_discriminator: float | str = 0.0,
+    l2_generator: Scheduled = 0.0,
+    l2_discriminator: Scheduled = 0.0,
     conditional: bool = False,
     augment: str = "auto",
-    network: str = "dcgan",
-    loss: str = "nonsaturating",
+    network: ImageNetworks | str = "dcgan",
+    loss: Loss | str = "nonsaturating",
     noise: int = 64,
     generator: GeneratorOptions = GeneratorOptions(),  # noqa: B008
     discriminator: DiscriminatorOptions = DiscriminatorOptions(),  # noqa: B008
@@ -76,8 +79,10 @@ def images(
         conditional: generate by class; needs labels.
         augment: differentiable augmentation: any of color,translation,cutout joined by commas, none, or auto
             (all three up to 20,000 pictures, none above).
-        network: dcgan, short_dcgan (a layer less in each player) or residual.
-        loss: nonsaturating, minimax (the article's), hinge, least_squares, wasserstein or relativistic.
+        network: dcgan, short_dcgan (a layer less in each player), residual, or MODULE.CLASS of a file of your own (see
+            poise.networks) with options as its fields.
+        loss: nonsaturating, minimax (the article's), hinge, least_squares, wasserstein, relativistic, or
+            MODULE.CLASS of your own (see poise.losses).
         noise: length of the generator's noise vector.
         generator: options of the generator.
         discriminator: options of the discriminator.
@@ -113,7 +118,7 @@ def images(
         outcomes.monitor(game, average, seen, facts, run.batch, run.seed, how),
     )
     judged = (seen, run.score_samples, run.seed)
-    unpenalised = parts.unpenalised(l2, options)
+    said = [*parts.unpenalised(l2, options), *parts.unused(network, options)]
     return Recipe(
         stages=[stage],
         seed=run.seed,
@@ -126,7 +131,7 @@ def images(
         judge=outcomes.judge(*judged) if run.scores else None,
         final=outcomes.judge(*judged, unseen=True) if run.scores else None,
         acting=run.acting,
-        notes=[*image_data.notes(seen, data), *unpenalised, *common.compiled(run, [stage])],
+        notes=[*image_data.notes(seen, data), *said, *common.compiled(run, [stage])],
     )
 
 

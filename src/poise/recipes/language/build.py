@@ -27,6 +27,7 @@ from poise.recipes.common.options import RunOptions
 from poise.recipes.common.parts import check_player, player
 from poise.recipes.text.options import SentenceOptions
 from poise.recipes.text.writing import units_of
+from poise.training.dials import Scheduled
 from poise.training.ema import Ema
 from poise.training.precision import Execution
 
@@ -120,11 +121,11 @@ def network(options: Any, facts: dict[str, Any]) -> Recurrent:
 
 def penalties(
     options: Any,
-    recurrent: float | str,
-    output: float | str,
-    embedding: float | str,
-    ar: float | str,
-    tar: float | str,
+    recurrent: Scheduled,
+    output: Scheduled,
+    embedding: Scheduled,
+    ar: Scheduled,
+    tar: Scheduled,
     steps: int,
 ) -> list[Penalty]:
     """Each strength as a penalty of its own, with its own name in the record; what is 0 is left out."""
@@ -133,7 +134,7 @@ def penalties(
             f"--l2-output {output} has nothing to act on: with tied weights the readout is the embedding; use "
             "--l2-embedding, or --model.tied false"
         )
-    kinds: dict[str, tuple[float | str, Callable[[Any], Penalty]]] = {
+    kinds: dict[str, tuple[Scheduled, Callable[[Any], Penalty]]] = {
         "l2-recurrent": (recurrent, lambda s: L2(s, covers=nn.RNNBase, name="l2_recurrent")),
         "l2-output": (output, lambda s: L2(s, covers=nn.Linear, name="l2_output")),
         "l2-embedding": (embedding, lambda s: L2Rows(s, name="l2_embedding")),

@@ -15,6 +15,7 @@ from poise.recipes.common.recipe import Kind, Recipe, Stage
 from poise.recipes.text import writing
 from poise.recipes.text.options import SentenceOptions
 from poise.registry import register
+from poise.training.dials import Scheduled
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class ModelOptions(AdamOptions):
         clip: largest norm of the gradient.
     """
 
-    lr: float | str = "cosine:4e-3:2e-4"
+    lr: Scheduled = "cosine:4e-3:2e-4"
     betas: tuple[float, float] = (0.9, 0.99)
     cell: Literal["lstm", "gru"] = "lstm"
     embed: int = 128
@@ -62,11 +63,11 @@ class ModelOptions(AdamOptions):
 def language(
     data: str,
     *,
-    l2_recurrent: float | str = 1e-6,
-    l2_output: float | str = 0.0,
-    l2_embedding: float | str = 0.0,
-    ar: float | str = 0.0,
-    tar: float | str = 0.0,
+    l2_recurrent: Scheduled = 1e-6,
+    l2_output: Scheduled = 0.0,
+    l2_embedding: Scheduled = 0.0,
+    ar: Scheduled = 0.0,
+    tar: Scheduled = 0.0,
     model: ModelOptions = ModelOptions(),  # noqa: B008
     window: int = 32,
     sentences: SentenceOptions = SentenceOptions(),  # noqa: B008

@@ -13,6 +13,7 @@ from torch import nn
 from poise.core import Dial, Player, Term
 from poise.games.adversarial import adversarial_terms, joint_allowed
 from poise.games.speech import JointGame, SpeechGame, duration_error, mel_l1, unit_error
+from poise.losses import Loss
 from poise.losses.reconstruction import matched
 from poise.recipes.common.affordable import check_affordable
 from poise.recipes.common.parts import learning_rates, own_penalties, player, weighed
@@ -20,6 +21,7 @@ from poise.recipes.speech import build as parts
 from poise.recipes.speech import finished
 from poise.recipes.vocoder.build import Waves, mel_in
 from poise.registry import find
+from poise.training.dials import Scheduled
 from poise.training.ema import Ema
 from poise.training.precision import Execution
 
@@ -37,10 +39,10 @@ class Mels:
         *,
         network: str,
         critic: str,
-        loss: str,
-        weights: dict[str, float | str],
+        loss: Loss | str,
+        weights: dict[str, Scheduled],
         options: dict[str, Any],
-        l2: dict[str, float | str],
+        l2: dict[str, Scheduled],
         ema: float,
         steps: dict[str, int],
         how: Execution,
@@ -77,7 +79,7 @@ class Mels:
         found = [*weighed("mel", self.weights["mel"], self.steps[stage], mel_l1), Term("duration", duration_error)]
         return found if self.generator.whole else [*found, Term("units", unit_error)]
 
-    def _generates(self, terms: list[Term], stage: str, lr: float | str) -> Player:
+    def _generates(self, terms: list[Term], stage: str, lr: Scheduled) -> Player:
         first, *also = terms
         penalties = own_penalties("generator", self.l2, self.options, self.steps[stage])
         return player("generator", self.generator, self.options["generator"], first, penalties, (self.ema,), lr, also)
@@ -120,10 +122,10 @@ class Players:
         *,
         networks: dict[str, str],
         vocoder_critic: str,
-        loss: str,
-        weights: dict[str, float | str],
+        loss: Loss | str,
+        weights: dict[str, Scheduled],
         options: dict[str, Any],
-        l2: dict[str, float | str],
+        l2: dict[str, Scheduled],
         ema: float,
         steps: dict[str, int],
         how: Execution,

@@ -11,12 +11,14 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any, Literal
 
+from poise.losses import Loss
 from poise.recipes.common.options import DiscriminatorAdam, GeneratorAdam, RunOptions, SingleRunOptions
 from poise.recipes.common.recipe import Kind, Recipe
 from poise.recipes.speech.options import StageOptions
 from poise.recipes.vocoder import signature as vocoders
 from poise.recipes.vocoder.options import RecordingOptions
 from poise.registry import register
+from poise.training.dials import Scheduled
 
 
 @dataclass
@@ -32,8 +34,8 @@ class GeneratorOptions(GeneratorAdam):
         clip: largest norm of the gradient.
     """
 
-    lr: float | str = "cosine:5e-4:5e-5"
-    warm_lr: float | str = "cosine:1e-3:2e-4"
+    lr: Scheduled = "cosine:5e-4:5e-5"
+    warm_lr: Scheduled = "cosine:1e-3:2e-4"
     betas: tuple[float, float] = (0.8, 0.99)
     width: int = 192
     depth: int = 6
@@ -52,7 +54,7 @@ class DiscriminatorOptions(DiscriminatorAdam):
         clip: largest norm of the gradient.
     """
 
-    lr: float | str = "cosine:5e-4:5e-5"
+    lr: Scheduled = "cosine:5e-4:5e-5"
     betas: tuple[float, float] = (0.8, 0.99)
     width: int = 16
     norm: Literal["none", "weight", "spectral"] = "none"
@@ -62,18 +64,18 @@ class DiscriminatorOptions(DiscriminatorAdam):
 def speech(
     data: str,
     *,
-    l2_generator: float | str = 1e-5,
-    l2_discriminator: float | str = 1e-4,
-    l2_vocoder: float | str = 1e-5,
-    l2_vocoder_discriminator: float | str = 1e-4,
+    l2_generator: Scheduled = 1e-5,
+    l2_discriminator: Scheduled = 1e-4,
+    l2_vocoder: Scheduled = 1e-5,
+    l2_vocoder_discriminator: Scheduled = 1e-4,
     units: Literal["auto", "syllables", "characters", "phonemes"] = "auto",
     durations: Literal["auto", "frames", "alignment"] = "auto",
     network: str = "convolutional",
     critic: str = "projection",
-    loss: str = "least_squares",
-    mel: float | str = 5.0,
-    features: float | str = 10.0,
-    stft: float | str = 1.0,
+    loss: Loss | str = "least_squares",
+    mel: Scheduled = 5.0,
+    features: Scheduled = 10.0,
+    stft: Scheduled = 1.0,
     generator: GeneratorOptions = GeneratorOptions(),  # noqa: B008
     discriminator: DiscriminatorOptions = DiscriminatorOptions(),  # noqa: B008
     speak_with: str | None = None,

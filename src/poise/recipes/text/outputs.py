@@ -24,6 +24,7 @@ from poise.recipes.common.recipe import Stage
 from poise.recipes.text import writing
 from poise.recipes.text.build import Language, stream
 from poise.recipes.text.players import Players
+from poise.training.dials import Scheduled
 from poise.training.loop import mixed
 from poise.training.precision import Execution
 
@@ -141,7 +142,7 @@ def monitor(players: Players, language: Language, batch: int, seed: int, how: Ex
     return built
 
 
-def stages(players: Players, language: Language, run: RunOptions, temperature: float | str) -> list[Stage]:
+def stages(players: Players, language: Language, run: RunOptions, temperature: Scheduled) -> list[Stage]:
     """Maximum likelihood, the discriminator alone, both against each other."""
     about = (language, run.batch, run.seed, players.how)
     watched = monitor(players, *about)

@@ -16,13 +16,14 @@ from poise.errors import PoiseError
 from poise.games.adversarial import adversarial_terms, joint_allowed
 from poise.games.likelihood import Sentences, sentence_term
 from poise.games.text import Reinforce, TextGame
+from poise.losses import Loss
 from poise.models.text import counted
 from poise.penalties import L2Rows, Penalty
 from poise.recipes.common.affordable import check_affordable
 from poise.recipes.common.parts import l2, learning_rates, own_penalties, player
 from poise.recipes.text.build import generator, vocabulary
 from poise.registry import find, register
-from poise.training.dials import number_or_schedule
+from poise.training.dials import Scheduled, number_or_schedule
 from poise.training.ema import Ema
 from poise.training.precision import Execution
 
@@ -61,10 +62,10 @@ class Players:
         network: str,
         critic: str,
         estimator: str,
-        loss: str,
-        likelihood: float | str,
+        loss: Loss | str,
+        likelihood: Scheduled,
         options: dict[str, Any],
-        l2: dict[str, float | str],
+        l2: dict[str, Scheduled],
         ema: float,
         steps: dict[str, int],
         facts: dict[str, Any],
@@ -104,16 +105,16 @@ class Players:
         # The generator is there, so that it is kept in checkpoints, and does not move.
         self.alone = replace(self.game, players=(self.game.players[0], replace(self.game.players[1], turns=0)))
 
-    def _penalties(self, name: str, strengths: dict[str, float | str], stage: str = "adversarial") -> list[Penalty]:
+    def _penalties(self, name: str, strengths: dict[str, Scheduled], stage: str = "adversarial") -> list[Penalty]:
         """A player's own over one of its stages."""
         return own_penalties(name, strengths, self.options, self.steps[stage])
 
-    def _anchor(self, weight: float | str, units: float) -> list[Term]:
+    def _anchor(self, weight: Scheduled, units: float) -> list[Term]:
         """The likelihood of real sentences as a term of the adversarial stage; none where its weight is 0."""
         asked = number_or_schedule(weight, "--likelihood", self.steps["adversarial"])
         return [] if asked == 0 else [replace(sentence_term(units), weight=asked)]
 
-    def _warm(self, strengths: dict[str, float | str], units: float, average: Ema) -> Any:
+    def _warm(self, strengths: dict[str, Scheduled], units: float, average: Ema) -> Any:
         """The generator alone, to be fitted by maximum likelihood."""
         options = self.options["generator"]
         penalties = self._penalties("generator", strengths, "likelihood")
@@ -137,7 +138,7 @@ class Players:
         steps = 10**9 * max(1, self.steps["adversarial"])  # so long that it does not fall yet
         return learning_rates(self.alone.players[:1], self.options, steps)
 
-    def dials(self, temperature: float | str) -> list[Dial]:
+    def dials(self, temperature: Scheduled) -> list[Dial]:
         """Of the second stage: learning rates, and the temperature of the Gumbel-softmax."""
         steps = self.steps["adversarial"]
         asked = number_or_schedule(temperature, "--temperature", steps)

@@ -10,11 +10,13 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from poise.losses import Loss
 from poise.recipes.common.options import DiscriminatorAdam, GeneratorAdam, RunOptions, SingleRunOptions
 from poise.recipes.common.recipe import Kind, Recipe
 from poise.recipes.text import writing
 from poise.recipes.text.options import SentenceOptions, SingleSentenceOptions
 from poise.registry import register
+from poise.training.dials import Scheduled
 
 
 @dataclass
@@ -31,8 +33,8 @@ class GeneratorOptions(GeneratorAdam):
         clip: largest norm of the gradient.
     """
 
-    lr: float | str = "linear:2e-4:2e-5"
-    warm_lr: float | str = "cosine:4e-3:4e-4"
+    lr: Scheduled = "linear:2e-4:2e-5"
+    warm_lr: Scheduled = "cosine:4e-3:4e-4"
     betas: tuple[float, float] = (0.5, 0.99)
     embed: int = 64
     hidden: int = 192
@@ -56,7 +58,7 @@ class DiscriminatorOptions(DiscriminatorAdam):
         clip: largest norm of the gradient.
     """
 
-    lr: float | str = "linear:1e-3:1e-4"
+    lr: Scheduled = "linear:1e-3:1e-4"
     betas: tuple[float, float] = (0.5, 0.99)
     embed: int = 64
     representations: int = 1
@@ -70,15 +72,15 @@ class DiscriminatorOptions(DiscriminatorAdam):
 def text(
     data: str,
     *,
-    l2_generator: float | str = 1e-5,
-    l2_discriminator: float | str = 1e-4,
-    l2_embedding: float | str = 0.0,
+    l2_generator: Scheduled = 1e-5,
+    l2_discriminator: Scheduled = 1e-4,
+    l2_embedding: Scheduled = 0.0,
     network: str = "lstm",
     estimator: str = "gumbel",
     critic: str = "auto",
-    loss: str = "relativistic",
-    temperature: float | str = 1.0,
-    likelihood: float | str = 2.0,
+    loss: Loss | str = "relativistic",
+    temperature: Scheduled = 1.0,
+    likelihood: Scheduled = 2.0,
     generator: GeneratorOptions = GeneratorOptions(),  # noqa: B008
     discriminator: DiscriminatorOptions = DiscriminatorOptions(),  # noqa: B008
     warm_steps: int = 3000,

@@ -25,7 +25,7 @@ from poise.recipes.images import build as image_parts
 from poise.recipes.images.signature import DiscriminatorOptions
 from poise.recipes.vae.objectives import Objective, Pieces, chosen
 from poise.registry import find
-from poise.training.dials import checked
+from poise.training.dials import Scheduled, checked
 from poise.training.ema import BATCHES, Ema, Feed
 from poise.training.ema import ROWS as FED
 from poise.training.mixture import MISSING, Fitted, installed
@@ -75,7 +75,7 @@ def facts(
     asked: Asked,
     latent_size: int,
     likelihood: str,
-    sigma: float | str,
+    sigma: Scheduled,
     latents: str,
     steps: int,
     how: Execution,
@@ -121,7 +121,7 @@ def model(network: str, options: Any, facts: dict[str, Any]) -> AutoEncoder:
     return AutoEncoder(encoder, decoder, likelihood, latents, facts["deterministic"])
 
 
-def penalties(asked: Asked, l2_encoder: float | str, l2_decoder: float | str, steps: int) -> dict[str, list[Penalty]]:
+def penalties(asked: Asked, l2_encoder: Scheduled, l2_decoder: Scheduled, steps: int) -> dict[str, list[Penalty]]:
     """By player: its L2 under names of their own in the record, and what else was asked for."""
     found: dict[str, list[Penalty]] = {
         "autoencoder": [

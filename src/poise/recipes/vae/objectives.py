@@ -21,7 +21,7 @@ from poise.models.vae import AutoEncoder
 from poise.penalties import Penalty
 from poise.recipes.common.parts import player, weighed
 from poise.registry import find, names, register
-from poise.training.dials import number_or_schedule
+from poise.training.dials import Scheduled, number_or_schedule
 from poise.training.ema import Ema
 
 
@@ -71,7 +71,7 @@ class Objective:
     game: Callable[[Pieces], Any]
     options: Mapping[str, Any] = field(default_factory=dict)
     deterministic: bool = False
-    sigma: float | str = "learned"
+    sigma: Scheduled = "learned"
     latents: str = "prior"
     players: tuple[str, ...] = ("autoencoder",)
 

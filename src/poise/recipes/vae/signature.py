@@ -9,11 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from poise.losses import Loss
 from poise.recipes.common.options import AdamOptions, RunOptions
 from poise.recipes.common.recipe import Kind, Recipe, Stage
 from poise.recipes.images.options import PictureOptions
 from poise.recipes.images.signature import DiscriminatorOptions, _write
 from poise.registry import register
+from poise.training.dials import Scheduled
 
 
 @dataclass
@@ -28,7 +30,7 @@ class AutoencoderOptions(AdamOptions):
         penalties: further penalties by name, for example --autoencoder.penalties+=WeightDecay.
     """
 
-    lr: float | str = "cosine:1e-3:1e-4"
+    lr: Scheduled = "cosine:1e-3:1e-4"
     betas: tuple[float, float] = (0.9, 0.99)
     width: int = 32
     depth: int = 1
@@ -39,16 +41,16 @@ def vae(
     data: str,
     *,
     objective: str = "vae",
-    l2_encoder: float | str = 0.1,
-    l2_decoder: float | str = 0.1,
-    l2_discriminator: float | str | None = None,
-    beta: float | str | None = None,
+    l2_encoder: Scheduled = 0.1,
+    l2_decoder: Scheduled = 0.1,
+    l2_discriminator: Scheduled | None = None,
+    beta: Scheduled | None = None,
     free_bits: float | None = None,
-    latent: float | str | None = None,
-    pixels: float | str | None = None,
-    features: float | str | None = None,
-    adversarial: float | str | None = None,
-    loss: str | None = None,
+    latent: Scheduled | None = None,
+    pixels: Scheduled | None = None,
+    features: Scheduled | None = None,
+    adversarial: Scheduled | None = None,
+    loss: Loss | str | None = None,
     latent_size: int = 32,
     likelihood: str = "gaussian",
     sigma: float | Literal["auto", "learned"] = "auto",

@@ -18,12 +18,14 @@ from poise.data.speech.recordings import Recordings, open_recordings
 from poise.data.speech.segments import SegmentStream
 from poise.errors import PoiseError
 from poise.games.adversarial import Adversarial, adversarial_terms, joint_allowed
+from poise.losses import Loss
 from poise.losses.reconstruction import log_mel_l1, matched, multi_resolution
 from poise.models.layers import renormalised
 from poise.recipes.common.affordable import check_affordable
 from poise.recipes.common.parts import learning_rates, own_penalties, player, weighed
 from poise.recipes.vocoder.options import RecordingOptions
 from poise.registry import find
+from poise.training.dials import Scheduled
 from poise.training.ema import Ema
 from poise.training.precision import Execution
 
@@ -148,10 +150,10 @@ class Waves:
         *,
         network: str,
         critic: str,
-        loss: str,
-        weights: dict[str, float | str],
+        loss: Loss | str,
+        weights: dict[str, Scheduled],
         options: dict[str, Any],
-        l2: dict[str, float | str],
+        l2: dict[str, Scheduled],
         ema: float,
         steps: dict[str, int],
         how: Execution,
@@ -195,7 +197,7 @@ class Waves:
         terms = [self._to_generate, *self.terms(self.weights, stage), *alike]
         return self._generates(terms, stage, self.options[self.made].lr)
 
-    def terms(self, weights: dict[str, float | str], stage: str) -> list[Term]:
+    def terms(self, weights: dict[str, Scheduled], stage: str) -> list[Term]:
         """What a generated wave owes to the real one, without the discriminator."""
         windows = [int(part * self.mel.window) // 8 * 8 for part in WINDOWS]
         losses = {"mel": log_mel_l1(self.mel), "stft": multi_resolution(windows)}
@@ -205,7 +207,7 @@ class Waves:
             for term in weighed(name, weights[name], self.steps[stage], partial(_of_waves, loss))
         ]
 
-    def _generates(self, terms: list[Term], stage: str, lr: float | str) -> Any:
+    def _generates(self, terms: list[Term], stage: str, lr: Scheduled) -> Any:
         if not terms:
             raise PoiseError("--mel 0 and --stft 0 leave the spectral stage nothing to learn from: set one above 0")
         first, *also = terms

@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from poise.losses import Loss
 from poise.recipes.common.options import DiscriminatorAdam, GeneratorAdam, RunOptions, SingleRunOptions
 from poise.recipes.common.recipe import Kind, Recipe
 from poise.recipes.vocoder.options import RecordingOptions
 from poise.registry import register
+from poise.training.dials import Scheduled
 
 
 @dataclass
@@ -29,8 +31,8 @@ class GeneratorOptions(GeneratorAdam):
         clip: largest norm of the gradient.
     """
 
-    lr: float | str = "cosine:1e-3:1e-4"
-    warm_lr: float | str = "cosine:2e-3:5e-4"
+    lr: Scheduled = "cosine:1e-3:1e-4"
+    warm_lr: Scheduled = "cosine:2e-3:5e-4"
     betas: tuple[float, float] = (0.8, 0.99)
     width: int = 192
     depth: int = 5
@@ -49,7 +51,7 @@ class DiscriminatorOptions(DiscriminatorAdam):
         clip: largest norm of the gradient.
     """
 
-    lr: float | str = "cosine:5e-4:5e-5"
+    lr: Scheduled = "cosine:5e-4:5e-5"
     betas: tuple[float, float] = (0.8, 0.99)
     width: int = 8
     norm: Literal["none", "weight", "spectral"] = "none"
@@ -59,14 +61,14 @@ class DiscriminatorOptions(DiscriminatorAdam):
 def vocoder(
     data: str,
     *,
-    l2_generator: float | str = 1e-5,
-    l2_discriminator: float | str = 1e-4,
+    l2_generator: Scheduled = 1e-5,
+    l2_discriminator: Scheduled = 1e-4,
     network: str = "vocos",
     critic: str = "both",
-    loss: str = "least_squares",
-    mel: float | str = 10.0,
-    stft: float | str = 1.0,
-    features: float | str = 10.0,
+    loss: Loss | str = "least_squares",
+    mel: Scheduled = 10.0,
+    stft: Scheduled = 1.0,
+    features: Scheduled = 10.0,
     generator: GeneratorOptions = GeneratorOptions(),  # noqa: B008
     discriminator: DiscriminatorOptions = DiscriminatorOptions(),  # noqa: B008
     warm_steps: int = 4000,
