@@ -35,7 +35,7 @@ def train(argv: list[str]) -> int:
     """poise train RECIPE ...: arguments are the recipe's."""
     from poise.runs.load import trust_all
     from poise.specs.sources import trust
-    from poise.specs.spec import all_recipes, kind_of, parser_for
+    from poise.specs.spec import Completed, all_recipes, kind_of, parser_for
 
     if not argv or argv[0] in ("-h", "--help"):
         print("usage: poise train RECIPE DATA [options]\n\nRecipes:")
@@ -53,7 +53,7 @@ def train(argv: list[str]) -> int:
     out, quiet, show = arguments.pop("out"), arguments.pop("quiet"), arguments.pop("show")
     if out is not None and not out.strip():
         raise PoiseError("--out is empty: name where to write")
-    spec = {"recipe": argv[0], "arguments": arguments}
+    spec = {"recipe": argv[0], "arguments": Completed(arguments)}
     trust_all(spec)  # whoever names code on the command line has it executed
     return go(spec, out, quiet, show=show)
 
@@ -76,13 +76,13 @@ def go(
         stop.asked = True
 
     previous = {s: signal.signal(s, ask) for s in (signal.SIGINT, signal.SIGTERM)}
-    folder, _ = folder_of(spec["recipe"], spec["arguments"], out)
+    folder, arguments = folder_of(spec["recipe"], spec["arguments"], out)
     already = folder.done
     if out is not None:
         remember(folder.path)
     reading.quiet = quiet
     try:
-        report = run(spec, folder.path, view(quiet, show), stop, data)
+        report = run({**spec, "arguments": arguments}, folder.path, view(quiet, show), stop, data)
     except Interrupted as reason:
         print(f"{reason}; go on with: poise resume {shown(folder)}", file=sys.stderr if quiet else sys.stdout)
         return 130

@@ -12,7 +12,7 @@ from typing import Any
 
 from poise.errors import PoiseError
 from poise.record import RunFolder, runs_root
-from poise.specs.spec import completed, of_before, run_name
+from poise.specs.spec import Completed, completed, of_before, run_name
 
 KEY = "data_path"  # in spec.json
 
@@ -42,7 +42,9 @@ def folder_of(recipe: str, arguments: dict[str, Any], out: str | Path | None) ->
     A run of before that was called after the path as it was typed is found again.
     """
     typed = completed(recipe, arguments)
-    tidy = {**typed, "data": tidied(typed.get("data"))} if "data" in typed else typed
+    tidy = Completed(typed)
+    if "data" in typed:
+        tidy["data"] = tidied(typed["data"])
     if out:
         return RunFolder(Path(out)), tidy
     before = runs_root() / run_name(recipe, typed)

@@ -197,8 +197,14 @@ def _parser(recipe: str, build: Callable) -> Parser:
     return parser_for(recipe)
 
 
-def completed(recipe: str, arguments: dict[str, Any]) -> dict[str, Any]:
+class Completed(dict[str, Any]):
+    """Arguments that have been through the parser: every default is filled in, and nothing would change there again."""
+
+
+def completed(recipe: str, arguments: dict[str, Any]) -> Completed:
     """The arguments with every default filled in and every type checked."""
+    if isinstance(arguments, Completed):
+        return arguments
     parser = _parser(recipe, kind_of(recipe).build)
     parser.check_groups(arguments)
     try:
@@ -206,7 +212,7 @@ def completed(recipe: str, arguments: dict[str, Any]) -> dict[str, Any]:
     except (jsonargparse.ArgumentError, ArithmeticError, TypeError, ValueError) as error:
         parser.refuse(error)
     parser.check_groups(found)
-    return found
+    return Completed(found)
 
 
 def instantiated(recipe: str, arguments: dict[str, Any]) -> dict[str, Any]:
