@@ -1,9 +1,13 @@
-"""Parts that a user brings in files of their own: named on the command line, seen in --help, record and report."""
+"""Parts that a user brings in files of their own: named on the command line, seen in --help, record and report.
+
+The files are those of docs/architecture.md.
+"""
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,102 +15,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-PENALTY = '''
-from dataclasses import dataclass
-from poise.penalties.base import OnRound
-
-@dataclass(eq=False)
-class Level(OnRound):
-    """c/2 times E D(x)^2 on real and generated samples.
-
-    Args:
-        strength: c.
-        real: weight of the real ones.
-        name: in the record.
-    """
-    strength: float = 0.1
-    real: float = 1.0
-    name: str = "level"
-
-    def value(self, round):
-        return 0.5 * (self.real * round.on_real.means() ** 2 + round.on_fake.means() ** 2)
-'''
-NETWORK = '''
-from dataclasses import dataclass
-from torch import nn
-from poise.networks import ImageNetworks
-
-@dataclass
-class Plain(ImageNetworks):
-    """Two small networks.
-
-    Args:
-        hidden: units of the hidden layer.
-    """
-    hidden: int = 64
-
-    def generator(self, size, channels, noise, classes):
-        return nn.Sequential(nn.Linear(noise, self.hidden), nn.ReLU(), nn.Linear(self.hidden, channels * size**2),
-                             nn.Tanh(), nn.Unflatten(1, (channels, size, size)))
-
-    def discriminator(self, size, channels, classes):
-        return nn.Sequential(nn.Flatten(), nn.Linear(channels * size**2, self.hidden), nn.ReLU(),
-                             nn.Linear(self.hidden, 1))
-'''
-LOSS = '''
-from dataclasses import dataclass
-from poise.losses import Loss
-
-@dataclass
-class Margin(Loss):
-    """A hinge.
-
-    Args:
-        by: the margin.
-    """
-    by: float = 1.0
-
-    def discriminator(self, real, fake):
-        return (self.by - real).relu() + (self.by + fake).relu()
-
-    def generator(self, fake):
-        return -fake
-'''
-SCHEDULE = '''
-from dataclasses import dataclass
-from poise.training.dials import Schedule
-
-@dataclass
-class Halved(Schedule):
-    """first, halved after each stretch.
-
-    Args:
-        first: at the start.
-        every: steps of a stretch.
-    """
-    first: float = 1e-3
-    every: int = 8
-
-    def __call__(self, step):
-        return self.first * 0.5 ** (step // self.every)
-'''
-METRIC = """
-from poise.metrics.core.feature_metric import FeatureMetric
-from poise.metrics.core.statistics import Estimate
-
-def centre(power=2.0):
-    def measured(compared, seed):
-        gap = float((compared.made.values.double().mean(0) - compared.heldout.values.double().mean(0)).norm() ** power)
-        return Estimate(gap, gap, gap, len(compared.made), len(compared.heldout))
-    return FeatureMetric("centre", "How far the means of the features are apart.", "lower", measured)
-"""
-FILES = {"mypenalty": PENALTY, "mynets": NETWORK, "myloss": LOSS, "myschedule": SCHEDULE, "mymetric": METRIC}
+DOCUMENT = Path(__file__).parents[1] / "docs" / "architecture.md"
+FILES = dict(re.findall(r"```python\n# (\w+)\.py\n(.*?)```", DOCUMENT.read_text(encoding="utf-8"), re.S))
 SMALL = ["--steps", "24", "--batch", "16", "--noise", "8", "--log-every", "4", "--scores", "0", "--precision", "fp32"]
 OWN = [
     *(["--network", "mynets.Plain", "--network.hidden", "16", "--loss", "myloss.Margin", "--loss.by", "0.5"]),
     *(["--generator.lr", "myschedule.Halved", "--generator.lr.every", "6"]),
     *(["--discriminator.penalties+=mypenalty.Level", "--discriminator.penalties.real", "2"]),
 ]
+
+
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
@@ -203,24 +122,27 @@ def test_a_metric_of_ones_own(place):
 
 
 def test_a_whole_recipe_of_ones_own(place):
-    toy = Path(__file__).parent / "studies" / "toy_study.py"
-    text = toy.read_text()
-    assert text.count('register("recipe", "toy")(\n') == 1
-    (place / "toys.py").write_text(text.replace('register("recipe", "toy")(\n', "TOY = (\n"))
-    assert "--l2-point" in poise(place, "train", "toys.TOY", "--help")
-    said = poise(place, "train", "toys.TOY", "points", "--l2-point", "1", "--out", "toy")
-    assert "l2 on the generator (λ = 1) acted" in said
-    assert "5 points" in poise(place, "sample", "toy", "-n", "5", "--out", "five.json")
-    assert "--trust" in poise(place, "resume", "toy", code=2, cache="elsewhere")
-    assert "finished before" in poise(place, "resume", "toy")
-    assert "distance" in poise(place, "runs", "--all")
-    said = poise(place, "train", "toys.Place", "points", code=2)
+    assert "--l2-generator" in poise(place, "train", "points.POINTS", "--help")
+    words = ["train", "points.POINTS", "ring", "--l2-generator", "1e-3", "--steps", "1500", "--out", "ring"]
+    assert "l2 on the generator (λ = 0.001) acted" in poise(place, *words)
+    assert "400 points" in poise(place, "sample", "ring", "-n", "400", "--out", "made.json")
+    made = np.array(json.loads((place / "made.json").read_text()))
+    angles = np.arange(8) * np.pi / 4
+    gaps = np.linalg.norm(made[:, None] - np.stack([np.cos(angles), np.sin(angles)], 1), axis=2)
+    near = np.bincount(gaps.argmin(1)[gaps.min(1) < 0.3], minlength=8)
+    assert near.sum() > 200 and (near > 5).sum() >= 6, "most points are near the ring's places, and near most of these"
+    assert "--trust" in poise(place, "resume", "ring", code=2, cache="elsewhere")
+    assert "finished before" in poise(place, "resume", "ring")
+    poise(place, "diagnose", "ring")
+    assert "finished" in poise(place, "runs", "--all")
+    said = poise(place, "train", "points.ring", "points", code=2)
     assert "is no recipe" in said and "Traceback" not in said
-    assert "cannot be loaded" in poise(place, "train", "toys.NOTHING", "points", code=2)
+    assert "cannot be loaded" in poise(place, "train", "points.NOTHING", "ring", code=2)
 
 
 def test_a_fault_in_ones_own_code_is_told_of_its_file(place):
-    (place / "broken.py").write_text(LOSS.replace("(self.by - real).relu()", "real.nothing()").replace("Margin", "Bad"))
+    broken = FILES["myloss"].replace("(self.by - real).relu()", "real.nothing()").replace("Margin", "Bad")
+    (place / "broken.py").write_text(broken)
     said = poise(place, "train", "images", "pictures.npy", *SMALL, "--generator.width", "4", "--discriminator.width",
                  "4", "--loss", "broken.Bad", "--quiet", code=2)  # fmt: skip
     assert "a fault in" in said and "broken.py, line" in said and "Traceback" not in said
