@@ -20,7 +20,7 @@ FEW = 0.35  # effective share of the classes below this: most are missing
 SWINGING = 0.9  # distance from the averaged generator above which the generator does not settle
 
 
-class Look(NamedTuple):
+class WatchedGenerator(NamedTuple):
     """One of the two generators that are watched: where its numbers are, who it is, and how often it is looked at."""
 
     prefix: str
@@ -36,7 +36,7 @@ class Look(NamedTuple):
 
 
 # What a user is shown comes first; the generator that plays is looked at too, because its trouble is the other's soon.
-GENERATORS = (Look("shown_", "averaged generator, which is what is shown,", SHOWN_EVERY), Look("", "generator", 1))
+GENERATORS = (WatchedGenerator("shown_", "averaged generator, which is what is shown,", SHOWN_EVERY), WatchedGenerator("", "generator", 1))
 
 
 @register("symptom", "generator collapse")

@@ -17,7 +17,7 @@ from poise.games.alignment import inside_of
 from poise.games.speech import completed, mean_inside
 from poise.metrics.speech.judge import WARPED, SpeechJudge
 from poise.monitor.paired import PairedMonitor
-from poise.monitor.signals import Watched
+from poise.monitor.signals import MonitorInputs
 from poise.recipes.common.options import RunOptions
 from poise.recipes.common.recipe import Stage
 from poise.recipes.speech import build as parts
@@ -94,7 +94,7 @@ def monitor(
                 n = min(max(batch, min(LOOK, 2 * batch)), rows)
                 streams[name] = partial(aligned, parts.stream(speech, n, seed + 7, how, split))
         rates = {p.name: partial(outcomes._rate, p.optim) for p in mels.game.players if p.turns}
-        watched = Watched(
+        watched = MonitorInputs(
             mels.generator,
             mels.discriminator,
             mels.average,
