@@ -106,7 +106,9 @@ def likelihood_monitor(
     return lambda: LikelihoodMonitor(players, _streams(language, batch, seed, how))
 
 
-def monitor(players: Players, language: Language, batch: int, seed: int, how: Execution) -> Callable[[], AdversarialMonitor]:
+def monitor(
+    players: Players, language: Language, batch: int, seed: int, how: Execution
+) -> Callable[[], AdversarialMonitor]:
     """The monitor of the adversarial stage: that of pictures, with another idea of distance."""
     generator = players.generator
 

@@ -99,6 +99,7 @@ def facts(
         "recordings": opening,
         "fingerprint": recordings.fingerprint,
         "stages": [list(stage) for stage in stages],
+        "learning_rates": {"spectral": "warm_lr"},
         "device": str(how.device),
         "precision": how.precision,
         "threads": torch.get_num_threads(),
