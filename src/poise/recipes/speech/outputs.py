@@ -93,7 +93,7 @@ def monitor(
             if rows := len(speech.rows(split)):
                 n = min(max(batch, min(LOOK, 2 * batch)), rows)
                 streams[name] = partial(aligned, parts.stream(speech, n, seed + 7, how, split))
-        rates = {p.name: partial(outcomes._rate, p.optim) for p in mels.game.players if p.turns}
+        rates = {p.name: partial(outcomes._rate, p.optim) for p in mels.game.players}
         watched = MonitorInputs(
             mels.generator,
             mels.discriminator,
