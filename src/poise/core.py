@@ -127,15 +127,16 @@ class Player(Generic[R]):
     penalties: Sequence[WeightPenalty] = ()
     turns: int = 1  # moves per step (n_critic)
     clip: float | None = None  # largest norm of the whole gradient
-    after: Sequence[Callable[[], Any]] = ()  # after each move: EMA, weight clipping
+    after: Sequence[Callable[[], Any]] = ()  # hooks, after each move: EMA, weight clipping
     spent: dict[str, float] = field(default_factory=dict)  # penalty name -> sum of lr * strength so far
 
     def __post_init__(self) -> None:
         if not any(term.every == 1 for term in self.terms):
             raise PoiseError(f"player '{self.name}' needs at least one term that is due at every step")
         labels = [*(t.name for t in self.terms), *(p.name for p in self.penalties)]
-        twice = {label for label in labels if labels.count(label) > 1}
         reserved = {"optim", "ema"} & set(labels)
+        labels += [name for name, _ in self.hooks()]
+        twice = {label for label in labels if labels.count(label) > 1}
         if reserved:
             raise PoiseError(f"player '{self.name}' keeps '{min(reserved)}' for itself: give that part another name")
         if twice:
@@ -143,6 +144,15 @@ class Player(Generic[R]):
         for penalty in self.penalties:  # `move` adds each once, after accumulation and unscaling
             if callable(trust := getattr(penalty, "trust", None)):
                 trust()
+
+    def hooks(self) -> list[tuple[str, Any]]:
+        """The hooks that keep a state, each with its `name`, or that of its class where it has none."""
+        keeping = [hook for hook in self.after if hasattr(hook, "state_dict")]
+        return [(getattr(hook, "name", type(hook).__name__), hook) for hook in keeping]
+
+    def resting(self) -> dict[str, Any]:
+        """What is saved of it while it does not play: name -> its network, and its hooks that keep a state."""
+        return {self.name: self.module, **{f"{self.name}.{name}": hook for name, hook in self.hooks()}}
 
 
 @runtime_checkable
@@ -157,7 +167,10 @@ class Noticing(Protocol):
 
 
 class Game(Protocol[R]):
-    """Who plays, what they see, and what the trained thing produces."""
+    """Who plays, what they see, and what the trained thing produces.
+
+    A game may have `modules` too: name -> a network, or its average, that is saved although it does not play.
+    """
 
     @property
     def players(self) -> Sequence[Player[R]]: ...

@@ -89,7 +89,8 @@ SPEC = [("format",), ("recipe",), ("arguments",), ("facts",), ("versions",), ("a
         ("arguments", "data"), ("arguments", "generator"), ("arguments", "generator", "width"),
         ("arguments", "batch"), ("arguments", "seed"), ("facts", "fingerprint"), ("facts", "size"),
         ("facts", "channels"), ("facts", "classes"), ("facts", "device"), ("facts", "stages"), ("facts", "roles"),
-        ("facts", "nats"), ("arguments", "l2_generator"), ("arguments", "scores")]  # fmt: skip
+        ("facts", "nats"), ("facts", "learning_rates"),
+        ("facts", "not_advised"), ("arguments", "l2_generator"), ("arguments", "scores")]  # fmt: skip
 
 
 @pytest.mark.parametrize("keys", SPEC, ids=".".join)

@@ -8,7 +8,7 @@ import re
 import pytest
 
 from poise.monitor import Record, diagnose
-from poise.monitor.findings.advice import advice, flags, rate_flag, strength_flag
+from poise.monitor.findings.advice import Idea, advice, idea, r1, rate_option, strength_flag
 from poise.registry import names
 from poise.specs.spec import all_recipes, completed, parser_for
 from tests.monitor.records import encoded, fitted, record
@@ -30,6 +30,7 @@ OTHERS = {
 }
 
 
+FLAG = re.compile(r"--[a-z][\w.-]*\w")
 ADVERSARIAL = {"generator", "discriminator"}
 
 
@@ -79,7 +80,7 @@ def test_every_flag_of_an_action_is_an_option_of_the_recipe(case, recipe):
     assert found, "the case shows something with arguments too"
     for finding in found:
         assert finding.action.endswith(".")
-        for flag in flags(finding.action):
+        for flag in FLAG.findall(finding.action):
             plain = flag.replace("_", "-")
             inside = re.match(r"--\w+\.penalties\.", plain)  # an option of a member of the list
             assert plain in known or (inside and inside[0].rstrip(".") in known), (finding.name, finding.action)
@@ -128,10 +129,10 @@ def test_the_learning_rate_of_the_likelihood_stage_has_a_flag_of_its_own():
     spec = spec_of("text")
     spec["facts"] = {"stages": [["likelihood", 2000], ["adversarial", 800]]}
     rows = fitted(player="generator")
-    assert rate_flag(Record(rows, spec), "generator") == "--generator.warm_lr"
+    assert rate_option(Record(rows, spec), "generator") == "generator.warm_lr"
     late = [row | {"step": row["step"] + 2000} for row in rows]
-    assert rate_flag(Record(late, spec), "generator") == "--generator.lr"
-    assert rate_flag(Record(rows), "generator") == "--generator.lr"
+    assert rate_option(Record(late, spec), "generator") == "generator.lr"
+    assert rate_option(Record(rows), "generator") == "generator.lr"
 
 
 @pytest.mark.parametrize(
@@ -150,8 +151,25 @@ def test_a_penalty_is_named_by_its_flag(recipe, name, flag):
 
 def test_ideas_are_joined_as_one_says_them():
     images = Record([], spec_of("images"))
-    assert advice(images) == advice(images, "", "--ar 2") == ""
-    assert advice(images, "--ema 0.9", "") == "Try --ema 0.9."
-    assert advice(images, "--ema 0.9", "more data") == "Try --ema 0.9 or more data."
-    assert advice(images, "--ema 0.9", "--ar 2", "--batch 8", "more data") == "Try --ema 0.9, --batch 8, or more data."
-    assert flags("try --l2-generator 1e-05, --a.b+=R1 --a.b.gamma=1.") == ["--l2-generator", "--a.b", "--a.b.gamma"]
+    ema, ar, batch, more = idea("{} 0.9", "ema"), idea("{} 2", "ar"), idea("{} 8", "batch"), idea("more data")
+    assert advice(images) == advice(images, None, ar) == ""
+    assert advice(images, ema, None) == "Try --ema 0.9."
+    assert advice(images, ema, more) == "Try --ema 0.9 or more data."
+    assert advice(images, ema, ar, batch, more) == "Try --ema 0.9, --batch 8, or more data."
+    assert idea("{} or {}", "l2-generator", "generator.lr").said(images) == "--l2-generator or --generator.lr"
+    strong = r1(images, "1", "R1 ({})")
+    assert strong == Idea("R1 ({}+=R1 {}=1)", ("discriminator.penalties", "discriminator.penalties.gamma"))
+
+
+def test_a_recipe_says_in_its_facts_what_it_has_and_what_does_not_help_there():
+    """And of a run whose facts say nothing of it, it is known from what was asked for."""
+    overfit = fitted(player="generator", nll_heldout=v(0.25, 0.8))
+    text = spec_of("text")
+    assert "--generator.dropout" in action(overfit, text)
+    for without in ({**text, "facts": {"not_advised": ["dropout"]}}, spec_of("text", network="relational")):
+        assert not Record([], without).advises("dropout") and "--generator.dropout" not in action(overfit, without)
+    stages = [["first", 2000], ["likelihood", 2000]]
+    said = {**text, "facts": {"stages": stages, "learning_rates": {"first": "warm_lr"}}}
+    for facts, step, name in ((said, 0, "warm_lr"), (said, 2000, "lr"), (text | {"facts": {"stages": stages}}, 0, "lr"),
+                              (text | {"facts": {"stages": stages}}, 2000, "warm_lr")):  # fmt: skip
+        assert rate_option(Record([{"step": step}], facts), "generator") == f"generator.{name}"

@@ -11,7 +11,7 @@ from torch import nn
 from poise.core import Batch, Verdict
 from poise.monitor.measures import auc
 from poise.monitor.paired import PairedMonitor
-from poise.monitor.signals import Watched
+from poise.monitor.signals import MonitorInputs
 from poise.recipes.speech.outputs import _distance
 from tests.speech_pieces import both, log_mel, mel_critic, speaker
 
@@ -49,7 +49,7 @@ def numbers(seed, frames):
 
 def monitor(streams, generator=None, discriminator=None):
     g, d = generator or Copies(), discriminator or Sums()
-    watched = Watched(
+    watched = MonitorInputs(
         g, d, g, lambda n, seed: torch.zeros(n, 1), streams, {}, contextlib.nullcontext,
         learning_rates={"generator": lambda: 0.5, "discriminator": lambda: 0.25},
     )  # fmt: skip
@@ -83,7 +83,7 @@ def test_it_is_a_function_of_the_probe_and_the_weights_and_leaves_no_trace():
     net = speaker()
     critic = mel_critic()
     streams = {name: (lambda number, s=s: Batch(log_mel(both(), number + s), both())) for s, name in enumerate(BOTH)}
-    watched = Watched(
+    watched = MonitorInputs(
         net, critic, net, lambda n, seed: torch.full((n, 3), float(seed)), streams, {}, contextlib.nullcontext
     )
     first = PairedMonitor(watched, _distance)

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
 
 from poise.monitor import diagnose
-from poise.monitor.findings.advice import rate_flag
+from poise.monitor.findings.advice import rate_option
 from poise.monitor.findings.finding import Finding, Record
 from poise.recipes.common.recipe import Acting
 from poise.record import RunFolder
 from poise.report.live import Silent
 from poise.runs import session
 from poise.runs.rollback import Remedies, Sick
+from tests.monitor.test_advice import ADVERSARIAL, MADE, players, spec_of
 
 ROLES = {"late": {"generator": "singer", "discriminator": "singer_discriminator"}}
 SPEC = {
@@ -47,7 +50,7 @@ def test_rows_have_the_roles_and_arguments_the_players():
     assert record.series("discriminator/l2.strength").values[:3] == [1e-4] * 3
     assert set(record.players()) == {"generator", "discriminator"} and record.stage.name == "late"
     assert record.argument("l2_discriminator") == 2.0 and record.argument("discriminator.lr") == 4.0
-    assert record.offers("--generator.warm_lr") and not record.offers("--generator.noise")
+    assert record.offers("generator.warm_lr") and not record.offers("generator.noise")
     early = Record.of(rows(False)[:5], SPEC)
     assert early.argument("discriminator.lr") == 3.0 and not early.roles
     assert early.series("discriminator/l2.strength").values == [0.5] * 5
@@ -62,11 +65,42 @@ def test_what_is_advised_has_the_flags_and_the_names_of_the_players():
     assert not [f for f in diagnose(Record.of(rows(False), SPEC)) if f.name == "discriminator overfitting"]
 
 
-def test_where_no_names_differ_nothing_is_changed():
-    finding = Finding("a", "note", 0, "The generator.", "Try --generator.lr 1.")
+def test_flags_and_words_have_the_names_of_the_players():
     plain = Record.of(rows(False), {**SPEC, "facts": {"stages": SPEC["facts"]["stages"]}})
-    assert plain.told(finding) is finding
-    assert Record.of(rows(False), SPEC).told(finding) == Finding("a", "note", 0, "The singer.", "Try --singer.lr 1.")
+    record, options = Record.of(rows(False), SPEC), ("generator.lr", "l2-discriminator", "l2-decoder", "steps")
+    assert [plain.flag(option) for option in options] == [f"--{option}" for option in options]
+    flags = ["--singer.lr", "--l2-singer-discriminator", "--l2-decoder", "--steps"]
+    assert [record.flag(option) for option in options] == flags
+    assert [plain.called("discriminator"), record.called("discriminator")] == [
+        "discriminator",
+        "singer's discriminator",
+    ]
+    assert record.called("model") == "model"
+
+
+def told(finding):
+    """What is said of generator and discriminator, said of the players who are that."""
+
+    def said(text):
+        for role, player in ROLES["late"].items():
+            flag, name = player.replace("_", "-"), player.replace("_", "'s ")
+            text = re.sub(rf"--(l2-|){role}\b", rf"--\g<1>{flag}", text)
+            text = re.sub(rf"\b([Tt]he) {role}\b", rf"\1 {name}", text)
+        return text
+
+    return replace(finding, sentence=said(finding.sentence), action=said(finding.action))
+
+
+@pytest.mark.parametrize("recipe", ["images", "text", "speech", ""])
+@pytest.mark.parametrize("case", [case for case, made in MADE.items() if players(made) <= ADVERSARIAL])
+def test_every_finding_is_the_same_under_the_names_of_the_players(case, recipe):
+    arguments = spec_of(recipe, steps=800)["arguments"] if recipe else {}
+    for role, player in ROLES["late"].items() if recipe else ():
+        arguments = arguments | {player: arguments[role], f"l2_{player}": arguments[f"l2_{role}"]}
+    facts = {"stages": [["late", 4000]]}
+    plain = diagnose(Record(MADE[case], {"arguments": arguments, "facts": facts}))
+    named = diagnose(Record(MADE[case], {"arguments": arguments, "facts": facts | {"roles": ROLES}}))
+    assert named == [told(finding) for finding in plain]
 
 
 def test_the_players_are_treated(tmp_path):
@@ -94,4 +128,4 @@ def test_a_run_that_is_rolled_back_knows_the_roles_of_its_stage(monkeypatch):
 @pytest.mark.parametrize(("stage", "flag"), [("acoustic", "warm_lr"), ("spectral", "warm_lr"), ("adversarial", "lr")])
 def test_the_rate_of_a_stage_before_the_game_has_its_own_flag(stage, flag):
     spec = {"arguments": {"generator": {"lr": 1, "warm_lr": 2}}, "facts": {"stages": [[stage, 10]]}}
-    assert rate_flag(Record.of([{"step": 0}], spec), "generator") == f"--generator.{flag}"
+    assert rate_option(Record.of([{"step": 0}], spec), "generator") == f"generator.{flag}"

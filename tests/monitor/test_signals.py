@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from poise.core import Batch, Verdict
-from poise.monitor.signals import Monitor, Watched
+from poise.monitor.signals import AdversarialMonitor, MonitorInputs
 from tests.conftest import TinyDiscriminator, TinyGenerator
 
 TRAINING = torch.rand(200, 1, 4, 4, generator=torch.Generator().manual_seed(0)) * 2 - 1
@@ -32,7 +32,7 @@ def watched(generator=None, discriminator=None, heldout=True, averaged=None):
     torch.manual_seed(0)
     g, d = generator or TinyGenerator(), discriminator or TinyDiscriminator()
     data = {"training": TRAINING} | ({"heldout": HELDOUT} if heldout else {})
-    return Watched(
+    return MonitorInputs(
         g, d, averaged or g, noise, {name: stream(x) for name, x in data.items()}, data, contextlib.nullcontext,
         learning_rates={"generator": lambda: 0.5},
     )  # fmt: skip
@@ -64,14 +64,14 @@ class Constant(nn.Module):
 
 
 def test_signals_are_a_function_of_the_probe_and_leave_no_trace():
-    monitor = Monitor(watched())
+    monitor = AdversarialMonitor(watched())
     nets = monitor.watched.generator, monitor.watched.discriminator
     weights = [p.clone() for net in nets for p in net.parameters()]
     state = torch.random.get_rng_state()
     nets[1].eval()
     first, again, other = monitor(3), monitor(3), monitor(4)
     assert first == again != other
-    assert Monitor(watched())(3) == first
+    assert AdversarialMonitor(watched())(3) == first
     assert torch.equal(torch.random.get_rng_state(), state)
     assert (nets[0].training, nets[1].training) == (True, False)
     assert all(torch.equal(a, b) for a, b in zip(weights, (p for net in nets for p in net.parameters()), strict=True))
@@ -80,7 +80,7 @@ def test_signals_are_a_function_of_the_probe_and_leave_no_trace():
 
 
 def test_a_discriminator_that_knows_its_training_items_by_heart():
-    found = Monitor(watched(discriminator=ByHeart()))(1)
+    found = AdversarialMonitor(watched(discriminator=ByHeart()))(1)
     assert found["discriminator/auc_training"] == 1.0
     assert found["discriminator/auc_gap"] > 0.3
     assert found["discriminator/auc_seen"] == 1.0
@@ -89,14 +89,14 @@ def test_a_discriminator_that_knows_its_training_items_by_heart():
 
 
 def test_a_dead_discriminator_has_no_auc_though_its_ranks_survive():
-    found = Monitor(watched(discriminator=Constant()))(1)
+    found = AdversarialMonitor(watched(discriminator=Constant()))(1)
     assert found["discriminator/alive"] == 0
     assert found["discriminator/auc_training"] == found["discriminator/auc_heldout"] == 0.5
     assert found["discriminator/auc_gap"] == 0
 
 
 def test_a_generator_that_copies_and_one_that_is_narrow():
-    copies, narrow = Monitor(watched(Replays()))(1), Monitor(watched(Narrow()))(1)
+    copies, narrow = AdversarialMonitor(watched(Replays()))(1), AdversarialMonitor(watched(Narrow()))(1)
     assert copies["generator/inside"] == 1 and copies["generator/inside_null"] == pytest.approx(0.8)
     assert copies["generator/inside_z"] > 3
     assert copies["generator/nearest"] == pytest.approx(0, abs=1e-3)
@@ -106,23 +106,23 @@ def test_a_generator_that_copies_and_one_that_is_narrow():
 
 
 def test_drift_is_the_distance_from_the_average():
-    assert Monitor(watched())(4)["generator/drift"] == 0
-    assert Monitor(watched(Replays(), averaged=TinyGenerator()))(4)["generator/drift"] > 0.5
+    assert AdversarialMonitor(watched())(4)["generator/drift"] == 0
+    assert AdversarialMonitor(watched(Replays(), averaged=TinyGenerator()))(4)["generator/drift"] > 0.5
 
 
 def test_the_averaged_generator_is_watched_at_each_fourth_probe():
     """It is what a user is shown: a collapse of it is seen while the generator that plays is diverse."""
-    monitor = Monitor(watched(Replays(), averaged=Narrow()))
+    monitor = AdversarialMonitor(watched(Replays(), averaged=Narrow()))
     found = monitor(4)
     assert found["generator/diversity"] > 0.8 and found["generator/shown_diversity"] < 0.05
     assert found["generator/inside"] == 1 and abs(found["generator/shown_inside_z"]) < 3
-    same = Monitor(watched())(4)
+    same = AdversarialMonitor(watched())(4)
     assert all(same[f"generator/{key}"] == same[f"generator/shown_{key}"] for key in ("diversity", "nearest", "inside"))
     assert not [name for probe in (1, 2, 3) for name in monitor(probe) if "shown" in name or "drift" in name]
 
 
 def test_without_held_out_items_there_is_nothing_of_them():
-    found = Monitor(watched(heldout=False))(0)
+    found = AdversarialMonitor(watched(heldout=False))(0)
     assert not [name for name in found if "heldout" in name or "gap" in name or "inside" in name or "split" in name]
     assert found["discriminator/auc_training"] > 0
 
@@ -130,7 +130,7 @@ def test_without_held_out_items_there_is_nothing_of_them():
 def test_training_items_that_are_all_alike_give_no_unit_of_distance():
     same = watched()
     same.references["training"] = TRAINING[:1].repeat(20, 1, 1, 1)
-    found = Monitor(same)(1)
+    found = AdversarialMonitor(same)(1)
     assert not [name for name in found if name.split("/")[1] in ("diversity", "drift", "nearest")]
 
 
@@ -141,7 +141,7 @@ def test_effective_learning_rate_of_scale_free_weights():
             self.net = nn.Sequential(nn.Linear(4, 16, bias=False), nn.BatchNorm1d(16), nn.ReLU(), nn.Linear(16, 16))
 
     g = Normalised()
-    found = Monitor(watched(g))(1)
+    found = AdversarialMonitor(watched(g))(1)
     effective = {name: value for name, value in found.items() if "effective" in name}
     assert effective == {
         "generator/effective_lr.net.0.weight": pytest.approx(

@@ -16,7 +16,7 @@ from poise.errors import PoiseError
 from poise.penalties import L2Towards
 from poise.recipes.speech import build as parts
 from poise.recipes.speech import outputs as outcomes
-from poise.recipes.speech.players import together
+from poise.recipes.speech.players import Playing, keep, resting
 from poise.recipes.speech.signature import DiscriminatorOptions, GeneratorOptions
 from poise.recipes.vocoder.signature import DiscriminatorOptions as WaveDiscriminator
 from poise.recipes.vocoder.signature import GeneratorOptions as WaveGenerator
@@ -114,8 +114,8 @@ def test_stages_come_in_order_and_keep_all_networks():
         "vocoder": {"vocoder", "vocoder_discriminator"}, "joint": {"generator", "vocoder", "vocoder_discriminator"},
     }  # fmt: skip
     for name, stage in made.stages.items():
-        assert {p.name for p in stage.game.players if p.turns} == moving[name], name
-        assert {p.name for p in stage.game.players} == {
+        assert {p.name for p in stage.game.players} == moving[name], name
+        assert moving[name] | {key for key in stage.game.modules if "." not in key} == {
             "generator", "discriminator", "vocoder", "vocoder_discriminator"
         }, name  # fmt: skip
         assert {dial.name.partition("/")[0] for dial in stage.dials} == moving[name], name
@@ -125,7 +125,7 @@ def test_stages_come_in_order_and_keep_all_networks():
 
 def test_terms_of_the_stages():
     made = players(known(SENTENCES))
-    names = {stage: {p.name: [t.name for t in p.terms] for p in playing.game.players if p.turns}
+    names = {stage: {p.name: [t.name for t in p.terms] for p in playing.game.players}
              for stage, playing in made.stages.items()}  # fmt: skip
     own = ["mel", "duration", "units"]
     assert names == {
@@ -158,8 +158,6 @@ def test_schedules_go_over_the_steps_of_each_stage():
     for name, stage in made.stages.items():
         end = steps[name]
         for player in stage.game.players:
-            if not player.turns:
-                continue
             scheduled = [term for term in player.terms if term.name in weights]
             assert [(t.scale(0), t.scale(end)) for t in scheduled] == [(2, 1)] * len(scheduled), (name, player.name)
             assert [p.strength_at(end) for p in player.penalties] == [1], (name, player.name)
@@ -179,8 +177,7 @@ def test_beginning_a_stage_after_any_number_of_others():
         stream = parts.stream_of(name, said, 2, 320, i, Execution())
         if before is not None:
             for player in stage.game.players:
-                if player.turns:
-                    move(stage.game, player, stream(9), 0)  # a sitting that is rolled back
+                move(stage.game, player, stream(9), 0)  # a sitting that is rolled back
             kept = {p.name: [w.detach().clone() for w in p.module.parameters()] for p in stage.game.players}
             begin(stage.game, fresh[name], after=before)
             for player in stage.game.players:
@@ -188,26 +185,23 @@ def test_beginning_a_stage_after_any_number_of_others():
                     torch.equal(a, b) for a, b in zip(kept[player.name], player.module.parameters(), strict=True)
                 )
                 assert not player.spent
-                if player.turns and player.name != "discriminator" and player.name != "vocoder_discriminator":
-                    assert not player.optim.state, (name, player.name)
-                    assert all(not p.state_dict() for p in player.penalties if isinstance(p, L2Towards))
+                assert not player.optim.state, (name, player.name)
+                assert all(not p.state_dict() for p in player.penalties if isinstance(p, L2Towards))
         for player in stage.game.players:
-            if player.turns:
-                move(stage.game, player, stream(i), 0)
+            move(stage.game, player, stream(i), 0)
         before = stage.game
 
 
 @pytest.mark.slow
 def test_a_checkpoint_of_any_stage_has_everything(tmp_path):
-    """Weights, averages and optimisers of those who rest too; loaded into fresh players they are the same."""
+    """Weights and averages of those who rest too; loaded into fresh players they are the same."""
     made, said = players(), known()
     for i, (name, stage) in enumerate(made.stages.items()):
         stream = parts.stream_of(name, said, 2, 320, i, Execution())
         for player in stage.game.players:
-            if player.turns:
-                move(stage.game, player, stream(i), 0)
-                for hook in player.after:
-                    hook()
+            move(stage.game, player, stream(i), 0)
+            for hook in player.after:
+                hook()
         save(tmp_path, i + 1, stage.game, Execution())
         other = players(seed=7)
         load(tmp_path / f"step-{i + 1:08d}", other.stages[name].game, Execution())
@@ -220,10 +214,22 @@ def test_a_checkpoint_of_any_stage_has_everything(tmp_path):
             )
 
 
-def test_resting_players_do_not_change_those_of_their_own_game():
-    one, other = SimpleNamespace(players=()), players().stages["acoustic"].game.players[1]
-    together(one, others=[other])
-    assert one.players[0].turns == 0 and other.turns == 1 and one.players[0].module is other.module
+def test_who_rests_is_saved_and_does_not_play():
+    """The network and its average, and neither an optimiser nor what the other game has."""
+    one, other = SimpleNamespace(players=(), modules={"d": 1}), players().stages["acoustic"].game.players[0]
+    keep(resting([other]), {"a": Playing(one, [])})
+    assert one.modules == {"d": 1, "generator": other.module, "generator.ema": other.after[0]} and not one.players
+
+
+@pytest.mark.parametrize("name", ["acoustic", "spectral", "joint"])
+def test_whose_networks_are_saved_in_a_stage(name):
+    """Every network and average of the run, whoever plays."""
+    nets = {"generator", "discriminator", "vocoder", "vocoder_discriminator", "generator.ema", "vocoder.ema"}
+    game = players().stages[name].game
+    assert nets <= memory(game).keys()
+    assert set(game.modules) == nets - {key for p in game.players for key in p.resting()}
+    optimisers = {key for key in memory(game) if key.endswith(".optim")}
+    assert optimisers == {f"{p.name}.optim" for p in game.players}
 
 
 def test_what_is_asked_of_weights_and_rates():

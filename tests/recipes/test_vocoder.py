@@ -114,7 +114,7 @@ def test_the_shortest_segment_is_one(mel, least):
 
 def test_terms_have_their_weights_over_their_stage():
     both = waves()
-    warm, against = both.spectral.players[1], both.game.players[1]
+    warm, against = both.spectral.players[0], both.game.players[1]
     assert [t.name for t in warm.terms] == ["mel", "stft"]
     assert [t.name for t in against.terms] == ["adversarial", "mel", "stft", "features"]
     assert [warm.terms[0].scale(step) for step in (0, 10)] == [2, 4]
@@ -129,15 +129,16 @@ def test_the_terms_are_the_losses_of_the_round():
     """At windows of 4, 2, 1 and ½ times that of the mel."""
     real, fake = (0.1 * torch.randn(2, 1, 320, generator=torch.Generator().manual_seed(s)) for s in (0, 1))
     round = SimpleNamespace(real=real, fake=fake)
-    mel, stft = waves().spectral.players[1].terms
+    mel, stft = waves().spectral.players[0].terms
     assert torch.equal(mel.value(round), log_mel_l1(MEL)(real, fake))
     assert torch.equal(stft.value(round), multi_resolution([256, 128, 64, 32])(real, fake))
 
 
 def test_stages_share_networks_and_the_average_and_nothing_else():
     both = waves(penalties=[L2Towards(0.1)], judging=[R1(0.1)])
-    (d, warm), (judge, against) = both.spectral.players, both.game.players
-    assert d.module is judge.module is both.discriminator and d.turns == 0 and judge.turns == 1
+    (warm,), (judge, against) = both.spectral.players, both.game.players
+    assert both.spectral.modules == {"discriminator": both.discriminator} and judge.module is both.discriminator
+    assert not both.game.modules and judge.turns == 1
     assert warm.module is against.module is both.generator
     assert warm.after == against.after and warm.after[0].module is both.average
     assert warm.optim is not against.optim
@@ -151,7 +152,7 @@ def test_the_spectral_stage_does_not_ask_the_discriminator(monkeypatch):
     both = waves()
     monkeypatch.setattr(both.discriminator, "forward", lambda *_: pytest.fail("asked"))
     stream = parts.stream(known(), MEL, 320, 2, 0, Execution())
-    row = move(both.spectral, both.spectral.players[1], stream(0), 0)
+    row = move(both.spectral, both.spectral.players[0], stream(0), 0)
     assert {"mel", "stft"} <= set(row) and "adversarial" not in row
 
 
@@ -161,7 +162,7 @@ def test_schedules_are_those_of_the_stage():
     assert [d.name for d in both.dials] == ["discriminator/lr", "generator/lr"]
     (dial,) = both.warm_dials
     assert dial.set(0) == pytest.approx(2e-3) and dial.set(10) == pytest.approx(5e-4)
-    assert both.spectral.players[1].optim.param_groups[0]["lr"] == pytest.approx(5e-4)
+    assert both.spectral.players[0].optim.param_groups[0]["lr"] == pytest.approx(5e-4)
     assert both.game.players[1].optim.param_groups[0]["lr"] == pytest.approx(1e-3), "not of the other stage"
     assert waves(lr=1e-3).dials[0].name == "discriminator/lr" and len(waves(lr=1e-3).dials) == 1
 

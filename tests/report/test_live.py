@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from poise.monitor.signals import Monitor
+from poise.monitor.signals import AdversarialMonitor
 from poise.report import live
 from poise.report.live import Lines
 from tests.monitor.test_signals import watched
@@ -136,7 +136,7 @@ def test_the_pace_of_a_new_stage_is_not_that_of_the_moment(tmp_path, capsys):
 
 def test_no_signal_of_a_monitor_is_taken_for_a_term_of_the_loss(tmp_path, capsys):
     """Whatever a monitor measures, of what plays or of what is shown, stands under its own label or not at all."""
-    signals = {key: value for key, value in Monitor(watched())(0).items() if not key.startswith("data/")}
+    signals = {key: value for key, value in AdversarialMonitor(watched())(0).items() if not key.startswith("data/")}
     assert "generator/shown_inside_z" in signals
     view = opened(tmp_path, FACTS, 9)
     view.step(1, signals | PLAYED)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import Any, Protocol
 
@@ -118,6 +118,7 @@ class Adversarial:
     `view` is a differentiable augmentation, applied to real and generated samples alike before D sees them.
     `joint`: D judges both in one pass on its turn; set it to False where D's output for a sample depends on the
     rest of the batch (batch normalisation), which `joint_allowed` tells.
+    `modules`: name -> a network, or its average, that is saved although it does not play.
     """
 
     generator: Any
@@ -125,6 +126,7 @@ class Adversarial:
     players: Sequence[Player[Round]] = ()
     view: Callable[[Tensor], Tensor] = lambda x: x
     joint: bool = True
+    modules: dict[str, Any] = field(default_factory=dict)
 
     def round(self, player: Player[Round], batch: Batch, due: Sequence[Term[Round]]) -> Round:
         return Round(self, player.module is self.generator, batch, due)

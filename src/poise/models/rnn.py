@@ -220,6 +220,9 @@ def gru(vocabulary: int, embed: int, hidden: int, layers: int, dropouts: Dropout
     return Recurrent(vocabulary, embed, hidden, layers, "gru", dropouts=dropouts)
 
 
+WITHOUT_DROPOUT = ("relational",)  # members of the family
+
+
 @register("sequence", "relational")
 def relational(vocabulary: int, embed: int, hidden: int, layers: int, dropouts: Dropouts) -> nn.Module:
     """`layers` is the number of slots; dropout has no place in it."""

@@ -36,7 +36,7 @@ def spread(x: Tensor) -> float:
     return float(torch.cdist(x, x).sum() / (n * (n - 1))) if n > 1 else 0.0
 
 
-class Nearest(NamedTuple):
+class NearestShare(NamedTuple):
     """Where each item's nearest neighbour lies."""
 
     distance: float  # median distance to the nearest training item
@@ -45,7 +45,7 @@ class Nearest(NamedTuple):
     z: float  # (inside − null) over its standard deviation when the labels of the references are exchanged
 
 
-def nearest(items: Tensor, training: Tensor, heldout: Tensor) -> Nearest:
+def nearest(items: Tensor, training: Tensor, heldout: Tensor) -> NearestShare:
     """Nearest neighbours of items [n,F] among training [T,F] and held-out [H,F] items.
 
     A generator that is independent of the split finds its nearest neighbour among the T training items with
@@ -64,10 +64,10 @@ def nearest(items: Tensor, training: Tensor, heldout: Tensor) -> Nearest:
     inside = float((which < t).double().mean())
     null = t / (t + h)
     if not h:
-        return Nearest(float(to_training.median()), inside, null, 0.0)
+        return NearestShare(float(to_training.median()), inside, null, 0.0)
     total = t + h
     variance = null * (1 - null) * (float(weights.square().sum()) - 1 / total) * total / (total - 1)
-    return Nearest(float(to_training.median()), inside, null, (inside - null) / max(variance, 1e-12) ** 0.5)
+    return NearestShare(float(to_training.median()), inside, null, (inside - null) / max(variance, 1e-12) ** 0.5)
 
 
 def split_z(training: Tensor, heldout: Tensor, permutations: int = 200) -> float:

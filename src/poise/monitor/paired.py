@@ -20,13 +20,13 @@ from torch import Tensor, nn
 
 from poise.core import Batch
 from poise.monitor.findings.windows import SHOWN_EVERY
-from poise.monitor.signals import Monitor, Watched
+from poise.monitor.signals import AdversarialMonitor, MonitorInputs
 
 
-class PairedMonitor(Monitor):
+class PairedMonitor(AdversarialMonitor):
     """Args: watched, with `references` left empty; distance, of a batch and what was generated for it: -> [n]."""
 
-    def __init__(self, watched: Watched, distance: Callable[[Batch, Tensor], Tensor]) -> None:
+    def __init__(self, watched: MonitorInputs, distance: Callable[[Batch, Tensor], Tensor]) -> None:
         self.distance = distance
         super().__init__(watched)
 

@@ -43,7 +43,7 @@ REFERENCES = 2000  # training items, and held-out items, that generated ones are
 
 
 @dataclass
-class Watched:
+class MonitorInputs:
     """What the monitor needs of an adversarial game.
 
     Args:
@@ -70,13 +70,13 @@ class Watched:
     compact: Callable[[Tensor], Tensor] = compact
 
 
-class Monitor:
+class AdversarialMonitor:
     """Callable: the number of a probe, counted from 0 -> signals. A pure function of that number and the weights.
 
     `seconds` is the time that it has taken so far.
     """
 
-    def __init__(self, watched: Watched) -> None:
+    def __init__(self, watched: MonitorInputs) -> None:
         self.watched, self.seconds = watched, 0.0
         began = time.perf_counter()
         self.size = len(watched.streams["training"](0).real)

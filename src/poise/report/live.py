@@ -17,7 +17,7 @@ from poise.terminal import escaped, raw
 ROOM = 14  # lines of a terminal that the table needs beside a picture
 
 
-class Finding(Protocol):
+class ShownFinding(Protocol):
     """What is wrong, as `poise.monitor` says it."""
 
     @property
@@ -35,7 +35,7 @@ class View(Protocol):
     def open(self, folder: Path, spec: dict[str, Any], done: int, total: int) -> None: ...
     def step(self, made: int, entry: dict[str, Any]) -> None: ...
     def scores(self, made: int, scores: dict[str, float], floor: dict[str, float]) -> None: ...
-    def findings(self, made: int, found: Sequence[Finding]) -> None: ...
+    def findings(self, made: int, found: Sequence[ShownFinding]) -> None: ...
     def shown(self, made: int, path: Path, next_step: int, ahead: float | None) -> None: ...
     def say(self, line: str) -> None: ...
     def close(self) -> None: ...
@@ -55,7 +55,7 @@ class Silent:
     def scores(self, made: int, scores: dict[str, float], floor: dict[str, float]) -> None:
         pass
 
-    def findings(self, made: int, found: Sequence[Finding]) -> None:
+    def findings(self, made: int, found: Sequence[ShownFinding]) -> None:
         pass
 
     def shown(self, made: int, path: Path, next_step: int, ahead: float | None) -> None:
@@ -190,7 +190,7 @@ class _Watching(Silent):
             rows.append(("what is wrong", ", ".join(self.wrong)))
         return rows
 
-    def findings(self, made: int, found: Sequence[Finding]) -> None:
+    def findings(self, made: int, found: Sequence[ShownFinding]) -> None:
         """Say what is new, and what is no longer so."""
         names = [finding.name for finding in found if finding.severity != "note"]
         for finding in found:

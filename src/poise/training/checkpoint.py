@@ -146,23 +146,36 @@ def prune(folder: Path, also: Collection[int | None], keep: int = 2) -> None:
     disk.sweep(folder)
 
 
+def _by_position(game: Game) -> dict[str, str]:
+    """Hooks that keep a state -> what older checkpoints call one that has no `name` of its own."""
+    found: dict[str, str] = {}
+    for player in game.players:
+        names = {id(hook): name for name, hook in player.hooks()}
+        places = {names[id(hook)]: i for i, hook in enumerate(player.after) if id(hook) in names}
+        found |= {f"{player.name}.{name}": f"{player.name}.after{i}" for name, i in places.items()}
+    return found
+
+
 def load(checkpoint: Path, game: Game, how: Execution) -> int:
     """Put the state of a checkpoint into the game; returns the number of steps it had made."""
     step = int(manifest_of(checkpoint)["step"])
     kept = memory(game)
-    modules = _modules(kept)
+    modules, formerly = _modules(kept), _by_position(game)
     for name, module in modules.items():
-        load_weights(module, checkpoint / f"{name}.safetensors")
+        path = checkpoint / f"{name}.safetensors"
+        old = checkpoint / f"{formerly.get(name)}.safetensors"
+        load_weights(module, old if old.exists() and not path.exists() else path)
     weights = [value for module in modules.values() for value in module.state_dict().values()]
     most = 16 * sum(value.numel() * value.element_size() for value in weights) + REST
     path = checkpoint / "resume.pt"
     try:
         state = resume_state(path, most, how.device)
+        parts = state["parts"]
         for name, part in kept.items():
             if isinstance(part, Ema):
-                part.moves = state["parts"][name]["moves"]
+                part.moves = parts[name]["moves"]
             elif name not in modules:
-                part.load_state_dict(state["parts"][name])
+                part.load_state_dict(parts[name if name in parts else formerly.get(name, name)])
         for player in game.players:
             player.spent.clear()
             player.spent.update(state["spent"][player.name])

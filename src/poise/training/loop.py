@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from poise.core import Batch, Dial, Game, Noticing, Player, Term
 from poise.errors import NonFinite
@@ -27,9 +27,11 @@ def mixed(seed: int, step: int) -> int:
 
 
 @contextmanager
-def alone(player: Player, others: Sequence[Player]) -> Iterator[None]:
+def alone(player: Player, game: Game) -> Iterator[None]:
     """Only `player`'s weights collect gradients inside."""
-    rest = [p for o in others if o is not player for p in o.module.parameters() if p.requires_grad]
+    nets = [other.module for other in game.players if other is not player]
+    nets += [part for part in resting(game).values() if isinstance(part, nn.Module)]
+    rest = [parameter for net in nets for parameter in net.parameters() if parameter.requires_grad]
     for parameter in rest:
         parameter.requires_grad_(False)
     try:
@@ -108,7 +110,7 @@ def move(
         shares = [term.name for term in player.terms if term.penalises] if detail else []
     scaler = how.scaler(player.name)
     player.optim.zero_grad(set_to_none=True)
-    with alone(player, game.players):
+    with alone(player, game):
         row = backward(game, player, batch, step, how, shares)
         if how.check_every == 1 and not scaler.is_enabled():
             verify(player.name, step, row)
@@ -220,14 +222,18 @@ def _forked(device: torch.device) -> str:
     return "cuda" if device.type == "cpu" else device.type
 
 
+def resting(game: Game) -> dict[str, Any]:
+    """The networks and averages of a game that are saved although they do not play, by name."""
+    return dict(getattr(game, "modules", {}))
+
+
 def memory(game: Game) -> dict[str, Any]:
     """Everything that must survive a restart, by name; each value has `state_dict` and `load_state_dict`."""
-    kept: dict[str, Any] = {}
+    kept = resting(game)
     for player in game.players:
-        kept[player.name] = player.module
+        kept |= player.resting()
         kept[f"{player.name}.optim"] = player.optim
         parts: list[tuple[str, Any]] = [(t.name, t.value) for t in player.terms]
         parts += [(p.name, p) for p in player.penalties]
-        parts += [(getattr(hook, "name", f"after{i}"), hook) for i, hook in enumerate(player.after)]
         kept |= {f"{player.name}.{name}": part for name, part in parts if hasattr(part, "state_dict")}
     return kept

@@ -2,36 +2,52 @@
 
 from __future__ import annotations
 
-import re
+from typing import NamedTuple
 
+from poise.monitor.findings import old_runs
 from poise.monitor.findings.finding import Record
 
-FLAG = re.compile(r"--[a-z][\w.-]*\w")
-WARM = ("likelihood", "acoustic", "spectral")  # stages in which the generator learns alone
-ELSEWHERE = {"--step"}  # of `poise sample`, which every run can be given to
+
+class Idea(NamedTuple):
+    """Something to try: words with a {} for each option, and the options, "discriminator.lr" or "l2-generator"."""
+
+    words: str
+    options: tuple[str, ...] = ()
+
+    def fits(self, record: Record) -> bool:
+        """Whether the run's recipe has every option of it."""
+        return all(record.offers(option) for option in self.options)
+
+    def said(self, record: Record) -> str:
+        """The words, with flags."""
+        words = self.words
+        for option in self.options:
+            words = words.replace("{}", record.flag(option), 1)
+        return words
 
 
-def flags(text: str) -> list[str]:
-    """The flags in a text: "try --ema 0.9 or --discriminator.penalties+=R1" -> --ema, --discriminator.penalties."""
-    return FLAG.findall(text)
+def idea(words: str, *options: str) -> Idea:
+    """An idea: idea("a higher {} (now 0.1)", "generator.lr")."""
+    return Idea(words, options)
 
 
-def fits(record: Record, idea: str) -> bool:
-    """Whether the run's recipe has every flag of an idea."""
-    return all(flag in ELSEWHERE or record.offers(flag) for flag in flags(idea))
-
-
-def advice(record: Record, *ideas: str, last: str = "or") -> str:
-    """Those of the ideas that fit, as "Try A, B, or C."; an empty idea is none."""
-    found = [idea for idea in ideas if idea and fits(record, idea)]
+def advice(record: Record, *ideas: Idea | None, last: str = "or") -> str:
+    """Those of the ideas that fit, as "Try A, B, or C."; None is no idea."""
+    found = [one.said(record) for one in ideas if one is not None and one.fits(record)]
     if len(found) < 3:
         return f"Try {f' {last} '.join(found)}." if found else ""
     return f"Try {', '.join(found[:-1])}, {last} {found[-1]}."
 
 
-def r1(record: Record, idea: str) -> str:
-    """An idea about R1, where the recipe does not know better: on one-hot rows of text it silences D (docs/log.md)."""
-    return "" if "R1" in record.fact("not_advised", ()) else idea
+def r1(record: Record, gamma: str = "", words: str = "{}") -> Idea | None:
+    """R1 on the discriminator with a strength, its flags in place of the {} of the words; without one R1 in words. None
+    where the recipe knows better: on one-hot rows of text it silences D (docs/log.md)."""
+    if not record.advises("R1"):
+        return None
+    if not gamma:
+        return idea(f"R1 on the {record.called('discriminator')}")
+    words = words.replace("{}", "{}+=R1 {}=" + gamma)
+    return idea(words, "discriminator.penalties", "discriminator.penalties.gamma")
 
 
 def kept(record: Record) -> str:
@@ -39,11 +55,11 @@ def kept(record: Record) -> str:
     return " The best checkpoint by score is kept (--step best)." if record.argument("scores", 0) else ""
 
 
-def rate_flag(record: Record, player: str) -> str:
-    """The flag of a player's learning rate: in a stage before the game it has one of its own."""
-    warm = f"--{player}.warm_lr"
-    named = record.spec.get("arguments") and record.offers(warm)
-    return warm if named and record.stage.name in WARM else f"--{player}.lr"
+def rate_option(record: Record, player: str) -> str:
+    """The option of a player's learning rate: in a stage before the game it may have one of its own."""
+    name = old_runs.learning_rates(record.spec).get(record.stage.name, "lr")
+    named = record.spec.get("arguments") and record.offers(f"{player}.{name}")
+    return f"{player}.{name}" if named else f"{player}.lr"
 
 
 def rate(record: Record, player: str) -> str:
@@ -59,10 +75,10 @@ NAMES = {"l2": "l2_{player}", "l2_rows": "l2_embedding"}
 def strength_flag(record: Record, name: str, value: float) -> str:
     """How to give PLAYER/PENALTY another strength: with the flag it has, or in words."""
     player, _, penalty = name.partition("/")
-    flag = "--" + NAMES.get(penalty, penalty).format(player=player).replace("_", "-")
-    own = record.offers(flag) if record.spec.get("arguments") else penalty in NAMES
+    option = NAMES.get(penalty, penalty).format(player=player).replace("_", "-")
+    own = record.offers(option) if record.spec.get("arguments") else penalty in NAMES
     if own:
-        return f"{flag} {value:.2g}"
+        return f"{record.flag(option)} {value:.2g}"
     if penalty in ("r1", "r2"):
-        return f"--{player}.penalties.gamma {value:.2g} of {penalty.upper()}"
-    return f"a strength of {value:.2g} for {penalty} on the {player}"
+        return f"{record.flag(f'{player}.penalties.gamma')} {value:.2g} of {penalty.upper()}"
+    return f"a strength of {value:.2g} for {penalty} on the {record.called(player)}"

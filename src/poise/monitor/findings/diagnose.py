@@ -17,4 +17,4 @@ def diagnose(record: Record) -> list[Finding]:
     Thresholds were set on runs made sick on purpose and on healthy ones; `docs/monitor.md` has the table.
     """
     found = [finding for name in names("symptom") if (finding := find("symptom", name)(record)) is not None]
-    return sorted(map(record.told, found), key=lambda finding: (ORDER.index(finding.severity), finding.since))
+    return sorted(found, key=lambda finding: (ORDER.index(finding.severity), finding.since))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from statistics import fmean, median
 
-from poise.monitor.findings.advice import advice, kept, r1, rate
+from poise.monitor.findings.advice import Idea, advice, idea, kept, r1, rate
 from poise.monitor.findings.finding import Finding, Record
 from poise.monitor.findings.windows import Series, holding, surely_above
 from poise.registry import register
@@ -18,22 +18,20 @@ PROBES = 8  # probes in a window: single values scatter, an AUC of 64 against 64
 LARGE_SHARE = 0.2  # of the gradient: a penalty that is a quarter as strong as the loss, or stronger
 BLIND = 0.5  # mean AUC of D below this: it tells real items from generated ones about as well as a coin
 BLIND_FOR = 10  # windows in a row
-
-
 KILLING = 1e-2  # λ on D beyond which it may die: nobody is sent there
-R1 = "--discriminator.penalties+=R1 --discriminator.penalties.gamma="
 
 
 def _remedies(record: Record) -> str:
     """What may help a D that knows its items by heart, with the flags that are not in force yet."""
     now = record.series("discriminator/l2.strength").tail(1)
     plain = record.fact("augment") in (None, "none")
+    stronger = f"{{}} {10 * now if now > 0 else 1e-4:.2g}"
     ideas = [
-        "--augment color,translation,cutout" if plain else "",
-        f"--l2-discriminator {10 * now if now > 0 else 1e-4:.2g}" if 10 * now <= KILLING else "",
-        r1(record, f"{R1}1"),
-        "a larger --discriminator.dropout",
-        "more data",
+        idea("{} color,translation,cutout", "augment") if plain else None,
+        idea(stronger, "l2-discriminator") if 10 * now <= KILLING else None,
+        r1(record, "1"),
+        idea("a larger {}", "discriminator.dropout"),
+        idea("more data"),
     ]
     return advice(record, *ideas) + kept(record)
 
@@ -61,11 +59,12 @@ def overfitting(record: Record) -> Finding | None:
     if not steps:
         return None
     train, held = (record.series(f"discriminator/auc_{x}").tail(PROBES) for x in ("training", "heldout"))
+    d = record.called("discriminator")
     return Finding(
         "discriminator overfitting",
         "warning",
         min(steps),
-        f"The discriminator ranks training items above generated ones with AUC {train:.2f}, held-out items with only "
+        f"The {d} ranks training items above generated ones with AUC {train:.2f}, held-out items with only "
         f"{held:.2f}, and training above held-out items with {seen.tail(PROBES):.2f}: it knows them by heart.",
         _remedies(record),
         {
@@ -91,19 +90,21 @@ def dead(record: Record) -> Finding | None:
     before = [share for step, share in zip(shares.steps, shares.values, strict=True) if step <= since]
     share = median(before) if before else 0.0
     killed = share > LARGE_SHARE and len(strength) > 0
+    d, g, weaker = record.called("discriminator"), record.called("generator"), record.flag("l2-discriminator")
     remedy = (
-        f"Its penalty was strong beside its loss (share of the gradient {share:.2g}): try --l2-discriminator "
+        f"Its penalty was strong beside its loss (share of the gradient {share:.2g}): try {weaker} "
         f"{strength.last / 10:.2g} in a new run, or --on-divergence rollback."
         if killed
-        else advice(record, "a lower --generator.lr and a higher --discriminator.lr", "another --loss")
+        else advice(
+            record, idea("a lower {} and a higher {}", "generator.lr", "discriminator.lr"), idea("another {}", "loss")
+        )
     )
     return Finding(
         "dead discriminator",
         "critical",
         since,
-        f"The discriminator's output is the same for real and generated items (standard deviation {contrast:.1g}), "
-        "so the "
-        f"generator learns nothing.",
+        f"The {d}'s output is the same for real and generated items (standard deviation {contrast:.1g}), so the {g} "
+        "learns nothing.",
         remedy,
         {
             "contrast": contrast,
@@ -124,10 +125,14 @@ def unbounded(record: Record) -> Finding | None:
         "unbounded discriminator",
         "critical",
         since,
-        f"The discriminator's outputs differ by {contrast.last:.3g} from item to item: nothing bounds its slope, and "
-        "the "
-        f"gradients that it sends grow with it.",
-        advice(record, "--discriminator.spectral true", r1(record, f"R1 ({R1}1)"), "--loss nonsaturating"),
+        f"The {record.called('discriminator')}'s outputs differ by {contrast.last:.3g} from item to item: nothing "
+        "bounds its slope, and the gradients that it sends grow with it.",
+        advice(
+            record,
+            idea("{} true", "discriminator.spectral"),
+            r1(record, "1", "R1 ({})"),
+            idea("{} nonsaturating", "loss"),
+        ),
         {"contrast": contrast.last},
     )
 
@@ -146,25 +151,26 @@ def tells_nothing(record: Record) -> Finding | None:
     if since is None:
         return None
     loss = record.series("discriminator/adversarial").tail(PROBES)
+    d, g = record.called("discriminator"), record.called("generator")
     swing = ranks.values[-PROBES:]
     return Finding(
         "discriminator tells nothing",
         "warning",
         since,
-        f"The discriminator ranks training items above generated ones with AUC {mean.last:.2f} (½ is a coin; "
-        f"{min(swing):.2f} to {max(swing):.2f} in the last {PROBES} probes, loss {loss:.2f}): what it tells the "
-        "generator is of no use, unless samples can no longer be told from the data.",
+        f"The {d} ranks training items above generated ones with AUC {mean.last:.2f} (½ is a coin; "
+        f"{min(swing):.2f} to {max(swing):.2f} in the last {PROBES} probes, loss {loss:.2f}): what it tells the {g} "
+        "is of no use, unless samples can no longer be told from the data.",
         advice(
             record,
-            f"a higher --discriminator.lr (now {rate(record, 'discriminator')})",
-            f"a lower --generator.lr (now {rate(record, 'generator')})",
+            idea(f"a higher {{}} (now {rate(record, 'discriminator')})", "discriminator.lr"),
+            idea(f"a lower {{}} (now {rate(record, 'generator')})", "generator.lr"),
             _weaker(record),
-            "a wider --discriminator.width",
+            idea("a wider {}", "discriminator.width"),
         ),
         {"auc_training": round(mean.last, 4), "loss": round(loss, 4)},
     )
 
 
-def _weaker(record: Record) -> str:
+def _weaker(record: Record) -> Idea | None:
     now = record.series("discriminator/l2.strength").tail(1)
-    return f"--l2-discriminator {now / 10:.2g}" if now > 0 else ""
+    return idea(f"{{}} {now / 10:.2g}", "l2-discriminator") if now > 0 else None

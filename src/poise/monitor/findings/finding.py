@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, NamedTuple
 
+from poise.monitor.findings import old_runs
 from poise.monitor.findings.windows import Series, series
 
 Severity = Literal["note", "warning", "critical"]
@@ -15,7 +15,7 @@ Severity = Literal["note", "warning", "critical"]
 RECENT = 64  # rows at the end in which a number that is still recorded occurs
 
 
-class Stage(NamedTuple):
+class StageSpan(NamedTuple):
     """A stretch of a run: its name, the step at which it begins, and how many steps it has."""
 
     name: str
@@ -27,6 +27,14 @@ def _named(key: str, names: Mapping[str, str]) -> str:
     """PLAYER/number under another name of the player."""
     player, slash, number = key.partition("/")
     return f"{names.get(player, player)}{slash}{number}"
+
+
+def _parts(option: str) -> tuple[str, str, str]:
+    """An option as what stands before its player, the player and the rest: "l2-generator" -> "l2-", "generator", "";
+    "generator.lr" -> "", "generator", ".lr"."""
+    group, dot, rest = option.partition(".")
+    before = group[:3] if group.startswith(("l2-", "l2_")) else ""
+    return before, group[len(before) :], dot + rest
 
 
 class Record(NamedTuple):
@@ -52,29 +60,15 @@ class Record(NamedTuple):
         found: Mapping[str, str] = self.fact("roles", {}).get(self.stage.name, {})
         return found
 
-    def told(self, finding: Finding) -> Finding:
-        """A finding about the roles as one about their players, with the flags of those."""
-        if not self.roles:
-            return finding
-
-        def said(text: str) -> str:
-            for role, player in self.roles.items():
-                flag, name = player.replace("_", "-"), player.replace("_", "'s ")
-                text = re.sub(rf"--(l2-|){role}\b", rf"--\g<1>{flag}", text)
-                text = re.sub(rf"\b([Tt]he) {role}\b", rf"\1 {name}", text)
-            return text
-
-        return replace(finding, sentence=said(finding.sentence), action=said(finding.action))
-
     @property
-    def stage(self) -> Stage:
+    def stage(self) -> StageSpan:
         """The stage that the last row belongs to; one without a name where the run knows of none."""
         step, first = (int(self.rows[-1]["step"]) if self.rows else 0), 0
         for name, steps in self.fact("stages", ()):
             if step < first + steps:
-                return Stage(name, first, steps)
+                return StageSpan(name, first, steps)
             first += steps
-        return Stage("", first, int(self.spec.get("arguments", {}).get("steps") or 0))
+        return StageSpan("", first, int(self.spec.get("arguments", {}).get("steps") or 0))
 
     def part_done(self, step: int) -> float:
         """Which part of its stage was done at a step; 1 where nobody knows how long it is."""
@@ -99,18 +93,21 @@ class Record(NamedTuple):
 
     def _own(self, name: str) -> str:
         """discriminator.lr, l2_discriminator ... as the player calls it who is that in this stage."""
-        for role, player in self.roles.items():
-            name = re.sub(rf"^(l2_|){role}(?=\.|$)", rf"\g<1>{player}", name)
-        return name
+        before, player, rest = _parts(name)
+        return f"{before}{self.roles.get(player, player)}{rest}"
 
     def fact(self, name: str, otherwise: Any = None) -> Any:
         return self.spec.get("facts", {}).get(name, otherwise)
 
-    def offers(self, flag: str) -> bool:
-        """Whether the run's recipe has this option, such as --l2-generator or --discriminator.penalties+; True where
-        the arguments are not known, because then no recipe is."""
+    def advises(self, what: str) -> bool:
+        """Whether the recipe has no reason against something that usually helps, such as R1 or dropout."""
+        return what not in old_runs.not_advised(self.spec)
+
+    def offers(self, option: str) -> bool:
+        """Whether the run's recipe has this option, such as "l2-generator" or "discriminator.penalties"; True where the
+        arguments are not known, because then no recipe is."""
         found: Any = self.spec.get("arguments") or None
-        for part in self._own(flag.removeprefix("--").rstrip("+").replace("-", "_")).split("."):
+        for part in self._own(option.replace("-", "_")).split("."):
             if found is None or isinstance(found, list):  # a list of penalties has options of its own
                 return True
             if not isinstance(found, Mapping) or part not in found:
@@ -118,9 +115,20 @@ class Record(NamedTuple):
             found = found[part]
         return True
 
-    def option(self, *flags: str) -> str:
+    def option(self, *options: str) -> str:
         """The first of these that the run's recipe has; the first of all where it has none."""
-        return next((flag for flag in flags if self.offers(flag)), flags[0])
+        return next((option for option in options if self.offers(option)), options[0])
+
+    def flag(self, option: str) -> str:
+        """The flag of an option, with the name of the player who has the role: "discriminator.lr" ->
+        "--vocoder-discriminator.lr"."""
+        before, player, rest = _parts(option)
+        named = self.roles[player].replace("_", "-") if player in self.roles else player
+        return f"--{before}{named}{rest}"
+
+    def called(self, player: str) -> str:
+        """Who has a role, in words: "discriminator" -> "vocoder's discriminator"."""
+        return self.roles[player].replace("_", "'s ") if player in self.roles else player
 
 
 @dataclass(frozen=True)

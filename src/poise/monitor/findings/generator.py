@@ -8,8 +8,8 @@ from __future__ import annotations
 from statistics import fmean, median
 from typing import NamedTuple
 
-from poise.monitor.findings.advice import advice, r1, rate
-from poise.monitor.findings.discriminator import PROBES, R1
+from poise.monitor.findings.advice import advice, idea, r1, rate
+from poise.monitor.findings.discriminator import PROBES
 from poise.monitor.findings.finding import Finding, Record
 from poise.monitor.findings.windows import SHOWN_EVERY, Series, holding
 from poise.registry import register
@@ -20,15 +20,18 @@ FEW = 0.35  # effective share of the classes below this: most are missing
 SWINGING = 0.9  # distance from the averaged generator above which the generator does not settle
 
 
-class Look(NamedTuple):
-    """One of the two generators that are watched: where its numbers are, who it is, and how often it is looked at."""
+class WatchedGenerator(NamedTuple):
+    """One of the two generators that are watched: where its numbers are, and how often it is looked at."""
 
     prefix: str
-    who: str
     every: int  # probes between two looks
 
     def series(self, record: Record, name: str) -> Series:
         return record.series(f"generator/{self.prefix}{name}")
+
+    def who(self, record: Record) -> str:
+        """In words, for "items of"."""
+        return "the averaged generator, which is what is shown," if self.prefix else f"the {record.called('generator')}"
 
     def looks(self, probes: int) -> int:
         """How many looks there are in so many probes, at least 2."""
@@ -36,7 +39,7 @@ class Look(NamedTuple):
 
 
 # What a user is shown comes first; the generator that plays is looked at too, because its trouble is the other's soon.
-GENERATORS = (Look("shown_", "averaged generator, which is what is shown,", SHOWN_EVERY), Look("", "generator", 1))
+GENERATORS = (WatchedGenerator("shown_", SHOWN_EVERY), WatchedGenerator("", 1))
 
 
 @register("symptom", "generator collapse")
@@ -54,15 +57,15 @@ def collapse(record: Record) -> Finding | None:
             "generator collapse",
             "critical",
             since,
-            f"Items of the {look.who} differ from each other by {value:.0%} of what training items do: it makes nearly "
-            "the same item whatever the noise.",
+            f"Items of {look.who(record)} differ from each other by {value:.0%} of what training items do: it makes "
+            "nearly the same item whatever the noise.",
             advice(
                 record,
-                f"a lower --generator.lr (now {rate(record, 'generator')})",
-                f"a higher --discriminator.lr (now {rate(record, 'discriminator')})",
-                "a weaker --l2-generator",
-                "a larger --likelihood",
-                "--loss hinge",
+                idea(f"a lower {{}} (now {rate(record, 'generator')})", "generator.lr"),
+                idea(f"a higher {{}} (now {rate(record, 'discriminator')})", "discriminator.lr"),
+                idea("a weaker {}", "l2-generator"),
+                idea("a larger {}", "likelihood"),
+                idea("{} hinge", "loss"),
             ),
             {"diversity": round(value, 4)},
         )
@@ -90,14 +93,14 @@ def partial(record: Record) -> Finding | None:
         diversity = look.series(record, "diversity")
         since = _narrow_since(record, diversity, look.looks(PROBES))
         if since is not None:
-            narrow, who = diversity.smoothed(look.looks(PROBES)).last, look.who
+            narrow, who = diversity.smoothed(look.looks(PROBES)).last, look.who(record)
             break
     if since is None and few is None:
         return None
     sentence = (
         f"Its samples spread over only {classes.last:.0%} of the classes that real items spread over."
         if few is not None
-        else f"Items of the {who} differ from each other by {narrow:.0%} of what training items do."
+        else f"Items of {who} differ from each other by {narrow:.0%} of what training items do."
     )
     return Finding(
         "partial collapse",
@@ -106,11 +109,11 @@ def partial(record: Record) -> Finding | None:
         sentence,
         advice(
             record,
-            "--conditional where there are labels",
-            "a lower --generator.lr",
-            "a larger --likelihood",
-            "a larger --batch",
-            r1(record, f"R1 on the discriminator ({R1}0.1)"),
+            idea("{} where there are labels", "conditional"),
+            idea("a lower {}", "generator.lr"),
+            idea("a larger {}", "likelihood"),
+            idea("a larger {}", "batch"),
+            r1(record, "0.1", f"R1 on the {record.called('discriminator')} ({{}})"),
         ),
         ({"diversity": round(narrow, 4)} if since is not None else {})
         | ({"effective share of the classes": round(classes.last, 4)} if len(classes) else {}),
@@ -143,10 +146,10 @@ def oscillation(record: Record) -> Finding | None:
     every = GENERATORS[0].every
     drift = record.series("generator/drift").smoothed(max(1, 4 // every))
     far = holding(drift, lambda d: d > SWINGING, least=PROBES // every + 1)
-    jumping, diversity, who = None, record.series("generator/diversity"), "generator"
+    jumping, diversity, who = None, record.series("generator/diversity"), ""
     far = None if far is not None and len(diversity) and median(diversity.values[-4:]) < NARROW else far
     for look in GENERATORS:
-        diversity, who = look.series(record, "diversity"), look.who
+        diversity, who = look.series(record, "diversity"), look.who(record)
         jumping = holding(_relapses(diversity, look.looks(PROBES), 12 // look.every), lambda relapse: relapse > 0)
         if jumping is not None:
             break
@@ -157,7 +160,7 @@ def oscillation(record: Record) -> Finding | None:
         f"The same noise gives items {drift.last:.0%} of a typical distance away from those of the averaged generator: "
         f"it moves to and fro instead of settling."
         if far is not None
-        else f"Within a few looks the diversity of the items of the {who} was {min(recent):.0%} and {max(recent):.0%}: "
+        else f"Within a few looks the diversity of the items of {who} was {min(recent):.0%} and {max(recent):.0%}: "
         "it collapses and recovers in turn."
     )
     return Finding(
@@ -167,10 +170,14 @@ def oscillation(record: Record) -> Finding | None:
         sentence,
         advice(
             record,
-            f"lower learning rates (--generator.lr, now {rate(record, 'generator')}; --discriminator.lr, now "
-            f"{rate(record, 'discriminator')})",
-            "--generator.betas '[0.0, 0.99]'",
-            r1(record, "R1 on the discriminator"),
+            idea(
+                f"lower learning rates ({{}}, now {rate(record, 'generator')}; {{}}, now "
+                f"{rate(record, 'discriminator')})",
+                "generator.lr",
+                "discriminator.lr",
+            ),
+            idea("{} '[0.0, 0.99]'", "generator.betas"),
+            r1(record),
         ),
         {"drift": round(drift.tail(1), 4)} | {"diversity": round(diversity.tail(1), 4)},
     )
@@ -188,19 +195,20 @@ def memorisation(record: Record) -> Finding | None:
         since = holding(level, lambda value: value > 3, least=2)
         if since is None:
             continue
+        who = look.who(record)
         share, chance = look.series(record, "inside").tail(probes), look.series(record, "inside_null").tail(1)
         return Finding(
             "memorisation",
             "warning",
             since,
-            f"The nearest real item of {share:.0%} of the items of the {look.who} is a training item; for one that had "
-            f"not learnt them by heart it would be {chance:.0%}.",
+            f"The nearest real item of {share:.0%} of the items of {who} is a training item; for one that had not "
+            f"learnt them by heart it would be {chance:.0%}.",
             advice(
                 record,
-                "more data",
-                "--augment color,translation,cutout",
-                f"a narrower {record.option('--generator.width', '--generator.hidden')}",
-                "an earlier checkpoint (--step best)",
+                idea("more data"),
+                idea("{} color,translation,cutout", "augment"),
+                idea("a narrower {}", record.option("generator.width", "generator.hidden")),
+                idea("an earlier checkpoint (--step best)"),
             ),
             {"inside": round(share, 4), "expected": round(chance, 4), "z": round(level.last, 2)},
         )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from statistics import fmean
 
-from poise.monitor.findings.advice import advice
+from poise.monitor.findings.advice import Idea, advice, idea
 from poise.monitor.findings.finding import Finding, Record
 from poise.monitor.findings.windows import Series, holding
 from poise.registry import register
@@ -67,7 +67,11 @@ def _most(record: Record, player: str, units: int, since: int) -> Finding:
         since,
         f"{numbers['active units']:.0f} of {units} latent units are active ({numbers['rate']:.3g} nats of a picture); "
         "the others hold noise, which the decoder ignores.",
-        advice(record, *_remedies(record, player), f"a smaller --latent-size (now {units}), which would do the same"),
+        advice(
+            record,
+            *_remedies(record, player),
+            idea(f"a smaller {{}} (now {units}), which would do the same", "latent-size"),
+        ),
         numbers,
     )
 
@@ -82,7 +86,7 @@ def _numbers(record: Record, player: str, units: int) -> dict[str, float]:
     }
 
 
-def _remedies(record: Record, player: str) -> list[str]:
+def _remedies(record: Record, player: str) -> list[Idea | None]:
     """What is not in force yet, or could be weaker."""
     beta = record.series(f"{player}/beta")
     now = beta.last if len(beta) else 1.0
@@ -90,9 +94,11 @@ def _remedies(record: Record, player: str) -> list[str]:
     l2 = record.series(f"{player}/l2_decoder.strength").tail(1)
     steps = max(record.stage.steps // 4, 1) if record.stage.steps else 1000
     return [
-        f"a warm-up of the KL (--beta warmup:{now:g}:{steps})" if ":" not in str(asked) and now > 0 else "",
-        f"--beta {now / 4:.2g} (now {now:.2g})" if now > 1 else "",
-        f"--free-bits {2 * float(bits) or 0.05:g}",
-        f"a lower --l2-decoder (now {l2:.2g}; L2 there collapses units)" if l2 > 0 else "",
-        "--sigma learned" if isinstance(record.argument("sigma"), int | float) else "",
+        idea(f"a warm-up of the KL ({{}} warmup:{now:g}:{steps})", "beta")
+        if ":" not in str(asked) and now > 0
+        else None,
+        idea(f"{{}} {now / 4:.2g} (now {now:.2g})", "beta") if now > 1 else None,
+        idea(f"{{}} {2 * float(bits) or 0.05:g}", "free-bits"),
+        idea(f"a lower {{}} (now {l2:.2g}; L2 there collapses units)", "l2-decoder") if l2 > 0 else None,
+        idea("{} learned", "sigma") if isinstance(record.argument("sigma"), int | float) else None,
     ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from statistics import median
 
-from poise.monitor.findings.advice import advice, r1, rate_flag, strength_flag
+from poise.monitor.findings.advice import advice, idea, r1, rate_option, strength_flag
 from poise.monitor.findings.discriminator import LARGE_SHARE
 from poise.monitor.findings.finding import RECENT, Finding, Record
 from poise.monitor.findings.windows import Series, holding
@@ -31,19 +31,19 @@ def vanishing(record: Record) -> Finding | None:
     since = holding(level, lambda value: value < 0.05 * first, least=ROWS)
     if since is None:
         return None
+    d, g = record.called("discriminator"), record.called("generator")
     return Finding(
         "vanishing gradient",
         "critical",
         since,
-        f"The gradient that reaches the generator's output is {level.last:.2g}, {level.last / first:.1g} of what it "
-        "was at "
-        f"the start, while the discriminator is right nearly always (AUC {median(ranks.values[-4:]):.2f}).",
+        f"The gradient that reaches the {g}'s output is {level.last:.2g}, {level.last / first:.1g} of what it was at "
+        f"the start, while the {d} is right nearly always (AUC {median(ranks.values[-4:]):.2f}).",
         advice(
             record,
-            "--loss nonsaturating",
-            "fewer --discriminator.turns",
-            "a lower --discriminator.lr",
-            r1(record, "R1 on the discriminator"),
+            idea("{} nonsaturating", "loss"),
+            idea("fewer {}", "discriminator.turns"),
+            idea("a lower {}", "discriminator.lr"),
+            r1(record),
         ),
         {"output_gradient": level.last, "at the start": first},
     )
@@ -65,14 +65,14 @@ def exploding(record: Record) -> Finding | None:
                 "exploding gradient",
                 "critical",
                 since,
-                f"The gradient of the {player} is {level.last:.2g}, {level.last / first:.2g} times what it was at "
-                "the start.",
+                f"The gradient of the {record.called(player)} is {level.last:.2g}, {level.last / first:.2g} times what "
+                "it was at the start.",
                 advice(
                     record,
-                    f"--{player}.clip 1",
-                    f"a lower {rate_flag(record, player)}",
-                    r1(record, "R1 on the discriminator") if game else "",
-                    "--loss hinge" if game else "",
+                    idea("{} 1", f"{player}.clip"),
+                    idea("a lower {}", rate_option(record, player)),
+                    r1(record) if game else None,
+                    idea("{} hinge", "loss") if game else None,
                 ),
                 {
                     "grad_norm": level.last,
@@ -102,9 +102,8 @@ def without_effect(record: Record) -> Finding | None:
                 "strength without effect",
                 "warning",
                 shares.steps[0],
-                f"{penalty} on the {player} (strength {strengths.last:.2g}) makes up at most "
-                f"{max(shares.values):.1g} of the "
-                f"gradient: it does nothing.",
+                f"{penalty} on the {record.called(player)} (strength {strengths.last:.2g}) makes up at most "
+                f"{max(shares.values):.1g} of the gradient: it does nothing.",
                 f"Try {strength_flag(record, name, min(wanted, 1.0))} for a share of about a thousandth, or 0 to leave "
                 "it out.",
                 {"largest share": max(shares.values), "strength": strengths.last},
@@ -157,8 +156,8 @@ def too_large(record: Record) -> Finding | None:
             "strength too large",
             "warning",
             since,
-            f"{penalty} on the {player} (strength {strengths.last:.2g}) makes up {level.last:.2g} of the gradient, and "
-            f"its weights have {kept:.0%} of their first length: {effect}.",
+            f"{penalty} on the {record.called(player)} (strength {strengths.last:.2g}) makes up {level.last:.2g} of "
+            f"the gradient, and its weights have {kept:.0%} of their first length: {effect}.",
             f"Try {strength_flag(record, name, strengths.last / 10)}.",
             {"share": level.last, "strength": strengths.last, "length kept": kept}
             | ({"turned": round(turned.last, 2)} if len(turned) else {}),
@@ -215,7 +214,8 @@ def unbalanced(record: Record) -> Finding | None:
         "learning rates out of balance",
         "warning",
         since,
-        f"Each step moves the {fast}'s weights {times:.0f} times as far as the {slow}'s, beside their first lengths.",
-        advice(record, f"--{fast}.lr{wanted}", f"a higher --{slow}.lr"),
+        f"Each step moves the {record.called(fast)}'s weights {times:.0f} times as far as the {record.called(slow)}'s, "
+        "beside their first lengths.",
+        advice(record, idea(f"{{}}{wanted}", f"{fast}.lr"), idea("a higher {}", f"{slow}.lr")),
         {"generator/update": mine.last, "discriminator/update": other.last, "ratio": level.last},
     )

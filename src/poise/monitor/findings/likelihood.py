@@ -12,7 +12,7 @@ from itertools import pairwise, product
 from statistics import fmean, median
 from typing import NamedTuple
 
-from poise.monitor.findings.advice import advice, kept
+from poise.monitor.findings.advice import Idea, advice, idea, kept
 from poise.monitor.findings.finding import Finding, Record
 from poise.monitor.findings.windows import Series, holding
 from poise.registry import register
@@ -93,13 +93,14 @@ def overfitting(record: Record) -> Finding | None:
         if found is None or since is None:
             continue
         now, train = held.tail(PROBES), seen.tail(PROBES)
+        who = f"the averaged {player}" if network else f"the {record.called(player)}"
         return Finding(
             "overfitting",
             "warning",
             since,
             f"Held-out {nats.of} cost {now:.2f} nats {nats.per}, {found.rise:.2f} more than around step "
-            f"{found.lowest:,}, while training {nats.of} fell by {found.fall:.2f} to {train:.2f}: the "
-            f"{'averaged ' if network else ''}{player} learns them by heart.",
+            f"{found.lowest:,}, while training {nats.of} fell by {found.fall:.2f} to {train:.2f}: {who} "
+            "learns them by heart.",
             advice(record, *_remedies(record, player, found.lowest - record.stage.first)) + kept(record),
             {
                 f"{name}_heldout": round(now, 4),
@@ -112,37 +113,37 @@ def overfitting(record: Record) -> Finding | None:
     return None
 
 
-def _remedies(record: Record, player: str, steps: int) -> list[str]:
+def _remedies(record: Record, player: str, steps: int) -> list[Idea | None]:
     """What may help a network that knows its items by heart, as far as it is not in force yet."""
-    drops = [f"--{player}.{name}" for name in ("dropout", "dropout_output", "weight_drop")]
-    usual = record.argument("network") != "relational"  # a relational memory has no dropout
+    drops = ("dropout", "dropout_output", "weight_drop") if record.advises("dropout") else ()
+    endless = record.argument("scores", 0) and record.argument("patience") is None
     return [
-        *(_more(record, flag) for flag in drops if usual),
-        "--ar 2 --tar 1" if not record.argument("ar", 0.0) else "",
-        *(_stronger(record, player, flag) for flag in ("--l2-recurrent", "--l2-generator")),
-        *(_stronger(record, player, flag, 1e-3, 1.0) for flag in ("--l2-encoder", "--l2-decoder")),
-        "--flip true" if record.argument("flip") is False else "",
-        _fewer(record, "--latent-size"),
-        "more data",
-        f"{record.option('--warm-steps', '--steps')} {steps}" if steps > 0 else "",
-        "--patience 2" if record.argument("scores", 0) and record.argument("patience") is None else "",
+        *(_more(record, f"{player}.{name}") for name in drops),
+        idea("{} 2 {} 1", "ar", "tar") if not record.argument("ar", 0.0) else None,
+        *(_stronger(record, player, option) for option in ("l2-recurrent", "l2-generator")),
+        *(_stronger(record, player, option, 1e-3, 1.0) for option in ("l2-encoder", "l2-decoder")),
+        idea("{} true", "flip") if record.argument("flip") is False else None,
+        _fewer(record, "latent-size"),
+        idea("more data"),
+        idea(f"{{}} {steps}", record.option("warm-steps", "steps")) if steps > 0 else None,
+        idea("{} 2", "patience") if endless else None,
     ]
 
 
-def _more(record: Record, flag: str) -> str:
+def _more(record: Record, option: str) -> Idea | None:
     """A larger share to drop; nothing above one half."""
-    now = float(record.argument(flag.removeprefix("--"), 0.0))
-    return f"{flag} {min(now + 0.2, 0.5) if now else 0.3:g}" if now < 0.5 else ""
+    now = float(record.argument(option, 0.0))
+    return idea(f"{{}} {min(now + 0.2, 0.5) if now else 0.3:g}", option) if now < 0.5 else None
 
 
-def _stronger(record: Record, player: str, flag: str, first: float = 1e-5, most: float = 1e-3) -> str:
+def _stronger(record: Record, player: str, option: str, first: float = 1e-5, most: float = 1e-3) -> Idea | None:
     """Ten times the λ of now, or the first one; up to 1e-3 beside nats a unit, up to 1 beside nats a picture."""
-    penalty = "l2" if flag.endswith(player) else flag.removeprefix("--").replace("-", "_")
+    penalty = "l2" if option == f"l2-{player}" else option.replace("-", "_")
     now = record.series(f"{player}/{penalty}.strength").tail(1)
-    return f"{flag} {10 * now if now > 0 else first:.1g}" if 10 * now <= most else ""
+    return idea(f"{{}} {10 * now if now > 0 else first:.1g}", option) if 10 * now <= most else None
 
 
-def _fewer(record: Record, flag: str) -> str:
+def _fewer(record: Record, option: str) -> Idea | None:
     """Half as many as now, where it is known how many there are."""
-    now = record.argument(flag.removeprefix("--").replace("-", "_"), 0)
-    return f"{flag} {now // 2}" if isinstance(now, int) and now > 3 else ""
+    now = record.argument(option.replace("-", "_"), 0)
+    return idea(f"{{}} {now // 2}", option) if isinstance(now, int) and now > 3 else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from poise.monitor.findings.advice import advice, rate_flag
+from poise.monitor.findings.advice import advice, idea, rate_option
 from poise.monitor.findings.finding import Finding, Record
 from poise.registry import register
 
@@ -34,9 +34,9 @@ def too_large_a_rate(record: Record) -> Finding | None:
             "learning rate too large",
             "warning",
             since,
-            f"The first steps moved the {player}'s weights by {first:.0%} of their length each, and they are "
-            f"{grown:.1f} times as long now as at the start: little is left of how they began.",
-            advice(record, f"--{rate_flag(record, player).removeprefix('--')}{wanted}"),
+            f"The first steps moved the {record.called(player)}'s weights by {first:.0%} of their length each, and "
+            f"they are {grown:.1f} times as long now as at the start: little is left of how they began.",
+            advice(record, idea(f"{{}}{wanted}", rate_option(record, player))),
             {"first step": first, "length beside the first": grown},
         )
     return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from poise.monitor.findings.advice import advice, rate
+from poise.monitor.findings.advice import advice, idea, rate
 from poise.monitor.findings.finding import Finding, Record
 from poise.registry import register
 
@@ -23,7 +23,7 @@ def nothing_held_out(record: Record) -> Finding | None:
         "warning",
         looked.steps[0],
         "Nothing is held out: overfitting cannot be seen, and samples cannot be scored.",
-        advice(record, f"--heldout {0.1 if not asked else min(2 * asked, 0.5):g}"),
+        advice(record, idea(f"{{}} {0.1 if not asked else min(2 * asked, 0.5):g}", "heldout")),
     )
 
 
@@ -38,9 +38,9 @@ def unlike(record: Record) -> Finding | None:
         "warning",
         z.steps[0],
         f"Items have their nearest neighbours in their own part of the data far too often (z = {z.last:.0f}): "
-        "held-out items "
-        f"are of another kind than training items, and scores against them punish a generator for what it never saw.",
-        f"Split the data at random: put everything into one {'folder' if record.offers('--size') else 'file'} and use "
+        "held-out items are of another kind than training items, and scores against them punish a generator "
+        "for what it never saw.",
+        f"Split the data at random: put everything into one {'folder' if record.offers('size') else 'file'} and use "
         "--heldout 0.1.",
         {"z": z.last},
     )
@@ -61,8 +61,7 @@ def past_best(record: Record) -> Finding | None:
                 "warning",
                 value.steps[best],
                 f"{name} was {value.values[best]:.3g} at step {value.steps[best] + 1:,} and is {value.last:.3g} now; "
-                "their "
-                f"intervals do not touch.",
+                "their intervals do not touch.",
                 "The best checkpoint is kept: --step best. In a new run, --patience 2 ends it in time.",
                 {"best": value.values[best], "now": value.last},
             )
@@ -87,9 +86,9 @@ def nothing_learnt(record: Record) -> Finding | None:
             f"have {flat.last:.3g}: the samples have nothing of the data yet, and no score of this run means anything.",
             advice(
                 record,
-                f"more --steps (now {record.stage.steps})" if record.stage.steps else "more --steps",
-                f"a higher --generator.lr (now {rate(record, 'generator')})",
-                "a look at the pictures with poise data check",
+                idea(f"more {{}} (now {record.stage.steps})" if record.stage.steps else "more {}", "steps"),
+                idea(f"a higher {{}} (now {rate(record, 'generator')})", "generator.lr"),
+                idea("a look at the pictures with poise data check"),
             ),
             {name: min(value.values), "plain colours": flat.last},
         )

@@ -17,7 +17,7 @@ from poise.data.images.stream import ImageStream
 from poise.errors import PoiseError
 from poise.metrics.distributions.judge import LEAST, Judge
 from poise.monitor.measures import compact
-from poise.monitor.signals import REFERENCES, Monitor, Watched
+from poise.monitor.signals import REFERENCES, AdversarialMonitor, MonitorInputs
 from poise.report.picture import save_grid
 from poise.training.loop import mixed
 from poise.training.precision import Execution
@@ -113,7 +113,7 @@ def monitor(
     seed: int,
     how: Execution,
     roles: Mapping[str, str] = {},
-) -> Callable[[], Monitor]:
+) -> Callable[[], AdversarialMonitor]:
     """The monitor of this game, built when first needed. It sees other batches of the data than training does.
 
     `roles`: player -> generator or discriminator, where it has another name.
@@ -128,15 +128,15 @@ def monitor(
     def conditions(n: int, number: int) -> Tensor | None:
         return (torch.arange(n) % classes).to(how.device) if conditional else None
 
-    def built() -> Monitor:
+    def built() -> AdversarialMonitor:
         streams = {}
         for (name, rows), split in zip(splits.items(), ("train", "heldout"), strict=True):
             if len(rows):
                 n = min(max(batch, min(LOOK, 2 * batch)), len(rows))  # at most two batches, for the sake of time
                 streams[name] = ImageStream(pictures, n, seed + 1, how.device, labels=conditional, split=split)
         rates = {roles.get(p.name, p.name): partial(_rate, p.optim) for p in game.players}
-        return Monitor(
-            Watched(
+        return AdversarialMonitor(
+            MonitorInputs(
                 game.generator,
                 game.discriminator,
                 averaged,

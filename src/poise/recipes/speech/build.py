@@ -146,6 +146,7 @@ def facts(
         "whole": speech.whole,
         "single": speech.single,
         "texts": [[recordings.texts[row], int(recordings.voice[row])] for row in shown[:LISTED].tolist()],
+        "learning_rates": {"acoustic": "warm_lr", "spectral": "warm_lr"},
         "roles": {"vocoder": {"generator": "vocoder", "discriminator": "vocoder_discriminator"}},
         "vocoder": None if speak_with is None else finished.vocoder_run(speak_with, speech.mel),
     }

@@ -17,7 +17,7 @@ from poise.games.alignment import inside_of
 from poise.games.speech import completed, mean_inside
 from poise.metrics.speech.judge import WARPED, SpeechJudge
 from poise.monitor.paired import PairedMonitor
-from poise.monitor.signals import Watched
+from poise.monitor.signals import MonitorInputs
 from poise.recipes.common.options import RunOptions
 from poise.recipes.common.recipe import Stage
 from poise.recipes.speech import build as parts
@@ -93,8 +93,8 @@ def monitor(
             if rows := len(speech.rows(split)):
                 n = min(max(batch, min(LOOK, 2 * batch)), rows)
                 streams[name] = partial(aligned, parts.stream(speech, n, seed + 7, how, split))
-        rates = {p.name: partial(outcomes._rate, p.optim) for p in mels.game.players if p.turns}
-        watched = Watched(
+        rates = {p.name: partial(outcomes._rate, p.optim) for p in mels.game.players}
+        watched = MonitorInputs(
             mels.generator,
             mels.discriminator,
             mels.average,

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import torch
-from torch import nn
 
 from poise.core import Dial, Player, Term
 from poise.games.adversarial import adversarial_terms, joint_allowed
@@ -66,7 +64,7 @@ class Mels:
         self.acoustic = SpeechGame(g, d, joint=joint_allowed(d))
         warm = self._generates(self._own("acoustic"), "acoustic", options["generator"].warm_lr)
         warm.turns = 1
-        self.acoustic.players = (replace(judge, turns=0), warm)
+        self.acoustic.players, self.acoustic.modules = (warm,), judge.resting()
         self.game = SpeechGame(g, d, joint=joint_allowed(d))
         alike = weighed("features", weights["features"], steps["adversarial"], matched)
         speaks = self._generates(
@@ -92,7 +90,7 @@ class Mels:
     def warm_dials(self) -> list[Dial]:
         """Of the acoustic stage."""
         rates = {"generator": SimpleNamespace(lr=self.options["generator"].warm_lr)}
-        return learning_rates(self.acoustic.players[1:], rates, self.steps["acoustic"])
+        return learning_rates(self.acoustic.players, rates, self.steps["acoustic"])
 
     @property
     def dials(self) -> list[Dial]:
@@ -112,8 +110,7 @@ class Players:
 
     `stages`: acoustic and adversarial, of log-mels; spectral and vocoder, of waves, unless a finished vocoder speaks;
     joint, of both, if it has steps.
-    `voice` holds both averages. Every stage keeps the players of the others without moving them, so that every
-    checkpoint has all weights.
+    `voice` holds both averages. Every stage keeps the networks of the others, so that every checkpoint has all weights.
     """
 
     def __init__(
@@ -143,8 +140,7 @@ class Players:
         }
         if facts["vocoder"]:
             net = finished.vocoder_of(facts["vocoder"], mel_in(facts)).to(how.device)
-            kept = resting(net, Ema(net, 0.0))
-            together(*(stage.game for stage in mels.values()), others=[kept])
+            keep({"vocoder": net, "vocoder.ema": Ema(net, 0.0)}, mels)
             self.voice, self.stages, self.waves = parts.Voice(self.mels.average, net), mels, None
             return
         self.waves = Waves(
@@ -157,9 +153,8 @@ class Players:
             "spectral": Playing(self.waves.spectral, self.waves.warm_dials),
             "vocoder": Playing(self.waves.game, self.waves.dials),
         }
-        of_mels, of_waves = self.mels.game.players, self.waves.game.players
-        together(*(stage.game for stage in mels.values()), others=of_waves)
-        together(*(stage.game for stage in later.values()), others=of_mels)
+        keep(resting(self.waves.game.players), mels)
+        keep(resting(self.mels.game.players), later)
         if "joint" in steps:
             later["joint"] = self._joint(self.mels, self.waves, segment)
         self.voice, self.stages = parts.Voice(self.mels.average, self.waves.average), mels | later
@@ -172,18 +167,16 @@ class Players:
             mels.generator, waves.discriminator, joint=joint_allowed(waves.discriminator), vocoder=waves.generator,
             mel=waves.mel, segment=segment // waves.mel.hop, speech=SpeechGame(mels.generator, None),
         )  # fmt: skip
-        game.players = (judge, vocoder, mels.again("joint", of_d), replace(mels.game.players[0], turns=0))
-        return Playing(game, learning_rates(game.players[:3], mels.options, mels.steps["joint"]))
+        game.players, game.modules = (judge, vocoder, mels.again("joint", of_d)), mels.game.players[0].resting()
+        return Playing(game, learning_rates(game.players, mels.options, mels.steps["joint"]))
 
 
-def together(*games: Any, others: Sequence[Player]) -> None:
-    """Players of other games join these without moving."""
-    for game in games:
-        game.players = (*game.players, *(replace(other, turns=0) for other in others))
+def resting(players: Sequence[Player]) -> dict[str, Any]:
+    """What is saved of players who do not play."""
+    return {name: part for player in players for name, part in player.resting().items()}
 
 
-def resting(net: nn.Module, average: Ema, name: str = "vocoder") -> Player:
-    """A player that is only kept: a finished network."""
-    device = next(net.parameters()).device
-    nothing: Term[Any] = Term("nothing", lambda round: torch.zeros((), device=device))
-    return Player(name, net, torch.optim.SGD(net.parameters(), 0.0), [nothing], turns=0, after=(average,))
+def keep(modules: dict[str, Any], stages: dict[str, Playing]) -> None:
+    """Networks and averages of others are saved in these stages too."""
+    for stage in stages.values():
+        stage.game.modules = stage.game.modules | modules

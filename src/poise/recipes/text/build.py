@@ -17,7 +17,7 @@ from poise.data.text.corpus import open_corpus
 from poise.data.text.sentences import SentenceStream
 from poise.data.text.toy import Numbers, Oracle
 from poise.errors import PoiseError
-from poise.models.rnn import Dropouts
+from poise.models.rnn import WITHOUT_DROPOUT, Dropouts
 from poise.models.text import TextGenerator
 from poise.recipes.common.parts import check_player
 from poise.recipes.text.options import SentenceOptions
@@ -89,7 +89,7 @@ def _made_up(share: float, seed: int) -> Language:
     return Language("oracle", tables, texts, units, False, print_, float(oracle.length), [note], oracle)
 
 
-def facts(language: Language, how: Execution, stages: Sequence[tuple[str, int]]) -> dict[str, Any]:
+def facts(language: Language, network: str, how: Execution, stages: Sequence[tuple[str, int]]) -> dict[str, Any]:
     """What rebuilds the generator without the data, and what the data was."""
     return {
         "data": f"{language.name}: {len(language.tables['train']):,} sentences of {len(language.units):,} "
@@ -100,7 +100,8 @@ def facts(language: Language, how: Execution, stages: Sequence[tuple[str, int]])
         "fingerprint": language.fingerprint,
         "counts": language.counts,
         "stages": [list(stage) for stage in stages],
-        "not_advised": ["R1"],  # on one-hot rows it silences D (docs/log.md)
+        "learning_rates": {"likelihood": "warm_lr"},
+        "not_advised": ["R1", *(["dropout"] if network in WITHOUT_DROPOUT else [])],  # R1: silences D (docs/log.md)
         "device": str(how.device),
         "precision": how.precision,
         "threads": torch.get_num_threads(),
@@ -134,7 +135,7 @@ SIZES = ("embed", "hidden", "layers", "representations", "width", "turns")
 
 def generator(network: str, options: Any, facts: dict[str, Any]) -> TextGenerator:
     """The generator alone, with fresh weights; `options` is a `GeneratorOptions`."""
-    dropouts = Dropouts(input=options.dropout, output=options.dropout) if network != "relational" else Dropouts()
+    dropouts = Dropouts() if network in WITHOUT_DROPOUT else Dropouts(input=options.dropout, output=options.dropout)
     net = find("sequence", network)(vocabulary(facts), options.embed, options.hidden, options.layers, dropouts)
     return TextGenerator(net, facts["length"], facts["ends"], [UNKNOWN] if facts["ends"] else [])
 

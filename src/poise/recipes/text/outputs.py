@@ -18,7 +18,7 @@ from poise.metrics.text.judge import LEAST, TextJudge
 from poise.metrics.text.metric import Texts
 from poise.models.text import END, gumbel
 from poise.monitor.findings.windows import SHOWN_EVERY
-from poise.monitor.signals import REFERENCES, Monitor, Watched
+from poise.monitor.signals import REFERENCES, AdversarialMonitor, MonitorInputs
 from poise.recipes.common.options import RunOptions
 from poise.recipes.common.recipe import Stage
 from poise.recipes.text import writing
@@ -106,7 +106,9 @@ def likelihood_monitor(
     return lambda: LikelihoodMonitor(players, _streams(language, batch, seed, how))
 
 
-def monitor(players: Players, language: Language, batch: int, seed: int, how: Execution) -> Callable[[], Monitor]:
+def monitor(
+    players: Players, language: Language, batch: int, seed: int, how: Execution
+) -> Callable[[], AdversarialMonitor]:
     """The monitor of the adversarial stage: that of pictures, with another idea of distance."""
     generator = players.generator
 
@@ -119,10 +121,10 @@ def monitor(players: Players, language: Language, batch: int, seed: int, how: Ex
         chosen = np.random.default_rng((seed, rows)).permutation(rows)[:REFERENCES]
         return torch.from_numpy(language.tables[split][chosen]).to(how.device)
 
-    def built() -> Monitor:
+    def built() -> AdversarialMonitor:
         rates = {p.name: partial(_rate, p.optim) for p in players.game.players}
-        return Monitor(
-            Watched(
+        return AdversarialMonitor(
+            MonitorInputs(
                 generator,
                 players.game.discriminator,
                 players.average,

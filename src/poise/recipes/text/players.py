@@ -102,8 +102,8 @@ class Players:
                 (*chosen.after, average), also=self._anchor(likelihood, units),
             ),
         )  # fmt: skip
-        # The generator is there, so that it is kept in checkpoints, and does not move.
-        self.alone = replace(self.game, players=(self.game.players[0], replace(self.game.players[1], turns=0)))
+        judge, speaks = self.game.players
+        self.alone = replace(self.game, players=(judge,), modules=speaks.resting())
 
     def _penalties(self, name: str, strengths: dict[str, Scheduled], stage: str = "adversarial") -> list[Penalty]:
         """A player's own over one of its stages."""
@@ -136,7 +136,7 @@ class Players:
     def critic_dials(self) -> list[Dial]:
         """Of the stage in which the discriminator is alone: the first value of a scheduled learning rate."""
         steps = 10**9 * max(1, self.steps["adversarial"])  # so long that it does not fall yet
-        return learning_rates(self.alone.players[:1], self.options, steps)
+        return learning_rates(self.alone.players, self.options, steps)
 
     def dials(self, temperature: Scheduled) -> list[Dial]:
         """Of the second stage: learning rates, and the temperature of the Gumbel-softmax."""

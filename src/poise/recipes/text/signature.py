@@ -131,7 +131,7 @@ def text(
         parts.check(name, own)
     language = parts.language(data, sentences, run.seed)
     steps = {"likelihood": warm_steps, "critic": critic_steps, "adversarial": run.steps}
-    facts = parts.facts(language, how, list(steps.items()))
+    facts = parts.facts(language, network, how, list(steps.items()))
     players = Players(
         network=network, critic=critic, estimator=estimator, loss=loss, likelihood=likelihood, options=options,
         l2={"generator": l2_generator, "discriminator": l2_discriminator, "embedding": l2_embedding},

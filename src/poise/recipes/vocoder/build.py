@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from functools import partial
 from types import SimpleNamespace
 from typing import Any
@@ -99,6 +98,7 @@ def facts(
         "recordings": opening,
         "fingerprint": recordings.fingerprint,
         "stages": [list(stage) for stage in stages],
+        "learning_rates": {"spectral": "warm_lr"},
         "device": str(how.device),
         "precision": how.precision,
         "threads": torch.get_num_threads(),
@@ -179,7 +179,7 @@ class Waves:
         self.spectral = Adversarial(g, d, joint=joint_allowed(d))
         warm = self._generates(self.terms(weights, "spectral"), "spectral", options[self.made].warm_lr)
         warm.turns = 1
-        self.spectral.players = (replace(judge, turns=0), warm)
+        self.spectral.players, self.spectral.modules = (warm,), judge.resting()
         self.game = Adversarial(g, d, joint=joint_allowed(d))
         self.game.players = (judge, self._against("adversarial"))
 
@@ -218,7 +218,7 @@ class Waves:
     def warm_dials(self) -> list[Dial]:
         """Of the spectral stage."""
         rates = {self.made: SimpleNamespace(lr=self.options[self.made].warm_lr)}
-        return learning_rates(self.spectral.players[1:], rates, self.steps["spectral"])
+        return learning_rates(self.spectral.players, rates, self.steps["spectral"])
 
     @property
     def dials(self) -> list[Dial]:

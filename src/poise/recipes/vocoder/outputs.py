@@ -19,7 +19,7 @@ from poise.losses.reconstruction import log_mel_l1
 from poise.metrics.speech.judge import SpeechJudge
 from poise.metrics.speech.metric import Pair
 from poise.monitor.paired import PairedMonitor
-from poise.monitor.signals import Watched
+from poise.monitor.signals import MonitorInputs
 from poise.recipes.common.options import RunOptions
 from poise.recipes.common.recipe import Stage
 from poise.recipes.vocoder import build as parts
@@ -101,7 +101,7 @@ def monitor(
         roles = {"generator": waves.made, "discriminator": waves.judging}
         players = {p.name: p for p in waves.game.players}
         rates = {role: partial(_rate, players[name].optim) for role, name in roles.items()}
-        watched = Watched(
+        watched = MonitorInputs(
             waves.generator,
             waves.discriminator,
             waves.average,
