@@ -10,7 +10,7 @@ import pytest
 from poise.studies.comparison.comparison import compare
 from poise.studies.comparison.text import change, interval, level, percent, plain_number, probability
 from poise.studies.plans.plan import Claim
-from poise.studies.sentences import counted, lines, markdown, notes_of, rows_by_endpoint, sentence, table, tables
+from poise.studies.report.sentences import counted, lines, markdown, notes_of, rows_by_endpoint, sentence, table, tables
 from tests.studies.numbers import AUC, BOTH, GAP, KID, L2, NONE, STEPS, diverged, plan_of, rests_on, runs, spread
 
 BASE = np.full(10, 0.1)

@@ -26,9 +26,9 @@ from poise.record import RunFolder
 from poise.runs.ending import Interrupted, Stop
 from poise.specs.spec import versions
 from poise.studies.comparison.comparison import before
-from poise.studies.outcome import publish
 from poise.studies.plans.files import read_plan
 from poise.studies.plans.plan import Plan
+from poise.studies.report.publish import publish
 from poise.studies.running.pool import Pool
 from poise.studies.running.progress import Log, Progress
 from poise.studies.running.rehearsal import rehearse

@@ -7,7 +7,7 @@ from PIL import Image
 
 from poise.cli import main
 from poise.studies import study as studies
-from poise.studies.shown import samples_of
+from poise.studies.report.samples import samples_of
 from tests.studies.here import words, write
 
 PART = {"name": "p", "seeds": [3, 4], "arms": [{"name": "none"}, {"name": "both"}]}
@@ -68,7 +68,7 @@ def test_they_stand_on_the_page(tmp_path, monkeypatch):
         assert runs == "runs" and folder == tmp_path / "s"
         return [("toy", [{"arm": "none <x>", "picture": "runs/a b/1.png", "text": "a <b>", "page": "runs/i.html"}])]
 
-    monkeypatch.setattr("poise.studies.outcome.samples_of", shown)
+    monkeypatch.setattr("poise.studies.report.publish.samples_of", shown)
     assert main(words(tmp_path, "--quiet")) == 0
     page = (tmp_path / "s" / "index.html").read_text()
     assert '<img src="runs/a%20b/1.png" alt="samples of none &lt;x&gt;">' in page and "a &lt;b&gt;" in page

@@ -9,8 +9,8 @@ import pytest
 from poise.disk import read_json
 from poise.errors import PoiseError
 from poise.studies.comparison.comparison import compare
-from poise.studies.outcome import publish
-from poise.studies.sentences import markdown, table
+from poise.studies.report.publish import publish
+from poise.studies.report.sentences import markdown, table
 from tests.studies.numbers import GAP, plan_of, rests_on, runs, spread
 
 PLAN = plan_of(rests_on("gap"), endpoints=[GAP])

@@ -155,8 +155,8 @@ def study_page(
     """The content of the page.
 
     Args: outcome, the content of study.json; counted, how many runs there are, in words; tables and notes as
-    `poise.studies.sentences` has them; pictures, file relative to the page and title; runs, the folder with the runs;
-    samples, title and arms of each part (`poise.studies.shown`).
+    `poise.studies.report.sentences` has them; pictures, file relative to the page and title; runs, the folder with the runs;
+    samples, title and arms of each part (`poise.studies.report.samples`).
     """
     import jinja2
     import yaml  # type: ignore[import-untyped]

@@ -7,9 +7,9 @@ from urllib.parse import unquote
 import pytest
 
 from poise.errors import PoiseError
-from poise.report.study_page import save_study_page, study_page
-from tests.report.study_pieces import EVIL, outcome
+from poise.studies.report.page import save_study_page, study_page
 from tests.report.test_page import Read
+from tests.studies.pieces import EVIL, outcome
 
 TABLES = [(f"pictures: KID {EVIL}", [("ARM", "P"), (EVIL, "<.001")])]
 PICTURES = [{"file": "plots/a #1.png", "title": EVIL}]

@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 
 from poise.errors import PoiseError
-from poise.report.bands import REFERENCE, changes, curves, draw
-from tests.report.study_pieces import EVIL, arm, outcome, row
+from poise.studies.report.plots import REFERENCE, changes, curves, draw
+from tests.studies.pieces import EVIL, arm, outcome, row
 
 PART = outcome()["parts"][0]
 ENDPOINT = PART["endpoints"][0]

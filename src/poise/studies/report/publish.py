@@ -8,12 +8,12 @@ from typing import Any
 
 from poise.disk import write_atomically, write_json
 from poise.errors import PoiseError
-from poise.report.bands import draw
-from poise.report.study_page import save_study_page
 from poise.studies.comparison.comparison import compare, json_safe
 from poise.studies.plans.plan import Plan, Result
-from poise.studies.sentences import counted, markdown, notes_of, table, tables
-from poise.studies.shown import samples_of
+from poise.studies.report.page import save_study_page
+from poise.studies.report.plots import draw
+from poise.studies.report.samples import samples_of
+from poise.studies.report.sentences import counted, markdown, notes_of, table, tables
 from poise.terminal import escaped
 
 
