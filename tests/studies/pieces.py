@@ -1,44 +1,73 @@
-"""The content of a small study.json, written by hand: what the report reads, without any statistics."""
+"""The outcome of a small study, written by hand: what its report reads, without any statistics."""
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import Any
 
+from poise.studies.comparison.outcome import (
+    ArmSummary,
+    BandPoint,
+    ClaimOutcome,
+    Contrast,
+    PairedChange,
+    PartSummary,
+    Proportion,
+    RunCounts,
+    ScoreCurves,
+    StudyOutcome,
+    ToldChange,
+)
+from poise.studies.plans.plan import Endpoint, Plan, Result
+
 EVIL = "<b>&\"' $x^{ 你"
+KID = Endpoint("KID", {"score": "KID"}, "lower")
 
 
-def row(arm: str, against: str, shift: float, **more: Any) -> dict[str, Any]:
-    """A comparison of three seeds."""
-    return {
-        "part": "pictures", "endpoint": "KID", "arm": arm, "against": against, "scale": "difference", "n": 3, "p": 0.25,
-        "differences": {"0": shift - 0.01, "1": shift, "2": shift + 0.01}, "worst_seeds": [], "margin": 0.01,
-        "estimate": shift, "low": shift - 0.0248, "high": shift + 0.0248, "mean_against": 0.1,
-        "shown": {"unit": "%", "estimate": 1000 * shift, "low": None, "high": None}, **more,
-    }  # fmt: skip
+def row(arm: str, against: str, shift: float, unit: str = "%", **more: Any) -> Contrast:
+    """A contrast of three seeds; of `more`, fields of its change go there."""
+    numbers = {"low": shift - 0.0248, "high": shift + 0.0248, "margin": 0.01, "p": 0.25}
+    numbers |= {"differences": {"0": shift - 0.01, "1": shift, "2": shift + 0.01}}
+    numbers |= {f.name: more.pop(f.name) for f in fields(PairedChange) if f.name in more}
+    change = PairedChange(
+        estimate=shift, mean=0.1 + shift, mean_against=0.1, shown=ToldChange(unit, 1000 * shift, None, None),
+        least_p=0.25, adjusted_p=None, equivalence=None, **numbers,
+    )  # fmt: skip
+    known = {"part": "pictures", "endpoint": "KID", "better": "lower", "scale": "difference", "n": 3, "change": change}
+    fixed = {"differs": "", "planned": 3, "worst_seeds": [], "stated_margin": 0.01, "relative": False}
+    return Contrast(arm=arm, against=against, **{**known, **fixed, **more})
 
 
-def arm(name: str, level: float, seeds: int = 3) -> dict[str, Any]:
-    runs = {str(s): [[10, level + 0.1 * s], [20, level / 2 + 0.1 * s]] for s in range(seeds)}
-    band = [[10, level + 0.1, level, level + 0.2, seeds], [20, level / 2 + 0.1, level / 2, level / 2 + 0.2, seeds]]
-    return {"name": name, "alive": {"k": 1, "n": 3}, "curves": {"KID": {"band": band, "runs": runs}}}
+def arm(name: str, level: float = 1.0, seeds: int = 3, **more: Any) -> ArmSummary:
+    runs = {str(s): [(10, level + 0.1 * s), (20, level / 2 + 0.1 * s)] for s in range(seeds)}
+    band = [
+        BandPoint(10, level + 0.1, level, level + 0.2, seeds),
+        BandPoint(20, level / 2 + 0.1, level / 2, level / 2 + 0.2, seeds),
+    ]
+    known = {"alive": Proportion(1, 3, 0.0, 1.0), "curves": {"KID": ScoreCurves(band, runs)}, **more}
+    counts = {"planned": seeds, "done": seeds, "diverged": 0, "missing": 0}
+    return ArmSummary(name, {}, "", **counts, findings={}, seconds=None, endpoints={}, **known)
 
 
-def outcome(**more: Any) -> dict[str, Any]:
+def part(*arms: ArmSummary, name: str = "pictures", seeds: tuple[int, ...] = (0, 1, 2)) -> PartSummary:
+    return PartSummary(name, "images", {}, "none", seeds, [KID], arms)
+
+
+def outcome(**more: Any) -> StudyOutcome:
     """Two arms beside the reference, one of them with a name full of marks."""
-    part = {
-        "name": "pictures", "against": "none", "endpoints": [{"name": "KID", "better": "lower"}],
-        "arms": [arm("none", 1.0), arm("l2", 0.8), arm(EVIL, 0.6)],
-    }  # fmt: skip
-    state = {"part": "pictures", "arm": "l2", "findings": ["copying"], "alive": False, "seconds": 90.0}
-    return {
-        "name": f"study {EVIL}", "question": f"Does it? {EVIL}", "complete": True, "parts": [part],
-        "claims": [{"says": f"It does {EVIL}", "because": "a norm", "verdict": "too small", "reason": f"So {EVIL}",
-                    "tests": [row(EVIL, "l2", -0.01)]}],
+    found = {"alive": False, "findings": ["copying"], "seconds": 90.0}
+    runs = [
+        Result("pictures", "l2", 0, "l2 #0 <x>", "done", {"KID": -0.0123}, **found),
+        Result("pictures", "l2", 1, "l2-1", "diverged", {"KID": None}, **{**found, "alive": None}),
+        Result("pictures", "l2", 2),
+    ]
+    known = {
+        "plan": Plan(f"study {EVIL}", f"Does it? {EVIL}", [], facts={"list": [1, 2]}),
+        "runs": RunCounts(3, 2, 1, 0), "parts": [part(arm("none"), arm("l2", 0.8), arm(EVIL, 0.6))],
+        "claims": [ClaimOutcome(f"It does {EVIL}", "a norm", "too small", f"So {EVIL}", 1.0, 1.0,
+                                [row(EVIL, "l2", -0.01)])],
         "comparisons": [row("l2", "none", -0.03), row(EVIL, "none", -0.04)],
-        "table_of_runs": [
-            {**state, "seed": 0, "run": "l2 #0 <x>", "state": "done", "values": {"KID": -0.0123}},
-            {**state, "seed": 1, "run": "l2-1", "state": "diverged", "values": {"KID": None}, "alive": None},
-            {"part": "pictures", "arm": "l2", "seed": 2, "run": None, "state": "missing", "values": {}},
-        ],
-        "plan": {"name": EVIL, "parts": [1, 2]}, "about": {"commit": "abc"}, **more,
+        "table_of_runs": runs, "before": [], "notes": [],
+        "about": {"commit": "abc"},
     }  # fmt: skip
+    return StudyOutcome(**{**known, **more})

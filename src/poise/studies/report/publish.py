@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from poise.disk import write_atomically, write_json
 from poise.errors import PoiseError
-from poise.studies.comparison.comparison import compare, json_safe
+from poise.studies.comparison.comparison import compare
+from poise.studies.comparison.outcome import StudyOutcome, json_safe
 from poise.studies.plans.plan import Plan, Result
 from poise.studies.report.page import save_study_page
 from poise.studies.report.plots import draw
@@ -18,19 +20,22 @@ from poise.terminal import escaped
 
 
 def publish(
-    plan: Plan, results: Sequence[Result], folder: Path, extra: Mapping[str, Any] | None = None, runs: str = "runs"
-) -> dict[str, Any]:
-    """Compare the runs and write study.json, table.txt, table.md, plots/*.png and index.html; returns study.json.
+    plan: Plan,
+    results: Sequence[Result],
+    folder: Path,
+    about: Mapping[str, Any] | None = None,
+    notes: Sequence[str] = (),
+    runs: str = "runs",
+) -> StudyOutcome:
+    """Compare the runs and write study.json, table.txt, table.md, plots/*.png and index.html; returns the outcome.
 
-    Args: plan; results of the runs that are over, all or some; folder, made where it is missing; extra, whatever else
-    is to be known: its "notes", a list of sentences, join those of the comparison, the rest is kept as "about"; runs,
-    where the run folders lie, relative to the folder. What was there from an earlier time is replaced, file by file.
+    Args: plan; results of the runs that are over, all or some; folder, made where it is missing; about, whatever else
+    is to be known; notes, sentences that join those of the comparison; runs, where the run folders lie, relative to the
+    folder. What was there from an earlier time is replaced, file by file.
     Errors: PoiseError, before anything is written where the runs do not fit the plan (see `compare`).
     """
-    more = dict(extra or {})
-    outcome = compare(plan, results)
-    outcome["notes"] += json_safe(more.pop("notes", []))
-    outcome["about"] = json_safe(more)
+    compared = compare(plan, results)
+    outcome = replace(compared, notes=[*compared.notes, *notes], about=json_safe(about or {}))
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -40,5 +45,5 @@ def publish(
     write_atomically(folder / "table.txt", escaped(table(outcome)).encode())
     write_atomically(folder / "table.md", escaped(markdown(outcome)).encode())
     save_study_page(folder, outcome, counted(outcome), tables(outcome), notes_of(outcome), pictures, runs, shown)
-    write_json(folder / "study.json", outcome)
+    write_json(folder / "study.json", outcome.to_dict())
     return outcome
