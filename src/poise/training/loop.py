@@ -27,7 +27,7 @@ def mixed(seed: int, step: int) -> int:
 
 
 @contextmanager
-def alone(player: Player, others: Sequence[Player]) -> Iterator[None]:
+def alone(player: Player[Any], others: Sequence[Player[Any]]) -> Iterator[None]:
     """Only `player`'s weights collect gradients inside."""
     rest = [p for o in others if o is not player for p in o.module.parameters() if p.requires_grad]
     for parameter in rest:
@@ -48,7 +48,7 @@ def split(batch: Batch, parts: int) -> list[Batch]:
     return [piece for piece in pieces if len(piece.real)]
 
 
-def measured(player: Player, step: int, every: int) -> list[str]:
+def measured(player: Player[Any], step: int, every: int) -> list[str]:
     """Names of the penalising terms whose share of the gradient is measured at this step: about each `every` steps, and
     of a lazy term at steps at which it is paid. A function of the step, so that a resumed run has the same record."""
 
@@ -59,7 +59,7 @@ def measured(player: Player, step: int, every: int) -> list[str]:
 
 
 def backward(
-    game: Game, player: Player, batch: Batch, step: int, how: Execution, shares: Collection[str] = ()
+    game: Game[Any], player: Player[Any], batch: Batch, step: int, how: Execution, shares: Collection[str] = ()
 ) -> dict[str, Tensor | float]:
     """Gradients of the player's terms over the whole batch, in as many pieces as asked; the terms' values.
 
@@ -89,8 +89,8 @@ def backward(
 
 
 def move(
-    game: Game,
-    player: Player,
+    game: Game[Any],
+    player: Player[Any],
     batch: Batch,
     step: int,
     how: Execution | None = None,
@@ -161,7 +161,7 @@ class Guard:
 
 
 def train(
-    game: Game,
+    game: Game[Any],
     stream: Callable[[int], Batch],
     steps: int | Iterable[int],
     seed: int = 0,
@@ -220,7 +220,7 @@ def _forked(device: torch.device) -> str:
     return "cuda" if device.type == "cpu" else device.type
 
 
-def memory(game: Game) -> dict[str, Any]:
+def memory(game: Game[Any]) -> dict[str, Any]:
     """Everything that must survive a restart, by name; each value has `state_dict` and `load_state_dict`."""
     kept: dict[str, Any] = {}
     for player in game.players:
