@@ -9,6 +9,7 @@ import pytest
 from poise.disk import read_json
 from poise.errors import PoiseError
 from poise.studies.comparison.comparison import compare
+from poise.studies.comparison.content import content_of
 from poise.studies.report.publish import publish
 from poise.studies.report.sentences import markdown, table
 from tests.studies.numbers import GAP, plan_of, rests_on, runs, spread
@@ -26,7 +27,7 @@ def test_all_files_are_written_and_agree(tmp_path):
     names = sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
     plots = ["plots/pictures-change-gap.png", "plots/pictures-curve-kid.png"]
     assert names == ["index.html", *plots, "study.json", "table.md", "table.txt"]
-    assert read_json(folder / "study.json") == found.to_dict()
+    assert read_json(folder / "study.json") == content_of(found)
     assert replace(found, notes=[], about=None) == compare(PLAN, RESULTS)
     assert found.about == {"commit": "abc", "seconds": None} and found.notes == NOTES
     assert (folder / "table.txt").read_text() == table(found) and (folder / "table.md").read_text() == markdown(found)

@@ -1,22 +1,14 @@
-"""What a study comes to, as data; and the content of study.json, which is made of it in `StudyOutcome.to_dict`.
-
-Numbers that are not finite stand as None: JSON has none of them.
-"""
+"""What a study comes to, as data; `content.py` makes the content of study.json of it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from poise.direction import OneWay
-from poise.studies.comparison.statistics import Equivalence, finite
+from poise.studies.comparison.statistics import Equivalence
 from poise.studies.plans.plan import Endpoint, Expect, Plan, Result, Scale, named
-
-FORMAT = 1
-OF_CLAIMS = ("expect", "worse", "provided", "p_claimed", "unlearnt", "verdict", "reason")
 
 
 @dataclass(frozen=True)
@@ -96,14 +88,6 @@ class Contrast:
     unlearnt: str = ""
     verdict: str = ""
     reason: str = ""
-
-    def to_dict(self) -> dict[str, Any]:
-        """Flat, the fields of the change among the others; `primary`, or what a claim's test has."""
-        empty: dict[str, Any] = {**dict.fromkeys(_names(PairedChange)), "differences": {}}
-        more = OF_CLAIMS if self.expect else ("primary",)
-        kept = [name for name in _names(Contrast) if name not in ("change", "primary", *OF_CLAIMS)]
-        whole = asdict(self)
-        return {**{name: whole[name] for name in kept}, **(whole["change"] or empty), **{n: whole[n] for n in more}}
 
 
 @dataclass(frozen=True)
@@ -191,14 +175,6 @@ class PartSummary:
     def arm(self, name: str) -> ArmSummary:
         return named(self.arms, name, f"part '{self.name}' has no arm")
 
-    def to_dict(self) -> dict[str, Any]:
-        found = asdict(self)
-        for endpoint in found["endpoints"]:
-            del endpoint["reads"]
-        for arm in found["arms"]:
-            arm["findings"] = [{"name": name, **share} for name, share in arm["findings"].items()]
-        return found
-
 
 @dataclass(frozen=True)
 class RunCounts:
@@ -230,43 +206,3 @@ class StudyOutcome:
 
     def part(self, name: str) -> PartSummary:
         return named(self.parts, name, "there is no part")
-
-    def to_dict(self) -> dict[str, Any]:
-        """The content of study.json; `about` is left out where there is none."""
-        plan = self.plan
-        found: dict[str, Any] = {
-            "format": FORMAT, "name": plan.name, "question": plan.question, "alpha": plan.alpha,
-            "complete": self.complete, "runs": asdict(self.runs),
-            "claims": [{**vars(claim), "tests": [row.to_dict() for row in claim.tests]} for claim in self.claims],
-            "comparisons": [row.to_dict() for row in self.comparisons],
-            "parts": [part.to_dict() for part in self.parts],
-            "table_of_runs": [_run(result) for result in self.table_of_runs],
-            "before": self.before, "notes": self.notes, "plan": plan.to_dict(), "about": self.about,
-        }  # fmt: skip
-        if self.about is None:
-            del found["about"]
-        return {name: json_safe(value) for name, value in found.items()}
-
-
-def _run(result: Result) -> dict[str, Any]:
-    """A row of the table of runs; of one that is missing nothing else is known."""
-    known = ["part", "arm", "seed", "run", "state", "values"]
-    known += [] if result.state == "missing" else ["alive", "findings", "seconds"]
-    return {name: getattr(result, name) for name in known} | {"run": result.run or None}
-
-
-def _names(kind: type) -> list[str]:
-    return [one.name for one in fields(kind)]
-
-
-def json_safe(content: Any) -> Any:
-    """Mappings, lists, strings, numbers and None only; a number that is not finite becomes None."""
-    if isinstance(content, Mapping):
-        return {str(key): json_safe(value) for key, value in content.items()}
-    if isinstance(content, (str, bool)) or content is None:
-        return content
-    if isinstance(content, (int, np.integer)):
-        return int(content)
-    if isinstance(content, (float, np.floating)):
-        return finite(float(content))
-    return [json_safe(item) for item in content] if isinstance(content, Iterable) else str(content)

@@ -12,7 +12,8 @@ from urllib.parse import quote
 from poise.disk import write_atomically
 from poise.report.page import HEAD, INDEX
 from poise.report.table import number
-from poise.studies.comparison.outcome import PartSummary, StudyOutcome, json_safe
+from poise.studies.comparison.content import json_safe
+from poise.studies.comparison.outcome import PartSummary, StudyOutcome
 from poise.studies.report.plots import Plot
 from poise.studies.report.samples import ArmSamples
 from poise.studies.report.sentences import Table

@@ -10,7 +10,8 @@ from typing import Any
 from poise.disk import write_atomically, write_json
 from poise.errors import PoiseError
 from poise.studies.comparison.comparison import compare
-from poise.studies.comparison.outcome import StudyOutcome, json_safe
+from poise.studies.comparison.content import content_of, json_safe
+from poise.studies.comparison.outcome import StudyOutcome
 from poise.studies.plans.plan import Plan, Result
 from poise.studies.report.page import save_study_page
 from poise.studies.report.plots import draw
@@ -45,5 +46,5 @@ def publish(
     write_atomically(folder / "table.txt", escaped(table(outcome)).encode())
     write_atomically(folder / "table.md", escaped(markdown(outcome)).encode())
     save_study_page(folder, outcome, counted(outcome), tables(outcome), notes_of(outcome), pictures, runs, shown)
-    write_json(folder / "study.json", outcome.to_dict())
+    write_json(folder / "study.json", content_of(outcome))
     return outcome
