@@ -16,7 +16,7 @@ import safetensors.torch
 import torch
 
 from poise.cli import main
-from poise.studies import outcome
+from poise.studies.report import publish
 
 MADE = Path(__file__).with_name("fixtures") / "f6218b1"
 RECIPES = ("images", "vae", "text")
@@ -142,7 +142,7 @@ def test_a_finished_run_is_evaluated(after, recipe, tmp_path, capsys):
 
 
 def test_a_study_is_read_as_far_as_it_came(before, monkeypatch, capsys):
-    monkeypatch.setattr(outcome, "draw", lambda outcome, folder: [])  # plots take the longest
+    monkeypatch.setattr(publish, "draw", lambda outcome, folder: [])  # plots take the longest
     assert main(["study", "small.yaml", "--out", "small", "--report"]) == 0
     said = capsys.readouterr().out
     assert "3 of 6 runs done, 3 missing: UNFINISHED, nothing is decided yet" in said

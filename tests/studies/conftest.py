@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from poise.cli import main
-from poise.studies import outcome
 from poise.studies import study as studies
 from poise.studies.plans.files import executed
+from poise.studies.report import publish
 from tests.studies.here import FILE, Here, words, write
 
 
@@ -19,7 +19,7 @@ def here(request, monkeypatch):
     monkeypatch.setattr(Here, "most", None)
     monkeypatch.setattr(Here, "trained", 0)
     if "slow" not in request.keywords:
-        monkeypatch.setattr(outcome, "draw", lambda outcome, folder: [])
+        monkeypatch.setattr(publish, "draw", lambda outcome, folder: [])
 
 
 @pytest.fixture(scope="module")
@@ -27,10 +27,10 @@ def made(tmp_path_factory):
     """study.yaml and s, where its two runs are done."""
     folder = tmp_path_factory.mktemp("made")
     write(folder)
-    before = studies.Pool, outcome.draw
-    studies.Pool, outcome.draw = Here, lambda outcome, folder: []
+    before = studies.Pool, publish.draw
+    studies.Pool, publish.draw = Here, lambda outcome, folder: []
     try:
         assert main(words(folder, "--quiet")) == 0
     finally:
-        studies.Pool, outcome.draw = before
+        studies.Pool, publish.draw = before
     return folder

@@ -28,7 +28,7 @@ class Here:
             if self.trained == self.most:
                 raise Interrupted("stopped")
             self.view.began(task)
-            run(dict(task.spec), self.runs / task.name)
+            run(task.spec, self.runs / task.name)
             type(self).trained += 1
             self.view.ended(task, "done")
 

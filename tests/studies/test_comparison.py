@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 
 from poise.errors import PoiseError
-from poise.studies.comparison.comparison import before, compare
+from poise.studies.comparison import comparison
+from poise.studies.comparison.comparison import before
+from poise.studies.comparison.content import content_of
 from poise.studies.comparison.statistics import equivalence, no_worse, paired_t, sign_flip
 from poise.studies.plans.plan import Arm, Claim, Part, Plan, Result
 from tests.studies.numbers import AUC, BOTH, GAP, KID, L2, NONE, STEPS, diverged, plan_of, runs, spread
@@ -18,6 +20,11 @@ from tests.studies.numbers import rests_on as of
 
 BASE = np.random.default_rng(0).normal(0.1, 0.004, 10)
 PLAIN = replace(GAP, margin=None)
+
+
+def compare(plan, results):
+    """The content of study.json."""
+    return content_of(comparison.compare(plan, results))
 
 
 def outcome_of(d, endpoint=GAP, expect="lower", base=BASE, **more):

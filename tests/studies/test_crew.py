@@ -19,7 +19,7 @@ from poise.studies.running.tasks import Task
 
 
 def task(name):
-    return Task("part", name, 0, name, {"recipe": "toy"})
+    return Task("part", name, 0, name, "toy")
 
 
 class Told:
@@ -67,7 +67,7 @@ def test_no_more_workers_than_work(made):
     made._staff()
     assert len(made.crews) == 1 and made.crews[0].task.name == "a" and made.crews[0].fresh
     name, spec, folder = made.crews[0].theirs.recv()
-    assert (name, spec, folder) == ("a", {"recipe": "toy"}, str(made.runs / "a"))
+    assert (name, spec, folder) == ("a", {"recipe": "toy", "arguments": {}}, str(made.runs / "a"))
     made.waiting.extend(map(task, "bcd"))
     made._staff()
     assert [crew.task.name for crew in made.crews] == ["a", "b"] and [t.name for t in made.waiting] == ["c", "d"]

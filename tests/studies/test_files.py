@@ -67,7 +67,7 @@ def test_numbers_with_an_exponent_are_numbers_in_yaml(tmp_path):
 def test_arms_are_paired_by_seed_and_change_what_they_say_alone():
     tasks = tasks_of(plan_of(TABLE))
     assert [(t.seed, t.arm) for t in tasks] == [(s, a) for s in (10, 11, 12) for a in ("none", "L2", "R1")]
-    by = {(t.arm, t.seed): t.spec["arguments"] for t in tasks}
+    by = {(t.arm, t.seed): t.arguments for t in tasks}
     assert by["L2", 10]["discriminator"]["width"] == 8 and by["L2", 10]["discriminator"]["depth"] == 2
     assert by["none", 10]["threads"] == 1 and by["none", 11]["seed"] == 11
     different = {key for key in by["L2", 10] if by["L2", 10][key] != by["R1", 10][key]}

@@ -34,7 +34,7 @@ def study(**changes):
 def alone(tasks, folder):
     """Every run by itself, in this process."""
     for task in tasks:
-        run(dict(task.spec), folder / task.name)
+        run(task.spec, folder / task.name)
 
 
 def pooled(tasks, folder, workers=2, stop=None, view=None):

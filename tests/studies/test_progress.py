@@ -13,7 +13,7 @@ from poise.studies.running.tasks import Task
 
 
 def tasks(*names):
-    return [Task(name[0], name, 0, name, {}) for name in names]
+    return [Task(name[0], name, 0, name) for name in names]
 
 
 @pytest.fixture

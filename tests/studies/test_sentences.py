@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from poise.studies.comparison.comparison import compare
-from poise.studies.comparison.text import change, interval, level, percent, plain_number, probability
+from poise.studies.comparison.outcome import ToldChange
+from poise.studies.comparison.text import interval, level, percent, plain_number, probability, told
 from poise.studies.plans.plan import Claim
-from poise.studies.sentences import counted, lines, markdown, notes_of, rows_by_endpoint, sentence, table, tables
+from poise.studies.report.sentences import counted, lines, markdown, notes_of, rows_by_endpoint, sentence, table, tables
 from tests.studies.numbers import AUC, BOTH, GAP, KID, L2, NONE, STEPS, diverged, plan_of, rests_on, runs, spread
 
 BASE = np.full(10, 0.1)
@@ -59,30 +60,29 @@ def outcome(**more):
 
 def test_a_sentence_says_it_all():
     found = outcome()
-    test = found["claims"][0]["tests"][0]
-    low, high = test["shown"]["low"], test["shown"]["high"]
-    assert (test["shown"]["estimate"], low, high) == pytest.approx((-18, -22.8, -13.2), abs=0.05)
+    test = found.claims[0].tests[0]
+    shown = test.change.shown
+    assert (shown.estimate, shown.low, shown.high) == pytest.approx((-18, -22.8, -13.2), abs=0.05)
     assert sentence(found, test) == (
         "both (d.l2 0.01, g.l2 0.003) against none: KID −18.0 % [−22.8, −13.2], 10 seeds, p = .002, Holm .004; "
         "D alive in 8 of 10: supported"
     )
-    no_worse = sentence(found, found["claims"][1]["tests"][0])
+    no_worse = sentence(found, found.claims[1].tests[0])
     assert "p = .002 that it is no worse, Holm .004; no change that matters (equivalence p < .001)" in no_worse
-    assert ", BH ." in sentence(found, found["comparisons"][0]) and ": supported" not in sentence(
-        found, found["comparisons"][0]
+    assert ", BH ." in sentence(found, found.comparisons[0]) and ": supported" not in sentence(
+        found, found.comparisons[0]
     )
     assert "diverged or not finite in 1 seed, counted as worst" in sentence(
-        *(lambda o: (o, o["claims"][0]["tests"][0]))(outcome(diverged=True))
+        *(lambda o: (o, o.claims[0].tests[0]))(outcome(diverged=True))
     )
 
 
 def test_units_of_changes():
     found = outcome()
-    assert change(found["comparisons"][0]).startswith("−3.0 % [−4.") and change({"shown": None}) == "-"
-    factor = {"shown": {"unit": "factor", "estimate": 4.0, "low": 3.1, "high": 5.2}}
-    assert change(factor) == "×4.0 [3.1, 5.2]"
-    plain = {"shown": {"unit": "", "estimate": -0.2, "low": -0.5, "high": 0.1}}
-    assert change(plain) == "−0.20 [−0.50, 0.10]"
+    change = found.comparisons[0].change
+    assert told(change).startswith("−3.0 % [−4.") and told(None) == "-"
+    assert told(replace(change, shown=ToldChange("factor", 4.0, 3.1, 5.2))) == "×4.0 [3.1, 5.2]"
+    assert told(replace(change, shown=ToldChange("", -0.2, -0.5, 0.1))) == "−0.20 [−0.50, 0.10]"
 
 
 def test_lines_begin_with_the_verdicts_and_end_with_notes():
@@ -107,14 +107,14 @@ def test_lines_begin_with_the_verdicts_and_end_with_notes():
 def test_tests_that_several_claims_rest_on_are_told_once():
     found = outcome()
     rows = rows_by_endpoint(found)
-    kinds = [(row["arm"], row["against"], row.get("expect")) for row in rows["pictures", "KID"]]
+    kinds = [(row.arm, row.against, row.expect) for row in rows["pictures", "KID"]]
     assert kinds == [
         ("both", "none", "lower"),
         ("both", "l2", "lower"),
         ("l2", "none", "no worse"),
         ("l2", "none", None),
     ]
-    twice = {**found, "claims": [*found["claims"], *found["claims"]]}
+    twice = replace(found, claims=[*found.claims, *found.claims])
     assert rows_by_endpoint(twice) == rows
 
 
@@ -171,7 +171,7 @@ def test_markdown_means_what_it_says():
 def test_few_seeds_are_told_again_afterwards():
     results = runs({"none": {"gap": BASE[:5]}, "l2": {"gap": BASE[:5] - 0.06}})
     found = compare(plan_of(rests_on("gap"), endpoints=[GAP], seeds=range(5)), results)
-    assert found["claims"][0]["verdict"] == "inconclusive"
+    assert found.claims[0].verdict == "inconclusive"
     assert (
         "Part pictures: 5 seeds give p = .062 at least, so no two-sided test can fall below .05: use 6 or more."
         in notes_of(found)

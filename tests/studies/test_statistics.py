@@ -12,6 +12,7 @@ from scipy import stats
 from poise.errors import PoiseError
 from poise.intervals import clopper_pearson, t_quantile, t_tail
 from poise.studies.comparison.statistics import (
+    Equivalence,
     benjamini_hochberg,
     equivalence,
     holm,
@@ -141,12 +142,12 @@ def test_equivalence_is_two_t_tests_and_an_interval() -> None:
     below = stats.ttest_1samp(d, -margin, alternative="greater").pvalue
     above = stats.ttest_1samp(d, margin, alternative="less").pvalue
     assert found.p == pytest.approx(max(below, above), abs=1e-12)
-    assert found[1:3] == pytest.approx(stats.t.interval(0.9, 11, d.mean(), stats.sem(d)), abs=1e-9)
+    assert (found.low, found.high) == pytest.approx(stats.t.interval(0.9, 11, d.mean(), stats.sem(d)), abs=1e-9)
     for margin in np.linspace(0.05, 2, 40):
-        p, low, high, within = equivalence(d, margin)
-        assert within == (p < 0.05) == (-margin < low and high < margin)
+        found = equivalence(d, margin)
+        assert found.within == (found.p < 0.05) == (-margin < found.low and found.high < margin)
     assert equivalence([0.1], 1.0).p == 1.0
-    assert equivalence([0.25] * 4, 1.0).p == 0.0 and equivalence([0.5, 0.5], 0.5) == (1.0, 0.5, 0.5, False)
+    assert equivalence([0.25] * 4, 1.0).p == 0.0 and equivalence([0.5, 0.5], 0.5) == Equivalence(1.0, 0.5, 0.5, False)
 
 
 def test_the_level_of_equivalence_at_the_margin() -> None:

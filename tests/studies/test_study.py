@@ -149,7 +149,7 @@ def test_arms_of_any_letters(tmp_path, capsys):
 def test_a_run_that_another_process_makes_meanwhile_is_that_run(tmp_path, monkeypatch):
     """Between our look and our lock it is created, or finished: it is neither refused nor made twice."""
     task = Study.of(FILE, tmp_path / "s").tasks[0]
-    spec, kind = dict(task.spec), door.kind_of(task.spec["recipe"])
+    spec, kind = task.spec, door.kind_of(task.recipe)
     spec["arguments"] = {**spec["arguments"], "steps": 8}
 
     def slow(build):

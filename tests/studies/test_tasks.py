@@ -44,7 +44,7 @@ def folder_of(path, rows=ROWS, report=REPORT, events=("started", "finished"), do
 
 
 def task(arm="a", seed=0, name="r"):
-    return Task("p", arm, seed, name, {})
+    return Task("p", arm, seed, name)
 
 
 def test_what_a_run_that_is_done_says(tmp_path):
@@ -60,7 +60,7 @@ def test_what_one_that_diverged_says(tmp_path):
     rows = [{"step": 9, "score/KID": 8.0, "score/FD": 5.0}]
     found = result_of(PART, task(), folder_of(tmp_path / "r", rows, events=("started", "diverged"), done=False))
     assert (found.state, found.values, found.alive) == ("diverged", {"KID": None, "until": None}, None)
-    assert found.curves["KID"] == [(10, 8.0)] and found.findings == [] and math.isnan(found.seconds)
+    assert found.curves["KID"] == [(10, 8.0)] and not found.findings and math.isnan(found.seconds)
 
 
 def test_the_time_of_the_last_sitting_is_not_that_of_the_run(tmp_path):
@@ -112,5 +112,5 @@ def test_every_arm_has_the_same_seeds_and_one_thread_unless_it_says_otherwise():
     plan = Plan(
         "x", "", [Part("p", "images", {"data": "d"}, [Arm("a", {}), Arm("b", {"threads": 2})], [3, 5], "a", [KID])]
     )
-    found = [(t.arm, t.seed, t.spec["arguments"]["seed"], t.spec["arguments"]["threads"]) for t in tasks_of(plan)]
+    found = [(t.arm, t.seed, t.arguments["seed"], t.arguments["threads"]) for t in tasks_of(plan)]
     assert found == [("a", 3, 3, 1), ("b", 3, 3, 2), ("a", 5, 5, 1), ("b", 5, 5, 2)]

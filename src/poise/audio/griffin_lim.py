@@ -43,7 +43,7 @@ def magnitudes(log_mel: Tensor, mel: Mel) -> Tensor:
     wanted = log_mel.float().exp().transpose(1, 2)
     filters = mel.filters(log_mel.device)
     size = 1 / torch.linalg.matrix_norm(filters.double(), 2).float().square()
-    now = (wanted @ torch.linalg.pinv(filters.double()).float().T).clamp_min(0)
+    now: Tensor = (wanted @ torch.linalg.pinv(filters.double()).float().T).clamp_min(0)
     ahead, weight = now, 1.0
     for _ in range(INVERSIONS):
         before, now = now, (ahead - size * ((ahead @ filters.T - wanted) @ filters)).clamp_min(0)

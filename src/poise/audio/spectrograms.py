@@ -67,7 +67,8 @@ def frames_of(wave: Tensor, window: int, hop: int, padded: bool = True) -> Tenso
 def stft(wave: Tensor, window: int, hop: int, padded: bool = True) -> Tensor:
     """Short-time Fourier transform under a periodic Hann window: [B,S] -> complex [B,F,K]. S is a multiple of hop."""
     framed = frames_of(wave, window, hop, padded)
-    return torch.fft.rfft(framed * _hann(window, wave.device, wave.dtype))
+    found: Tensor = torch.fft.rfft(framed * _hann(window, wave.device, wave.dtype))
+    return found
 
 
 def magnitude(wave: Tensor, window: int, hop: int, padded: bool = True) -> Tensor:

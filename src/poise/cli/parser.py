@@ -63,7 +63,7 @@ class Parser(argparse.ArgumentParser):
         raise PoiseError(f"{message}{hint or f'; see {self.prog} --help'}")
 
 
-def command(parent: Any, name: str, function: Callable | None, help: str) -> argparse.ArgumentParser:
+def command(parent: Any, name: str, function: Callable[..., Any] | None, help: str) -> argparse.ArgumentParser:
     """A new command under `parent`; the options of one that has a function are given to it."""
     made: argparse.ArgumentParser = parent.add_parser(name, help=help, description=help[0].upper() + help[1:] + ".")
     made.set_defaults(function=function, parser=made)

@@ -66,7 +66,7 @@ def study(options: argparse.Namespace) -> int:
 def trained(asked: Any, workers: int, options: argparse.Namespace) -> int:
     """Train what is left, publish the outcome, and say it."""
     from poise.runs.ending import Interrupted, Stop
-    from poise.studies.sentences import lines
+    from poise.studies.report.sentences import lines
 
     stop = Stop()
 

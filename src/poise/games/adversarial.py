@@ -52,12 +52,13 @@ class Round:
 
     @cached_property
     def z(self) -> Tensor | None:
-        return self.game.generator.noise(len(self.real))
+        found: Tensor | None = self.game.generator.noise(len(self.real))
+        return found
 
     @cached_property
     def fake(self) -> Tensor:
         if self.generates:
-            fake = self.game.generator(self.z, self.cond)
+            fake: Tensor = self.game.generator(self.z, self.cond)
             if fake.requires_grad:
                 fake.register_hook(partial(notice_slopes, self.noticed))
             return fake
@@ -86,11 +87,13 @@ class Round:
 
     @cached_property
     def on_real(self) -> Verdict:
-        return self.game.discriminator(self.game.view(self.real), self.cond)
+        found: Verdict = self.game.discriminator(self.game.view(self.real), self.cond)
+        return found
 
     @cached_property
     def on_fake(self) -> Verdict:
-        return self.game.discriminator(self.game.view(self.fake), self.cond)
+        found: Verdict = self.game.discriminator(self.game.view(self.fake), self.cond)
+        return found
 
 
 def notice_slopes(noticed: dict[str, Tensor], gradient: Tensor) -> None:
@@ -133,7 +136,8 @@ class Adversarial:
 
     @torch.no_grad()
     def sample(self, n: int, cond: Tensor | None = None) -> Tensor:
-        return self.generator(self.generator.noise(n), cond)
+        found: Tensor = self.generator(self.generator.noise(n), cond)
+        return found
 
 
 def joint_allowed(discriminator: nn.Module) -> bool:

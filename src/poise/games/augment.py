@@ -24,7 +24,8 @@ def colour(x: Tensor) -> Tensor:
     grey = x.mean(1, keepdim=True)
     x = grey + (x - grey) * (2 * saturation)
     mean = x.mean((1, 2, 3), keepdim=True)
-    return mean + (x - mean) * (contrast + 0.5)
+    found: Tensor = mean + (x - mean) * (contrast + 0.5)
+    return found
 
 
 def translation(x: Tensor, share: float = 0.125) -> Tensor:

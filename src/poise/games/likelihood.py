@@ -32,7 +32,8 @@ class SentenceRound:
 
     @property
     def embedding(self) -> Tensor:
-        return self.game.generator.net.embedding.weight
+        found: Tensor = self.game.generator.net.embedding.weight
+        return found
 
     @property
     def read_ids(self) -> Tensor:
@@ -59,7 +60,8 @@ class Sentences:
 
     @torch.no_grad()
     def sample(self, n: int, cond: Tensor | None = None) -> Tensor:
-        return self.generator(self.generator.noise(n), cond)
+        found: Tensor = self.generator(self.generator.noise(n), cond)
+        return found
 
 
 def sentence_term(units: float, name: str = "nll") -> Term[SentenceRound]:
@@ -116,7 +118,8 @@ class WindowRound:
 
     @property
     def embedding(self) -> Tensor:
-        return self.game.model.embedding.weight
+        found: Tensor = self.game.model.embedding.weight
+        return found
 
     @property
     def read_ids(self) -> Tensor:

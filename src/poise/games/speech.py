@@ -50,7 +50,8 @@ class SpeechRound(Round):
     @cached_property
     def means(self) -> Tensor:
         """What each unit sounds like on average: [B,L,M]."""
-        return self.game.generator.unit_means(self.cond)
+        found: Tensor = self.game.generator.unit_means(self.cond)
+        return found
 
     @cached_property
     def inside(self) -> Tensor:
@@ -89,7 +90,8 @@ class JointRound(Round):
             wave = self.game.vocoder(None, mel)
         if wave.requires_grad:
             wave.register_hook(partial(notice_slopes, self.noticed))
-        return wave if self.generates else wave.to(self.real.dtype).requires_grad_(self.slopes)
+        found: Tensor = wave if self.generates else wave.to(self.real.dtype).requires_grad_(self.slopes)
+        return found
 
 
 def cut(x: Tensor, cond: Tensor | None, frames: int, each: int, silence: float) -> Tensor:
@@ -144,7 +146,9 @@ def duration_error(round: Any) -> Tensor:
     mels = round.mels
     planned = mels.game.generator.log_frames(mels.cond)
     if mels.game.generator.whole:
-        return (planned[:, 0] - mels.cond[:, 0, 1].log()).square()
+        whole: Tensor = (planned[:, 0] - mels.cond[:, 0, 1].log()).square()
+        return whole
     inside = (mels.cond[:, 1:, 0] > 0).float()
     wanted = mels.cond[:, 1:, 2].clamp_min(1).log()
-    return ((planned - wanted).square() * inside).sum(1) / inside.sum(1)
+    found: Tensor = ((planned - wanted).square() * inside).sum(1) / inside.sum(1)
+    return found

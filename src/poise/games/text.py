@@ -37,8 +37,9 @@ class TextRound(Round):
     @cached_property
     def fake(self) -> Tensor:
         if self.generates:
-            return Round.fake.func(self)  # type: ignore[attr-defined]
-        ids = self.game.generator.ids(self.game.generator.uniform(len(self.real)))
+            found: Tensor = Round.fake.func(self)  # type: ignore[attr-defined]
+            return found
+        ids: Tensor = self.game.generator.ids(self.game.generator.uniform(len(self.real)))
         if self.slopes:
             return F.one_hot(ids, self.real.shape[2]).to(self.real.dtype).requires_grad_()
         return ids
@@ -52,7 +53,8 @@ class TextRound(Round):
     @cached_property
     def ids(self) -> Tensor:
         """Sampled sentences [B,T] without a gradient: what REINFORCE is about."""
-        return self.game.generator.ids(self.game.generator.uniform(len(self.real)))
+        found: Tensor = self.game.generator.ids(self.game.generator.uniform(len(self.real)))
+        return found
 
     @cached_property
     def on_ids(self) -> Tensor:
@@ -111,7 +113,7 @@ class Reinforce(nn.Module):
         self.register_buffer("total", torch.zeros(()), persistent=False)
         self.register_buffer("count", torch.zeros(()), persistent=False)
         # A move that was broken off leaves its returns behind; a run that goes back to a checkpoint has not seen them.
-        self.register_load_state_dict_post_hook(lambda module, _: module.forget())
+        nn.Module.register_load_state_dict_post_hook(self, lambda module, _: module.forget())
 
     def forward(self, round: TextRound) -> Tensor:
         counts = round.game.counted(round.ids)

@@ -35,29 +35,34 @@ class VaeRound:
     def z(self) -> Tensor:
         """μ + exp(lv/2)·ε, with gradients; μ where the encoder is deterministic: [B,Z]."""
         mean, log_variance = self.posterior
+        found: Tensor = mean
         if log_variance is None:
-            return mean
+            return found
         if self.rng is None:
             noise = torch.randn_like(mean)
         else:
             noise = torch.randn(mean.shape, generator=self.rng).to(mean)
-        return mean + (0.5 * log_variance).exp() * noise
+        found = mean + (0.5 * log_variance).exp() * noise
+        return found
 
     @cached_property
     def raw(self) -> Tensor:
         """The decoder's output before any squashing: [B,C,H,W]."""
-        return self.model.decode(self.z)
+        found: Tensor = self.model.decode(self.z)
+        return found
 
     @cached_property
     def nll(self) -> Tensor:
         """−log p(x|z), summed over pixels: [B]."""
-        return self.model.nll(self.raw, self.real)
+        found: Tensor = self.model.nll(self.raw, self.real)
+        return found
 
     @cached_property
     def kl_units(self) -> Tensor:
         """The KL of each latent: [B,Z]."""
         mean, log_variance = self.posterior
-        return 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance)
+        found: Tensor = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance)
+        return found
 
     @cached_property
     def kl(self) -> Tensor:
@@ -85,7 +90,8 @@ class Vae:
 
     @torch.no_grad()
     def sample(self, n: int, cond: Tensor | None = None) -> Tensor:
-        return self.model(self.model.noise(n), cond)
+        found: Tensor = self.model(self.model.noise(n), cond)
+        return found
 
 
 def nll_term(weight: float | Schedule = 1.0, name: str = "nll") -> Term[VaeRound]:

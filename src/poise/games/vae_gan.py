@@ -42,7 +42,7 @@ class VaeGanRound(VaeRound):
         """Decoded from the prior, and from z without its gradient: [2B,C,H,W]."""
         prior = self.model.noise(len(self.real))
         if self.generates:
-            fake = self.model(torch.cat([prior, self.z.detach()]))
+            fake: Tensor = self.model(torch.cat([prior, self.z.detach()]))
             if fake.requires_grad:
                 fake.register_hook(partial(notice_slopes, self.noticed))
             return fake
@@ -52,16 +52,19 @@ class VaeGanRound(VaeRound):
 
     @cached_property
     def on_real(self) -> Verdict:
-        return self.game.discriminator(self.real, None)
+        found: Verdict = self.game.discriminator(self.real, None)
+        return found
 
     @cached_property
     def on_fake(self) -> Verdict:
-        return self.game.discriminator(self.fake, None)
+        found: Verdict = self.game.discriminator(self.fake, None)
+        return found
 
     @cached_property
     def on_reconstruction(self) -> Verdict:
         """D's opinion on reconstructions that carry a gradient to decoder and encoder."""
-        return self.game.discriminator(self.model.picture(self.raw), None)
+        found: Verdict = self.game.discriminator(self.model.picture(self.raw), None)
+        return found
 
     @property
     def against(self) -> tuple[Against, Against]:
@@ -101,7 +104,8 @@ class VaeGan:
 
     @torch.no_grad()
     def sample(self, n: int, cond: Tensor | None = None) -> Tensor:
-        return self.model(self.model.noise(n), cond)
+        found: Tensor = self.model(self.model.noise(n), cond)
+        return found
 
 
 def vae_gan_terms(loss: Loss) -> tuple[Term[VaeGanRound], Callable[[VaeGanRound], Tensor]]:

@@ -66,7 +66,9 @@ def cross_entropy(real: Tensor, fake: Tensor) -> Tensor:
     return softplus(-real) + softplus(fake)
 
 
-def _loss(name: str, discriminator: Callable, generator: Callable, paired: bool = False) -> None:
+def _loss(
+    name: str, discriminator: Callable[..., Tensor], generator: Callable[..., Tensor], paired: bool = False
+) -> None:
     register("loss", name)(AdversarialLoss(discriminator, generator, paired))
 
 

@@ -72,6 +72,7 @@ def multi_resolution(windows: Sequence[int], floor: float = 1e-5) -> Callable[[T
                 y = magnitude(pad(fake, room), window, hop).clamp_min(floor)
                 away = (x - y).flatten(1).norm(dim=1) / x.flatten(1).norm(dim=1)
                 total = total + away + _apart(x.log(), y.log())
-        return total / len(windows)
+        found: Tensor = total / len(windows)
+        return found
 
     return loss

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from functools import partial
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -81,7 +82,8 @@ class ImageGenerator(nn.Module, ABC):
     def raw(self, z: Tensor, y: Tensor | None = None) -> Tensor:
         """The picture before its tanh: what a decoder gives its likelihood."""
         x = self.start(self.labelled(z, y)).unflatten(1, (self.widths[0], self.sides[0], self.sides[0]))
-        return self.last(self.stages(x))
+        found: Tensor = self.last(self.stages(x))
+        return found
 
     def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
         return torch.tanh(self.raw(z, y))
@@ -148,7 +150,7 @@ class DcganGenerator(ImageGenerator):
     to the picture: a transposed one as the last layer leaves a grid in it (Odena et al. 2016)."""
 
     def build(self, depth: int, norm: str) -> None:
-        relu = lambda: nn.ReLU(inplace=True)  # noqa: E731
+        relu = partial(nn.ReLU, inplace=True)
         layers: list[nn.Module] = [normalised(self.widths[0], norm), relu()]
         layers += _extra(self.widths[0], depth, norm, relu)
         for i, (before, after) in enumerate(pairwise(self.widths)):
@@ -164,7 +166,7 @@ class DcganDiscriminator(ImageDiscriminator):
     smallest size."""
 
     def build(self, channels: int, depth: int, norm: str) -> None:
-        leaky = lambda: nn.LeakyReLU(0.2, inplace=True)  # noqa: E731
+        leaky = partial(nn.LeakyReLU, 0.2, inplace=True)
         stages = []
         for i, (before, after) in enumerate(pairwise([channels, *self.widths])):
             plain = norm == "none" or i == 0
@@ -182,7 +184,7 @@ class ShortDcganGenerator(ImageGenerator):
     """`DcganGenerator` without the stage at full size: the last transposed convolution makes the picture."""
 
     def build(self, depth: int, norm: str) -> None:
-        relu = lambda: nn.ReLU(inplace=True)  # noqa: E731
+        relu = partial(nn.ReLU, inplace=True)
         layers: list[nn.Module] = [normalised(self.widths[0], norm), relu()]
         for i in range(len(self.sides) - 1):
             into = self.widths[i + 1]
@@ -200,7 +202,7 @@ class ShortDcganDiscriminator(ImageDiscriminator):
     """`DcganDiscriminator` without the narrow first and the 3×3 last convolution."""
 
     def build(self, channels: int, depth: int, norm: str) -> None:
-        leaky = lambda: nn.LeakyReLU(0.2, inplace=True)  # noqa: E731
+        leaky = partial(nn.LeakyReLU, 0.2, inplace=True)
         stages, before = [], channels
         self.widths = self.widths[1:]  # the first convolution already halves the picture
         for i, after in enumerate(self.widths):
@@ -234,7 +236,8 @@ class ResidualBlock(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         h = self.first(F.leaky_relu(self.norm1(x), 0.2))
         h = self.second(F.leaky_relu(self.norm2(h), 0.2))
-        return self.skip(x) + self.gain * h
+        found: Tensor = self.skip(x) + self.gain * h
+        return found
 
 
 class Resize(nn.Module):

@@ -60,7 +60,8 @@ def renormalised(module: nn.Module, norm: str) -> nn.Module:
     """Under the re-parametrisation that was asked for: none, weight or spectral."""
     if norm not in NORMS:
         raise PoiseError(f"--norm {norm} is unknown; use {', '.join(NORMS)}")
-    return NORMS[norm](module)
+    found: nn.Module = NORMS[norm](module)
+    return found
 
 
 def initialise(module: nn.Module, std: float = 0.02) -> None:
@@ -100,12 +101,13 @@ class Logit(nn.Module):
             nn.init.normal_(self.embedding.weight, 0.0, 0.02)
 
     def forward(self, x: Tensor, y: Tensor | None) -> Tensor:
-        logit = self.linear(x.flatten(1)).squeeze(1)
+        logit: Tensor = self.linear(x.flatten(1)).squeeze(1)
         if self.embedding is None:
             return logit
         if y is None:
             raise PoiseError("this discriminator was trained with class labels: pass class ids")
-        return logit + (self.embedding(y) * x.sum((2, 3))).sum(1)
+        logit = logit + (self.embedding(y) * x.sum((2, 3))).sum(1)
+        return logit
 
 
 def resized(x: Tensor, side: int) -> Tensor:
@@ -132,4 +134,5 @@ class ConvNeXt(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         # As a picture of one row in channels_last order: no copy, and the quickest depthwise convolution on a CPU.
         y = self.depthwise(x.transpose(1, 2).unsqueeze(2)).squeeze(2).transpose(1, 2)
-        return x + self.scale * self.narrow(F.gelu(self.wide(self.norm(y))))
+        found: Tensor = x + self.scale * self.narrow(F.gelu(self.wide(self.norm(y))))
+        return found

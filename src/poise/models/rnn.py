@@ -153,7 +153,8 @@ class Recurrent(nn.Module):
 
     def _read(self, h: Tensor) -> Tensor:
         if self.readout is not None:
-            return self.readout(h)
+            found: Tensor = self.readout(h)
+            return found
         return F.linear(h, self.embedding.weight, self.bias)
 
 
@@ -207,7 +208,8 @@ class RelationalMemory(nn.Module):
         new = self.first(memory + self.attention(memory, both, both, need_weights=False)[0])
         new = self.second(new + self.perceptron(new))
         forget, take = (self.of_input(unit) + self.of_memory(memory.tanh())).chunk(2, -1)
-        return (forget + 1).sigmoid() * memory + take.sigmoid() * new.tanh()
+        found: Tensor = (forget + 1).sigmoid() * memory + take.sigmoid() * new.tanh()
+        return found
 
 
 @register("sequence", "lstm")

@@ -93,7 +93,8 @@ def after_a_sentence(net: Any, u: Tensor, never: Sequence[int] = ()) -> State:
     A network that learnt to read one long text has hardly ever begun with nothing before: the first word of what it
     writes would be a strange one. So it begins after a sentence of its own.
     """
-    state, x = net.begin(len(u)), torch.zeros(len(u), dtype=torch.long, device=u.device)
+    state: State = net.begin(len(u))
+    x = torch.zeros(len(u), dtype=torch.long, device=u.device)
     over, mask = torch.zeros(len(u), dtype=torch.bool, device=u.device), _mask(net.vocabulary, never, u.device)
     for noise in u.unbind(1):
         logits, new = net.step(x, state)

@@ -55,7 +55,7 @@ class Script(nn.Module):
         """Each unit among its neighbours; nothing behind the last one: [B,L,C]."""
         phones = cond[:, 1:, 0]
         inside = (phones > 0).unsqueeze(2)
-        x = (self.phone(phones) + self.tone(cond[:, 1:, 1])) * inside
+        x: Tensor = (self.phone(phones) + self.tone(cond[:, 1:, 1])) * inside
         for block in self.blocks:
             x = block(x) * inside
         return x
@@ -76,4 +76,5 @@ class Script(nn.Module):
             units = self.units(cond)
             said = units.gather(1, unit.unsqueeze(2).expand(-1, -1, units.shape[2]))
         where = F.gelu(self.place(places(place, total_of(cond), self.seconds)))
-        return self.joint(torch.cat([said, voice.unsqueeze(1).expand_as(said), where], 2))
+        found: Tensor = self.joint(torch.cat([said, voice.unsqueeze(1).expand_as(said), where], 2))
+        return found

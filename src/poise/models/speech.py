@@ -67,18 +67,21 @@ class Speaker(nn.Module):
         for block in self.blocks:
             x = block(x) * inside
         mel = (self.last(self.norm(x)).float() * SPREAD + MIDDLE).clamp_min(LOWEST)
-        return mel.masked_fill(~inside, LOWEST).transpose(1, 2)
+        found: Tensor = mel.masked_fill(~inside, LOWEST).transpose(1, 2)
+        return found
 
     def unit_means(self, cond: Tensor) -> Tensor:
         """The log-mel that each unit has on average, as far as its neighbours and the voice say: [B,L,M]."""
         units = self.script.units(cond) + self.script.voice(cond[:, 0, 0]).unsqueeze(1)
-        return self.prior(F.gelu(units)).float() * SPREAD + MIDDLE
+        found: Tensor = self.prior(F.gelu(units)).float() * SPREAD + MIDDLE
+        return found
 
     def log_frames(self, cond: Tensor) -> Tensor:
         """ln of the frames that each unit takes, [B,L]; of the item in all, [B,1], where it is `whole`."""
         units = self.script.pooled(cond).unsqueeze(1) if self.whole else self.script.units(cond)
         voice = self.script.voice(cond[:, 0, 0]).unsqueeze(1).expand_as(units)
-        return self.length(torch.cat([units, voice], 2)).squeeze(2).float() + 2.0
+        found: Tensor = self.length(torch.cat([units, voice], 2)).squeeze(2).float() + 2.0
+        return found
 
     def planned(self, cond: Tensor, speed: float = 1.0) -> Tensor:
         """The condition with the frames that this network would give each unit."""

@@ -83,7 +83,8 @@ class TextGenerator(nn.Module):
 
     def logits(self, ids: Tensor, dropping: bool = True) -> Tensor:
         """Of each unit given those before it: ids [B,T] -> [B,T,V]. Without dropout they are those of a sample."""
-        return self.net(before(ids), self.net.begin(len(ids)), dropping).logits + self.mask
+        found: Tensor = self.net(before(ids), self.net.begin(len(ids)), dropping).logits + self.mask
+        return found
 
     def forward(self, z: Tensor, cond: Tensor | None = None) -> Tensor:
         """z [B,T,V] Gumbel noise -> one-hot [B,T,V] with a straight-through gradient."""
@@ -131,7 +132,8 @@ class Highway(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         share = self.gate(x).sigmoid()
-        return share * self.transform(x).relu() + (1 - share) * x
+        found: Tensor = share * self.transform(x).relu() + (1 - share) * x
+        return found
 
 
 class MultiRepresentation(nn.Module):

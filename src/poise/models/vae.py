@@ -41,7 +41,8 @@ class ImageEncoder(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         for stage in self.stages:
             x = stage(x)
-        return self.head(x.flatten(1))
+        found: Tensor = self.head(x.flatten(1))
+        return found
 
 
 class ImageDecoder(nn.Module):
@@ -106,15 +107,18 @@ class AutoEncoder(nn.Module):
 
     def decode(self, z: Tensor) -> Tensor:
         """z [B,Z] -> raw [B,C,H,W], before any squashing."""
-        return self.decoder(z)
+        found: Tensor = self.decoder(z)
+        return found
 
     def nll(self, raw: Tensor, x: Tensor) -> Tensor:
         """−log p(x|z) in nats, summed over pixels and channels, with all constants: [B]."""
-        return self.likelihood.nll(raw, x)  # type: ignore[operator]
+        found: Tensor = self.likelihood.nll(raw, x)  # type: ignore[operator]
+        return found
 
     def picture(self, raw: Tensor) -> Tensor:
         """The mean of p(x|z): [B,C,H,W] in [−1, 1]."""
-        return self.likelihood.picture(raw)  # type: ignore[operator]
+        found: Tensor = self.likelihood.picture(raw)  # type: ignore[operator]
+        return found
 
     def forward(self, z: Tensor, cond: Tensor | None = None) -> Tensor:
         """The picture of z; there are no conditions."""
@@ -151,7 +155,8 @@ class FromMixture(nn.Module):
         return model.mixture_means[k] + (model.mixture_factors[k] @ noise[:, :-1, None]).squeeze(2)
 
     def forward(self, noise: Tensor, cond: Tensor | None = None) -> Tensor:
-        return self.model(self.latents(noise))
+        found: Tensor = self.model(self.latents(noise))
+        return found
 
 
 register("latents", "prior")(lambda model: model)

@@ -133,7 +133,8 @@ def _without_training(chain: nn.Module) -> Tensor:
     modes = [(part, part.training) for part in chain.modules()]
     try:
         chain.eval()
-        return chain()
+        found: Tensor = chain()
+        return found
     finally:
         for part, mode in modes:
             part.training = mode

@@ -32,4 +32,5 @@ class L2Rows(OnRound):
 
     def value(self, round: Any) -> Tensor:
         """½·Σ‖e_i‖²: a scalar."""
-        return 0.5 * round.embedding[round.read_ids.unique()].square().sum()
+        found: Tensor = 0.5 * round.embedding[round.read_ids.unique()].square().sum()
+        return found

@@ -109,7 +109,7 @@ class _Watching(Silent):
         self.samples: tuple[Path, int, float | None, float] | None = None  # file, next step, next time, when it was
         facts, batch = spec["facts"], spec["arguments"].get("batch", 0)
         self.per_step = facts.get("per_step", {"unit": "samples", "size": f"{batch}", "amounts": {"": batch}})
-        self.stages = [(name, steps) for name, steps in facts.get("stages", ())]
+        self.stages: list[tuple[str, int]] = [(name, steps) for name, steps in facts.get("stages", ())]
         self.stage = self.stage_at(done + 1)
         self.say(f"{facts['data']}")
         self.say(

@@ -109,22 +109,26 @@ class Run:
 
     def interpolate(self, rows: int = 8, between: int = 8, seed: int = 0) -> np.ndarray:
         """Ways from one sample to another: uint8 [rows, between, H, W, C], both ends among them."""
-        return self.able("interpolate")(self.generator, self.facts, rows, between, seed)
+        found: np.ndarray = self.able("interpolate")(self.generator, self.facts, rows, between, seed)
+        return found
 
     def encode(self, pictures: np.ndarray) -> np.ndarray:
         """Pictures uint8 [n,H,W,C] of the run's size -> means of their latents: float32 [n,Z]."""
-        return self.able("encode")(self.generator, self.facts, pictures)
+        found: np.ndarray = self.able("encode")(self.generator, self.facts, pictures)
+        return found
 
     def say(self, text: str, voice: str | None = None, seed: int = 0, speed: float = 1.0) -> Wave:
         """A text as sound: float32 samples and their rate."""
-        return self.able("say")(self.generator, self.facts, text, voice=voice, seed=seed, speed=speed)
+        found: Wave = self.able("say")(self.generator, self.facts, text, voice=voice, seed=seed, speed=speed)
+        return found
 
     def vocode(self, wave: Wave) -> Wave:
         """A recording through the log-mel of the run and back, at the rate of the run."""
         from poise.data.speech.speech import Wave, resampled
 
         vocode = self.able("vocode")
-        return vocode(self.generator, self.facts, Wave(resampled(wave, self.rate), self.rate))
+        found: Wave = vocode(self.generator, self.facts, Wave(resampled(wave, self.rate), self.rate))
+        return found
 
     @property
     def rate(self) -> int:

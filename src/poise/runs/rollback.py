@@ -97,7 +97,7 @@ class Remedies:
         """The product of all changes to any of these."""
         return math.prod(remedy.factor for remedy in self.made if remedy.what in what)
 
-    def apply(self, game: Game, base: dict[str, list[float]]) -> None:
+    def apply(self, game: Game[Any], base: dict[str, list[float]]) -> None:
         """Put the changes into a game whose state was loaded; `base`: player -> the rates that were asked for."""
         for player in game.players:
             for group, rate in zip(player.optim.param_groups, base[player.name], strict=True):
@@ -145,7 +145,7 @@ class Remedies:
 def _entries(path: Path) -> list[dict[str, Any]]:
     if not path.exists():
         return []
-    found = read_json(path)
+    found: list[dict[str, Any]] = read_json(path)
     known = set(Remedy.__dataclass_fields__)
     fields: dict[str, Any] = {
         "step": int,
@@ -164,7 +164,7 @@ def _entries(path: Path) -> list[dict[str, Any]]:
     return found
 
 
-def rates(game: Game) -> dict[str, list[float]]:
+def rates(game: Game[Any]) -> dict[str, list[float]]:
     """Player -> the learning rate of each group, as the recipe made them."""
     return {player.name: [float(group["lr"]) for group in player.optim.param_groups] for player in game.players}
 

@@ -15,7 +15,7 @@ import json
 import os
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,12 +23,13 @@ from typing import Any
 from poise.disk import read_json, write_json
 from poise.errors import Busy, PoiseError
 from poise.record import RunFolder
-from poise.runs.ending import Interrupted, Stop
+from poise.runs.ending import Stop
 from poise.specs.spec import versions
 from poise.studies.comparison.comparison import before
-from poise.studies.outcome import publish
+from poise.studies.comparison.outcome import StudyOutcome
 from poise.studies.plans.files import read_plan
 from poise.studies.plans.plan import Plan
+from poise.studies.report.publish import publish
 from poise.studies.running.pool import Pool
 from poise.studies.running.progress import Log, Progress
 from poise.studies.running.rehearsal import rehearse
@@ -42,6 +43,15 @@ OVER = ("done", "diverged")
 def studies_root() -> Path:
     """Where studies live: POISE_STUDIES, or ./studies."""
     return Path(os.environ.get("POISE_STUDIES", "studies"))
+
+
+@dataclass(frozen=True)
+class KeptPlan:
+    """plan.json: the plan with which a study began."""
+
+    sha256: str
+    at: str
+    plan: Mapping[str, Any]
 
 
 @dataclass
@@ -102,18 +112,18 @@ class Study:
             return
         known = self._kept()
         last = next((e for e in reversed(self.log.entries()) if e["event"] == "plan changed"), None)
-        if digest != (last["sha256"] if last else known["sha256"]):
-            changed = [key for key in TOLD if plan[key] != known["plan"][key]] or ["words only"]
+        if digest != (last["sha256"] if last else known.sha256):
+            changed = [key for key in TOLD if plan[key] != known.plan[key]] or ["words only"]
             self.log.add("plan changed", sha256=digest, changed=changed, finished=self._ended())
 
-    def _kept(self) -> dict[str, Any]:
+    def _kept(self) -> KeptPlan:
         """The plan with which the study began."""
         kept = self.path / "plan.json"
         known = read_json(kept)
         keys = ("sha256", "at", "plan")
         if not isinstance(known, dict) or any(key not in known for key in keys) or not {*TOLD} <= {*known["plan"]}:
             raise PoiseError(f"{kept} is not the plan of a study: it is damaged; put it back, or choose another --out")
-        return known
+        return KeptPlan(**{key: known[key] for key in keys})
 
     def _ended(self) -> int:
         """How many runs there are that came to their end, those that the plan no longer asks for too."""
@@ -164,18 +174,13 @@ class Study:
     def _over(self, task: Task) -> bool:
         return state_of(RunFolder(self.runs / task.name)) in OVER
 
-    def outcome(self) -> dict[str, Any]:
+    def outcome(self) -> StudyOutcome:
         """Read all runs that are over, and write what they say; it may be a part of them."""
         if not (self.path / "plan.json").exists():
             raise PoiseError(f"{self.path} holds no runs yet: start them with poise study {pasted(str(self.file))}")
         self.register()  # it may have changed although nothing more was trained
-        extra = {
-            "file": self.file.name,
-            "began": self._kept()["at"],
-            "notes": self.notes(),
-            "versions": versions(),
-        }
-        return publish(self.plan, results_of(self.plan, self.tasks, self.runs), self.path, extra)
+        about = {"file": self.file.name, "began": self._kept().at, "versions": versions()}
+        return publish(self.plan, results_of(self.plan, self.tasks, self.runs), self.path, about, self.notes())
 
 
 def _just_begun(path: Path) -> bool:
@@ -186,16 +191,3 @@ def _just_begun(path: Path) -> bool:
 
 def _runs(n: int) -> str:
     return "1 run" if n == 1 else f"{n:,} runs"
-
-
-def run_study(
-    file: str | Path, out: str | Path | None, workers: int, stop: Stop, quiet: bool = False
-) -> dict[str, Any]:
-    """Train what is left of a study, and return its outcome, the content of `study.json`."""
-    study = Study.of(file, out)
-    try:
-        study.train(workers, stop, quiet)
-    except Interrupted:
-        study.outcome()
-        raise
-    return study.outcome()

@@ -93,7 +93,8 @@ def resume_state(path: Path, most: int, device: torch.device) -> dict[str, Any]:
     with zipfile.ZipFile(io.BytesIO(content)) as packed:
         if sum(entry.file_size for entry in packed.infolist()) > most:
             raise ValueError("it unpacks to more than a network of this size keeps")
-    return torch.load(io.BytesIO(content), map_location=device, weights_only=True)
+    found: dict[str, Any] = torch.load(io.BytesIO(content), map_location=device, weights_only=True)
+    return found
 
 
 def no_state(path: Path, error: Exception) -> PoiseError:

@@ -48,7 +48,7 @@ def _modules(kept: dict[str, Any]) -> dict[str, nn.Module]:
     return {name: part for name, part in found.items() if isinstance(part, nn.Module)}
 
 
-def _contents(game: Game, how: Execution) -> dict[str, bytes]:
+def _contents(game: Game[Any], how: Execution) -> dict[str, bytes]:
     """File name -> content. Weights go into safetensors, everything else into one file that runs no code."""
     kept = memory(game)
     modules = _modules(kept)
@@ -70,7 +70,7 @@ def _contents(game: Game, how: Execution) -> dict[str, bytes]:
     return files | {"resume.pt": buffer.getvalue()}
 
 
-def save(folder: Path, step: int, game: Game, how: Execution) -> Path:
+def save(folder: Path, step: int, game: Game[Any], how: Execution) -> Path:
     """Write `folder/step-NNNNNNNN`: the state after `step` steps."""
     final = folder / f"step-{step:08d}"
     if final.exists():
@@ -121,12 +121,12 @@ def latest(folder: Path) -> Path | None:
     return found[-1] if found else None
 
 
-def initial(game: Game) -> dict[str, Any]:
+def initial(game: Game[Any]) -> dict[str, Any]:
     """The state of a game that has not begun, to begin it with again: name -> state."""
     return {name: copy.deepcopy(part.state_dict()) for name, part in memory(game).items()}
 
 
-def begin(game: Game, state: dict[str, Any], after: Game) -> None:
+def begin(game: Game[Any], state: dict[str, Any], after: Game[Any]) -> None:
     """Put a game into its initial state, except for what it shares with the game before it: those weights stay."""
     shared = {id(part) for part in memory(after).values()}
     for name, part in memory(game).items():
@@ -146,7 +146,7 @@ def prune(folder: Path, also: Collection[int | None], keep: int = 2) -> None:
     disk.sweep(folder)
 
 
-def _by_position(game: Game) -> dict[str, str]:
+def _by_position(game: Game[Any]) -> dict[str, str]:
     """Hooks that keep a state -> what older checkpoints call one that has no `name` of its own."""
     found: dict[str, str] = {}
     for player in game.players:
@@ -156,7 +156,7 @@ def _by_position(game: Game) -> dict[str, str]:
     return found
 
 
-def load(checkpoint: Path, game: Game, how: Execution) -> int:
+def load(checkpoint: Path, game: Game[Any], how: Execution) -> int:
     """Put the state of a checkpoint into the game; returns the number of steps it had made."""
     step = int(manifest_of(checkpoint)["step"])
     kept = memory(game)

@@ -109,7 +109,8 @@ class Exponential(_Between):
             raise PoiseError(f"an exponential schedule needs both ends above 0, not {self.start} and {self.end}")
 
     def at(self, share: float) -> float:
-        return self.start * (self.end / self.start) ** share
+        found: float = self.start * (self.end / self.start) ** share
+        return found
 
 
 @register("schedule", "warmup")
@@ -148,4 +149,5 @@ def number_or_schedule(
     if len(numbers) == len(kind.arguments):
         numbers[-1] = int(numbers[-1])
     schedule = kind(**dict(zip(kind.arguments, numbers, strict=False)))
-    return schedule if steps is None else schedule.over(steps)
+    found: float | Callable[[int], float] = schedule if steps is None else schedule.over(steps)
+    return found

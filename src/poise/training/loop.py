@@ -27,7 +27,7 @@ def mixed(seed: int, step: int) -> int:
 
 
 @contextmanager
-def alone(player: Player, game: Game) -> Iterator[None]:
+def alone(player: Player[Any], game: Game) -> Iterator[None]:
     """Only `player`'s weights collect gradients inside."""
     nets = [other.module for other in game.players if other is not player]
     nets += [part for part in resting(game).values() if isinstance(part, nn.Module)]
@@ -50,7 +50,7 @@ def split(batch: Batch, parts: int) -> list[Batch]:
     return [piece for piece in pieces if len(piece.real)]
 
 
-def measured(player: Player, step: int, every: int) -> list[str]:
+def measured(player: Player[Any], step: int, every: int) -> list[str]:
     """Names of the penalising terms whose share of the gradient is measured at this step: about each `every` steps, and
     of a lazy term at steps at which it is paid. A function of the step, so that a resumed run has the same record."""
 
@@ -61,7 +61,7 @@ def measured(player: Player, step: int, every: int) -> list[str]:
 
 
 def backward(
-    game: Game, player: Player, batch: Batch, step: int, how: Execution, shares: Collection[str] = ()
+    game: Game[Any], player: Player[Any], batch: Batch, step: int, how: Execution, shares: Collection[str] = ()
 ) -> dict[str, Tensor | float]:
     """Gradients of the player's terms over the whole batch, in as many pieces as asked; the terms' values.
 
@@ -91,8 +91,8 @@ def backward(
 
 
 def move(
-    game: Game,
-    player: Player,
+    game: Game[Any],
+    player: Player[Any],
     batch: Batch,
     step: int,
     how: Execution | None = None,
@@ -163,7 +163,7 @@ class Guard:
 
 
 def train(
-    game: Game,
+    game: Game[Any],
     stream: Callable[[int], Batch],
     steps: int | Iterable[int],
     seed: int = 0,
@@ -222,12 +222,12 @@ def _forked(device: torch.device) -> str:
     return "cuda" if device.type == "cpu" else device.type
 
 
-def resting(game: Game) -> dict[str, Any]:
+def resting(game: Game[Any]) -> dict[str, Any]:
     """The networks and averages of a game that are saved although they do not play, by name."""
     return dict(getattr(game, "modules", {}))
 
 
-def memory(game: Game) -> dict[str, Any]:
+def memory(game: Game[Any]) -> dict[str, Any]:
     """Everything that must survive a restart, by name; each value has `state_dict` and `load_state_dict`."""
     kept = resting(game)
     for player in game.players:

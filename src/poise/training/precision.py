@@ -92,7 +92,8 @@ class Execution:
 
 def norm(tensors: list[Tensor]) -> Tensor:
     """The Euclidean norm of all of them together, on their device."""
-    return torch.linalg.vector_norm(torch.stack(torch._foreach_norm(tensors)))
+    found: Tensor = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(tensors)))
+    return found
 
 
 def keep_freed_memory() -> bool:

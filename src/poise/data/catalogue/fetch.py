@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from poise.data.catalogue.catalogue import Entry, find, located
+from poise.data.catalogue.catalogue import find, located
+from poise.data.catalogue.entry import Entry
 from poise.data.catalogue.web import bring
 from poise.data.files import store
 from poise.errors import PoiseError

@@ -38,7 +38,8 @@ class Order:
             self._order(epoch)[max(start - epoch * count, 0) : min(end - epoch * count, count)]
             for epoch in range(first, last + 1)
         ]
-        return self._rows[np.concatenate(parts)]
+        found: np.ndarray = self._rows[np.concatenate(parts)]
+        return found
 
     def _order(self, epoch: int) -> np.ndarray:
         order = self._orders.get(epoch)
@@ -73,7 +74,8 @@ class Prefetch:
 
     def __call__(self, draw: int) -> Batch:
         if not self.active:
-            return self.stream(draw)
+            found: Batch = self.stream(draw)
+            return found
         if self._pool is None:
             self._pool = ThreadPoolExecutor(1, "poise-prefetch")
         number, future = self._ahead or (-1, None)
@@ -85,7 +87,8 @@ class Prefetch:
 
     @property
     def active(self) -> bool:
-        return self.stream.device.type == "cuda"
+        found: bool = self.stream.device.type == "cuda"
+        return found
 
     def __getattr__(self, name: str) -> Any:
         """`batch`, `images`, `device` ... are those of the stream."""

@@ -20,7 +20,9 @@ from pathlib import Path
 from PIL import Image
 from PIL.SpiderImagePlugin import isSpiderHeader
 
-from poise.data.files.others import EXPORT, FRAMES, HEAD, NO_PICTURE, Content, other
+from poise.data.files.others import EXPORT, FRAMES, NO_PICTURE, other
+from poise.data.files.others import HEAD as HEAD
+from poise.data.files.others import Content as Content
 
 READER = 2  # of what can be read: an earlier one knew the usual formats alone
 USUAL = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "DIB", "TIFF", "PPM")

@@ -131,9 +131,9 @@ def _block(frame: Any, rate: int, channels: int) -> Block:
         raise _Unheard("its rate or its channels change on the way: convert it to WAV or FLAC")
     x = x.T if frame.format.is_planar else x.reshape(-1, channels)
     if x.dtype == np.uint8:
-        return (x.astype(np.float32) - 128) / 128
-    if x.dtype.kind == "i":
-        return (x / -float(np.iinfo(x.dtype).min)).astype(np.float32)
+        x = (x.astype(np.float32) - 128) / 128
+    elif x.dtype.kind == "i":
+        x = x / -float(np.iinfo(x.dtype).min)
     return np.ascontiguousarray(x, np.float32)
 
 

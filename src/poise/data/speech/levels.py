@@ -39,7 +39,8 @@ def frame_levels(x: Wave, rate: int) -> NDArray[np.float64]:
 
 def loud(levels: NDArray[np.float64]) -> NDArray[np.bool_]:
     """Frames with speech: those at most 40 dB below the loudest one."""
-    return levels >= levels.max() - BELOW
+    found: NDArray[np.bool_] = levels >= levels.max() - BELOW
+    return found
 
 
 def trimmed(x: Wave, rate: int) -> Wave:

@@ -77,7 +77,8 @@ def _windows(x: NDArray[np.float32], places: NDArray[np.int64], taps: int) -> ND
     piece = x[max(0, low) : max(0, high)]
     if low < 0 or high > len(x):
         piece = np.pad(piece, (max(0, -low), high - low - max(0, -low) - len(piece)))
-    return np.lib.stride_tricks.sliding_window_view(piece, taps)[places - places[0]]
+    found: NDArray[np.float32] = np.lib.stride_tricks.sliding_window_view(piece, taps)[places - places[0]]
+    return found
 
 
 @functools.lru_cache(8)
@@ -92,7 +93,8 @@ def _weights(up: int, down: int, first: int, last: int) -> NDArray[np.float32]:
     away = np.arange(-reach, reach + 1) - phases
     window = np.i0(BETA * np.sqrt(np.clip(1 - (away * cut / ZEROS) ** 2, 0, 1))) * (np.abs(away * cut) <= ZEROS)
     weights = np.sinc(cut * away) * window
-    return (weights / weights.sum(1, keepdims=True)).astype(np.float32)
+    found: NDArray[np.float32] = (weights / weights.sum(1, keepdims=True)).astype(np.float32)
+    return found
 
 
 def _cut(up: int, down: int) -> float:

@@ -171,7 +171,8 @@ def c_t(compared: Compared, seed: int) -> Estimate:
 def _to_nearest(rows: Tensor, among: Tensor) -> Tensor:
     """Distance [n] to the nearest of other rows, exactly 0 for a copy."""
     index = torch.cat([squared_distances(part, among).argmin(1) for part in rows.split(1024)])
-    return (rows - among[index]).norm(dim=1)
+    found: Tensor = (rows - among[index]).norm(dim=1)
+    return found
 
 
 def mann_whitney(x: Tensor, y: Tensor) -> float:

@@ -19,13 +19,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from poise.data.files.items import drawn
+from poise.data.files.items import Rows, drawn
 from poise.errors import PoiseError
 from poise.metrics.core.feature_metric import FeatureMetric, share_pass
 from poise.metrics.core.metric import find_metrics
 from poise.metrics.core.sets import Compared, Features
 from poise.metrics.distributions.modes import effective_classes
-from poise.metrics.features.cache import Cache, Rows
+from poise.metrics.features.cache import Cache
 from poise.metrics.features.classifier import SmallClassifier
 from poise.metrics.features.features import EffLite0, Extractor, MissingFeatures, features, to_uint8
 

@@ -118,7 +118,8 @@ def spread(rows: Tensor) -> Tensor:
     The kernel of KID is (a.b / d + 1)^3. At length 1 the a.b / d are so small that it is as good as linear, and KID
     sees nothing but a difference of means; at mean square 1 it sees spread and shape too.
     """
-    return F.normalize(rows, dim=1) * rows.shape[1] ** 0.5
+    found: Tensor = F.normalize(rows, dim=1) * rows.shape[1] ** 0.5
+    return found
 
 
 @contextmanager

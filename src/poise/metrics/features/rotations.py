@@ -49,7 +49,8 @@ class Turned:
         return out
 
     def __len__(self) -> int:
-        return self.shape[0]
+        found: int = self.shape[0]
+        return found
 
 
 def train_rotations(images: NDArray[np.uint8], seed: int = 0, steps: int = STEPS) -> Rotations:

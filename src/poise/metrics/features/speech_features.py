@@ -175,4 +175,5 @@ class DNSMOS:
         starts = [RATE * i for i in range(windows)]
         raw = [self._run(None, {"input_1": samples[None, start : start + MOS_SAMPLES]})[0][0] for start in starts]
         fitted = [[np.polyval(fit, value) for fit, value in zip(MOS_FITS, row, strict=True)] for row in raw]
-        return np.mean(fitted, axis=0).astype(np.float32)
+        found: NDArray[np.float32] = np.mean(fitted, axis=0).astype(np.float32)
+        return found

@@ -136,7 +136,8 @@ def _correlations(x: Floats, middles: NDArray[np.int64], first: int, last: int) 
         np.cumsum(x[: len(x) - lag] * x[lag:], out=product[1 : len(x) - lag + 1])
         shared[:, column] = product[a[:, column] + SPAN] - product[a[:, column]]
     shared -= sum_a * sum_b / SPAN
-    return np.clip(shared / np.sqrt(np.maximum(power_a * power_b, quiet**2)), -1, 1)
+    found: Floats = np.clip(shared / np.sqrt(np.maximum(power_a * power_b, quiet**2)), -1, 1)
+    return found
 
 
 def _candidates(found: Floats, first: int) -> tuple[Floats, Floats]:

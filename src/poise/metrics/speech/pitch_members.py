@@ -90,7 +90,8 @@ def contour(f0: Floats) -> Floats | None:
     rows = np.flatnonzero(voiced)
     if len(rows) < LEAST:
         return None
-    return np.interp(np.linspace(rows[0], rows[-1], POINTS), rows, 12 * np.log2(f0[rows]))
+    found: Floats | None = np.interp(np.linspace(rows[0], rows[-1], POINTS), rows, 12 * np.log2(f0[rows]))
+    return found
 
 
 def correlation(a: Floats, b: Floats) -> float:

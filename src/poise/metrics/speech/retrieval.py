@@ -26,7 +26,8 @@ def differing_in(wanted: Sequence[Label], known: Sequence[Label], part: int) -> 
     """
 
     def choose(differs: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        return differs[:, part] & (differs.sum(1) == 1)
+        found: NDArray[np.bool_] = differs[:, part] & (differs.sum(1) == 1)
+        return found
 
     return _rows(wanted, known, [part], lambda differs: _lowest(choose(differs)))
 

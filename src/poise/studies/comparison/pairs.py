@@ -1,61 +1,61 @@
-"""One comparison: an arm and another one, paired by seed."""
+"""One contrast: an arm and another one, paired by seed."""
 
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 
 from poise.direction import WORST
+from poise.studies.comparison.outcome import Contrast, PairedChange, ToldChange
 from poise.studies.comparison.readout import Readout, differs
-from poise.studies.comparison.statistics import equivalence, least_p, paired_t, sign_flip
-from poise.studies.comparison.text import finite
+from poise.studies.comparison.statistics import equivalence, finite, least_p, paired_t, sign_flip
 from poise.studies.plans.plan import Endpoint
 
 
-def compared(readout: Readout, endpoint: Endpoint, arm: str, against: str, alpha: float) -> dict[str, Any]:
-    """One comparison without its adjusted p: differences arm − against by seed, of logarithms on the scale "ratio"."""
+def compared(readout: Readout, endpoint: Endpoint, arm: str, against: str, alpha: float) -> Contrast:
+    """One contrast without its adjusted p."""
     worst = WORST[endpoint.better]
     mine, other = readout.values(arm, endpoint, worst), readout.values(against, endpoint, worst)
     seeds = [seed for seed in readout.part.seeds if seed in mine and seed in other]
     a, b = (np.array([values[seed] for seed in seeds], np.float64) for values in (mine, other))
-    row: dict[str, Any] = {
-        "part": readout.part.name,
-        "endpoint": endpoint.name,
-        "arm": arm,
-        "against": against,
-        "differs": differs(readout.part, arm, against),
-        "better": endpoint.better,
-        "scale": endpoint.scale,
-        "n": len(seeds),
-        "planned": len(readout.part.seeds),
-        "worst_seeds": [str(seed) for seed in seeds if {(arm, seed), (against, seed)} & readout.worst(endpoint)],
-        "stated_margin": endpoint.margin,
-        "relative": endpoint.relative,
-        **dict.fromkeys(("estimate", "low", "high", "mean", "mean_against", "shown"), None),
-        **dict.fromkeys(("p", "least_p", "adjusted_p", "margin", "equivalence"), None),
-        "differences": {},
-    }
-    if not seeds:
-        return row
+    worst_runs = readout.worst(endpoint)
+    return Contrast(
+        part=readout.part.name,
+        endpoint=endpoint.name,
+        arm=arm,
+        against=against,
+        differs=differs(readout.part, arm, against),
+        better=endpoint.better,
+        scale=endpoint.scale,
+        n=len(seeds),
+        planned=len(readout.part.seeds),
+        worst_seeds=[str(seed) for seed in seeds if {(arm, seed), (against, seed)} & worst_runs],
+        stated_margin=endpoint.margin,
+        relative=endpoint.relative,
+        change=paired_change(endpoint, seeds, a, b, alpha) if seeds else None,
+    )
+
+
+def paired_change(endpoint: Endpoint, seeds: list[int], a: np.ndarray, b: np.ndarray, alpha: float) -> PairedChange:
+    """Differences a − b [n] by seed, of logarithms on the scale "ratio", and what is computed from them."""
     d = np.log(a) - np.log(b) if endpoint.scale == "ratio" else a - b
     estimate, low, high = paired_t(d)
     margin = margin_of(endpoint, b)
-    row |= {
-        "mean": a.mean(),
-        "mean_against": b.mean(),
-        "differences": dict(zip(map(str, seeds), d.tolist(), strict=True)),
-        "estimate": estimate,
-        "low": finite(low),
-        "high": finite(high),
-        "shown": shown_as(endpoint, (estimate, low, high), b),
-        "p": sign_flip(d),
-        "least_p": least_p(len(d)),
-        "margin": margin,
-        "equivalence": None if margin is None else equivalence(d, margin, alpha)._asdict(),
-    }
-    return row
+    return PairedChange(
+        estimate=estimate,
+        low=finite(low),
+        high=finite(high),
+        mean=float(a.mean()),
+        mean_against=float(b.mean()),
+        shown=shown_as(endpoint, (estimate, low, high), b),
+        p=sign_flip(d),
+        least_p=least_p(len(d)),
+        adjusted_p=None,
+        margin=margin,
+        equivalence=None if margin is None else equivalence(d, margin, alpha),
+        differences=dict(zip(map(str, seeds), d.tolist(), strict=True)),
+    )
 
 
 def margin_of(endpoint: Endpoint, against: np.ndarray) -> float | None:
@@ -67,7 +67,7 @@ def margin_of(endpoint: Endpoint, against: np.ndarray) -> float | None:
     return endpoint.margin * (abs(float(against.mean())) if endpoint.relative else 1.0) or None
 
 
-def shown_as(endpoint: Endpoint, ends: tuple[float, float, float], against: np.ndarray) -> dict[str, Any]:
+def shown_as(endpoint: Endpoint, ends: tuple[float, float, float], against: np.ndarray) -> ToldChange:
     """Estimate, low and high as they are told.
 
     Per cent of the other arm's mean where that is well away from 0 (all seeds on one side of it, the mean at least two
@@ -82,12 +82,7 @@ def shown_as(endpoint: Endpoint, ends: tuple[float, float, float], against: np.n
     elif (endpoint.relative or endpoint.margin is None) and _away_from_0(against):
         unit, numbers = "%", [100 * end / abs(float(against.mean())) for end in ends]
     apart = math.isfinite(ends[1]) and all(map(math.isfinite, numbers))
-    return {
-        "unit": unit,
-        "estimate": numbers[0],
-        "low": numbers[1] if apart else None,
-        "high": numbers[2] if apart else None,
-    }
+    return ToldChange(unit, numbers[0], *(numbers[1:] if apart else (None, None)))
 
 
 def _away_from_0(values: np.ndarray) -> bool:

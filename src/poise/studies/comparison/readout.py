@@ -12,7 +12,15 @@ import numpy as np
 from poise.direction import WORST
 from poise.errors import PoiseError
 from poise.intervals import clopper_pearson
-from poise.studies.comparison.statistics import paired_t
+from poise.studies.comparison.outcome import (
+    ArmSummary,
+    BandPoint,
+    EndpointSummary,
+    PartSummary,
+    Proportion,
+    ScoreCurves,
+)
+from poise.studies.comparison.statistics import finite, paired_t
 from poise.studies.plans.plan import Arm, Endpoint, Part, Plan, Result
 
 
@@ -42,12 +50,12 @@ class Readout:
     def values(self, arm: str, endpoint: Endpoint, worst: Callable[[Iterable[float]], float]) -> dict[int, float]:
         """seed -> value; a run of `worst` has the worst finite value of any run of the part, if there is one."""
         known = [self._own(result, endpoint) for result in self.results.values()]
-        finite = [value for value in known if value is not None]
+        numbers = [value for value in known if value is not None]
         found = {}
         for result in self.of(arm):
             value = self._own(result, endpoint) if result.state == "done" else None
-            if value is not None or finite:
-                found[result.seed] = worst(finite) if value is None else value
+            if value is not None or numbers:
+                found[result.seed] = worst(numbers) if value is None else value
         return found
 
     def _own(self, result: Result, endpoint: Endpoint) -> float | None:
@@ -82,63 +90,49 @@ def readouts(plan: Plan, results: Sequence[Result]) -> dict[str, Readout]:
     return {part.name: Readout(part, found[part.name]) for part in plan.parts}
 
 
-def part_summary(readout: Readout) -> dict[str, Any]:
+def part_summary(readout: Readout) -> PartSummary:
     """A part as study.json has it."""
     part = readout.part
-    return {
-        "name": part.name,
-        "recipe": part.recipe,
-        "arguments": dict(part.arguments),
-        "against": part.against,
-        "seeds": list(part.seeds),
-        "endpoints": [
-            {"name": e.name, "better": e.better, "scale": e.scale, "margin": e.margin, "relative": e.relative}
-            for e in part.endpoints
-        ],
-        "arms": [_arm_summary(readout, arm) for arm in part.arms],
-    }
+    arms = [_arm_summary(readout, arm) for arm in part.arms]
+    return PartSummary(part.name, part.recipe, part.arguments, part.against, part.seeds, part.endpoints, arms)
 
 
-def _arm_summary(readout: Readout, arm: Arm) -> dict[str, Any]:
+def _arm_summary(readout: Readout, arm: Arm) -> ArmSummary:
     results = readout.of(arm.name)
     seeds, diverged = readout.part.seeds, readout.diverged(arm.name)
-    finite = [result.seconds for result in results if math.isfinite(result.seconds)]
+    seconds = [result.seconds for result in results if math.isfinite(result.seconds)]
     alive = [result.alive for result in results if result.alive is not None]
     names = sorted({name for result in results for name in result.findings})
-    return {
-        "name": arm.name,
-        "arguments": dict(arm.arguments),
-        "differs": differs(readout.part, arm.name, readout.part.against),
-        "planned": len(seeds),
-        "done": len(results) - diverged,
-        "diverged": diverged,
-        "missing": len(seeds) - len(results),
-        "alive": share(sum(alive), len(alive)) if alive else None,
-        "findings": [
-            {"name": name, **share(sum(name in result.findings for result in results), len(results))} for name in names
-        ],
-        "seconds": float(np.mean(finite)) if finite else None,
-        "endpoints": {e.name: summary(readout.values(arm.name, e, WORST[e.better])) for e in readout.part.endpoints},
-        "curves": _curves(results),
-    }
+    return ArmSummary(
+        name=arm.name,
+        arguments=arm.arguments,
+        differs=differs(readout.part, arm.name, readout.part.against),
+        planned=len(seeds),
+        done=len(results) - diverged,
+        diverged=diverged,
+        missing=len(seeds) - len(results),
+        alive=share(sum(alive), len(alive)) if alive else None,
+        findings={name: share(sum(name in result.findings for result in results), len(results)) for name in names},
+        seconds=float(np.mean(seconds)) if seconds else None,
+        endpoints={e.name: summary(readout.values(arm.name, e, WORST[e.better])) for e in readout.part.endpoints},
+        curves={name: _curves(name, results) for name in sorted({name for r in results for name in r.curves})},
+    )
 
 
-def share(k: int, n: int) -> dict[str, Any]:
-    """k of n with the 95 % interval of Clopper and Pearson."""
-    low, high = clopper_pearson(k, n)
-    return {"k": k, "n": n, "low": low, "high": high}
+def share(k: int, n: int) -> Proportion:
+    return Proportion(k, n, *clopper_pearson(k, n))
 
 
-def summary(values: Mapping[int, float]) -> dict[str, Any]:
-    """seed -> value as mean, median and standard deviation (n − 1)."""
+def summary(values: Mapping[int, float]) -> EndpointSummary:
     numbers = np.array(list(values.values()))
-    return {
-        "values": {str(seed): value for seed, value in values.items()},
-        "n": len(numbers),
-        "mean": float(numbers.mean()) if len(numbers) else None,
-        "median": float(np.median(numbers)) if len(numbers) else None,
-        "sd": float(numbers.std(ddof=1)) if len(numbers) > 1 else None,
-    }
+    n = len(numbers)
+    return EndpointSummary(
+        values={str(seed): value for seed, value in values.items()},
+        n=n,
+        mean=float(numbers.mean()) if n else None,
+        median=float(np.median(numbers)) if n else None,
+        sd=float(numbers.std(ddof=1)) if n > 1 else None,
+    )
 
 
 def differs(part: Part, arm: str, against: str) -> str:
@@ -162,42 +156,23 @@ def plain(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _curves(results: Sequence[Result]) -> dict[str, Any]:
-    """score -> the points of each seed, and mean and 95 % t interval at the steps that at least half the runs have."""
-    found: dict[str, Any] = {}
-    for score in sorted({name for result in results for name in result.curves}):
-        runs = {
-            result.seed: {int(step): float(value) for step, value in result.curves[score] if math.isfinite(value)}
-            for result in results
-            if score in result.curves
-        }
-        band = []
-        for step in sorted({step for points in runs.values() for step in points}):
-            having = [points[step] for points in runs.values() if step in points]
-            if 2 * len(having) >= len(runs):
-                mean, low, high = paired_t(having)
-                band.append([step, mean, low, high, len(having)])
-        found[score] = {"band": band, "runs": {str(s): [list(p) for p in points.items()] for s, points in runs.items()}}
-    return found
+def _curves(score: str, results: Sequence[Result]) -> ScoreCurves:
+    runs: dict[str, dict[int, float]] = {}
+    for result in results:
+        if score in result.curves:
+            points = {int(step): float(value) for step, value in result.curves[score] if math.isfinite(value)}
+            runs[str(result.seed)] = points
+    band = []
+    for step in sorted({step for points in runs.values() for step in points}):
+        having = [points[step] for points in runs.values() if step in points]
+        if 2 * len(having) >= len(runs):
+            mean, low, high = paired_t(having)
+            band.append(BandPoint(step, mean, finite(low), finite(high), len(having)))
+    return ScoreCurves(band, {seed: list(points.items()) for seed, points in runs.items()})
 
 
-def runs_of(readout: Readout) -> list[dict[str, Any]]:
+def runs_of(readout: Readout) -> list[Result]:
     """Every planned run of a part, one that is missing too."""
-    rows = []
-    for arm in readout.part.arms:
-        for seed in readout.part.seeds:
-            result = readout.results.get((arm.name, seed))
-            row: dict[str, Any] = {"part": readout.part.name, "arm": arm.name, "seed": seed}
-            rows.append(row | (_told(result) if result else {"run": None, "state": "missing", "values": {}}))
-    return rows
-
-
-def _told(result: Result) -> dict[str, Any]:
-    return {
-        "run": result.run,
-        "state": result.state,
-        "values": dict(result.values),
-        "alive": result.alive,
-        "findings": list(result.findings),
-        "seconds": result.seconds,
-    }
+    part = readout.part
+    planned = [(arm.name, seed) for arm in part.arms for seed in part.seeds]
+    return [readout.results.get(key, Result(part.name, *key)) for key in planned]

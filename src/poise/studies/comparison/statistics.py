@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -28,13 +29,18 @@ class Interval(NamedTuple):
     high: float
 
 
-class Equivalence(NamedTuple):
+@dataclass(frozen=True)
+class Equivalence:
     """Two one-sided tests: p, the interval of level 1 − 2α, and whether it lies within the margin, that is p < α."""
 
     p: float
     low: float
     high: float
     within: bool
+
+
+def finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
 
 
 def differences(d: ArrayLike) -> NDArray[np.float64]:

@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from typing import Any
 
 from poise.report.table import number
+from poise.studies.comparison.outcome import PairedChange
 
 MINUS = "−"
-
-
-def finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None
 
 
 def minus(text: str) -> str:
@@ -50,13 +45,10 @@ def level(alpha: float) -> str:
     return f"{alpha:g}".removeprefix("0")
 
 
-def with_p(row: Mapping[str, Any]) -> str:
+def with_p(change: PairedChange) -> str:
     """ "p = .002, adjusted .006": raw, and adjusted where that is another number."""
-    raw, adjusted = row["p"], row["adjusted_p"]
-    if raw is None:
-        return ""
-    text = f"p {probability(raw)}"
-    return text if adjusted is None else f"{text}, adjusted {bare(adjusted)}"
+    text = f"p {probability(change.p)}"
+    return text if change.adjusted_p is None else f"{text}, adjusted {bare(change.adjusted_p)}"
 
 
 def interval(estimate: float, low: float | None, high: float | None, unit: str = "", sign: bool = True) -> str:
@@ -80,12 +72,11 @@ def _signed(text: str, value: float, sign: bool) -> str:
     return f"+{text}" if sign and value > 0 else text
 
 
-def change(row: Mapping[str, Any]) -> str:
+def told(change: PairedChange | None) -> str:
     """The change with its interval: per cent where the other arm's mean is well away from 0, a factor, or as it is."""
-    if row["shown"] is None:
+    if change is None:
         return "-"
-    shown = row["shown"]
-    ends = shown["estimate"], shown["low"], shown["high"]
-    if shown["unit"] == "factor":
-        return f"×{interval(*ends, sign=False)}"
-    return interval(*ends, unit=" %" if shown["unit"] else "")
+    shown = change.shown
+    if shown.unit == "factor":
+        return f"×{interval(shown.estimate, shown.low, shown.high, sign=False)}"
+    return interval(shown.estimate, shown.low, shown.high, unit=" %" if shown.unit else "")

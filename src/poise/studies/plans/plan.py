@@ -5,10 +5,23 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, Protocol, TypeVar
 
 from poise.direction import OneWay
 from poise.errors import PoiseError, nearest
+
+Scale = Literal["difference", "ratio"]
+Expect = Literal["lower", "higher", "no worse"]
+
+
+class Named(Protocol):
+    """Anything with a name."""
+
+    @property
+    def name(self) -> str: ...
+
+
+Member = TypeVar("Member", bound=Named)
 
 
 @dataclass(frozen=True)
@@ -30,7 +43,7 @@ class Endpoint:
     name: str
     reads: Mapping[str, Any]
     better: OneWay
-    scale: Literal["difference", "ratio"] = "difference"
+    scale: Scale = "difference"
     margin: float | None = None
     relative: bool = False
 
@@ -75,7 +88,7 @@ class Test:
     endpoint: str
     arm: str
     against: str
-    expect: Literal["lower", "higher", "no worse"]
+    expect: Expect
     provided: tuple[str, float] | None = None
 
 
@@ -106,7 +119,7 @@ class Plan:
         return asdict(self)
 
 
-def named(members: Sequence[Any], name: str, otherwise: str) -> Any:
+def named(members: Sequence[Member], name: str, otherwise: str) -> Member:
     """The member of that name; an unknown name is an error with the nearest one."""
     known = [member.name for member in members]
     if name not in known:
@@ -119,15 +132,15 @@ class Result:
     """What one finished run says: `values`, endpoint -> number (None where a diverged run has none).
 
     `curves`: score -> [(steps made, value)], for plots. `alive`: whether the discriminator was alive at the end, None
-    where there is none. `state`: done, or diverged; a run that is not there yet has no Result.
+    where there is none. A run that is not there yet is missing, and has no folder.
     """
 
     part: str
     arm: str
     seed: int
-    run: str  # the name of its folder
-    state: Literal["done", "diverged"]
-    values: Mapping[str, float | None]
+    run: str = ""  # the name of its folder
+    state: Literal["done", "diverged", "missing"] = "missing"
+    values: Mapping[str, float | None] = field(default_factory=dict)
     curves: Mapping[str, Sequence[tuple[int, float]]] = field(default_factory=dict)
     alive: bool | None = None
     findings: Sequence[str] = ()  # names, of those that are more than a note

@@ -13,12 +13,13 @@
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any, NamedTuple
+from typing import Any
 
 from poise.errors import PoiseError, nearest
-from poise.record import RunFolder
 from poise.registry import find, names, register
 from poise.report.conclude import scores
 from poise.report.table import SUFFIXES
@@ -27,16 +28,39 @@ TYPES: Mapping[str, tuple[str, tuple[type, ...]]] = {"str": ("a name", (str,)), 
 PARTS = {"quarter": Fraction(1, 4), "third": Fraction(1, 3), "half": Fraction(1, 2)}
 
 
-class Finished(NamedTuple):
-    """What is known of a run that is done."""
+@dataclass(frozen=True)
+class Finished:
+    """What is known of a run that is done.
+
+    `steps`: how many it made; `best`: the best one, None where no score tells; `final`: "best" and "end" -> scores on
+    items that were kept back; `findings`: name and severity; `seconds`: nan where it was not trained in one sitting.
+    """
 
     name: str
     rows: Sequence[Mapping[str, float]]
-    report: Mapping[str, Any]
+    steps: int
+    best: int | None
+    final: Mapping[str, Mapping[str, float]]
+    findings: Sequence[tuple[str, str]]
+    seconds: float
 
     @classmethod
-    def of(cls, folder: RunFolder) -> Finished:
-        return cls(folder.name, folder.rows(), folder.report())
+    def of(cls, name: str, rows: Sequence[Mapping[str, float]], report: Mapping[str, Any]) -> Finished:
+        """From the content of record.jsonl and report.json."""
+        whole = report.get("steps_this_sitting") == report["steps"]
+        return cls(
+            name,
+            rows,
+            steps=report["steps"],
+            best=report["best"].get("step"),
+            final=report.get("final") or {},
+            findings=[(found["name"], found["severity"]) for found in report.get("findings", ())],
+            seconds=float(report["seconds"]["this sitting"]) if whole else math.nan,
+        )
+
+    def scores(self) -> list[dict[str, float]]:
+        """In the order in which they were taken; "step": after how many steps."""
+        return scores([dict(row) for row in self.rows])
 
 
 def read(reads: Mapping[str, Any], run: Finished) -> float:
@@ -91,13 +115,12 @@ def _names(scores: Iterable[str]) -> list[str]:
 @register("reading", "score")
 def score_at(run: Finished, score: str, at: str) -> float:
     """A score at the best step or at the end of training; of training where the items kept back were too few for it."""
-    final = run.report.get("final") or {}
-    taken = scores([dict(row) for row in run.rows])
-    step = run.report["best"].get("step") if at == "best" else None
+    taken = run.scores()
+    step = run.best if at == "best" else None
     if at == "best" and taken and step is None:
         raise PoiseError(f"the run {run.name} has no best step: none of its scores tells which is better; use at: end")
     there = [entry for entry in taken if step is None or entry["step"] == step]
-    found = {**(there[-1] if there else {}), **(final.get(at) or {})}
+    found = {**(there[-1] if there else {}), **(run.final.get(at) or {})}
     return float(_known(found.get(score), score, _names(found), run))
 
 
@@ -127,7 +150,7 @@ def _span(over: str, where: str) -> tuple[float, float]:
 @register("reading", "steps_until")
 def steps_until(run: Finished, steps_until: str, below: float) -> float:
     """Steps until a score of training first falls to `below`."""
-    taken = [entry for entry in scores([dict(row) for row in run.rows]) if steps_until in entry]
+    taken = [entry for entry in run.scores() if steps_until in entry]
     known = _names({key.removeprefix("score/") for row in run.rows for key in row if key.startswith("score/")})
     _known(taken or None, steps_until, known, run)
     before: tuple[float, float] | None = None
@@ -138,7 +161,7 @@ def steps_until(run: Finished, steps_until: str, below: float) -> float:
                 step if before is None else before[0] + (step - before[0]) * (before[1] - below) / (before[1] - value)
             )
         before = (step, value)
-    return float(run.report["steps"])
+    return float(run.steps)
 
 
 @register("reading", "alive")
@@ -152,4 +175,4 @@ def alive(run: Finished, alive: str) -> float:
 @register("reading", "finding")
 def finding(run: Finished, finding: str) -> float:
     """Whether the run ends with a finding of that name."""
-    return float(any(found["name"] == finding for found in run.report.get("findings", ())))
+    return float(any(name == finding for name, _ in run.findings))

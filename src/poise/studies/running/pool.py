@@ -67,7 +67,7 @@ class Crew:
 
     def give(self, task: Task, runs: Path) -> None:
         self.task, self.fresh = task, True
-        self.tell((task.name, dict(task.spec), str(runs / task.name)))
+        self.tell((task.name, task.spec, str(runs / task.name)))
 
     def tell(self, message: Any) -> None:
         with contextlib.suppress(OSError):  # one that has just died is noticed by its sentinel

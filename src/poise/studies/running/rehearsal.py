@@ -11,7 +11,7 @@ import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from poise.errors import PoiseError, nearest
 from poise.registry import names
@@ -21,12 +21,9 @@ from poise.studies.plans.plan import Endpoint, Part, Plan
 from poise.studies.running.attempt import Known, attempt
 from poise.studies.running.tasks import Task
 
-if TYPE_CHECKING:
-    pass
-
 
 @dataclass
-class Estimate:
+class StudyCost:
     """What a whole study costs, and what was seen on the way."""
 
     lines: list[str] = field(default_factory=list)
@@ -36,7 +33,7 @@ class Estimate:
 
 def rehearse(
     plan: Plan, tasks: Sequence[Task], runs: Path, workers: int, tell: Callable[[str], None] = lambda line: None
-) -> Estimate:
+) -> StudyCost:
     """Build every arm of every part with its first seed, take its first steps, and look whether what endpoints read is
     there.
 
@@ -50,7 +47,7 @@ def rehearse(
         PoiseError: the first mistake, with the part and the arm, and how many more were told.
     """
     mistakes = _twins(plan, tasks)
-    estimate = Estimate()
+    cost = StudyCost()
     scored: dict[str, Any] = {}
     longest = 0.0
     for part in plan.parts:
@@ -58,10 +55,10 @@ def rehearse(
         for arm in part.arms:
             task = next(task for task in tasks if (task.part, task.arm) == (part.name, arm.name))
             where = f"part '{part.name}', arm '{arm.name}'"
-            arguments = dict(task.spec["arguments"])
+            arguments = dict(task.arguments)
             alike = first is not None and _scored_alike(arguments, scored)
             try:
-                known = attempt(task.spec["recipe"], arguments, first if alike else None)
+                known = attempt(task.recipe, arguments, first if alike else None)
             except PoiseError as error:
                 mistakes.append(f"{where}: {error}")
                 continue
@@ -71,8 +68,8 @@ def rehearse(
                 tell(f"{part.name}: {_have(known)}")
             mistakes += [f"{where}, {said}" for e in part.endpoints if (said := _missing(e, known, part))]
             n = len(part.seeds)
-            estimate.seconds += n * known.seconds
-            estimate.bytes += n * known.bytes
+            cost.seconds += n * known.seconds
+            cost.bytes += n * known.bytes
             tell(f"{part.name}, {arm.name}: first steps taken, {1000 * known.step:.0f} ms each; {_cost(known)}")
     found = list(dict.fromkeys(mistakes))
     if len(found) > 1:
@@ -82,8 +79,8 @@ def rehearse(
     if found:
         raise PoiseError(found[0])
     together = min(workers, len({task.name for task in tasks}))
-    estimate.lines = _whole(estimate, runs, max(longest, estimate.seconds / together), together)
-    return estimate
+    cost.lines = _whole(cost, runs, max(longest, cost.seconds / together), together)
+    return cost
 
 
 def _twins(plan: Plan, tasks: Sequence[Task]) -> list[str]:
@@ -155,17 +152,17 @@ def _scored_alike(arguments: dict[str, Any], first: dict[str, Any]) -> bool:
     return all(name.startswith(free) for name in differing)
 
 
-def _whole(estimate: Estimate, runs: Path, seconds: float, workers: int) -> list[str]:
+def _whole(cost: StudyCost, runs: Path, seconds: float, workers: int) -> list[str]:
     """Time and space of all runs, and whether there is room for them."""
     there = next(path for path in (runs, *runs.absolute().parents) if path.exists())
     free = shutil.disk_usage(there).free
     by = f" by {workers} workers" if workers > 1 else ""
     lines = [
         f"all runs: about {_time(seconds)}{by}, if each has a core to itself; "
-        f"{_space(estimate.bytes)} of the {_space(free)} that are free"
+        f"{_space(cost.bytes)} of the {_space(free)} that are free"
     ]
-    if estimate.bytes > free:
-        raise PoiseError(f"the runs need about {_space(estimate.bytes)}, and {there} has {_space(free)}: make room")
+    if cost.bytes > free:
+        raise PoiseError(f"the runs need about {_space(cost.bytes)}, and {there} has {_space(free)}: make room")
     return lines
 
 

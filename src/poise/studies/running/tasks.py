@@ -6,7 +6,7 @@ import copy
 import inspect
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -29,7 +29,13 @@ class Task:
     arm: str
     seed: int
     name: str
-    spec: Mapping[str, Any]
+    recipe: str = ""
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def spec(self) -> dict[str, Any]:
+        """What the run is made of, as `poise.runs.run.run` takes it."""
+        return {"recipe": self.recipe, "arguments": dict(self.arguments)}
 
     def __str__(self) -> str:
         return f"{self.part}, {self.arm}, seed {self.seed}"
@@ -55,7 +61,7 @@ def _task(part: Part, arm: str, seed: int) -> Task:
         ready = completed(part.recipe, arguments)
     except PoiseError as error:
         raise PoiseError(f"part '{part.name}', arm '{arm}': {error}") from None
-    return Task(part.name, arm, seed, run_name(part.recipe, ready), {"recipe": part.recipe, "arguments": ready})
+    return Task(part.name, arm, seed, run_name(part.recipe, ready), part.recipe, ready)
 
 
 def _booleans(arguments: dict[str, Any], taken: Mapping[str, inspect.Parameter]) -> dict[str, Any]:
@@ -101,9 +107,8 @@ def result_of(part: Part, task: Task, folder: RunFolder) -> Result:
     """What a run says that is over. Errors: PoiseError where it lacks a number that an endpoint reads."""
     done, rows = folder.done, folder.rows()
     values: dict[str, float | None] = {endpoint.name: None for endpoint in part.endpoints}
-    report = _report(folder, rows) if done else {}
-    if done:
-        finished = Finished(folder.name, rows, report)
+    finished = _finished(folder, rows) if done else None
+    if finished is not None:
         for endpoint in part.endpoints:
             try:
                 values[endpoint.name] = read(endpoint.reads, finished)
@@ -114,18 +119,18 @@ def result_of(part: Part, task: Task, folder: RunFolder) -> Result:
     for entry in scores(rows):
         for name in _plotted(part, entry):
             curves.setdefault(name, []).append((int(entry["step"]), float(entry[name])))
-    lively = [[v for key, v in row.items() if key.endswith("/alive")] for row in rows]
-    looked = [row for row in lively if row]
-    whole = report.get("steps_this_sitting") == report.get("steps")
-    return Result(
-        part.name, task.arm, task.seed, folder.name, "done" if done else "diverged", values, curves,
-        alive=all(looked[-1]) if looked else None,
-        findings=[f["name"] for f in report.get("findings", ()) if f["severity"] != "note"],
-        seconds=float(report["seconds"]["this sitting"]) if done and whole else float("nan"),
-    )  # fmt: skip
+    alive: bool | None = None
+    for row in rows:
+        looked = [value for key, value in row.items() if key.endswith("/alive")]
+        alive = all(looked) if looked else alive
+    result = Result(part.name, task.arm, task.seed, folder.name, "diverged", values, curves, alive)
+    if finished is None:
+        return result
+    findings = [name for name, severity in finished.findings if severity != "note"]
+    return replace(result, state="done", findings=findings, seconds=finished.seconds)
 
 
-def _report(folder: RunFolder, rows: list[dict[str, Any]]) -> dict[str, Any]:
+def _finished(folder: RunFolder, rows: list[dict[str, Any]]) -> Finished:
     """What a run said at its end. Errors: PoiseError where that or the record is damaged, as by a power cut."""
     again = f"delete the folder {folder.path}, and the study makes the run again"
     try:
@@ -136,7 +141,7 @@ def _report(folder: RunFolder, rows: list[dict[str, Any]]) -> dict[str, Any]:
         raise PoiseError(f"{folder.path / 'report.json'} is missing or damaged: {again}")
     if json.dumps(scores(rows)) != json.dumps(report["scores"]):
         raise PoiseError(f"{folder.path / 'record.jsonl'} has lost some of the run's scores: {again}")
-    return report
+    return Finished.of(folder.name, rows, report)
 
 
 def _plotted(part: Part, entry: Mapping[str, float]) -> list[str]:

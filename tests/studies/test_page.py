@@ -7,12 +7,14 @@ from urllib.parse import unquote
 import pytest
 
 from poise.errors import PoiseError
-from poise.report.study_page import save_study_page, study_page
-from tests.report.study_pieces import EVIL, outcome
+from poise.studies.comparison.outcome import RunCounts
+from poise.studies.report.page import save_study_page, study_page
+from poise.studies.report.plots import Plot
 from tests.report.test_page import Read
+from tests.studies.pieces import EVIL, outcome
 
 TABLES = [(f"pictures: KID {EVIL}", [("ARM", "P"), (EVIL, "<.001")])]
-PICTURES = [{"file": "plots/a #1.png", "title": EVIL}]
+PICTURES = [Plot("plots/a #1.png", EVIL)]
 
 
 def read(found=None, counted="3 of 3 runs done", tables=TABLES, notes=(EVIL,), pictures=PICTURES, runs="runs"):
@@ -30,7 +32,7 @@ def test_everything_is_on_the_page():
     table = [f"pictures: KID {EVIL}", EVIL, "<.001", "pictures: 2 of 3 runs"]
     for said in (f"Does it? {EVIL}", "3 of 3 runs done", *claim, *table, "commit: abc"):
         assert said in text, said
-    assert any(line.startswith("name:") and "- 1\n- 2" in line for line in text), "the plan"
+    assert any(line.startswith("name:") and "- 1" in line and "- 2" in line for line in text), "the plan"
     assert not any("Unfinished" in line for line in text)
 
 
@@ -52,7 +54,7 @@ def test_pictures_lie_beside_the_page():
 
 
 def test_an_unfinished_study_and_one_without_claims():
-    text = read(outcome(complete=False, claims=[], about={})).text
+    text = read(outcome(runs=RunCounts(3, 1, 1, 1), claims=[], about={})).text
     assert any(line.startswith("Unfinished: nothing is decided") for line in text)
     assert "Claims" not in text and "How it was run" not in text
 

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any
 from urllib.parse import quote
 
 from poise.disk import write_atomically
 from poise.report.page import HEAD, INDEX
 from poise.report.table import number
+from poise.studies.comparison.content import json_safe
+from poise.studies.comparison.outcome import PartSummary, StudyOutcome
+from poise.studies.report.plots import Plot
+from poise.studies.report.samples import ArmSamples
+from poise.studies.report.sentences import Table
 from poise.terminal import escaped
 
 TEMPLATE = (
@@ -124,7 +130,7 @@ TABLE = """<div class="wide">
 </thead>
 <tbody>
 {% for row in rows %}
-<tr>{% for cell in row %}<td>{% if cell is mapping %}<a href="{{ cell.to | address }}">{{ cell.text }}</a>\
+<tr>{% for cell in row %}<td>{% if cell is not string %}<a href="{{ cell.to | address }}">{{ cell.text }}</a>\
 {% else %}{{ cell }}{% endif %}</td>{% endfor %}</tr>
 {% endfor %}
 </tbody>
@@ -133,30 +139,27 @@ TABLE = """<div class="wide">
 """
 
 
-class Link(TypedDict):
+@dataclass(frozen=True)
+class Link:
     """A cell that leads to a file or folder below the page."""
 
     text: str
     to: str
 
 
-Table = tuple[str, Sequence[Sequence[str]]]  # a title; rows, the first being the head
-
-
 def study_page(
-    outcome: Mapping[str, Any],
+    outcome: StudyOutcome,
     counted: str,
     tables: Sequence[Table],
     notes: Sequence[str],
-    pictures: Sequence[Mapping[str, str]],
+    pictures: Sequence[Plot],
     runs: str = "runs",
-    samples: Sequence[tuple[str, Sequence[Mapping[str, str]]]] = (),
+    samples: Sequence[tuple[str, Sequence[ArmSamples]]] = (),
 ) -> bytes:
     """The content of the page.
 
-    Args: outcome, the content of study.json; counted, how many runs there are, in words; tables and notes as
-    `poise.studies.sentences` has them; pictures, file relative to the page and title; runs, the folder with the runs;
-    samples, title and arms of each part (`poise.studies.shown`).
+    Args: counted, how many runs there are, in words; tables and notes as `poise.studies.report.sentences` has them;
+    runs, the folder with the runs; samples, title and arms of each part.
     """
     import jinja2
     import yaml  # type: ignore[import-untyped]
@@ -173,18 +176,18 @@ def study_page(
         return str(yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=100))
 
     text = environment.from_string(TEMPLATE).render(
-        title=outcome["name"],
-        question=outcome["question"],
+        title=outcome.plan.name,
+        question=outcome.plan.question,
         counted=counted,
-        unfinished=not outcome["complete"],
-        claims=outcome["claims"],
+        unfinished=not outcome.complete,
+        claims=outcome.claims,
         tables=tables,
         notes=notes,
         pictures=pictures,
         samples=samples,
-        runs=[run_rows(outcome, part, runs) for part in outcome["parts"]],
-        plan=written(outcome["plan"]),
-        about=written(outcome["about"]) if outcome.get("about") else "",
+        runs=[run_rows(outcome, part, runs) for part in outcome.parts],
+        plan=written(json_safe(outcome.plan.to_dict())),
+        about=written(outcome.about) if outcome.about else "",
         drawn=drawn_as,
     )
     return escaped(text).encode()
@@ -195,21 +198,19 @@ def save_study_page(folder: Path, *content: Any) -> None:
     write_atomically(folder / INDEX, study_page(*content))
 
 
-def run_rows(outcome: Mapping[str, Any], part: Mapping[str, Any], folder: str) -> tuple[str, list[list[Any]]]:
+def run_rows(outcome: StudyOutcome, part: PartSummary, folder: str) -> tuple[str, list[list[str | Link]]]:
     """Title and table of all runs of a part, those that are missing too, with links to their folders."""
-    mine = [row for row in outcome["table_of_runs"] if row["part"] == part["name"]]
-    endpoints = [endpoint["name"] for endpoint in part["endpoints"]]
-    rows: list[list[Any]] = [["ARM", "SEED", "STATE", *endpoints, "D ALIVE", "FOUND", "MINUTES", "RUN"]]
+    mine = [row for row in outcome.table_of_runs if row.part == part.name]
+    endpoints = [endpoint.name for endpoint in part.endpoints]
+    rows: list[list[str | Link]] = [["ARM", "SEED", "STATE", *endpoints, "D ALIVE", "FOUND", "MINUTES", "RUN"]]
     for row in mine:
-        values = [_number(row["values"].get(name)) for name in endpoints]
-        alive = {None: "", True: "yes", False: "no"}[row.get("alive")]
-        seconds = row.get("seconds")
-        minutes = "" if seconds is None else f"{seconds / 60:.1f}"
-        run = Link(text=row["run"], to=f"{folder}/{row['run']}/") if row["run"] else ""
-        found = ", ".join(row.get("findings", ()))
-        rows.append([row["arm"], str(row["seed"]), row["state"], *values, alive, found, minutes, run])
-    there = sum(row["state"] != "missing" for row in mine)
-    return f"{part['name']}: {there} of {len(mine)} runs", rows
+        values = [_number(row.values.get(name)) for name in endpoints]
+        alive = {None: "", True: "yes", False: "no"}[row.alive]
+        minutes = f"{row.seconds / 60:.1f}" if math.isfinite(row.seconds) else ""
+        run = Link(row.run, f"{folder}/{row.run}/") if row.run else ""
+        rows.append([row.arm, str(row.seed), row.state, *values, alive, ", ".join(row.findings), minutes, run])
+    there = sum(row.state != "missing" for row in mine)
+    return f"{part.name}: {there} of {len(mine)} runs", rows
 
 
 def _number(value: float | None) -> str:

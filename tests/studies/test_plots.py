@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from PIL import Image
 
 from poise.errors import PoiseError
-from poise.report.bands import REFERENCE, changes, curves, draw
-from tests.report.study_pieces import EVIL, arm, outcome, row
+from poise.studies.comparison.outcome import ScoreCurves
+from poise.studies.report.plots import REFERENCE, changes, curves, draw
+from tests.studies.pieces import EVIL, arm, outcome, part, row
 
-PART = outcome()["parts"][0]
-ENDPOINT = PART["endpoints"][0]
+PART = outcome().parts[0]
+
+
+def drawn(*rows):
+    return changes(PART, [(of, of.change) for of in rows], "t").axes[0]
 
 
 def points(axes, marker: str) -> list[list[float]]:
@@ -23,25 +29,25 @@ def test_a_study_has_a_plot_for_each_endpoint_and_score(tmp_path):
     (tmp_path / "plots").mkdir()
     (tmp_path / "plots" / "gone-change-kid.png").touch()
     found = draw(outcome(), tmp_path)
-    assert [picture["file"] for picture in found] == ["plots/pictures-change-kid.png", "plots/pictures-curve-kid.png"]
-    assert sorted(str(p.relative_to(tmp_path)) for p in tmp_path.rglob("*.png")) == [p["file"] for p in found]
-    for picture in found:
-        with Image.open(tmp_path / picture["file"]) as image:
+    assert [plot.file for plot in found] == ["plots/pictures-change-kid.png", "plots/pictures-curve-kid.png"]
+    assert sorted(str(p.relative_to(tmp_path)) for p in tmp_path.rglob("*.png")) == [plot.file for plot in found]
+    for plot in found:
+        with Image.open(tmp_path / plot.file) as image:
             assert image.width == 900 and len(image.getcolors(1 << 20) or []) > 50
-    first = (tmp_path / found[0]["file"]).read_bytes()
-    draw(outcome(parts=[{**PART, "arms": [{**of, "curves": {}} for of in PART["arms"]]}]), tmp_path)
-    assert (tmp_path / found[0]["file"]).read_bytes() == first
+    first = (tmp_path / found[0].file).read_bytes()
+    draw(outcome(parts=[part(*(replace(of, curves={}) for of in PART.arms))]), tmp_path)
+    assert (tmp_path / found[0].file).read_bytes() == first
 
 
 def test_names_that_look_alike_in_a_file_name_have_a_plot_each(tmp_path):
-    parts = [{**PART, "endpoints": [], "arms": [arm("none", 1.0, 1)], "name": name} for name in ("a b", "a/b", "你")]
-    found = [picture["file"] for picture in draw(outcome(parts=parts, comparisons=[], claims=[]), tmp_path)]
+    parts = [part(arm("none", seeds=1), name=name) for name in ("a b", "a/b", "你")]
+    found = [plot.file for plot in draw(outcome(parts=parts, comparisons=[], claims=[]), tmp_path)]
     assert found == ["plots/a-b-curve-kid.png", "plots/a-b-curve-kid-x.png", "plots/x-curve-kid.png"]
 
 
 def test_a_study_without_numbers_has_no_plots(tmp_path):
-    empty = [{**PART, "arms": [{"name": "none", "curves": {}}]}]
-    for of in ({"estimate": None}, {"part": "text"}, {"endpoint": "FD"}):
+    empty = [part(arm("none", curves={}))]
+    for of in ({"change": None}, {"part": "text"}, {"endpoint": "FD"}):
         rows = [row("l2", "none", 0.0, **of)]
         assert draw(outcome(parts=empty, comparisons=rows, claims=[]), tmp_path) == []
 
@@ -54,8 +60,7 @@ def test_where_nothing_can_be_written(tmp_path):
 
 def test_changes_are_drawn_where_they_are():
     """In per cent of the other arm's mean (0.1); a run that diverged has a cross; each pair of arms has a row."""
-    rows = [row("l2", "none", -0.03, worst_seeds=["2"]), row("l2", EVIL, 0.01)]
-    axes = changes(PART, ENDPOINT, rows, "t").axes[0]
+    axes = drawn(row("l2", "none", -0.03, worst_seeds=["2"]), row("l2", EVIL, 0.01))
     assert [np.round(dots, 6).tolist() for dots in points(axes, "o")] == [[-40, -30], [0, 10, 20]]
     assert [np.round(dots, 6).tolist() for dots in points(axes, "x")] == [[-20], []]
     assert [dots[0] for dots in points(axes, "D")] == pytest.approx([-30, 10])
@@ -77,19 +82,15 @@ def test_changes_are_drawn_where_they_are():
     ],
 )
 def test_one_axis_has_one_unit(scale, units, places, label):
-    rows = [
-        row("l2", "none", d, scale=scale, shown={"unit": unit}, margin=None)
-        for d, unit in zip((-0.03, 1.0), units, strict=True)
-    ]
-    axes = changes(PART, {"name": "KID", "better": "higher"}, rows, "t").axes[0]
+    known = {"scale": scale, "better": "higher", "margin": None}
+    axes = drawn(row("l2", "none", -0.03, units[0], **known), row("l2", "none", 1.0, units[1], **known))
     assert [dots[0] for dots in points(axes, "D")] == pytest.approx(places)
     assert (axes.get_xscale() == "log") == ("factor" in units)
     assert label in axes.get_xlabel() and "better →" in axes.get_xlabel() and not axes.collections
 
 
 def test_one_seed_has_no_interval():
-    rows = [row("l2", "none", -0.03, n=1, low=None, high=None, differences={"0": -0.03})]
-    axes = changes(PART, ENDPOINT, rows, "t").axes[0]
+    axes = drawn(row("l2", "none", -0.03, n=1, low=None, high=None, differences={"0": -0.03}))
     assert not [line for line in axes.lines if line.get_linewidth() == 3]
     assert axes.texts[0].get_text() == "1 seed\nD alive 1 of 3"
 
@@ -107,21 +108,20 @@ def test_curves_have_a_band_a_mean_and_a_thin_line_for_each_seed():
 
 def test_a_steep_curve_has_a_logarithmic_axis_and_one_below_0_has_not():
     for values, scale in (([8.0, 0.1], "log"), ([8.0, -0.1], "linear"), ([1.0, 0.9], "linear")):
-        curve = {"band": [], "runs": {"0": [[1, values[0]], [2, values[1]]]}}
-        part = {**PART, "arms": [{"name": "none", "curves": {"KID": curve}}]}
-        figure = curves(part, "KID", "t")
+        curve = ScoreCurves([], {"0": [(1, values[0]), (2, values[1])]})
+        figure = curves(part(arm("none", curves={"KID": curve})), "KID", "t")
         assert figure.axes[0].get_yscale() == scale
 
 
 def test_the_ninth_arm_differs_by_its_dashes():
-    part = {**PART, "arms": [arm("none", 1.0), *(arm(f"a{i}", 1.0 + i) for i in range(9))]}
+    many = part(arm("none"), *(arm(f"a{i}", 1.0 + i) for i in range(9)))
     looks = [
         (line.get_color(), line.get_linestyle())
-        for line in curves(part, "KID", "t").axes[0].lines
+        for line in curves(many, "KID", "t").axes[0].lines
         if line.get_linewidth() > 2
     ]
     assert len(set(looks)) == 10
-    assert len(curves(part, "KID", "t").axes[0].lines) == 10, "no room for thin lines"
+    assert len(curves(many, "KID", "t").axes[0].lines) == 10, "no room for thin lines"
 
 
 def test_a_plot_that_cannot_be_written_is_told(tmp_path):

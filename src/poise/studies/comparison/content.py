@@ -1,0 +1,71 @@
+"""The outcome of a study as the content of study.json: tables, lists, text and numbers that are finite."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, fields
+from typing import Any
+
+import numpy as np
+
+from poise.studies.comparison.outcome import Contrast, PairedChange, PartSummary, StudyOutcome
+from poise.studies.comparison.statistics import finite
+from poise.studies.plans.plan import Result
+
+FORMAT = 1
+OF_CLAIMS = ("expect", "worse", "provided", "p_claimed", "unlearnt", "verdict", "reason")
+NO_CHANGE: Mapping[str, Any] = {**dict.fromkeys(one.name for one in fields(PairedChange)), "differences": {}}
+
+
+def content_of(outcome: StudyOutcome) -> dict[str, Any]:
+    """The content of study.json; `about` is left out where there is none."""
+    plan = outcome.plan
+    found: dict[str, Any] = {
+        "format": FORMAT, "name": plan.name, "question": plan.question, "alpha": plan.alpha,
+        "complete": outcome.complete, "runs": asdict(outcome.runs),
+        "claims": [{**vars(claim), "tests": [_contrast(row) for row in claim.tests]} for claim in outcome.claims],
+        "comparisons": [_contrast(row) for row in outcome.comparisons],
+        "parts": [_part(part) for part in outcome.parts],
+        "table_of_runs": [_run(result) for result in outcome.table_of_runs],
+        "before": outcome.before, "notes": outcome.notes, "plan": plan.to_dict(),
+    }  # fmt: skip
+    if outcome.about is not None:
+        found["about"] = outcome.about
+    return {name: json_safe(value) for name, value in found.items()}
+
+
+def _contrast(row: Contrast) -> dict[str, Any]:
+    """Flat, the fields of the change among the others; `primary`, or what a claim's test has."""
+    whole = asdict(row)
+    of_claims = {name: whole.pop(name) for name in OF_CLAIMS}
+    primary, change = whole.pop("primary"), whole.pop("change") or NO_CHANGE
+    return {**whole, **change, **(of_claims if row.expect else {"primary": primary})}
+
+
+def _part(part: PartSummary) -> dict[str, Any]:
+    found = asdict(part)
+    for endpoint in found["endpoints"]:
+        del endpoint["reads"]
+    for arm in found["arms"]:
+        arm["findings"] = [{"name": name, **share} for name, share in arm["findings"].items()]
+    return found
+
+
+def _run(result: Result) -> dict[str, Any]:
+    """A row of the table of runs; of one that is missing nothing else is known."""
+    known = ["part", "arm", "seed", "run", "state", "values"]
+    known += [] if result.state == "missing" else ["alive", "findings", "seconds"]
+    return {name: getattr(result, name) for name in known} | {"run": result.run or None}
+
+
+def json_safe(content: Any) -> Any:
+    """Mappings, lists, strings, numbers and None only; a number that is not finite becomes None."""
+    if isinstance(content, Mapping):
+        return {str(key): json_safe(value) for key, value in content.items()}
+    if isinstance(content, (str, bool)) or content is None:
+        return content
+    if isinstance(content, (int, np.integer)):
+        return int(content)
+    if isinstance(content, (float, np.floating)):
+        return finite(float(content))
+    return [json_safe(item) for item in content] if isinstance(content, Iterable) else str(content)

@@ -1,0 +1,1 @@
+"""What is written about a study: files, a page, plots, tables, sentences."""

@@ -1,0 +1,239 @@
+"""Plots of a study, from its outcome: changes with their intervals, and curves with bands.
+
+Everything is drawn for 900 pixels. Colours are those of Okabe & Ito, which most colour-blind people can tell apart; the
+arm that others are compared with is black. The same content gives the same bytes.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from poise.disk import write_atomically
+from poise.errors import PoiseError
+from poise.report.spectrogram import drawable
+from poise.report.table import number
+from poise.studies.comparison.outcome import Contrast, PairedChange, PartSummary, StudyOutcome
+from poise.studies.comparison.text import probability
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+OTHERS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#8C6D1F")
+REFERENCE = "#000000"
+DASHES = ("solid", "dashed", "dotted", "dashdot")
+FACTOR = " as a factor"
+WIDE, DPI = 9.0, 100
+CROWDED = 5  # arms beyond which the single seeds are left out of the curves
+LOGARITHMIC = 5.0  # largest over smallest value beyond which a curve is drawn on a logarithmic axis
+
+
+@dataclass(frozen=True)
+class Plot:
+    """A picture of the study; `file` relative to its folder."""
+
+    file: str
+    title: str
+
+
+def draw(outcome: StudyOutcome, folder: Path) -> list[Plot]:
+    """Write all plots of a study into `folder/plots` and name them; plots of an earlier time are taken away.
+
+    For each part and endpoint the changes, for each part and score the curves; what has no numbers yet has no plot.
+    Errors: PoiseError where they cannot be written.
+    """
+    place = folder / "plots"
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise PoiseError(f"cannot make the folder {place}: {error.strerror}; choose another one") from None
+    found: list[Plot] = []
+
+    def keep(kind: str, part: str, what: str, figure: Figure, title: str) -> None:
+        name = f"{_slug(part)}-{kind}-{_slug(what)}"
+        while f"plots/{name}.png" in [plot.file for plot in found]:
+            name += "-x"
+        _save(figure, place / f"{name}.png")
+        found.append(Plot(f"plots/{name}.png", title))
+
+    for part in outcome.parts:
+        for endpoint in part.endpoints:
+            rows = _rows(outcome, part.name, endpoint.name)
+            if rows:
+                title = f"{part.name}: {endpoint.name}, change with 95 % interval"
+                keep("change", part.name, endpoint.name, changes(part, rows, title), title)
+        for score in sorted({score for arm in part.arms for score in arm.curves}):
+            title = f"{part.name}: {score}, mean of the seeds with 95 % interval"
+            keep("curve", part.name, score, curves(part, score, title), title)
+    for old in place.glob("*.png"):
+        if f"plots/{old.name}" not in [plot.file for plot in found]:
+            old.unlink(missing_ok=True)
+    return found
+
+
+Row = tuple[Contrast, PairedChange]
+Turn = Callable[[PairedChange, float], float]  # (change, difference as it was computed) -> place on the axis
+
+
+def _rows(outcome: StudyOutcome, part: str, endpoint: str) -> list[Row]:
+    """Every contrast of an endpoint that has a number, each pair of arms once."""
+    tests = [row for claim in outcome.claims for row in claim.tests]
+    rows: dict[tuple[str, str], Row] = {}
+    for row in [*outcome.comparisons, *tests]:
+        if (row.part, row.endpoint) == (part, endpoint) and row.change is not None:
+            rows.setdefault((row.arm, row.against), (row, row.change))
+    return list(rows.values())
+
+
+def changes(part: PartSummary, rows: Sequence[Row], title: str) -> Figure:
+    """A row for each contrast: the seeds, their mean and its interval; shaded is what is too small to matter."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(WIDE, 1.7 + 0.75 * len(rows)), dpi=DPI, layout="constrained")
+    axes = figure.subplots()
+    unit, turn = _unit(rows)
+    colours = _colours(part)
+    labels = []
+    for i, (row, change) in enumerate(rows):
+        place = len(rows) - 1 - i
+        _change(axes, place, colours[row.arm][0], row, change, turn)
+        said = f"p {probability(change.p)}, {row.n} seeds" if row.n > 1 else "1 seed"
+        _beside(axes, place, [said, _lived(part, row.arm)])
+        labels.append(f"{_cut(row.arm, 26)}\n{_cut(f'against {row.against}', 26)}")
+    if unit == FACTOR:
+        _logarithmic(axes, "x")
+    axes.axvline(turn(rows[0][1], 0.0), color="black", linewidth=1)
+    axes.set_yticks(range(len(rows) - 1, -1, -1), labels, parse_math=False)
+    axes.set_ylim(-0.6, len(rows) - 0.4)
+    way = "← better" if rows[0][0].better == "lower" else "better →"
+    shaded = "; shaded: too small to matter" if any(change.margin is not None for _, change in rows) else ""
+    shaded += "; ×: a run counts as the worst" if any(row.worst_seeds for row, _ in rows) else ""
+    _finish(axes, title, f"change{unit} ({way}{shaded})", "")
+    axes.grid(axis="x", color="#dddddd", linewidth=0.7)
+    return figure
+
+
+def _change(axes: Axes, place: int, colour: str, row: Contrast, change: PairedChange, turn: Turn) -> None:
+    """One row: dots of the seeds (crosses of those that count as the worst), interval, mean, margin."""
+    seeds = [turn(change, d) for d in change.differences.values()]
+    apart = 0.26 + 0.05 * (np.arange(len(seeds)) % 3 - 1)
+    worst = np.array([seed in row.worst_seeds for seed in change.differences])
+    for marks, chosen, look in (("o", ~worst, {"alpha": 0.45, "mew": 0}), ("x", worst, {"mew": 2})):
+        at = [seed for seed, wanted in zip(seeds, chosen, strict=True) if wanted]
+        axes.plot(at, place - apart[chosen], marks, color=colour, markersize=6, **look)
+    if change.low is not None and change.high is not None:
+        ends = [turn(change, change.low), turn(change, change.high)]
+        axes.plot(ends, [place, place], color=colour, linewidth=3, solid_capstyle="butt")
+    axes.plot([turn(change, change.estimate)], [place], "D", color=colour, markersize=9, markeredgecolor="white")
+    if change.margin is not None:
+        near = [turn(change, -change.margin), turn(change, change.margin)]
+        axes.fill_between(near, place - 0.45, place + 0.45, color="#999999", alpha=0.2, linewidth=0)
+
+
+def _unit(rows: Sequence[Row]) -> tuple[str, Turn]:
+    """How the axis is called, and where on it differences lie."""
+    ratio = rows[0][0].scale == "ratio"
+    if all(change.shown.unit == "%" for _, change in rows):
+        if ratio:
+            return " in %", lambda _, d: 100 * math.expm1(d)
+        return " in % of the other arm's mean", lambda change, d: 100 * d / abs(change.mean_against)
+    if ratio:
+        return FACTOR, lambda _, d: math.exp(min(d, 700.0))
+    return "", lambda _, d: d
+
+
+def curves(part: PartSummary, score: str, title: str) -> Figure:
+    """For each arm the mean over the seeds, its 95 % t interval as a band, and with room a thin line for each seed."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(WIDE, 5.2), dpi=DPI, layout="constrained")
+    axes = figure.subplots()
+    drawn = [(arm.name, arm.curves[score]) for arm in part.arms if score in arm.curves]
+    room = len(drawn) <= CROWDED
+    colours = _colours(part)
+    handles, labels = [], []
+    for name, curve in drawn:
+        colour, dash = colours[name]
+        for points in curve.runs.values() if room else ():
+            axes.plot(*zip(*points, strict=True), color=colour, alpha=0.22, linewidth=0.7)
+        known = [point for point in curve.band if point.low is not None]
+        steps, _, low, high, _ = zip(*known, strict=True) if known else ((),) * 5
+        axes.fill_between(steps, low, high, color=colour, alpha=0.2 if room else 0.1, linewidth=0)
+        if curve.band:
+            means = [point.step for point in curve.band], [point.mean for point in curve.band]
+            handles += axes.plot(*means, color=colour, linestyle=dash, linewidth=2.2)
+            labels.append(f" {_cut(name, 40)} (n = {len(curve.runs)})")
+    values = [value for _, curve in drawn for points in curve.runs.values() for _, value in points]
+    if values and min(values) > 0 and max(values) / min(values) > LOGARITHMIC:
+        _logarithmic(axes, "y")
+    _finish(axes, title, "steps", _cut(score, 50))
+    axes.grid(color="#dddddd", linewidth=0.7)
+    axes.xaxis.set_major_formatter("{x:,.0f}")
+    if handles:
+        legend = axes.legend(handles, labels, fontsize=11, framealpha=0.9)
+        for text in legend.get_texts():
+            text.set_parse_math(False)
+    return figure
+
+
+def _logarithmic(axes: Axes, which: str) -> None:
+    """With 1, 2 and 5 times the powers of ten written out."""
+    from matplotlib.ticker import FuncFormatter, LogLocator
+
+    axes.set(**{f"{which}scale": "log"})
+    axis = axes.xaxis if which == "x" else axes.yaxis
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.set_minor_locator(LogLocator(subs=range(1, 10)))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: number(value)))
+    axis.set_minor_formatter(FuncFormatter(lambda *_: ""))
+
+
+def _colours(part: PartSummary) -> dict[str, tuple[str, str]]:
+    """arm -> colour and dashes, the same in all plots of a part."""
+    others = [arm.name for arm in part.arms if arm.name != part.against]
+    found = {name: (OTHERS[i % len(OTHERS)], DASHES[i // len(OTHERS) % len(DASHES)]) for i, name in enumerate(others)}
+    return {part.against: (REFERENCE, DASHES[0]), **found}
+
+
+def _lived(part: PartSummary, arm: str) -> str:
+    """How many discriminators were alive at the end."""
+    alive = part.arm(arm).alive
+    return f"D alive {alive.k} of {alive.n}" if alive else ""
+
+
+def _beside(axes: Axes, place: float, texts: Sequence[str]) -> None:
+    """Small lines of text to the right of the axes."""
+    text, where = "\n".join(text for text in texts if text), ("axes fraction", "data")
+    axes.annotate(text, (1.01, place), xycoords=where, va="center", fontsize=10, annotation_clip=False)
+
+
+def _finish(axes: Axes, title: str, across: str, up: str) -> None:
+    axes.set_title(_cut(title, 85), fontsize=13, parse_math=False)
+    axes.set_xlabel(drawable(across), fontsize=11, parse_math=False)
+    axes.set_ylabel(up, fontsize=11, parse_math=False)
+    axes.tick_params(labelsize=10.5)
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+
+
+def _cut(text: str, most: int) -> str:
+    line = drawable(text)
+    return line if len(line) <= most else f"{line[: most - 1]}…"
+
+
+def _slug(text: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:60] or "x"
+
+
+def _save(figure: Figure, path: Path) -> None:
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", metadata={"Software": None})
+    write_atomically(path, buffer.getvalue())
