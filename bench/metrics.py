@@ -45,7 +45,7 @@ def sets(rows: int, d: int = 1280) -> tuple[Array, Array]:
 
 
 def ours(x: Array, y: Array) -> dict[str, float]:
-    from poise.metrics.core.asks import Hits, Nearest, Sums
+    from poise.metrics.core.reductions import Hits, Nearest, Sums
     from poise.metrics.core.sets import compare
     from poise.metrics.core.statistics import frechet_of, kernel_distance
     from poise.metrics.core.tiles import Cubic

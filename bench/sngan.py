@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.parametrizations import spectral_norm as sn
 
-from poise.core import Verdict
+from poise.core import DiscriminatorOutput
 
 
 class Up(nn.Module):
@@ -73,6 +73,6 @@ class SnganDiscriminator(nn.Module):
         )
         self.last = sn(nn.Linear(width, 1, bias=False))
 
-    def forward(self, x: Tensor, cond: Tensor | None = None) -> Verdict:
+    def forward(self, x: Tensor, cond: Tensor | None = None) -> DiscriminatorOutput:
         h = F.relu(self.blocks(x)).sum((2, 3))
-        return Verdict((self.last(h).squeeze(1),))
+        return DiscriminatorOutput((self.last(h).squeeze(1),))

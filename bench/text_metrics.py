@@ -14,8 +14,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from poise.data.alphabets.units import fit_units, suggested_units
 from poise.data.text.text import open_sentences
+from poise.data.tokenizers.units import fit_units, suggested_units
 from poise.evaluation.text import section_of
 from poise.metrics.distributions.evaluation import evaluate
 from poise.metrics.features.features import features

@@ -39,10 +39,10 @@ from poise.models.text import counted
 from poise.penalties import L2
 from poise.recipes.language import build as language_parts
 from poise.recipes.language.signature import LanguageRunOptions, ModelOptions
-from poise.recipes.text.players import Players
+from poise.recipes.text.players import TextPlayers
 from poise.recipes.text.signature import DiscriminatorOptions, GeneratorOptions
 from poise.record import RunFolder
-from poise.training.loop import mixed, reseed, train
+from poise.training.loop import fold_seed, reseed, train
 from poise.training.precision import Execution, keep_freed_memory
 
 V, LOG = 3000, 16
@@ -124,9 +124,9 @@ def language() -> Case:
     return Case(game, stream, hand, [(game.model, net)], batch * window)
 
 
-def players() -> Players:
+def players() -> TextPlayers:
     options = {"generator": GeneratorOptions(lr=3e-4, warm_lr=2e-3), "discriminator": DiscriminatorOptions()}
-    return Players(
+    return TextPlayers(
         network="lstm", critic="auto", estimator="gumbel", loss="relativistic", likelihood=1.0, options=options,
         l2={"generator": 1e-5, "discriminator": 1e-4, "embedding": 0.0}, ema=0.99,
         steps={"likelihood": 1000, "critic": 1, "adversarial": 1000}, facts=FACTS, how=HOW, seed=0, units=17.0,
@@ -189,7 +189,7 @@ def differs(case: Case, steps: int = 3) -> float:
     """The largest difference of a weight after a few steps with the same noise."""
     train(case.game, case.stream, steps, seed=7, how=HOW, detail_every=LOG)
     for step in range(steps):
-        reseed(mixed(7, step), HOW.device)
+        reseed(fold_seed(7, step), HOW.device)
         case.hand(step)
     return max(
         float((a - b).detach().abs().max())

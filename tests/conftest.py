@@ -13,7 +13,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from poise.core import Verdict
+from poise.core import DiscriminatorOutput
 
 torch.set_num_threads(1)
 
@@ -74,8 +74,8 @@ class Line(nn.Module):
         for layer, value in zip(self.layers, psi, strict=True):
             nn.init.constant_(layer.weight, value)
 
-    def forward(self, x: Tensor, cond: Tensor | None = None) -> Verdict:
-        return Verdict((self.layers(x).squeeze(1),))
+    def forward(self, x: Tensor, cond: Tensor | None = None) -> DiscriminatorOutput:
+        return DiscriminatorOutput((self.layers(x).squeeze(1),))
 
     @property
     def slope(self) -> float:
@@ -103,6 +103,6 @@ class TinyDiscriminator(nn.Module):
         super().__init__()
         self.first, self.last = nn.Linear(16, 8), nn.Linear(8, 1)
 
-    def forward(self, x: Tensor, cond: Tensor | None = None) -> Verdict:
+    def forward(self, x: Tensor, cond: Tensor | None = None) -> DiscriminatorOutput:
         h = nn.functional.leaky_relu(self.first(x.flatten(1)), 0.2)
-        return Verdict((self.last(h).squeeze(1),), ((h,),))
+        return DiscriminatorOutput((self.last(h).squeeze(1),), ((h,),))

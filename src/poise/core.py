@@ -31,7 +31,7 @@ class Batch(NamedTuple):
     cond: Tensor | None = None
 
 
-class Verdict(NamedTuple):
+class DiscriminatorOutput(NamedTuple):
     """What a discriminator returns, always: one logit tensor per head, and optionally each head's features.
 
     `weights`, one tensor for each head or none at all, says how much each position counts; a position of a text
@@ -70,8 +70,8 @@ class Term(Generic[R]):
     """One named summand of a player's objective: adversarial loss, R1, mel loss, KL ...
 
     `value` maps the round to a tensor [B] (averaged over the batch) or a scalar; it is an `nn.Module` when it keeps
-    state. `every=k` is lazy regularisation: paid each k-th step at k times the weight. `differentiates` says that
-    the value contains gradients of a network, so the step differentiates that network twice. `penalises` marks a
+    state. `every=k` is lazy regularisation: paid each k-th step at k times the weight. `second_order` says
+    that the value contains gradients of a network, so the step differentiates that network twice. `regularises` marks a
     regulariser: its strength and its share of the gradient are recorded, as those of a penalty on the weights are.
     """
 
@@ -79,8 +79,8 @@ class Term(Generic[R]):
     value: Callable[[R], Tensor]
     weight: float | Schedule = 1.0
     every: int = 1
-    differentiates: bool = False
-    penalises: bool = False
+    second_order: bool = False
+    regularises: bool = False
 
     def __post_init__(self) -> None:
         if self.every < 1:
@@ -128,7 +128,7 @@ class Player(Generic[R]):
     turns: int = 1  # moves per step (n_critic)
     clip: float | None = None  # largest norm of the whole gradient
     after: Sequence[Callable[[], Any]] = ()  # hooks, after each move: EMA, weight clipping
-    spent: dict[str, float] = field(default_factory=dict)  # penalty name -> sum of lr * strength so far
+    cumulative_decay: dict[str, float] = field(default_factory=dict)  # penalty name -> sum of lr * strength so far
 
     def __post_init__(self) -> None:
         if not any(term.every == 1 for term in self.terms):
@@ -183,7 +183,7 @@ class Game(Protocol[R]):
 
 
 @dataclass(frozen=True)
-class Dial:
+class ScheduledValue:
     """Any scheduled number: learning rate, temperature, augmentation strength. Recorded under its own name."""
 
     name: str

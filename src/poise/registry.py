@@ -63,7 +63,7 @@ HOMES: dict[str, tuple[str, ...]] = {
         "poise.recipes.speech.signature",
         "poise.recipes.vae.signature",
     ),
-    "schedule": ("poise.training.dials",),
+    "schedule": ("poise.training.schedules",),
     "sequence": ("poise.models.rnn",),
     "speech": ("poise.models.speech",),
     "spoken units": ("poise.data.transcripts.utterances",),
@@ -76,7 +76,7 @@ HOMES: dict[str, tuple[str, ...]] = {
         "poise.monitor.findings.rates",
         "poise.monitor.findings.scores",
     ),
-    "units": ("poise.data.alphabets.alphabet", "poise.data.alphabets.pieces", "poise.data.alphabets.words"),
+    "units": ("poise.data.tokenizers.alphabet", "poise.data.tokenizers.pieces", "poise.data.tokenizers.words"),
     "vocoder": ("poise.models.vocoders",),
     "wave critic": ("poise.models.heads",),
 }

@@ -12,7 +12,7 @@ from poise.cli.checking import facts
 from poise.data.catalogue import catalogue
 from poise.data.files import store
 from poise.data.speech.check import check_speech
-from poise.data.speech.levels import to_int16
+from poise.data.speech.loudness import to_int16
 from poise.errors import PoiseError
 from tests.data.clips import folder_of, tone
 

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from poise.data.alphabets.units import END, UNKNOWN
 from poise.data.text.corpus import Corpus, open_corpus
+from poise.data.tokenizers.units import END, UNKNOWN
 from poise.errors import PoiseError
 
 File = Callable[[list[str]], Path]

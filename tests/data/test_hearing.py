@@ -16,9 +16,9 @@ import soundfile
 from poise.data.files.containers import claims_too_little, container_of, head_of, is_sound
 from poise.data.speech import hearing, resample
 from poise.data.speech.check import check_speech
+from poise.data.speech.clips import ClipOptions, prepare, reasons
 from poise.data.speech.hearing import read_sound
-from poise.data.speech.levels import is_clipped, to_int16
-from poise.data.speech.prepared import Options, prepare, reasons
+from poise.data.speech.loudness import is_clipped, to_int16
 from poise.data.speech.recordings import open_recordings
 from poise.data.speech.resample import Wave, resampled
 from poise.data.speech.speech import digest_of, open_speech, sound_files
@@ -27,7 +27,7 @@ from poise.installing import install
 from tests.data.clips import folder_of, tone
 from tests.data.loud_files import LIES, encoded, flac_that_claims
 
-USUAL = Options(16_000, True, -23.0, 0.1, 20.0)
+USUAL = ClipOptions(16_000, True, -23.0, 0.1, 20.0)
 NOISE = np.random.default_rng(0).uniform(-0.5, 0.5, (30_000, 2)).astype(np.float32)
 FORMATS = ["WAV", "FLAC", "OGG", "MP3", "AIFF", "AU", "CAF", "W64", "RF64", "VOC", "NIST"]
 
@@ -87,7 +87,7 @@ def test_digests_and_rounding_in_pieces(monkeypatch) -> None:
     x = NOISE[:, 0]
     whole, rounded = digest_of(Wave(x, 8_000)), to_int16(x)
     monkeypatch.setattr("poise.data.speech.speech.PIECE", 999)
-    monkeypatch.setattr("poise.data.speech.levels.PIECE", 999)
+    monkeypatch.setattr("poise.data.speech.loudness.PIECE", 999)
     assert digest_of(Wave(x, 8_000)) == whole and np.array_equal(to_int16(x), rounded)
 
 
@@ -180,7 +180,7 @@ MEASURED = """
 import sys
 import numpy as np, soundfile
 from pathlib import Path
-from poise.data.speech.prepared import Options, prepare
+from poise.data.speech.clips import ClipOptions, prepare
 from poise.data.speech.check import _facts
 def most(): return int(next(l for l in open("/proc/self/status") if l.startswith("VmHWM")).split()[1]) / 1e6
 path = Path(sys.argv[1])
@@ -190,7 +190,7 @@ with soundfile.SoundFile(path, "w", rate, channels) as out:
     for second in range(seconds):
         out.write(noise)
 first = most()
-print(prepare(path, Options(16_000, True, -23.0, 0.1, 20.0)))
+print(prepare(path, ClipOptions(16_000, True, -23.0, 0.1, 20.0)))
 second = most()
 _facts(path)
 print(second - first, most() - first)
@@ -287,7 +287,7 @@ def test_why_nothing_is_left(tmp_path: Path) -> None:
 
 def test_without_trimming_a_long_clip_is_not_resampled(tmp_path: Path, monkeypatch) -> None:
     folder_of(tmp_path, {"a.wav": tone(1.0, 48_000)}, 48_000)
-    monkeypatch.setattr("poise.data.speech.prepared.resampled", lambda *_: pytest.fail("resampled"))
+    monkeypatch.setattr("poise.data.speech.clips.resampled", lambda *_: pytest.fail("resampled"))
     assert prepare(tmp_path / "a.wav", USUAL.__class__(16_000, False, None, 0.1, 0.5)) == "1.0 s are longer than 0.5 s"
 
 

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from poise.data.speech import levels
+from poise.data.speech import loudness as levels
 from tests.data.clips import tone
 
 RATES = [8_000, 16_000, 22_050, 44_100]

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from poise.data.text.near import LEAST, near_copies
+from poise.data.text.near_duplicates import LEAST, near_copies
 
 
 def by_definition(texts: list[str], heldout: NDArray[np.bool_], width: int) -> tuple[list[int], list[int]]:

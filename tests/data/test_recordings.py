@@ -13,7 +13,8 @@ import soundfile
 from poise.data.catalogue import catalogue
 from poise.data.files import store
 from poise.data.plain import open_items
-from poise.data.speech import levels, prepared
+from poise.data.speech import clips as prepared
+from poise.data.speech import loudness as levels
 from poise.data.speech.recordings import Recordings, open_recordings
 from poise.data.speech.speech import Wave, resampled
 from poise.errors import PoiseError

@@ -8,8 +8,8 @@ import math
 import pytest
 import torch
 
-from poise.data.alphabets.units import units_from
 from poise.data.text.toy import Numbers, Oracle
+from poise.data.tokenizers.units import units_from
 
 
 def small():

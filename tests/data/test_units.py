@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from poise.data.alphabets.units import END, UNKNOWN, Units, fit_units, suggested_units, units_from
+from poise.data.tokenizers.units import END, UNKNOWN, Units, fit_units, suggested_units, units_from
 from poise.errors import PoiseError
 from poise.installing import install
 from poise.registry import find, names

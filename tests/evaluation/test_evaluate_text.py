@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from poise.cli import main
-from poise.data.alphabets.units import fit_units
+from poise.data.tokenizers.units import fit_units
 from poise.evaluation.text import section_of as text_section_of
 from tests.evaluation.evaluations import place, refused, said, stubs  # noqa: F401  (fixtures)
 

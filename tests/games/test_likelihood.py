@@ -13,9 +13,9 @@ from torch import nn
 from poise.core import Batch, Player, Term
 from poise.games.likelihood import (
     Carried,
-    Language,
+    LanguageModelGame,
+    SentenceGame,
     SentenceRound,
-    Sentences,
     WindowRound,
     heldout_nats,
     nats,
@@ -37,7 +37,7 @@ SENTENCES = torch.tensor([[2, 3, 0, 0, 0], [4, 4, 4, 4, 0], [0, 0, 0, 0, 0], [5,
 def sentences_of(ends=True, penalties=(), extra=(), units=3.0):
     torch.manual_seed(0)
     generator = TextGenerator(Recurrent(V, 4, 5), 5, ends)
-    game = Sentences(generator, lambda ids: counted(ids, ends))
+    game = SentenceGame(generator, lambda ids: counted(ids, ends))
     optim = torch.optim.Adam(generator.parameters(), 0.01)
     game.players = (Player("generator", generator, optim, [sentence_term(units), *extra], penalties),)
     return game
@@ -47,7 +47,7 @@ def nll_of(game, ids):
     return SentenceRound(game, Batch(ids)).nll
 
 
-# Sentences.
+# SentenceGame.
 
 
 def test_nats_are_minus_log_p(float64):
@@ -106,7 +106,7 @@ def test_heldout_likelihood_is_the_sum_over_units_divided_by_their_number(float6
 
 @pytest.mark.parametrize("clip", [None, 0.1])
 def test_four_micro_batches_equal_one_batch(clip, float64):
-    """Sentences of unequal lengths: the term divides by a constant, not by the units of the piece."""
+    """SentenceGame of unequal lengths: the term divides by a constant, not by the units of the piece."""
     after = []
     for parts in (1, 4):
         game = sentences_of(penalties=[L2(0.1)])
@@ -159,7 +159,7 @@ NONE = Dropouts()
 def language_of(dropouts=NONE, lr=0.0, cell="lstm", penalties=()):
     torch.manual_seed(0)
     model, carried = Recurrent(V, 4, 5, 2, cell, dropouts=dropouts), Carried()
-    game = Language(model, carried)
+    game = LanguageModelGame(model, carried)
     optim = torch.optim.SGD(model.parameters(), lr)
     game.players = (Player("model", model, optim, [window_term()], penalties, after=(carried,)),)
     return game
@@ -326,5 +326,5 @@ def test_samples_of_a_language_follow_the_network():
         def step(self, x, state):
             return 1e4 * torch.nn.functional.one_hot((x + 1) % 4, 4).float(), state
 
-    game = Language(Next(), Carried(), length=6)
+    game = LanguageModelGame(Next(), Carried(), length=6)
     assert game.sample(3).tolist() == [[1, 2, 3, 0, 1, 2]] * 3

@@ -99,9 +99,9 @@ def test_gradient_penalty_of_a_linear_critic_is_half_gamma_squared_norm(penalty,
     w = torch.randn(16)
 
     def critic(x, cond=None):
-        from poise.core import Verdict
+        from poise.core import DiscriminatorOutput
 
-        return Verdict((x.flatten(1) @ w,))
+        return DiscriminatorOutput((x.flatten(1) @ w,))
 
     (term,) = penalty(gamma=3.0, every=4).terms()
     round = Round(Adversarial(TinyGenerator(), critic), False, Batch(torch.randn(5, 1, 4, 4)), [term])

@@ -8,12 +8,12 @@ import pytest
 import torch
 from torch import nn
 
-from poise.core import Batch, Player, Term, Verdict
+from poise.core import Batch, DiscriminatorOutput, Player, Term
 from poise.games.adversarial import adversarial_terms, over_heads
 from poise.games.likelihood import sentence_term
 from poise.games.text import Reinforce, TextGame, TextRound, returns
 from poise.models.rnn import Dropouts, Recurrent
-from poise.models.text import END, MultiRepresentation, Reader, TextGenerator, counted
+from poise.models.text import END, MultiRepresentation, RecurrentDiscriminator, TextGenerator, counted
 from poise.penalties import R1, R2
 from poise.registry import find, names
 from poise.training.loop import move
@@ -27,7 +27,7 @@ def game_of(ends=True, critic="reader", vocabulary=V, length=T, dropout=0.0, sca
     net = Recurrent(vocabulary, 3, 4, dropouts=Dropouts(input=dropout, output=dropout))
     for parameter in net.parameters():
         nn.init.uniform_(parameter, -scale, scale)
-    d = Reader(vocabulary, 3, 4, ends, dropout=0.0)
+    d = RecurrentDiscriminator(vocabulary, 3, 4, ends, dropout=0.0)
     if critic == "whole":
         d = MultiRepresentation(vocabulary, length, 4, 2, 3, hidden=4, dropout=0.0)
     for parameter in d.parameters():
@@ -206,7 +206,7 @@ def test_reinforce_reaches_the_generator_alone():
 
 
 def weighted(rows, logits, weights):
-    return Verdict(tuple(logits[i] for i in rows), (), tuple(weights[i] for i in rows))
+    return DiscriminatorOutput(tuple(logits[i] for i in rows), (), tuple(weights[i] for i in rows))
 
 
 @pytest.mark.parametrize("name", names("loss"))
@@ -252,11 +252,13 @@ def test_equal_weights_and_none_are_the_same_where_the_loss_has_parts(name, floa
     torch.manual_seed(0)
     real, fake = torch.randn(4, 5), torch.randn(4, 5)
     ones = torch.ones(4, 5)
-    plain = over_heads(loss.discriminator, Verdict((real,)), Verdict((fake,)), paired=loss.paired)
-    even = [Verdict((x,), (), (ones,)) for x in (real, fake)]
+    plain = over_heads(
+        loss.discriminator, DiscriminatorOutput((real,)), DiscriminatorOutput((fake,)), paired=loss.paired
+    )
+    even = [DiscriminatorOutput((x,), (), (ones,)) for x in (real, fake)]
     if not loss.paired:
         assert (over_heads(loss.discriminator, *even) - plain).abs().max() < 1e-14
-    assert (even[0].means() - Verdict((real,)).means()).abs().max() < 1e-7
+    assert (even[0].means() - DiscriminatorOutput((real,)).means()).abs().max() < 1e-7
 
 
 @pytest.mark.parametrize("name", names("loss"))
@@ -314,7 +316,7 @@ def test_gradient_penalties_read_one_hot_rows(kind, float64):
     (term,) = kind(gamma=1.0, every=1).terms()
 
     def critic(x, cond=None):
-        return Verdict((x @ w,), (), (counted(x.argmax(2)).double(),))
+        return DiscriminatorOutput((x @ w,), (), (counted(x.argmax(2)).double(),))
 
     game.discriminator = critic
     made = TextRound(game, False, Batch(SENTENCES), [term])

@@ -9,11 +9,11 @@ import pytest
 import torch
 from torch import distributions, nn
 
-from poise.core import Batch, Player, Verdict
+from poise.core import Batch, DiscriminatorOutput, Player
 from poise.games.vae import Vae, VaeRound, kl_term, latent_term, nll_term, objective, weighed
 from poise.games.vae_gan import VaeGan, VaeGanRound, vae_gan_terms
 from poise.losses.reconstruction import feature_matching
-from poise.models.likelihoods import Gaussian
+from poise.models.likelihoods import GaussianLikelihood
 from poise.models.vae import AutoEncoder
 from poise.penalties import L2, R1
 from poise.penalties.covers import within
@@ -42,7 +42,7 @@ def linear(size, sigma, deterministic=False):
     """Linear maps, no squashing."""
     torch.manual_seed(1)
     decoder = nn.Sequential(nn.Linear(size, size, bias=False), nn.Unflatten(1, (size, 1, 1)))
-    likelihood = Gaussian(sigma, squash=lambda raw: raw)
+    likelihood = GaussianLikelihood(sigma, squash=lambda raw: raw)
     return AutoEncoder(Encoder(size, size, not deterministic), decoder, likelihood, size, deterministic)
 
 
@@ -51,7 +51,7 @@ def small(deterministic=False, seed=0):
     torch.manual_seed(seed)
     encoder = nn.Sequential(nn.Flatten(), nn.Linear(16, 8), nn.Tanh(), nn.Linear(8, 3 if deterministic else 6))
     decoder = nn.Sequential(nn.Linear(3, 8), nn.Tanh(), nn.Linear(8, 16), nn.Unflatten(1, (1, 4, 4)))
-    return AutoEncoder(encoder, decoder, Gaussian(0.7), 3, deterministic)
+    return AutoEncoder(encoder, decoder, GaussianLikelihood(0.7), 3, deterministic)
 
 
 def alone(model, terms, penalties=(), optim=None):
@@ -208,7 +208,7 @@ class Features(nn.Module):
 
     def forward(self, x, cond=None):
         h = torch.tanh(self.first(x.flatten(1)))
-        return Verdict((self.last(h).squeeze(1),), ((h,),))
+        return DiscriminatorOutput((self.last(h).squeeze(1),), ((h,),))
 
 
 def adversary(loss="nonsaturating", penalties=()):

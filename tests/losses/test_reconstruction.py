@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from poise.audio.spectrograms import FLOOR, Mel, stft
-from poise.core import Verdict
+from poise.core import DiscriminatorOutput
 from poise.losses.reconstruction import feature_matching, log_mel_l1, matched, multi_resolution
 
 MEL = Mel(8000, 64, 16, 8)
@@ -76,10 +76,12 @@ def test_losses_are_in_float32_under_autocast():
 
 def test_features_are_matched_by_hand():
     """The mean over all layers of all heads of the mean distance: [B]; the real ones get no gradient."""
-    real = Verdict((), (([[1.0, 2.0], [0.0, 0.0]], [[5.0], [1.0]]), ([[[1.0, 1.0]], [[0.0, 2.0]]],)))
-    fake = Verdict((), (([[2.0, 5.0], [0.0, 1.0]], [[3.0], [1.0]]), ([[[1.0, 0.0]], [[4.0, 2.0]]],)))
+    real = DiscriminatorOutput((), (([[1.0, 2.0], [0.0, 0.0]], [[5.0], [1.0]]), ([[[1.0, 1.0]], [[0.0, 2.0]]],)))
+    fake = DiscriminatorOutput((), (([[2.0, 5.0], [0.0, 1.0]], [[3.0], [1.0]]), ([[[1.0, 0.0]], [[4.0, 2.0]]],)))
     real, fake = (
-        Verdict((), tuple(tuple(torch.tensor(layer, requires_grad=True) for layer in head) for head in v.features))
+        DiscriminatorOutput(
+            (), tuple(tuple(torch.tensor(layer, requires_grad=True) for layer in head) for head in v.features)
+        )
         for v in (real, fake)
     )
     found = feature_matching(real, fake)
@@ -91,7 +93,7 @@ def test_features_are_matched_by_hand():
 
 
 def test_features_of_other_heads_are_a_mistake():
-    one = Verdict((), ((torch.zeros(1, 2),),))
-    two = Verdict((), ((torch.zeros(1, 2), torch.zeros(1, 2)),))
+    one = DiscriminatorOutput((), ((torch.zeros(1, 2),),))
+    two = DiscriminatorOutput((), ((torch.zeros(1, 2), torch.zeros(1, 2)),))
     with pytest.raises(ValueError, match="argument 2 is longer"):
         feature_matching(one, two)

@@ -14,7 +14,7 @@ from poise.metrics.core.metric import find_metrics
 from poise.metrics.core.statistics import frechet
 from poise.metrics.latent.judge import heldout_scores, look
 from poise.metrics.latent.members import LatentMetric
-from poise.models.likelihoods import Gaussian
+from poise.models.likelihoods import GaussianLikelihood
 from tests.metrics.linear_vae import Linear, given
 
 pytestmark = pytest.mark.usefixtures("float64")
@@ -192,7 +192,7 @@ def test_scores_of_a_run():
 def test_the_squared_error_is_of_pictures_and_not_of_what_the_decoder_says():
     linear = Linear(n=12)
     model = linear.model()
-    model.likelihood = Gaussian(0.5)
+    model.likelihood = GaussianLikelihood(0.5)
     mean, _ = linear.posterior
     away = torch.tanh(mean @ linear.w.T + linear.b) - linear.flat
     torch.testing.assert_close(look(model, linear.x, 0, 1).errors, away.square().mean(1))

@@ -7,7 +7,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from poise.metrics.core.asks import Hits, NearestRows, Sums
+from poise.metrics.core.reductions import Hits, NearestRows, Sums
 from poise.metrics.core.sets import Features, compare
 from poise.metrics.core.statistics import kid
 from poise.metrics.core.tiles import BLOCK, GaussianKernel
@@ -112,7 +112,7 @@ def test_twins_of_training_rows_are_exactly_nearest() -> None:
 
 def naive_p(x: Array, y: Array, seed: int) -> float:
     """The permutation test by computing KID anew for every relabelling."""
-    from poise.metrics.core.asks import labels
+    from poise.metrics.core.reductions import labels
 
     pooled, found = np.concatenate([x, y]), kid(x, y).value
     relabelled = labels(len(x), len(y), seed).numpy().astype(bool)

@@ -8,7 +8,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from poise.audio.spectrograms import magnitude
-from poise.core import Verdict
+from poise.core import DiscriminatorOutput
 from poise.models.heads import PERIODS, Heads, Period, Resolution
 from poise.models.layers import NORMS
 from poise.penalties import L2, R1
@@ -116,7 +116,7 @@ def test_a_slope_penalty_can_be_differentiated():
     """Through the spectrograms, the periods and their padding."""
     net, x = critic("both"), waves().requires_grad_()
     value = half_squared_slope(net(x), x)
-    assert value.shape == (2,) and (value > 0).all() and R1(1.0).terms()[0].differentiates
+    assert value.shape == (2,) and (value > 0).all() and R1(1.0).terms()[0].second_order
     value.sum().backward()
     assert all(p.grad is not None and torch.isfinite(p.grad).all() for p in net.parameters() if p.ndim > 1)
 
@@ -130,7 +130,7 @@ class Two(nn.Module):
 
     def forward(self, x, cond=None):
         a, b = x[:, 0] + self.name, x[:, 0] - self.name
-        return Verdict((a, b), ((a, b), (b,)), (torch.ones_like(a) * self.name, torch.ones_like(b)))
+        return DiscriminatorOutput((a, b), ((a, b), (b,)), (torch.ones_like(a) * self.name, torch.ones_like(b)))
 
 
 def test_heads_are_joined_in_order():

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from poise.errors import PoiseError
-from poise.models.rnn import Dropouts, Recurrent, RelationalMemory, embedded, locked
+from poise.models.rnn import Dropouts, Recurrent, RelationalMemory, embedded, variational_dropout
 from poise.registry import find, names
 
 V, B, T = 7, 4, 9
@@ -168,12 +168,12 @@ def test_a_mixture_of_rows_is_embedded_as_a_mixture(float64):
 def test_a_locked_mask_is_the_same_at_all_places():
     """Whole columns are 0 or 1/(1 − share), each sequence has its own."""
     torch.manual_seed(0)
-    x = locked(torch.ones(200, 5, 30), 0.4, True)
+    x = variational_dropout(torch.ones(200, 5, 30), 0.4, True)
     assert torch.equal(x, x[:, :1].expand_as(x))
     assert x.unique().tolist() == pytest.approx([0, 1 / 0.6])
     assert (x[:, 0] == 0).float().mean().item() == pytest.approx(0.4, abs=0.03)
     assert not torch.equal(x[0], x[1])
-    assert torch.equal(locked(torch.ones(2, 2, 2), 0.4, False), torch.ones(2, 2, 2))
+    assert torch.equal(variational_dropout(torch.ones(2, 2, 2), 0.4, False), torch.ones(2, 2, 2))
 
 
 ALL = Dropouts(embedding=0.3, input=0.3, hidden=0.3, output=0.3, weight=0.3)
@@ -212,7 +212,7 @@ def test_each_dropout_acts_by_itself(name):
 def test_dropped_units_are_dropped_in_the_whole_batch(monkeypatch):
     """A unit whose embedding is dropped reads as zeros wherever it stands."""
     seen = []
-    monkeypatch.setattr("poise.models.rnn.locked", lambda x, share, training: seen.append(x) or x)
+    monkeypatch.setattr("poise.models.rnn.variational_dropout", lambda x, share, training: seen.append(x) or x)
     torch.manual_seed(2)
     net = Recurrent(V, 6, 8, 1, dropouts=Dropouts(embedding=0.5)).train()
     net(ids(), net.begin(B))

@@ -12,8 +12,8 @@ from poise.audio.spectrograms import LOWEST
 from poise.audio.spoken import mask_of, with_frames
 from poise.errors import PoiseError
 from poise.models.layers import NORMS, ConvNeXt, renormalised, weight_normalised
-from poise.models.script import Script, places
-from poise.models.speech import MelCritic, Speaker
+from poise.models.script import LengthRegulator, places
+from poise.models.speech import AcousticModel, MelCritic
 from poise.penalties import L2
 from poise.penalties.gradients import half_squared_slope
 from poise.registry import names
@@ -39,7 +39,7 @@ WHOLE = [False, True]
 
 def script(whole=False):
     torch.manual_seed(0)
-    return Script(PHONES, TONES, VOICES, 12, SECONDS, whole)
+    return LengthRegulator(PHONES, TONES, VOICES, 12, SECONDS, whole)
 
 
 # Scripts.
@@ -252,9 +252,9 @@ def test_the_opinion_is_a_projection_by_hand():
 
 @pytest.mark.parametrize("bands", [4, 8, 13, 80])
 def test_bands_of_any_number_are_merged(bands):
-    net = MelCritic(Script(PHONES, TONES, VOICES, 8, SECONDS, False), bands, 2)
+    net = MelCritic(LengthRegulator(PHONES, TONES, VOICES, 8, SECONDS, False), bands, 2)
     assert net(torch.zeros(1, bands, 7), condition(SHORT)).logits[0].shape == (1, 2)
-    speaks = Speaker(PHONES, TONES, VOICES, bands, SECONDS, False, 8, 1, 2)
+    speaks = AcousticModel(PHONES, TONES, VOICES, bands, SECONDS, False, 8, 1, 2)
     assert speaks(speaks.noise(1), condition(SHORT)).shape == (1, bands, 7)
 
 

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from poise.models.rnn import Dropouts, Recurrent
-from poise.models.text import END, Reader, TextGenerator, before, counted, drawn, gumbel
+from poise.models.text import END, RecurrentDiscriminator, TextGenerator, before, counted, drawn, gumbel
 from poise.registry import find, names
 
 V, T = 3, 2
@@ -282,9 +282,9 @@ def test_a_discriminator_of_very_short_sentences(name, length):
 
 def test_a_reader_weighs_nothing_after_the_end(float64):
     torch.manual_seed(0)
-    d = Reader(6, 4, 5, dropout=0.0)
+    d = RecurrentDiscriminator(6, 4, 5, dropout=0.0)
     a = torch.tensor([[2, 3, 0, 0, 0], [4, 4, 4, 4, 4]])
     b = torch.tensor([[2, 3, 0, 5, 2], [4, 4, 4, 4, 4]])
     assert d(a).weights[0].tolist() == [[1, 1, 1, 0, 0], [1] * 5]
     assert torch.equal(d(a).means(), d(b).means())
-    assert Reader(6, 4, 5, ends=False)(a).weights[0].tolist() == [[1] * 5] * 2
+    assert RecurrentDiscriminator(6, 4, 5, ends=False)(a).weights[0].tolist() == [[1] * 5] * 2

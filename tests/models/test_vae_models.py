@@ -11,11 +11,11 @@ from torch import distributions
 
 from poise.errors import PoiseError
 from poise.installing import install
-from poise.models.likelihoods import FLOOR, Bernoulli, Gaussian
+from poise.models.likelihoods import FLOOR, BernoulliLikelihood, GaussianLikelihood
 from poise.models.vae import AutoEncoder, FromMixture, ImageDecoder, ImageEncoder
 from poise.registry import find, names
 from poise.training.ema import Ema
-from poise.training.mixture import Fitted, Mixture, fit
+from poise.training.mixture import Fitted, LatentMixture, fit
 
 
 def raw_and_x(seed=0):
@@ -26,7 +26,7 @@ def raw_and_x(seed=0):
 @pytest.mark.parametrize("sigma", [0.3, 1, "learned"])
 def test_the_gaussian_is_that_of_torch(sigma):
     raw, x = raw_and_x()
-    likelihood = Gaussian(sigma)
+    likelihood = GaussianLikelihood(sigma)
     expected = -distributions.Normal(torch.tanh(raw), likelihood.sigma).log_prob(x).flatten(1).sum(1)
     torch.testing.assert_close(likelihood.nll(raw, x), expected)
     torch.testing.assert_close(likelihood.picture(raw), torch.tanh(raw))
@@ -36,7 +36,7 @@ def test_the_gaussian_is_that_of_torch(sigma):
 
 def test_a_learned_sigma_ends_at_the_root_of_the_mean_squared_error():
     raw, x = raw_and_x()
-    likelihood = Gaussian("learned")
+    likelihood = GaussianLikelihood("learned")
     optim = torch.optim.LBFGS(likelihood.parameters(), max_iter=100, line_search_fn="strong_wolfe")
 
     def loss():
@@ -50,7 +50,7 @@ def test_a_learned_sigma_ends_at_the_root_of_the_mean_squared_error():
 
 
 def test_a_learned_sigma_stays_above_its_floor_and_can_come_back():
-    likelihood = Gaussian("learned")
+    likelihood = GaussianLikelihood("learned")
     assert likelihood.sigma == pytest.approx(0.5)
     with torch.no_grad():
         likelihood.free.fill_(-50.0)
@@ -66,14 +66,14 @@ def test_the_bernoulli_is_that_of_torch():
     raw, x = raw_and_x()
     x = x.sign()
     expected = -distributions.Bernoulli(logits=2 * raw).log_prob((x + 1) / 2).flatten(1).sum(1)
-    torch.testing.assert_close(Bernoulli().nll(raw, x), expected)
-    torch.testing.assert_close(Bernoulli().picture(raw), 2 * torch.sigmoid(2 * raw) - 1)
+    torch.testing.assert_close(BernoulliLikelihood().nll(raw, x), expected)
+    torch.testing.assert_close(BernoulliLikelihood().picture(raw), 2 * torch.sigmoid(2 * raw) - 1)
 
 
 @pytest.mark.parametrize("sigma", [0, -1.0, float("nan"), float("inf"), "wide"])
 def test_a_sigma_that_cannot_be(sigma):
     with pytest.raises(PoiseError, match=f"--sigma must be a number above 0, learned or auto, not {sigma}"):
-        Gaussian(sigma)
+        GaussianLikelihood(sigma)
 
 
 def autoencoder(network="dcgan", likelihood="gaussian", size=16, norm="batch", deterministic=False):
@@ -220,7 +220,7 @@ def test_the_mixture_in_a_checkpoint_belongs_to_its_weights():
         average()
         assert not average.module.mixture_fitted
         state = average.module.state_dict()
-        expected: Mixture = fit(average.module.encode(x).mean.detach(), 10, 0)
+        expected: LatentMixture = fit(average.module.encode(x).mean.detach(), 10, 0)
         torch.testing.assert_close(state["mixture_means"], expected.means.float())
         torch.testing.assert_close(state["mixture_factors"], expected.factors.float())
         average.module.state_dict()

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from poise.core import Batch, Verdict
+from poise.core import Batch, DiscriminatorOutput
 from poise.monitor.measures import auc
 from poise.monitor.paired import PairedMonitor
 from poise.monitor.signals import MonitorInputs
@@ -35,7 +35,7 @@ class Sums(nn.Module):
         nn.init.constant_(self.layer.weight, 1.0)
 
     def forward(self, x, cond):
-        return Verdict((self.layer(x.sum(1, keepdim=True))[:, 0],))
+        return DiscriminatorOutput((self.layer(x.sum(1, keepdim=True))[:, 0],))
 
 
 def numbers(seed, frames):

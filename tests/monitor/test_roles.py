@@ -11,11 +11,11 @@ import pytest
 from poise.monitor import diagnose
 from poise.monitor.findings.advice import rate_option
 from poise.monitor.findings.finding import Finding, Record
-from poise.recipes.common.recipe import Acting
+from poise.recipes.common.recipe import Stopping
 from poise.record import RunFolder
 from poise.report.live import Silent
 from poise.runs import session
-from poise.runs.rollback import Remedies, Sick
+from poise.runs.rollback import Divergence, Rollbacks
 from tests.monitor.test_advice import ADVERSARIAL, MADE, players, spec_of
 
 ROLES = {"late": {"generator": "singer", "discriminator": "singer_discriminator"}}
@@ -108,10 +108,12 @@ def test_the_players_are_treated(tmp_path):
     (tmp_path / "run").mkdir()
     checkpoints = [tmp_path / f"step-{step:08d}" for step in (0, 100)]
     dead = Finding("dead discriminator", "critical", 120, "It is dead.", "", {"killed by its penalty": 1.0})
-    remedy = Remedies(RunFolder(tmp_path / "run"), 3).roll_back(Sick.of(dead, 130, ROLES["late"]), checkpoints, 100)
+    remedy = Rollbacks(RunFolder(tmp_path / "run"), 3).roll_back(
+        Divergence.of(dead, 130, ROLES["late"]), checkpoints, 100
+    )
     assert (remedy.what, remedy.back_to) == ("singer_discriminator/penalties", 100)
-    assert Sick.of(dead, 130).treatment[0] == "discriminator/penalties"
-    assert Sick("not finite", "x", 1, 1, ROLES["late"]).treatment[0] == "lr"
+    assert Divergence.of(dead, 130).treatment[0] == "discriminator/penalties"
+    assert Divergence("not finite", "x", 1, 1, ROLES["late"]).treatment[0] == "lr"
 
 
 def test_a_run_that_is_rolled_back_knows_the_roles_of_its_stage(monkeypatch):
@@ -119,8 +121,8 @@ def test_a_run_that_is_rolled_back_knows_the_roles_of_its_stage(monkeypatch):
     monkeypatch.setattr(session, "diagnose", lambda record: [dead])
     one = session.Session.__new__(session.Session)
     one.rows, one.spec, one.told, one.view = rows(False), SPEC, {dead.name}, Silent()
-    one.recipe = SimpleNamespace(acting=Acting("rollback"))
-    with pytest.raises(Sick) as caught:
+    one.recipe = SimpleNamespace(acting=Stopping("rollback"))
+    with pytest.raises(Divergence) as caught:
         one._look(130)
     assert caught.value.treatment[0] == "singer_discriminator/penalties"
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from poise.core import Batch, Verdict
+from poise.core import Batch, DiscriminatorOutput
 from poise.monitor.signals import AdversarialMonitor, MonitorInputs
 from tests.conftest import TinyDiscriminator, TinyGenerator
 
@@ -55,12 +55,12 @@ class ByHeart(nn.Module):
 
     def forward(self, x, cond=None):
         known = torch.cdist(x.flatten(1), TRAINING.flatten(1)).min(1).values < 1e-3
-        return Verdict((known.float() + 0.01 * x.flatten(1).mean(1),))
+        return DiscriminatorOutput((known.float() + 0.01 * x.flatten(1).mean(1),))
 
 
 class Constant(nn.Module):
     def forward(self, x, cond=None):
-        return Verdict((1e-29 * x.flatten(1).mean(1),))
+        return DiscriminatorOutput((1e-29 * x.flatten(1).mean(1),))
 
 
 def test_signals_are_a_function_of_the_probe_and_leave_no_trace():

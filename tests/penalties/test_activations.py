@@ -9,7 +9,7 @@ import torch
 
 from poise.core import Batch, Player
 from poise.errors import PoiseError
-from poise.games.likelihood import Carried, Language, window_term
+from poise.games.likelihood import Carried, LanguageModelGame, window_term
 from poise.models.rnn import Dropouts, Recurrent
 from poise.penalties import AR, L2, TAR, L2Rows
 from poise.training.loop import move, train
@@ -29,7 +29,7 @@ def test_ar_by_hand():
     (term,) = AR(0.5).terms()
     assert term.value(round_of()).tolist() == pytest.approx([4 * 52 / 6, 4 * 6 / 6])
     assert term.scale(0) == 0.5
-    assert term.penalises and not term.differentiates
+    assert term.regularises and not term.second_order
 
 
 def test_tar_by_hand():
@@ -103,7 +103,7 @@ V = 6
 def game_of(penalties=(), dropouts=None, seed=0, tied=True):
     torch.manual_seed(seed)
     model, carried = Recurrent(V, 4, 5, 1, tied=tied, dropouts=dropouts or Dropouts()), Carried()
-    game = Language(model, carried)
+    game = LanguageModelGame(model, carried)
     terms = [window_term(), *(term for penalty in penalties for term in penalty.terms())]
     rules = [rule for penalty in penalties for rule in penalty.weight_penalties()]
     optim = torch.optim.Adam(model.parameters(), 0.01)

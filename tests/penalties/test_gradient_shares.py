@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import nn
 
-from poise.core import Batch, Player, Verdict
+from poise.core import Batch, DiscriminatorOutput, Player
 from poise.games.adversarial import Adversarial, adversarial_terms
 from poise.monitor import Record, diagnose
 from poise.penalties import R1, R2
@@ -33,7 +33,7 @@ class Critic(nn.Module):
         self.w = nn.Parameter(torch.tensor([[0.3, -0.4]]))
 
     def forward(self, x, cond=None):
-        return Verdict(((x @ self.w.T).squeeze(1),))
+        return DiscriminatorOutput(((x @ self.w.T).squeeze(1),))
 
 
 class Pairs(Point):

@@ -7,7 +7,7 @@ import numpy as np
 from poise.audio.spectrograms import Mel
 from poise.data.speech.recordings import Recordings
 from poise.recipes.speech import build as parts
-from poise.recipes.speech.players import Players
+from poise.recipes.speech.players import SpeechPlayers
 from poise.recipes.speech.signature import DiscriminatorOptions, GeneratorOptions
 from poise.recipes.vocoder.signature import DiscriminatorOptions as WaveDiscriminator
 from poise.recipes.vocoder.signature import GeneratorOptions as WaveGenerator
@@ -48,7 +48,7 @@ def players(said=None, steps=STAGES, facts=None, **changes):
         "vocoder": WaveGenerator(width=4, depth=1), "vocoder_discriminator": WaveDiscriminator(width=2),
     }  # fmt: skip
     options |= changes.pop("options", {})
-    return Players(facts or facts_of(said or known()), **{
+    return SpeechPlayers(facts or facts_of(said or known()), **{
         "networks": {"generator": "convolutional", "discriminator": "projection", "vocoder": "vocos"},
         "vocoder_critic": "both", "loss": "least_squares",
         "weights": {"mel": 5.0, "features": 10.0, "stft": "linear:1:2"}, "options": options,

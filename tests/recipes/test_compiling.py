@@ -12,7 +12,7 @@ from poise.audio.spectrograms import Mel
 from poise.core import Player, Term
 from poise.models.heads import Resolution
 from poise.models.rnn import Recurrent, RelationalMemory
-from poise.models.speech import Speaker
+from poise.models.speech import AcousticModel
 from poise.models.vae import AutoEncoder
 from poise.models.vocoders import Vocos
 from poise.penalties import L2, R1, R2
@@ -66,7 +66,7 @@ LEFT = {
     "lstm": (Recurrent(5, 4, 4), "its recurrent layers"),
     "relational": (RelationalMemory(5, 4, 4), "its recurrent layers"),
     "vocos": (Vocos(Mel(8000, 64, 16, 8), 4, 1), "its Fourier transforms"),
-    "speaker": (Speaker(3, 2, 1, 8, 0.01, True, 4, 1, 2), "its lengths, which differ from batch to batch"),
+    "speaker": (AcousticModel(3, 2, 1, 8, 0.01, True, 4, 1, 2), "its lengths, which differ from batch to batch"),
     "spectrograms": (Resolution(64, 2), "its Fourier transforms"),
 }
 

@@ -184,7 +184,7 @@ def test_beginning_a_stage_after_any_number_of_others():
                 assert all(
                     torch.equal(a, b) for a, b in zip(kept[player.name], player.module.parameters(), strict=True)
                 )
-                assert not player.spent
+                assert not player.cumulative_decay
                 assert not player.optim.state, (name, player.name)
                 assert all(not p.state_dict() for p in player.penalties if isinstance(p, L2Towards))
         for player in stage.game.players:

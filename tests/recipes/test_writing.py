@@ -8,10 +8,10 @@ import pytest
 import torch
 from torch import nn
 
-from poise.data.alphabets.alphabet import Characters
-from poise.data.alphabets.units import fit_units
-from poise.data.alphabets.words import Words
 from poise.data.text.toy import Numbers
+from poise.data.tokenizers.alphabet import Characters
+from poise.data.tokenizers.units import fit_units
+from poise.data.tokenizers.words import Words
 from poise.errors import PoiseError
 from poise.models.rnn import Recurrent
 from poise.models.text import TextGenerator

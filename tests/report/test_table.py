@@ -29,7 +29,12 @@ def test_score_lines_say_value_interval_floor_and_n():
 
 def rows(share):
     return [
-        {"step": t, "generator/l2.share": share * (t + 1), "generator/l2.strength": 0.1, "generator/l2.spent": 0.01 * t}
+        {
+            "step": t,
+            "generator/l2.share": share * (t + 1),
+            "generator/l2.strength": 0.1,
+            "generator/l2.spent": 0.01 * t,
+        }
         for t in range(3)
     ]
 

@@ -15,7 +15,7 @@ from poise.errors import PoiseError
 from poise.losses.adversarial import AdversarialLoss
 from poise.record import RunFolder
 from poise.report.conclude import best
-from poise.runs.rollback import Remedies, Sick
+from poise.runs.rollback import Divergence, Rollbacks
 from poise.runs.run import Interrupted, Stop, run
 from poise.training.checkpoint import all_checkpoints
 from tests.runs.conftest import TINY, Stopping, assert_same, spec, state
@@ -203,7 +203,7 @@ def test_a_run_ends_when_its_score_no_longer_improves(pictures, tmp_path):
 def test_early_checkpoints_are_gone_back_to_in_turn(tmp_path):
     """When the trouble comes back at once, the next rollback goes one checkpoint further back."""
     folder = RunFolder(tmp_path)
-    remedies = Remedies(folder, most=9)
+    remedies = Rollbacks(folder, most=9)
 
     def checkpoints(*steps):
         for step in steps:
@@ -211,14 +211,14 @@ def test_early_checkpoints_are_gone_back_to_in_turn(tmp_path):
         return sorted(tmp_path.glob("step-*"))
 
     def back(since, at, *steps):
-        return remedies.roll_back(Sick("not finite", "it broke.", since, at), checkpoints(*steps), 10).back_to
+        return remedies.roll_back(Divergence("not finite", "it broke.", since, at), checkpoints(*steps), 10).back_to
 
     assert back(33, 33, 0, 10, 20, 30) == 30
     assert back(34, 34, 30) == 20, "no farther than last time"
     assert not (tmp_path / "step-00000030").exists()
     assert back(95, 99, 30, 80, 90, 100) == 90, "far beyond: a new trouble"
     assert back(5, 101, 100) == 0, "before the trouble began"
-    assert Remedies(folder, most=9).made == remedies.made
+    assert Rollbacks(folder, most=9).made == remedies.made
     assert remedies.factor("lr", "generator/lr") == 0.5**4
 
 

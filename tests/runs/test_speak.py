@@ -20,7 +20,7 @@ from poise import registry
 from poise.cli import main
 from poise.core import Player, Term
 from poise.data.speech.speech import Wave, resampled
-from poise.recipes.common.recipe import Kind
+from poise.recipes.common.recipe import RecipeEntry
 from poise.record import RunFolder
 from poise.specs.spec import all_recipes
 from poise.training.checkpoint import save
@@ -71,7 +71,9 @@ def made_up():
     """Three recipes: one speaks, one vocodes, one does neither."""
     all_recipes()  # the real ones first, as always
     for name, more in RECIPES.items():
-        kind = Kind(build, lambda arguments, facts: Loudness(), list, lambda samples, path: "", "speech", (), **more)
+        kind = RecipeEntry(
+            build, lambda arguments, facts: Loudness(), list, lambda samples, path: "", "speech", (), **more
+        )
         registry.register("recipe", name)(kind)
     yield
     for name in RECIPES:
@@ -187,7 +189,9 @@ def test_without_a_recipe_that_speaks_nothing_is_promised(place, capsys, monkeyp
 
 def test_a_sound_that_is_not_finite_is_not_written(place, capsys, monkeypatch):
     broken = lambda *_, **__: Wave(np.array([0, np.nan], np.float32), RATE)  # noqa: E731
-    kind = Kind(build, lambda arguments, facts: Loudness(), list, lambda samples, path: "", "speech", (), say=broken)
+    kind = RecipeEntry(
+        build, lambda arguments, facts: Loudness(), list, lambda samples, path: "", "speech", (), say=broken
+    )
     monkeypatch.setitem(registry._TABLES["recipe"], "speaker", kind)
     assert main(["say", "speaker", "hi"]) == 2
     assert "out.wav was not written: 1 of 2 samples are not finite" in capsys.readouterr().err

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from poise.models.speech import Speaker
+from poise.models.speech import AcousticModel
 from poise.record import RunFolder
 from poise.runs.load import Run
-from poise.runs.rollback import Remedies
+from poise.runs.rollback import Rollbacks
 from poise.runs.run import Interrupted, Stop, run
 from poise.runs.write import sample_to
 from poise.specs.spec import completed, instantiated, kind_of
@@ -189,14 +189,14 @@ def test_rolled_back_across_a_boundary_equals_a_run_from_that_checkpoint(
     syllables, unseen, tmp_path, monkeypatch, once, calls, step, back_to
 ):
     """Each learning rate is halved in all stages that follow; what rests is as it was."""
-    original = Remedies.roll_back
+    original = Rollbacks.roll_back
 
     def roll_back(self, *arguments):
         remedy = original(self, *arguments)
         shutil.copytree(tmp_path / "a", tmp_path / "b")
         return remedy
 
-    monkeypatch.setattr(Remedies, "roll_back", roll_back)
+    monkeypatch.setattr(Rollbacks, "roll_back", roll_back)
     spec = speech_spec(
         syllables, loss="once", on_divergence="rollback", joint_steps=3,
         vocoder={**PLAYER, "lr": 2e-4, "warm_lr": 1e-3, "penalties": [TOWARDS]},
@@ -234,7 +234,7 @@ def test_strengths_of_zero_are_no_penalties_bit_for_bit(wanted, unseen, tmp_path
 @pytest.mark.parametrize("name", ["vocos", "syllables", "sentences"])
 def test_pieces_of_a_batch_are_the_batch(wanted, unseen, tmp_path, monkeypatch, name):
     """To rounding: two moves with small steps of Adam, the noise of both runs being the same."""
-    monkeypatch.setattr(Speaker, "noise", lambda self, n: torch.full((n, self.noise_size), 0.3))
+    monkeypatch.setattr(AcousticModel, "noise", lambda self, n: torch.full((n, self.noise_size), 0.3))
     spec, _ = wanted(name)
     short = {"warm_steps": 1, "steps": 1, "vocoder_warm_steps": 1, "vocoder_steps": 1, "joint_steps": 1}
     records = []

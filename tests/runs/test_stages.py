@@ -15,7 +15,7 @@ from poise.errors import PoiseError
 from poise.games.text import Reinforce
 from poise.monitor.findings.finding import Record
 from poise.record import RunFolder
-from poise.runs.rollback import Remedies
+from poise.runs.rollback import Rollbacks
 from poise.runs.run import Interrupted, Stop, run
 from poise.training import checkpoint
 from poise.training.ema import Ema
@@ -75,14 +75,14 @@ def test_a_stage_begins_with_the_weights_it_shares_and_nothing_else():
     with torch.no_grad():
         second.players[1].module.weight.copy_(trained[:2].view(1, 2))
         second.players[1].module.bias.copy_(trained[2:])
-    second.players[1].spent["l2"] = 3.0
+    second.players[1].cumulative_decay["l2"] = 3.0
     before_average = flat(second.players[1].after[0].module)
     checkpoint.begin(second, fresh, after=first)
     assert torch.equal(flat(second.players[0].module), expected)
     assert torch.equal(flat(second.players[1].module), trained)
     assert torch.equal(flat(second.players[1].after[0].module), before_average)
     assert not second.players[0].optim.state and not second.players[1].optim.state
-    assert not second.players[1].spent
+    assert not second.players[1].cumulative_decay
     assert averaged.shape == before_average.shape
 
 
@@ -200,7 +200,7 @@ def test_a_run_that_breaks_in_a_later_stage_names_the_step_of_the_run(grammar, t
 
 def copied_when_rolled_back(monkeypatch, to: Path):
     """Copy the run folder as it is after its (only) rollback, for a run that begins there."""
-    original = Remedies.roll_back
+    original = Rollbacks.roll_back
 
     def roll_back(self, *arguments):
         remedy = original(self, *arguments)
@@ -208,7 +208,7 @@ def copied_when_rolled_back(monkeypatch, to: Path):
         shutil.copytree(self.path.parent, to)
         return remedy
 
-    monkeypatch.setattr(Remedies, "roll_back", roll_back)
+    monkeypatch.setattr(Rollbacks, "roll_back", roll_back)
 
 
 @pytest.mark.parametrize(

@@ -20,10 +20,10 @@ from torch import Tensor, nn
 from poise.core import Batch, Player, Term
 from poise.errors import PoiseError
 from poise.penalties import L2
-from poise.recipes.common.recipe import Acting, Cadence, Kind, Recipe, Stage
+from poise.recipes.common.recipe import Recipe, RecipeEntry, Stage, StepIntervals, Stopping
 from poise.registry import register
 from poise.training.ema import Ema
-from poise.training.loop import mixed
+from poise.training.loop import fold_seed
 from poise.training.precision import Execution
 
 MEAN = torch.tensor([3.0, 4.0])
@@ -100,7 +100,7 @@ class Watch:
 
 def stream(seed: int, batch: int, pause: float, draw: int) -> Batch:
     time.sleep(pause)
-    rng = torch.Generator().manual_seed(mixed(seed, draw))
+    rng = torch.Generator().manual_seed(fold_seed(seed, draw))
     return Batch(MEAN + torch.randn(batch, 2, generator=rng))
 
 
@@ -145,13 +145,13 @@ def toy(
         stages=[Stage("attraction", game, partial(stream, seed, batch, pause), steps, (), lambda: Watch(place))],
         seed=seed,
         how=Execution(torch.device("cpu"), "fp32", 1),
-        cadence=Cadence.over(steps, 4, None, 10, 3),
+        cadence=StepIntervals.over(steps, 4, None, 10, 3),
         facts=facts,
         sampler=lambda n, seed: draw(average.module, facts, n, seed),
         show=lambda stem: shown(average.module, stem),
         judge=Distance,
         final=Distance,
-        acting=Acting(scores=3),
+        acting=Stopping(scores=3),
     )
 
 
@@ -172,7 +172,7 @@ def write(samples: np.ndarray, path: Path) -> str:
 
 
 register("recipe", "toy")(
-    Kind(toy, lambda arguments, facts: Place(), draw, write, "points", ("distance",), default_out="points.json")
+    RecipeEntry(toy, lambda arguments, facts: Place(), draw, write, "points", ("distance",), default_out="points.json")
 )
 
 STUDY = {

@@ -8,7 +8,7 @@ import pytest
 
 from poise.errors import PoiseError
 from poise.registry import find, names
-from poise.training.dials import number_or_schedule
+from poise.training.schedules import number_or_schedule
 
 # written, then the values at steps 0, 5, 10 and 99 of a run of 10
 TABLE = {

@@ -8,13 +8,13 @@ import pytest
 import torch
 from torch import nn
 
-from poise.core import Batch, Dial, Player, Term
+from poise.core import Batch, Player, ScheduledValue, Term
 from poise.errors import NonFinite, PoiseError
 from poise.games.adversarial import Adversarial, adversarial_terms
 from poise.penalties import L2, R1, L2Towards, WeightDecay
 from poise.registry import find
 from poise.training.ema import Ema
-from poise.training.loop import memory, mixed, move, split, train
+from poise.training.loop import fold_seed, memory, move, split, train
 from poise.training.precision import Execution, pick_device, pick_precision
 from tests.conftest import TinyDiscriminator, TinyGenerator
 
@@ -124,7 +124,7 @@ def test_seeds_differ_and_the_global_generator_is_left_alone():
     assert torch.equal(torch.rand(3), expected)
     train(b, data, 3, seed=1)
     assert not torch.equal(weights(a), weights(b))
-    assert len({mixed(s, t) for s in range(30) for t in range(300)}) == 9000
+    assert len({fold_seed(s, t) for s in range(30) for t in range(300)}) == 9000
 
 
 def test_dials_are_set_before_each_step_and_recorded():
@@ -138,7 +138,7 @@ def test_dials_are_set_before_each_step_and_recorded():
         game,
         data,
         3,
-        dials=[Dial("lr", lambda t: 0.1 / (t + 1), apply)],
+        dials=[ScheduledValue("lr", lambda t: 0.1 / (t + 1), apply)],
         watch=lambda step, row: seen.append((row["lr"], optim.param_groups[0]["lr"])),
     )
     assert seen == [(0.1 / (t + 1),) * 2 for t in range(3)]

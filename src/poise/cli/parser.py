@@ -38,7 +38,7 @@ def whole(low: int, high: int = 2**63 - 1) -> Callable[[str], int]:
 SEED: dict[str, Any] = {"type": whole(0), "default": 0}
 
 
-class Parser(argparse.ArgumentParser):
+class CommandParser(argparse.ArgumentParser):
     """Argument errors become one sentence. What is left over is told by the command that it was given to."""
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[Any, list[str]]:
@@ -72,4 +72,4 @@ def command(parent: Any, name: str, function: Callable[..., Any] | None, help: s
 
 def commands_of(parser: argparse.ArgumentParser, **more: Any) -> Any:
     """Where the commands of a parser are entered."""
-    return parser.add_subparsers(metavar="COMMAND", parser_class=Parser, **more)
+    return parser.add_subparsers(metavar="COMMAND", parser_class=CommandParser, **more)

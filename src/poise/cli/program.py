@@ -14,7 +14,7 @@ from typing import Any
 
 from poise import __version__
 from poise.cli import data, demo, runs, speech, study
-from poise.cli.parser import Parser, command, commands_of
+from poise.cli.parser import CommandParser, command, commands_of
 from poise.cli.train import add as add_train
 from poise.cli.train import train
 from poise.errors import PoiseError
@@ -27,7 +27,7 @@ READER_GONE = 141  # as a shell tells it: 128 + SIGPIPE
 
 def tree() -> tuple[argparse.ArgumentParser, Any]:
     """The commands, without the recipes' own arguments."""
-    root = Parser(
+    root = CommandParser(
         prog="poise",
         description="Train GANs of pictures, text and speech with an L2 penalty on each player, and see whether it "
         "worked.",

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from poise.data.alphabets.alphabet import UNKNOWN, Units
-from poise.data.alphabets.units import fit_units, suggested_units
 from poise.data.files.items import Progress
+from poise.data.tokenizers.alphabet import UNKNOWN, Units
+from poise.data.tokenizers.units import fit_units, suggested_units
 from poise.errors import PoiseError
 from poise.evaluation.choice import EvaluationOptions
 from poise.evaluation.report import Section

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
-from poise.core import Batch, Player, Term, Verdict, averaged
+from poise.core import Batch, DiscriminatorOutput, Player, Term, averaged
 
 
 class Generator(Protocol):
@@ -22,7 +22,7 @@ class Generator(Protocol):
 
 
 class Discriminator(Protocol):
-    def __call__(self, x: Tensor, cond: Tensor | None) -> Verdict: ...
+    def __call__(self, x: Tensor, cond: Tensor | None) -> DiscriminatorOutput: ...
 
 
 class Loss(Protocol):
@@ -38,7 +38,7 @@ class Round:
     """All that one turn may look at. Each attribute is computed when first read and kept for the turn.
 
     On D's turn `fake` carries no gradient to G; on G's turn the loop has frozen D's weights. `real` and `fake`
-    require a gradient of their own only where a due term differentiates.
+    require a gradient of their own only where a due term second_order.
 
     `noticed["output_gradient"]`, after the backward pass of G's turn: the mean over the samples of ‖∂ℓ_i/∂G(z_i)‖,
     where ℓ_i is the sample's own loss. It is what D tells G, before G's weights turn it into a step.
@@ -46,7 +46,7 @@ class Round:
 
     def __init__(self, game: Adversarial, generates: bool, batch: Batch, due: Sequence[Term[Any]]) -> None:
         self.game, self.generates, self.cond = game, generates, batch.cond
-        self.slopes = any(term.differentiates for term in due)
+        self.slopes = any(term.second_order for term in due)
         self.real = batch.real.detach().requires_grad_() if self.slopes else batch.real
         self.noticed: dict[str, Tensor] = {}
 
@@ -67,7 +67,7 @@ class Round:
         return fake.to(self.real.dtype).requires_grad_(self.slopes)
 
     @cached_property
-    def on_both(self) -> tuple[Verdict, Verdict]:
+    def on_both(self) -> tuple[DiscriminatorOutput, DiscriminatorOutput]:
         """D's opinion on real and on generated samples, by one pass over both where that is the same and cheaper.
 
         It is not where slopes at the real samples are wanted, and on G's turn, where real samples need no graph.
@@ -86,13 +86,13 @@ class Round:
         return self.on_real, self.on_fake
 
     @cached_property
-    def on_real(self) -> Verdict:
-        found: Verdict = self.game.discriminator(self.game.view(self.real), self.cond)
+    def on_real(self) -> DiscriminatorOutput:
+        found: DiscriminatorOutput = self.game.discriminator(self.game.view(self.real), self.cond)
         return found
 
     @cached_property
-    def on_fake(self) -> Verdict:
-        found: Verdict = self.game.discriminator(self.game.view(self.fake), self.cond)
+    def on_fake(self) -> DiscriminatorOutput:
+        found: DiscriminatorOutput = self.game.discriminator(self.game.view(self.fake), self.cond)
         return found
 
 
@@ -105,9 +105,9 @@ def notice_slopes(noticed: dict[str, Tensor], gradient: Tensor) -> None:
     noticed["output_gradient"] = wide.flatten(1).norm(dim=1).sum()
 
 
-def take(verdict: Verdict, part: slice) -> Verdict:
+def take(verdict: DiscriminatorOutput, part: slice) -> DiscriminatorOutput:
     """The verdict on a part of the batch."""
-    return Verdict(
+    return DiscriminatorOutput(
         tuple(logits[part] for logits in verdict.logits),
         tuple(tuple(layer[part] for layer in head) for head in verdict.features),
         tuple(weights[part] for weights in verdict.weights),
@@ -145,7 +145,7 @@ def joint_allowed(discriminator: nn.Module) -> bool:
     return not any(isinstance(m, nn.modules.batchnorm._NormBase) for m in discriminator.modules())
 
 
-def over_heads(loss: Callable[..., Tensor], *verdicts: Verdict, paired: bool = False) -> Tensor:
+def over_heads(loss: Callable[..., Tensor], *verdicts: DiscriminatorOutput, paired: bool = False) -> Tensor:
     """The loss on each head's logits, averaged over positions and heads: [B]. Half precision is widened first.
 
     Where positions have weights, as in texts of several lengths, place t of a real text has nothing to do with place t

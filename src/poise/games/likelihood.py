@@ -27,7 +27,7 @@ def nats(logits: Tensor, targets: Tensor) -> Tensor:
 class SentenceRound:
     """What one turn may look at: sentences [B,T], the logits of each unit given those before it."""
 
-    def __init__(self, game: Sentences, batch: Batch) -> None:
+    def __init__(self, game: SentenceGame, batch: Batch) -> None:
         self.game, self.ids = game, batch.real
 
     @property
@@ -48,7 +48,7 @@ class SentenceRound:
 
 
 @dataclass
-class Sentences:
+class SentenceGame:
     """A generator alone with sentences. `counted(ids)` says which places count: bool [B,T]."""
 
     generator: Any
@@ -99,7 +99,7 @@ class WindowRound:
     `batch.real` ids [B,T+1]; `batch.cond` bool [B]: texts that begin anew, whose state is forgotten.
     """
 
-    def __init__(self, game: Language, batch: Batch) -> None:
+    def __init__(self, game: LanguageModelGame, batch: Batch) -> None:
         self.game, self.ids, self.anew = game, batch.real, batch.cond
 
     @cached_property
@@ -133,7 +133,7 @@ class WindowRound:
 
 
 @dataclass
-class Language:
+class LanguageModelGame:
     """A recurrent language model alone with a long text; `length` units are in a sample."""
 
     model: Any

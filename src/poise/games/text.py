@@ -29,7 +29,7 @@ class TextRound(Round):
     game: TextGame
 
     def __init__(self, game: TextGame, generates: bool, batch: Batch, due: Sequence[Term[Any]]) -> None:
-        if any(term.differentiates for term in due):
+        if any(term.second_order for term in due):
             rows = F.one_hot(batch.real, game.generator.net.vocabulary).to(torch.get_default_dtype())
             batch = Batch(rows, batch.cond)
         super().__init__(game, generates, batch, due)

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from poise.core import Batch, Player, Term, Verdict
+from poise.core import Batch, DiscriminatorOutput, Player, Term
 from poise.games.adversarial import Loss, adversarial_terms, notice_slopes, take
 from poise.games.vae import VaeRound
 
@@ -32,7 +32,7 @@ class VaeGanRound(VaeRound):
     """
 
     def __init__(self, game: VaeGan, generates: bool, batch: Batch, due: Sequence[Term[Any]]) -> None:
-        self.slopes = any(term.differentiates for term in due)
+        self.slopes = any(term.second_order for term in due)
         super().__init__(game.model, batch.real.detach().requires_grad_() if self.slopes else batch.real)
         self.game, self.generates = game, generates
         self.noticed: dict[str, Tensor] = {}
@@ -51,19 +51,19 @@ class VaeGanRound(VaeRound):
         return fake.to(self.real.dtype).requires_grad_(self.slopes)
 
     @cached_property
-    def on_real(self) -> Verdict:
-        found: Verdict = self.game.discriminator(self.real, None)
+    def on_real(self) -> DiscriminatorOutput:
+        found: DiscriminatorOutput = self.game.discriminator(self.real, None)
         return found
 
     @cached_property
-    def on_fake(self) -> Verdict:
-        found: Verdict = self.game.discriminator(self.fake, None)
+    def on_fake(self) -> DiscriminatorOutput:
+        found: DiscriminatorOutput = self.game.discriminator(self.fake, None)
         return found
 
     @cached_property
-    def on_reconstruction(self) -> Verdict:
+    def on_reconstruction(self) -> DiscriminatorOutput:
         """D's opinion on reconstructions that carry a gradient to decoder and encoder."""
-        found: Verdict = self.game.discriminator(self.model.picture(self.raw), None)
+        found: DiscriminatorOutput = self.game.discriminator(self.model.picture(self.raw), None)
         return found
 
     @property
@@ -79,11 +79,11 @@ class VaeGanRound(VaeRound):
 class Against(NamedTuple):
     """As much of an adversarial round as its terms read."""
 
-    on_real: Verdict
-    on_fake: Verdict
+    on_real: DiscriminatorOutput
+    on_fake: DiscriminatorOutput
 
     @property
-    def on_both(self) -> tuple[Verdict, Verdict]:
+    def on_both(self) -> tuple[DiscriminatorOutput, DiscriminatorOutput]:
         return self.on_real, self.on_fake
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from poise.audio.spectrograms import Mel
-    from poise.core import Verdict
+    from poise.core import DiscriminatorOutput
 else:
     torch = Lazy("torch")
 
@@ -26,7 +26,7 @@ def _apart(x: Tensor, y: Tensor) -> Tensor:
     return (x - y).float().abs().flatten(1).mean(1)
 
 
-def feature_matching(real: Verdict, fake: Verdict) -> Tensor:
+def feature_matching(real: DiscriminatorOutput, fake: DiscriminatorOutput) -> Tensor:
     """The mean over heads and layers of mean|D_l(real) − D_l(fake)| (Larsen et al. 2016): [B]."""
     pairs = [
         (x.detach(), y)

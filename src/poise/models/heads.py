@@ -1,8 +1,8 @@
 """Discriminators of waves: many small opinions joined by `Heads` (family "wave critic").
 
 `period` looks at every p-th sample (MPD, Kong et al. 2020), `resolution` at spectrograms of several windows (MRD, Jang
-et al. 2021), both sized for a CPU; `both` has all of them. Each takes a wave [B,1,S] and gives a `Verdict` with one
-head of logits [B, positions] and the features of its layers.
+et al. 2021), both sized for a CPU; `both` has all of them. Each takes a wave [B,1,S] and gives a `DiscriminatorOutput`
+with one head of logits [B, positions] and the features of its layers.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from poise.audio.spectrograms import magnitude
-from poise.core import Verdict
+from poise.core import DiscriminatorOutput
 from poise.models.layers import renormalised
 from poise.registry import register
 
@@ -30,9 +30,9 @@ class Heads(nn.Module):
         super().__init__()
         self.parts = nn.ModuleList(parts)
 
-    def forward(self, x: Tensor, cond: Tensor | None = None) -> Verdict:
+    def forward(self, x: Tensor, cond: Tensor | None = None) -> DiscriminatorOutput:
         found = [part(x, cond) for part in self.parts]
-        return Verdict(*(sum(of, ()) for of in zip(*found, strict=True)))
+        return DiscriminatorOutput(*(sum(of, ()) for of in zip(*found, strict=True)))
 
 
 def _through(layers: nn.ModuleList, last: nn.Module, x: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
@@ -57,12 +57,12 @@ class Period(nn.Module):
         self.layers = nn.ModuleList(nn.Conv1d(before, after, 5, 3, 2) for before, after in pairwise(channels))
         self.last = nn.Conv1d(channels[-1], 1, 3, padding=1)
 
-    def forward(self, x: Tensor, cond: Tensor | None = None) -> Verdict:
+    def forward(self, x: Tensor, cond: Tensor | None = None) -> DiscriminatorOutput:
         n, p = len(x), self.period
         x = F.pad(x, (0, -x.shape[-1] % p), mode="reflect")
         rows = x.view(n, -1, p).transpose(1, 2).reshape(n * p, 1, -1)
         logits, features = _through(self.layers, self.last, rows)
-        return Verdict((logits.reshape(n, -1),), (tuple(f.reshape(n, p, *f.shape[1:]) for f in features),))
+        return DiscriminatorOutput((logits.reshape(n, -1),), (tuple(f.reshape(n, p, *f.shape[1:]) for f in features),))
 
 
 class Resolution(nn.Module):
@@ -83,7 +83,7 @@ class Resolution(nn.Module):
         self.layers.append(nn.Conv2d(2 * width, 2 * width, 3, padding=1))
         self.last = nn.Conv2d(2 * width, 1, 3, padding=1)
 
-    def forward(self, x: Tensor, cond: Tensor | None = None) -> Verdict:
+    def forward(self, x: Tensor, cond: Tensor | None = None) -> DiscriminatorOutput:
         hop = self.window // 4
         wave = x.squeeze(1)
         wave = F.pad(wave, (0, -wave.shape[-1] % hop))
@@ -91,7 +91,7 @@ class Resolution(nn.Module):
             seen = magnitude(wave.float(), self.window, hop).unsqueeze(1)
         seen = seen.contiguous(memory_format=torch.channels_last)
         logits, features = _through(self.layers, self.last, seen)
-        return Verdict((logits.flatten(1),), (features,))
+        return DiscriminatorOutput((logits.flatten(1),), (features,))
 
 
 @register("wave critic", "period")

@@ -17,10 +17,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from poise.core import Verdict
+from poise.core import DiscriminatorOutput
 from poise.models.layers import (
-    Labelled,
-    Logit,
+    ClassConditioning,
+    ProjectionHead,
     initialise,
     normalised,
     resized,
@@ -68,7 +68,7 @@ class ImageGenerator(nn.Module, ABC):
         self.noise_size, self.classes, self.channels = noise, classes, channels
         self.sides = sides(size)[::-1]  # smallest first
         self.widths = widths(width, len(self.sides))[::-1]
-        self.labelled = Labelled(noise, classes)
+        self.labelled = ClassConditioning(noise, classes)
         self.start = nn.Linear(self.labelled.width, self.widths[0] * self.sides[0] ** 2)
         self.build(depth, norm)
 
@@ -90,7 +90,7 @@ class ImageGenerator(nn.Module, ABC):
 
 
 class ImageDiscriminator(nn.Module, ABC):
-    """Picture [B,C,S,S] (and class ids [B]) -> `Verdict` with one logit [B] and the output of every stage.
+    """Picture [B,C,S,S] (and class ids [B]) -> `DiscriminatorOutput` with one logit [B] and the output of every stage.
 
     Arguments as for `ImageGenerator`; `spectral`: spectral norm on every layer. `norm="batch"` makes the logit of
     a sample depend on its batch and hides the weights' scale from the loss, so the default is none.
@@ -113,7 +113,7 @@ class ImageDiscriminator(nn.Module, ABC):
         self.sides = sides(size)  # largest first
         self.widths = widths(width, len(self.sides))
         self.build(channels, depth, norm)
-        self.logit = Logit(self.widths[-1], self.sides[-1], classes)
+        self.logit = ProjectionHead(self.widths[-1], self.sides[-1], classes)
         self.finish()
         if spectral:
             spectrally_normalised(self)
@@ -125,12 +125,12 @@ class ImageDiscriminator(nn.Module, ABC):
     def finish(self) -> None:
         """Initialise, once every layer is there."""
 
-    def forward(self, x: Tensor, y: Tensor | None = None) -> Verdict:
+    def forward(self, x: Tensor, y: Tensor | None = None) -> DiscriminatorOutput:
         features = []
         for stage in self.stages:
             x = stage(x)
             features.append(x)
-        return Verdict((self.logit(x, y),), (tuple(features),))
+        return DiscriminatorOutput((self.logit(x, y),), (tuple(features),))
 
 
 def _extra(width: int, depth: int, norm: str, activation: Callable[[], nn.Module]) -> list[nn.Module]:

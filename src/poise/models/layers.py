@@ -73,7 +73,7 @@ def initialise(module: nn.Module, std: float = 0.02) -> None:
                 nn.init.zeros_(layer.bias)
 
 
-class Labelled(nn.Module):
+class ClassConditioning(nn.Module):
     """Noise z [B,Z] -> [B,Z] or, with classes, [B,2Z]: a class vector beside the noise."""
 
     def __init__(self, noise: int, classes: int) -> None:
@@ -89,7 +89,7 @@ class Labelled(nn.Module):
         return torch.cat([z, self.embedding(y)], 1)
 
 
-class Logit(nn.Module):
+class ProjectionHead(nn.Module):
     """Features [B,C,H,W] -> logit [B]: a linear layer, and with classes ⟨embedding(y), Σ_hw features⟩ added
     (projection discriminator, Miyato & Koyama 2018)."""
 

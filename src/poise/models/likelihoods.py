@@ -23,7 +23,7 @@ HALF_LOG_TAU = 0.5 * math.log(2 * math.pi)
 
 
 @register("likelihood", "gaussian")
-class Gaussian(nn.Module):
+class GaussianLikelihood(nn.Module):
     """N(x; squash(raw), σ²) on every pixel alone:
 
         −log p(x|z) = Σ_pixels [ (x − squash(raw))²/(2σ²) + log σ + ½ log 2π ]
@@ -75,7 +75,7 @@ class Gaussian(nn.Module):
 
 
 @register("likelihood", "bernoulli")
-class Bernoulli(nn.Module):
+class BernoulliLikelihood(nn.Module):
     """Pixels that are black or white, white with probability p = (1 + tanh(raw))/2 = sigmoid(2·raw):
 
         −log p(x|z) = Σ_pixels [ −t log p − (1 − t) log(1 − p) ],   t = (x + 1)/2

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from poise.core import Verdict
+from poise.core import DiscriminatorOutput
 from poise.errors import PoiseError
 
 
@@ -32,20 +32,27 @@ class OwnGenerator(nn.Module):
 
 
 class OwnDiscriminator(nn.Module):
-    """A network of a user's that gives logits [B] or [B, positions], or several of them -> `Verdict`."""
+    """A network of a user's that gives logits [B] or [B, positions], or several of them -> `DiscriminatorOutput`."""
 
     def __init__(self, net: nn.Module, classes: int) -> None:
         super().__init__()
         self.net, self.classes = _module(net, "discriminator"), classes
 
-    def forward(self, x: Tensor, y: Tensor | None = None) -> Verdict:
+    def forward(self, x: Tensor, y: Tensor | None = None) -> DiscriminatorOutput:
         found: Any = self.net(x, y) if self.classes else self.net(x)
-        if isinstance(found, Verdict):
+        if isinstance(found, DiscriminatorOutput):
             return found
         heads = found if isinstance(found, tuple) else (found,)
         if not heads or not all(isinstance(head, Tensor) and len(head) == len(x) for head in heads):
             raise PoiseError(f"the discriminator of --network must give logits for each of {len(x)} pictures")
-        return Verdict(tuple(head.squeeze(1) if head.ndim == 2 and head.shape[1] == 1 else head for head in heads))
+        return DiscriminatorOutput(
+            tuple(head.squeeze(1) if head.ndim == 2 and head.shape[1] == 1 else head for head in heads)
+        )
+
+
+def _without_column(logits: Tensor) -> Tensor:
+    """[B,1], as a linear layer gives it -> [B]."""
+    return logits.squeeze(1) if logits.ndim == 2 and logits.shape[1] == 1 else logits
 
 
 def _module(net: Any, what: str) -> nn.Module:

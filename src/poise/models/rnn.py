@@ -65,7 +65,7 @@ class Dropouts:
                 raise PoiseError(f"dropout.{name} must be at least 0 and below 1, not {share}")
 
 
-def locked(x: Tensor, share: float, training: bool) -> Tensor:
+def variational_dropout(x: Tensor, share: float, training: bool) -> Tensor:
     """x [B,T,D] with one dropout mask for all T places, scaled by 1/(1 − share)."""
     if not training or share == 0:
         return x
@@ -129,12 +129,12 @@ class Recurrent(nn.Module):
         weight = self.embedding.weight
         if training and drop.embedding:
             weight = weight * F.dropout(weight.new_ones(len(weight), 1), drop.embedding)
-        h, after = locked(embedded(ids, weight), drop.input, training), []
+        h, after = variational_dropout(embedded(ids, weight), drop.input, training), []
         for i, layer in enumerate(self.layers):
             weights = self._thinned(layer) if training and drop.weight else {}
             raw, new = self._run(layer, h, state[i * self.tensors : (i + 1) * self.tensors], weights)
             last = i == len(self.layers) - 1
-            h = locked(raw, drop.output if last else drop.hidden, training)
+            h = variational_dropout(raw, drop.output if last else drop.hidden, training)
             after += new
         return Read(self._read(h), h, raw, tuple(after))
 

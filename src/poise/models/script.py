@@ -29,7 +29,7 @@ def places(place: Tensor, total: Tensor, seconds: float) -> Tensor:
     return torch.cat([angles.sin(), angles.cos(), torch.stack([place, since, until, length], 2)], 2)
 
 
-class Script(nn.Module):
+class LengthRegulator(nn.Module):
     """condition [B,1+L,3] -> a code for each frame [B,F,C], and for each unit [B,L,C].
 
     Args:

@@ -13,21 +13,21 @@ from torch.nn import functional as F
 
 from poise.audio.spectrograms import LOWEST
 from poise.audio.spoken import mask_of, with_frames
-from poise.core import Verdict
+from poise.core import DiscriminatorOutput
 from poise.errors import PoiseError
 from poise.models.layers import ConvNeXt, renormalised
-from poise.models.script import Script
+from poise.models.script import LengthRegulator
 from poise.models.vocoders import MIDDLE, SPREAD
 from poise.registry import register
 
 
 @register("speech", "convolutional")
-class Speaker(nn.Module):
+class AcousticModel(nn.Module):
     """Noise z [B,Z] and a condition [B,1+L,3] -> log-mel [B,M,F]: ConvNeXt blocks over frames.
 
     Args:
         phones, tones, voices: how many there are.
-        bands: M; seconds: of a frame; whole: see `Script`.
+        bands: M; seconds: of a frame; whole: see `LengthRegulator`.
         width, depth: channels and blocks; noise: Z.
     """
 
@@ -47,7 +47,7 @@ class Speaker(nn.Module):
     ) -> None:
         super().__init__()
         self.noise_size, self.whole = noise, whole
-        self.script = Script(phones, tones, voices, width, seconds, whole)
+        self.script = LengthRegulator(phones, tones, voices, width, seconds, whole)
         self.prior = nn.Linear(width, bands)  # what a unit sounds like on average, for alignment
         self.length = nn.Sequential(nn.Linear(2 * width, width), nn.GELU(), nn.Linear(width, 1))
         self.stir = nn.Linear(noise, width, bias=False)
@@ -101,7 +101,7 @@ class MelCritic(nn.Module):
 
     not_compiled = "its lengths, which differ from batch to batch"
 
-    def __init__(self, script: Script, bands: int, width: int = 16) -> None:
+    def __init__(self, script: LengthRegulator, bands: int, width: int = 16) -> None:
         super().__init__()
         self.script = script
         channels = (1, width, 2 * width, 4 * width, 4 * width)
@@ -118,7 +118,7 @@ class MelCritic(nn.Module):
         self.logit = nn.Linear(8 * width, 1)
         self.ask = nn.Linear(script.phone.embedding_dim, 8 * width)
 
-    def forward(self, x: Tensor, cond: Tensor | None) -> Verdict:
+    def forward(self, x: Tensor, cond: Tensor | None) -> DiscriminatorOutput:
         if cond is None:
             raise PoiseError("a critic of speech needs to know what should be said")
         inside = mask_of(cond, x.shape[2])
@@ -134,7 +134,7 @@ class MelCritic(nn.Module):
         if asked.shape[1] < x.shape[2]:
             asked = F.pad(asked, (0, 0, 0, x.shape[2] - asked.shape[1]))
         logits = self.logit(h).squeeze(2) + (h * asked[:, ::4]).sum(2) / h.shape[2] ** 0.5
-        return Verdict((logits,), (tuple(features),), (inside.float(),))
+        return DiscriminatorOutput((logits,), (tuple(features),), (inside.float(),))
 
 
 @register("mel critic", "projection")
@@ -142,5 +142,5 @@ def projection(
     phones: int, tones: int, voices: int, bands: int, seconds: float, whole: bool, options: Any
 ) -> nn.Module:
     """`MelCritic` with a script of its own."""
-    script = Script(phones, tones, voices, 4 * options.width, seconds, whole)
+    script = LengthRegulator(phones, tones, voices, 4 * options.width, seconds, whole)
     return renormalised(MelCritic(script, bands, options.width), options.norm)

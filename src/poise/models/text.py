@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from poise.core import Verdict
+from poise.core import DiscriminatorOutput
 from poise.models.layers import spectrally_normalised
 from poise.models.rnn import embedded
 from poise.registry import register
@@ -169,16 +169,16 @@ class MultiRepresentation(nn.Module):
         if spectral:
             spectrally_normalised(self)
 
-    def forward(self, x: Tensor, cond: Tensor | None = None) -> Verdict:
+    def forward(self, x: Tensor, cond: Tensor | None = None) -> DiscriminatorOutput:
         b, t = x.shape[:2]
         rows = embedded(x, self.embedding.weight)  # [B,T,E]
         rows = rows.view(b, t, self.representations, -1).permute(0, 2, 3, 1).reshape(b * self.representations, -1, t)
         seen = torch.cat([conv(rows).relu().amax(2) for conv in self.convolutions], 1)
         features = self.dropout(self.highway(seen))
-        return Verdict((self.logit(self.linear(features).relu()).view(b, self.representations),))
+        return DiscriminatorOutput((self.logit(self.linear(features).relu()).view(b, self.representations),))
 
 
-class Reader(nn.Module):
+class RecurrentDiscriminator(nn.Module):
     """An LSTM that judges a sentence after each unit (d'Autume et al. 2019): logits [B,T], places after the end
     weighing nothing.
 
@@ -203,11 +203,11 @@ class Reader(nn.Module):
         if spectral:
             spectrally_normalised(self)
 
-    def forward(self, x: Tensor, cond: Tensor | None = None) -> Verdict:
+    def forward(self, x: Tensor, cond: Tensor | None = None) -> DiscriminatorOutput:
         ids = x.argmax(2) if x.is_floating_point() else x
         states, _ = self.lstm(self.dropout(embedded(x, self.embedding.weight)))
         weights = counted(ids, self.ends).to(states.dtype)
-        return Verdict((self.logit(states).squeeze(2),), weights=(weights,))
+        return DiscriminatorOutput((self.logit(states).squeeze(2),), weights=(weights,))
 
 
 @register("critic", "cnn")
@@ -220,4 +220,4 @@ def cnn(vocabulary: int, length: int, ends: bool, options: Any) -> nn.Module:
 
 @register("critic", "recurrent")
 def recurrent(vocabulary: int, length: int, ends: bool, options: Any) -> nn.Module:
-    return Reader(vocabulary, options.embed, options.hidden, ends, options.dropout, options.spectral)
+    return RecurrentDiscriminator(vocabulary, options.embed, options.hidden, ends, options.dropout, options.spectral)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from poise.training.dials import number_or_schedule
+from poise.training.schedules import number_or_schedule
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -63,4 +63,4 @@ class OnRound(Penalty, ABC):
     def terms(self) -> tuple[Any, ...]:
         from poise.core import Term
 
-        return (Term(self.name, self.value, self._strength, penalises=True),)
+        return (Term(self.name, self.value, self._strength, regularises=True),)

@@ -17,18 +17,18 @@ from poise.errors import PoiseError
 from poise.lazy import Lazy
 from poise.penalties.base import Penalty
 from poise.registry import register
-from poise.training.dials import number_or_schedule
+from poise.training.schedules import number_or_schedule
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-    from poise.core import Verdict
+    from poise.core import DiscriminatorOutput
 else:
     torch = Lazy("torch")
 
 
-def half_squared_slope(verdict: Verdict, x: Tensor) -> Tensor:
+def half_squared_slope(verdict: DiscriminatorOutput, x: Tensor) -> Tensor:
     """½‖∂(sum of logits)/∂x‖² for each sample, of the positions that count: [B]."""
     heads = zip(verdict.logits, verdict.each_weights(), strict=True)
     total = torch.stack([(x if weights is None else x * weights).sum() for x, weights in heads]).sum()
@@ -37,11 +37,11 @@ def half_squared_slope(verdict: Verdict, x: Tensor) -> Tensor:
     return 0.5 * wide.square().flatten(1).sum(1)
 
 
-def _verdict(found: Any) -> Verdict:
+def _verdict(found: Any) -> DiscriminatorOutput:
     """What a discriminator of somebody's returned, as ours would say it."""
-    from poise.core import Verdict
+    from poise.core import DiscriminatorOutput
 
-    if isinstance(found, Verdict):
+    if isinstance(found, DiscriminatorOutput):
         return found
     logits = getattr(found, "logits", found)
     heads = (logits,) if isinstance(logits, torch.Tensor) else logits
@@ -51,7 +51,7 @@ def _verdict(found: Any) -> Verdict:
         raise PoiseError(
             "the discriminator's logits do not depend on x by a gradient: is it called without torch.no_grad?"
         )
-    return Verdict(tuple(heads))
+    return DiscriminatorOutput(tuple(heads))
 
 
 @dataclass(eq=False)
@@ -103,7 +103,7 @@ class GradientPenalty(Penalty, ABC):
     def terms(self) -> tuple[Any, ...]:
         from poise.core import Term
 
-        return (Term(self.name, self.value, self._gamma, self.every, differentiates=True, penalises=True),)
+        return (Term(self.name, self.value, self._gamma, self.every, second_order=True, regularises=True),)
 
 
 @register("penalty", "R1")

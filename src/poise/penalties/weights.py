@@ -23,7 +23,7 @@ from poise.penalties.coverage import Coverage, coverage
 from poise.penalties.covers import Covers, Weight, covered, nothing_covered
 from poise.penalties.watched import watched
 from poise.registry import register
-from poise.training.dials import number_or_schedule
+from poise.training.schedules import number_or_schedule
 
 if TYPE_CHECKING:
     import torch

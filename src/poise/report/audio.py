@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from poise.disk import temporary_folder, write_atomically
 from poise.errors import PoiseError
-from poise.report.page import INDEX, TEXTS, Row, page, page_of_steps, save_page
+from poise.report.page import INDEX, TEXTS, PageRow, page, page_of_steps, save_page
 from poise.report.spectrogram import save_spectrograms
 
 __all__ = [
@@ -126,9 +126,9 @@ def save_clips(
     """
     said = [name for name, _ in clips] if texts is None else list(texts)
     files: dict[str, bytes] = {}
-    rows: list[Row] = []
+    rows: list[PageRow] = []
     for i, ((_, versions), text) in enumerate(zip(clips, said, strict=True)):
-        row: Row = {"text": text, "sounds": {}}
+        row: PageRow = {"text": text, "sounds": {}}
         for version, samples in versions.items():
             if not re.fullmatch(r"[\w-]+", version):
                 raise ValueError(f"'{version}' cannot be part of a file name: a version is one word")

@@ -71,7 +71,7 @@ img { max-width: 100%; background: #fff; border: 1px solid GrayText }
 )
 
 
-class Row(TypedDict, total=False):
+class PageRow(TypedDict, total=False):
     """What a page shows together; each part may be left out."""
 
     title: str  # a heading
@@ -80,7 +80,7 @@ class Row(TypedDict, total=False):
     pictures: list[str]  # files, relative to the page
 
 
-def page(title: str, rows: Sequence[Row]) -> bytes:
+def page(title: str, rows: Sequence[PageRow]) -> bytes:
     """The content of a page: title and rows in their order. ValueError for a file that is not relative to the page."""
     import jinja2
 
@@ -95,8 +95,8 @@ def page(title: str, rows: Sequence[Row]) -> bytes:
     return escaped(content).encode()
 
 
-def save_page(folder: Path, title: str, rows: Sequence[Row]) -> None:
-    """Write `folder/index.html`, whole or not at all: see `Row`.
+def save_page(folder: Path, title: str, rows: Sequence[PageRow]) -> None:
+    """Write `folder/index.html`, whole or not at all: see `PageRow`.
 
     Errors: PoiseError where it cannot be written; ValueError for a file that is not below the folder.
     """
@@ -111,7 +111,7 @@ def page_of_steps(samples: Path, title: str) -> None:
     """
     named = {path.name.removesuffix(".png") for path in samples.iterdir()} if samples.is_dir() else set()
     steps = sorted(name for name in named if re.fullmatch(r"[0-9]{8,}", name))
-    rows: list[Row] = []
+    rows: list[PageRow] = []
     for step in sorted(steps, key=int, reverse=True):
         clips = _clips(samples / step) if (samples / step).is_dir() else []
         pictures = [f"{step}.png"] if (samples / f"{step}.png").is_file() else []
@@ -120,7 +120,7 @@ def page_of_steps(samples: Path, title: str) -> None:
     save_page(samples, title, rows)
 
 
-def _clips(folder: Path) -> list[Row]:
+def _clips(folder: Path) -> list[PageRow]:
     """A row for each number NNN, its versions in the order of their names."""
     texts = _texts(folder / TEXTS)
     found: dict[int, dict[str, str]] = {}

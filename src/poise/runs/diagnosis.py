@@ -10,7 +10,7 @@ from poise.errors import PoiseError
 from poise.monitor import Finding, Record, diagnose
 from poise.record import RunFolder
 from poise.registry import names
-from poise.runs.rollback import Remedies
+from poise.runs.rollback import Rollbacks
 
 
 def diagnosis(folder: RunFolder) -> dict[str, Any]:
@@ -44,7 +44,7 @@ def _diagnosis(folder: RunFolder) -> dict[str, Any]:
         "last_recorded_step": rows[-1]["step"],
         "findings": [finding.to_dict() for finding in found],
         "earlier": [{k: e[k] for k in ("name", "severity", "since", "seen", "sentence")} for e in earlier.values()],
-        "rollbacks": [{**vars(remedy), "change": remedy.change} for remedy in Remedies(folder, most=1).made],
+        "rollbacks": [{**vars(remedy), "change": remedy.change} for remedy in Rollbacks(folder, most=1).made],
     }
 
 

@@ -17,7 +17,7 @@ class Interrupted(Exception):
     """Somebody asked the run to stop; its state is saved."""
 
 
-class Enough(Exception):
+class EarlyStop(Exception):
     """The held-out score has not improved for as long as was asked for."""
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from poise.data.speech.speech import Wave
-    from poise.recipes.common.recipe import Kind
+    from poise.recipes.common.recipe import RecipeEntry
 
 
 SOURCES = "sources"  # in spec.json: dotted path -> sha256 of the source, of code that is not Poise's
@@ -63,7 +63,7 @@ class Run:
         return found
 
     @functools.cached_property
-    def recipe(self) -> Kind:
+    def recipe(self) -> RecipeEntry:
         return kind_of(self.spec["recipe"])
 
     @property

@@ -22,7 +22,7 @@ from poise.monitor import Finding
 from poise.record import RunFolder
 
 if TYPE_CHECKING:
-    from poise.core import Dial, Game
+    from poise.core import Game, ScheduledValue
 
 FILE = "remedies.json"
 KEPT = 2  # regular checkpoints from before the trouble that are kept for rolling back, beside the first
@@ -41,7 +41,7 @@ TREATED = {
 
 
 @dataclass(frozen=True)
-class Remedy:
+class Rollback:
     """One rollback: what was found at `step`, the checkpoint that the run went back to, and what was changed."""
 
     step: int
@@ -62,7 +62,7 @@ class Remedy:
         return f"rolled back from step {self.step:,} to {self.back_to:,} ({self.cause}): {self.change}"
 
 
-class Sick(Exception):
+class Divergence(Exception):
     """A finding on which the run is to be rolled back."""
 
     def __init__(
@@ -72,7 +72,7 @@ class Sick(Exception):
         self.cause, self.sentence, self.since, self.step, self.roles = cause, sentence, since, step, roles or {}
 
     @classmethod
-    def of(cls, finding: Finding, step: int, roles: Mapping[str, str] | None = None) -> Sick | None:
+    def of(cls, finding: Finding, step: int, roles: Mapping[str, str] | None = None) -> Divergence | None:
         """None where rolling back would not help. `roles`: see `Record.roles`."""
         killed = finding.name == "dead discriminator" and finding.numbers.get("killed by its penalty", 0) > 0
         cause = "discriminator killed by its penalty" if killed else finding.name
@@ -86,12 +86,12 @@ class Sick(Exception):
         return f"{self.roles.get(player, player)}{slash}{kind}", factor
 
 
-class Remedies:
+class Rollbacks:
     """The rollbacks of one run, on the disk and in the game."""
 
     def __init__(self, folder: RunFolder, most: int) -> None:
         self.path, self.most = folder.path / FILE, most
-        self.made: list[Remedy] = [Remedy(**entry) for entry in _entries(self.path)]
+        self.made: list[Rollback] = [Rollback(**entry) for entry in _entries(self.path)]
 
     def factor(self, *what: str) -> float:
         """The product of all changes to any of these."""
@@ -105,17 +105,17 @@ class Remedies:
             for penalty in player.penalties:
                 penalty.factor = self.factor(f"{player.name}/penalties")
 
-    def dials(self, dials: Sequence[Dial]) -> list[Dial]:
+    def dials(self, dials: Sequence[ScheduledValue]) -> list[ScheduledValue]:
         """Scheduled learning rates with the changes in them."""
-        from poise.core import Dial
+        from poise.core import ScheduledValue
 
-        def times(dial: Dial) -> Dial:
+        def times(dial: ScheduledValue) -> ScheduledValue:
             factor = self.factor(BOTH, dial.name)
-            return Dial(dial.name, lambda step: dial.schedule(step) * factor, dial.apply)
+            return ScheduledValue(dial.name, lambda step: dial.schedule(step) * factor, dial.apply)
 
         return [times(dial) if dial.name.endswith("/lr") else dial for dial in dials]
 
-    def roll_back(self, sick: Sick, checkpoints: Sequence[Path], every: int) -> Remedy:
+    def roll_back(self, sick: Divergence, checkpoints: Sequence[Path], every: int) -> Rollback:
         """Choose the checkpoint, remove what came after it, and write the change down.
 
         The newest regular checkpoint from before the trouble began; when the last rollback did not get farther than two
@@ -133,7 +133,7 @@ class Remedies:
                 f"{sick.sentence.rstrip('.')}; the run stops at step {sick.step}, because {reason} "
                 f"(--rollbacks {self.most}): lower the learning rates or change the penalties, and start a new run"
             )
-        remedy = Remedy(sick.step, sick.cause, sick.sentence, regular[-1], *sick.treatment)
+        remedy = Rollback(sick.step, sick.cause, sick.sentence, regular[-1], *sick.treatment)
         for step, path in steps.items():
             if step > remedy.back_to:
                 remove(path)
@@ -146,7 +146,7 @@ def _entries(path: Path) -> list[dict[str, Any]]:
     if not path.exists():
         return []
     found: list[dict[str, Any]] = read_json(path)
-    known = set(Remedy.__dataclass_fields__)
+    known = set(Rollback.__dataclass_fields__)
     fields: dict[str, Any] = {
         "step": int,
         "cause": str,

@@ -19,8 +19,8 @@ from poise.record import RunFolder
 from poise.report.conclude import best, conclude, since_best
 from poise.report.live import View
 from poise.runs.early import Early
-from poise.runs.ending import Enough, Interrupted, Stop, last_word, scored_on
-from poise.runs.rollback import Remedies, Sick, protected, rates
+from poise.runs.ending import EarlyStop, Interrupted, Stop, last_word, scored_on
+from poise.runs.rollback import Divergence, Rollbacks, protected, rates
 from poise.specs.spec import kind_of
 
 MINUTE = 60.0
@@ -64,7 +64,7 @@ class Session:
         self.ends = list(accumulate(stage.steps for stage in recipe.stages))
         self.total, self.stage = self.ends[-1], 0
         self.base = [rates(stage.game) for stage in recipe.stages]
-        self.remedies = Remedies(folder, recipe.acting.rollbacks)
+        self.remedies = Rollbacks(folder, recipe.acting.rollbacks)
         self.early = Early(folder, recipe, view, self.total)
         self.rows: list[dict[str, Any]] = []
         self.findings: list[Finding] = []
@@ -96,16 +96,16 @@ class Session:
         while True:
             try:
                 if self._past_patience():
-                    raise Enough
+                    raise EarlyStop
                 self._stages(done)
                 break
-            except Enough:
+            except EarlyStop:
                 ended = self.rows[-1]["step"] + 1
                 self.folder.event("stopped early", step=ended, best=self.best.get("step"))
                 break
             except NonFinite as error:
-                done = self._treat(Sick("not finite", str(error), error.step, error.step), error)
-            except Sick as sick:
+                done = self._treat(Divergence("not finite", str(error), error.step, error.step), error)
+            except Divergence as sick:
                 done = self._treat(sick, None)
         return self._report(ended, time.monotonic() - began, ended - first)
 
@@ -148,7 +148,7 @@ class Session:
     def _stages(self, done: int) -> None:
         """What is left of the stages after `done` steps."""
         from poise.training.checkpoint import begin
-        from poise.training.loop import mixed, train
+        from poise.training.loop import fold_seed, train
 
         self.threads.begin(done)
         for i, (stage, end) in enumerate(zip(self.recipe.stages, self.ends, strict=True)):
@@ -163,7 +163,9 @@ class Session:
                     stage.game,
                     stage.stream,
                     range(done - first, stage.steps),
-                    mixed(self.recipe.seed, 2**32 + i) if i else self.recipe.seed,  # no two stages share their noise
+                    fold_seed(self.recipe.seed, 2**32 + i)
+                    if i
+                    else self.recipe.seed,  # no two stages share their noise
                     self.remedies.dials(stage.dials),
                     partial(self._watch, first),
                     self.recipe.how,
@@ -229,7 +231,7 @@ class Session:
         if due or late or enough or self.best.get("step") == made or made in self.ends or self.stop.asked:
             self._save(made, row)
         if enough and made < self.total:
-            raise Enough
+            raise EarlyStop
         if self.stop.asked and made < self.total:
             self.folder.event("stopped", step=made)
             raise Interrupted(f"stopped after step {made}")
@@ -270,12 +272,14 @@ class Session:
         self.view.findings(step + 1, self.findings)
         for finding in self.findings:
             sick = (
-                Sick.of(finding, step, record.roles) if finding.severity == "critical" and self.may_roll_back else None
+                Divergence.of(finding, step, record.roles)
+                if finding.severity == "critical" and self.may_roll_back
+                else None
             )
             if sick is not None:
                 raise sick
 
-    def _treat(self, sick: Sick, error: NonFinite | None) -> int:
+    def _treat(self, sick: Divergence, error: NonFinite | None) -> int:
         """Roll the run back, if that was asked for; returns the steps that are done then."""
         from poise.training.checkpoint import all_checkpoints, latest
 

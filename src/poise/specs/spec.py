@@ -25,7 +25,7 @@ from poise.errors import PoiseError
 from poise.installing import version_of
 from poise.lazy import loaded as loaded_from
 from poise.recipes.common.options import grouped, groups, parameters
-from poise.recipes.common.recipe import Kind
+from poise.recipes.common.recipe import RecipeEntry
 from poise.registry import find, names
 from poise.specs.bounds import check_numbers, no_endless_numbers
 from poise.specs.parser_errors import dashed, sentence
@@ -36,10 +36,10 @@ from poise.specs.yaml_text import loaded
 jsonargparse.set_parsing_settings(import_path_allowlist=["poise"])
 
 
-def kind_of(recipe: str) -> Kind:
+def kind_of(recipe: str) -> RecipeEntry:
     """The recipe of that name."""
     if "." not in recipe:
-        found: Kind = find("recipe", recipe)
+        found: RecipeEntry = find("recipe", recipe)
         return found
     if not is_trusted(recipe):
         raise PoiseError(f"the recipe {recipe[:80]} is code outside of Poise: go on with --trust if it is yours")
@@ -48,7 +48,7 @@ def kind_of(recipe: str) -> Kind:
         own = loaded_from(f"{module}:{name}")
     except (ImportError, AttributeError, SyntaxError) as error:
         raise PoiseError(f"the recipe {recipe} cannot be loaded ({error}): name MODULE.NAME of a file here") from None
-    if not isinstance(own, Kind):
+    if not isinstance(own, RecipeEntry):
         raise PoiseError(f"{recipe} is no recipe, but a {type(own).__name__}: see docs/architecture.md")
     return own
 

@@ -62,7 +62,7 @@ def _contents(game: Game[Any], how: Execution) -> dict[str, bytes]:
     torch.save(
         {
             "parts": rest,
-            "spent": {player.name: dict(player.spent) for player in game.players},
+            "spent": {player.name: dict(player.cumulative_decay) for player in game.players},
             "scalers": {name: scaler.state_dict() for name, scaler in how.scalers.items()},
         },
         buffer,
@@ -133,7 +133,7 @@ def begin(game: Game[Any], state: dict[str, Any], after: Game[Any]) -> None:
         if id(part) not in shared:
             part.load_state_dict(copy.deepcopy(state[name]))
     for player in game.players:
-        player.spent.clear()
+        player.cumulative_decay.clear()
 
 
 def prune(folder: Path, also: Collection[int | None], keep: int = 2) -> None:
@@ -177,8 +177,8 @@ def load(checkpoint: Path, game: Game[Any], how: Execution) -> int:
             elif name not in modules:
                 part.load_state_dict(parts[name if name in parts else formerly.get(name, name)])
         for player in game.players:
-            player.spent.clear()
-            player.spent.update(state["spent"][player.name])
+            player.cumulative_decay.clear()
+            player.cumulative_decay.update(state["spent"][player.name])
         how.scalers.clear()  # a checkpoint from before the first step knows none
         for name, scaler in state["scalers"].items():
             how.scaler(name).load_state_dict(scaler)

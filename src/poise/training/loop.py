@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from poise.core import Batch, Dial, Game, Noticing, Player, Term
+from poise.core import Batch, Game, Noticing, Player, ScheduledValue, Term
 from poise.errors import NonFinite
 from poise.training.measure import Measure, TermShares
 from poise.training.precision import Execution, norm
@@ -18,7 +18,7 @@ from poise.training.precision import Execution, norm
 Row = dict[str, float | Tensor]  # tensors stay on the device until somebody needs a number
 
 
-def mixed(seed: int, step: int) -> int:
+def fold_seed(seed: int, step: int) -> int:
     """A 63-bit number from (seed, step) by splitmix64's finaliser, so that no two runs share their noise."""
     x = (seed * 0x9E3779B97F4A7C15 + step * 0xD1B54A32D192ED03 + 0x632BE59BD9B4E019) & (2**64 - 1)
     for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
@@ -57,7 +57,7 @@ def measured(player: Player[Any], step: int, every: int) -> list[str]:
     def interval(term: Term[Any]) -> int:
         return term.every * max(1, every // term.every)
 
-    return [term.name for term in player.terms if term.penalises and step % interval(term) == 0]
+    return [term.name for term in player.terms if term.regularises and step % interval(term) == 0]
 
 
 def backward(
@@ -69,12 +69,12 @@ def backward(
     """
     due = [term for term in player.terms if step % term.every == 0]
     scales = {term.name: term.scale(step) for term in due}
-    scaler, differentiates = how.scaler(player.name), any(term.differentiates for term in due)
+    scaler, second_order = how.scaler(player.name), any(term.second_order for term in due)
     row: dict[str, Tensor | float] = {}
     alone = TermShares(player, [term.name for term in due if term.name in shares])
     for piece in split(batch, how.micro_batches):
         share = len(piece.real) / len(batch.real)
-        with how.autocast(differentiates):
+        with how.autocast(second_order):
             round = game.round(player, piece, due)
             values = {term.name: term.value(round).mean() * share for term in due}
             loss = torch.stack([scales[name] * value for name, value in values.items()]).sum()
@@ -107,7 +107,7 @@ def move(
     """
     how = how or Execution()
     if shares is None:
-        shares = [term.name for term in player.terms if term.penalises] if detail else []
+        shares = [term.name for term in player.terms if term.regularises] if detail else []
     scaler = how.scaler(player.name)
     player.optim.zero_grad(set_to_none=True)
     with alone(player, game):
@@ -131,7 +131,7 @@ def move(
         for penalty in player.penalties:
             penalty.after_step_(player.module, step)
             spent = float(player.optim.param_groups[0]["lr"]) * penalty.strength_at(step)
-            player.spent[penalty.name] = player.spent.get(penalty.name, 0.0) + spent
+            player.cumulative_decay[penalty.name] = player.cumulative_decay.get(penalty.name, 0.0) + spent
         row |= measure.finish()
         if scaler.is_enabled() and scaler.get_scale() < scale:  # overflow: the step was skipped, its gradients are void
             row = {name: value for name, value in row.items() if name in {term.name for term in player.terms}}
@@ -167,7 +167,7 @@ def train(
     stream: Callable[[int], Batch],
     steps: int | Iterable[int],
     seed: int = 0,
-    dials: Sequence[Dial] = (),
+    dials: Sequence[ScheduledValue] = (),
     watch: Callable[[int, Row], None] = lambda step, row: None,
     how: Execution | None = None,
     detail_every: int = 1,
@@ -193,7 +193,7 @@ def train(
     guard = Guard()
     with torch.random.fork_rng(devices=[] if how.device.type == "cpu" else None, device_type=_forked(how.device)):
         for step in range(steps) if isinstance(steps, int) else steps:
-            reseed(mixed(seed, step), how.device)
+            reseed(fold_seed(seed, step), how.device)
             row: Row = {dial.name: dial.set(step) for dial in dials}
             draw = step * draws
             for player in game.players:

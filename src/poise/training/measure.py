@@ -90,7 +90,7 @@ class Measure:
         self.row["lr"] = float(self.player.optim.param_groups[0]["lr"])
         self._updates(now)
         for penalty in self.player.penalties:
-            self.row[f"{penalty.name}.spent"] = self.player.spent[penalty.name]
+            self.row[f"{penalty.name}.spent"] = self.player.cumulative_decay[penalty.name]
         groups: dict[str, Tensor] = {}
         for penalty in self.player.penalties:
             groups = penalty.covered(self.player.module) | groups

@@ -24,7 +24,7 @@ RIDGE = 1e-6  # added to the variances, in units of the mean variance of the ite
 MISSING = f"mixtures over latents are fitted by scikit-learn, which is not installed: {install('vae', 'scikit-learn')}"
 
 
-class Mixture(NamedTuple):
+class LatentMixture(NamedTuple):
     """K Gaussians over z [Z], in float64. Those that items were too few for have the weight 0."""
 
     weights: Tensor  # [K], sum 1
@@ -37,7 +37,7 @@ def installed() -> bool:
     return importlib.util.find_spec("sklearn") is not None
 
 
-def fit(z: Tensor, components: int, seed: int) -> Mixture:
+def fit(z: Tensor, components: int, seed: int) -> LatentMixture:
     """Maximum likelihood by EM from items [N,Z], N at least 1: a function of (z, seed).
 
     Errors: PoiseError where scikit-learn is not installed.
@@ -48,7 +48,7 @@ def fit(z: Tensor, components: int, seed: int) -> Mixture:
 
     z = z.cpu().double()
     kinds = min(components, len(torch.unique(z, dim=0)))
-    found = Mixture(
+    found = LatentMixture(
         z.new_zeros(components),
         z.new_zeros(components, z.shape[1]),
         torch.eye(z.shape[1]).to(z).repeat(components, 1, 1),
@@ -92,7 +92,7 @@ class Fitted:
         module = self.module
         if not module.mixture_fitted and installed() and (z := self.latents()).isfinite().all():
             found = fit(z, len(module.mixture_weights), self.seed)
-            for name, value in zip(Mixture._fields, found, strict=True):
+            for name, value in zip(LatentMixture._fields, found, strict=True):
                 getattr(module, f"mixture_{name}").copy_(value)
             module.mixture_fitted.fill_(1.0)
         return module

@@ -77,8 +77,8 @@ class Execution:
     def check_every(self) -> int:
         return 1 if self.device.type == "cpu" else 10
 
-    def autocast(self, differentiates: bool) -> contextlib.AbstractContextManager[Any]:
-        if self.precision == "fp32" or differentiates:
+    def autocast(self, second_order: bool) -> contextlib.AbstractContextManager[Any]:
+        if self.precision == "fp32" or second_order:
             return contextlib.nullcontext()
         return torch.autocast(self.device.type, dtype=self.DTYPES[self.precision])
 

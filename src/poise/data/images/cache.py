@@ -22,7 +22,7 @@ from poise.data.files.contents import READER, now_readable
 from poise.data.files.turns import turns
 from poise.data.files.walking import Progress, in_order
 from poise.data.images.examples import examples
-from poise.data.images.options import VERSION, Options
+from poise.data.images.options import VERSION, PictureKey
 from poise.data.images.sources.decode import Decoded, Unreadable, content_hash, largest, square
 from poise.data.images.sources.depth import Deep
 from poise.data.images.sources.source import Job, Source
@@ -71,7 +71,7 @@ def _looked(look: Look, job: Job) -> Any | Unreadable:
 
 
 def build(
-    source: Source, options: Options, folder: Path, progress: Progress | None, look: Look | None = None
+    source: Source, options: PictureKey, folder: Path, progress: Progress | None, look: Look | None = None
 ) -> Cached:
     """Decode everything into `folder`, which appears only when it is whole, while `look` sees it."""
     labelled = source.labels(options.labels)
@@ -110,7 +110,7 @@ def build(
 
 
 def _worked(
-    options: Options, look: Look | None, job: Job
+    options: PictureKey, look: Look | None, job: Job
 ) -> tuple[np.ndarray, bytes, str, float | None, Any] | Unreadable:
     """Pixels, content hash, depth and largest value of one picture, and what `look` saw in it."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from poise.data.images.options import Options
+from poise.data.images.options import PictureKey
 from poise.data.images.sources.decode import Decoded, Unreadable, values_of
 from poise.data.images.sources.source import Source
 from poise.errors import PoiseError
@@ -23,7 +23,7 @@ def found(name: str, form: str, mode: str, size: tuple[int, int], kept: str, end
     return f"{name}: {form}, {mode}, {size[0]}x{size[1]}, {_MODES.get(kept, kept)}, values {low} to {high}"
 
 
-def examples(source: Source, options: Options) -> list[str]:
+def examples(source: Source, options: PictureKey) -> list[str]:
     """A line for one picture of each kind, with what it becomes and the flags that say so; none for what cannot be
     read, which is told elsewhere."""
     lines = []

@@ -27,7 +27,7 @@ from poise.data.files.walking import Progress
 from poise.data.images.cache import Cached, Look, build, load, look_again
 from poise.data.images.chosen import LARGEST_SIZE, check, default_channels, default_size, usable_labels, without_labels
 from poise.data.images.examples import examples
-from poise.data.images.options import Options
+from poise.data.images.options import PictureKey
 from poise.data.images.sources import depth
 from poise.data.images.sources.decode import colour_of, quiet
 from poise.data.images.sources.files import FolderSource, ZipSource
@@ -136,7 +136,7 @@ def open_images(
             labels, why = usable_labels(opened)
             notes += why
         parted = "folders" if opened.own_test or opened.unused or labels == "folders" else None
-        options = Options(
+        options = PictureKey(
             side, planes, fit, "#{:02x}{:02x}{:02x}".format(*colour), labels, bits=bits,
             splits=parted if opened.split else None,
         )  # fmt: skip

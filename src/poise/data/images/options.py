@@ -10,7 +10,7 @@ VERSION = 1  # of the cache: another number, and everything is decoded anew
 
 
 @dataclass(frozen=True)
-class Options:
+class PictureKey:
     """What changes the decoded pixels or labels, so part of the key of the cache."""
 
     size: int

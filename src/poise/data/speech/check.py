@@ -13,7 +13,7 @@ import numpy as np
 
 from poise.data.files.items import Progress
 from poise.data.files.walking import in_order, shown
-from poise.data.speech import levels
+from poise.data.speech import loudness as levels
 from poise.data.speech.no_sound import other_files, told
 from poise.data.speech.notes import example, named
 from poise.data.speech.speech import Wave, digest_of, read_sound, sound_files

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poise.data.files.containers import claims_too_little, container_of, head_of, no_sound
-from poise.data.speech import levels
+from poise.data.speech import loudness as levels
 from poise.errors import PoiseError
 from poise.installing import install
 

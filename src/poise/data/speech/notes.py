@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from poise.data.files.walking import shown
-from poise.data.speech.levels import BELOW, KEPT, PEAK, QUIET
-from poise.data.speech.prepared import Options, Prepared
+from poise.data.speech.clips import ClipOptions, Prepared
+from poise.data.speech.loudness import BELOW, KEPT, PEAK, QUIET
 from poise.data.transcripts.said_tables import LONGEST_SHOWN, Said
 
 NAMED = 5  # files that a note names
@@ -17,7 +17,7 @@ HOW = "; channels are averaged, --rate, --trim, --loudness and --longest say wha
 def notes_on(
     name: str,
     found: Prepared,
-    options: Options,
+    options: ClipOptions,
     said: Sequence[Said],
     left_out: Sequence[tuple[str, str]],
     read: Sequence[str] = (),

@@ -21,9 +21,9 @@ from numpy.typing import NDArray
 from poise.data.catalogue.locate import locate
 from poise.data.files.items import ORDERS, SHARE, Progress, Rows, among, by_content, hashes_of, unit_interval
 from poise.data.files.walking import shown
+from poise.data.speech.clips import ClipOptions, Prepared, prepared
 from poise.data.speech.no_sound import other_files, told
 from poise.data.speech.notes import notes_on
-from poise.data.speech.prepared import Options, Prepared, prepared
 from poise.data.speech.speech import LONGEST, SOUND, sound_files, soundfile_module
 from poise.data.tables.normalised import normalised
 from poise.data.transcripts.transcripts import Columns, Said, Transcripts, read_transcripts
@@ -114,7 +114,7 @@ def open_recordings(
     Errors: `PoiseError` for an argument that cannot be, a folder without a usable sound file, a voice that is not
     there, texts that are not what they should be, nothing to train on, and without the package soundfile.
     """
-    options = Options(rate, trim, None if loudness is None else float(loudness), float(shortest), float(longest))
+    options = ClipOptions(rate, trim, None if loudness is None else float(loudness), float(shortest), float(longest))
     _check(options, heldout, share, order)
     name, folder = located(data)
     soundfile_module()
@@ -143,7 +143,7 @@ def located(data: str | Path) -> tuple[str, Path]:
 def _recordings(
     name: str,
     found: Prepared,
-    options: Options,
+    options: ClipOptions,
     read: Transcripts,
     unmatched: list[tuple[str, str]],
     heldout: float,
@@ -211,7 +211,7 @@ def _split(
     return train, np.flatnonzero(out)
 
 
-def _check(options: Options, heldout: float, share: float, order: str) -> None:
+def _check(options: ClipOptions, heldout: float, share: float, order: str) -> None:
     if order not in ORDERS:
         raise PoiseError(f"order '{order}' is not known: give content or names")
     if not 4_000 <= options.rate <= 96_000:

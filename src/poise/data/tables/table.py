@@ -16,14 +16,14 @@ LARGEST_FIELD = 1 << 20  # characters
 
 
 @dataclass(frozen=True)
-class Row:
+class TableRow:
     """`line`: the number of its first line in the file."""
 
     line: int
     fields: list[str]
 
 
-def rows_of(path: Path, encoding: Encoding, layout: Layout, bad: LeftOut) -> Iterator[Row]:
+def rows_of(path: Path, encoding: Encoding, layout: Layout, bad: LeftOut) -> Iterator[TableRow]:
     """The rows below the header that have as many fields as it, or as most rows; others are counted in `bad`.
 
     Errors: PoiseError for quotes that never end, and what `lines_in` says.
@@ -44,7 +44,7 @@ def rows_of(path: Path, encoding: Encoding, layout: Layout, bad: LeftOut) -> Ite
             if len(fields) > layout.width and not any(map(str.strip, fields[layout.width :])):
                 fields = fields[: layout.width]  # delimiters at the end of the line
             if len(fields) == layout.width:
-                yield Row(number + layout.skip, fields)
+                yield TableRow(number + layout.skip, fields)
             else:
                 what = f"{len(fields)} field{'s' * (len(fields) != 1)} instead of {layout.width}"
                 bad.add(f"line {number + layout.skip}", what)
@@ -89,7 +89,7 @@ class Table:
     encoding: Encoding
     layout: Layout
 
-    def rows(self, bad: LeftOut) -> Iterator[Row]:
+    def rows(self, bad: LeftOut) -> Iterator[TableRow]:
         return rows_of(self.path, self.encoding, self.layout, bad)
 
 

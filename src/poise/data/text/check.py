@@ -11,14 +11,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from poise.data.alphabets.alphabet import SPECIAL, Units
-from poise.data.alphabets.units import fit_units, suggested_units
 from poise.data.catalogue.locate import locate
 from poise.data.files.reading import Told
 from poise.data.tables.normalised import normalised
 from poise.data.text.corpus import LEAST_TRAIN, SHINGLE
-from poise.data.text.near import near_copies
+from poise.data.text.near_duplicates import near_copies
 from poise.data.text.text import open_sentences, shortened
+from poise.data.tokenizers.alphabet import SPECIAL, Units
+from poise.data.tokenizers.units import fit_units, suggested_units
 
 EXAMPLES = 3
 IN_MEMORY = 11  # times a file that `open_corpus` takes: measured on 30 MB of words, 10.7

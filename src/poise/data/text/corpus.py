@@ -17,14 +17,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from poise.data.alphabets.alphabet import END, LEAST_SIZE, UNKNOWN
-from poise.data.alphabets.counts import Counts, fewer_pieces, repeated
-from poise.data.alphabets.units import Units, fit_units, suggested_units
 from poise.data.files.items import SHARE, Rows, hashes_of, unit_interval
 from poise.data.files.reading import reading
 from poise.data.tables.normalised import normalised
-from poise.data.text.near import near_copies
+from poise.data.text.near_duplicates import near_copies
 from poise.data.text.text import Sentences, open_sentences
+from poise.data.tokenizers.alphabet import END, LEAST_SIZE, UNKNOWN
+from poise.data.tokenizers.counts import Counts, fewer_pieces, repeated
+from poise.data.tokenizers.units import Units, fit_units, suggested_units
 from poise.errors import PoiseError
 
 LEAST_TRAIN = 8

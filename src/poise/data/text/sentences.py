@@ -8,8 +8,8 @@ import numpy as np
 import torch
 
 from poise.core import Batch
-from poise.data.alphabets.alphabet import END
 from poise.data.draws.order import SPLITS, Order, moved
+from poise.data.tokenizers.alphabet import END
 from poise.errors import PoiseError
 
 _SHIFT = 2  # what the bits are for, beside those of `Order`

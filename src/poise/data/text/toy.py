@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from poise.data.alphabets.alphabet import Units
+from poise.data.tokenizers.alphabet import Units
 
 
 class Oracle(nn.Module):

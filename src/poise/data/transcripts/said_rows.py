@@ -10,7 +10,7 @@ from pathlib import Path
 
 from poise import disk
 from poise.data.tables.encoding import LeftOut, encoding_of, lines_in
-from poise.data.tables.table import Row, read_table
+from poise.data.tables.table import TableRow, read_table
 from poise.data.tables.table_layout import plain
 from poise.data.transcripts.sound_names import SoundNames
 from poise.errors import PoiseError
@@ -34,7 +34,7 @@ LARGEST_JSON = 64 << 20  # bytes of a JSON text that is read as one
 
 def rows_in(
     path: Path, asked: Sequence[str], bad: LeftOut, names: SoundNames
-) -> tuple[tuple[str, ...], list[Row], str]:
+) -> tuple[tuple[str, ...], list[TableRow], str]:
     """The names of the columns, the rows, and how the table is written; `asked`, columns that the user names."""
     if path.suffix.lower() in (".jsonl", ".json"):
         return _objects(path, bad)
@@ -44,7 +44,7 @@ def rows_in(
     table = read_table(path, (*FILE, *TEXT, *VOICE), delimiter=bars, asked=asked)
     if bars:  # quotes are part of a text between bars
         table = replace(table, layout=replace(table.layout, quoted=False))
-    rows = [Row(row.line, [field.strip() for field in row.fields]) for row in table.rows(bad)]
+    rows = [TableRow(row.line, [field.strip() for field in row.fields]) for row in table.rows(bad)]
     return table.layout.header, rows, str(table.layout)
 
 
@@ -73,13 +73,13 @@ def by_first_word(path: Path, names: SoundNames) -> bool:
     return 2 * hits >= len(parts) > 0
 
 
-def _spaced(path: Path, bad: LeftOut) -> tuple[tuple[str, ...], list[Row], str]:
+def _spaced(path: Path, bad: LeftOut) -> tuple[tuple[str, ...], list[TableRow], str]:
     """Lines of a name, a blank and a text; of LibriSpeech (84-121123-0000) the voice is the first number."""
     lines = [(number, line.split(None, 1)) for number, line in lines_in(path, encoding_of(path), bad) if line.strip()]
-    rows = [Row(number, [part[0], part[1].strip() if len(part) > 1 else ""]) for number, part in lines]
+    rows = [TableRow(number, [part[0], part[1].strip() if len(part) > 1 else ""]) for number, part in lines]
     numbered = [re.fullmatch(r"(\d+)-\d+-\d+", row.fields[0]) for row in rows]
     if all(numbered):
-        rows = [Row(row.line, [*row.fields, str(m[1])]) for row, m in zip(rows, numbered, strict=True) if m]
+        rows = [TableRow(row.line, [*row.fields, str(m[1])]) for row, m in zip(rows, numbered, strict=True) if m]
         return (FILE[0], TEXT[0], VOICE[0]), rows, "a name (VOICE-CHAPTER-NUMBER), a blank and what is said"
     return (FILE[0], TEXT[0]), rows, "a name, a blank and what is said"
 
@@ -94,7 +94,7 @@ def objects_name_files(path: Path, names: SoundNames) -> bool:
     return 2 * sum(any(names.find(cell) for cell in row.fields if cell) for row in some) >= len(some) > 0
 
 
-def _objects(path: Path, bad: LeftOut) -> tuple[tuple[str, ...], list[Row], str]:
+def _objects(path: Path, bad: LeftOut) -> tuple[tuple[str, ...], list[TableRow], str]:
     """Objects, one a line; or one JSON text: a list of objects, or an object from file to text."""
     objects: list[tuple[int, dict[str, object]]] = []
     whole = _as_one(path)
@@ -135,9 +135,9 @@ def _as_one(path: Path) -> list[object] | None:
     return found if isinstance(found, list) else None
 
 
-def _columns_of(objects: list[tuple[int, dict[str, object]]]) -> tuple[tuple[str, ...], list[Row], str]:
+def _columns_of(objects: list[tuple[int, dict[str, object]]]) -> tuple[tuple[str, ...], list[TableRow], str]:
     header = tuple(dict.fromkeys(str(key) for _, row in objects[:LOOKED_AT] for key in row))
-    rows = [Row(number, [_cell(row.get(key)) for key in header]) for number, row in objects]
+    rows = [TableRow(number, [_cell(row.get(key)) for key in header]) for number, row in objects]
     return header, rows, f"JSON with {', '.join(header[:8])}"
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from poise.data.tables.encoding import LeftOut
-from poise.data.tables.table import Row, place_of
+from poise.data.tables.table import TableRow, place_of
 from poise.data.tables.table_layout import Layout, plain
 from poise.data.transcripts.said_rows import FILE, LOOKED_AT, TEXT, VOICE, rows_in
 from poise.data.transcripts.sound_names import SoundNames
@@ -63,13 +63,13 @@ def said_in(path: Path, names: SoundNames, columns: Columns, found: dict[str, Sa
     bad = LeftOut("lines")
     header, rows, how = rows_in(path, columns.asked(), bad, names)
     if header and any(names.find(field) for field in header) and not columns.asked():
-        rows.insert(0, Row(1, list(header)))  # a first line that is no header: it names a file
+        rows.insert(0, TableRow(1, list(header)))  # a first line that is no header: it names a file
         header = ()
     places = _places(path, header, rows, names, columns)
     return _match(path, rows, places, names, found, bad, how, header)
 
 
-def _places(path: Path, header: Sequence[str], rows: Sequence[Row], names: SoundNames, columns: Columns) -> Places:
+def _places(path: Path, header: Sequence[str], rows: Sequence[TableRow], names: SoundNames, columns: Columns) -> Places:
     width = len(header) or (len(rows[0].fields) if rows else 0)
     layout = Layout("", False, tuple(header), width)
     some = [row.fields for row in rows[:LOOKED_AT]]
@@ -118,8 +118,8 @@ def _few(some: Sequence[Sequence[str]], places: Sequence[int]) -> int | None:
 
 
 def _match(
-    path: Path, rows: Sequence[Row], places: Places, names: SoundNames, found: dict[str, Said], bad: LeftOut, how: str,
-    header: Sequence[str],
+    path: Path, rows: Sequence[TableRow], places: Places, names: SoundNames, found: dict[str, Said], bad: LeftOut,
+    how: str, header: Sequence[str],
 ) -> list[str]:  # fmt: skip
     """Enter each row that names one file, once; returns what is to be told."""
     malformed = bad.count

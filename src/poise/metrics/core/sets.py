@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from poise.errors import PoiseError
-from poise.metrics.core.asks import NearestRows
 from poise.metrics.core.moments import Moments, moments
+from poise.metrics.core.reductions import NearestRows
 from poise.metrics.core.tiles import Ask, run
 
 T = TypeVar("T")

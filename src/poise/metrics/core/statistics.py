@@ -17,8 +17,8 @@ from torch import Tensor
 
 from poise.errors import PoiseError
 from poise.intervals import Z95
-from poise.metrics.core.asks import PERMUTATIONS, KernelSums, RelabelledSums, Sums, labels
 from poise.metrics.core.moments import Moments
+from poise.metrics.core.reductions import PERMUTATIONS, KernelSums, RelabelledSums, Sums, labels
 from poise.metrics.core.sets import Features, compare
 from poise.metrics.core.tiles import Ask, CubicKernel, Kernel
 

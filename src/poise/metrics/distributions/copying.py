@@ -11,9 +11,9 @@ from torch import Tensor
 from poise.direction import HELD_OUT
 from poise.errors import PoiseError
 from poise.intervals import Z95
-from poise.metrics.core.asks import NearestRows
 from poise.metrics.core.feature_metric import FeatureMetric
 from poise.metrics.core.kmeans import kmeans, principal, squared_distances
+from poise.metrics.core.reductions import NearestRows
 from poise.metrics.core.sets import Compared, Features
 from poise.metrics.core.statistics import Estimate, symmetric, upper_tail
 

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from poise.intervals import Z95, wilson
-from poise.metrics.core.asks import HitCounts, Hits, NearestRows
 from poise.metrics.core.feature_metric import FeatureMetric
+from poise.metrics.core.reductions import HitCounts, Hits, NearestRows
 from poise.metrics.core.sets import Compared, Features
 from poise.metrics.core.statistics import Estimate, Reads
 

@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from poise.data.files.items import Progress
 from poise.errors import PoiseError
 from poise.metrics.features.features import Extractor, features, to_uint8
-from poise.training.loop import mixed
+from poise.training.loop import fold_seed
 
 if TYPE_CHECKING:
     from poise.models.vae import AutoEncoder
@@ -180,7 +180,9 @@ def _of_block(
 
 def _noise(seed: int, number: int, samples: int, size: int) -> Tensor:
     """Standard normal numbers [samples,size] of picture `number`."""
-    return torch.randn(samples, size, generator=torch.Generator().manual_seed(mixed(seed, number)), dtype=torch.float64)
+    return torch.randn(
+        samples, size, generator=torch.Generator().manual_seed(fold_seed(seed, number)), dtype=torch.float64
+    )
 
 
 def _joined(column: Sequence[Tensor | None]) -> Tensor | None:

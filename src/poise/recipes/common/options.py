@@ -15,8 +15,8 @@ from typing import Any, ClassVar, Literal, Self
 
 from poise.errors import PoiseError
 from poise.penalties import Penalty
-from poise.recipes.common.recipe import Acting, Cadence
-from poise.training.dials import Scheduled
+from poise.recipes.common.recipe import StepIntervals, Stopping
+from poise.training.schedules import Scheduled
 
 
 @dataclass(frozen=True)
@@ -125,13 +125,13 @@ class RunOptions(Group):
             raise PoiseError(f"--ema must be at least 0 and below 1, not {self.ema}")
 
     @property
-    def acting(self) -> Acting:
-        return Acting(self.on_divergence, self.rollbacks, self.patience, self.scores)
+    def acting(self) -> Stopping:
+        return Stopping(self.on_divergence, self.rollbacks, self.patience, self.scores)
 
-    def cadence(self, steps: int, *also: int) -> Cadence:
+    def cadence(self, steps: int, *also: int) -> StepIntervals:
         """How often things happen in a run of so many steps; it is scored after those of `also` too."""
         checkpoint = self.acting.checkpoint_every(self.checkpoint_every, steps)
-        return Cadence.over(steps, self.log_every, self.sample_every, checkpoint, self.scores, *also)
+        return StepIntervals.over(steps, self.log_every, self.sample_every, checkpoint, self.scores, *also)
 
 
 @dataclass(frozen=True)

@@ -8,13 +8,13 @@ from typing import Any
 import torch
 from torch import nn
 
-from poise.core import Dial, Player, Term, value_at
+from poise.core import Player, ScheduledValue, Term, value_at
 from poise.errors import PoiseError
 from poise.penalties import L2, Penalty
 from poise.recipes.common.options import RunOptions, check_counts
 from poise.recipes.common.recipe import Stage
-from poise.training.dials import Scheduled, number_or_schedule
 from poise.training.precision import Execution, keep_freed_memory, pick_device, pick_precision
+from poise.training.schedules import Scheduled, number_or_schedule
 
 
 def l2(name: str, strength: Scheduled, kind: Callable[[Scheduled], Penalty] = L2) -> Penalty:
@@ -117,15 +117,15 @@ def player(
     )
 
 
-def learning_rates(players: Sequence[Player], options: dict[str, Any], steps: int) -> list[Dial]:
+def learning_rates(players: Sequence[Player], options: dict[str, Any], steps: int) -> list[ScheduledValue]:
     """A dial for each player whose learning rate follows a schedule."""
 
-    def dial(player: Player, schedule: Callable[[int], float]) -> Dial:
+    def dial(player: Player, schedule: Callable[[int], float]) -> ScheduledValue:
         def apply(value: float) -> None:
             for group in player.optim.param_groups:
                 group["lr"] = value
 
-        return Dial(f"{player.name}/lr", schedule, apply)
+        return ScheduledValue(f"{player.name}/lr", schedule, apply)
 
     asked = [(p, number_or_schedule(options[p.name].lr, f"--{p.name.replace('_', '-')}.lr", steps)) for p in players]
     return [dial(player, schedule) for player, schedule in asked if callable(schedule)]
@@ -151,7 +151,7 @@ def compiled(run: RunOptions, stages: Sequence[Stage]) -> list[str]:
 
 def _not_compiled(net: nn.Module, terms: Sequence[Term]) -> str:
     """Why torch.compile cannot make a network of this, or a module's `not_compiled` says so; nothing where it can."""
-    if twice := dict.fromkeys(term.name for term in terms if term.differentiates):
+    if twice := dict.fromkeys(term.name for term in terms if term.second_order):
         return f"the gradients of gradients of {' and '.join(twice)}"
     for layer in net.modules():
         if isinstance(layer, nn.RNNBase):

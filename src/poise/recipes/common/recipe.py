@@ -12,7 +12,7 @@ from poise.errors import PoiseError
 if TYPE_CHECKING:
     from torch import nn
 
-    from poise.core import Batch, Dial, Game
+    from poise.core import Batch, Game, ScheduledValue
     from poise.data.speech.recordings import Recordings
     from poise.data.speech.speech import Wave
     from poise.metrics.speech.comparison import Comparison
@@ -31,12 +31,12 @@ class Stage:
     game: Game
     stream: Callable[[int], Batch]
     steps: int
-    dials: Sequence[Dial] = ()
+    dials: Sequence[ScheduledValue] = ()
     monitor: Callable[[], Monitor] | None = None
 
 
 @dataclass(frozen=True)
-class Cadence:
+class StepIntervals:
     """How often things happen, in steps."""
 
     log: int  # a row of the record
@@ -46,7 +46,9 @@ class Cadence:
     scores: tuple[int, ...]  # steps after which samples are scored
 
     @classmethod
-    def over(cls, steps: int, log: int, sample: int | None, checkpoint: int | None, scores: int, *also: int) -> Cadence:
+    def over(
+        cls, steps: int, log: int, sample: int | None, checkpoint: int | None, scores: int, *also: int
+    ) -> StepIntervals:
         """A cadence for a run of `steps`: scores after 5 % and then evenly to the end, and `also` after these steps; 20
         files of samples."""
         if scores < 0:
@@ -84,7 +86,7 @@ class Judge(Protocol):
 
 
 @dataclass(frozen=True)
-class Acting:
+class Stopping:
     """What a run does about what it finds: stop early, or roll back."""
 
     on_divergence: str = "stop"  # or "rollback"
@@ -116,7 +118,7 @@ class Recipe:
     stages: Sequence[Stage]
     seed: int
     how: Execution
-    cadence: Cadence
+    cadence: StepIntervals
     facts: dict[str, Any]  # what rebuilds the generator without the data, and what the data was
     sampler: Callable[[int, int], Any]  # (n, seed) -> n samples of the averaged generator: uint8 [n,H,W,C], or texts
     show: Callable[[Path], Path]  # writes the samples of this moment to a path without a suffix; returns the file
@@ -125,7 +127,7 @@ class Recipe:
     )
     judge: Callable[[], Judge] | None = None  # built when first needed
     final: Callable[[], Judge] | None = None  # one that compares with held-out items that the other leaves out
-    acting: Acting = Acting()
+    acting: Stopping = Stopping()
     notes: list[str] = field(default_factory=list)  # sentences for the user: unreadable files, missing packages
 
     def __post_init__(self) -> None:
@@ -134,7 +136,7 @@ class Recipe:
 
 
 @dataclass(frozen=True)
-class Kind:
+class RecipeEntry:
     """A recipe as the registry knows it (family "recipe").
 
     `build(**arguments)` returns a `Recipe`; its signature is the command line. `generator(arguments, facts)` rebuilds

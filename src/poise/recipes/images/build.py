@@ -23,9 +23,9 @@ from poise.recipes.common.affordable import check_affordable
 from poise.recipes.common.options import RunOptions
 from poise.recipes.common.parts import check_player, player
 from poise.registry import find
-from poise.training.dials import Scheduled
 from poise.training.ema import Ema, noise_feed
 from poise.training.precision import Execution
+from poise.training.schedules import Scheduled
 
 
 def check_generator_penalties(penalties: list[Penalty]) -> None:

@@ -19,7 +19,7 @@ from poise.metrics.distributions.judge import LEAST, Judge
 from poise.monitor.measures import compact
 from poise.monitor.signals import REFERENCES, AdversarialMonitor, MonitorInputs
 from poise.report.picture import save_grid
-from poise.training.loop import mixed
+from poise.training.loop import fold_seed
 from poise.training.precision import Execution
 
 CHUNK = 256  # pictures drawn at a time
@@ -61,7 +61,7 @@ def draw(generator: nn.Module, facts: dict[str, Any], n: int, seed: int, label: 
     was_training = generator.training
     generator.eval()
     for chunk, start in enumerate(range(0, n, CHUNK)):
-        rng = torch.Generator().manual_seed(mixed(seed, chunk))
+        rng = torch.Generator().manual_seed(fold_seed(seed, chunk))
         z = torch.randn(CHUNK, generator.noise_size, generator=rng).to(device)  # type: ignore[call-overload]
         y = kinds[start : start + CHUNK].to(device)
         x = generator(z[: len(y)], y if classes else None)
@@ -81,7 +81,7 @@ def interpolate(generator: nn.Module, facts: dict[str, Any], rows: int, between:
     if rows < 1 or between < 2:
         raise PoiseError(f"interpolate needs at least 1 row and 2 pictures in it, not {rows} and {between}")
     device = next(generator.parameters()).device
-    rng = torch.Generator().manual_seed(mixed(seed, 0))
+    rng = torch.Generator().manual_seed(fold_seed(seed, 0))
     noise = torch.randn(max(2 * rows, CHUNK), generator.noise_size, generator=rng)  # type: ignore[call-overload]
     start, end = noise[0 : 2 * rows : 2], noise[1 : 2 * rows : 2]
     cosine = torch.cosine_similarity(start, end).clamp(-1, 1)
@@ -122,7 +122,7 @@ def monitor(
     splits = {"training": pictures.train, "heldout": pictures.heldout}
 
     def noise(n: int, number: int) -> Tensor:
-        rng = torch.Generator().manual_seed(mixed(seed, number))
+        rng = torch.Generator().manual_seed(fold_seed(seed, number))
         return torch.randn(n, game.generator.noise_size, generator=rng).to(how.device)
 
     def conditions(n: int, number: int) -> Tensor | None:

@@ -14,11 +14,11 @@ from poise.errors import PoiseError
 from poise.losses import Loss
 from poise.networks import ImageNetworks
 from poise.recipes.common.options import DiscriminatorAdam, GeneratorAdam, RunOptions
-from poise.recipes.common.recipe import Kind, Recipe, Stage
+from poise.recipes.common.recipe import Recipe, RecipeEntry, Stage
 from poise.recipes.images.options import PictureOptions
 from poise.registry import register
 from poise.report.picture import save_each, save_grid
-from poise.training.dials import Scheduled
+from poise.training.schedules import Scheduled
 
 
 @dataclass
@@ -171,7 +171,7 @@ def _reads(arguments: dict, look=None) -> str:  # type: ignore[no-untyped-def]
 
 
 register("recipe", "images")(
-    Kind(
+    RecipeEntry(
         images,
         _generator,
         _draw,

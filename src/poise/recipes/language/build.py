@@ -17,7 +17,7 @@ from poise.data.draws.order import Prefetch
 from poise.data.text.corpus import Corpus, open_corpus
 from poise.data.text.sentences import WindowStream, joined
 from poise.errors import PoiseError
-from poise.games.likelihood import Carried, Language, heldout_nats, window_term
+from poise.games.likelihood import Carried, LanguageModelGame, heldout_nats, window_term
 from poise.metrics.text.spelling import spelling_of
 from poise.models.rnn import Dropouts, Recurrent
 from poise.monitor.findings.windows import SHOWN_EVERY
@@ -27,9 +27,9 @@ from poise.recipes.common.options import RunOptions
 from poise.recipes.common.parts import check_player, player
 from poise.recipes.text.options import SentenceOptions
 from poise.recipes.text.writing import units_of
-from poise.training.dials import Scheduled
 from poise.training.ema import Ema
 from poise.training.precision import Execution
+from poise.training.schedules import Scheduled
 
 LENGTH = 128  # units of a sampled sentence at most
 LOOKED_AT = 4096  # units of either side that the monitor reads
@@ -94,7 +94,7 @@ def check(options: Any) -> None:
         if not 0 <= getattr(options, name) < 1:
             raise PoiseError(f"--model.{name} must be at least 0 and below 1, not {getattr(options, name)}")
     for penalty in options.penalties:
-        if any(term.differentiates for term in penalty.terms()):
+        if any(term.second_order for term in penalty.terms()):
             kind = type(penalty).__name__
             raise PoiseError(f"--model.penalties+={kind}: there is no discriminator here, so {kind} would do nothing")
 
@@ -152,14 +152,14 @@ def penalties(
 
 def game(
     options: Any, facts: dict[str, Any], penalties: list[Penalty], run: RunOptions, how: Execution
-) -> tuple[Language, Any]:
+) -> tuple[LanguageModelGame, Any]:
     """The game of one player, and the averaged network."""
     check_affordable(how.device, {"model": lambda: network(options, facts)})
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(run.seed)
         net = network(options, facts).to(how.device)
     average, carried = Ema(net, run.ema), Carried()
-    built = Language(net, carried)
+    built = LanguageModelGame(net, carried)
     built.players = (player("model", net, options, window_term(), penalties, (carried, average)),)
     return built, average.module
 
@@ -195,7 +195,7 @@ class LanguageMonitor:
         return found
 
 
-def monitor(game: Language, average: Any, text: Text, how: Execution) -> Callable[[], LanguageMonitor]:
+def monitor(game: LanguageModelGame, average: Any, text: Text, how: Execution) -> Callable[[], LanguageMonitor]:
     """The monitor, built when first needed."""
     sides = {"training": text.train[:LOOKED_AT], "heldout": text.heldout[:LOOKED_AT]}
     texts = {name: torch.from_numpy(ids).to(how.device) for name, ids in sides.items() if len(ids) > 1}

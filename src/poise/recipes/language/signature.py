@@ -11,11 +11,11 @@ from functools import partial
 from typing import Any, Literal
 
 from poise.recipes.common.options import AdamOptions, RunOptions, SingleRunOptions
-from poise.recipes.common.recipe import Kind, Recipe, Stage
+from poise.recipes.common.recipe import Recipe, RecipeEntry, Stage
 from poise.recipes.text import writing
 from poise.recipes.text.options import SentenceOptions
 from poise.registry import register
-from poise.training.dials import Scheduled
+from poise.training.schedules import Scheduled
 
 
 @dataclass(frozen=True)
@@ -131,7 +131,7 @@ def _generator(arguments: dict[str, Any], facts: dict[str, Any]) -> Any:
 
 
 register("recipe", "language")(
-    Kind(
+    RecipeEntry(
         language,
         _generator,
         writing.draw,

@@ -23,10 +23,10 @@ from poise.recipes.common.recipe import Stage
 from poise.recipes.speech import build as parts
 from poise.recipes.speech import speaking
 from poise.recipes.speech.build import Speech
-from poise.recipes.speech.players import Players
+from poise.recipes.speech.players import SpeechPlayers
 from poise.recipes.vocoder import outputs as outcomes
 from poise.recipes.vocoder import sounds
-from poise.training.loop import mixed
+from poise.training.loop import fold_seed
 from poise.training.precision import Execution
 
 LOOK = 64  # recordings of each kind that the monitor looks at
@@ -56,7 +56,7 @@ def spoken(voices: Any, facts: dict[str, Any], speech: Speech, n: int, seed: int
     """Held-out texts in the voices of their recordings."""
     del facts
     return [
-        sounds.Titled.of(said(voices, speech, row, mixed(seed, i)), speech.mel.rate, title(speech, row))
+        sounds.Titled.of(said(voices, speech, row, fold_seed(seed, i)), speech.mel.rate, title(speech, row))
         for i, row in enumerate(chosen(speech, n, seed).tolist())
     ]
 
@@ -72,7 +72,7 @@ def show(voices: Any, facts: dict[str, Any], stem: Path, speech: Speech) -> Path
 
 
 def monitor(
-    stage: str, players: Players, speech: Speech, batch: int, segment: int, seed: int, how: Execution
+    stage: str, players: SpeechPlayers, speech: Speech, batch: int, segment: int, seed: int, how: Execution
 ) -> Callable[[], PairedMonitor] | None:
     """The monitor of a stage with a discriminator, built when first needed."""
     if stage == "vocoder" and players.waves is not None:
@@ -82,7 +82,7 @@ def monitor(
     mels, size = players.mels, int(players.mels.average.noise_size)
 
     def noise(n: int, number: int) -> Tensor:
-        return torch.randn(n, size, generator=torch.Generator().manual_seed(mixed(seed, number))).to(how.device)
+        return torch.randn(n, size, generator=torch.Generator().manual_seed(fold_seed(seed, number))).to(how.device)
 
     def aligned(stream: Callable[[int], Batch], draw: int) -> Batch:
         return completed(mels.generator, stream(draw))
@@ -109,7 +109,7 @@ def monitor(
     return built
 
 
-def stages(players: Players, speech: Speech, segment: int, run: RunOptions) -> list[Stage]:
+def stages(players: SpeechPlayers, speech: Speech, segment: int, run: RunOptions) -> list[Stage]:
     """All stages in order, each on a stream of its own."""
     found = []
     for i, (name, stage) in enumerate(players.stages.items()):

@@ -20,7 +20,7 @@ from poise.recipes.speech.build import Speech
 from poise.recipes.vocoder.build import mel_in
 from poise.recipes.vocoder.pairs import NOTHING_HELD_OUT, real_pair
 from poise.recipes.vocoder.pairs import recordings as all_recordings
-from poise.training.loop import mixed
+from poise.training.loop import fold_seed
 
 TONE, VOICE = 2, 3  # places in a label
 OTHER_TONE = (
@@ -51,7 +51,7 @@ def pairs(voices: Any, facts: dict[str, Any], n: int | None, seed: int) -> Compa
     held = len(found.heldout) > 0
 
     def said(place: int) -> Wave:
-        return Wave(outcomes.said(voices, found, int(rows[place]), mixed(seed, place)), found.mel.rate)
+        return Wave(outcomes.said(voices, found, int(rows[place]), fold_seed(seed, place)), found.mel.rate)
 
     return Comparison(
         what="texts said" if held else "texts said of recordings that were trained on",

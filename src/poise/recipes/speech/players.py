@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import torch
 
-from poise.core import Dial, Player, Term
+from poise.core import Player, ScheduledValue, Term
 from poise.games.adversarial import adversarial_terms, joint_allowed
 from poise.games.speech import JointGame, SpeechGame, duration_error, mel_l1, unit_error
 from poise.losses import Loss
@@ -19,9 +19,9 @@ from poise.recipes.speech import build as parts
 from poise.recipes.speech import finished
 from poise.recipes.vocoder.build import Waves, mel_in
 from poise.registry import find
-from poise.training.dials import Scheduled
 from poise.training.ema import Ema
 from poise.training.precision import Execution
+from poise.training.schedules import Scheduled
 
 
 class Mels:
@@ -87,13 +87,13 @@ class Mels:
         return self._generates([*of_d, *self._own(stage)], stage, self.options["generator"].lr)
 
     @property
-    def warm_dials(self) -> list[Dial]:
+    def warm_dials(self) -> list[ScheduledValue]:
         """Of the acoustic stage."""
         rates = {"generator": SimpleNamespace(lr=self.options["generator"].warm_lr)}
         return learning_rates(self.acoustic.players, rates, self.steps["acoustic"])
 
     @property
-    def dials(self) -> list[Dial]:
+    def dials(self) -> list[ScheduledValue]:
         """Of the adversarial stage."""
         return learning_rates(self.game.players, self.options, self.steps["adversarial"])
 
@@ -102,10 +102,10 @@ class Playing(NamedTuple):
     """A stage: its game, and the schedules of its numbers."""
 
     game: Any
-    dials: list[Dial]
+    dials: list[ScheduledValue]
 
 
-class Players:
+class SpeechPlayers:
     """All networks of a speech run, and its stages in order.
 
     `stages`: acoustic and adversarial, of log-mels; spectral and vocoder, of waves, unless a finished vocoder speaks;

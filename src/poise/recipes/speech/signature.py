@@ -13,12 +13,12 @@ from typing import Any, Literal
 
 from poise.losses import Loss
 from poise.recipes.common.options import DiscriminatorAdam, GeneratorAdam, RunOptions, SingleRunOptions
-from poise.recipes.common.recipe import Kind, Recipe
+from poise.recipes.common.recipe import Recipe, RecipeEntry
 from poise.recipes.speech.options import StageOptions
 from poise.recipes.vocoder import signature as vocoders
 from poise.recipes.vocoder.options import RecordingOptions
 from poise.registry import register
-from poise.training.dials import Scheduled
+from poise.training.schedules import Scheduled
 
 
 @dataclass
@@ -131,7 +131,7 @@ def speech(
     from poise.recipes.common import parts as common
     from poise.recipes.speech import build as parts
     from poise.recipes.speech import outputs as outcomes
-    from poise.recipes.speech.players import Players
+    from poise.recipes.speech.players import SpeechPlayers
     from poise.recipes.vocoder import build as waves
 
     lengths.check(run)
@@ -147,7 +147,7 @@ def speech(
     said = parts.speech(waves.recordings(opening), units, durations, heard)
     facts = parts.facts(said, opening, how, list(steps.items()), speak_with)
     facts["per_step"] = parts.per_step(said, run.batch, lengths.segment)
-    players = Players(
+    players = SpeechPlayers(
         facts, networks={"generator": network, "discriminator": critic, "vocoder": vocoder_network},
         vocoder_critic=vocoder_critic, loss=loss, weights={"mel": mel, "features": features, "stft": stft},
         options=options,
@@ -216,7 +216,7 @@ def _reads(arguments: dict[str, Any], look: Any = None) -> str:
 
 
 register("recipe", "speech")(
-    Kind(
+    RecipeEntry(
         speech,
         _generator,
         _draw,

@@ -16,7 +16,7 @@ from poise.errors import PoiseError, nearest
 from poise.recipes.vocoder import sounds
 from poise.recipes.vocoder.build import mel_in
 from poise.report.audio import joined
-from poise.training.loop import mixed
+from poise.training.loop import fold_seed
 
 FADE = 0.015  # seconds in which one syllable passes into the next
 
@@ -78,7 +78,8 @@ def say(
         parts = [[unit for part in parts for unit in part]]
     conds = [condition(spoken, part, who) for part in parts]  # what cannot be said is known before anything is
     sound = [
-        heard(voices.vocoder, mel_for(voices.generator, cond, mixed(seed, i), speed)) for i, cond in enumerate(conds)
+        heard(voices.vocoder, mel_for(voices.generator, cond, fold_seed(seed, i), speed))
+        for i, cond in enumerate(conds)
     ]
     return sounds.Titled.of(joined(sound, mel_in(facts).rate, FADE), mel_in(facts).rate, text)
 
@@ -91,7 +92,7 @@ def draw(voices: Any, facts: dict[str, Any], n: int, seed: int, voice: str | Non
     for i in range(n):
         text, who = texts[order[i % len(order)]]
         name = facts["voices"][who] if voice is None else voice
-        wave = say(voices, facts, text, name, mixed(seed, i))
+        wave = say(voices, facts, text, name, fold_seed(seed, i))
         title = f"{text} ({name})" if name else text
         found.append(sounds.Titled.of(wave.samples, wave.rate, title))
     return found

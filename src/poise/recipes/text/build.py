@@ -11,11 +11,11 @@ import numpy as np
 import torch
 
 from poise.core import Batch
-from poise.data.alphabets.alphabet import UNKNOWN, Units
 from poise.data.draws.order import Prefetch
 from poise.data.text.corpus import open_corpus
 from poise.data.text.sentences import SentenceStream
 from poise.data.text.toy import Numbers, Oracle
+from poise.data.tokenizers.alphabet import UNKNOWN, Units
 from poise.errors import PoiseError
 from poise.models.rnn import WITHOUT_DROPOUT, Dropouts
 from poise.models.text import TextGenerator
@@ -29,7 +29,7 @@ ORACLE_TRAIN, ORACLE_HELD = 10_000, 2_000  # sequences
 
 
 @dataclass(frozen=True, eq=False)
-class Language:
+class SentenceTables:
     """What is learnt: tables of ids [N,T], filled with the end where there is one."""
 
     name: str
@@ -48,7 +48,7 @@ class Language:
         return int(self.tables["train"].shape[1])
 
 
-def language(data: str, options: SentenceOptions, seed: int) -> Language:
+def language(data: str, options: SentenceOptions, seed: int) -> SentenceTables:
     """The sentences of a file, or a made-up language."""
     if data == ORACLE:
         return _made_up(options.share, seed)
@@ -58,7 +58,7 @@ def language(data: str, options: SentenceOptions, seed: int) -> Language:
     notes = corpus.describe()
     if not len(corpus.heldout):
         notes.append("no sentences are held out, so samples are not scored; --heldout 0.2 would hold out a fifth")
-    return Language(
+    return SentenceTables(
         corpus.name,
         {side: corpus.padded(rows, length) for side, rows in sides.items()},
         {side: [corpus.sentences[row] for row in rows] for side, rows in sides.items()},
@@ -71,7 +71,7 @@ def language(data: str, options: SentenceOptions, seed: int) -> Language:
     )
 
 
-def _made_up(share: float, seed: int) -> Language:
+def _made_up(share: float, seed: int) -> SentenceTables:
     oracle = Oracle()
     count = max(1, round(share * ORACLE_TRAIN))
     tables = {
@@ -86,10 +86,10 @@ def _made_up(share: float, seed: int) -> Language:
         f"held out; its own sequences have an NLL_oracle of {entropy:.3f} nats per unit"
     )
     texts: dict[str, list[str]] = {"train": [], "heldout": []}
-    return Language("oracle", tables, texts, units, False, print_, float(oracle.length), [note], oracle)
+    return SentenceTables("oracle", tables, texts, units, False, print_, float(oracle.length), [note], oracle)
 
 
-def facts(language: Language, network: str, how: Execution, stages: Sequence[tuple[str, int]]) -> dict[str, Any]:
+def facts(language: SentenceTables, network: str, how: Execution, stages: Sequence[tuple[str, int]]) -> dict[str, Any]:
     """What rebuilds the generator without the data, and what the data was."""
     return {
         "data": f"{language.name}: {len(language.tables['train']):,} sentences of {len(language.units):,} "
@@ -140,6 +140,8 @@ def generator(network: str, options: Any, facts: dict[str, Any]) -> TextGenerato
     return TextGenerator(net, facts["length"], facts["ends"], [UNKNOWN] if facts["ends"] else [])
 
 
-def stream(language: Language, batch: int, seed: int, how: Execution, split: str = "train") -> Callable[[int], Batch]:
+def stream(
+    language: SentenceTables, batch: int, seed: int, how: Execution, split: str = "train"
+) -> Callable[[int], Batch]:
     plain = SentenceStream(language.tables[split], batch, seed, how.device, split)
     return plain if how.device.type == "cpu" else Prefetch(plain)

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from poise.core import Batch, Dial
+from poise.core import Batch, ScheduledValue
 from poise.errors import PoiseError
 from poise.games.likelihood import nats
 from poise.metrics.text.judge import LEAST, TextJudge
@@ -22,11 +22,11 @@ from poise.monitor.signals import REFERENCES, AdversarialMonitor, MonitorInputs
 from poise.recipes.common.options import RunOptions
 from poise.recipes.common.recipe import Stage
 from poise.recipes.text import writing
-from poise.recipes.text.build import Language, stream
-from poise.recipes.text.players import Players
-from poise.training.dials import Scheduled
-from poise.training.loop import mixed
+from poise.recipes.text.build import SentenceTables, stream
+from poise.recipes.text.players import TextPlayers
+from poise.training.loop import fold_seed
 from poise.training.precision import Execution
+from poise.training.schedules import Scheduled
 
 LOOK = 64  # sentences of each kind that a monitor likes to look at
 BUCKETS = 512  # of each of the two halves of a sketch
@@ -55,7 +55,7 @@ def sampler(average: Any, facts: dict[str, Any]) -> Callable[[int, int], list[st
     return lambda n, seed: writing.draw(average, facts, n, seed)
 
 
-def _streams(language: Language, batch: int, seed: int, how: Execution) -> dict[str, Callable[[int], Batch]]:
+def _streams(language: SentenceTables, batch: int, seed: int, how: Execution) -> dict[str, Callable[[int], Batch]]:
     """Batches for a monitor: other ones than training sees."""
     found = {}
     for name, split in (("training", "train"), ("heldout", "heldout")):
@@ -71,7 +71,7 @@ class LikelihoodMonitor:
     `shown_nll_training`, ... of the averaged generator, from which sentences are drawn.
     """
 
-    def __init__(self, players: Players, streams: dict[str, Callable[[int], Batch]]) -> None:
+    def __init__(self, players: TextPlayers, streams: dict[str, Callable[[int], Batch]]) -> None:
         self.players, self.streams, self.seconds = players, streams, 0.0
 
     @torch.no_grad()
@@ -100,20 +100,20 @@ class LikelihoodMonitor:
 
 
 def likelihood_monitor(
-    players: Players, language: Language, batch: int, seed: int, how: Execution
+    players: TextPlayers, language: SentenceTables, batch: int, seed: int, how: Execution
 ) -> Callable[[], LikelihoodMonitor]:
     """The monitor of the first stage, built when first needed."""
     return lambda: LikelihoodMonitor(players, _streams(language, batch, seed, how))
 
 
 def monitor(
-    players: Players, language: Language, batch: int, seed: int, how: Execution
+    players: TextPlayers, language: SentenceTables, batch: int, seed: int, how: Execution
 ) -> Callable[[], AdversarialMonitor]:
     """The monitor of the adversarial stage: that of pictures, with another idea of distance."""
     generator = players.generator
 
     def noise(n: int, number: int) -> Tensor:
-        rng = torch.Generator().manual_seed(mixed(seed, number))
+        rng = torch.Generator().manual_seed(fold_seed(seed, number))
         return gumbel(torch.rand(n, generator.length, generator.net.vocabulary, generator=rng)).to(how.device)
 
     def references(split: str) -> Tensor:
@@ -144,12 +144,12 @@ def monitor(
     return built
 
 
-def stages(players: Players, language: Language, run: RunOptions, temperature: Scheduled) -> list[Stage]:
+def stages(players: TextPlayers, language: SentenceTables, run: RunOptions, temperature: Scheduled) -> list[Stage]:
     """Maximum likelihood, the discriminator alone, both against each other."""
     about = (language, run.batch, run.seed, players.how)
     watched = monitor(players, *about)
 
-    def stage(name: str, game: Any, order: int, dials: Sequence[Dial], watched: Callable[[], Any]) -> Stage:
+    def stage(name: str, game: Any, order: int, dials: Sequence[ScheduledValue], watched: Callable[[], Any]) -> Stage:
         drawn = stream(language, run.batch, run.seed + order, players.how)
         return Stage(name, game, drawn, players.steps[name], dials, watched)
 
@@ -164,7 +164,9 @@ def _rate(optim: torch.optim.Optimizer) -> float:
     return float(optim.param_groups[0]["lr"])
 
 
-def judge(players: Players, language: Language, facts: dict[str, Any], n: int, seed: int) -> Callable[[], Any] | None:
+def judge(
+    players: TextPlayers, language: SentenceTables, facts: dict[str, Any], n: int, seed: int
+) -> Callable[[], Any] | None:
     """The judge of this language, built when first needed; None where nothing is held out."""
     if n < LEAST:
         raise PoiseError(f"scores need at least {LEAST} samples (--score-samples), not {n}")
@@ -175,7 +177,7 @@ def judge(players: Players, language: Language, facts: dict[str, Any], n: int, s
     return lambda: SentenceJudge(players, language, n, seed)
 
 
-def heldout_nll(generator: Any, players: Players, table: np.ndarray, device: torch.device) -> float:
+def heldout_nll(generator: Any, players: TextPlayers, table: np.ndarray, device: torch.device) -> float:
     """Nats per unit of sentences, each end counted and nothing after it."""
     total = count = 0.0
     with torch.no_grad():
@@ -193,7 +195,7 @@ class SentenceJudge(TextJudge):
     "NLL_gen" nats per unit, "perplexity" its exponential, "bits per character" over the characters of the text.
     """
 
-    def __init__(self, players: Players, language: Language, n: int, seed: int) -> None:
+    def __init__(self, players: TextPlayers, language: SentenceTables, n: int, seed: int) -> None:
         sides = {side: _texts(language, side) for side in ("heldout", "train")}
         units = language.units
         super().__init__(sides["heldout"], sides["train"], len(units), units.plural, units.encode, n=n, seed=seed)
@@ -208,7 +210,7 @@ class SentenceJudge(TextJudge):
         return super().score(sample, seed) | own
 
 
-def _texts(language: Language, side: str) -> Texts:
+def _texts(language: SentenceTables, side: str) -> Texts:
     rows = [row[row != END] for row in language.tables[side].astype(np.int32)]
     return Texts(rows, language.texts[side])
 
@@ -219,7 +221,7 @@ class OracleJudge:
 
     noun = "sequences"
 
-    def __init__(self, players: Players, language: Language, n: int) -> None:
+    def __init__(self, players: TextPlayers, language: SentenceTables, n: int) -> None:
         assert language.oracle is not None
         self.missing: list[str] = []
         self.extractors: list[Any] = []

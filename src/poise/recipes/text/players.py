@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from poise.core import Dial, Term
+from poise.core import ScheduledValue, Term
 from poise.errors import PoiseError
 from poise.games.adversarial import adversarial_terms, joint_allowed
-from poise.games.likelihood import Sentences, sentence_term
+from poise.games.likelihood import SentenceGame, sentence_term
 from poise.games.text import Reinforce, TextGame
 from poise.losses import Loss
 from poise.models.text import counted
@@ -23,9 +23,9 @@ from poise.recipes.common.affordable import check_affordable
 from poise.recipes.common.parts import l2, learning_rates, own_penalties, player
 from poise.recipes.text.build import generator, vocabulary
 from poise.registry import find, register
-from poise.training.dials import Scheduled, number_or_schedule
 from poise.training.ema import Ema
 from poise.training.precision import Execution
+from poise.training.schedules import Scheduled, number_or_schedule
 
 
 class Estimator(NamedTuple):
@@ -49,7 +49,7 @@ def reinforce(adversarial: Term, units: float) -> Estimator:
     return Estimator(Term(adversarial.name, value), (value.commit,), "recurrent")
 
 
-class Players:
+class TextPlayers:
     """The generator, in its two stages, and the discriminator.
 
     `sentences` is the game of the likelihood stage, `game` the adversarial one, both of one generator and one average;
@@ -92,7 +92,7 @@ class Players:
         self.counted: Callable[[Tensor], Tensor] = partial(counted, ends=facts["ends"])
         self.generator, average = g, Ema(g, ema)
         self.average: nn.Module = average.module
-        self.sentences = Sentences(g, self.counted)
+        self.sentences = SentenceGame(g, self.counted)
         self.sentences.players = (self._warm(l2, units, average),)
         self.game = TextGame(g, d, joint=joint_allowed(d), counted=self.counted)
         self.game.players = (
@@ -127,18 +127,18 @@ class Players:
         return made
 
     @property
-    def warm_dials(self) -> list[Dial]:
+    def warm_dials(self) -> list[ScheduledValue]:
         """Of the first stage."""
         rates = {"generator": SimpleNamespace(lr=self.options["generator"].warm_lr)}
         return learning_rates(self.sentences.players, rates, self.steps["likelihood"])
 
     @property
-    def critic_dials(self) -> list[Dial]:
+    def critic_dials(self) -> list[ScheduledValue]:
         """Of the stage in which the discriminator is alone: the first value of a scheduled learning rate."""
         steps = 10**9 * max(1, self.steps["adversarial"])  # so long that it does not fall yet
         return learning_rates(self.alone.players, self.options, steps)
 
-    def dials(self, temperature: Scheduled) -> list[Dial]:
+    def dials(self, temperature: Scheduled) -> list[ScheduledValue]:
         """Of the second stage: learning rates, and the temperature of the Gumbel-softmax."""
         steps = self.steps["adversarial"]
         asked = number_or_schedule(temperature, "--temperature", steps)
@@ -149,5 +149,5 @@ class Players:
         set_temperature = partial(setattr, self.generator, "temperature")
         return [
             *learning_rates(self.game.players, self.options, steps),
-            Dial("temperature", schedule, set_temperature),
+            ScheduledValue("temperature", schedule, set_temperature),
         ]

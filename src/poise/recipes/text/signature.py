@@ -12,11 +12,11 @@ from typing import Any
 
 from poise.losses import Loss
 from poise.recipes.common.options import DiscriminatorAdam, GeneratorAdam, RunOptions, SingleRunOptions
-from poise.recipes.common.recipe import Kind, Recipe
+from poise.recipes.common.recipe import Recipe, RecipeEntry
 from poise.recipes.text import writing
 from poise.recipes.text.options import SentenceOptions, SingleSentenceOptions
 from poise.registry import register
-from poise.training.dials import Scheduled
+from poise.training.schedules import Scheduled
 
 
 @dataclass
@@ -122,7 +122,7 @@ def text(
     from poise.recipes.common import parts as common
     from poise.recipes.text import build as parts
     from poise.recipes.text import outputs as outcomes
-    from poise.recipes.text.players import Players
+    from poise.recipes.text.players import TextPlayers
 
     run.check(warm_steps=warm_steps, critic_steps=critic_steps, longest=sentences.longest)
     how = common.recurrent_execution(run)
@@ -132,7 +132,7 @@ def text(
     language = parts.language(data, sentences, run.seed)
     steps = {"likelihood": warm_steps, "critic": critic_steps, "adversarial": run.steps}
     facts = parts.facts(language, network, how, list(steps.items()))
-    players = Players(
+    players = TextPlayers(
         network=network, critic=critic, estimator=estimator, loss=loss, likelihood=likelihood, options=options,
         l2={"generator": l2_generator, "discriminator": l2_discriminator, "embedding": l2_embedding},
         ema=run.ema, steps=steps, facts=facts, how=how, seed=run.seed, units=language.mean_units,
@@ -165,7 +165,7 @@ def _draw(generator: Any, facts: dict[str, Any], n: int, seed: int, **asked: Any
 
 
 register("recipe", "text")(
-    Kind(
+    RecipeEntry(
         text,
         _generator,
         _draw,

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from poise.data.alphabets.alphabet import END, UNKNOWN, Units
 from poise.data.text.corpus import Corpus, open_corpus
+from poise.data.tokenizers.alphabet import END, UNKNOWN, Units
 from poise.disk import write_atomically
 from poise.errors import PoiseError
 from poise.recipes.text.options import SentenceOptions
@@ -28,8 +28,8 @@ ASKS = ("temperature", "top_k", "top_p", "start", "form")
 
 def units_of(facts: dict[str, Any]) -> Units:
     """The units of a run."""
-    from poise.data.alphabets.units import units_from
     from poise.data.text.toy import Numbers
+    from poise.data.tokenizers.units import units_from
 
     return Numbers.from_dict(facts["units"]) if facts["units"]["kind"] == Numbers.kind else units_from(facts["units"])
 
@@ -77,7 +77,7 @@ def draw_ids(
     import torch
 
     from poise.models.sampling import Sampling, after_a_sentence, generate
-    from poise.training.loop import mixed
+    from poise.training.loop import fold_seed
 
     sampling = Sampling(temperature, top_k, top_p)
     units, length = units_of(facts), int(facts["length"])
@@ -88,7 +88,7 @@ def draw_ids(
     network.eval()
     found: list[list[int]] = []
     for chunk in range(-(-n // CHUNK)):
-        rng = torch.Generator().manual_seed(mixed(seed, chunk))
+        rng = torch.Generator().manual_seed(fold_seed(seed, chunk))
         noise = torch.rand(CHUNK, length, generator=rng).to(device)  # whole chunks, so that n changes nothing
         never = [UNKNOWN] if ends else []
         before = None

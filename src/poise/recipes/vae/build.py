@@ -23,13 +23,13 @@ from poise.recipes.common.options import RunOptions
 from poise.recipes.common.parts import check_player, l2
 from poise.recipes.images import build as image_parts
 from poise.recipes.images.signature import DiscriminatorOptions
-from poise.recipes.vae.objectives import Objective, Pieces, chosen
+from poise.recipes.vae.objectives import Objective, ObjectiveParts, chosen
 from poise.registry import find
-from poise.training.dials import Scheduled, checked
 from poise.training.ema import BATCHES, Ema, Feed
 from poise.training.ema import ROWS as FED
 from poise.training.mixture import MISSING, Fitted, installed
 from poise.training.precision import Execution
+from poise.training.schedules import Scheduled, checked
 
 FITTED_TO = 5000  # training pictures at most, whose latents the mixture is fitted to
 CHUNK = 256  # pictures encoded at a time
@@ -56,7 +56,7 @@ def asked(name: str, given: Mapping[str, Any], options: Mapping[str, Any], micro
                 f"--{player}.{changed[0]} does nothing for --objective {name}, which has no {player}: leave it out"
             )
     for penalty in options["autoencoder"].penalties:
-        if any(term.differentiates for term in penalty.terms()):
+        if any(term.second_order for term in penalty.terms()):
             kind = type(penalty).__name__
             raise PoiseError(
                 f"--autoencoder.penalties+={kind}: {kind} is a penalty on a discriminator and would do nothing here; "
@@ -174,7 +174,9 @@ def game(
         net: Any = model(network, asked.options["autoencoder"], facts)
         net.to(how.device, memory_format=torch.channels_last)
         average = Ema(net, run.ema, data_feed(pictures, run.seed, how))
-        built = asked.objective.game(Pieces(net, average, asked.values, asked.options, penalties, judging, run.steps))
+        built = asked.objective.game(
+            ObjectiveParts(net, average, asked.values, asked.options, penalties, judging, run.steps)
+        )
     fitted = Fitted(average.module, latents(average.module, pictures, run.seed, how), run.seed)
     return built, Drawing(fitted, facts["latents"] == "mixture")
 

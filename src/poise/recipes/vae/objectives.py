@@ -21,12 +21,12 @@ from poise.models.vae import AutoEncoder
 from poise.penalties import Penalty
 from poise.recipes.common.parts import player, weighed
 from poise.registry import find, names, register
-from poise.training.dials import Scheduled, number_or_schedule
 from poise.training.ema import Ema
+from poise.training.schedules import Scheduled, number_or_schedule
 
 
 @dataclass
-class Pieces:
+class ObjectiveParts:
     """What a game is built of.
 
     `asked`: the options of this objective, defaults filled in. `options` and `penalties` by player; `judging` makes a
@@ -68,7 +68,7 @@ class Objective:
         players: of the game, the one that judges first.
     """
 
-    game: Callable[[Pieces], Any]
+    game: Callable[[ObjectiveParts], Any]
     options: Mapping[str, Any] = field(default_factory=dict)
     deterministic: bool = False
     sigma: Scheduled = "learned"
@@ -76,16 +76,16 @@ class Objective:
     players: tuple[str, ...] = ("autoencoder",)
 
 
-def _vae(pieces: Pieces) -> Vae:
+def _vae(pieces: ObjectiveParts) -> Vae:
     return Vae(pieces.model, (pieces.autoencoder(nll_term(), pieces.kl()),))
 
 
-def _rae(pieces: Pieces) -> Vae:
+def _rae(pieces: ObjectiveParts) -> Vae:
     latent = latent_term(pieces.schedule("latent"))
     return Vae(pieces.model, (pieces.autoencoder(nll_term(), latent),))
 
 
-def _vae_gan(pieces: Pieces) -> VaeGan:
+def _vae_gan(pieces: ObjectiveParts) -> VaeGan:
     judging, making = vae_gan_terms(find("loss", pieces.asked["loss"]))
     d = pieces.judging()
     game = VaeGan(pieces.model, d)

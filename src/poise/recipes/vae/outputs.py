@@ -20,8 +20,8 @@ from poise.recipes.images import outputs as image_outcomes
 from poise.recipes.vae.build import Drawing, no_prior
 from poise.registry import find, names
 from poise.report.picture import save_grid
-from poise.training.dials import number_or_schedule
 from poise.training.precision import Execution
+from poise.training.schedules import number_or_schedule
 
 PAIRS = 32  # pictures beside their reconstructions
 ROWS, BETWEEN = 8, 8  # interpolations, and pictures in each between its ends
@@ -107,7 +107,7 @@ def _means(model: AutoEncoder, real: np.ndarray) -> Tensor:
     return model.encode(x.float() / 127.5 - 1).mean
 
 
-class Both:
+class JointMonitor:
     """Two monitors as one."""
 
     def __init__(self, *monitors: Any) -> None:
@@ -161,7 +161,7 @@ def monitor(
         beside = image_outcomes.monitor(game, drawing.module, pictures, facts, batch, seed, how, roles)()
         free = beside.free["generator"]  # found by looking at samples, in which the encoder has no part
         beside.free["generator"] = {name: free[name] for name in free if name.startswith("decoder.")}
-        return Both(latent, beside)
+        return JointMonitor(latent, beside)
 
     return built
 

@@ -11,11 +11,11 @@ from typing import Any, Literal
 
 from poise.losses import Loss
 from poise.recipes.common.options import AdamOptions, RunOptions
-from poise.recipes.common.recipe import Kind, Recipe, Stage
+from poise.recipes.common.recipe import Recipe, RecipeEntry, Stage
 from poise.recipes.images.options import PictureOptions
 from poise.recipes.images.signature import DiscriminatorOptions, _write
 from poise.registry import register
-from poise.training.dials import Scheduled
+from poise.training.schedules import Scheduled
 
 
 @dataclass
@@ -174,7 +174,7 @@ def _encode(generator, facts: dict, pictures):  # type: ignore[no-untyped-def]
 
 
 register("recipe", "vae")(
-    Kind(
+    RecipeEntry(
         vae,
         _generator,
         _draw,

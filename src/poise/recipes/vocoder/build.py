@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from poise.audio.spectrograms import Mel
-from poise.core import Batch, Dial, Term
+from poise.core import Batch, ScheduledValue, Term
 from poise.data.draws.order import Prefetch
 from poise.data.speech.recordings import Recordings, open_recordings
 from poise.data.speech.segments import SegmentStream
@@ -24,9 +24,9 @@ from poise.recipes.common.affordable import check_affordable
 from poise.recipes.common.parts import learning_rates, own_penalties, player, weighed
 from poise.recipes.vocoder.options import RecordingOptions
 from poise.registry import find
-from poise.training.dials import Scheduled
 from poise.training.ema import Ema
 from poise.training.precision import Execution
+from poise.training.schedules import Scheduled
 
 WINDOWS = (4, 2, 1, 0.5)  # of the multi-resolution STFT loss, in windows of the mel
 # Samples. Below, the last layer of a period of 5 sees one or two places, where torch 2.13 leaves parts of a gradient in
@@ -215,13 +215,13 @@ class Waves:
         return player(self.made, self.generator, self.options[self.made], first, penalties, (self.ema,), lr, also)
 
     @property
-    def warm_dials(self) -> list[Dial]:
+    def warm_dials(self) -> list[ScheduledValue]:
         """Of the spectral stage."""
         rates = {self.made: SimpleNamespace(lr=self.options[self.made].warm_lr)}
         return learning_rates(self.spectral.players, rates, self.steps["spectral"])
 
     @property
-    def dials(self) -> list[Dial]:
+    def dials(self) -> list[ScheduledValue]:
         """Of the adversarial stage."""
         return learning_rates(self.game.players, self.options, self.steps["adversarial"])
 

@@ -12,10 +12,10 @@ from typing import Any, Literal
 
 from poise.losses import Loss
 from poise.recipes.common.options import DiscriminatorAdam, GeneratorAdam, RunOptions, SingleRunOptions
-from poise.recipes.common.recipe import Kind, Recipe
+from poise.recipes.common.recipe import Recipe, RecipeEntry
 from poise.recipes.vocoder.options import RecordingOptions
 from poise.registry import register
-from poise.training.dials import Scheduled
+from poise.training.schedules import Scheduled
 
 
 @dataclass
@@ -187,7 +187,7 @@ def _reads(arguments: dict[str, Any], look: Any = None) -> str:
 
 
 register("recipe", "vocoder")(
-    Kind(
+    RecipeEntry(
         vocoder,
         _generator,
         _draw,

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any, Self
 
-from poise.data.alphabets.alphabet import END, LEAST_SIZE, SPECIAL, UNKNOWN, Units
+from poise.data.tokenizers.alphabet import END, LEAST_SIZE, SPECIAL, UNKNOWN, Units
 from poise.errors import PoiseError
 from poise.installing import install
 from poise.registry import register

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from poise.data.alphabets.alphabet import Units
+from poise.data.tokenizers.alphabet import Units
 
 
 @dataclass(frozen=True)

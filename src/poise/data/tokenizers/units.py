@@ -12,9 +12,9 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from poise.data.alphabets.alphabet import END, UNKNOWN, Characters, Units, Whitespace
-from poise.data.alphabets.pieces import Pieces
-from poise.data.alphabets.words import Words
+from poise.data.tokenizers.alphabet import END, UNKNOWN, Characters, Units, Whitespace
+from poise.data.tokenizers.pieces import Pieces
+from poise.data.tokenizers.words import Words
 from poise.errors import PoiseError
 from poise.registry import find
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Any, Self
 
-from poise.data.alphabets.alphabet import SPECIAL, UNKNOWN, Units, most_frequent
+from poise.data.tokenizers.alphabet import SPECIAL, UNKNOWN, Units, most_frequent
 from poise.registry import register
 
 CLOSING = frozenset(".,;:!?)]}%’”»…。，、；：！？）」』】》")  # no space before

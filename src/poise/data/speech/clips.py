@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from poise.data.files import index, store
 from poise.data.files.items import Progress
 from poise.data.files.walking import in_order, shown
-from poise.data.speech import levels
+from poise.data.speech import loudness as levels
 from poise.data.speech.speech import Wave, digest_of, read_sound, resampled
 from poise.errors import PoiseError
 
@@ -31,7 +31,7 @@ VERSION = 1  # of the cache: another number, and everything is prepared anew
 
 
 @dataclass(frozen=True)
-class Options:
+class ClipOptions:
     """What changes the prepared samples, so part of the key of the cache. See `recordings.open_recordings`."""
 
     rate: int
@@ -65,7 +65,7 @@ class Prepared:
     meta: dict[str, Any]
 
 
-def prepared(folder: Path, files: Sequence[str], options: Options, progress: Progress | None = None) -> Prepared:
+def prepared(folder: Path, files: Sequence[str], options: ClipOptions, progress: Progress | None = None) -> Prepared:
     """The clips of a folder, out of the cache if they lie there.
 
     Errors: `PoiseError` where not one can be used, and for a file that changes while it is read.
@@ -116,7 +116,7 @@ def _digest(file: Path) -> bytes:
         return index.UNKNOWN  # read again next time
 
 
-def prepare(file: Path, options: Options) -> Clip | str:
+def prepare(file: Path, options: ClipOptions) -> Clip | str:
     """One file as `options` say, or the reason why it is left out."""
     found = read_sound(file)
     if isinstance(found, str):
@@ -143,7 +143,7 @@ def prepare(file: Path, options: Options) -> Clip | str:
     return Clip(samples, digest_of(wave), found.rate, found.clipped, whole - seconds, level, limited, *about)
 
 
-def _build(folder: Path, files: Sequence[str], options: Options, out: Path, progress: Progress | None) -> None:
+def _build(folder: Path, files: Sequence[str], options: ClipOptions, out: Path, progress: Progress | None) -> None:
     """Prepare everything into the empty folder `out`."""
     kept: list[str] = []
     clips: list[Clip] = []  # without their samples
