@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
+REASON = re.compile(r"More than (250|40) lines, because \w+")
 PACKAGE = ROOT / "src" / "poise"
 RANK = {
     **dict.fromkeys(["errors", "lazy", "terminal"], -1),
@@ -147,18 +149,18 @@ def test_torchvision_is_not_imported_by_any_room():
 
 
 def test_long_files_and_functions_say_why():
-    """Over 250 lines, or over 40 in a function, only with a reason in the docstring."""
+    """Over 250 lines, or over 40 in a function, only where the docstring says "More than N lines, because ..."."""
     crowded = []
     for path in FILES:
         text = path.read_text(encoding="utf-8")
         tree = ast.parse(text)
-        if len(text.splitlines()) > 250 and "lines" not in (ast.get_docstring(tree) or ""):
+        if len(text.splitlines()) > 250 and not REASON.search(ast.get_docstring(tree) or ""):
             crowded.append(f"{path.name}: {len(text.splitlines())} lines")
         for node in ast.walk(tree):
             if isinstance(node, ast.FunctionDef):
                 body = node.body[1:] if ast.get_docstring(node) else node.body
                 length = (body[-1].end_lineno or 0) - body[0].lineno + 1 if body else 0
-                if length > 40 and "lines" not in (ast.get_docstring(node) or ""):
+                if length > 40 and not REASON.search(ast.get_docstring(node) or ""):
                     crowded.append(f"{path.name}:{node.name}: {length} lines")
     assert not crowded
 

@@ -1,4 +1,7 @@
-"""The view of a run while it trains: a live table on a terminal, plain lines elsewhere, nothing with --quiet."""
+"""The view of a run while it trains: a live table on a terminal, plain lines elsewhere, nothing with --quiet.
+
+More than 250 lines, because the three ways of showing one moment are read side by side.
+"""
 
 from __future__ import annotations
 

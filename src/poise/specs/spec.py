@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import copy
 import functools
 import hashlib
@@ -10,15 +9,12 @@ import json
 import os
 import re
 import sys
-import tempfile
-import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
 import docstring_parser
 import jsonargparse
-import yaml  # type: ignore[import-untyped]
 
 from poise import __version__
 from poise.errors import PoiseError
@@ -28,9 +24,9 @@ from poise.recipes.common.options import grouped, groups, parameters
 from poise.recipes.common.recipe import RecipeEntry
 from poise.registry import find, names
 from poise.specs.bounds import check_numbers, no_endless_numbers
+from poise.specs.config_files import readable_configs, without_configs
 from poise.specs.parser_errors import dashed, sentence
 from poise.specs.sources import is_trusted
-from poise.specs.yaml_text import loaded
 
 # A name of a class may load any module that a user has written, but none that could do harm (os, subprocess ...).
 jsonargparse.set_parsing_settings(import_path_allowlist=["poise"])
@@ -78,12 +74,12 @@ class Parser(jsonargparse.ArgumentParser):
         """The arguments as plain values: numbers, strings, lists and dicts."""
         no_endless_numbers(argv)
         words = [underscored(word) for word in argv]
-        with _configs(words) as (readable, files):
+        with readable_configs(words) as (readable, files):
             try:
                 parsed = plain(self.parse_args(readable))
                 self.check_groups(parsed)
             except (jsonargparse.ArgumentError, ArithmeticError, TypeError, ValueError, OSError, PoiseError) as error:
-                blamed = f"--config {', '.join(files)}: " if files and self._accepts(_without_configs(words)) else ""
+                blamed = f"--config {', '.join(files)}: " if files and self._accepts(without_configs(words)) else ""
                 raise PoiseError(blamed + sentence(str(error), self.options())) from None
         return parsed
 
@@ -114,56 +110,6 @@ def underscored(word: str) -> str:
         return word
     name, equals, value = word.partition("=")
     return "--" + name[2:].replace("-", "_") + equals + value
-
-
-@contextlib.contextmanager
-def _configs(words: list[str]) -> Iterator[tuple[list[str], list[str]]]:
-    """The words with each TOML file replaced by a JSON file, which the parser reads; and the files' own names."""
-    ready, files, made = list(words), [], []
-    try:
-        for place, path in _config_places(words):
-            files.append(path)
-            content = _read_config(path)
-            if path.endswith(".toml"):
-                handle, name = tempfile.mkstemp(suffix=".yaml")
-                made.append(name)
-                with os.fdopen(handle, "w", encoding="utf-8") as file:
-                    json.dump(content, file, default=str)
-                ready[place] = f"--config={name}" if words[place].startswith("--config=") else name
-        yield ready, files
-    finally:
-        for name in made:
-            os.unlink(name)
-
-
-def _config_places(words: list[str]) -> list[tuple[int, str]]:
-    """Where a configuration file is named, and its path."""
-    found = [(i, word.partition("=")[2]) for i, word in enumerate(words) if word.startswith("--config=")]
-    return found + [(i + 1, "".join(words[i + 1 : i + 2])) for i, word in enumerate(words) if word == "--config"]
-
-
-def _without_configs(words: list[str]) -> list[str]:
-    named = {i for i, _ in _config_places(words)}
-    return [word for i, word in enumerate(words) if i not in named and word != "--config"]
-
-
-def _read_config(path: str) -> dict[str, Any]:
-    """The table of arguments in a YAML or TOML file."""
-    kind = "TOML" if path.endswith(".toml") else "YAML"
-    if not Path(path).is_file():
-        raise PoiseError(f"--config {path or '(nothing)'}: there is no such file; name a YAML or TOML file")
-    try:
-        text = Path(path).read_text(encoding="utf-8")
-        content = tomllib.loads(text) if kind == "TOML" else loaded(text)
-    except PoiseError as error:
-        raise PoiseError(f"--config {path} {error}") from None
-    except RecursionError:
-        raise PoiseError(f"--config {path} is nested too deeply") from None
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        raise PoiseError(f"--config {path} is not valid {kind}: {' '.join(str(error).split())}") from None
-    if not isinstance(content, dict):
-        raise PoiseError(f"--config {path} must hold arguments such as 'steps: 1000', not {str(content)[:40]!r}")
-    return content
 
 
 def plain(value: Any) -> Any:

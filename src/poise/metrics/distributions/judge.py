@@ -4,6 +4,8 @@ judge = Judge(open_images("photos"))
 floor = judge.floor()               # real training pictures against held-out ones
 scores = judge.score(sample)        # generated pictures against the same held-out ones
 print("\\n".join([*judge.missing, *lines(scores, floor, judge.extractors)]))
+
+More than 250 lines, because what is drawn, kept back and scored, and in which order, is to be read in one place.
 """
 
 from __future__ import annotations

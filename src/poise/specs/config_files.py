@@ -1,0 +1,67 @@
+"""Configuration files in the place of flags: --config FILE, in YAML or TOML."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import tempfile
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml  # type: ignore[import-untyped]
+
+from poise.errors import PoiseError
+from poise.specs.yaml_text import loaded
+
+
+@contextlib.contextmanager
+def readable_configs(words: list[str]) -> Iterator[tuple[list[str], list[str]]]:
+    """The words with each TOML file replaced by a JSON file, which the parser reads; and the files' own names."""
+    ready, files, made = list(words), [], []
+    try:
+        for place, path in config_places(words):
+            files.append(path)
+            content = read_config(path)
+            if path.endswith(".toml"):
+                handle, name = tempfile.mkstemp(suffix=".yaml")
+                made.append(name)
+                with os.fdopen(handle, "w", encoding="utf-8") as file:
+                    json.dump(content, file, default=str)
+                ready[place] = f"--config={name}" if words[place].startswith("--config=") else name
+        yield ready, files
+    finally:
+        for name in made:
+            os.unlink(name)
+
+
+def config_places(words: list[str]) -> list[tuple[int, str]]:
+    """Where a configuration file is named, and its path."""
+    found = [(i, word.partition("=")[2]) for i, word in enumerate(words) if word.startswith("--config=")]
+    return found + [(i + 1, "".join(words[i + 1 : i + 2])) for i, word in enumerate(words) if word == "--config"]
+
+
+def without_configs(words: list[str]) -> list[str]:
+    named = {i for i, _ in config_places(words)}
+    return [word for i, word in enumerate(words) if i not in named and word != "--config"]
+
+
+def read_config(path: str) -> dict[str, Any]:
+    """The table of arguments in a YAML or TOML file."""
+    kind = "TOML" if path.endswith(".toml") else "YAML"
+    if not Path(path).is_file():
+        raise PoiseError(f"--config {path or '(nothing)'}: there is no such file; name a YAML or TOML file")
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+        content = tomllib.loads(text) if kind == "TOML" else loaded(text)
+    except PoiseError as error:
+        raise PoiseError(f"--config {path} {error}") from None
+    except RecursionError:
+        raise PoiseError(f"--config {path} is nested too deeply") from None
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise PoiseError(f"--config {path} is not valid {kind}: {' '.join(str(error).split())}") from None
+    if not isinstance(content, dict):
+        raise PoiseError(f"--config {path} must hold arguments such as 'steps: 1000', not {str(content)[:40]!r}")
+    return content
