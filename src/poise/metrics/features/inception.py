@@ -31,7 +31,10 @@ _Spec = tuple[int, int, int | tuple[int, int], int, int | tuple[int, int]]  # in
 
 
 def layers() -> dict[str, _Spec]:
-    """Name -> (channels in and out, kernel, stride, padding) of the 94 convolutions. More than 40 lines, because it is a table."""
+    """Name -> (channels in and out, kernel, stride, padding) of the 94 convolutions.
+
+    More than 40 lines, because it is a table.
+    """
     found: dict[str, _Spec] = {
         "Conv2d_1a_3x3": (3, 32, 3, 2, 0),
         "Conv2d_2a_3x3": (32, 32, 3, 1, 0),
