@@ -161,8 +161,8 @@ def feature_loss(real: Verdict, fake: Verdict) -> Tensor:
 
 
 def waves() -> tuple[vocoder_parts.Waves, Any]:
-    options = {"generator": vocoders.GeneratorOptions(lr=1e-3, warm_lr=2e-3), "discriminator":
-               vocoders.DiscriminatorOptions(lr=5e-4)}  # fmt: skip
+    options = {"generator": vocoders.VocoderGeneratorOptions(lr=1e-3, warm_lr=2e-3), "discriminator":
+               vocoders.VocoderDiscriminatorOptions(lr=5e-4)}  # fmt: skip
     made = vocoder_parts.Waves(
         MEL, network="vocos", critic="both", loss="hinge", weights={"mel": 5.0, "stft": 1.0, "features": 5.0},
         options=options, l2={"generator": L2_G, "discriminator": L2_D}, ema=EMA,
@@ -234,7 +234,10 @@ def acoustic() -> Case:
     facts = {
         "mel": MEL.to_dict(), "units": said.spoken.to_dict(), "voices": list(said.voices), "whole": True,
     }  # fmt: skip
-    options = {"generator": speeches.GeneratorOptions(warm_lr=1e-3), "discriminator": speeches.DiscriminatorOptions()}
+    options = {
+        "generator": speeches.SpeechGeneratorOptions(warm_lr=1e-3),
+        "discriminator": speeches.SpeechDiscriminatorOptions(),
+    }
     made = Mels(
         facts, network="convolutional", critic="projection", loss="least_squares",
         weights={"mel": 5.0, "features": 10.0}, options=options, l2={"generator": L2_G, "discriminator": L2_D},

@@ -40,7 +40,7 @@ from poise.penalties import L2
 from poise.recipes.language import build as language_parts
 from poise.recipes.language.signature import LanguageRunOptions, ModelOptions
 from poise.recipes.text.players import TextPlayers
-from poise.recipes.text.signature import DiscriminatorOptions, GeneratorOptions
+from poise.recipes.text.signature import TextDiscriminatorOptions, TextGeneratorOptions
 from poise.record import RunFolder
 from poise.training.loop import fold_seed, reseed, train
 from poise.training.precision import Execution, keep_freed_memory
@@ -125,7 +125,7 @@ def language() -> Case:
 
 
 def players() -> TextPlayers:
-    options = {"generator": GeneratorOptions(lr=3e-4, warm_lr=2e-3), "discriminator": DiscriminatorOptions()}
+    options = {"generator": TextGeneratorOptions(lr=3e-4, warm_lr=2e-3), "discriminator": TextDiscriminatorOptions()}
     return TextPlayers(
         network="lstm", critic="auto", estimator="gumbel", loss="relativistic", likelihood=1.0, options=options,
         l2={"generator": 1e-5, "discriminator": 1e-4, "embedding": 0.0}, ema=0.99,

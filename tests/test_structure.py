@@ -125,6 +125,15 @@ def test_no_circle_between_modules_nor_between_folders():
     assert not circle(folders)
 
 
+def test_no_class_name_has_two_meanings():
+    homes: dict[str, list[str]] = {}
+    for path in FILES:
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.ClassDef):
+                homes.setdefault(node.name, []).append(module(path))
+    assert not {name: places for name, places in homes.items() if len(places) > 1}
+
+
 def test_no_folder_is_crowded():
     for folder in {path.parent for path in FILES}:
         count = len(list(folder.glob("*.py")))

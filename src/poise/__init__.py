@@ -13,12 +13,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from poise.door import Evaluation, evaluate, load, train
+    from poise.door import EvaluationResult, evaluate, load, train
     from poise.runs.load import Run
 
 __version__ = "0.1.0"
-__all__ = ["Evaluation", "Run", "__version__", "evaluate", "load", "train"]
-_WHERE = dict.fromkeys(("Evaluation", "evaluate", "load", "train"), "poise.door") | {"Run": "poise.runs.load"}
+__all__ = ["EvaluationResult", "Run", "__version__", "evaluate", "load", "train"]
+_WHERE = dict.fromkeys(("EvaluationResult", "evaluate", "load", "train"), "poise.door") | {"Run": "poise.runs.load"}
 
 
 def __getattr__(name: str) -> Any:

@@ -62,7 +62,7 @@ def train(
 
 
 @dataclass(frozen=True)
-class Evaluation:
+class EvaluationResult:
     """What an evaluation found. `report` is what `poise evaluate` writes, as JSON; `lines` what it prints."""
 
     found: EvaluationReport
@@ -91,7 +91,7 @@ class Evaluation:
         return "\n".join(evaluation_lines(self.found))
 
 
-def evaluate(what: Run | str | Path, **options: Any) -> Evaluation:
+def evaluate(what: Run | str | Path, **options: Any) -> EvaluationResult:
     """A run, or any folder or file of generated things, against real ones. Writes no file.
 
     Args: what; options, the flags of `poise evaluate` with underscores: against, trained_on, metrics and features (both
@@ -110,4 +110,4 @@ def evaluate(what: Run | str | Path, **options: Any) -> Evaluation:
     if isinstance(what, Run):
         options = {"step": what.step, **options}
         what = what.path
-    return Evaluation(measured(str(what), EvaluationOptions(**options)))
+    return EvaluationResult(measured(str(what), EvaluationOptions(**options)))

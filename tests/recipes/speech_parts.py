@@ -8,9 +8,9 @@ from poise.audio.spectrograms import Mel
 from poise.data.speech.recordings import Recordings
 from poise.recipes.speech import build as parts
 from poise.recipes.speech.players import SpeechPlayers
-from poise.recipes.speech.signature import DiscriminatorOptions, GeneratorOptions
-from poise.recipes.vocoder.signature import DiscriminatorOptions as WaveDiscriminator
-from poise.recipes.vocoder.signature import GeneratorOptions as WaveGenerator
+from poise.recipes.speech.signature import SpeechDiscriminatorOptions, SpeechGeneratorOptions
+from poise.recipes.vocoder.signature import SpeechDiscriminatorOptions as WaveDiscriminator
+from poise.recipes.vocoder.signature import SpeechGeneratorOptions as WaveGenerator
 from poise.training.precision import Execution
 
 MEL = Mel(8000, 64, 16, 8)
@@ -44,7 +44,7 @@ def facts_of(said, **more):
 
 def players(said=None, steps=STAGES, facts=None, **changes):
     options = {
-        "generator": GeneratorOptions(width=4, depth=1, noise=2), "discriminator": DiscriminatorOptions(width=2),
+        "generator": SpeechGeneratorOptions(width=4, depth=1, noise=2), "discriminator": SpeechDiscriminatorOptions(width=2),
         "vocoder": WaveGenerator(width=4, depth=1), "vocoder_discriminator": WaveDiscriminator(width=2),
     }  # fmt: skip
     options |= changes.pop("options", {})

@@ -17,9 +17,9 @@ from poise.penalties import L2Towards
 from poise.recipes.speech import build as parts
 from poise.recipes.speech import outputs as outcomes
 from poise.recipes.speech.players import Playing, keep, resting
-from poise.recipes.speech.signature import DiscriminatorOptions, GeneratorOptions
-from poise.recipes.vocoder.signature import DiscriminatorOptions as WaveDiscriminator
-from poise.recipes.vocoder.signature import GeneratorOptions as WaveGenerator
+from poise.recipes.speech.signature import SpeechDiscriminatorOptions, SpeechGeneratorOptions
+from poise.recipes.vocoder.signature import SpeechDiscriminatorOptions as WaveDiscriminator
+from poise.recipes.vocoder.signature import SpeechGeneratorOptions as WaveGenerator
 from poise.training.checkpoint import begin, initial, load, save
 from poise.training.loop import memory, move
 from poise.training.precision import Execution
@@ -147,8 +147,8 @@ def test_terms_of_the_stages():
 def test_schedules_go_over_the_steps_of_each_stage():
     """Weights of terms, strengths of penalties and learning rates, of all who move."""
     asked = {
-        "generator": GeneratorOptions(width=4, depth=1, noise=2, lr="linear:2:1", warm_lr="linear:2:1"),
-        "discriminator": DiscriminatorOptions(width=2, lr="linear:2:1"),
+        "generator": SpeechGeneratorOptions(width=4, depth=1, noise=2, lr="linear:2:1", warm_lr="linear:2:1"),
+        "discriminator": SpeechDiscriminatorOptions(width=2, lr="linear:2:1"),
         "vocoder": WaveGenerator(width=4, depth=1, lr="linear:2:1", warm_lr="linear:2:1"),
         "vocoder_discriminator": WaveDiscriminator(width=2, lr="linear:2:1"),
     }
@@ -169,7 +169,7 @@ def test_schedules_go_over_the_steps_of_each_stage():
 def test_beginning_a_stage_after_any_number_of_others():
     """What was trained stays; the optimisers and sums of those who begin to move anew are those of the beginning; what
     an earlier sitting left in them is gone."""
-    towards = {"generator": GeneratorOptions(width=4, depth=1, noise=2, penalties=[L2Towards(0.1)])}
+    towards = {"generator": SpeechGeneratorOptions(width=4, depth=1, noise=2, penalties=[L2Towards(0.1)])}
     made, said = players(options=towards), known()
     fresh = {name: initial(stage.game) for name, stage in made.stages.items()}
     before = None

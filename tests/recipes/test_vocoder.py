@@ -19,7 +19,7 @@ from poise.recipes.vocoder import build as parts
 from poise.recipes.vocoder import outputs as outcomes
 from poise.recipes.vocoder import sounds
 from poise.recipes.vocoder.options import RecordingOptions
-from poise.recipes.vocoder.signature import DiscriminatorOptions, GeneratorOptions
+from poise.recipes.vocoder.signature import VocoderDiscriminatorOptions, VocoderGeneratorOptions
 from poise.training.loop import move
 from poise.training.precision import Execution
 from tests.data.test_segments import recordings
@@ -34,8 +34,8 @@ def known(held=2):
 
 def waves(lr="cosine:1e-3:1e-4", penalties=(), judging=(), **more):
     asked = {
-        "generator": GeneratorOptions(width=4, depth=1, lr=lr, penalties=list(penalties)),
-        "discriminator": DiscriminatorOptions(width=2, penalties=list(judging)),
+        "generator": VocoderGeneratorOptions(width=4, depth=1, lr=lr, penalties=list(penalties)),
+        "discriminator": VocoderDiscriminatorOptions(width=2, penalties=list(judging)),
     }
     return parts.Waves(**{
         "mel": MEL, "network": "vocos", "critic": "both", "loss": "hinge",

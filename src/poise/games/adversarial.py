@@ -25,7 +25,7 @@ class Discriminator(Protocol):
     def __call__(self, x: Tensor, cond: Tensor | None) -> DiscriminatorOutput: ...
 
 
-class Loss(Protocol):
+class LossPair(Protocol):
     @property
     def discriminator(self) -> Callable[[Tensor, Tensor], Tensor]: ...
     @property
@@ -174,7 +174,7 @@ def wide(x: Tensor) -> Tensor:
     return x.float() if x.dtype in (torch.bfloat16, torch.float16) else x
 
 
-def adversarial_terms(loss: Loss, name: str = "adversarial") -> tuple[Term[Round], Term[Round]]:
+def adversarial_terms(loss: LossPair, name: str = "adversarial") -> tuple[Term[Round], Term[Round]]:
     """The discriminator's and the generator's term for a pair of functions on logits."""
 
     def discriminator(round: Round) -> Tensor:

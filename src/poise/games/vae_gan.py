@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from poise.core import Batch, DiscriminatorOutput, Player, Term
-from poise.games.adversarial import Loss, adversarial_terms, notice_slopes, take
+from poise.games.adversarial import LossPair, adversarial_terms, notice_slopes, take
 from poise.games.vae import VaeRound
 
 
@@ -108,7 +108,7 @@ class VaeGan:
         return found
 
 
-def vae_gan_terms(loss: Loss) -> tuple[Term[VaeGanRound], Callable[[VaeGanRound], Tensor]]:
+def vae_gan_terms(loss: LossPair) -> tuple[Term[VaeGanRound], Callable[[VaeGanRound], Tensor]]:
     """The discriminator's term, and the value [B] of the auto-encoder's adversarial one."""
     terms: tuple[Term[Any], Term[Any]] = adversarial_terms(loss)
     judging, making = (partial(_halves, term.value) for term in terms)

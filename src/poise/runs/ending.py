@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from poise.recipes.common.recipe import Judge, Recipe
+from poise.recipes.common.recipe import Recipe, Scorer
 from poise.record import RunFolder
 
 
@@ -27,7 +27,7 @@ class Stop:
     asked = False
 
 
-def scored_on(judge: Judge) -> str:
+def scored_on(judge: Scorer) -> str:
     """How many items the scores compare, and by which features; or what the judge says of itself."""
     if said := getattr(judge, "about", ""):
         return str(said)

@@ -69,7 +69,7 @@ class Monitor(Protocol):
     def __call__(self, probe: int) -> dict[str, float]: ...
 
 
-class Judge(Protocol):
+class Scorer(Protocol):
     """Scores samples: name -> number, and lines for people."""
 
     noun: str  # what is scored: pictures, sentences ...
@@ -125,8 +125,8 @@ class Recipe:
     real: Callable[[Path], Path] | None = (
         None  # writes real items in the same way, where `show` has none beside its own
     )
-    judge: Callable[[], Judge] | None = None  # built when first needed
-    final: Callable[[], Judge] | None = None  # one that compares with held-out items that the other leaves out
+    judge: Callable[[], Scorer] | None = None  # built when first needed
+    final: Callable[[], Scorer] | None = None  # one that compares with held-out items that the other leaves out
     acting: Stopping = Stopping()
     notes: list[str] = field(default_factory=list)  # sentences for the user: unreadable files, missing packages
 

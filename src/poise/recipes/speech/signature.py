@@ -22,7 +22,7 @@ from poise.training.schedules import Scheduled
 
 
 @dataclass
-class GeneratorOptions(GeneratorAdam):
+class SpeechGeneratorOptions(GeneratorAdam):
     """The generator of log-mel spectrograms.
 
     Args:
@@ -44,7 +44,7 @@ class GeneratorOptions(GeneratorAdam):
 
 
 @dataclass
-class DiscriminatorOptions(DiscriminatorAdam):
+class SpeechDiscriminatorOptions(DiscriminatorAdam):
     """The discriminator of log-mel spectrograms, which knows what should be said.
 
     Args:
@@ -76,13 +76,13 @@ def speech(
     mel: Scheduled = 5.0,
     features: Scheduled = 10.0,
     stft: Scheduled = 1.0,
-    generator: GeneratorOptions = GeneratorOptions(),  # noqa: B008
-    discriminator: DiscriminatorOptions = DiscriminatorOptions(),  # noqa: B008
+    generator: SpeechGeneratorOptions = SpeechGeneratorOptions(),  # noqa: B008
+    discriminator: SpeechDiscriminatorOptions = SpeechDiscriminatorOptions(),  # noqa: B008
     speak_with: str | None = None,
     vocoder_network: str = "vocos",
     vocoder_critic: str = "both",
-    vocoder: vocoders.GeneratorOptions = vocoders.GeneratorOptions(),  # noqa: B008
-    vocoder_discriminator: vocoders.DiscriminatorOptions = vocoders.DiscriminatorOptions(),  # noqa: B008
+    vocoder: vocoders.VocoderGeneratorOptions = vocoders.VocoderGeneratorOptions(),  # noqa: B008
+    vocoder_discriminator: vocoders.VocoderDiscriminatorOptions = vocoders.VocoderDiscriminatorOptions(),  # noqa: B008
     lengths: StageOptions = StageOptions(),  # noqa: B008
     recordings: RecordingOptions = RecordingOptions(longest=8.0),  # noqa: B008
     run: RunOptions = SingleRunOptions(steps=2500, batch=16, score_samples=60),  # noqa: B008

@@ -20,7 +20,7 @@ from poise.training.schedules import Scheduled
 
 
 @dataclass
-class GeneratorOptions(GeneratorAdam):
+class TextGeneratorOptions(GeneratorAdam):
     """The generator.
 
     Args:
@@ -44,7 +44,7 @@ class GeneratorOptions(GeneratorAdam):
 
 
 @dataclass
-class DiscriminatorOptions(DiscriminatorAdam):
+class TextDiscriminatorOptions(DiscriminatorAdam):
     """The discriminator.
 
     Args:
@@ -81,8 +81,8 @@ def text(
     loss: Loss | str = "relativistic",
     temperature: Scheduled = 1.0,
     likelihood: Scheduled = 2.0,
-    generator: GeneratorOptions = GeneratorOptions(),  # noqa: B008
-    discriminator: DiscriminatorOptions = DiscriminatorOptions(),  # noqa: B008
+    generator: TextGeneratorOptions = TextGeneratorOptions(),  # noqa: B008
+    discriminator: TextDiscriminatorOptions = TextDiscriminatorOptions(),  # noqa: B008
     warm_steps: int = 3000,
     critic_steps: int = 500,
     sentences: SentenceOptions = SingleSentenceOptions(),  # noqa: B008

@@ -19,7 +19,7 @@ from poise.training.schedules import Scheduled
 
 
 @dataclass
-class GeneratorOptions(GeneratorAdam):
+class VocoderGeneratorOptions(GeneratorAdam):
     """The generator.
 
     Args:
@@ -41,7 +41,7 @@ class GeneratorOptions(GeneratorAdam):
 
 
 @dataclass
-class DiscriminatorOptions(DiscriminatorAdam):
+class VocoderDiscriminatorOptions(DiscriminatorAdam):
     """The discriminator.
 
     Args:
@@ -69,8 +69,8 @@ def vocoder(
     mel: Scheduled = 10.0,
     stft: Scheduled = 1.0,
     features: Scheduled = 10.0,
-    generator: GeneratorOptions = GeneratorOptions(),  # noqa: B008
-    discriminator: DiscriminatorOptions = DiscriminatorOptions(),  # noqa: B008
+    generator: VocoderGeneratorOptions = VocoderGeneratorOptions(),  # noqa: B008
+    discriminator: VocoderDiscriminatorOptions = VocoderDiscriminatorOptions(),  # noqa: B008
     warm_steps: int = 4000,
     segment: int = 8192,
     recordings: RecordingOptions = RecordingOptions(),  # noqa: B008
