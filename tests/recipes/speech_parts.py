@@ -44,7 +44,8 @@ def facts_of(said, **more):
 
 def players(said=None, steps=STAGES, facts=None, **changes):
     options = {
-        "generator": SpeechGeneratorOptions(width=4, depth=1, noise=2), "discriminator": SpeechDiscriminatorOptions(width=2),
+        "generator": SpeechGeneratorOptions(width=4, depth=1, noise=2),
+        "discriminator": SpeechDiscriminatorOptions(width=2),
         "vocoder": WaveGenerator(width=4, depth=1), "vocoder_discriminator": WaveDiscriminator(width=2),
     }  # fmt: skip
     options |= changes.pop("options", {})
