@@ -35,12 +35,32 @@ from same_runs import ENTRIES, Command, Entry, write_data
 
 # (name of the entry or of its recipe, pattern of FILE:KEY) -> why it may differ; * stands for anything in both.
 STUDENT = "Student's t by scipy instead of a bisection: 1.3e-13 of it at most"
+RESTING = "a network that does not play is saved without an optimiser and what its terms keep"
+# Recipe and last step of a stage -> who does not play in it.
+RESTS = {
+    ("text", 8): ("generator",),
+    ("text", 11): ("generator",),
+    ("vocoder", 4): ("discriminator",),
+    ("speech", 4): ("discriminator", "vocoder", "vocoder_discriminator"),
+    ("speech", 7): ("vocoder", "vocoder_discriminator"),
+    ("speech", 10): ("generator", "discriminator", "vocoder_discriminator"),
+    ("speech", 13): ("generator", "discriminator"),
+    ("speech", 15): ("discriminator",),
+    ("speech", 16): ("discriminator",),
+}
 EXCEPTIONS: dict[tuple[str, str], str] = {
     ("*", "*spec.json:arguments/compile"): "every recipe has --compile now",
     **{
         (name, f"*{end}"): STUDENT
         for name in ("vae*", "vocoder*", "speech*")
         for end in (".low", ".high", "/low", "/high")
+    },
+    ("*", "*spec.json:facts/learning_rates/*"): "a recipe says which of its learning rates holds in a stage",
+    **{
+        (recipe, f"*step-{step:08d}/{place}"): RESTING
+        for (recipe, step), names in RESTS.items()
+        for name in names
+        for place in (f"resume.pt:*/{name}.*", f"resume.pt:spent/{name}*", f"*{name}.adversarial.safetensors*")
     },
 }
 LONGEST = 300.0  # seconds of a command
