@@ -50,4 +50,5 @@ class PairedMonitor(AdversarialMonitor):
         return {f"generator/{which}{name}": value for name, value in found.items()}
 
     def _made(self, generator: nn.Module, batch: Batch) -> Tensor:
-        return generator(self.watched.noise(len(batch.real), 0), batch.cond)
+        made: Tensor = generator(self.watched.noise(len(batch.real), 0), batch.cond)
+        return made

@@ -130,7 +130,8 @@ class AdversarialMonitor:
 
     def _logits(self, batch: Batch) -> Tensor:
         """D's output on each item, averaged over heads and positions: float32 [n]."""
-        return self.watched.discriminator(batch.real, batch.cond).means()
+        made: Tensor = self.watched.discriminator(batch.real, batch.cond).means()
+        return made
 
     def _of_d(self, logits: dict[str, Tensor]) -> dict[str, float]:
         found = {f"on_{name}": float(x.mean()) for name, x in logits.items()}

@@ -81,7 +81,8 @@ class Parser(jsonargparse.ArgumentParser):
             except (jsonargparse.ArgumentError, ArithmeticError, TypeError, ValueError, OSError, PoiseError) as error:
                 blamed = f"--config {', '.join(files)}: " if files and self._accepts(without_configs(words)) else ""
                 raise PoiseError(blamed + sentence(str(error), self.options())) from None
-        return parsed
+        arguments: dict[str, Any] = parsed
+        return arguments
 
     def _accepts(self, words: list[str]) -> bool:
         """Whether the flags alone would do, so that a configuration file is to blame."""
@@ -128,7 +129,7 @@ def parser_for(recipe: str, prog: str | None = None) -> Parser:
     build = kind_of(recipe).build
     doc = docstring_parser.parse(build.__doc__ or "")
     parser = Parser(prog=prog or f"poise train {recipe}", description=doc.short_description)
-    parser.add_argument("--config", action=jsonargparse.ActionConfigFile, help="a YAML or TOML file with arguments")
+    parser.add_argument("--config", action=jsonargparse.ActionConfigFile, help="a YAML or TOML file with arguments")  # type: ignore[attr-defined]
     parser.add_function_arguments(build, as_positional=True, skip=set(groups(build)))
     helps = {part.arg_name: part.description for part in doc.params if part.description}
     for group in groups(build).values():
@@ -138,7 +139,7 @@ def parser_for(recipe: str, prog: str | None = None) -> Parser:
 
 
 @functools.lru_cache
-def _parser(recipe: str, build: Callable) -> Parser:
+def _parser(recipe: str, build: Callable[..., Any]) -> Parser:
     """`parser_for` for those who add no flags of their own: building one takes longer than using it."""
     return parser_for(recipe)
 

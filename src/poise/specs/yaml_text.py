@@ -18,7 +18,7 @@ MERGE = "tag:yaml.org,2002:merge"  # <<
 DEEPEST = 100  # tables and lists inside each other
 
 
-class Loader(yaml.SafeLoader):
+class Loader(yaml.SafeLoader):  # type: ignore[misc]
     """A name that stands twice in a table is an error: the second arm would silently be the only one."""
 
     def flatten_mapping(self, node: Any) -> None:

@@ -27,7 +27,7 @@ def fold_seed(seed: int, step: int) -> int:
 
 
 @contextmanager
-def alone(player: Player[Any], game: Game) -> Iterator[None]:
+def alone(player: Player[Any], game: Game[Any]) -> Iterator[None]:
     """Only `player`'s weights collect gradients inside."""
     nets = [other.module for other in game.players if other is not player]
     nets += [part for part in resting(game).values() if isinstance(part, nn.Module)]

@@ -23,8 +23,9 @@ from poise.data.files.turns import turns
 from poise.data.files.walking import Progress, in_order
 from poise.data.images.examples import examples
 from poise.data.images.options import VERSION, PictureKey
-from poise.data.images.sources.decode import Decoded, Unreadable, content_hash, largest, square
+from poise.data.images.sources.decode import Decoded, content_hash, largest, square
 from poise.data.images.sources.depth import Deep
+from poise.data.images.sources.opening import Unreadable
 from poise.data.images.sources.source import Job, Source
 from poise.errors import PoiseError
 

@@ -20,8 +20,9 @@ from poise.data.images.check_report import EXAMPLES, Report
 from poise.data.images.chosen import side_of, usable_labels
 from poise.data.images.examples import class_of, found, values
 from poise.data.images.images import listed
-from poise.data.images.sources.decode import Decoded, Unreadable, largest, quiet
+from poise.data.images.sources.decode import Decoded, largest, quiet
 from poise.data.images.sources.depth import Deep, checked
+from poise.data.images.sources.opening import Unreadable
 from poise.data.images.sources.source import Source
 from poise.errors import PoiseError
 from poise.limits import LARGEST_SIDE, SMALLEST_SIDE

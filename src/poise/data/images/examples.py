@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from poise.data.images.options import PictureKey
-from poise.data.images.sources.decode import Decoded, Unreadable, values_of
+from poise.data.images.sources.decode import Decoded, values_of
+from poise.data.images.sources.opening import Unreadable
 from poise.data.images.sources.source import Source
 from poise.errors import PoiseError
 

@@ -49,4 +49,5 @@ def holding(s: Series, condition: Callable[[float], bool], least: int = 1) -> in
 
 def surely_above(values: Sequence[float]) -> float:
     """The mean less three of its standard errors."""
-    return fmean(values) - 3 * stdev(values) / len(values) ** 0.5
+    value: float = fmean(values) - 3 * stdev(values) / len(values) ** 0.5
+    return value

@@ -36,7 +36,7 @@ def own_penalties(
     return [penalty.over(steps) for penalty in asked]
 
 
-def weighed(name: str, weight: Scheduled, steps: int, value: Callable[[Any], torch.Tensor]) -> list[Term]:
+def weighed(name: str, weight: Scheduled, steps: int, value: Callable[[Any], torch.Tensor]) -> list[Term[Any]]:
     """A term with the weight or the schedule of its flag; none where the weight is 0."""
     asked = number_or_schedule(weight, f"--{name}", steps)
     return [] if asked == 0 else [Term(name, value, asked)]
@@ -91,12 +91,12 @@ def player(
     name: str,
     net: nn.Module,
     options: Any,
-    term: Term,
+    term: Term[Any],
     penalties: list[Penalty],
     after: tuple[Any, ...] = (),
     lr: Scheduled | None = None,
-    also: Sequence[Term] = (),
-) -> Player:
+    also: Sequence[Term[Any]] = (),
+) -> Player[Any]:
     """Adam on all weights; `also` and the penalties' terms beside its own. `lr` stands in for that of the options."""
     flag = f"--{name.replace('_', '-')}"
     first_lr = value_at(number_or_schedule(options.lr if lr is None else lr, f"{flag}.lr", steps=1), 0)
@@ -117,10 +117,10 @@ def player(
     )
 
 
-def learning_rates(players: Sequence[Player], options: dict[str, Any], steps: int) -> list[ScheduledValue]:
+def learning_rates(players: Sequence[Player[Any]], options: dict[str, Any], steps: int) -> list[ScheduledValue]:
     """A dial for each player whose learning rate follows a schedule."""
 
-    def dial(player: Player, schedule: Callable[[int], float]) -> ScheduledValue:
+    def dial(player: Player[Any], schedule: Callable[[int], float]) -> ScheduledValue:
         def apply(value: float) -> None:
             for group in player.optim.param_groups:
                 group["lr"] = value
@@ -149,7 +149,7 @@ def compiled(run: RunOptions, stages: Sequence[Stage]) -> list[str]:
     return notes
 
 
-def _not_compiled(net: nn.Module, terms: Sequence[Term]) -> str:
+def _not_compiled(net: nn.Module, terms: Sequence[Term[Any]]) -> str:
     """Why torch.compile cannot make a network of this, or a module's `not_compiled` says so; nothing where it can."""
     if twice := dict.fromkeys(term.name for term in terms if term.second_order):
         return f"the gradients of gradients of {' and '.join(twice)}"

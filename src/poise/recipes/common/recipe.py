@@ -28,7 +28,7 @@ class Stage:
     """
 
     name: str
-    game: Game
+    game: Game[Any]
     stream: Callable[[int], Batch]
     steps: int
     dials: Sequence[ScheduledValue] = ()

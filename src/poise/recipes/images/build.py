@@ -89,7 +89,7 @@ def generator(network: ImageNetworks | str, noise: int, options: Any, facts: dic
     if isinstance(network, ImageNetworks):
         size, channels, classes = facts["size"], facts["channels"], len(facts["classes"])
         return OwnGenerator(network.generator(size, channels, noise, classes), noise, classes, (channels, size, size))
-    return find("network", network).generator(
+    net: nn.Module = find("network", network).generator(
         size=facts["size"],
         channels=facts["channels"],
         width=options.width,
@@ -98,6 +98,7 @@ def generator(network: ImageNetworks | str, noise: int, options: Any, facts: dic
         classes=len(facts["classes"]),
         norm=options.norm,
     )
+    return net
 
 
 def discriminator(network: ImageNetworks | str, options: Any, facts: dict[str, Any]) -> nn.Module:
@@ -105,7 +106,7 @@ def discriminator(network: ImageNetworks | str, options: Any, facts: dict[str, A
     if isinstance(network, ImageNetworks):
         classes = len(facts["classes"])
         return OwnDiscriminator(network.discriminator(facts["size"], facts["channels"], classes), classes)
-    return find("network", network).discriminator(
+    net: nn.Module = find("network", network).discriminator(
         size=facts["size"],
         channels=facts["channels"],
         width=options.width,
@@ -114,6 +115,7 @@ def discriminator(network: ImageNetworks | str, options: Any, facts: dict[str, A
         norm=options.norm,
         spectral=options.spectral,
     )
+    return net
 
 
 def game(

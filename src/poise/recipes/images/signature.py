@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from poise.errors import PoiseError
 from poise.losses import Loss
@@ -135,19 +135,19 @@ def images(
     )
 
 
-def _generator(arguments: dict, facts: dict):  # type: ignore[no-untyped-def]
+def _generator(arguments: dict[str, Any], facts: dict[str, Any]):  # type: ignore[no-untyped-def]
     from poise.recipes.images import build as parts
 
     return parts.generator(arguments["network"], arguments["noise"], arguments["generator"], facts)
 
 
-def _draw(generator, facts: dict, n: int, seed: int, label: str | None = None):  # type: ignore[no-untyped-def]
+def _draw(generator, facts: dict[str, Any], n: int, seed: int, label: str | None = None):  # type: ignore[no-untyped-def]
     from poise.recipes.images import outputs as outcomes
 
     return outcomes.draw(generator, facts, n, seed, label)
 
 
-def _interpolate(generator, facts: dict, rows: int, between: int, seed: int):  # type: ignore[no-untyped-def]
+def _interpolate(generator, facts: dict[str, Any], rows: int, between: int, seed: int):  # type: ignore[no-untyped-def]
     from poise.recipes.images import outputs as outcomes
 
     return outcomes.interpolate(generator, facts, rows, between, seed)
@@ -164,7 +164,7 @@ def _write(samples, path: Path) -> str:  # type: ignore[no-untyped-def]
     return f"{len(samples)} pictures"
 
 
-def _reads(arguments: dict, look=None) -> str:  # type: ignore[no-untyped-def]
+def _reads(arguments: dict[str, Any], look=None) -> str:  # type: ignore[no-untyped-def]
     from poise.recipes.images.data import reads
 
     return reads(arguments, look)

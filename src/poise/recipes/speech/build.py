@@ -166,19 +166,21 @@ def per_step(speech: Speech, batch: int, segment: int) -> dict[str, Any]:
 def speaker(network: str, options: Any, facts: dict[str, Any]) -> nn.Module:
     """The generator of log-mels alone, with fresh weights."""
     mel, units = waves.mel_in(facts), facts["units"]
-    return find("speech", network)(
+    net: nn.Module = find("speech", network)(
         len(units["phones"]) + 1, len(units["tones"]), len(facts["voices"]), mel.bands, mel.hop / mel.rate,
         facts["whole"], options.width, options.depth, options.noise,
     )  # fmt: skip
+    return net
 
 
 def critic(kind: str, options: Any, facts: dict[str, Any]) -> nn.Module:
     """The discriminator of log-mels alone, with fresh weights."""
     mel, units = waves.mel_in(facts), facts["units"]
-    return find("mel critic", kind)(
+    net: nn.Module = find("mel critic", kind)(
         len(units["phones"]) + 1, len(units["tones"]), len(facts["voices"]), mel.bands, mel.hop / mel.rate,
         facts["whole"], options,
     )  # fmt: skip
+    return net
 
 
 class Voice(nn.Module):

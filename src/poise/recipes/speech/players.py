@@ -72,17 +72,17 @@ class Mels:
         )
         self.game.players = (judge, speaks)
 
-    def _own(self, stage: str) -> list[Term]:
+    def _own(self, stage: str) -> list[Term[Any]]:
         """What the generator owes to the recording, without the discriminator."""
         found = [*weighed("mel", self.weights["mel"], self.steps[stage], mel_l1), Term("duration", duration_error)]
         return found if self.generator.whole else [*found, Term("units", unit_error)]
 
-    def _generates(self, terms: list[Term], stage: str, lr: Scheduled) -> Player:
+    def _generates(self, terms: list[Term[Any]], stage: str, lr: Scheduled) -> Player[Any]:
         first, *also = terms
         penalties = own_penalties("generator", self.l2, self.options, self.steps[stage])
         return player("generator", self.generator, self.options["generator"], first, penalties, (self.ema,), lr, also)
 
-    def again(self, stage: str, of_d: list[Term]) -> Player:
+    def again(self, stage: str, of_d: list[Term[Any]]) -> Player[Any]:
         """The generator for another stage, with an optimiser of its own and the opinions of another discriminator."""
         return self._generates([*of_d, *self._own(stage)], stage, self.options["generator"].lr)
 
@@ -171,7 +171,7 @@ class SpeechPlayers:
         return Playing(game, learning_rates(game.players, mels.options, mels.steps["joint"]))
 
 
-def resting(players: Sequence[Player]) -> dict[str, Any]:
+def resting(players: Sequence[Player[Any]]) -> dict[str, Any]:
     """What is saved of players who do not play."""
     return {name: part for player in players for name, part in player.resting().items()}
 

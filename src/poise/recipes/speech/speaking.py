@@ -47,7 +47,8 @@ def mel_for(generator: Any, cond: Tensor, seed: int, speed: float = 1.0) -> Tens
     if not int(cond[0, 0, 1]):
         cond = generator.planned(cond, speed)
     rng = torch.Generator().manual_seed(seed)
-    return generator(torch.randn(1, generator.noise_size, generator=rng).to(device), cond)
+    made: Tensor = generator(torch.randn(1, generator.noise_size, generator=rng).to(device), cond)
+    return made
 
 
 @torch.no_grad()
@@ -57,7 +58,8 @@ def heard(vocoder: Any, mel: Tensor) -> np.ndarray:
         from poise.audio.griffin_lim import griffin_lim
 
         return np.asarray(griffin_lim(mel[0].cpu(), vocoder.mel), np.float32)
-    return vocoder(None, mel)[0, 0].float().cpu().numpy()
+    array: np.ndarray = vocoder(None, mel)[0, 0].float().cpu().numpy()
+    return array
 
 
 def say(

@@ -31,19 +31,19 @@ from poise.training.schedules import Scheduled, number_or_schedule
 class Estimator(NamedTuple):
     """How the generator learns from D: its term, what happens after a move, and the D that fits."""
 
-    term: Term
+    term: Term[Any]
     after: tuple[Callable[[], Any], ...]
     critic: str
 
 
 @register("estimator", "gumbel")
-def gumbel(adversarial: Term, units: float) -> Estimator:
+def gumbel(adversarial: Term[Any], units: float) -> Estimator:
     """Straight-through: the gradient of D's opinion reaches the generator through relaxed samples."""
     return Estimator(adversarial, (), "cnn")
 
 
 @register("estimator", "reinforce")
-def reinforce(adversarial: Term, units: float) -> Estimator:
+def reinforce(adversarial: Term[Any], units: float) -> Estimator:
     """The score function with a reward for each unit; the loss moves D alone."""
     value = Reinforce(units=units)
     return Estimator(Term(adversarial.name, value), (value.commit,), "recurrent")
@@ -109,7 +109,7 @@ class TextPlayers:
         """A player's own over one of its stages."""
         return own_penalties(name, strengths, self.options, self.steps[stage])
 
-    def _anchor(self, weight: Scheduled, units: float) -> list[Term]:
+    def _anchor(self, weight: Scheduled, units: float) -> list[Term[Any]]:
         """The likelihood of real sentences as a term of the adversarial stage; none where its weight is 0."""
         asked = number_or_schedule(weight, "--likelihood", self.steps["adversarial"])
         return [] if asked == 0 else [replace(sentence_term(units), weight=asked)]

@@ -146,7 +146,8 @@ class Drawing:
 
     @property
     def module(self) -> AutoEncoder:
-        return self.fitted.module
+        averaged: AutoEncoder = self.fitted.module
+        return averaged
 
     def __call__(self) -> AutoEncoder:
         return self.fitted() if self.needed else self.module
@@ -165,7 +166,8 @@ def game(
 
     def judging() -> torch.nn.Module:
         net = image_parts.discriminator(network, asked.options["discriminator"], facts)
-        return net.to(how.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        found: torch.nn.Module = net.to(how.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        return found
 
     makers = {"autoencoder": lambda: model(network, asked.options["autoencoder"], facts)}
     check_affordable(how.device, makers)

@@ -115,7 +115,8 @@ class JointMonitor:
 
     @property
     def seconds(self) -> float:
-        return sum(monitor.seconds for monitor in self.monitors)
+        value: float = sum(monitor.seconds for monitor in self.monitors)
+        return value
 
     def __call__(self, probe: int) -> dict[str, float]:
         return {name: value for monitor in self.monitors for name, value in monitor(probe).items()}
@@ -188,7 +189,8 @@ class VaeJudge:
 
     def score(self, sample: Callable[[int, int], Any]) -> dict[str, float]:
         likelihood = heldout_scores(self.model, self.x, self.seed) if len(self.x) > 1 else {}
-        return likelihood | self.samples.score(sample)
+        scores: dict[str, float] = likelihood | self.samples.score(sample)
+        return scores
 
 
 def judge(

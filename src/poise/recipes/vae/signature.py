@@ -105,6 +105,7 @@ def vae(
     from poise.recipes.common import parts as common
     from poise.recipes.images import build as image_parts
     from poise.recipes.images import data as image_data
+    from poise.recipes.images.outputs import show_real
     from poise.recipes.vae import build as parts
     from poise.recipes.vae import outputs as outcomes
 
@@ -135,7 +136,7 @@ def vae(
         facts=facts,
         sampler=lambda n, seed: outcomes.draw(drawing(), facts, n, seed),
         show=lambda stem: outcomes.show(drawing(), facts, stem, seen),
-        real=lambda stem: outcomes.image_outcomes.show_real(seen, stem),
+        real=lambda stem: show_real(seen, stem),
         judge=outcomes.judge(*judged) if run.scores else None,
         final=outcomes.judge(*judged, unseen=True) if run.scores else None,
         acting=run.acting,
@@ -161,13 +162,13 @@ def _reads(arguments: dict[str, Any], look: Any = None) -> str:
     return reads(arguments, look)
 
 
-def _interpolate(generator, facts: dict, rows: int, between: int, seed: int):  # type: ignore[no-untyped-def]
+def _interpolate(generator, facts: dict[str, Any], rows: int, between: int, seed: int):  # type: ignore[no-untyped-def]
     from poise.recipes.vae import outputs as outcomes
 
     return outcomes.interpolate(generator, facts, rows, between, seed)
 
 
-def _encode(generator, facts: dict, pictures):  # type: ignore[no-untyped-def]
+def _encode(generator, facts: dict[str, Any], pictures):  # type: ignore[no-untyped-def]
     from poise.recipes.vae import outputs as outcomes
 
     return outcomes.encode(generator, facts, pictures)

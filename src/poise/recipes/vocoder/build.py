@@ -197,7 +197,7 @@ class Waves:
         terms = [self._to_generate, *self.terms(self.weights, stage), *alike]
         return self._generates(terms, stage, self.options[self.made].lr)
 
-    def terms(self, weights: dict[str, Scheduled], stage: str) -> list[Term]:
+    def terms(self, weights: dict[str, Scheduled], stage: str) -> list[Term[Any]]:
         """What a generated wave owes to the real one, without the discriminator."""
         windows = [int(part * self.mel.window) // 8 * 8 for part in WINDOWS]
         losses = {"mel": log_mel_l1(self.mel), "stft": multi_resolution(windows)}
@@ -207,7 +207,7 @@ class Waves:
             for term in weighed(name, weights[name], self.steps[stage], partial(_of_waves, loss))
         ]
 
-    def _generates(self, terms: list[Term], stage: str, lr: Scheduled) -> Any:
+    def _generates(self, terms: list[Term[Any]], stage: str, lr: Scheduled) -> Any:
         if not terms:
             raise PoiseError("--mel 0 and --stft 0 leave the spectral stage nothing to learn from: set one above 0")
         first, *also = terms

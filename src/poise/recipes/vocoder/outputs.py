@@ -50,7 +50,8 @@ def copied(generator: nn.Module, mel: Any, samples: np.ndarray) -> np.ndarray:
     wave = torch.from_numpy(np.pad(samples, (0, -len(samples) % mel.hop)))[None].to(device)
     made = generator(None, mel(wave))[0, 0, : len(samples)].float().cpu().numpy()
     generator.train(was_training)
-    return made
+    array: np.ndarray = made
+    return array
 
 
 def draw(

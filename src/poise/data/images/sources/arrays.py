@@ -155,7 +155,8 @@ def _classes(rows: Rows, count: int) -> np.ndarray:
     if len(rows.shape) == 2 and rows.shape[0] == count and rows.dtype.kind in "iufb":
         codes = np.array(list(rows))
         if ((codes == 0) | (codes == 1)).all() and (codes.sum(1) == 1).all():
-            return codes.argmax(1)
+            array: np.ndarray = codes.argmax(1)
+            return array
     raise PoiseError(
         f"{rows.name} is {rows.shape} {rows.dtype}, but {count:,} pictures need one whole number or word each, or a "
         "row with a single 1"
@@ -215,4 +216,5 @@ def _eight_bits(name: str, i: int, row: np.ndarray, bits: int | None) -> np.ndar
             f"{name}: picture {i} has values from {low:g} to {high:g}: floats must lie in [0, 1]; "
             "rescale them, or save uint8"
         )
-    return np.rint(row.astype(np.float64).clip(0, 1) * 255).astype(np.uint8)
+    array: np.ndarray = np.rint(row.astype(np.float64).clip(0, 1) * 255).astype(np.uint8)
+    return array

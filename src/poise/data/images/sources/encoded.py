@@ -15,8 +15,9 @@ from poise.data.files import contents, index
 from poise.data.files.reading import Told
 from poise.data.files.walking import shown
 from poise.data.images.sources import label_tables, layout
-from poise.data.images.sources.decode import LARGE, SUFFIXES, Decoded, Unreadable, decode, header
+from poise.data.images.sources.decode import LARGE, SUFFIXES, Decoded, decode, header
 from poise.data.images.sources.depth import TooDeep
+from poise.data.images.sources.opening import Unreadable
 from poise.data.images.sources.source import Job, Source
 from poise.errors import PoiseError
 
