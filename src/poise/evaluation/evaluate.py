@@ -87,6 +87,7 @@ def measured(what: str, wanted: EvaluationOptions) -> EvaluationReport:
     def silent(_: str) -> Callable[[int, int], None]:
         return lambda done, total: None
 
+    wanted = with_own_metrics(wanted)
     _, sides = compared(what, wanted, silent)
     return _report(sides, wanted, silent)
 

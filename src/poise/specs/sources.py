@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import importlib.util
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import Any
+
+import jsonargparse
 
 from poise.disk import cache_dir, write_atomically
 from poise.errors import PoiseError
@@ -22,43 +24,59 @@ from poise.registry import names
 from poise.terminal import pasted
 
 FILE = "trusted-sources.txt"  # in the cache: one sha256 a line
-EITHER = ("network", "loss", "lr", "warm_lr")  # options that take the name of a member or a class of one's own
-PATH = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
+_HERE: set[str] = set()  # trusted by this process, even where the cache cannot be written
+PATH = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)+")
+DATA = ("data", "metadata")  # paths of files, which are never imported
 
 
 def class_paths(value: Any) -> Iterator[str]:
-    """Every class path in arguments: under `class_path`, and alone where an option takes either a name or a class."""
+    """Every class path in arguments: under `class_path`, and any dotted name of a module that is there."""
     if isinstance(value, Mapping):
         for key, part in value.items():
-            either = key in EITHER or str(key).startswith("l2_")
-            if isinstance(part, str) and (key == "class_path" or (either and PATH.fullmatch(part))):
+            if key == "class_path" and isinstance(part, str):
                 yield part
-            yield from class_paths(part)
-    elif isinstance(value, list):
+            elif key not in DATA:
+                yield from class_paths(part)
+    elif isinstance(value, list | tuple):
         for part in value:
             yield from class_paths(part)
+    elif isinstance(value, str) and PATH.fullmatch(value) and _is_there(value):
+        yield value
+
+
+def _is_there(path: str) -> bool:
+    return path.rpartition(".")[0] in sys.modules or file_of(path) is not None
+
+
+def allow(paths: Iterable[str]) -> None:
+    """Let the parser, which imports nothing but Poise by itself, import what lies in the packages of these names."""
+    tops = {path.partition(".")[0] for path in paths if "." in path} - sys.stdlib_module_names - {"jsonargparse"}
+    jsonargparse.set_parsing_settings(import_path_allowlist=sorted(top for top in tops if top.isidentifier()))
+
+
+def allow_trusted(arguments: Mapping[str, Any]) -> None:
+    allow(path for path in class_paths(arguments) if is_trusted(path))
 
 
 def is_ours(path: str) -> bool:
     """Whether a class path is a penalty of Poise, by its name alone or by its place."""
     module, _, name = path.rpartition(".")
-    return not module or (module.partition(".")[0] == "poise" and name in names("penalty"))
+    return not module or (f"{module}.".startswith("poise.penalties.") and name in names("penalty"))
 
 
 def file_of(path: str) -> Path | None:
     """The source file of the module in a dotted path, found without executing it; None where there is none."""
     module = path.rpartition(".")[0]
-    with contextlib.suppress(ImportError, ValueError, AttributeError):
+    with contextlib.suppress(ImportError, ValueError, AttributeError, LookupError):
         loaded = sys.modules.get(module)
-        spec = loaded.__spec__ if loaded is not None else importlib.util.find_spec(module.partition(".")[0])
+        spec = loaded.__spec__ if loaded is not None else None
+        if loaded is None:
+            parts, places = module.split("."), None
+            for i in range(len(parts)):
+                spec = PathFinder.find_spec(".".join(parts[: i + 1]), places)
+                places = list((spec and spec.submodule_search_locations) or [])
         if spec is not None and spec.origin and Path(spec.origin).is_file():
-            place = Path(spec.origin)
-            parts = module.split(".")[1:] if loaded is None else []
-            for part in parts:
-                place = place.parent / part
-            if parts:
-                place = place / "__init__.py" if place.is_dir() else place.with_suffix(".py")
-            return place if place.is_file() else None
+            return Path(spec.origin)
     return None
 
 
@@ -76,26 +94,32 @@ def sources(arguments: Mapping[str, Any], *more: str) -> dict[str, str | None]:
 
 def trust(path: str) -> None:
     """Remember the source of a dotted path as the user's own. It may fail in silence: then --trust is asked for."""
-    digest = digest_of(path)
-    known = _trusted()
-    if digest is None or digest in known:
+    digest = _mark(path)
+    if digest is None or digest in _trusted():
         return
+    _HERE.add(digest)
+    known = _trusted()
     with contextlib.suppress(OSError, PoiseError):
         cache_dir().mkdir(parents=True, exist_ok=True)
-        write_atomically(cache_dir() / FILE, "".join(f"{line}\n" for line in [*known, digest]).encode())
+        write_atomically(cache_dir() / FILE, "".join(f"{line}\n" for line in known).encode())
 
 
 def is_trusted(path: str) -> bool:
     """Whether a dotted path may be imported: ours, imported by now, or with a source that its user has named before."""
-    return is_ours(path) or path.rpartition(".")[0] in sys.modules or digest_of(path) in _trusted()
+    return is_ours(path) or path.rpartition(".")[0] in sys.modules or _mark(path) in _trusted()
+
+
+def _mark(path: str) -> str | None:
+    """sha256 of the source of a dotted path and of where it lies: the same file elsewhere has other neighbours."""
+    file, digest = file_of(path), digest_of(path)
+    return hashlib.sha256(f"{file.resolve()} {digest}".encode(errors="replace")).hexdigest() if file else None
 
 
 def _trusted() -> list[str]:
-    try:
+    text = ""
+    with contextlib.suppress(OSError, PoiseError):
         text = (cache_dir() / FILE).read_text(encoding="ascii", errors="replace")
-    except (OSError, PoiseError):
-        return []
-    return [line for line in text.splitlines() if len(line) == 64]
+    return list(dict.fromkeys([*(line for line in text.splitlines() if len(line) == 64), *_HERE]))
 
 
 def check_trusted(file: Path, arguments: Mapping[str, Any], known: Mapping[str, Any], *more: str) -> None:

@@ -26,20 +26,20 @@ from poise.registry import find, names
 from poise.specs.bounds import check_numbers, no_endless_numbers
 from poise.specs.config_files import readable_configs, without_configs
 from poise.specs.parser_errors import dashed, sentence
-from poise.specs.sources import is_trusted
+from poise.specs.sources import PATH, allow, allow_trusted, file_of, is_trusted
 
 # A name of a class may load any module that a user has written, but none that could do harm (os, subprocess ...).
-jsonargparse.set_parsing_settings(import_path_allowlist=["poise"])
+jsonargparse.set_parsing_settings(import_path_denylist=["*"], import_path_allowlist=["poise"])
 
 
 def kind_of(recipe: str) -> RecipeEntry:
     """The recipe of that name."""
-    if "." not in recipe:
+    module, _, name = recipe.rpartition(".")
+    if not module or (module not in sys.modules and file_of(recipe) is None):  # no code, but a name that is misspelt
         found: RecipeEntry = find("recipe", recipe)
         return found
     if not is_trusted(recipe):
         raise PoiseError(f"the recipe {recipe[:80]} is code outside of Poise: go on with --trust if it is yours")
-    module, _, name = recipe.rpartition(".")
     try:
         own = loaded_from(f"{module}:{name}")
     except (ImportError, AttributeError, SyntaxError) as error:
@@ -75,6 +75,8 @@ class Parser(jsonargparse.ArgumentParser):
         no_endless_numbers(argv)
         words = [underscored(word) for word in argv]
         with readable_configs(words) as (readable, files):
+            texts = [*words, *(Path(file).read_text(encoding="utf-8") for file in files)]
+            allow(found.group() for text in texts for found in PATH.finditer(text))  # the user names it
             try:
                 parsed = plain(self.parse_args(readable))
                 self.check_groups(parsed)
@@ -153,6 +155,7 @@ def completed(recipe: str, arguments: dict[str, Any]) -> Completed:
     if isinstance(arguments, Completed):
         return arguments
     parser = _parser(recipe, kind_of(recipe).build)
+    allow_trusted(arguments)
     parser.check_groups(arguments)
     try:
         found = plain(parser.parse_object(copy.deepcopy(arguments)))
@@ -166,6 +169,7 @@ def instantiated(recipe: str, arguments: dict[str, Any]) -> dict[str, Any]:
     """The arguments as the recipe's function takes them: options, their groups and penalties as objects."""
     build = kind_of(recipe).build
     parser = _parser(recipe, build)
+    allow_trusted(arguments)
     try:
         ready = parser.instantiate(parser.parse_object(copy.deepcopy(arguments)))  # the parser changes what it is given
     except (jsonargparse.ArgumentError, ArithmeticError, TypeError, ValueError) as error:
