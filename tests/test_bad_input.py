@@ -373,12 +373,18 @@ def test_there_are_enough_cases():
 def test_a_fault_of_poise_is_one_line_too(place, capsys, monkeypatch):
     """No traceback reaches a user; one who asks for it gets it."""
 
+    monkeypatch.setattr("poise.record.all_runs", lambda **_: [None])
+    assert main(["runs"]) == 1
+    assert re.search(r"a fault of Poise itself \(AttributeError: .*\); POISE_TRACEBACK=1", told(capsys))
+
     def fails(*_: object, **__: object) -> None:
         raise KeyError("a fault")
 
     monkeypatch.setattr("poise.record.all_runs", fails)
-    assert main(["runs"]) == 1
-    assert re.search(r"a fault of Poise itself \(KeyError: 'a fault'\); POISE_TRACEBACK=1", told(capsys))
+    assert main(["runs"]) == 2
+    assert re.search(
+        r"a fault in \S+test_bad_input.py, line \d+ \(KeyError: 'a fault'\); POISE_TRACEBACK=1", told(capsys)
+    )
     monkeypatch.setenv("POISE_TRACEBACK", "1")
     with pytest.raises(KeyError):
         main(["runs"])

@@ -20,7 +20,8 @@ def test_on_a_machine_where_nothing_answers_it_runs_on_what_pip_brought(tmp_path
         "PATH": str(tmp_path / "nothing"), "HOME": str(tmp_path), "POISE_CACHE": str(tmp_path / "cache"),
         "https_proxy": "http://127.0.0.1:9", "OMP_NUM_THREADS": "1",
     }  # fmt: skip
-    script = "from poise.data import web; web.WAIT = 0.01; from poise.cli import main; raise SystemExit(main())"
+    script = "import sys; from poise.data.catalogue import web; web.WAIT = 0.01; "
+    script += "from poise.cli import main; sys.exit(main())"
     done = subprocess.run(
         [sys.executable, "-c", script, "demo", "--steps", "20"], cwd=tmp_path, env=environment, capture_output=True,
         text=True, timeout=400,

@@ -103,7 +103,7 @@ def test_damaged_index_and_cache_are_made_again(photos: Photos, cache: Path) -> 
 
 KILLED = """
 import os, sys
-from poise.data import encoded
+from poise.data.images.sources import encoded
 from poise.data.images.images import open_images
 real, seen = encoded.decode, []
 def decode(*a, **k):

@@ -159,7 +159,8 @@ def test_the_first_ctrl_c_ends_reading(words, signum, tmp_path):
     for i in range(60):
         (tmp_path / f"pictures/{i:03}.png").write_bytes(buffer.getvalue()[:-12] + bytes(i) + buffer.getvalue()[-12:])
     code = (
-        "import sys; from poise.data import reading; reading.FIRST = 0.01; from poise.cli import main; sys.exit(main())"
+        "import sys; from poise.data.files import reading; reading.FIRST = 0.01; "
+        "from poise.cli import main; sys.exit(main())"
     )
     more = WORDS if words[0] == "train" else []
     with subprocess.Popen(

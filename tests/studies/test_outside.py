@@ -68,7 +68,7 @@ def test_no_branch_on_the_kind_of_game():
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.ClassDef)
     }
-    assert {"Adversarial", "Language"} <= games and {"images", "vae"} <= kinds
+    assert {"Adversarial", "LanguageModelGame"} <= games and {"images", "vae"} <= kinds
     found = []
     for path in (p for room in ROOMS for p in (PACKAGE / room).rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text())):
