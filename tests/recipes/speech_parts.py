@@ -9,8 +9,8 @@ from poise.data.speech.recordings import Recordings
 from poise.recipes.speech import build as parts
 from poise.recipes.speech.players import SpeechPlayers
 from poise.recipes.speech.signature import SpeechDiscriminatorOptions, SpeechGeneratorOptions
-from poise.recipes.vocoder.signature import SpeechDiscriminatorOptions as WaveDiscriminator
-from poise.recipes.vocoder.signature import SpeechGeneratorOptions as WaveGenerator
+from poise.recipes.vocoder.signature import VocoderDiscriminatorOptions as WaveDiscriminator
+from poise.recipes.vocoder.signature import VocoderGeneratorOptions as WaveGenerator
 from poise.training.precision import Execution
 
 MEL = Mel(8000, 64, 16, 8)

@@ -18,8 +18,8 @@ from poise.recipes.speech import build as parts
 from poise.recipes.speech import outputs as outcomes
 from poise.recipes.speech.players import Playing, keep, resting
 from poise.recipes.speech.signature import SpeechDiscriminatorOptions, SpeechGeneratorOptions
-from poise.recipes.vocoder.signature import SpeechDiscriminatorOptions as WaveDiscriminator
-from poise.recipes.vocoder.signature import SpeechGeneratorOptions as WaveGenerator
+from poise.recipes.vocoder.signature import VocoderDiscriminatorOptions as WaveDiscriminator
+from poise.recipes.vocoder.signature import VocoderGeneratorOptions as WaveGenerator
 from poise.training.checkpoint import begin, initial, load, save
 from poise.training.loop import memory, move
 from poise.training.precision import Execution
