@@ -49,7 +49,8 @@ def test_looking_for_pip_leaves_setuptools_its_distutils():
     """Asked for pip by the usual way, setuptools takes it away, and torch.compile on a CPU cannot import setuptools."""
     script = "from poise.installing import install; install('vae'); import setuptools; setuptools._distutils"
     if importlib.machinery.PathFinder.find_spec("setuptools") is not None:
-        subprocess.run([sys.executable, "-W", "ignore", "-c", script], check=True)
+        done = subprocess.run([sys.executable, "-W", "ignore", "-c", script], capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
 
 
 def test_the_interpreter_is_written_as_it_is_typed(monkeypatch, tmp_path):

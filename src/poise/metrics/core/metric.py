@@ -6,6 +6,7 @@ There is a subclass for each thing that can be read: `FeatureMetric` sets of fea
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, Literal, TypeVar
@@ -33,7 +34,7 @@ def at_once() -> None:
 
 
 @dataclass(frozen=True)
-class Metric(Generic[Input]):
+class Metric(ABC, Generic[Input]):
     """One or several numbers about what a generator made, each with a 95 % interval.
 
     Attributes: `title`, one plain sentence; `better`, a direction, and `target`, at which value where that is
@@ -70,12 +71,12 @@ class Metric(Generic[Input]):
 
         return enter
 
+    @abstractmethod
     def measure(self, read: Input, seed: int = 0) -> dict[str, Estimate]:
         """name -> estimate; the same input and seed give the same numbers.
 
         Errors: `PoiseError` for too few items, and for a missing training set where it is needed.
         """
-        raise NotImplementedError
 
     def row(
         self, name: str, made: Estimate, better: Direction | None = None, title: str | None = None, **more: Any
