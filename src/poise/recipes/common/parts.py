@@ -140,7 +140,7 @@ def compiled(run: RunOptions, stages: Sequence[Stage]) -> list[str]:
         return []
     notes = []
     players = [player for stage in stages for player in stage.game.players]
-    for name in dict.fromkeys(player.name for player in players if player.turns):
+    for name in dict.fromkeys(player.name for player in players):
         own = [player for player in players if player.name == name]
         if why := _not_compiled(own[0].module, [term for player in own for term in player.terms]):
             notes.append(f"--compile: the {name} is not compiled, for {why}")
@@ -159,3 +159,8 @@ def _not_compiled(net: nn.Module, terms: Sequence[Term[Any]]) -> str:
         if why := getattr(layer, "not_compiled", ""):
             return str(why)
     return ""
+
+
+def learning_rate(optim: torch.optim.Optimizer) -> float:
+    """The rate of an optimiser now."""
+    return float(optim.param_groups[0]["lr"])

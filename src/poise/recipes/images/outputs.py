@@ -18,6 +18,7 @@ from poise.errors import PoiseError
 from poise.metrics.distributions.judge import LEAST, Judge
 from poise.monitor.measures import compact
 from poise.monitor.signals import REFERENCES, AdversarialMonitor, MonitorInputs
+from poise.recipes.common.parts import learning_rate
 from poise.report.picture import save_grid
 from poise.training.loop import fold_seed
 from poise.training.precision import Execution
@@ -134,7 +135,7 @@ def monitor(
             if len(rows):
                 n = min(max(batch, min(LOOK, 2 * batch)), len(rows))  # at most two batches, for the sake of time
                 streams[name] = ImageStream(pictures, n, seed + 1, how.device, labels=conditional, split=split)
-        rates = {roles.get(p.name, p.name): partial(_rate, p.optim) for p in game.players}
+        rates = {roles.get(p.name, p.name): partial(learning_rate, p.optim) for p in game.players}
         return AdversarialMonitor(
             MonitorInputs(
                 game.generator,
@@ -150,10 +151,6 @@ def monitor(
         )
 
     return built
-
-
-def _rate(optim: torch.optim.Optimizer) -> float:
-    return float(optim.param_groups[0]["lr"])
 
 
 def references(pictures: ImageSet, rows: np.ndarray, seed: int) -> Tensor:

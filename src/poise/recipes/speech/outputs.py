@@ -19,6 +19,7 @@ from poise.metrics.speech.judge import WARPED, SpeechJudge
 from poise.monitor.paired import PairedMonitor
 from poise.monitor.signals import MonitorInputs
 from poise.recipes.common.options import RunOptions
+from poise.recipes.common.parts import learning_rate
 from poise.recipes.common.recipe import Stage
 from poise.recipes.speech import build as parts
 from poise.recipes.speech import speaking
@@ -93,7 +94,7 @@ def monitor(
             if rows := len(speech.rows(split)):
                 n = min(max(batch, min(LOOK, 2 * batch)), rows)
                 streams[name] = partial(aligned, parts.stream(speech, n, seed + 7, how, split))
-        rates = {p.name: partial(outcomes._rate, p.optim) for p in mels.game.players}
+        rates = {p.name: partial(learning_rate, p.optim) for p in mels.game.players}
         watched = MonitorInputs(
             mels.generator,
             mels.discriminator,

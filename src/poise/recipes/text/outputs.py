@@ -20,6 +20,7 @@ from poise.models.text import END, gumbel
 from poise.monitor.findings.windows import SHOWN_EVERY
 from poise.monitor.signals import REFERENCES, AdversarialMonitor, MonitorInputs
 from poise.recipes.common.options import RunOptions
+from poise.recipes.common.parts import learning_rate
 from poise.recipes.common.recipe import Stage
 from poise.recipes.text import writing
 from poise.recipes.text.build import SentenceTables, stream
@@ -122,7 +123,7 @@ def monitor(
         return torch.from_numpy(language.tables[split][chosen]).to(how.device)
 
     def built() -> AdversarialMonitor:
-        rates = {p.name: partial(_rate, p.optim) for p in players.game.players}
+        rates = {p.name: partial(learning_rate, p.optim) for p in players.game.players}
         return AdversarialMonitor(
             MonitorInputs(
                 generator,
@@ -158,10 +159,6 @@ def stages(players: TextPlayers, language: SentenceTables, run: RunOptions, temp
         stage("critic", players.alone, 3, players.critic_dials, watched),
         stage("adversarial", players.game, 0, players.dials(temperature), watched),
     ]
-
-
-def _rate(optim: torch.optim.Optimizer) -> float:
-    return float(optim.param_groups[0]["lr"])
 
 
 def judge(

@@ -21,6 +21,7 @@ from poise.metrics.speech.metric import Pair
 from poise.monitor.paired import PairedMonitor
 from poise.monitor.signals import MonitorInputs
 from poise.recipes.common.options import RunOptions
+from poise.recipes.common.parts import learning_rate
 from poise.recipes.common.recipe import Stage
 from poise.recipes.vocoder import build as parts
 from poise.recipes.vocoder import sounds
@@ -101,7 +102,7 @@ def monitor(
                 streams[name] = parts.stream(recordings, waves.mel, segment, n, seed + 2, how, split)
         roles = {"generator": waves.made, "discriminator": waves.judging}
         players = {p.name: p for p in waves.game.players}
-        rates = {role: partial(_rate, players[name].optim) for role, name in roles.items()}
+        rates = {role: partial(learning_rate, players[name].optim) for role, name in roles.items()}
         watched = MonitorInputs(
             waves.generator,
             waves.discriminator,
@@ -127,10 +128,6 @@ def stages(waves: Waves, recordings: Recordings, segment: int, run: RunOptions) 
         Stage("spectral", waves.spectral, first, waves.steps["spectral"], waves.warm_dials),
         Stage("adversarial", waves.game, second, waves.steps["adversarial"], waves.dials, watched),
     ]
-
-
-def _rate(optim: torch.optim.Optimizer) -> float:
-    return float(optim.param_groups[0]["lr"])
 
 
 def judge(recordings: Recordings, mel: Mel, n: int, seed: int) -> Callable[[], SpeechJudge] | None:
