@@ -46,7 +46,6 @@ def run(
     folder, arguments = folder_of(recipe, spec["arguments"], out)
     known = None
     if (folder.path / "spec.json").exists():
-        check_classes(folder, folder.spec())
         known = _known(folder, recipe, arguments)
         arguments = of_before(recipe, known["arguments"])
         if folder.done and data is None:
@@ -93,8 +92,9 @@ def _other_data(folder: RunFolder, data: str | None) -> PoiseError:
 
 
 def _known(folder: RunFolder, recipe: str, arguments: dict[str, Any]) -> dict[str, Any]:
-    """What the folder's run was asked to do, which must be this."""
+    """What the folder's run was asked to do, which must be this; code that it names must be its user's."""
     known = folder.spec()
+    check_classes(folder, known)
     if known["recipe"] != recipe or not same(known, arguments):
         raise PoiseError(f"{folder.path} holds a run with other arguments; choose another --out")
     return known
