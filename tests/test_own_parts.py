@@ -5,6 +5,7 @@ The files are those of docs/architecture.md.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -116,9 +117,19 @@ def test_a_metric_of_ones_own(place):
     np.save(place / "others.npy", np.random.default_rng(1).integers(0, 256, (1200, 16, 16), dtype=np.uint8))
     said = poise(place, *words, "--metrics", "KID,mymetric.centre:power=1", code=2)
     assert "learnt nothing" in said, "noise has no orientation: the metric was found, and its features were not"
+    told = poise(place, "evaluate", "--metrics", "KID,mymetric.centre", "--help")
+    assert "its options: mymetric.centre:power=2.0" in " ".join(told.split())
+    words[words.index("rotations")] = "EffLite0"
+    said = poise(place, *words, "--metrics", "mymetric.centre:power=1", "--out", "own.json")
+    assert re.search(r"centre +\d", said)
+    kept = json.loads((place / "own.json").read_text())
+    assert [row["metric"] for row in kept["evaluations"][0]["rows"]] == ["centre"]
+    digest = hashlib.sha256((place / "mymetric.py").read_bytes()).hexdigest()
+    assert kept["own_metrics"] == {"mymetric.centre:power=1": digest}
     for wrong in ("mymetric.centr", "mymetric.centre:powr=1", "nowhere.metric", "json.dumps:obj=1"):
         said = poise(place, *words, "--metrics", wrong, code=2)
         assert f"--metrics {wrong}" in said and "Traceback" not in said
+    assert "its options: mymetric.centre:power=2.0" in poise(place, *words, "--metrics", "mymetric.centre:p=1", code=2)
 
 
 def test_a_whole_recipe_of_ones_own(place):

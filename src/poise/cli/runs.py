@@ -17,12 +17,24 @@ from poise.terminal import raw
 STATES = ("training", "stopped", "finished", "diverged", "broken")
 SORTS = ("when", "name", "step", "size")
 
+
+class NamedMetrics(argparse.Action):
+    """Keeps the names of metrics; --help after them tells the options of a user's own."""
+
+    def __call__(self, parser: Any, namespace: Any, values: Any, option_string: str | None = None) -> None:
+        from poise.evaluation.choice import help_on_metrics
+
+        setattr(namespace, self.dest, values)
+        parser.epilog = help_on_metrics(values)
+
+
 EVALUATE: dict[str, dict[str, Any]] = {
     "--against": {"metavar": "DATA", "help": "real data held out from training (default for a run: its own)"},
     "--trained-on": {"metavar": "DATA", "help": "what was trained on, to look for copies (default for a run: its own)"},
     "--metrics": {
+        "action": NamedMetrics,
         "metavar": "NAME,...",
-        "help": "only these, such as KID,FD or MODULE.NAME of yours (default all)",
+        "help": "only these, such as KID,FD or MODULE.NAME of yours, whose options --help then tells (default all)",
     },
     "--features": {"metavar": "NAME,...", "help": "of which extractors, such as EffLite0,classifier (default by kind)"},
     "--inception": {"metavar": "FILE", "help": "weights of the standard FID, pt_inception-2015-12-05-6726825d.pth"},

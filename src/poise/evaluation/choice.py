@@ -13,11 +13,12 @@ from poise.data.files.items import NOUNS, Items
 from poise.errors import PoiseError
 from poise.evaluation.items import Side
 from poise.evaluation.sides import Sides
-from poise.metrics.core.metric import AnyMetric, find_metrics
+from poise.metrics.core.metric import AnyMetric, find_metrics, own_metric, own_metric_help
 from poise.metrics.features.classifier import SmallClassifier
 from poise.metrics.features.feature_files import kept_network
 from poise.metrics.features.features import Extractor, Material, MissingFeatures
 from poise.registry import find, names
+from poise.specs.sources import digest_of
 
 DEFAULTS = {"image": ("EffLite0",), "text": ("USE",), "speech": ("Resemblyzer", "DNSMOS")}
 INSTEAD = {"text": "MiniLM"}  # where none of the defaults is installed; for pictures a small network is trained
@@ -47,6 +48,20 @@ class EvaluationOptions:
 def named_metrics(kind: type[AnyMetric], wanted: Sequence[str] | None) -> list[AnyMetric]:
     """The metrics of a kind that are asked for by name; all of them where nothing is."""
     return [metric for metric in find_metrics(kind) if wanted is None or metric.name in wanted]
+
+
+def with_own_metrics(wanted: EvaluationOptions) -> tuple[EvaluationOptions, dict[str, str | None]]:
+    """The options with the names of metrics in the place of the paths of a user's own, and those paths, as they were
+    written, with the sha256 of their sources."""
+    if wanted.metrics is None:
+        return wanted, {}
+    own = {word: digest_of(word.partition(":")[0]) for word in wanted.metrics if "." in word}
+    return replace(wanted, metrics=[own_metric(word) if word in own else word for word in wanted.metrics]), own
+
+
+def help_on_metrics(names: str) -> str:
+    """For --help: what the metrics of a user's own tell, among names with commas between them, and their options."""
+    return " ".join(own_metric_help(word) for word in names.split(",") if "." in word)
 
 
 def fitting_metrics(wanted: Sequence[str] | None, sides: Sides) -> None:

@@ -21,6 +21,7 @@ from poise.evaluation.choice import (
     fitting_metrics,
     named_metrics,
     small_networks,
+    with_own_metrics,
 )
 from poise.evaluation.items import Side
 from poise.evaluation.latent import likelihood_section
@@ -31,7 +32,7 @@ from poise.evaluation.sources import Real, TaskProgress, column_of, run_or_items
 from poise.evaluation.speech import speech_section
 from poise.evaluation.text import text_section
 from poise.metrics.core.feature_metric import FeatureMetric
-from poise.metrics.core.metric import Metric, check_names, find_metrics, own_metric
+from poise.metrics.core.metric import Metric, check_names, find_metrics
 from poise.metrics.core.rows import Note
 from poise.metrics.distributions.evaluation import evaluate as evaluate_features
 from poise.metrics.features.classifier import SmallClassifier
@@ -69,11 +70,11 @@ def evaluate(what: str, wanted: EvaluationOptions) -> list[str]:
 
     Errors: `PoiseError`, one sentence for whatever cannot be compared; then no report is written.
     """
-    wanted = with_own_metrics(wanted)
+    wanted, own = with_own_metrics(wanted)
     with ProgressView() as view:
         found, sides = compared(what, wanted, view.task)
         target = _target(found, sides, wanted.out)
-        report = _report(sides, wanted, view.task)
+        report = replace(_report(sides, wanted, view.task), own_metrics=own)
     content = report.to_dict()
     write_json(target, content)
     if isinstance(found, Run):
@@ -87,16 +88,9 @@ def measured(what: str, wanted: EvaluationOptions) -> EvaluationReport:
     def silent(_: str) -> Callable[[int, int], None]:
         return lambda done, total: None
 
-    wanted = with_own_metrics(wanted)
+    wanted, own = with_own_metrics(wanted)
     _, sides = compared(what, wanted, silent)
-    return _report(sides, wanted, silent)
-
-
-def with_own_metrics(wanted: EvaluationOptions) -> EvaluationOptions:
-    """The options with the names of metrics in the place of the paths of a user's own."""
-    if wanted.metrics is None:
-        return wanted
-    return replace(wanted, metrics=[own_metric(name) if "." in name else name for name in wanted.metrics])
+    return replace(_report(sides, wanted, silent), own_metrics=own)
 
 
 def compared(what: str, wanted: EvaluationOptions, task: TaskProgress) -> tuple[Run | Items, Sides]:

@@ -87,7 +87,8 @@ class EvaluationReport:
 
     `facts`, what was compared: "what", "against", and where it is known "checkpoint", "modality", "trained_on"; `noun`
     of the items; `counts` of each side; `class_shares`, class -> share of generated and of real items, as a small
-    classifier sees them, and `class_modes`, of these shares.
+    classifier sees them, and `class_modes`, of these shares; `own_metrics`, MODULE.NAME of a user's own as it was
+    written -> sha256 of its source.
     """
 
     facts: Mapping[str, Any]
@@ -99,9 +100,11 @@ class EvaluationReport:
     class_shares: Sequence[Mapping[str, Any]] = ()
     class_modes: Mapping[str, Any] | None = None
     notes: Sequence[Note] = ()
+    own_metrics: Mapping[str, str | None] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON; notes are sentences there."""
+        own = {"own_metrics": dict(self.own_metrics)} if self.own_metrics else {}
         return {
             **self.facts,
             "noun": self.noun,
@@ -112,6 +115,7 @@ class EvaluationReport:
             "class_shares": list(self.class_shares),
             "class_modes": self.class_modes,
             "notes": [str(note) for note in self.notes],
+            **own,
         }
 
 

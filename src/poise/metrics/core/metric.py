@@ -6,6 +6,7 @@ There is a subclass for each thing that can be read: `FeatureMetric` sets of fea
 
 from __future__ import annotations
 
+import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -106,18 +107,48 @@ def own_metric(word: str) -> str:
     Errors: PoiseError, one sentence, for what cannot be loaded and for what is no metric.
     """
     path, *options = word.split(":")
-    module, _, name = path.rpartition(".")
-    try:
-        found = loaded(f"{module}:{name}")
-        if options or not isinstance(found, Metric):
+    found = _load(path, word)
+    if options or not isinstance(found, Metric):
+        try:
             found = found(**{key: yaml.safe_load(value) for key, _, value in (part.partition("=") for part in options)})
-    except (ImportError, AttributeError, SyntaxError, TypeError, ValueError, yaml.YAMLError) as error:
-        raise PoiseError(f"--metrics {word} cannot be loaded ({error}): name MODULE.NAME of a file here") from None
+        except (TypeError, ValueError, yaml.YAMLError) as error:
+            raise PoiseError(f"--metrics {word} cannot be made ({error}); {_options_of(path, found)}") from None
     if not isinstance(found, Metric):
         raise PoiseError(f"--metrics {word}: {path} gives a {type(found).__name__}, which is no metric")
     if found.name not in names("metric"):
         register("metric", found.name)(found)
     return found.name
+
+
+def own_metric_help(word: str) -> str:
+    """What --help says of a metric of one's own: what it tells, and its options with their defaults."""
+    path = word.partition(":")[0]
+    found = _load(path, word)
+    about = found.title if isinstance(found, Metric) else (inspect.getdoc(found) or "").partition("\n")[0]
+    return f"{path}: {about} {_options_of(path, found)}."
+
+
+def _load(path: str, word: str) -> Any:
+    module, _, name = path.rpartition(".")
+    try:
+        return loaded(f"{module}:{name}")
+    except (ImportError, AttributeError, SyntaxError, TypeError, ValueError) as error:
+        raise PoiseError(f"--metrics {word} cannot be loaded ({error}): name MODULE.NAME of a file here") from None
+
+
+def _options_of(path: str, maker: Any) -> str:
+    """ "its options: mymetric.centre:power=2.0", from the signature of what makes the metric."""
+    if isinstance(maker, Metric) or not callable(maker):
+        return "it has no options"
+    try:
+        taken = inspect.signature(maker).parameters.values()
+    except ValueError:  # a function written in C may have none
+        return "its options are not known"
+    words = []
+    for option in taken:
+        default = "..." if option.default is option.empty else option.default
+        words.append(f"{option.name}={default}")
+    return f"its options: {path}:{':'.join(words)}" if words else "it has no options"
 
 
 def check_names(wanted: Iterable[str], known: Sequence[str]) -> None:
