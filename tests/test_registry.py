@@ -12,6 +12,10 @@ import pytest
 from poise.errors import PoiseError
 from poise.registry import HOMES, find, names, register
 
+UPON = {  # recipes that are built of another one's parts
+    "speech": ["poise.recipes.vocoder.signature"],
+    "vae": ["poise.recipes.images.signature"],
+}
 PACKAGE = Path(__file__).parents[1] / "src" / "poise"
 
 
@@ -30,7 +34,19 @@ def registered() -> dict[str, set[str]]:
 @pytest.mark.parametrize("family", sorted(HOMES))
 def test_homes_are_where_members_are_registered(family):
     """Where a decorator of their own registers members, as of metrics, that decorator's module is among those."""
-    assert registered()[family] <= set(HOMES[family]) or family.endswith("metric")
+    homes = HOMES[family]
+    assert registered()[family] <= set(homes.values() if isinstance(homes, dict) else homes) or family == "metric"
+
+
+@pytest.mark.parametrize("family", [family for family, homes in HOMES.items() if isinstance(homes, dict)])
+def test_a_family_with_a_home_for_each_name_loads_no_other(family):
+    for name, home in HOMES[family].items():
+        script = (
+            f"import sys; from poise.registry import HOMES, find, names; find({family!r}, {name!r}); "
+            f"names({family!r}); print([home for home in HOMES[{family!r}].values() if home in sys.modules])"
+        )
+        done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+        assert set(ast.literal_eval(done.stdout)) <= {home, *UPON.get(name, ())}
 
 
 def test_every_family_has_members_in_a_fresh_interpreter():

@@ -1,7 +1,8 @@
 """Name -> builder, one table per family. A new member is one function or class and one `register` line.
 
 `HOMES` says where the members of a family are written; they are loaded when one is asked for, so that nobody has to
-import a module for what it does by being imported. Whoever registers members elsewhere imports that module.
+import a module for what it does by being imported. A family with a home for each name loads only the one that was asked
+for. Whoever registers members elsewhere imports that module.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ T = TypeVar("T")
 _TABLES: dict[str, dict[str, Any]] = {}
 _LOADED: set[str] = set()
 
-HOMES: dict[str, tuple[str, ...]] = {
+HOMES: dict[str, tuple[str, ...] | dict[str, str]] = {
     "autoencoder": ("poise.recipes.vae.objectives",),
     "critic": ("poise.models.text",),
     "estimator": ("poise.recipes.text.players",),
@@ -55,14 +56,14 @@ HOMES: dict[str, tuple[str, ...]] = {
         "poise.penalties.towards",
     ),
     "reading": ("poise.studies.plans.readings",),
-    "recipe": (
-        "poise.recipes.images.signature",
-        "poise.recipes.text.signature",
-        "poise.recipes.language.signature",
-        "poise.recipes.vocoder.signature",
-        "poise.recipes.speech.signature",
-        "poise.recipes.vae.signature",
-    ),
+    "recipe": {
+        "images": "poise.recipes.images.signature",
+        "text": "poise.recipes.text.signature",
+        "language": "poise.recipes.language.signature",
+        "vocoder": "poise.recipes.vocoder.signature",
+        "speech": "poise.recipes.speech.signature",
+        "vae": "poise.recipes.vae.signature",
+    },
     "schedule": ("poise.training.schedules",),
     "sequence": ("poise.models.rnn",),
     "speech": ("poise.models.speech",),
@@ -96,7 +97,10 @@ def register(family: str, name: str) -> Callable[[T], T]:
 
 
 def names(family: str) -> list[str]:
-    """The registered names of a family, in order of registration."""
+    """The names of a family, in order of registration."""
+    homes = HOMES.get(family, ())
+    if isinstance(homes, dict):
+        return list(dict.fromkeys([*homes, *_TABLES.get(family, {})]))
     _load(family)
     return list(_TABLES.get(family, {}))
 
@@ -108,22 +112,27 @@ def find(family: str, name: Any) -> Any:
     """
     if not isinstance(name, str):
         return name
-    _load(family)
+    _load(family, name)
     table = _TABLES.get(family, {})
-    if name not in table and "." in name:
+    if name in table:
+        return table[name]
+    known = names(family)
+    if "." in name:
         raise PoiseError(
             f"{name} is no {family} that can be loaded: give MODULE.CLASS of a file in the current folder, derived "
-            f"from the class for it (docs/architecture.md), or one of {', '.join(table)}"
+            f"from the class for it (docs/architecture.md), or one of {', '.join(known)}"
         )
-    if name not in table:
-        raise PoiseError(f"there is no {family} called '{name}'{nearest(name, table, '.')} Known: {', '.join(table)}.")
-    return table[name]
+    raise PoiseError(f"there is no {family} called '{name}'{nearest(name, known, '.')} Known: {', '.join(known)}.")
 
 
-def _load(family: str) -> None:
-    """Import the homes of a family, once."""
-    if family in _LOADED:
+def _load(family: str, name: str = "") -> None:
+    """Import the homes of a family, once; of a family with a home for each name, that of this name."""
+    homes = HOMES.get(family, ())
+    if isinstance(homes, dict):
+        if name in homes and name not in _TABLES.get(family, {}):
+            importlib.import_module(homes[name])
         return
-    for module in HOMES.get(family, ()):
-        importlib.import_module(module)
-    _LOADED.add(family)
+    if family not in _LOADED:
+        for module in homes:
+            importlib.import_module(module)
+        _LOADED.add(family)

@@ -15,7 +15,7 @@ from tests.monitor.records import encoded, fitted, record
 from tests.monitor.test_diagnose import CASES, falls, with_share
 from tests.monitor.test_likelihood import v
 
-RECIPES = [module.split(".")[2] for module in HOMES["recipe"]]
+RECIPES = list(HOMES["recipe"])
 
 OTHERS = {
     "few classes": lambda: scored_classes(),
