@@ -415,6 +415,7 @@ def test_diagnose_says_what_is_wrong_and_what_was(place, capsys):
     assert facts["rollbacks"][0]["back_to"] == 4
 
 
+@pytest.mark.slow
 def test_what_is_wrong_is_said_while_it_trains(place, capsys):
     """Once, with its step and a flag to try; and at the end it stands in the report."""
     out = said(capsys, *train("--out", "runs/sick", "--heldout", "0", steps=40))

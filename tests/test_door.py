@@ -36,6 +36,7 @@ def test_importing_poise_loads_nothing_else():
         _ = poise.sampel
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["images", "vae"])
 def test_what_is_sampled_is_what_the_command_samples(name, trained, tmp_path, capsys):
     run = trained[name]

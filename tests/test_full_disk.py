@@ -122,6 +122,7 @@ def saving_until(step: int, patch: pytest.MonkeyPatch) -> Callable:
     return save
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [0, 300, 1_000])
 def test_no_room_for_the_run_folder(place, capsys, size):
     """Not even the description of the run fits: no folder appears, and the same command works later."""

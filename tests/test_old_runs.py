@@ -64,6 +64,7 @@ def checkpoints(run: Path) -> list[Path]:
     return sorted((run / "checkpoints").iterdir())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_a_run_goes_on_to_its_end(gone_on, recipe):
     """What was recorded stays, every weight is finite, and what is trained has moved."""

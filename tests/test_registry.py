@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import subprocess
 import sys
 from pathlib import Path
@@ -19,6 +20,7 @@ UPON = {  # recipes that are built of another one's parts
 PACKAGE = Path(__file__).parents[1] / "src" / "poise"
 
 
+@functools.lru_cache
 def registered() -> dict[str, set[str]]:
     """Family -> modules that register a member of it by a call with both names written out, or by a loop's name."""
     found: dict[str, set[str]] = {}

@@ -192,6 +192,7 @@ LOOPS = ROOT / ".venv" / "loops" / "bin" / "python"
 ELSEWHERE = {"own_accelerate.py", "own_lightning.py"}  # their packages are in an environment of their own
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", sorted((ROOT / "examples").glob("*.py")), ids=lambda p: p.name)
 def test_examples_run_and_are_short(path):
     assert len(path.read_text().splitlines()) < 60

@@ -143,6 +143,7 @@ def test_a_wav_is_read_to_its_end_whatever_its_header_claims(case: str, tmp_path
     assert (found.rate, found.channels) == (16_000, 1)
 
 
+@pytest.mark.slow
 def test_a_wav_of_nothing_but_empty_chunks_is_given_up_soon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A gigabyte of zeros would be 125 million chunks of no length."""
     (tmp_path / "a.wav").write_bytes(b"RIFF\xff\xff\xff\xffWAVE")
@@ -197,6 +198,7 @@ print(second - first, most() - first)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 @pytest.mark.parametrize(("rate", "channels", "seconds"), [(48_000, 2, 540), (96_000, 8, 60)])
 def test_memory_is_bounded(rate: int, channels: int, seconds: int, tmp_path: Path) -> None:

@@ -128,6 +128,7 @@ RARE_MODES = {
 RARE = [(form, mode) for form, modes in RARE_MODES.items() for mode in modes]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("form", "mode"), RARE, ids=["-".join(case) for case in RARE])
 def test_rarer_pictures_cut_at_every_tenth_end_nothing(form, mode, tmp_path):
     """Each is read or named, by a run and the check alike, under its own suffix and under none."""

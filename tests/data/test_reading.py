@@ -146,6 +146,7 @@ def test_work_that_nobody_waits_for_ends():
 WORDS = ["--steps=2", "--batch=4", "--scores=0", "--threads=1", "--device=cpu", "--out", "new"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "signum"), [(["train", "images"], signal.SIGTERM), (["data", "check"], signal.SIGINT),
                           (["train", "vae"], signal.SIGINT)], ids=["train images", "data check", "train vae"]

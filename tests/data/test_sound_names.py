@@ -54,6 +54,7 @@ def test_recordings_of_any_name(name: str, where: str, tmp_path: Path, capsys) -
     assert len(one) == (6 if where == "voice" else 12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["latin", "line"])
 @pytest.mark.parametrize("recipe", ["vocoder", "speech"])
 @pytest.mark.parametrize("where", ["voice", "folder"])

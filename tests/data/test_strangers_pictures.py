@@ -107,6 +107,7 @@ def test_names_in_a_zip_as_different_tools_write_them(prefix, tmp_path):
     assert images.classes == ("a", "b")
 
 
+@pytest.mark.slow
 def test_strips_make_the_same_hash_and_the_same_values():
     """By hand on the whole picture, which is 41 strips long here."""
     import hashlib

@@ -158,6 +158,7 @@ TEXTS = st.lists(st.tuples(st.one_of(WORDS, SIGNS), st.sampled_from([" ", "", " 
 )
 
 
+@pytest.mark.slow
 @given(st.lists(TEXTS, min_size=3))
 @settings(max_examples=300, deadline=None)
 def test_encoding_a_decoded_sentence_gives_its_ids(sentences: list[str]) -> None:

@@ -114,6 +114,7 @@ def test_what_is_equally_good_is_neither_beaten_nor_ahead() -> None:
     assert not re.search(r"\] (beaten|ahead)", lines_of(found))
 
 
+@pytest.mark.slow
 def test_the_higher_one_is_better_where_higher_is_better() -> None:
     """What follows the pitch beats what falls where it should rise; the other way round it is behind."""
     falls = Beside(lambda place: clip(place, -1.0), range(N), "It falls.")

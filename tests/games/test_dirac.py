@@ -61,6 +61,7 @@ def test_wasserstein_follows_its_matrix_to_rounding():
     assert max(worst) < 1e-12
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("strength", [0.0, 0.02, 1.0, 5.0, 19.8, 20.1])
 def test_wasserstein_converges_exactly_where_the_closed_form_says(strength):
     """Alternating, a = 1: stable iff 0 < λ < 2/h − h/2, here 19.95; never at λ = 0, where |z| is conserved in kind."""

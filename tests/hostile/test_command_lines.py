@@ -12,6 +12,8 @@ import pytest
 from tests.hostile.guard import attack
 from tests.refusals import train
 
+pytestmark = pytest.mark.slow
+
 ESCAPE = "\x1b[31mred\x07"
 HUGE = "9" * 400
 NUMBERS = [

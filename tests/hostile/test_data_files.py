@@ -19,6 +19,8 @@ from PIL import Image
 
 from tests.hostile.guard import attack
 
+pytestmark = pytest.mark.slow
+
 ESCAPE = "\x1b[31mred"
 
 

@@ -13,6 +13,8 @@ import pytest
 from tests.hostile.foreign import ESCAPE, LAST, RUN, changed, parted, unfinished
 from tests.hostile.guard import attack
 
+pytestmark = pytest.mark.slow
+
 DEEP = "[" * 100_000
 HUGE = "9" * 400
 LINES = {

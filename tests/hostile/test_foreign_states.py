@@ -17,6 +17,8 @@ import torch
 from tests.hostile.foreign import ESCAPE, LAST, RUN, changed, parted, unfinished
 from tests.hostile.guard import attack
 
+pytestmark = pytest.mark.slow
+
 
 def written(path: Path, content: bytes) -> None:
     """The file, with its sum in the manifest."""

@@ -12,6 +12,8 @@ import pytest
 SCRIPT = """
 import resource, sys
 import torch, poise.cli, poise.data.text.check, poise.cli.checking
+
+pytestmark = pytest.mark.slow
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 code = poise.cli.main(["data", "check", sys.argv[1]])
 print(code, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) >> 10)

@@ -14,6 +14,8 @@ from PIL import Image
 from poise.data.images.images import open_images
 from tests.hostile.guard import attack
 
+pytestmark = pytest.mark.slow
+
 NAMES = {"latin-1": b"f\xe9", "half a character": b"f\xe2\x82", "all bytes": b"\xff\xfe\x80", "an escape": b"\x1b[31mf",
          "blanks": b" f  g ", "quotes": b"f'\"$(x)"}  # fmt: skip
 ODD = list(NAMES)

@@ -13,6 +13,8 @@ import pytest
 from tests.hostile.foreign import RUN, unfinished
 from tests.hostile.guard import Outside, attack
 
+pytestmark = pytest.mark.slow
+
 PLACES = [
     ".lock", "spec.json", "record.jsonl", "events.jsonl", "report.json", "DONE", "remedies.json", "threads.json",
     "samples", "samples/00000006.png", "checkpoints", "checkpoints/step-00000006",

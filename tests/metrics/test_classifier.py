@@ -31,6 +31,7 @@ def tensor(images: NDArray[np.uint8]) -> torch.Tensor:
     return torch.from_numpy(images).permute(0, 3, 1, 2)
 
 
+@pytest.mark.slow
 def test_it_learns_digits(trained: SmallClassifier, digits: Digits) -> None:
     found = trained.predict(tensor(digits[0][1200:]))
     assert (found == digits[1][1200:]).mean() >= 0.9
@@ -79,6 +80,7 @@ def test_wrong_input_is_refused() -> None:
         train_classifier(images, np.zeros(30, np.int64))
 
 
+@pytest.mark.slow
 def test_rotations_are_learnt_without_labels(digits: Digits) -> None:
     made = train_rotations(digits[0][:600], seed=1, steps=150)
     assert made.accuracy >= 0.8
@@ -89,6 +91,7 @@ def test_rotations_are_learnt_without_labels(digits: Digits) -> None:
     assert (again.digest, again.name) == (made.digest, made.name)
 
 
+@pytest.mark.slow
 def test_rotations_notice_blurred_pictures_and_a_missing_half(digits: Digits) -> None:
     order = np.random.default_rng(0).permutation(len(digits[1]))  # the set is in the order of its writers
     images, labels = digits[0][order], digits[1][order]

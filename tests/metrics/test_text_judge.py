@@ -52,6 +52,7 @@ def shuffled(n: int, seed: int) -> list[str]:
     return [" ".join(rng.permutation(text.split())) for text in good(n, seed)]
 
 
+@pytest.mark.slow
 def test_real_sentences_score_like_the_floor_and_bad_ones_do_not():
     found = judge()
     floor, fine, salad, one = (
@@ -82,6 +83,7 @@ def test_copies_of_any_training_sentence_are_noticed():
     assert found.floor()["memorised"] < 0.1
 
 
+@pytest.mark.slow
 def test_equal_seeds_give_equal_scores_and_nothing_is_drawn_twice():
     assert judge().score(good, 3) == judge().score(good, 3) != judge().score(good, 4)
     assert judge(seed=1).floor() != judge().floor() == judge().floor()
@@ -89,6 +91,7 @@ def test_equal_seeds_give_equal_scores_and_nothing_is_drawn_twice():
     assert len(made._drawn) + len(made._others) == len(TRAIN)
 
 
+@pytest.mark.slow
 def test_features_of_real_sentences_are_computed_once():
     first, second = Lengths("once"), Lengths("once")
     one = judge(extractors=[first])
@@ -112,6 +115,7 @@ def test_small_sets_are_used_whole_and_too_small_ones_are_one_sentence():
     assert not judge(heldout=Texts([], [])).score(good)
 
 
+@pytest.mark.slow
 def test_bad_samples_still_give_the_other_scores():
     found = judge()
     for text in ("", "w2", "w1 w1"):

@@ -64,6 +64,7 @@ def test_two_passes_with_the_state_handed_on_equal_one(name, float64):
     assert (torch.cat([first.logits, second.logits], 1) - whole.logits).abs().max() < 1e-12
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", names("sequence"))
 def test_a_network_learns_what_comes_next(name):
     """Units that follow each other in a ring: from ln 7 = 1.95 nats to below 0.1."""

@@ -115,6 +115,7 @@ def test_raw_parameters_of_a_reparametrised_weight_count_as_covered(wrap):
     assert [p.why for p in found.covered] == ["", ""] and found.share == pytest.approx(15 / 18)
 
 
+@pytest.mark.slow
 def test_names_are_the_same_when_wrapped():
     net = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2))
     compiled = torch.compile(net, backend="eager")

@@ -92,6 +92,7 @@ def test_measuring_changes_no_weight():
     assert torch.equal(*found)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("every", [1, 4, 5])
 def test_a_run_records_it_tells_it_and_diagnoses_it(pictures, tmp_path, every):  # noqa: F811
     """Also where it is paid at other steps than those whose rows are recorded."""

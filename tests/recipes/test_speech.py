@@ -166,6 +166,7 @@ def test_schedules_go_over_the_steps_of_each_stage():
         assert all(dial.schedule(end - 1) > 1 for dial in stage.dials), name
 
 
+@pytest.mark.slow
 def test_beginning_a_stage_after_any_number_of_others():
     """What was trained stays; the optimisers and sums of those who begin to move anew are those of the beginning; what
     an earlier sitting left in them is gone."""

@@ -53,6 +53,7 @@ def rolled_back(folder):
     return [event for event in RunFolder(folder).events() if event["event"] == "rolled back"]
 
 
+@pytest.mark.slow
 def test_a_run_that_diverges_ends_finite_with_a_list_of_events(pictures, tmp_path, loss):
     stops = diverging(pictures, loss)
     stops["arguments"]["on_divergence"] = "stop"
@@ -77,6 +78,7 @@ def test_a_run_that_diverges_ends_finite_with_a_list_of_events(pictures, tmp_pat
     assert RunFolder(tmp_path / "a").done
 
 
+@pytest.mark.slow
 def test_a_run_that_was_rolled_back_and_is_not_well_says_so(pictures, tmp_path, loss):
     report = run(diverging(pictures, loss, heldout=0.0), tmp_path / "a")
     assert rolled_back(tmp_path / "a")
@@ -95,6 +97,7 @@ def test_never_an_endless_loop(pictures, tmp_path, loss):
 SLOW = pytest.mark.slow
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("step", "schedule"),
     [(17, True), *(pytest.param(*case, marks=SLOW) for case in [(3, False), (3, True), (17, False), (28, False)]),
@@ -172,6 +175,7 @@ def test_a_run_whose_discriminator_dies_resumes_bit_for_bit(pictures, tmp_path, 
     assert_same(state(tmp_path / "whole"), state(tmp_path / "parts"))
 
 
+@pytest.mark.slow
 def test_the_best_checkpoint_is_there_after_a_rollback(pictures, tmp_path):
     """A rollback may bring an earlier best back: its checkpoint has been kept."""
     changes = {"steps": 60, "log_every": 2, "scores": 20, "score_samples": 20, "checkpoint_every": 10, "rollbacks": 2}
@@ -186,6 +190,7 @@ def test_the_best_checkpoint_is_there_after_a_rollback(pictures, tmp_path):
         assert not known or known["step"] in kept
 
 
+@pytest.mark.slow
 def test_a_run_ends_when_its_score_no_longer_improves(pictures, tmp_path):
     """A generator that does not move scores the same for ever: it ends after 1 + 2 of 6 scores."""
     still = {"generator": {**TINY, "lr": 1e-30, "norm": "none"}, "steps": 60, "scores": 6, "score_samples": 20}
@@ -222,6 +227,7 @@ def test_early_checkpoints_are_gone_back_to_in_turn(tmp_path):
     assert remedies.factor("lr", "generator/lr") == 0.5**4
 
 
+@pytest.mark.slow
 def test_damaged_remedies_are_told(pictures, tmp_path, loss):
     run(diverging(pictures, loss), tmp_path / "a")
     (tmp_path / "a" / "DONE").unlink()

@@ -79,6 +79,7 @@ def test_the_check_is_the_run(
         assert numbers == [len(corpus), corpus.counts.read, len(corpus.train), len(corpus.heldout)]
 
 
+@pytest.mark.slow
 def test_every_suggested_flag_is_parsed(tmp_path: Path) -> None:
     for name, content, _ in utterances().values():
         (tmp_path / name).write_text(content)
@@ -113,6 +114,7 @@ PICTURES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", PICTURES)
 def test_what_is_promised_of_pictures_is_what_a_run_says(
     case: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]

@@ -77,6 +77,7 @@ def slow(monkeypatch):
     return Slow
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("seconds", "steps", "every", "made"),
     [(30.0, 24, 100, [0, 3, 5, 11, 21, 24]), (10.0, 9, 5, [0, 5, 9])],

@@ -43,6 +43,7 @@ VARIANTS = {
 FAST = ("gru, all dropouts, AR, TAR, weight drop",)
 
 
+@pytest.mark.slow
 def test_a_run_leaves_what_it_promises(grammar, tmp_path):
     report = run(language_spec(grammar, scores=3, **EVERYTHING), tmp_path / "a")
     folder = RunFolder(tmp_path / "a")
@@ -61,6 +62,7 @@ def test_a_run_leaves_what_it_promises(grammar, tmp_path):
     assert said[0] == f"{out}: 3 sentences of a" and len(said) == 4
 
 
+@pytest.mark.slow
 def test_the_score_is_the_perplexity_of_the_heldout_text(grammar, tmp_path):
     """By hand: the averaged network reads all held-out sentences one unit at a time, each with its end."""
     report = run(language_spec(grammar, scores=1, units="character"), tmp_path / "a")
@@ -98,6 +100,7 @@ def test_resumed_equals_uninterrupted_bit_for_bit(grammar, tmp_path, name):
     assert carried and all(part.shape[0] == 4 and part.any() for part in carried.values())
 
 
+@pytest.mark.slow
 def test_without_the_carried_state_a_resumed_run_would_differ(grammar, tmp_path, monkeypatch):
     """So the test above can fail."""
     run(language_spec(grammar), tmp_path / "whole")

@@ -45,6 +45,7 @@ def test_one_identity_per_data_set(texts: Path, way: str) -> None:
     assert tidied(WAYS[way](texts)) == "texts.txt"
 
 
+@pytest.mark.slow
 def test_ways_of_writing_a_path_are_one_run(texts: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for way in WAYS.values():
         assert train(way(texts)) == 0
@@ -65,6 +66,7 @@ def test_names_that_are_no_paths_stay(texts: Path) -> None:
     assert tidied("..") == str(texts.parent)
 
 
+@pytest.mark.slow
 def test_from_another_folder(texts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert train("texts.txt", "--out", str(tmp_path / "run")) == 0
     (tmp_path / "elsewhere").mkdir()
@@ -74,6 +76,7 @@ def test_from_another_folder(texts: Path, tmp_path: Path, monkeypatch: pytest.Mo
     assert main(["curve", str(tmp_path / "run"), "-n", "20", "--temperatures", "1"]) in (0, 2)
 
 
+@pytest.mark.slow
 def test_after_a_move(texts: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run = tmp_path / "run"
     assert train("texts.txt", "--out", str(run)) == 0
@@ -126,6 +129,7 @@ def test_a_strangers_path_is_no_fault(texts: Path, kept: object, capsys: pytest.
     assert "fault of Poise" not in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_run_that_does_not_know_newer_flags_goes_on(texts: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Its spec has none of them, and its name is that of before."""
     assert train("texts.txt") == 0

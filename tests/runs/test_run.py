@@ -42,6 +42,7 @@ VARIANTS = {
 }
 
 
+@pytest.mark.slow
 def test_a_run_leaves_what_it_promises(pictures, tmp_path):
     report = run(spec(pictures, scores=2, score_samples=20), tmp_path / "a")
     folder = RunFolder(tmp_path / "a")
@@ -64,6 +65,7 @@ def test_a_run_leaves_what_it_promises(pictures, tmp_path):
     assert json.loads((folder.path / "spec.json").read_text())["facts"]["size"] == 16
 
 
+@pytest.mark.slow
 def test_the_same_spec_is_the_same_run(pictures, tmp_path, monkeypatch):
     monkeypatch.setenv("POISE_RUNS", str(tmp_path))
     first = run(spec(pictures))
@@ -74,6 +76,7 @@ def test_the_same_spec_is_the_same_run(pictures, tmp_path, monkeypatch):
     assert len(list(tmp_path.iterdir())) == 2
 
 
+@pytest.mark.slow
 def test_by_default_no_penalty_is_on_and_the_run_says_so(pictures, tmp_path):
     wanted = spec(pictures, steps=2)
     del wanted["arguments"]["l2_generator"], wanted["arguments"]["l2_discriminator"]
@@ -85,6 +88,7 @@ def test_by_default_no_penalty_is_on_and_the_run_says_so(pictures, tmp_path):
         assert not [line for line in quiet["notes"] if "no penalty" in line]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", VARIANTS)
 def test_resumed_equals_uninterrupted_bit_for_bit(pictures, tmp_path, name):
     """Stopped after a random step and continued by a fresh game: record, weights, optimiser and average are equal."""
@@ -143,6 +147,7 @@ def test_a_run_that_diverges_says_where_and_keeps_the_last_good_checkpoint(pictu
     assert RunFolder(tmp_path / "a").state().startswith("diverged")
 
 
+@pytest.mark.slow
 def test_a_strength_that_does_nothing_is_said_to(pictures, tmp_path):
     report = run(spec(pictures, l2_generator=1e-14, l2_discriminator=0.01), tmp_path / "a")
     by_player = {("generator" if "generator" in line else "discriminator"): line for line in report["sentences"]}
@@ -150,6 +155,7 @@ def test_a_strength_that_does_nothing_is_said_to(pictures, tmp_path):
     assert " acted" in by_player["discriminator"]
 
 
+@pytest.mark.slow
 def test_changed_data_and_foreign_folders_are_refused(pictures, tmp_path):
     with pytest.raises(Interrupted):
         run(spec(pictures), tmp_path / "a", Stopping(5, stop := Stop()), stop)
@@ -176,6 +182,7 @@ def test_two_processes_cannot_train_one_run(pictures, tmp_path):
         run(spec(pictures), tmp_path / "a")
 
 
+@pytest.mark.slow
 def test_the_best_checkpoint_is_kept(pictures, tmp_path):
     report = run(spec(pictures, steps=40, scores=4, score_samples=20), tmp_path / "a")
     kept = {int(c.name[5:]) for c in all_checkpoints(tmp_path / "a" / "checkpoints")}

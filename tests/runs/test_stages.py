@@ -122,6 +122,7 @@ def test_a_record_is_that_of_the_last_stage_that_has_begun():
 # Runs.
 
 
+@pytest.mark.slow
 def test_stages_follow_each_other(grammar, tmp_path):
     """The generator rests while D learns alone; D is there from its stage on; no two stages share their noise."""
     run(text_spec(grammar, checkpoint_every=1), tmp_path / "a")
@@ -238,6 +239,7 @@ def test_rolled_back_across_a_boundary_equals_a_run_from_that_checkpoint(
     assert_same(state(tmp_path / "a"), state(tmp_path / "b"))
 
 
+@pytest.mark.slow
 def test_rolled_back_reinforce_forgets_the_returns_of_the_broken_move(grammar, tmp_path, monkeypatch):
     """The move breaks after the returns were counted and before the baseline moved."""
     copied_when_rolled_back(monkeypatch, tmp_path / "b")

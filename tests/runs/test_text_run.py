@@ -44,6 +44,7 @@ VARIANTS = {
 FAST = ("reinforce, R1",)
 
 
+@pytest.mark.slow
 def test_a_run_leaves_what_it_promises(grammar, tmp_path):
     report = run(text_spec(grammar, scores=2, score_samples=12, l2_embedding=1e-3), tmp_path / "a")
     folder = RunFolder(tmp_path / "a")
@@ -124,6 +125,7 @@ def test_a_made_up_language_has_exact_scores(tmp_path):
     assert report["best"]["score"] == "NLL_gen"
 
 
+@pytest.mark.slow
 def test_the_likelihood_falls_in_the_first_stage(grammar, tmp_path):
     player = {"embed": 8, "hidden": 16}
     run(text_spec(grammar, generator=player, warm_steps=60, critic_steps=1, steps=1), tmp_path / "a")

@@ -75,6 +75,7 @@ def test_stopped_at_five_moments_a_run_is_the_same_thread_choice_included(reques
     assert_same(state(tmp_path / "whole"), state(tmp_path / "parts"))
 
 
+@pytest.mark.slow
 def test_a_choice_is_on_the_disk_before_a_step_is_computed_with_it(pictures, tmp_path, monkeypatch):
     seen = []
     real = torch.set_num_threads
@@ -92,6 +93,7 @@ def test_a_choice_is_on_the_disk_before_a_step_is_computed_with_it(pictures, tmp
     assert all(number == written for number, written in seen[1:-1])
 
 
+@pytest.mark.slow
 def test_where_a_number_is_said_nothing_is_chosen(pictures, tmp_path, monkeypatch):
     run(spec(pictures, threads=2), tmp_path / "said")
     monkeypatch.setenv("OMP_NUM_THREADS", "2")
@@ -99,6 +101,7 @@ def test_where_a_number_is_said_nothing_is_chosen(pictures, tmp_path, monkeypatc
     assert not list(tmp_path.glob("*/threads.json"))
 
 
+@pytest.mark.slow
 def test_a_damaged_plan_is_named(pictures, tmp_path):
     with pytest.raises(Interrupted):
         run(spec(pictures), tmp_path / "a", Stopping(4, stop := Stop()), stop)
