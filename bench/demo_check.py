@@ -32,7 +32,7 @@ def main() -> None:
     folder = find_run(options.run)
     report = folder.report()
     run = Run(folder)
-    pictures = open_images(run.spec["arguments"]["data"], labels="file")
+    pictures = open_images(run.spec.arguments["data"], labels="file")
     assert pictures.labels is not None
     rows = np.sort(np.random.default_rng(0).permutation(pictures.train)[:30_000])
     classifier = train_classifier(np.asarray(pictures.images[rows]), pictures.labels[rows], steps=900)

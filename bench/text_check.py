@@ -73,7 +73,7 @@ def main() -> None:
     for claim, holds in claims:
         print("holds:    " if holds else "does NOT hold:", claim)
     if options.json:
-        name = str(folder.spec()["arguments"]["data"])
+        name = str(folder.spec().arguments["data"])
         write(options.json, name, numbers | {"claims": [list(claim) for claim in claims]})
     raise SystemExit(0 if all(holds for _, holds in claims) else 1)
 

@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -331,8 +332,7 @@ def test_stopped_it_saves_and_says_how_to_go_on(place, capsys, signum, quiet):
 def shorten(folder: RunFolder, steps: int) -> None:
     """Let the run end sooner, as its length changes nothing about the steps before."""
     spec = folder.spec()
-    spec["arguments"]["steps"] = steps
-    (folder.path / "spec.json").write_text(json.dumps(spec))
+    folder.describe(replace(spec, arguments={**spec.arguments, "steps": steps}))
 
 
 # Samples.

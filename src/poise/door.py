@@ -15,6 +15,7 @@ from dataclasses import dataclass, is_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from poise.disk.description import Arguments
 from poise.errors import PoiseError, nearest
 from poise.record import find_run, remember
 
@@ -52,8 +53,8 @@ def train(
     from poise.runs.place import folder_of
     from poise.runs.run import run
 
-    asked = {"data": str(data), **arguments}
-    trust_all({"recipe": recipe, "arguments": asked})
+    asked: Arguments = {"data": str(data), **arguments}
+    trust_all(recipe, asked)
     folder, _ = folder_of(recipe, asked, out)
     if out is not None:
         remember(folder.path)

@@ -27,6 +27,7 @@ from typing import IO, Any
 from poise import disk
 from poise.disk import read_json, write_atomically, write_json
 from poise.disk.before import in_words_of_today
+from poise.disk.description import RunSpec
 from poise.disk.rows import rows_before, wrong_event, wrong_report, wrong_row
 from poise.errors import Busy, PoiseError, nearest
 from poise.terminal import pasted
@@ -34,7 +35,6 @@ from poise.terminal import pasted
 FORMAT = 1
 CHECKPOINTS = "step-" + 8 * "[0-9]"  # the names of checkpoints, as a glob
 ELSEWHERE = "runs-elsewhere.txt"  # in the cache: a path a line
-SPEC_TABLES = ("arguments", "facts", "versions")
 
 
 class RunFolder:
@@ -96,14 +96,14 @@ class RunFolder:
     def checkpoints(self) -> Path:
         return self.path / "checkpoints"
 
-    def create(self, spec: dict[str, Any]) -> None:
+    def create(self, spec: RunSpec) -> None:
         """Make the folder under a temporary name and rename it: it is there with its `spec.json`, or not at all."""
         new = None
         try:
             new = RunFolder(disk.temporary_folder(self.path))
             for folder in (new.samples, new.checkpoints):
                 folder.mkdir(parents=True)
-            write_json(new.path / "spec.json", {"format": FORMAT, **spec})
+            write_json(new.path / "spec.json", {"format": FORMAT, **spec.to_dict()})
             if self.path.is_dir():
                 self.path.rmdir()  # empty, or the caller would not make a run of it
             os.rename(new.path, self.path)
@@ -113,25 +113,24 @@ class RunFolder:
             reason = error.strerror if isinstance(error, OSError) else error
             raise PoiseError(f"cannot make the run folder {self.path}: {reason}; choose another --out") from None
 
-    def describe(self, spec: dict[str, Any]) -> None:
+    def describe(self, spec: RunSpec) -> None:
         """Replace the description of a run, whose lock the caller holds."""
-        write_json(self.path / "spec.json", {"format": FORMAT, **spec})
+        write_json(self.path / "spec.json", {"format": FORMAT, **spec.to_dict()})
 
-    def spec(self) -> dict[str, Any]:
+    def spec(self) -> RunSpec:
         """What the run was asked to do, in the words of today; a folder written by a newer version is refused."""
-        spec = read_json(self.path / "spec.json")
-        damaged = PoiseError(
-            f"{self.path / 'spec.json'} is not the description of a run: it is damaged; start a new run with --out"
-        )
-        if not isinstance(spec, dict) or not isinstance(spec.get("format"), int):
-            raise damaged
-        if spec["format"] > FORMAT:
+        content = read_json(self.path / "spec.json")
+        made = content.get("format") if isinstance(content, dict) else None
+        if isinstance(made, int) and made > FORMAT:
             raise PoiseError(
-                f"{self.path} was written by a newer version (format {spec['format']}, this one reads up to {FORMAT}): "
+                f"{self.path} was written by a newer version (format {made}, this one reads up to {FORMAT}): "
                 f"update poise"
             )
-        if not isinstance(spec.get("recipe"), str) or not all(isinstance(spec.get(k), dict) for k in SPEC_TABLES):
-            raise damaged
+        spec = RunSpec.from_dict(content)
+        if spec is None or not isinstance(made, int):
+            raise PoiseError(
+                f"{self.path / 'spec.json'} is not the description of a run: it is damaged; start a new run with --out"
+            )
         kept = sorted(self.checkpoints.glob(CHECKPOINTS))
         return in_words_of_today(spec, kept[-1] if kept else None)
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import functools
 import re
+from dataclasses import replace
 
 import pytest
 
+from poise.disk.description import RunSpec
 from poise.monitor import Record, diagnose
 from poise.monitor.findings.advice import Idea, advice, idea, r1, rate_option, strength_flag
 from poise.registry import HOMES, names
@@ -61,7 +63,7 @@ def spec_of(recipe, **asked):
     steps_alone = asked.keys() <= {"steps"}
     given = plain(recipe) | asked if steps_alone else completed(recipe, {"data": "data", **asked})
     facts = {"images": {"augment": "none"}, "text": {"not_advised": ["R1"]}}  # as their recipes say
-    return {"recipe": recipe, "arguments": given, "facts": facts.get(recipe, {})}
+    return RunSpec(recipe, given, facts.get(recipe, {}))
 
 
 PLAYERS = (
@@ -128,8 +130,7 @@ def test_remedies_for_overfitting_are_those_that_are_not_in_force_yet():
 
 
 def test_the_learning_rate_of_the_likelihood_stage_has_a_flag_of_its_own():
-    spec = spec_of("text")
-    spec["facts"] = {"stages": [["likelihood", 2000], ["adversarial", 800]]}
+    spec = replace(spec_of("text"), facts={"stages": [["likelihood", 2000], ["adversarial", 800]]})
     rows = fitted(player="generator")
     assert rate_option(Record(rows, spec), "generator") == "generator.warm_lr"
     late = [row | {"step": row["step"] + 2000} for row in rows]
@@ -168,10 +169,10 @@ def test_a_recipe_says_in_its_facts_what_it_has_and_what_does_not_help_there():
     overfit = fitted(player="generator", nll_heldout=v(0.25, 0.8))
     text = spec_of("text")
     assert "--generator.dropout" in action(overfit, text)
-    for without in ({**text, "facts": {"not_advised": ["dropout"]}}, spec_of("text", network="relational")):
+    for without in (replace(text, facts={"not_advised": ["dropout"]}), spec_of("text", network="relational")):
         assert not Record([], without).advises("dropout") and "--generator.dropout" not in action(overfit, without)
     stages = [["first", 2000], ["likelihood", 2000]]
-    said = {**text, "facts": {"stages": stages, "learning_rates": {"first": "warm_lr"}}}
-    for facts, step, name in ((said, 0, "warm_lr"), (said, 2000, "lr"), (text | {"facts": {"stages": stages}}, 0, "lr"),
-                              (text | {"facts": {"stages": stages}}, 2000, "warm_lr")):  # fmt: skip
-        assert rate_option(Record([{"step": step}], facts), "generator") == f"generator.{name}"
+    said = replace(text, facts={"stages": stages, "learning_rates": {"first": "warm_lr"}})
+    silent = replace(text, facts={"stages": stages})
+    for spec, step, name in ((said, 0, "warm_lr"), (said, 2000, "lr"), (silent, 0, "lr"), (silent, 2000, "warm_lr")):
+        assert rate_option(Record([{"step": step}], spec), "generator") == f"generator.{name}"

@@ -9,6 +9,7 @@ import sys
 
 import pytest
 
+from poise.disk.description import RunSpec
 from poise.monitor import Record, diagnose
 from poise.monitor.findings.windows import Series, holding, series, surely_above
 from poise.registry import find, names
@@ -181,7 +182,7 @@ def test_a_penalty_that_only_turns_the_weights_faster_is_too_large_as_well():
 
 
 def test_nothing_is_said_of_learning_early_nor_of_samples_that_beat_plain_colours():
-    spec = {"arguments": {"steps": 800}, "facts": {}}
+    spec = RunSpec(arguments={"steps": 800})
     rows = CASES["nothing was learnt"]()
     assert diagnose(Record([row for row in rows if row["step"] < 520], spec)) == []
     assert diagnose(Record(flat(scored(record(), [30.0, 29.0, 27.0, 24.0]), 30.0), spec)) == []
@@ -198,7 +199,7 @@ def test_since_is_where_it_began():
 def test_the_action_names_the_strength_that_is_in_force():
     (finding,) = diagnose(Record(with_share(record(discriminator__norm=falls(5.0, 0.5)), "discriminator", 0.56)))
     assert "--l2-discriminator 1e-05" in finding.action
-    (finding,) = diagnose(Record(CASES["discriminator overfitting"](), {"facts": {"augment": "none"}, "arguments": {}}))
+    (finding,) = diagnose(Record(CASES["discriminator overfitting"](), RunSpec(facts={"augment": "none"})))
     assert "--augment" in finding.action and "--l2-discriminator 0.001" in finding.action
 
 
@@ -222,7 +223,7 @@ def test_a_gradient_that_was_next_to_nothing_and_is_ordinary_now_has_not_explode
 def test_few_classes_are_a_partial_collapse_only_when_the_run_has_had_its_time():
     rows = record()
     rows[4]["score/class_share.effective"] = rows[20]["score/class_share.effective"] = 0.1
-    asked = {"arguments": {"steps": 800}}
+    asked = RunSpec(arguments={"steps": 800})
     assert diagnose(Record(rows, asked)) == []  # step 160 of 800
     rows[50]["score/class_share.effective"] = 0.1
     assert [f.name for f in diagnose(Record(rows, asked))] == ["partial collapse"]

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from poise.core import Batch
+from poise.disk.description import RunSpec
 from poise.games.vae import objective
 from poise.monitor import Record, diagnose
 from poise.monitor.latent import LatentMonitor, nats_fact
@@ -24,7 +25,7 @@ def streams(x, held=None):
 
 
 def named(rows, **spec):
-    return [finding.name for finding in diagnose(Record(rows, {"facts": FACTS, **spec}))]
+    return [finding.name for finding in diagnose(Record(rows, RunSpec(**{"facts": FACTS, **spec})))]
 
 
 def test_the_objective_of_a_probe_is_that_of_training_at_its_step(float64):
@@ -79,7 +80,7 @@ def test_healthy_auto_encoders_are_left_in_peace_at_every_moment(seed):
 
 
 def test_full_collapse_is_critical_and_tells_its_numbers():
-    spec = {"arguments": {"beta": 4.0, "free_bits": None, "l2_decoder": 1e-3, "sigma": 2.0}, "facts": FACTS}
+    spec = RunSpec(arguments={"beta": 4.0, "free_bits": None, "l2_decoder": 1e-3, "sigma": 2.0}, facts=FACTS)
     rows = encoded(rate=0.01, active_units=0.0, beta=4.0)
     (found,) = diagnose(Record(rows, spec))
     assert (found.name, found.severity) == ("posterior collapse", "critical")
@@ -92,20 +93,20 @@ def test_full_collapse_is_critical_and_tells_its_numbers():
         "--sigma learned",
     ):
         assert part in found.action, found.action
-    warm = {"arguments": {"beta": "warmup:1:500", "free_bits": 0.1, "sigma": "learned"}, "facts": FACTS}
+    warm = RunSpec(arguments={"beta": "warmup:1:500", "free_bits": 0.1, "sigma": "learned"}, facts=FACTS)
     (found,) = diagnose(Record(encoded(rate=0.01, active_units=0.0, l2_decoder__strength=0.0), warm))
     assert found.action == "Try --free-bits 0.2."
 
 
 def test_free_bits_do_not_hide_a_collapse():
     """A unit can have its free nats of KL and tell nothing: its mean does not vary."""
-    (found,) = diagnose(Record(encoded(rate=1.6, active_units=0.0), {"facts": FACTS}))
+    (found,) = diagnose(Record(encoded(rate=1.6, active_units=0.0), RunSpec(facts=FACTS)))
     assert (found.name, found.severity) == ("posterior collapse", "critical")
 
 
 def test_most_units_collapsed_is_a_note_late_in_the_run():
     rows = encoded(active_units=3.0, rate=6.0, steps=2048)
-    spec = {"arguments": {"steps": 2048}, "facts": FACTS}
+    spec = RunSpec(arguments={"steps": 2048}, facts=FACTS)
     (found,) = diagnose(Record(rows, spec))
     assert (found.name, found.severity) == ("posterior collapse", "note") and "3 of 16" in found.sentence
     assert diagnose(Record(rows[:48], spec)) == []
@@ -118,8 +119,8 @@ def test_a_rate_that_still_grows_is_given_time():
 
 
 def test_overfitting_of_pictures_is_told_in_nats_of_a_picture():
-    spec = {
-        "arguments": {
+    spec = RunSpec(
+        arguments={
             "l2_encoder": 1e-3,
             "l2_decoder": 1e-3,
             "flip": False,
@@ -128,8 +129,8 @@ def test_overfitting_of_pictures_is_told_in_nats_of_a_picture():
             "scores": 4,
             "patience": None,
         },
-        "facts": FACTS,
-    }
+        facts=FACTS,
+    )
     rows = encoded(objective_heldout=lambda t: 98 + 60 * max(0.3 - t, 0) + 12 * max(t - 0.3, 0))
     (found,) = diagnose(Record(rows, spec))
     assert found.name == "overfitting" and found.severity == "warning"

@@ -6,12 +6,13 @@ from statistics import fmean
 
 import pytest
 
+from poise.disk.description import RunSpec
 from poise.monitor import Record, diagnose
 from tests.monitor.records import fitted, record
 
 
 def named(rows, spec=None):
-    return [finding.name for finding in diagnose(Record.of(rows, spec or {}))]
+    return [finding.name for finding in diagnose(Record.of(rows, spec or RunSpec()))]
 
 
 def v(lowest, rise):
@@ -62,7 +63,7 @@ def test_overfitting_that_has_passed_is_no_finding():
 
 
 def test_the_likelihood_stage_is_forgotten_when_the_next_one_begins():
-    spec = {"facts": {"stages": [["likelihood", 1024], ["critic", 100], ["adversarial", 800]]}, "arguments": {}}
+    spec = RunSpec(facts={"stages": [["likelihood", 1024], ["critic", 100], ["adversarial", 800]]})
     rows = fitted(player="generator", nll_heldout=v(0.25, 0.8))
     assert named(rows, spec) == ["overfitting"]
     later = [row | {"step": row["step"] + 1124} for row in record()]
@@ -75,10 +76,10 @@ def test_the_likelihood_stage_is_forgotten_when_the_next_one_begins():
 
 def test_a_young_adversarial_stage_is_young_although_the_run_is_old():
     """Its steps are counted from where it began."""
-    spec = {"facts": {"stages": [["likelihood", 1000], ["adversarial", 1600]]}, "arguments": {"steps": 1600}}
+    spec = RunSpec(arguments={"steps": 1600}, facts={"stages": [["likelihood", 1000], ["adversarial", 1600]]})
     rows = [row | {"step": row["step"] + 1000} for row in record(steps=640, generator__diversity=0.45)]
     assert named(rows, spec) == []
-    assert named([row | {"step": row["step"] - 1000} for row in rows], {"arguments": {"steps": 600}}) == [
+    assert named([row | {"step": row["step"] - 1000} for row in rows], RunSpec(arguments={"steps": 600})) == [
         "partial collapse"
     ]
 
@@ -112,7 +113,7 @@ def test_nothing_held_out_is_said_of_a_likelihood_too():
 
 def test_a_trained_generator_may_be_slow_but_not_fast():
     """In the stage after its likelihood it moves in small steps by design."""
-    spec = {"facts": {"stages": [["likelihood", 1000], ["adversarial", 1600]]}, "arguments": {}}
+    spec = RunSpec(facts={"stages": [["likelihood", 1000], ["adversarial", 1600]]})
 
     def later(update):
         return [row | {"step": row["step"] + 1000} for row in record(generator__update=update)]

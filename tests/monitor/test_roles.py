@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from poise.disk.description import RunSpec
 from poise.monitor import diagnose
 from poise.monitor.findings.advice import rate_option
 from poise.monitor.findings.finding import Finding, Record
@@ -19,14 +20,14 @@ from poise.runs.rollback import Divergence, Rollbacks
 from tests.monitor.test_advice import ADVERSARIAL, MADE, players, spec_of
 
 ROLES = {"late": {"generator": "singer", "discriminator": "singer_discriminator"}}
-SPEC = {
-    "recipe": "speech",
-    "arguments": {
+SPEC = RunSpec(
+    "speech",
+    {
         "l2_discriminator": 1.0, "l2_singer_discriminator": 2.0, "discriminator": {"lr": 3.0, "penalties": []},
         "singer_discriminator": {"lr": 4.0, "penalties": []}, "singer": {"lr": 5.0, "warm_lr": 6.0}, "loss": "hinge",
     },
-    "facts": {"stages": [["early", 100], ["late", 4000]], "roles": ROLES},
-}  # fmt: skip
+    {"stages": [["early", 100], ["late", 4000]], "roles": ROLES},
+)  # fmt: skip
 
 
 def rows(overfits: bool):
@@ -66,7 +67,7 @@ def test_what_is_advised_has_the_flags_and_the_names_of_the_players():
 
 
 def test_flags_and_words_have_the_names_of_the_players():
-    plain = Record.of(rows(False), {**SPEC, "facts": {"stages": SPEC["facts"]["stages"]}})
+    plain = Record.of(rows(False), replace(SPEC, facts={"stages": SPEC.facts["stages"]}))
     record, options = Record.of(rows(False), SPEC), ("generator.lr", "l2-discriminator", "l2-decoder", "steps")
     assert [plain.flag(option) for option in options] == [f"--{option}" for option in options]
     flags = ["--singer.lr", "--l2-singer-discriminator", "--l2-decoder", "--steps"]
@@ -94,12 +95,12 @@ def told(finding):
 @pytest.mark.parametrize("recipe", ["images", "text", "speech", ""])
 @pytest.mark.parametrize("case", [case for case, made in MADE.items() if players(made) <= ADVERSARIAL])
 def test_every_finding_is_the_same_under_the_names_of_the_players(case, recipe):
-    arguments = spec_of(recipe, steps=800)["arguments"] if recipe else {}
+    arguments = spec_of(recipe, steps=800).arguments if recipe else {}
     for role, player in ROLES["late"].items() if recipe else ():
         arguments = arguments | {player: arguments[role], f"l2_{player}": arguments[f"l2_{role}"]}
     facts = {"stages": [["late", 4000]]}
-    plain = diagnose(Record(MADE[case], {"arguments": arguments, "facts": facts}))
-    named = diagnose(Record(MADE[case], {"arguments": arguments, "facts": facts | {"roles": ROLES}}))
+    plain = diagnose(Record(MADE[case], RunSpec(arguments=arguments, facts=facts)))
+    named = diagnose(Record(MADE[case], RunSpec(arguments=arguments, facts=facts | {"roles": ROLES})))
     assert named == [told(finding) for finding in plain]
 
 
@@ -129,5 +130,5 @@ def test_a_run_that_is_rolled_back_knows_the_roles_of_its_stage(monkeypatch):
 
 @pytest.mark.parametrize(("stage", "flag"), [("acoustic", "warm_lr"), ("spectral", "warm_lr"), ("adversarial", "lr")])
 def test_the_rate_of_a_stage_before_the_game_has_its_own_flag(stage, flag):
-    spec = {"arguments": {"generator": {"lr": 1, "warm_lr": 2}}, "facts": {"stages": [[stage, 10]]}}
+    spec = RunSpec(arguments={"generator": {"lr": 1, "warm_lr": 2}}, facts={"stages": [[stage, 10]]})
     assert rate_option(Record.of([{"step": 0}], spec), "generator") == f"generator.{flag}"

@@ -10,6 +10,7 @@ import torch
 
 from poise.audio.spectrograms import Mel
 from poise.audio.spoken import total_of
+from poise.disk.description import RunSpec
 from poise.errors import PoiseError
 from poise.metrics.speech.judge import WARPED
 from poise.recipes.speech import build as parts
@@ -143,7 +144,7 @@ def test_the_judge_compares_heldout_recordings_by_what_needs_no_equal_length(mon
 def run_of(place, recipe="vocoder", done=True, mel=MEL, **arguments):
     folder = RunFolder(place)
     made = {"network": "vocos", "generator": {"width": 4, "depth": 1, "norm": "none"}, **arguments}
-    folder.create({"recipe": recipe, "arguments": made, "facts": {"mel": mel.to_dict()}, "versions": {}})
+    folder.create(RunSpec(recipe, made, {"mel": mel.to_dict()}))
     waves = players().waves
     waves.game.players = waves.game.players[:2]
     for player in waves.game.players:

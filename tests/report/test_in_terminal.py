@@ -11,6 +11,7 @@ import pyte
 import pytest
 from PIL import Image
 
+from poise.disk.description import RunSpec
 from poise.errors import PoiseError
 from poise.report import in_terminal, live
 from poise.report.in_terminal import WAYS, blocks, drawn, has_sixel, kitty, picture_in, sixel, way_of
@@ -145,7 +146,7 @@ def test_a_run_draws_each_grid_above_its_table(monkeypatch, tmp_path):
     picture(30, 30).save(tmp_path / "00000004.png")
     view = live.view(show="blocks")
     facts = {"data": "d", "device": "cpu", "precision": "fp32", "threads": 1}
-    view.open(tmp_path, {"arguments": {"batch": 2}, "facts": facts}, 0, 8)
+    view.open(tmp_path, RunSpec(arguments={"batch": 2}, facts=facts), 0, 8)
     view.step(4, {"generator/grad_norm": 1.0, "generator/adversarial": 0.5})
     view.shown(4, tmp_path / "00000004.png", 8, None)
     view.drawn = 0.0

@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from poise.disk.description import RunSpec
 from poise.monitor.signals import AdversarialMonitor
 from poise.report import live
 from poise.report.live import Lines
@@ -39,7 +40,7 @@ class Wrong:
 
 def opened(tmp_path, facts, total, done=0, **arguments):
     view = Lines(every=0.0)
-    view.open(tmp_path / "run", {"arguments": {"batch": 32, **arguments}, "facts": facts}, done, total)
+    view.open(tmp_path / "run", RunSpec(arguments={"batch": 32, **arguments}, facts=facts), done, total)
     return view
 
 

@@ -8,6 +8,7 @@ import re
 import pyte
 import pytest
 
+from poise.disk.description import RunSpec
 from poise.report import live
 from poise.report.live import Lines, Live
 
@@ -39,7 +40,7 @@ class Wrong:
 
 def shown(view, tmp_path):
     """A view that was told everything a run tells, twice, so that it is redrawn."""
-    view.open(tmp_path / "run", {"arguments": {"batch": 32}, "facts": FACTS}, 0, 6000)
+    view.open(tmp_path / "run", RunSpec(arguments={"batch": 32}, facts=FACTS), 0, 6000)
     view.pace.at = lambda made: (0.0, float("nan"))  # no time has gone by
     path = tmp_path / "a-folder-with-a-rather-long-name" / "samples" / "00001200.png"
     for made in (1199, 1200):
@@ -121,7 +122,7 @@ def test_sentences_are_shown_as_they_are(monkeypatch, tmp_path, capsys):
     path = tmp_path / "00000010.txt"
     path.write_text("a sentence of this moment .\nanother .\n")
     view = Lines(every=0.0)
-    view.open(tmp_path, {"arguments": {"batch": 2}, "facts": FACTS}, 0, 20)
+    view.open(tmp_path, RunSpec(arguments={"batch": 2}, facts=FACTS), 0, 20)
     view.pace.at = lambda made: (0.0, float("nan"))
     view.shown(10, path, 20, None)
     assert "00000010.txt; the next after step 20: a sentence of this moment ." in capsys.readouterr().out

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image
 
+from poise.disk.description import RunSpec
 from poise.record import RunFolder
 from poise.report.conclude import best, conclude, penalties, sentences
 from poise.report.picture import grid, save_grid
@@ -66,11 +67,11 @@ def test_best_is_the_lowest_primary_score():
 
 def test_conclude_reads_nothing_but_the_folder(tmp_path):
     folder = RunFolder(tmp_path / "run")
-    folder.create({"recipe": "images", "arguments": {}})
+    folder.create(RunSpec("images"))
     for row in rows(0.1):
         folder.add(row)
     folder.close()
-    spec = {"recipe": "images", "facts": {"data": "d"}, "versions": {}}
+    spec = RunSpec("images", facts={"data": "d"})
     once, twice = conclude(folder, spec, 3, {}, PRIMARY), conclude(folder, spec, 3, {}, PRIMARY)
     assert once == twice and once["steps"] == 3
 

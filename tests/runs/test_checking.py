@@ -133,8 +133,8 @@ def test_what_is_promised_of_pictures_is_what_a_run_says(
         arguments = {"data": str(folder), "steps": 1, "batch": 2, "scores": 0, "threads": 1}
         arguments |= {"splits": "none"} if flags else {}
         run({"recipe": recipe, "arguments": arguments}, tmp_path / recipe, Silent())
-        assert RunFolder(tmp_path / recipe).spec()["facts"]["data"] == promise
-        size = RunFolder(tmp_path / recipe).spec()["facts"]["size"]
+        assert RunFolder(tmp_path / recipe).spec().facts["data"] == promise
+        size = RunFolder(tmp_path / recipe).spec().facts["size"]
         assert [line for line in said[0] if line.startswith("example") and f"-> {size}x{size} (--size)" in line]
 
 

@@ -138,7 +138,7 @@ ENDINGS = {
 def said_again(asked, folder):
     """The last word, said again by a recipe that has trained nothing, of the checkpoints that are on the disk."""
     report = RunFolder(folder).report()
-    built = kind_of("images").build(**instantiated("images", RunFolder(folder).spec()["arguments"]))
+    built = kind_of("images").build(**instantiated("images", RunFolder(folder).spec().arguments))
     found = {}
     for which, step in report["final"]["steps"].items():
         load(folder / "checkpoints" / f"step-{step:08d}", built.stages[0].game, built.how)

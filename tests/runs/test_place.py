@@ -92,11 +92,11 @@ def test_after_a_move(texts: Path, tmp_path: Path, capsys: pytest.CaptureFixture
         assert sentence in capsys.readouterr().err
     assert before == {p: p.read_bytes() for p in run.rglob("*") if p.is_file()}
     assert main(["resume", str(run), "--data", str(tmp_path / "moved.txt"), "--quiet"]) == 0
-    assert RunFolder(run).spec()["data_path"] == str(tmp_path / "moved.txt")
-    assert RunFolder(run).spec()["arguments"]["data"] == "texts.txt"
+    assert RunFolder(run).spec().data_path == str(tmp_path / "moved.txt")
+    assert RunFolder(run).spec().arguments["data"] == "texts.txt"
     (tmp_path / "moved.txt").rename(tmp_path / "again.txt")  # of a run that is done
     assert main(["resume", str(run), "--data", str(tmp_path / "again.txt"), "--quiet"]) == 0
-    assert RunFolder(run).spec()["data_path"] == str(tmp_path / "again.txt")
+    assert RunFolder(run).spec().data_path == str(tmp_path / "again.txt")
 
 
 def test_run_and_data_may_be_moved_together(texts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

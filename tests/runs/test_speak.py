@@ -20,6 +20,7 @@ from poise import registry
 from poise.cli import main
 from poise.core import Player, Term
 from poise.data.speech.speech import Wave, resampled
+from poise.disk.description import RunSpec
 from poise.recipes.common.recipe import RecipeEntry
 from poise.record import RunFolder
 from poise.specs.spec import all_recipes
@@ -88,7 +89,7 @@ def made(made_up, tmp_path_factory) -> Path:
     for name in RECIPES:
         run = RunFolder(folder / "runs" / name)
         run.path.parent.mkdir(exist_ok=True)
-        run.create({"recipe": name, "arguments": {"data": "d", "steps": 3}, "facts": FACTS, "versions": {}})
+        run.create(RunSpec(name, {"data": "d", "steps": 3}, FACTS))
         for step, loudness in ((1, 0.25), (2, 0.5)):
             module = Loudness()
             nn.init.constant_(module.by, loudness)

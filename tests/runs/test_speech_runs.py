@@ -266,7 +266,7 @@ def test_a_vocoder_run_leaves_what_it_promises(syllables, tmp_path):
     assert steps("generator/adversarial") == steps("generator/features") == steps("discriminator/l2.share") == [4, 6, 8]
     assert steps("generator/distance_gap") == steps("discriminator/auc_heldout") == [4]
     assert steps("generator/lr") == [0, 2, 4, 6, 8] and steps("discriminator/lr") == [4, 6, 8]
-    facts = folder.spec()["facts"]
+    facts = folder.spec().facts
     assert facts["stages"] == [["spectral", WARM], ["adversarial", GAME]] and facts["mel"]["hop"] == 16
     names = {path.name for path in folder.samples.iterdir()}
     ends = [f"{WARM:08d}", f"{WARM + GAME:08d}"]
@@ -296,7 +296,7 @@ def test_a_speech_run_leaves_what_it_promises(syllables, unseen, tmp_path):
     assert steps("generator/features") == [4, 6, 13, 15]
     assert not steps("generator/units")
     assert steps("discriminator/auc_training") == [4, 10]
-    assert [name for name, _ in folder.spec()["facts"]["stages"]] == [
+    assert [name for name, _ in folder.spec().facts["stages"]] == [
         "acoustic", "adversarial", "spectral", "vocoder", "joint"
     ]  # fmt: skip
     weights = {}

@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from poise.core import Batch, Player, Term
+from poise.disk.description import RunSpec
 from poise.errors import PoiseError
 from poise.games.text import Reinforce
 from poise.monitor.findings.finding import Record
@@ -106,7 +107,7 @@ def test_the_step_of_a_checkpoint_is_its_name(tmp_path):
 
 def test_a_record_is_that_of_the_last_stage_that_has_begun():
     rows = [{"step": step} for step in range(0, 30, 3)]
-    spec = {"facts": {"stages": [["a", 7], ["b", 4], ["c", 19]]}}
+    spec = RunSpec(facts={"stages": [["a", 7], ["b", 4], ["c", 19]]})
 
     def seen(until):
         return [row["step"] for row in Record.of([row for row in rows if row["step"] <= until], spec).rows]
@@ -116,7 +117,7 @@ def test_a_record_is_that_of_the_last_stage_that_has_begun():
     assert seen(12) == [12]
     assert seen(27) == [12, 15, 18, 21, 24, 27]
     assert Record.of([], spec).rows == []
-    assert len(Record.of(rows, {"facts": {}}).rows) == len(Record.of(rows, {}).rows) == 10
+    assert len(Record.of(rows, RunSpec()).rows) == 10
 
 
 # Runs.

@@ -66,7 +66,7 @@ def test_a_run_leaves_what_it_promises(grammar, tmp_path):
     assert [entry["step"] for entry in report["scores"]] == [1, WARM, TOTAL]
     assert {"NLL_gen", "perplexity", "bits per character", "reverse perplexity"} <= set(report["scores"][-1])
     assert report["best"]["score"] == "reverse perplexity"
-    assert folder.spec()["facts"]["stages"] == [["likelihood", WARM], ["critic", ALONE], ["adversarial", GAME]]
+    assert folder.spec().facts["stages"] == [["likelihood", WARM], ["critic", ALONE], ["adversarial", GAME]]
     assert sorted(p.name for p in folder.samples.iterdir())[-1] == f"{TOTAL:08d}.txt"
     kept = {int(c.name[5:]) for c in all_checkpoints(folder.checkpoints)}
     assert {WARM, WARM + ALONE, TOTAL, report["best"]["step"]} <= kept

@@ -166,7 +166,7 @@ def test_a_run_that_another_process_makes_meanwhile_is_that_run(tmp_path, monkey
     events = [entry["event"] for entry in RunFolder(tmp_path / "r").events()]
     assert events.count("started") == events.count("finished") == 1
     other = RunFolder(tmp_path / "q")
-    monkeypatch.setattr(door, "kind_of", slow(lambda: other.create({**RunFolder(tmp_path / "r").spec()})))
+    monkeypatch.setattr(door, "kind_of", slow(lambda: other.create(RunFolder(tmp_path / "r").spec())))
     with other_holds(other, monkeypatch), pytest.raises(Busy):
         run(spec, other.path)
     assert run(spec, other.path)["steps"] == 8

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from poise.cli.parser import QUIET, RUN, command, whole
+from poise.disk.description import Arguments
 from poise.errors import PoiseError
 from poise.report.in_terminal import WAYS
 from poise.terminal import pasted
@@ -49,17 +50,21 @@ def train(argv: list[str]) -> int:
     parser.add_argument("--out", help="run folder; by default runs/RECIPE-DATA-HASH, the same for the same arguments")
     parser.add_argument("--show", choices=WAYS, help="draw each grid of samples in the terminal as well")
     parser.add_argument("--quiet", **QUIET)
-    arguments = parser.parse(argv[1:])
+    arguments: dict[str, Any] = parser.parse(argv[1:])
     out, quiet, show = arguments.pop("out"), arguments.pop("quiet"), arguments.pop("show")
     if out is not None and not out.strip():
         raise PoiseError("--out is empty: name where to write")
-    spec = {"recipe": argv[0], "arguments": Completed(arguments)}
-    trust_all(spec)  # whoever names code on the command line has it executed
-    return go(spec, out, quiet, show=show)
+    trust_all(argv[0], arguments)  # whoever names code on the command line has it executed
+    return go(argv[0], Completed(arguments), out, quiet, show=show)
 
 
 def go(
-    spec: dict[str, Any], out: str | Path | None, quiet: bool, data: str | None = None, show: str | None = None
+    recipe: str,
+    arguments: Arguments,
+    out: str | Path | None,
+    quiet: bool,
+    data: str | None = None,
+    show: str | None = None,
 ) -> int:
     """Run to the end or to Ctrl-C, then say where things are."""
     from poise.data.files import reading
@@ -76,13 +81,13 @@ def go(
         stop.asked = True
 
     previous = {s: signal.signal(s, ask) for s in (signal.SIGINT, signal.SIGTERM)}
-    folder, arguments = folder_of(spec["recipe"], spec["arguments"], out)
+    folder, arguments = folder_of(recipe, arguments, out)
     already = folder.done
     if out is not None:
         remember(folder.path)
     reading.quiet = quiet
     try:
-        report = run({**spec, "arguments": arguments}, folder.path, view(quiet, show), stop, data)
+        report = run({"recipe": recipe, "arguments": arguments}, folder.path, view(quiet, show), stop, data)
     except Interrupted as reason:
         print(f"{reason}; go on with: poise resume {shown(folder)}", file=sys.stderr if quiet else sys.stdout)
         return 130
@@ -142,13 +147,11 @@ def resume(options: argparse.Namespace) -> int:
     folder = find_run(options.run)
     spec = folder.spec()
     if options.trust:
-        trust_all(spec)
+        trust_all(spec.recipe, spec.arguments)
     check_classes(folder, spec)
     if options.from_step is not None:
         with folder.locked():
             left = rewind(folder, options.from_step)
         print(f"what came after step {left:,} is forgotten", file=sys.stderr if options.quiet else sys.stdout)
-    arguments = of_before(spec["recipe"], spec["arguments"])
-    return go(
-        {"recipe": spec["recipe"], "arguments": arguments}, folder.path, options.quiet, options.data, options.show
-    )
+    arguments = of_before(spec.recipe, spec.arguments)
+    return go(spec.recipe, arguments, folder.path, options.quiet, options.data, options.show)

@@ -12,9 +12,10 @@ from __future__ import annotations
 
 import contextlib
 import json
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
+from poise.disk.description import RunSpec
 from poise.disk.reading import open_file
 from poise.errors import PoiseError
 
@@ -22,23 +23,22 @@ HEADER = 1 << 22  # bytes of the names in a file of weights
 LAST = {"images": ("generator", "last.weight"), "vae": ("autoencoder", "decoder.generator.last.weight")}
 
 
-def in_words_of_today(spec: dict[str, Any], newest: Path | None) -> dict[str, Any]:
+def in_words_of_today(spec: RunSpec, newest: Path | None) -> RunSpec:
     """The checked description of a run whose newest checkpoint this is; itself where nothing has to be said anew.
 
     Every run since both changes has an argument `bits`.
     """
-    arguments = spec["arguments"]
-    if spec["recipe"] not in LAST or "bits" in arguments:
+    if spec.recipe not in LAST or "bits" in spec.arguments:
         return spec
-    changed = dict(arguments)
-    player, name = LAST[spec["recipe"]]
-    if arguments.get("network") == "dcgan" and newest is not None:
+    changed = dict(spec.arguments)
+    player, name = LAST[spec.recipe]
+    if changed.get("network") == "dcgan" and newest is not None:
         names = _names(newest / f"{player}.safetensors")
         if names and name not in names:
             changed["network"] = "short_dcgan"
-    if spec["recipe"] == "vae" and arguments.get("objective") in ("vae", "rae"):
+    if spec.recipe == "vae" and changed.get("objective") in ("vae", "rae"):
         changed.pop("discriminator", None)
-    return {**spec, "arguments": changed}
+    return replace(spec, arguments=changed)
 
 
 def _names(path: Path) -> set[str]:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from poise.disk import write_json
+from poise.disk.description import RunSpec
 from poise.errors import PoiseError
 from poise.evaluation.sources import own_corpus
 from poise.report.plot import curves
@@ -50,7 +51,7 @@ def curve(
 
     check_there(run.folder, run.spec)
     if run.recipe.corpus is None:
-        raise PoiseError(f"{run.name} is a run of {run.spec['recipe']}, and a curve over temperatures is for text")
+        raise PoiseError(f"{run.name} is a run of {run.spec.recipe}, and a curve over temperatures is for text")
     target = Path(out) if out else run.path / "curve.json"
     if target.suffix != ".json" or not target.parent.is_dir():
         raise PoiseError(f"--out {target}: name a .json file in a folder that exists; the plot goes beside it")
@@ -76,10 +77,10 @@ def curve(
     return [*_table(report), "", *_verdict(rows), f"written to {target} and {target.with_suffix('.png').name}"]
 
 
-def _generators(spec: dict[str, Any], step: str) -> dict[str, str]:
+def _generators(spec: RunSpec, step: str) -> dict[str, str]:
     """Name -> step: the generator, and where it has one its likelihood baseline."""
-    stages = spec["facts"].get("stages", [])
-    found = {str(spec["recipe"]): step}
+    stages = spec.facts.get("stages", [])
+    found = {spec.recipe: step}
     if len(stages) > 1:
         found = {"adversarial": step, "maximum likelihood": str(stages[0][1])}
     return found

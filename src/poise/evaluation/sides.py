@@ -93,7 +93,8 @@ def _of_generator(run: Run, n: int | None, seed: int, own: bool) -> tuple[Side, 
             if own:
                 raise
             notes.append(f"Recordings are not compared one by one: {error}.")
-    n = run.spec["arguments"].get("score_samples", 1000) if n is None else n
+    asked: Any = run.spec.arguments.get("score_samples", 1000)
+    n = asked if n is None else n
     drawn = Drawn(run.name, recipe.modality, weights, partial(recipe.draw, generator, run.facts), n, seed)
     return Side(drawn, np.arange(n)), None, notes
 

@@ -42,7 +42,7 @@ def _unchanged(run: Run, fingerprint: str) -> None:
 def own_corpus(run: Run) -> Any:
     """The sentences that a run was trained on, split as then."""
     assert run.recipe.corpus is not None
-    found = run.recipe.corpus(run.spec["arguments"])
+    found = run.recipe.corpus(run.spec.arguments)
     _unchanged(run, found.fingerprint)
     return found
 
@@ -56,7 +56,8 @@ def _own_sentences(run: Run) -> tuple[Side, Side]:
 
 def _own_pictures(run: Run) -> tuple[Side, Side]:
     """Training and held-out pictures of a run, split as then."""
-    arguments, facts = run.spec["arguments"], run.facts
+    arguments: dict[str, Any] = run.spec.arguments
+    facts = run.facts
     found = open_images(
         arguments["data"],
         facts["size"],

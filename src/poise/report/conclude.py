@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from statistics import median
 from typing import Any
 
+from poise.disk.description import RunSpec
 from poise.record import RunFolder
 
 DEAD = 1e-6  # a share of the gradient below this over the whole run is no effect
@@ -93,7 +94,7 @@ def since_best(rows: list[dict[str, Any]], primary: Sequence[str]) -> int:
 
 
 def conclude(
-    folder: RunFolder, spec: dict[str, Any], steps: int, floor: dict[str, float], primary: Sequence[str]
+    folder: RunFolder, spec: RunSpec, steps: int, floor: dict[str, float], primary: Sequence[str]
 ) -> dict[str, Any]:
     """The content of `report.json`."""
     rows = folder.rows()
@@ -101,9 +102,9 @@ def conclude(
     lines = sentences(acted)
     return {
         "run": folder.name,
-        "recipe": spec["recipe"],
-        "data": spec["facts"].get("data"),
-        "counts": spec["facts"].get("counts"),
+        "recipe": spec.recipe,
+        "data": spec.facts.get("data"),
+        "counts": spec.facts.get("counts"),
         "steps": steps,
         "penalties": acted,
         "weight_norms": norms(rows),
@@ -111,5 +112,5 @@ def conclude(
         "floor": floor,
         "best": best(rows, primary),
         "sentences": lines,
-        "versions": spec["versions"],
+        "versions": spec.versions,
     }

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
+from poise.disk.description import RunSpec
 from poise.report.in_terminal import drawn, picture_in, way_of
 from poise.report.pace import Pace, clock
 from poise.report.table import score_lines
@@ -35,7 +36,7 @@ class View(Protocol):
 
     pictures: bool
 
-    def open(self, folder: Path, spec: dict[str, Any], done: int, total: int) -> None: ...
+    def open(self, folder: Path, spec: RunSpec, done: int, total: int) -> None: ...
     def step(self, made: int, entry: dict[str, Any]) -> None: ...
     def scores(self, made: int, scores: dict[str, float], floor: dict[str, float]) -> None: ...
     def findings(self, made: int, found: Sequence[ShownFinding]) -> None: ...
@@ -49,7 +50,7 @@ class Silent:
 
     pictures = False
 
-    def open(self, folder: Path, spec: dict[str, Any], done: int, total: int) -> None:
+    def open(self, folder: Path, spec: RunSpec, done: int, total: int) -> None:
         pass
 
     def step(self, made: int, entry: dict[str, Any]) -> None:
@@ -105,12 +106,12 @@ class _Watching(Silent):
 
     pictures = True
 
-    def open(self, folder: Path, spec: dict[str, Any], done: int, total: int) -> None:
+    def open(self, folder: Path, spec: RunSpec, done: int, total: int) -> None:
         self.latest: dict[str, float] = {}
         self.wrong: list[str] = []  # names of the findings of the last look
         self.pace, self.total = Pace(done, total), total
         self.samples: tuple[Path, int, float | None, float] | None = None  # file, next step, next time, when it was
-        facts, batch = spec["facts"], spec["arguments"].get("batch", 0)
+        facts, batch = spec.facts, spec.arguments.get("batch", 0)
         self.per_step = facts.get("per_step", {"unit": "samples", "size": f"{batch}", "amounts": {"": batch}})
         self.stages: list[tuple[str, int]] = [(name, steps) for name, steps in facts.get("stages", ())]
         self.stage = self.stage_at(done + 1)
@@ -252,7 +253,7 @@ class Live(_Watching):
     def __init__(self, show: str | None = None) -> None:
         self.show = show
 
-    def open(self, folder: Path, spec: dict[str, Any], done: int, total: int) -> None:
+    def open(self, folder: Path, spec: RunSpec, done: int, total: int) -> None:
         from rich.console import Console
 
         self.console = Console(file=raw(sys.stdout))

@@ -12,11 +12,10 @@ from poise.runs.listing import about
 
 def difference(one: RunFolder, other: RunFolder) -> dict[str, list[tuple[str, str, str]]]:
     """What differs between two runs: heading -> rows of (name, of one, of the other)."""
-    specs = [_flat(folder.spec()["arguments"]) for folder in (one, other)]
-    facts = [_flat(folder.spec()["facts"]) for folder in (one, other)]
-    kinds = [{"recipe": folder.spec()["recipe"], **folder.spec()["versions"]} for folder in (one, other)]
+    specs = [folder.spec() for folder in (one, other)]
+    asked = _apart([{"recipe": spec.recipe, **spec.versions, **_flat(spec.arguments)} for spec in specs])
+    facts = [_flat(spec.facts) for spec in specs]
     outcomes = [_outcome(folder) for folder in (one, other)]
-    asked = _apart([{**kind, **spec} for kind, spec in zip(kinds, specs, strict=True)])
     same = {name for name, *_ in asked}
     return {
         "asked": asked,

@@ -33,8 +33,8 @@ def about(folder: RunFolder) -> dict[str, Any]:
     try:
         folder.check()
         spec = folder.spec()
-        arguments = spec["arguments"]
-        found |= {"recipe": spec["recipe"], "data": str(arguments.get("data", "")), "l2": _strengths(arguments)}
+        arguments = spec.arguments
+        found |= {"recipe": spec.recipe, "data": str(arguments.get("data", "")), "l2": _strengths(arguments)}
         found["step"] = folder.saved()
         found["state"] = _state(folder)
         if folder.done:
@@ -45,7 +45,7 @@ def about(folder: RunFolder) -> dict[str, Any]:
             if found["state"] == "training" and rows:
                 found["step"] = max(found["step"], rows[-1]["step"] + 1)
             found["of"] = _planned(arguments)
-            found["best"] = best(rows, kind_of(spec["recipe"]).primary) or None
+            found["best"] = best(rows, kind_of(spec.recipe).primary) or None
     except PoiseError as error:
         found |= {"state": "broken", "why": str(error)}
     except (ArithmeticError, LookupError, TypeError, ValueError) as error:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from poise.disk.description import Arguments, RunSpec
 from poise.errors import PoiseError
 from poise.record import RunFolder
 from poise.registry import find
@@ -23,7 +25,6 @@ if TYPE_CHECKING:
     from poise.recipes.common.recipe import RecipeEntry
 
 
-SOURCES = "sources"  # in spec.json: dotted path -> sha256 of the source, of code that is not Poise's
 VERBS = {"say": "speak"}  # what a recipe does -> how one says it, where that is another word
 
 
@@ -52,19 +53,18 @@ class Run:
         return self.folder.name
 
     @functools.cached_property
-    def spec(self) -> dict[str, Any]:
+    def spec(self) -> RunSpec:
         """Recipe, arguments, facts and versions, with the path under which the data can be opened from any folder."""
         return opened(self.folder)
 
     @property
     def facts(self) -> dict[str, Any]:
         """What rebuilds the generator without the data, and what the data was."""
-        found: dict[str, Any] = self.spec["facts"]
-        return found
+        return self.spec.facts
 
     @functools.cached_property
     def recipe(self) -> RecipeEntry:
-        return kind_of(self.spec["recipe"])
+        return kind_of(self.spec.recipe)
 
     @property
     def report(self) -> dict[str, Any]:
@@ -82,10 +82,10 @@ class Run:
         from poise.training.checkpoint import load_weights, manifest_of
 
         manifest_of(self.checkpoint)
-        arguments = without_classes(self.spec["arguments"])
-        check_classes(self.folder, {**self.spec, "arguments": arguments})
+        arguments = without_classes(self.spec.arguments)
+        check_classes(self.folder, replace(self.spec, arguments=arguments))
         try:
-            generator = self.recipe.generator(instantiated(self.spec["recipe"], arguments), self.facts)
+            generator = self.recipe.generator(instantiated(self.spec.recipe, arguments), self.facts)
         except (AttributeError, LookupError, ArithmeticError, RuntimeError, TypeError, ValueError) as error:
             reason = (str(error).splitlines() or [""])[0][:100]
             raise self._damaged(f"what was trained ({type(error).__name__}: {reason})") from None
@@ -145,14 +145,14 @@ class Run:
             able = [name for name in all_recipes() if getattr(find("recipe", name), what)]
             others = f"name a run of {' or '.join(able)}" if able else "no recipe can yet"
             raise PoiseError(
-                f"{self.name} is a run of {self.spec['recipe']}, which cannot {VERBS.get(what, what)}: {others}"
+                f"{self.name} is a run of {self.spec.recipe}, which cannot {VERBS.get(what, what)}: {others}"
             )
         return does
 
     def _unknown(self, option: str) -> PoiseError:
         known = ", ".join(f"--{other.replace('_', '-')}" for other in self.recipe.asks)
         return PoiseError(
-            f"--{option.replace('_', '-')} does nothing for {self.name}, a run of {self.spec['recipe']}: "
+            f"--{option.replace('_', '-')} does nothing for {self.name}, a run of {self.spec.recipe}: "
             f"leave it out{f' or use {known}' if known else ''}"
         )
 
@@ -173,7 +173,7 @@ def checkpoint_of(folder: RunFolder, step: str) -> Path:
         return kept[-1]
     wanted = None
     if step == "best":
-        wanted = best(folder.rows(), kind_of(folder.spec()["recipe"]).primary).get("step")
+        wanted = best(folder.rows(), kind_of(folder.spec().recipe).primary).get("step")
     elif step.isascii() and step.isdecimal() and len(step) < 16:
         wanted = int(step)
     if wanted is None:
@@ -194,13 +194,13 @@ def without_classes(value: Any) -> Any:
     return value
 
 
-def check_classes(folder: RunFolder, spec: Mapping[str, Any]) -> None:
+def check_classes(folder: RunFolder, spec: RunSpec) -> None:
     """PoiseError where a run names code, in its arguments or as its recipe, that its user has not named before."""
-    recipes = [spec["recipe"]] if "." in spec["recipe"] else []
-    check_trusted(folder.path / "spec.json", spec["arguments"], spec.get(SOURCES) or {}, *recipes)
+    recipes = [spec.recipe] if "." in spec.recipe else []
+    check_trusted(folder.path / "spec.json", spec.arguments, spec.sources, *recipes)
 
 
-def trust_all(spec: Mapping[str, Any]) -> None:
+def trust_all(recipe: str, arguments: Arguments) -> None:
     """Remember all code that a run names as its user's."""
-    for path in (*class_paths(spec["arguments"]), *([spec["recipe"]] if "." in spec["recipe"] else [])):
+    for path in (*class_paths(arguments), *([recipe] if "." in recipe else [])):
         trust(path)

@@ -7,14 +7,14 @@ set, and so the same run by default.
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from poise.disk.description import Arguments, RunSpec
 from poise.errors import PoiseError
 from poise.record import RunFolder, runs_root
 from poise.specs.spec import Completed, completed, of_before, run_name
-
-KEY = "data_path"  # in spec.json
 
 
 def tidied(data: Any) -> Any:
@@ -36,7 +36,7 @@ def absolute(data: Any) -> str | None:
     return os.path.abspath(os.path.expanduser(data))
 
 
-def folder_of(recipe: str, arguments: dict[str, Any], out: str | Path | None) -> tuple[RunFolder, dict[str, Any]]:
+def folder_of(recipe: str, arguments: Arguments, out: str | Path | None) -> tuple[RunFolder, Arguments]:
     """The run folder of these arguments, and the arguments completed, with the path of the data written in one way.
 
     A run of before that was called after the path as it was typed is found again.
@@ -51,16 +51,16 @@ def folder_of(recipe: str, arguments: dict[str, Any], out: str | Path | None) ->
     return RunFolder(before if before.exists() else runs_root() / run_name(recipe, tidy)), tidy
 
 
-def same(known: dict[str, Any], arguments: dict[str, Any]) -> bool:
+def same(known: RunSpec, arguments: Arguments) -> bool:
     """Whether a run was asked for the same: all arguments, and the data under whichever name."""
-    before = of_before(known["recipe"], known["arguments"])
+    before = of_before(known.recipe, known.arguments)
     if {**before, "data": None} != {**arguments, "data": None}:
         return False
     one, other = before.get("data"), arguments.get("data")
-    return tidied(one) == tidied(other) or (known.get(KEY) is not None and known.get(KEY) == absolute(other))
+    return tidied(one) == tidied(other) or (known.data_path is not None and known.data_path == absolute(other))
 
 
-def where(folder: RunFolder, known: dict[str, Any] | None, typed: Any, new: str | None = None) -> Any:
+def where(folder: RunFolder, known: RunSpec | None, typed: Any, new: str | None = None) -> Any:
     """What to open as the data of a run: `new` where it is given, else the kept path, else the path as it was typed.
 
     Errors: PoiseError where there is nothing any more.
@@ -69,8 +69,8 @@ def where(folder: RunFolder, known: dict[str, Any] | None, typed: Any, new: str 
         if absolute(new) is None:
             raise PoiseError(f"--data {new}: there is no such file or folder; name where the data of the run are now")
         return absolute(new)
-    kept = (known or {}).get(KEY)
-    if not isinstance(kept, str):
+    kept = known.data_path if known is not None else None
+    if kept is None:
         return absolute(typed) or typed
     if os.path.exists(kept):
         return kept
@@ -86,26 +86,25 @@ def _gone(folder: RunFolder, path: str) -> PoiseError:
     )
 
 
-def opened(folder: RunFolder) -> dict[str, Any]:
+def opened(folder: RunFolder) -> RunSpec:
     """The spec of a run with the path under which its data can be opened from any folder.
 
     Errors: PoiseError for a spec that is damaged. Whether the data are there is seen when they are opened.
     """
     spec = folder.spec()
-    kept = spec.get(KEY)
-    if not isinstance(kept, str):
+    kept = spec.data_path
+    if kept is None:
         return spec
     if not os.path.exists(kept):
-        kept = absolute(spec["arguments"].get("data")) or kept
-    found = {**spec, "arguments": {**spec["arguments"], "data": kept}}
-    recordings = spec["facts"].get("recordings")
+        kept = absolute(spec.arguments.get("data")) or kept
+    facts, recordings = spec.facts, spec.facts.get("recordings")
     if isinstance(recordings, dict):
-        found["facts"] = {**spec["facts"], "recordings": {**recordings, "data": kept}}
-    return found
+        facts = {**facts, "recordings": {**recordings, "data": kept}}
+    return replace(spec, arguments={**spec.arguments, "data": kept}, facts=facts)
 
 
-def check_there(folder: RunFolder, spec: dict[str, Any]) -> None:
+def check_there(folder: RunFolder, spec: RunSpec) -> None:
     """PoiseError where the data of a run have gone from the path that is kept."""
-    kept = spec.get(KEY)
-    if isinstance(kept, str) and not os.path.exists(kept) and absolute(spec["arguments"].get("data")) is None:
+    kept = spec.data_path
+    if kept is not None and not os.path.exists(kept) and absolute(spec.arguments.get("data")) is None:
         raise _gone(folder, kept)

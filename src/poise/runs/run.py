@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from poise.disk.description import Arguments, AskedRun, RunSpec
 from poise.errors import PoiseError
 from poise.record import RunFolder
 from poise.report.live import Silent, View
 from poise.runs.ending import Interrupted, Stop, scored_on
-from poise.runs.load import SOURCES, check_classes
-from poise.runs.place import KEY, absolute, folder_of, same, where
+from poise.runs.load import check_classes
+from poise.runs.place import absolute, folder_of, same, where
 from poise.runs.session import Session
 from poise.specs.sources import sources
 from poise.specs.spec import instantiated, kind_of, of_before, versions
@@ -19,7 +21,7 @@ __all__ = ["Interrupted", "Stop", "run", "scored_on"]
 
 
 def run(
-    spec: dict[str, Any],
+    spec: AskedRun,
     out: str | Path | None = None,
     view: View | None = None,
     stop: Stop | None = None,
@@ -47,30 +49,24 @@ def run(
     known = None
     if (folder.path / "spec.json").exists():
         known = _known(folder, recipe, arguments)
-        arguments = of_before(recipe, known["arguments"])
+        arguments = of_before(recipe, known.arguments)
         if folder.done and data is None:
             return folder.report()
     elif folder.path.exists() and (not folder.path.is_dir() or any(folder.path.iterdir())):
         raise PoiseError(f"{folder.path} exists and is not a run folder; choose another --out")
     place = where(folder, known, arguments.get("data"), data)
     built = kind_of(recipe).build(**instantiated(recipe, {**arguments, "data": place}))
-    described = {"recipe": recipe, "arguments": arguments, "facts": built.facts, "versions": versions()}
-    if absolute(place) is not None:
-        described[KEY] = place
-    if named := sources(arguments, *([recipe] if "." in recipe else [])):
-        described[SOURCES] = named
-    if not (folder.path / "spec.json").exists():
-        try:
-            folder.create(described)
-        except PoiseError:
-            if not (folder.path / "spec.json").exists():  # else another process has just made it
-                raise
-    known = _known(folder, recipe, arguments)
-    if known["facts"].get("fingerprint") != built.facts["fingerprint"]:
+    named = sources(arguments, *([recipe] if "." in recipe else []))
+    path = place if absolute(place) is not None else None
+    described = RunSpec(recipe, arguments, built.facts, versions(), path, named)
+    if known is None:
+        _create(folder, described)
+        known = _known(folder, recipe, arguments)
+    if known.facts.get("fingerprint") != built.facts["fingerprint"]:
         raise _other_data(folder, data)
     with folder.locked():
-        if data is not None and known.get(KEY) != place:
-            folder.describe({**known, KEY: place})
+        if data is not None and known.data_path != place:
+            folder.describe(replace(known, data_path=place))
         if folder.done:  # by another process, since we looked
             return folder.report()
         for part in (folder.samples, folder.checkpoints):  # who copies runs may lose folders that are empty
@@ -91,10 +87,21 @@ def _other_data(folder: RunFolder, data: str | None) -> PoiseError:
     return PoiseError(f"the data of {folder.path} has changed since the run began; start a new run with --out")
 
 
-def _known(folder: RunFolder, recipe: str, arguments: dict[str, Any]) -> dict[str, Any]:
+def _create(folder: RunFolder, described: RunSpec) -> None:
+    """Make the folder, unless another process has just made it."""
+    if (folder.path / "spec.json").exists():
+        return
+    try:
+        folder.create(described)
+    except PoiseError:
+        if not (folder.path / "spec.json").exists():
+            raise
+
+
+def _known(folder: RunFolder, recipe: str, arguments: Arguments) -> RunSpec:
     """What the folder's run was asked to do, which must be this; code that it names must be its user's."""
     known = folder.spec()
     check_classes(folder, known)
-    if known["recipe"] != recipe or not same(known, arguments):
+    if known.recipe != recipe or not same(known, arguments):
         raise PoiseError(f"{folder.path} holds a run with other arguments; choose another --out")
     return known

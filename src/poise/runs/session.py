@@ -12,6 +12,7 @@ from itertools import accumulate
 from typing import Any
 
 from poise.disk import read_json, write_json
+from poise.disk.description import RunSpec
 from poise.errors import NonFinite, PoiseError
 from poise.monitor import Finding, Record, diagnose
 from poise.recipes.common.recipe import Recipe
@@ -50,12 +51,12 @@ def little_covered(games: list[Any]) -> list[str]:
 class Session:
     """One sitting of a run."""
 
-    def __init__(self, folder: RunFolder, recipe: Recipe, spec: dict[str, Any], view: View, stop: Stop) -> None:
+    def __init__(self, folder: RunFolder, recipe: Recipe, spec: RunSpec, view: View, stop: Stop) -> None:
         from poise.training.checkpoint import initial
 
         self.folder, self.recipe, self.spec, self.view, self.stop = folder, recipe, spec, view, stop
         self.judge: Any = None
-        self.primary = kind_of(spec["recipe"]).primary
+        self.primary = kind_of(spec.recipe).primary
         # Before any checkpoint is loaded: what a monitor finds out of the networks must not depend on when the run was
         # resumed, nor what a stage begins with on what was trained when it was rolled back.
         self.monitors = [stage.monitor() if stage.monitor else None for stage in recipe.stages]
@@ -250,7 +251,7 @@ class Session:
             raise PoiseError(
                 f"{path} does not hold numbers of threads: it is damaged; put it back, or start a new run"
             ) from None
-        said = self.spec["arguments"].get("threads") is not None or "OMP_NUM_THREADS" in os.environ
+        said = self.spec.arguments.get("threads") is not None or "OMP_NUM_THREADS" in os.environ
         fixed = said or self.recipe.how.device.type != "cpu" or self.total < SHORT
         return Threads(
             torch.get_num_threads(),

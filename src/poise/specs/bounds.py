@@ -7,6 +7,7 @@ import typing
 from collections.abc import Iterable
 from typing import Any
 
+from poise.disk.description import Arguments
 from poise.errors import PoiseError
 
 LARGEST = 2**64  # of a whole number
@@ -21,7 +22,7 @@ MOST = {
 }  # fmt: skip
 
 
-def check_numbers(actions: Iterable[Any], arguments: dict[str, Any]) -> None:
+def check_numbers(actions: Iterable[Any], arguments: Arguments) -> None:
     """PoiseError for a number out of bounds, and for nothing (null in a file) where a value is needed."""
     parts, batch = arguments.get("micro_batches"), arguments.get("batch")
     if isinstance(parts, int) and isinstance(batch, int) and parts > batch > 0:
@@ -49,7 +50,7 @@ def _check(flag: str, name: str, number: Any) -> None:
         raise PoiseError(f"{flag} must be {'a number' if number != number else f'at most {most:,}'}, not {said}")
 
 
-def _value(arguments: dict[str, Any], dest: str) -> tuple[bool, Any]:
+def _value(arguments: Arguments, dest: str) -> tuple[bool, Any]:
     """Whether there is such an argument, and what it is; dest: its path in nested tables, with dots."""
     content: Any = arguments
     for key in dest.split("."):

@@ -86,7 +86,7 @@ def digest_of(path: str) -> str | None:
     return hashlib.sha256(file.read_bytes()).hexdigest() if file is not None else None
 
 
-def sources(arguments: Mapping[str, Any], *more: str) -> dict[str, str | None]:
+def sources(arguments: Mapping[str, object], *more: str) -> dict[str, str | None]:
     """Dotted path -> sha256 of its source, of everything in a run's arguments (and of `more`) that is not Poise's."""
     paths = [path for path in (*class_paths(arguments), *more) if not is_ours(path)]
     return {path: digest_of(path) for path in dict.fromkeys(paths)}
@@ -122,7 +122,7 @@ def _trusted() -> list[str]:
     return list(dict.fromkeys([*(line for line in text.splitlines() if len(line) == 64), *_HERE]))
 
 
-def check_trusted(file: Path, arguments: Mapping[str, Any], known: Mapping[str, Any], *more: str) -> None:
+def check_trusted(file: Path, arguments: Mapping[str, object], known: Mapping[str, str | None], *more: str) -> None:
     """PoiseError where a run's description, `file`, names code that is neither Poise's nor known to be its user's.
 
     Args: arguments of the run; known, what its sources were when it began; more, dotted names beside the arguments.

@@ -17,6 +17,7 @@ import docstring_parser
 import jsonargparse
 
 from poise import __version__
+from poise.disk.description import Arguments
 from poise.errors import PoiseError
 from poise.installing import version_of
 from poise.lazy import loaded as loaded_from
@@ -70,7 +71,7 @@ class Parser(jsonargparse.ArgumentParser):
     def format_help(self, *args: Any, **kwargs: Any) -> str:
         return dashed(super().format_help(*args, **kwargs))
 
-    def parse(self, argv: list[str]) -> dict[str, Any]:
+    def parse(self, argv: list[str]) -> Arguments:
         """The arguments as plain values: numbers, strings, lists and dicts."""
         no_endless_numbers(argv)
         words = [underscored(word) for word in argv]
@@ -83,7 +84,7 @@ class Parser(jsonargparse.ArgumentParser):
             except (jsonargparse.ArgumentError, ArithmeticError, TypeError, ValueError, OSError, PoiseError) as error:
                 blamed = f"--config {', '.join(files)}: " if files and self._accepts(without_configs(words)) else ""
                 raise PoiseError(blamed + sentence(str(error), self.options())) from None
-        arguments: dict[str, Any] = parsed
+        arguments: Arguments = parsed
         return arguments
 
     def _accepts(self, words: list[str]) -> bool:
@@ -94,7 +95,7 @@ class Parser(jsonargparse.ArgumentParser):
             return "arguments are required" in str(error)
         return True
 
-    def check_groups(self, arguments: dict[str, Any]) -> None:
+    def check_groups(self, arguments: Arguments) -> None:
         """A group such as `generator` holds options, and numbers have bounds; the parser itself lets anything pass."""
         check_numbers(self._actions, arguments)
         for flag in self.options():
@@ -146,11 +147,11 @@ def _parser(recipe: str, build: Callable[..., Any]) -> Parser:
     return parser_for(recipe)
 
 
-class Completed(dict[str, Any]):
+class Completed(Arguments):
     """Arguments that have been through the parser: every default is filled in, and nothing would change there again."""
 
 
-def completed(recipe: str, arguments: dict[str, Any]) -> Completed:
+def completed(recipe: str, arguments: Arguments) -> Completed:
     """The arguments with every default filled in and every type checked."""
     if isinstance(arguments, Completed):
         return arguments
@@ -165,7 +166,7 @@ def completed(recipe: str, arguments: dict[str, Any]) -> Completed:
     return Completed(found)
 
 
-def instantiated(recipe: str, arguments: dict[str, Any]) -> dict[str, Any]:
+def instantiated(recipe: str, arguments: Arguments) -> Arguments:
     """The arguments as the recipe's function takes them: options, their groups and penalties as objects."""
     build = kind_of(recipe).build
     parser = _parser(recipe, build)
@@ -179,7 +180,7 @@ def instantiated(recipe: str, arguments: dict[str, Any]) -> dict[str, Any]:
 
 # Arguments that came after runs had been made: what those runs did without them. A name of a run does not hold such an
 # argument at its default, so that it is the name of before; NAMED are those that it held from the beginning.
-SINCE: dict[str, Any] = {
+SINCE: Arguments = {
     "bits": None, "splits": "none", "order": "names", "encoding": None, "delimiter": None, "layout": "lines",
     "metadata": None, "file_column": None, "text_column": None, "voice_column": None, "compile": False,
 }  # fmt: skip
@@ -187,14 +188,14 @@ UNNAMED = {**SINCE, "splits": "auto", "order": "content"}
 NAMED = {("images", "compile")}
 
 
-def of_before(recipe: str, arguments: dict[str, Any]) -> dict[str, Any]:
+def of_before(recipe: str, arguments: Arguments) -> Arguments:
     """The arguments of a run that is there, completed: what it did not know is as it was without it."""
     taken = parameters(kind_of(recipe).build)
     missing = {name: value for name, value in SINCE.items() if name in taken and name not in arguments}
     return completed(recipe, {**missing, **arguments})
 
 
-def run_name(recipe: str, arguments: dict[str, Any]) -> str:
+def run_name(recipe: str, arguments: Arguments) -> str:
     """RECIPE-DATA-HASH: the same arguments give the same name."""
     told = {}
     for name, value in arguments.items():

@@ -58,7 +58,7 @@ def kept(record: Record) -> str:
 def rate_option(record: Record, player: str) -> str:
     """The option of a player's learning rate: in a stage before the game it may have one of its own."""
     name = old_runs.learning_rates(record.spec).get(record.stage.name, "lr")
-    named = record.spec.get("arguments") and record.offers(f"{player}.{name}")
+    named = record.spec.arguments and record.offers(f"{player}.{name}")
     return f"{player}.{name}" if named else f"{player}.lr"
 
 
@@ -76,7 +76,7 @@ def strength_flag(record: Record, name: str, value: float) -> str:
     """How to give PLAYER/PENALTY another strength: with the flag it has, or in words."""
     player, _, penalty = name.partition("/")
     option = NAMES.get(penalty, penalty).format(player=player).replace("_", "-")
-    own = record.offers(option) if record.spec.get("arguments") else penalty in NAMES
+    own = record.offers(option) if record.spec.arguments else penalty in NAMES
     if own:
         return f"{record.flag(option)} {value:.2g}"
     if penalty in ("r1", "r2"):

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, NamedTuple
 
+from poise.disk.description import RunSpec
 from poise.monitor.findings import old_runs
 from poise.monitor.findings.windows import Series, series
 
@@ -41,10 +42,10 @@ class Record(NamedTuple):
     """What is known of a run: the rows of its record, and what it was asked to do."""
 
     rows: Sequence[Mapping[str, float]]  # {"step": 16, "discriminator/adversarial": 1.38, ...}, steps ascending
-    spec: Mapping[str, Any] = {}  # "arguments" and "facts"; may be empty
+    spec: RunSpec = RunSpec()
 
     @classmethod
-    def of(cls, rows: Sequence[Mapping[str, float]], spec: Mapping[str, Any]) -> Record:
+    def of(cls, rows: Sequence[Mapping[str, float]], spec: RunSpec) -> Record:
         """The record of a run's last stage that has begun: what an earlier one did says nothing about it."""
         whole = cls(rows, spec)
         first, roles = whole.stage.first, {player: role for role, player in whole.roles.items()}
@@ -68,7 +69,8 @@ class Record(NamedTuple):
             if step < first + steps:
                 return StageSpan(name, first, steps)
             first += steps
-        return StageSpan("", first, int(self.spec.get("arguments", {}).get("steps") or 0))
+        asked: Any = self.spec.arguments.get("steps")
+        return StageSpan("", first, int(asked or 0))
 
     def part_done(self, step: int) -> float:
         """Which part of its stage was done at a step; 1 where nobody knows how long it is."""
@@ -86,7 +88,7 @@ class Record(NamedTuple):
 
     def argument(self, name: str, otherwise: Any = None) -> Any:
         """What the run was asked for; "discriminator.lr" looks inside a group."""
-        found: Any = self.spec.get("arguments", {})
+        found: Any = self.spec.arguments
         for part in self._own(name).split("."):
             found = found.get(part) if isinstance(found, Mapping) else None
         return otherwise if found is None else found
@@ -97,7 +99,7 @@ class Record(NamedTuple):
         return f"{before}{self.roles.get(player, player)}{rest}"
 
     def fact(self, name: str, otherwise: Any = None) -> Any:
-        return self.spec.get("facts", {}).get(name, otherwise)
+        return self.spec.facts.get(name, otherwise)
 
     def advises(self, what: str) -> bool:
         """Whether the recipe has no reason against something that usually helps, such as R1 or dropout."""
@@ -106,7 +108,7 @@ class Record(NamedTuple):
     def offers(self, option: str) -> bool:
         """Whether the run's recipe has this option, such as "l2-generator" or "discriminator.penalties"; True where the
         arguments are not known, because then no recipe is."""
-        found: Any = self.spec.get("arguments") or None
+        found: Any = self.spec.arguments or None
         for part in self._own(option.replace("-", "_")).split("."):
             if found is None or isinstance(found, list):  # a list of penalties has options of its own
                 return True

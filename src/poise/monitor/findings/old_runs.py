@@ -4,20 +4,21 @@ torch in here."""
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import Any
+
+from poise.disk.description import RunSpec
 
 WARM = dict.fromkeys(("likelihood", "acoustic", "spectral"), "warm_lr")
 
 
-def learning_rates(spec: Mapping[str, Any]) -> Mapping[str, str]:
+def learning_rates(spec: RunSpec) -> Mapping[str, str]:
     """Stage -> the option of each player that is its learning rate there, where that is not "lr"."""
-    found: Mapping[str, str] = spec.get("facts", {}).get("learning_rates", WARM)
+    found: Mapping[str, str] = spec.facts.get("learning_rates", WARM)
     return found
 
 
-def not_advised(spec: Mapping[str, Any]) -> Collection[str]:
+def not_advised(spec: RunSpec) -> Collection[str]:
     """What usually helps and does not in this run: "R1", "dropout"."""
-    found: Collection[str] = spec.get("facts", {}).get("not_advised", ())
-    if spec.get("arguments", {}).get("network") == "relational":  # such a run said no more than others of text
+    found: Collection[str] = spec.facts.get("not_advised", ())
+    if spec.arguments.get("network") == "relational":  # such a run said no more than others of text
         return {*found, "dropout"}
     return found

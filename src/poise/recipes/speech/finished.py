@@ -19,15 +19,15 @@ def vocoder_run(name: str, mel: Mel) -> dict[str, Any]:
     """What builds the vocoder of a finished run, and its weights: network, width, depth, norm, weights."""
     folder = find_run(name)
     spec, newest = folder.spec(), latest(folder.checkpoints)
-    if spec["recipe"] != "vocoder":
-        raise PoiseError(f"--speak-with {name} is a run of {spec['recipe']}: name one of poise train vocoder")
+    if spec.recipe != "vocoder":
+        raise PoiseError(f"--speak-with {name} is a run of {spec.recipe}: name one of poise train vocoder")
     if not folder.done or newest is None:
         raise PoiseError(f"--speak-with {name} is not finished: go on with poise resume {name}, or name another run")
     try:
-        check_mel(name, Mel(**spec["facts"]["mel"]), mel)
-        options = spec["arguments"]["generator"]
+        check_mel(name, Mel(**spec.facts["mel"]), mel)
+        options: Any = spec.arguments["generator"]
         return {
-            "network": spec["arguments"]["network"],
+            "network": spec.arguments["network"],
             **{key: options[key] for key in ("width", "depth", "norm")},
             "weights": str(newest / "generator.ema.safetensors"),
         }

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from poise.disk.description import AskedRun
 from poise.errors import PoiseError
 from poise.recipes.common.options import parameters
 from poise.record import RunFolder
@@ -34,7 +35,7 @@ class Task:
     arguments: Mapping[str, Any] = field(default_factory=dict)
 
     @property
-    def spec(self) -> dict[str, Any]:
+    def spec(self) -> AskedRun:
         """What the run is made of, as `poise.runs.run.run` takes it."""
         return {"recipe": self.recipe, "arguments": dict(self.arguments)}
 

@@ -21,6 +21,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+from poise.disk.description import AskedRun, RunSpec
 from poise.errors import Busy, PoiseError
 from poise.record import RunFolder
 from poise.report.live import Silent
@@ -39,7 +40,7 @@ class Telling(Silent):
     def __init__(self, connection: Connection, name: str) -> None:
         self.connection, self.name, self.total, self.told = connection, name, 0, 0.0
 
-    def open(self, folder: Path, spec: dict[str, Any], done: int, total: int) -> None:
+    def open(self, folder: Path, spec: RunSpec, done: int, total: int) -> None:
         self.total = total
         tell(self.connection, "step", self.name, done, total)
 
@@ -101,7 +102,7 @@ def _said(error: Exception) -> str:
     return f"a fault of Poise itself ({type(error).__name__}: {error}); POISE_TRACEBACK=1 shows where"
 
 
-def _one(connection: Connection, name: str, spec: dict[str, Any], path: str, stop: Stop) -> tuple[str, ...]:
+def _one(connection: Connection, name: str, spec: AskedRun, path: str, stop: Stop) -> tuple[str, ...]:
     """One run; returns what to tell of its end."""
     began = time.monotonic()
     while not stop.asked:
