@@ -30,14 +30,15 @@ def cell(task: tuple[dict[str, Any], str]) -> dict[str, Any]:
         report = run({"recipe": "images", "arguments": arguments}, out)
     except PoiseError as error:
         return {"failed": str(error)}
-    last, acted = report["scores"][-1], report["penalties"]
+    last = report.scores[-1]
+    shares = {name: effect.share_median for name, effect in report.penalties.items()}
     return {
         **{name: last[name] for name in last if "." not in name and name != "step"},
         "class_share.min": last.get("class_share.min"),
-        "best_step": report["best"]["step"],
-        "share_D": acted.get("discriminator/l2", {}).get("share_median", 0.0),
-        "share_G": acted.get("generator/l2", {}).get("share_median", 0.0),
-        "seconds": report["seconds"]["this sitting"],
+        "best_step": report.best and report.best.step,
+        "share_D": shares.get("discriminator/l2", 0.0),
+        "share_G": shares.get("generator/l2", 0.0),
+        "seconds": report.seconds["this sitting"],
     }
 
 

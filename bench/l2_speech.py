@@ -55,10 +55,8 @@ def one(task: tuple[dict[str, Any], str]) -> dict[str, float]:
     found["generator share"] = statistics.fmean(
         row["generator/l2.share"] for row in rows if "generator/l2.share" in row
     )
-    last = report["scores"][-1]
-    return (
-        found | {name: last[name] for name in SCORES if name in last} | {"seconds": report["seconds"]["this sitting"]}
-    )
+    last = report.scores[-1]
+    return found | {name: last[name] for name in SCORES if name in last} | {"seconds": report.seconds["this sitting"]}
 
 
 def summary(runs: list[dict[str, float]], baseline: list[dict[str, float]]) -> dict[str, Any]:

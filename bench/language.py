@@ -39,13 +39,13 @@ def one(task: tuple[dict[str, Any], str]) -> dict[str, float]:
     arguments, out = task
     torch.set_num_threads(1)
     report = run({"recipe": "language", "arguments": arguments}, out)
-    scores = report["scores"]
+    scores = report.scores
     return {
         "last": scores[-1]["perplexity"],
         "best": min(s["perplexity"] for s in scores),
-        "best_step": min(scores, key=lambda s: s["perplexity"])["step"],
+        "best_step": min(scores, key=lambda s: s["perplexity"]).step,
         "bits_per_character": scores[-1]["bits per character"],
-        "seconds": report["seconds"]["this sitting"],
+        "seconds": report.seconds["this sitting"],
     }
 
 

@@ -47,11 +47,11 @@ def one(task: tuple[dict[str, Any], str]) -> dict[str, float]:
     arguments, out = task
     torch.set_num_threads(1)
     report = run({"recipe": "text", "arguments": arguments}, out)
-    at = {score["step"]: score for score in report["scores"]}
+    at = {score.step: score for score in report.scores}
     before, after = at[WARM], at[max(at)]
     return {
         "oracle_before": before["NLL_oracle"], "oracle_after": after["NLL_oracle"], "gen_before": before["NLL_gen"],
-        "gen_after": after["NLL_gen"], "seconds": report["seconds"]["this sitting"],
+        "gen_after": after["NLL_gen"], "seconds": report.seconds["this sitting"],
     }  # fmt: skip
 
 

@@ -43,11 +43,11 @@ def one(task: tuple[dict[str, Any], str]) -> dict[str, Any]:
         report = run({"recipe": "images", "arguments": arguments}, out)
     except PoiseError as error:
         return {"stopped": str(error)}
-    events = [e for e in RunFolder(Path(out)).events() if e["event"] == "rolled back"]
+    events = [e.details for e in RunFolder(Path(out)).events() if e.event == "rolled back"]
     return {
-        "scores": {name: round(report["scores"][-1][name], 4) for name in SCORES},
+        "scores": {name: round(report.scores[-1][name], 4) for name in SCORES},
         "events": [f"{e['step']} -> {e['back_to']}: {e['cause']}, {e['change']}" for e in events],
-        "findings at the end": [finding["name"] for finding in report["findings"]],
+        "findings at the end": [finding.name for finding in report.findings],
     }
 
 

@@ -21,6 +21,7 @@ from poise.cli import main
 from poise.cli.train import summary
 from poise.record import RunFolder
 from poise.registry import names
+from poise.runs.report import RunReport
 from poise.specs.spec import parser_for
 
 SMALL = {
@@ -222,7 +223,7 @@ def test_the_end_says_where_to_look_and_how_to_get_more(tmp_path, capsys, recipe
     folder = RunFolder(tmp_path / "run")
     folder.samples.mkdir(parents=True)
     (folder.samples / "00000004.png").touch()
-    report = {"recipe": recipe, "sentences": [], "scores": []}
+    report = RunReport("run", recipe, None, None, 4)
     summary(folder, report, already=False)
     out = capsys.readouterr().out
     assert f"More:    poise sample {folder.path} -n 64 --out {more}\n" in out
@@ -425,5 +426,5 @@ def test_what_is_wrong_is_said_while_it_trains(place, capsys):
     report = RunFolder(place / "runs/sick").report()
     assert [finding["name"] for finding in report["findings"]] == ["no held-out data"]
     events = RunFolder(place / "runs/sick").events()
-    assert [event["name"] for event in events if event["event"] == "finding"] == ["no held-out data"]
+    assert [event.details["name"] for event in events if event.event == "finding"] == ["no held-out data"]
     assert report["seconds"]["monitoring"] >= 0

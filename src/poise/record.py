@@ -28,7 +28,7 @@ from poise import disk
 from poise.disk import read_json, write_atomically, write_json
 from poise.disk.before import in_words_of_today
 from poise.disk.description import RunSpec
-from poise.disk.rows import rows_before, wrong_event, wrong_report, wrong_row
+from poise.disk.rows import LoggedEvent, StepRow, rows_before, wrong_event, wrong_report, wrong_row
 from poise.errors import Busy, PoiseError, nearest
 from poise.terminal import pasted
 
@@ -61,10 +61,15 @@ class RunFolder:
         """done, diverged, or how many steps are in the newest checkpoint."""
         if self.done:
             return "done"
-        events = self.events()
-        if events and events[-1]["event"] == "diverged":
+        if self.diverged:
             return f"diverged after step {self.saved():,}"
         return f"unfinished, step {self.saved():,} saved"
+
+    @property
+    def diverged(self) -> bool:
+        """Whether its last sitting ended so."""
+        events = self.events()
+        return bool(events) and events[-1].event == "diverged"
 
     def saved(self) -> int:
         """How many steps are in the newest checkpoint."""
@@ -141,16 +146,16 @@ class RunFolder:
             raise PoiseError(f"{path} is not the report of a run ({reason}): it is damaged; put it back")
         return dict(report)
 
-    def rows(self) -> list[dict[str, Any]]:
+    def rows(self) -> list[StepRow]:
         """The record; a last line that was cut off by a crash is left out, and any other damage is named."""
         advice = f"put it back, or go on from before that line with poise resume {self.quoted} --from-step STEP"
         with contextlib.suppress(FileNotFoundError):
-            return disk.entries(self.path / "record.jsonl", wrong_row, advice)
+            return [StepRow(row) for row in disk.entries(self.path / "record.jsonl", wrong_row, advice)]
         return []
 
     def rewind(self, step: int) -> None:
         """Forget recorded steps from `step` on: they are about to be made again."""
-        kept = [row for row in self.rows() if row["step"] < step]
+        kept = [row for row in self.rows() if row.step < step]
         text = "".join(json.dumps(row) + "\n" for row in kept)
         write_atomically(self.path / "record.jsonl", text.encode())
 
@@ -174,7 +179,7 @@ class RunFolder:
         for folder in (self.path, self.samples, self.checkpoints):
             disk.sweep(folder)
 
-    def add(self, row: dict[str, Any]) -> None:
+    def add(self, row: StepRow) -> None:
         """Append one row to the record."""
         try:
             if self._record is None:
@@ -186,10 +191,11 @@ class RunFolder:
                 f"poise resume {self.quoted}"
             ) from None
 
-    def events(self) -> list[dict[str, Any]]:
+    def events(self) -> list[LoggedEvent]:
         """What happened, oldest first; a last line that was cut off by a crash is left out."""
         with contextlib.suppress(FileNotFoundError):
-            return disk.entries(self.path / "events.jsonl", wrong_event, "put it back, or take that line out")
+            lines = disk.entries(self.path / "events.jsonl", wrong_event, "put it back, or take that line out")
+            return [LoggedEvent.from_dict(line) for line in lines]
         return []
 
     def event(self, what: str, /, **details: Any) -> None:

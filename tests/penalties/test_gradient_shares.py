@@ -103,8 +103,8 @@ def test_a_run_records_it_tells_it_and_diagnoses_it(pictures, tmp_path, every): 
     assert len(shares) >= 4 and all(step % every == 0 for step in shares)
     assert all(0 < share < 1 for share in shares.values())
     assert {row["discriminator/r1.strength"] for row in rows if "discriminator/r1.strength" in row} == {float(every)}
-    assert report["penalties"]["discriminator/r1"]["share_largest"] == max(shares.values())
-    assert any(line.startswith("r1 on the discriminator") for line in report["sentences"])
+    assert report.penalties["discriminator/r1"].share_largest == max(shares.values())
+    assert any(line.startswith("r1 on the discriminator") for line in report.sentences)
     silent = [row | {key: 1e-12 for key in row if key == "discriminator/r1.share"} for row in rows * 3]
     numbered = [row | {"step": i} for i, row in enumerate(silent)]
     found = {finding.name: finding for finding in diagnose(Record(numbered))}

@@ -7,9 +7,10 @@ from PIL import Image
 
 from poise.disk.description import RunSpec
 from poise.record import RunFolder
-from poise.report.conclude import best, conclude, penalties, sentences
+from poise.report.conclude import BestScore, PenaltyEffect, best, penalties, sentences
 from poise.report.picture import grid, save_grid
 from poise.report.table import columns, score_lines
+from poise.runs.report import conclude
 
 PRIMARY = ("KID-EffLite0", "KID-classifier")
 
@@ -41,13 +42,9 @@ def rows(share):
 
 
 def test_penalties_are_summed_up():
-    assert penalties(rows(0.1))["generator/l2"] == {
-        "strength_first": 0.1,
-        "strength_last": 0.1,
-        "share_median": 0.2,
-        "share_largest": 0.1 * 3,
-        "sum_lr_strength": 0.02,
-    }
+    assert penalties(rows(0.1))["generator/l2"] == PenaltyEffect(
+        strength_first=0.1, strength_last=0.1, share_median=0.2, share_largest=0.1 * 3, sum_lr_strength=0.02
+    )
 
 
 def test_a_share_below_a_millionth_is_called_nothing():
@@ -61,8 +58,8 @@ def test_best_is_the_lowest_primary_score():
     record = [
         {"step": t, "score/KID-EffLite0": v, "score/KID-classifier": -v} for t, v in ((0, 3.0), (4, 1.0), (9, 2.0))
     ]
-    assert best(record, PRIMARY) == {"step": 5, "score": "KID-EffLite0", "value": 1.0}
-    assert best([{"step": 1, "loss": 2.0}], PRIMARY) == {}
+    assert best(record, PRIMARY) == BestScore(5, "KID-EffLite0", 1.0)
+    assert best([{"step": 1, "loss": 2.0}], PRIMARY) is None
 
 
 def test_conclude_reads_nothing_but_the_folder(tmp_path):
@@ -73,7 +70,7 @@ def test_conclude_reads_nothing_but_the_folder(tmp_path):
     folder.close()
     spec = RunSpec("images", facts={"data": "d"})
     once, twice = conclude(folder, spec, 3, {}, PRIMARY), conclude(folder, spec, 3, {}, PRIMARY)
-    assert once == twice and once["steps"] == 3
+    assert once == twice and once.steps == 3
 
 
 def test_grid_places_every_picture(tmp_path):

@@ -50,7 +50,7 @@ def killing(strength):
 
 
 def rolled_back(folder):
-    return [event for event in RunFolder(folder).events() if event["event"] == "rolled back"]
+    return [event.details for event in RunFolder(folder).events() if event.event == "rolled back"]
 
 
 @pytest.mark.slow
@@ -62,7 +62,7 @@ def test_a_run_that_diverges_ends_finite_with_a_list_of_events(pictures, tmp_pat
     report = run(diverging(pictures, loss), tmp_path / "a")
     events = rolled_back(tmp_path / "a")
     assert 1 <= len(events) <= 8
-    assert len(report["rollbacks"]) == len(events)
+    assert len(report.rollbacks) == len(events)
     for event in events:
         assert (
             event["cause"] in ("not finite", "exploding gradient")
@@ -73,8 +73,8 @@ def test_a_run_that_diverges_ends_finite_with_a_list_of_events(pictures, tmp_pat
     rows = RunFolder(tmp_path / "a").rows()
     assert [row["step"] for row in rows] == list(range(30)), "each step stands in the record once"
     assert rows[-1]["discriminator/lr"] == pytest.approx(0.005 * 0.5 ** len(events))
-    assert any("rolled back" in line for line in report["sentences"])
-    assert not any("did not mend everything" in line for line in report["sentences"]) or report["findings"]
+    assert any("rolled back" in line for line in report.sentences)
+    assert not any("did not mend everything" in line for line in report.sentences) or report.findings
     assert RunFolder(tmp_path / "a").done
 
 
@@ -82,7 +82,7 @@ def test_a_run_that_diverges_ends_finite_with_a_list_of_events(pictures, tmp_pat
 def test_a_run_that_was_rolled_back_and_is_not_well_says_so(pictures, tmp_path, loss):
     report = run(diverging(pictures, loss, heldout=0.0), tmp_path / "a")
     assert rolled_back(tmp_path / "a")
-    assert any("did not mend everything (no held-out data" in line for line in report["sentences"])
+    assert any("did not mend everything (no held-out data" in line for line in report.sentences)
 
 
 def test_never_an_endless_loop(pictures, tmp_path, loss):
@@ -90,7 +90,7 @@ def test_never_an_endless_loop(pictures, tmp_path, loss):
     with pytest.raises(PoiseError, match=r"rolled back 2 times already \(--rollbacks 2\)"):
         run({"recipe": "images", "arguments": arguments}, tmp_path / "a")
     assert len(rolled_back(tmp_path / "a")) == 2
-    assert RunFolder(tmp_path / "a").events()[-1]["event"] == "diverged"
+    assert RunFolder(tmp_path / "a").events()[-1].event == "diverged"
     assert RunFolder(tmp_path / "a").state().startswith("diverged")
 
 
@@ -148,15 +148,15 @@ def test_killed_at_random_moments_a_run_with_rollbacks_ends_the_same(pictures, t
 def test_a_penalty_that_killed_the_discriminator_is_weakened(pictures, tmp_path):
     wanted = spec(pictures, steps=176, checkpoint_every=12, **killing(3.0))  # fmt: skip
     dead = run(wanted, tmp_path / "dead")
-    assert "dead discriminator" in [finding["name"] for finding in dead["findings"]]
-    assert any(event["event"] == "finding" and event["name"] == "dead discriminator"
+    assert "dead discriminator" in [finding.name for finding in dead.findings]
+    assert any(event.event == "finding" and event.details["name"] == "dead discriminator"
                for event in RunFolder(tmp_path / "dead").events())  # fmt: skip
     wanted["arguments"] |= {"on_divergence": "rollback", "rollbacks": 5}
     report = run(wanted, tmp_path / "a")
     events = rolled_back(tmp_path / "a")
     assert events[0]["cause"] == "discriminator killed by its penalty"
     assert events[0]["change"] == "the penalties on the discriminator's weights times 0.1"
-    assert "dead discriminator" not in [finding["name"] for finding in report["findings"]]
+    assert "dead discriminator" not in [finding.name for finding in report.findings]
     rows = RunFolder(tmp_path / "a").rows()
     weaker = sum(event["what"] == "discriminator/penalties" for event in events)
     assert rows[-1]["discriminator/l2.strength"] == pytest.approx(3.0 * 0.1**weaker)
@@ -187,7 +187,7 @@ def test_the_best_checkpoint_is_there_after_a_rollback(pictures, tmp_path):
     regular = [step for step in kept if step % 10 == 0]
     for back_to in regular:
         known = best([row for row in rows if row["step"] < back_to], ("KID-EffLite0", "KID-classifier"))
-        assert not known or known["step"] in kept
+        assert not known or known.step in kept
 
 
 @pytest.mark.slow
@@ -195,14 +195,14 @@ def test_a_run_ends_when_its_score_no_longer_improves(pictures, tmp_path):
     """A generator that does not move scores the same for ever: it ends after 1 + 2 of 6 scores."""
     still = {"generator": {**TINY, "lr": 1e-30, "norm": "none"}, "steps": 60, "scores": 6, "score_samples": 20}
     report = run(spec(pictures, **still, patience=2), tmp_path / "a")
-    assert [entry["step"] for entry in report["scores"]] == [3, 12, 24]
-    assert report["steps"] == 24
-    assert any("ended early, after 24 of 60" in line for line in report["sentences"])
+    assert [entry["step"] for entry in report.scores] == [3, 12, 24]
+    assert report.steps == 24
+    assert any("ended early, after 24 of 60" in line for line in report.sentences)
     folder = RunFolder(tmp_path / "a")
-    assert folder.done and "stopped early" in [event["event"] for event in folder.events()]
+    assert folder.done and "stopped early" in [event.event for event in folder.events()]
     assert all_checkpoints(folder.checkpoints)[-1].name == "step-00000024"
     (folder.path / "DONE").unlink()  # killed between the last checkpoint and the end
-    assert run(spec(pictures, **still, patience=2), tmp_path / "a")["steps"] == 24
+    assert run(spec(pictures, **still, patience=2), tmp_path / "a").steps == 24
 
 
 def test_early_checkpoints_are_gone_back_to_in_turn(tmp_path):

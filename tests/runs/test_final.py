@@ -64,19 +64,18 @@ def spoken(ended, best, ends, final=Scores, monkeypatch=None):
 def test_the_game_of_the_best_step_is_that_of_its_stage(ended, best, ends, loaded, monkeypatch):
     said, found = spoken(ended, best, ends, monkeypatch=monkeypatch)
     assert found == loaded
-    assert said["end"] == {"x": ended} and said["best"] == {"x": best}
-    assert said["steps"] == {"end": ended, "best": best}
+    assert said.end == {"x": ended} and said.best == {"x": best}
+    assert said.steps == {"end": ended, "best": best}
     assert (
-        said["about"]
-        == "scores compare 4 samples with 9 held-out points, others than those of the scores while training"
+        said.about == "scores compare 4 samples with 9 held-out points, others than those of the scores while training"
     )
 
 
 def test_nothing_is_said_where_nothing_was_kept_back_or_scored(monkeypatch):
-    assert spoken(90, None, [90], monkeypatch=monkeypatch) == ({}, [])
-    assert spoken(90, 40, [90], None, monkeypatch=monkeypatch) == ({}, [])
+    assert spoken(90, None, [90], monkeypatch=monkeypatch) == (None, [])
+    assert spoken(90, 40, [90], None, monkeypatch=monkeypatch) == (None, [])
     nothing = lambda: SimpleNamespace(score=lambda sampler: {})  # noqa: E731
-    assert spoken(90, 40, [90], nothing, monkeypatch=monkeypatch) == ({}, [])
+    assert spoken(90, 40, [90], nothing, monkeypatch=monkeypatch) == (None, [])
     assert scored_on(SimpleNamespace(about="by ear")) == "by ear"
 
 

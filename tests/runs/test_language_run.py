@@ -54,9 +54,9 @@ def test_a_run_leaves_what_it_promises(grammar, tmp_path):
     assert all(f"model/{name}.share" in rows[0] and f"model/{name}.strength" in rows[0] for name in names)
     assert [rows[i]["model/ar.strength"] for i in (0, -2)] == pytest.approx([2.0, 2 - 15 / 18])
     assert {"model/nll_training", "model/nll_heldout", "model/nll_gap"} <= set(rows[0])
-    assert [entry["step"] for entry in report["scores"]] == [1, 9, 18]
-    assert report["best"]["score"] == "perplexity"
-    assert len(report["penalties"]) == 6
+    assert [entry["step"] for entry in report.scores] == [1, 9, 18]
+    assert report.best.score == "perplexity"
+    assert len(report.penalties) == 6
     out = tmp_path / "more.jsonl"
     said = sample_to(Run(folder), 3, 0, str(out), {"start": "the"})
     assert said[0] == f"{out}: 3 sentences of a" and len(said) == 4
@@ -75,7 +75,7 @@ def test_the_score_is_the_perplexity_of_the_heldout_text(grammar, tmp_path):
         for unit, following in pairwise(text):
             logits, carried = net.step(torch.tensor([unit]), carried)
             total -= logits.double().log_softmax(1)[0, following].item()
-    found = report["scores"][-1]
+    found = report.scores[-1]
     assert found["NLL"] == pytest.approx(total / (len(text) - 1), rel=1e-5)
     assert found["perplexity"] == pytest.approx(math.exp(total / (len(text) - 1)), rel=1e-5)
     characters = sum(len(corpus.sentences[row]) + 1 for row in corpus.heldout)

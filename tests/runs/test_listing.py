@@ -13,8 +13,9 @@ import pytest
 
 from poise.cli import main
 from poise.record import RunFolder, all_runs, find_run
+from poise.report.conclude import BestScore
 from poise.runs.ending import Interrupted, Stop
-from poise.runs.listing import about, lines
+from poise.runs.listing import ListedRun, about, lines
 from poise.runs.run import run
 
 ARGUMENTS = {
@@ -89,7 +90,7 @@ def test_a_broken_one_hides_no_other_and_says_why(there, capsys):
 def test_one_that_diverged_and_one_that_is_trained_are_told(there, capsys):
     stopped = next(folder for folder in all_runs() if not folder.done)
     with stopped.locked():
-        assert about(stopped)["state"] == "training"
+        assert about(stopped).state == "training"
     stopped.event("diverged", step=1)
     assert [row["state"] for row in as_json(capsys)] == ["finished", "finished", "diverged"], "the last changed last"
 
@@ -104,28 +105,16 @@ def test_filters_and_orders(there, capsys):
 
 
 def scored(name, value):
-    best = {"score": "KID-EffLite0", "value": value, "step": 3} if value is not None else None
-    return {
-        "name": name,
-        "path": f"runs/{name}",
-        "data": "photos",
-        "l2": {"generator": 1e-4, "discriminator": 0.0},
-        "state": "finished",
-        "step": 1000,
-        "of": 1000,
-        "best": best,
-        "when": 0.0,
-        "why": "",
-        "bytes": 5,
-        "recipe": "images",
-    }
+    best = BestScore(3, "KID-EffLite0", value) if value is not None else None
+    strengths = {"generator": 1e-4, "discriminator": 0.0}
+    return ListedRun(name, f"runs/{name}", "images", "photos", strengths, "finished", "", 1000, 1000, best, 0.0, 5)
 
 
 def test_by_a_score_the_best_comes_first():
     from poise.runs.listing import chosen
 
     rows = [scored("a", 3.0), scored("b", None), scored("c", 1.0)]
-    assert [row["name"] for row in chosen(rows, None, None, None, "kid")] == ["c", "a", "b"]
+    assert [row.name for row in chosen(rows, None, None, None, "kid")] == ["c", "a", "b"]
 
 
 @pytest.mark.parametrize("width", [32, 40, 60, 80, 120])

@@ -14,6 +14,7 @@ import torch
 
 from poise.errors import PoiseError
 from poise.record import RunFolder
+from poise.runs.report import RunReport
 from poise.runs.run import Interrupted, Stop, run
 from poise.training.checkpoint import all_checkpoints
 from tests.runs.conftest import TINY, Stopping, assert_same, spec, state
@@ -57,11 +58,11 @@ def test_a_run_leaves_what_it_promises(pictures, tmp_path):
     for player in ("generator", "discriminator"):
         for what in ("adversarial", "grad_norm", "l2.strength", "l2.value", "l2.share", "l2.spent", "norm"):
             assert f"{player}/{what}" in rows[0]
-        assert report["penalties"][f"{player}/l2"]["strength_first"] == (3e-3 if player == "generator" else 1e-4)
+        assert report.penalties[f"{player}/l2"].strength_first == (3e-3 if player == "generator" else 1e-4)
     assert {"discriminator/on_training", "discriminator/on_heldout", "discriminator/on_generated"} <= set(rows[0])
-    assert [entry["step"] for entry in report["scores"]] == [1, 24]
-    assert len(report["sentences"]) == 2
-    assert report == folder.report()
+    assert [entry["step"] for entry in report.scores] == [1, 24]
+    assert len(report.sentences) == 2
+    assert report == RunReport.of(folder)
     assert json.loads((folder.path / "spec.json").read_text())["facts"]["size"] == 16
 
 
@@ -81,11 +82,11 @@ def test_by_default_no_penalty_is_on_and_the_run_says_so(pictures, tmp_path):
     wanted = spec(pictures, steps=2)
     del wanted["arguments"]["l2_generator"], wanted["arguments"]["l2_discriminator"]
     report = run(wanted, tmp_path / "a")
-    assert [line for line in report["notes"] if "no penalty is on, which is the default" in line]
-    assert [line for line in report["sentences"] if "was off" in line] == report["sentences"]
+    assert [line for line in report.notes if "no penalty is on, which is the default" in line]
+    assert [line for line in report.sentences if "was off" in line] == report.sentences
     for name, value in (("l2_generator", 1e-4), ("l2_discriminator", "cosine:1e-3:1e-5")):
         quiet = run({**wanted, "arguments": wanted["arguments"] | {name: value}}, tmp_path / name)
-        assert not [line for line in quiet["notes"] if "no penalty" in line]
+        assert not [line for line in quiet.notes if "no penalty" in line]
 
 
 @pytest.mark.slow
@@ -150,7 +151,7 @@ def test_a_run_that_diverges_says_where_and_keeps_the_last_good_checkpoint(pictu
 @pytest.mark.slow
 def test_a_strength_that_does_nothing_is_said_to(pictures, tmp_path):
     report = run(spec(pictures, l2_generator=1e-14, l2_discriminator=0.01), tmp_path / "a")
-    by_player = {("generator" if "generator" in line else "discriminator"): line for line in report["sentences"]}
+    by_player = {("generator" if "generator" in line else "discriminator"): line for line in report.sentences}
     assert "did nothing" in by_player["generator"]
     assert " acted" in by_player["discriminator"]
 
@@ -186,5 +187,5 @@ def test_two_processes_cannot_train_one_run(pictures, tmp_path):
 def test_the_best_checkpoint_is_kept(pictures, tmp_path):
     report = run(spec(pictures, steps=40, scores=4, score_samples=20), tmp_path / "a")
     kept = {int(c.name[5:]) for c in all_checkpoints(tmp_path / "a" / "checkpoints")}
-    assert report["best"]["step"] in kept
-    assert report["best"]["value"] == min(entry[report["best"]["score"]] for entry in report["scores"])
+    assert report.best.step in kept
+    assert report.best.value == min(entry[report.best.score] for entry in report.scores)

@@ -203,7 +203,7 @@ def test_rolled_back_across_a_boundary_equals_a_run_from_that_checkpoint(
     )  # fmt: skip
     once["left"] = calls
     run(spec, tmp_path / "a")
-    (event,) = [e for e in RunFolder(tmp_path / "a").events() if e["event"] == "rolled back"]
+    (event,) = [e.details for e in RunFolder(tmp_path / "a").events() if e.event == "rolled back"]
     assert (event["step"], event["back_to"]) == (step, back_to)
     once["left"] = -1
     run(spec, tmp_path / "b")
@@ -349,9 +349,9 @@ def test_a_borrowed_vocoder_is_the_same_at_the_end(wanted, finished, unseen, tmp
 def test_scores_are_of_pairs(syllables, tmp_path, unseen):
     """Held-out recordings beside what is made of them, after each stage."""
     report = run(vocoder_spec(syllables, scores=1, score_samples=4), tmp_path / "a")
-    assert [entry["step"] for entry in report["scores"]] == [WARM, WARM + GAME]
-    assert {"log-mel L1", "log-mel L1.low", "MCD", "MR-STFT"} <= set(report["scores"][-1])
-    assert report["best"]["score"] == "log-mel L1"
+    assert [entry["step"] for entry in report.scores] == [WARM, WARM + GAME]
+    assert {"log-mel L1", "log-mel L1.low", "MCD", "MR-STFT"} <= set(report.scores[-1])
+    assert report.best.score == "log-mel L1"
     report = run(speech_spec(syllables, scores=1, score_samples=4), tmp_path / "b")
-    assert [entry["step"] for entry in report["scores"]] == list(ENDS["speech"])
-    assert report["best"]["score"] == "MCD"
+    assert [entry["step"] for entry in report.scores] == list(ENDS["speech"])
+    assert report.best.score == "MCD"

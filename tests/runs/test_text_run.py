@@ -63,13 +63,13 @@ def test_a_run_leaves_what_it_promises(grammar, tmp_path):
         )
     assert {"generator/nll_training", "generator/nll_heldout", "generator/nll_gap"} <= set(rows[0])
     assert "discriminator/on_heldout" in rows[-1] or any("discriminator/on_heldout" in row for row in rows)
-    assert [entry["step"] for entry in report["scores"]] == [1, WARM, TOTAL]
-    assert {"NLL_gen", "perplexity", "bits per character", "reverse perplexity"} <= set(report["scores"][-1])
-    assert report["best"]["score"] == "reverse perplexity"
+    assert [entry["step"] for entry in report.scores] == [1, WARM, TOTAL]
+    assert {"NLL_gen", "perplexity", "bits per character", "reverse perplexity"} <= set(report.scores[-1])
+    assert report.best.score == "reverse perplexity"
     assert folder.spec().facts["stages"] == [["likelihood", WARM], ["critic", ALONE], ["adversarial", GAME]]
     assert sorted(p.name for p in folder.samples.iterdir())[-1] == f"{TOTAL:08d}.txt"
     kept = {int(c.name[5:]) for c in all_checkpoints(folder.checkpoints)}
-    assert {WARM, WARM + ALONE, TOTAL, report["best"]["step"]} <= kept
+    assert {WARM, WARM + ALONE, TOTAL, report.best.step} <= kept
     out = tmp_path / "more.txt"
     said = sample_to(Run(folder), 5, 0, str(out), {"temperature": 0.5})
     assert said == [f"{out}: 5 sentences of a", *(f"  {line}" for line in out.read_text().splitlines())]
@@ -119,10 +119,10 @@ def test_strengths_of_zero_are_no_penalties_bit_for_bit(grammar, tmp_path, estim
 @pytest.mark.slow
 def test_a_made_up_language_has_exact_scores(tmp_path):
     report = run(text_spec("oracle", scores=1, score_samples=20, share=0.01), tmp_path / "a")
-    found = report["scores"][-1]
+    found = report.scores[-1]
     assert {"NLL_oracle", "NLL_oracle.low", "NLL_oracle.high", "NLL_gen"} <= set(found)
-    assert 2 < report["floor"]["NLL_oracle"] < found["NLL_oracle"] < 20
-    assert report["best"]["score"] == "NLL_gen"
+    assert 2 < report.floor["NLL_oracle"] < found["NLL_oracle"] < 20
+    assert report.best.score == "NLL_gen"
 
 
 @pytest.mark.slow

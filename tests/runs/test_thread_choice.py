@@ -63,7 +63,7 @@ def test_stopped_at_five_moments_a_run_is_the_same_thread_choice_included(reques
     wanted = SPECS[recipe](request.getfixturevalue)
     report = run(wanted, tmp_path / "whole")
     plan = planned(tmp_path / "whole")
-    assert [choice["threads"] for choice in plan[:2]] == [1, 2] and report["threads"] == plan
+    assert [choice["threads"] for choice in plan[:2]] == [1, 2] and report.threads == plan
     assert plan[-1]["ms"] > 0 and plan[-1]["threads"] in (1, 2)
     total = RunFolder(tmp_path / "whole").report()["steps"]
     for step in sorted({1, 2, 5, total // 2, total - 2}):

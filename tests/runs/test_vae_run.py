@@ -50,7 +50,7 @@ def test_a_run_leaves_what_it_promises(pictures, tmp_path):
     rows = folder.rows()
     assert {"autoencoder/nll", "autoencoder/kl", "autoencoder/l2_encoder.share", "autoencoder/l2_decoder.strength",
             "autoencoder/nll_training", "autoencoder/nll_heldout", "autoencoder/rate"} <= set(rows[0])  # fmt: skip
-    assert set(report["penalties"]) == {"autoencoder/l2_encoder", "autoencoder/l2_decoder"}
+    assert set(report.penalties) == {"autoencoder/l2_encoder", "autoencoder/l2_decoder"}
     names = sorted(p.name for p in folder.samples.glob("*.png"))
     assert names == ["00000016-interpolations.png", "00000016-reconstructions.png", "00000016.png"]
     files = {p.name for p in latest(folder.checkpoints).iterdir()}
@@ -78,11 +78,11 @@ def test_scores_are_those_of_the_likelihood_and_of_the_samples(pictures, tmp_pat
     for objective in ("vae", "rae"):
         asked = spec(pictures, scores=2, score_samples=8, heldout=0.4, objective=objective)
         found[objective] = run(asked, tmp_path / objective)
-    last = found["vae"]["scores"][-1]
+    last = found["vae"].scores[-1]
     assert {"NLL", "NLL.low", "NLL.high", "rate", "distortion", "active units", "KID-EffLite0"} <= set(last)
-    assert found["vae"]["best"]["score"] == "NLL"
-    assert "NLL" not in found["rae"]["scores"][-1] and "squared error" in found["rae"]["scores"][-1]
-    assert found["rae"]["best"]["score"] == "KID-EffLite0"
+    assert found["vae"].best.score == "NLL"
+    assert "NLL" not in found["rae"].scores[-1] and "squared error" in found["rae"].scores[-1]
+    assert found["rae"].best.score == "KID-EffLite0"
 
 
 @pytest.mark.parametrize(
@@ -125,9 +125,9 @@ def test_digits_are_learnt_and_a_large_weight_of_the_kl_collapses_them(tmp_path)
     plain = error / (2 * sigma**2) + mean.size * (math.log(sigma) + 0.5 * math.log(2 * math.pi))
     asked = {"steps": 200, "batch": 32, "scores": 1, "score_samples": 50, "latent_size": 8, "labels": "none",
              "autoencoder": {"width": 8}, "size": 16, "ema": 0.95}  # fmt: skip
-    found = run(spec("digits", **asked), tmp_path / "a")["scores"][-1]
+    found = run(spec("digits", **asked), tmp_path / "a").scores[-1]
     assert found["NLL.high"] < plain - 50
     assert found["rate"] > 5 and found["active units"] == 8
-    collapsed = run(spec("digits", **asked, beta=1000.0), tmp_path / "b")["scores"][-1]
+    collapsed = run(spec("digits", **asked, beta=1000.0), tmp_path / "b").scores[-1]
     assert collapsed["rate"] < 0.1 and collapsed["active units"] == 0
     assert collapsed["NLL.low"] > plain - 50

@@ -67,7 +67,7 @@ def test_a_run_that_diverges_is_kept_and_not_tried_again(tmp_path):
     tasks = study(seeds=1, arms={"none": {}, "bad": {"explodes": True}})
     pooled(tasks, tmp_path)
     assert [state_of(RunFolder(tmp_path / "runs" / t.name)) for t in tasks] == ["done", "diverged"]
-    told = [entry for entry in Log(tmp_path / "events.jsonl").entries() if entry["event"] == "diverged"]
+    told = [entry for entry in Log(tmp_path / "events.jsonl").entries() if entry.event == "diverged"]
     assert len(told) == 1 and "attraction became inf" in told[0]["why"]
 
 
@@ -100,7 +100,7 @@ def test_a_stopped_study_saves_and_goes_on(tmp_path):
         pooled(tasks, tmp_path / "pool", stop=stop, view=view)
     folders = [RunFolder(tmp_path / "pool" / "runs" / t.name) for t in tasks]
     assert not any(folder.done for folder in folders)
-    assert any(folder.events() and folder.events()[-1]["event"] == "stopped" for folder in folders)
+    assert any(folder.events() and folder.events()[-1].event == "stopped" for folder in folders)
     pooled(tasks, tmp_path / "pool")
     for task in tasks:
         assert outcome(tmp_path / "alone" / task.name) == outcome(tmp_path / "pool" / "runs" / task.name)
@@ -122,7 +122,7 @@ def test_a_run_that_always_ends_its_worker_ends_the_study(tmp_path):
     view.pool = Pool(1, tmp_path / "runs", FILE, view, Stop())
     with pytest.raises(PoiseError, match=r"its worker ended 5 times in a row \(exit code -9"):
         view.pool.train(tasks)
-    assert [e["event"] for e in view.log.entries()] == ["began", "worker died"] * 5
+    assert [e.event for e in view.log.entries()] == ["began", "worker died"] * 5
 
 
 def children(pid: int) -> list[int]:
@@ -172,7 +172,7 @@ def test_twenty_kills_lose_nothing_and_run_nothing_twice(tmp_path):
     for task, twin in zip(tasks, quick, strict=True):
         folder = RunFolder(tmp_path / "s" / "runs" / task.name)
         assert outcome(tmp_path / "alone" / twin.name) == outcome(folder.path)
-        events = [entry["event"] for entry in folder.events()]
+        events = [entry.event for entry in folder.events()]
         assert events.count("finished") == 1 and events[-1] == "finished", "trained again after its end"
         stamps[task.name] = (folder.path / "DONE").stat().st_mtime_ns
     assert {p.name for p in (tmp_path / "s" / "runs").iterdir() if not p.name.startswith(".")} == set(stamps)

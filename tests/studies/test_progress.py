@@ -111,8 +111,8 @@ def test_a_run_that_was_stopped_or_whose_worker_died_is_still_to_be_made(clock, 
     view.stopped(a1)
     view.died(a2, -9)
     assert not view.running and set(view.left) == {"a1", "a2"} and view.done == 0
-    assert [entry["event"] for entry in view.log.entries()] == ["began", "began", "stopped", "worker died"]
-    assert view.log.entries()[-1]["code"] == -9
+    assert [entry.event for entry in view.log.entries()] == ["began", "began", "stopped", "worker died"]
+    assert view.log.entries()[-1].details["code"] == -9
 
 
 def test_lines_are_shown_every_ten_seconds_and_not_when_quiet(clock, tmp_path, capsys):
@@ -130,7 +130,7 @@ def test_a_line_that_was_cut_off_costs_itself_only_and_one_that_is_damaged_is_na
     with open(log.path, "a") as file:
         file.write('{"time": "2026-01-01T00:00:00+0000", "eve')
     log.add("plan changed", finished=3)
-    assert [(e["event"], e.get("run")) for e in log.entries()] == [("began", "大"), ("plan changed", None)]
+    assert [(e.event, e.details.get("run")) for e in log.entries()] == [("began", "大"), ("plan changed", None)]
     for damaged, reason in (("[1]", "it is no object"), ('{"no": "event"}', "it has no event"), ("{", "it is no JSON")):
         whole = log.path.read_text()
         log.path.write_text(whole + damaged + "\n")

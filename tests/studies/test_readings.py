@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from poise.errors import PoiseError
+from poise.monitor import Finding
 from poise.registry import names
+from poise.report.conclude import BestScore
+from poise.runs.report import FinalScores, RunReport
 from poise.studies.plans.readings import Finished, read
 
 ROWS = [
@@ -17,10 +22,11 @@ ROWS = [
     {"step": 99, "score/KID": 4.0, "score/FD": 2.0},
     {"step": 100, "d/auc_gap": 0.5, "d/alive": 0.0},
 ]
-FOUND = {"name": "mode collapse", "severity": "note"}
-REPORT = {"best": {"step": 60, "score": "KID", "value": 2.0}, "steps": 101, "findings": [FOUND]}
+FOUND = Finding("mode collapse", "note", 60, "", "")
+REPORT = RunReport("run", "toy", None, None, 101, best=BestScore(60, "KID", 2.0), findings=[FOUND])
+FINAL = FinalScores("", {"KID": 4.5}, {"KID": 2.5}, {"end": 101, "best": 60})
 RUN = Finished.of("run-1", ROWS, REPORT)
-KEPT_BACK = Finished.of("run-2", ROWS, {**REPORT, "final": {"end": {"KID": 4.5}, "best": {"KID": 2.5}}})
+KEPT_BACK = Finished.of("run-2", ROWS, replace(REPORT, final=FINAL))
 LATE = Finished.of(
     "run-5", [{"step": step, "d/x": x} for step, x in ((40, 1.0), (60, 2.0), (80, 4.0), (100, 8.0))], REPORT
 )
@@ -81,9 +87,9 @@ def test_a_run_without_scores_says_why(reads):
     with pytest.raises(
         PoiseError, match=r"run-3 has no 'KID'. It has none at all: were they turned off \(scores: 0\)\?$"
     ):
-        read(reads, Finished.of("run-3", ROWS[:1], {"best": {}, "final": {}, "steps": 101}))
+        read(reads, Finished.of("run-3", ROWS[:1], replace(REPORT, best=None)))
 
 
 def test_scores_of_which_none_is_the_one_to_choose_by_have_no_best():
     with pytest.raises(PoiseError, match="run-4 has no best step"):
-        read({"score": "FD", "at": "best"}, Finished.of("run-4", ROWS, {**REPORT, "best": {}}))
+        read({"score": "FD", "at": "best"}, Finished.of("run-4", ROWS, replace(REPORT, best=None)))

@@ -94,7 +94,7 @@ def test_a_plan_that_changed_before_any_run_had_ended_is_not_held_against_it(tmp
     write(tmp_path, claims=[])
     changed = Study.of(tmp_path / "study.yaml", tmp_path / "s")
     changed.register()
-    assert [entry["finished"] for entry in changed.log.entries()] == [0] and changed.notes() == []
+    assert [entry.details["finished"] for entry in changed.log.entries()] == [0] and changed.notes() == []
 
 
 def test_what_a_kill_before_the_plan_leaves_is_no_foreign_folder(tmp_path):
@@ -163,16 +163,16 @@ def test_a_run_that_another_process_makes_meanwhile_is_that_run(tmp_path, monkey
 
     monkeypatch.setattr(door, "kind_of", slow(lambda: run(spec, tmp_path / "r")))
     run(spec, tmp_path / "r")
-    events = [entry["event"] for entry in RunFolder(tmp_path / "r").events()]
+    events = [entry.event for entry in RunFolder(tmp_path / "r").events()]
     assert events.count("started") == events.count("finished") == 1
     other = RunFolder(tmp_path / "q")
     monkeypatch.setattr(door, "kind_of", slow(lambda: other.create(RunFolder(tmp_path / "r").spec())))
     with other_holds(other, monkeypatch), pytest.raises(Busy):
         run(spec, other.path)
-    assert run(spec, other.path)["steps"] == 8
+    assert run(spec, other.path).steps == 8
     create = RunFolder.create
     monkeypatch.setattr(RunFolder, "create", lambda self, described: [create(self, described) for _ in range(2)])
-    assert run(spec, tmp_path / "p")["steps"] == 8, "the other one was a moment faster"
+    assert run(spec, tmp_path / "p").steps == 8, "the other one was a moment faster"
 
 
 def other_holds(folder, monkeypatch):

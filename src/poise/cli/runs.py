@@ -128,7 +128,7 @@ def runs(options: argparse.Namespace) -> int:
     found = [about(folder) for folder in all_runs(everywhere=options.all)]
     rows = chosen(found, options.data, options.recipe, options.state, options.sort)
     if options.json:
-        print(json.dumps(rows, indent=1))
+        print(json.dumps([row.to_dict() for row in rows], indent=1))
         return 0
     for line in lines(rows, width_of(sys.stdout)):
         print(line)
@@ -149,7 +149,7 @@ def remove(options: argparse.Namespace) -> int:
             raise PoiseError("poise runs rm asks before it removes anything, and nobody can answer here: add --yes")
         print("\n".join(lines(rows, width_of(sys.stdout))))
         what = "this run" if len(rows) == 1 else f"these {len(rows)} runs"
-        print(f"Remove {what}, {space(sum(row['bytes'] for row in rows))}? [y/N] ", end="", flush=True)
+        print(f"Remove {what}, {space(sum(row.bytes for row in rows))}? [y/N] ", end="", flush=True)
         if sys.stdin.readline().strip().lower() not in ("y", "yes"):
             print("nothing was removed")
             return 0

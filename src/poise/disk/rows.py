@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +11,29 @@ from poise.disk.reading import loads, natural, read_lines
 from poise.errors import PoiseError
 
 
-def wrong_row(row: dict[str, Any]) -> str:
+class StepRow(dict[str, float]):
+    """Numbers of one step, as a line of a record has them: {"step": 16, NAME: number, ...}."""
+
+    @property
+    def step(self) -> int:
+        return int(self["step"])
+
+
+@dataclass(frozen=True)
+class LoggedEvent:
+    """A line of `events.jsonl`: what happened, when, and what is told of it."""
+
+    event: str
+    time: str = ""
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def from_dict(cls, entry: Mapping[str, Any]) -> LoggedEvent:
+        more = {name: value for name, value in entry.items() if name not in ("event", "time")}
+        return cls(entry["event"], str(entry.get("time", "")), more)
+
+
+def wrong_row(row: Mapping[str, object]) -> str:
     """What is the matter with a line of a record, {"step": 16, NAME: number, ...}; empty where nothing is."""
     if natural(row.get("step")) is None:
         return "it has no step"
@@ -17,7 +41,7 @@ def wrong_row(row: dict[str, Any]) -> str:
     return "" if wrong is None else f"{wrong[:60]!r} is no number"
 
 
-def wrong_event(entry: dict[str, Any]) -> str:
+def wrong_event(entry: Mapping[str, object]) -> str:
     """The same of a line of `events.jsonl`, {"time": ..., "event": name, ...}."""
     return "" if isinstance(entry.get("event"), str) else "it has no event"
 

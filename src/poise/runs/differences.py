@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from poise.record import RunFolder
 from poise.report.table import columns
 from poise.runs.listing import about
+from poise.runs.report import RunReport
+
+Values = dict[str, object]  # name -> what is compared
 
 
 def difference(one: RunFolder, other: RunFolder) -> dict[str, list[tuple[str, str, str]]]:
@@ -24,7 +26,7 @@ def difference(one: RunFolder, other: RunFolder) -> dict[str, list[tuple[str, st
     }
 
 
-def _flat(table: Any, above: str = "") -> dict[str, Any]:
+def _flat(table: object, above: str = "") -> Values:
     """Nested tables as `generator.lr`; lists by place where they hold tables."""
     if isinstance(table, dict):
         pairs = [_flat(value, f"{above}.{key}" if above else str(key)) for key, value in table.items()]
@@ -35,30 +37,29 @@ def _flat(table: Any, above: str = "") -> dict[str, Any]:
     return {key: value for pair in pairs for key, value in pair.items()}
 
 
-def _outcome(folder: RunFolder) -> dict[str, Any]:
+def _outcome(folder: RunFolder) -> Values:
     """State, steps, the best score and those of the end, findings, seconds."""
     known = about(folder)
-    found: dict[str, Any] = {"state": known["state"], "steps": known["step"]}
-    if known["best"]:
-        found |= {f"best {known['best']['score']}": known["best"]["value"], "best step": known["best"]["step"]}
+    found: Values = {"state": known.state, "steps": known.step}
+    if known.best:
+        found |= {f"best {known.best.score}": known.best.value, "best step": known.best.step}
     if folder.done:
-        report = folder.report()
-        last = report["scores"][-1] if report.get("scores") else {}
+        report = RunReport.of(folder)
+        last = report.scores[-1] if report.scores else {}
         found |= {f"last {name}": value for name, value in last.items() if name != "step" and "." not in name}
-        for player, numbers in (report.get("penalties") or {}).items():
-            if isinstance(numbers, dict):
-                found |= {f"{player} {name}": value for name, value in _flat(numbers).items()}
-        found["found"] = ", ".join(finding["name"] for finding in report.get("findings", ())) or "nothing"
+        for player, effect in report.penalties.items():
+            found |= {f"{player} {name}": value for name, value in vars(effect).items()}
+        found["found"] = ", ".join(finding.name for finding in report.findings) or "nothing"
     return found
 
 
-def _apart(tables: Sequence[dict[str, Any]], all_of: bool = False) -> list[tuple[str, str, str]]:
+def _apart(tables: Sequence[Values], all_of: bool = False) -> list[tuple[str, str, str]]:
     names = dict.fromkeys(name for table in tables for name in table)
     rows = [(name, *(_text(table.get(name)) for table in tables)) for name in names]
     return [(name, a, b) for name, a, b in rows if all_of or a != b]
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     if value is None:
         return "-"
     if isinstance(value, bool):

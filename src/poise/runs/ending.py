@@ -11,6 +11,7 @@ from typing import Any
 
 from poise.recipes.common.recipe import Recipe, Scorer
 from poise.record import RunFolder
+from poise.runs.report import FinalScores
 
 
 class Interrupted(Exception):
@@ -37,24 +38,23 @@ def scored_on(judge: Scorer) -> str:
 
 def last_word(
     folder: RunFolder, recipe: Recipe, games: Sequence[tuple[int, Any]], ended: int, best: int | None
-) -> dict[str, Any]:
+) -> FinalScores | None:
     """Scores at the end, whose weights are in the networks now, and at the best step, whose weights are there after.
 
     Args: games: (last step of a stage, its game), in order; ended, best: steps (best None: no score was taken).
 
-    Returns {"about": sentence, "end": scores, "best": scores, "steps": {"end": step, "best": step}}; nothing where the
-    recipe has no such judge, or keeps too few items back for it.
+    Returns None where the recipe has no such judge, or keeps too few items back for it.
     """
     from poise.training.checkpoint import load
 
     judge = recipe.final() if recipe.final is not None and best is not None else None
     end = judge.score(recipe.sampler) if judge is not None else {}
     if judge is None or best is None or not end:
-        return {}
+        return None
     found = end
     if best != ended:
         game = next(game for last, game in games if best <= last)
         load(folder.checkpoints / f"step-{best:08d}", game, recipe.how)
         found = judge.score(recipe.sampler)
     about = f"{scored_on(judge)}, others than those of the scores while training"
-    return {"about": about, "end": end, "best": found, "steps": {"end": ended, "best": best}}
+    return FinalScores(about, end, found, {"end": ended, "best": best})

@@ -5,51 +5,71 @@ from __future__ import annotations
 import datetime
 import os
 import shutil
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
+from poise.disk.description import Arguments
 from poise.errors import PoiseError, nearest
 from poise.record import RunFolder, runs_root
-from poise.report.conclude import best
+from poise.report.conclude import BestScore, best
 from poise.report.table import columns, number
+from poise.runs.report import RunReport
 from poise.specs.spec import kind_of
 
 MOST = 10**12  # steps that are believed
-SORTS = ("when", "name", "step", "size")
+SORTS = {"when": "when", "name": "name", "step": "step", "size": "bytes"}  # --sort -> field
 NARROWEST = 12  # of a name that is cut
 
 
-def about(folder: RunFolder) -> dict[str, Any]:
-    """What there is to know of a run at a glance, JSON-safe; a damaged one is told and hides no other.
+@dataclass
+class ListedRun:
+    """What there is to know of a run at a glance.
 
-    name, path, recipe, data, l2 (part -> strength), state, why (of a broken one), step, of, best ({score, value, step}
-    or None), when (of its last change, seconds since 1970), bytes.
+    `l2`, part -> strength; `why`, of a broken one; `step` of how many; `when` it changed last, seconds since 1970.
     """
-    found: dict[str, Any] = {
-        "name": folder.name, "path": str(folder.path), "recipe": None, "data": None, "l2": {}, "state": "broken",
-        "why": "", "step": 0, "of": None, "best": None, "when": _changed(folder), "bytes": size_of(folder.path),
-    }  # fmt: skip
+
+    name: str
+    path: str
+    recipe: str | None = None
+    data: str | None = None
+    l2: Mapping[str, object] = field(default_factory=dict)
+    state: str = "broken"
+    why: str = ""
+    step: int = 0
+    of: int | None = None
+    best: BestScore | None = None
+    when: float = 0.0
+    bytes: int = 0
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def about(folder: RunFolder) -> ListedRun:
+    """What there is to know of a run; a damaged one is told and hides no other."""
+    found = ListedRun(folder.name, str(folder.path), when=_changed(folder), bytes=size_of(folder.path))
     try:
         folder.check()
         spec = folder.spec()
         arguments = spec.arguments
-        found |= {"recipe": spec.recipe, "data": str(arguments.get("data", "")), "l2": _strengths(arguments)}
-        found["step"] = folder.saved()
-        found["state"] = _state(folder)
+        found.recipe, found.data, found.l2 = spec.recipe, str(arguments.get("data", "")), _strengths(arguments)
+        found.step, found.state = folder.saved(), _state(folder)
         if folder.done:
-            report = folder.report()
-            found |= {"step": report["steps"], "of": report["steps"], "best": report.get("best") or None}
+            report = RunReport.of(folder)
+            found.step, found.of, found.best = report.steps, report.steps, report.best
         else:
             rows = folder.rows()
-            if found["state"] == "training" and rows:
-                found["step"] = max(found["step"], rows[-1]["step"] + 1)
-            found["of"] = _planned(arguments)
-            found["best"] = best(rows, kind_of(spec.recipe).primary) or None
+            if found.state == "training" and rows:
+                found.step = max(found.step, rows[-1].step + 1)
+            found.of = _planned(arguments)
+            found.best = best(rows, kind_of(spec.recipe).primary)
     except PoiseError as error:
-        found |= {"state": "broken", "why": str(error)}
+        found.state, found.why = "broken", str(error)
     except (ArithmeticError, LookupError, TypeError, ValueError) as error:
-        found |= {"state": "broken", "why": f"{folder.path} does not hold what a run writes ({type(error).__name__})"}
+        found.state, found.why = "broken", f"{folder.path} does not hold what a run writes ({type(error).__name__})"
     return found
 
 
@@ -58,17 +78,17 @@ def _state(folder: RunFolder) -> str:
         return "training"
     if folder.done:
         return "finished"
-    events = folder.events()
-    return "diverged" if events and events[-1]["event"] == "diverged" else "stopped"
+    return "diverged" if folder.diverged else "stopped"
 
 
-def _planned(arguments: dict[str, Any]) -> int | None:
+def _planned(arguments: Arguments) -> int | None:
     """How many steps were asked for, of all stages together."""
-    counts = [value for name, value in arguments.items() if name == "steps" or name.endswith("_steps")]
-    return sum(counts) if counts and all(type(count) is int and 0 <= count < MOST for count in counts) else None
+    asked = [value for name, value in arguments.items() if name == "steps" or name.endswith("_steps")]
+    counts = [value for value in asked if type(value) is int and 0 <= value < MOST]
+    return sum(counts) if asked and len(counts) == len(asked) else None
 
 
-def _strengths(arguments: dict[str, Any]) -> dict[str, Any]:
+def _strengths(arguments: Arguments) -> Arguments:
     """Part -> λ of the L2 penalties that a recipe has flags for."""
     return {name.removeprefix("l2_"): value for name, value in arguments.items() if name.startswith("l2_")}
 
@@ -95,40 +115,33 @@ def size_of(path: Path) -> int:
 
 
 def chosen(
-    found: Iterable[dict[str, Any]], data: str | None, recipe: str | None, state: str | None, sort: str
-) -> list[dict[str, Any]]:
+    found: Iterable[ListedRun], data: str | None, recipe: str | None, state: str | None, sort: str
+) -> list[ListedRun]:
     """Those whose data, recipe and state are asked for, sorted: newest last, by name, steps or size, or by a score
     (`kid`: the lowest best value of a score of that name first, and runs without one last)."""
-    rows = [row for row in found if data is None or data.lower() in str(row["data"]).lower()]
-    rows = [row for row in rows if recipe in (None, row["recipe"]) and state in (None, row["state"])]
-    keys: dict[str, Callable[[dict[str, Any]], Any]] = {
-        "when": lambda row: row["when"],
-        "name": lambda row: row["name"],
-        "step": lambda row: row["step"],
-        "size": lambda row: row["bytes"],
-    }
-    if sort in keys:
-        return sorted(rows, key=keys[sort])
-    scores = {row["best"]["score"] for row in rows if row["best"]}
+    rows = [row for row in found if data is None or data.lower() in str(row.data).lower()]
+    rows = [row for row in rows if recipe in (None, row.recipe) and state in (None, row.state)]
+    if sort in SORTS:
+        return sorted(rows, key=attrgetter(SORTS[sort]))
+    scores = {row.best.score for row in rows if row.best}
     if rows and not any(sort.lower() in score.lower() for score in scores):
         known = [*SORTS, *sorted(scores)]
         raise PoiseError(f"--sort {sort}: no run has such a score{nearest(sort, known, '.')} Use {', '.join(known)}")
 
-    def by_score(row: dict[str, Any]) -> float:
-        fits = row["best"] and sort.lower() in row["best"]["score"].lower()
-        return float(row["best"]["value"]) if fits else float("inf")
+    def by_score(row: ListedRun) -> float:
+        fits = row.best is not None and sort.lower() in row.best.score.lower()
+        return float(row.best.value) if row.best and fits else float("inf")
 
     return sorted(rows, key=by_score)
 
 
-def lines(rows: Sequence[dict[str, Any]], width: int | None = None) -> list[str]:
+def lines(rows: Sequence[ListedRun], width: int | None = None) -> list[str]:
     """A table of runs; names are cut where it would be wider than `width` columns, and then the least is left out."""
     if not rows:
         return []
     head = ("RUN", "DATA", "L2", "STATE", "STEP", "BEST", "WHEN")
     cells = [
-        (_named(row), _short(row["data"]), _l2(row), row["state"], _step(row), _best(row), _when(row["when"]))
-        for row in rows
+        (_named(row), _short(row.data), _l2(row), row.state, _step(row), _best(row), _when(row.when)) for row in rows
     ]
     table: list[tuple[str, ...]] = [head, *cells]
     if width is not None:
@@ -140,7 +153,7 @@ def lines(rows: Sequence[dict[str, Any]], width: int | None = None) -> list[str]
                 break
         else:
             table = [(_cut(row[0], NARROWEST), row[3], row[4]) for row in table]
-    whys = [f"{row['name']}: {row['why']}" for row in rows if row["why"]]
+    whys = [f"{row.name}: {row.why}" for row in rows if row.why]
     return [*columns(table), *whys]
 
 
@@ -169,19 +182,19 @@ def _cut(name: str, room: int) -> str:
     return name if len(name) <= room else f"{name[: room - 1 - end]}…{name[len(name) - end :]}"
 
 
-def _named(row: dict[str, Any]) -> str:
+def _named(row: ListedRun) -> str:
     """As the run is named on the command line: by its path where it lies outside the folder of runs."""
-    path = Path(row["path"])
-    return row["name"] if path.parent == runs_root() else str(path)
+    path = Path(row.path)
+    return row.name if path.parent == runs_root() else str(path)
 
 
-def _short(data: Any) -> str:
-    return Path(str(data)).name if data else ""
+def _short(data: str | None) -> str:
+    return Path(data).name if data else ""
 
 
-def _l2(row: dict[str, Any]) -> str:
+def _l2(row: ListedRun) -> str:
     """The strengths of the parts in their order, `1e-4/0`; a schedule by its name."""
-    return "/".join(_short_number(strength) for strength in row["l2"].values())
+    return "/".join(_short_number(strength) for strength in row.l2.values())
 
 
 def _short_number(value: Any) -> str:
@@ -192,15 +205,14 @@ def _short_number(value: Any) -> str:
         return "huge"
 
 
-def _step(row: dict[str, Any]) -> str:
-    if row["state"] == "finished" or not row["of"] or row["of"] == row["step"]:
-        return f"{row['step']:,}"
-    return f"{row['step']:,} of {row['of']:,}"
+def _step(row: ListedRun) -> str:
+    if row.state == "finished" or not row.of or row.of == row.step:
+        return f"{row.step:,}"
+    return f"{row.step:,} of {row.of:,}"
 
 
-def _best(row: dict[str, Any]) -> str:
-    found = row["best"]
-    return f"{found['score']} {number(found['value'])}" if found else ""
+def _best(row: ListedRun) -> str:
+    return f"{row.best.score} {number(row.best.value)}" if row.best else ""
 
 
 def _when(seconds: float) -> str:

@@ -173,7 +173,8 @@ def checkpoint_of(folder: RunFolder, step: str) -> Path:
         return kept[-1]
     wanted = None
     if step == "best":
-        wanted = best(folder.rows(), kind_of(folder.spec().recipe).primary).get("step")
+        found = best(folder.rows(), kind_of(folder.spec().recipe).primary)
+        wanted = found.step if found else None
     elif step.isascii() and step.isdecimal() and len(step) < 16:
         wanted = int(step)
     if wanted is None:

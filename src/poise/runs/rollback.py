@@ -58,6 +58,9 @@ class Rollback:
             return f"the penalties on the {player}'s weights times {self.factor:g}"
         return f"{f'the learning rate of the {player}' if player else 'all learning rates'} times {self.factor:g}"
 
+    def to_dict(self) -> dict[str, Any]:
+        return {**vars(self), "change": self.change}
+
     def line(self) -> str:
         return f"rolled back from step {self.step:,} to {self.back_to:,} ({self.cause}): {self.change}"
 
@@ -91,7 +94,7 @@ class Rollbacks:
 
     def __init__(self, folder: RunFolder, most: int) -> None:
         self.path, self.most = folder.path / FILE, most
-        self.made: list[Rollback] = [Rollback(**entry) for entry in _entries(self.path)]
+        self.made = _kept(self.path)
 
     def factor(self, *what: str) -> float:
         """The product of all changes to any of these."""
@@ -142,26 +145,25 @@ class Rollbacks:
         return remedy
 
 
-def _entries(path: Path) -> list[dict[str, Any]]:
+def _kept(path: Path) -> list[Rollback]:
+    """The rollbacks that were made. Errors: PoiseError for a file that holds something else."""
     if not path.exists():
         return []
-    found: list[dict[str, Any]] = read_json(path)
-    known = set(Rollback.__dataclass_fields__)
-    fields: dict[str, Any] = {
-        "step": int,
-        "cause": str,
-        "sentence": str,
-        "back_to": int,
-        "what": str,
-        "factor": (int, float),
-    }
-    wrong = not isinstance(found, list) or any(
-        not isinstance(e, dict) or set(e) != known or any(not isinstance(e[k], kind) for k, kind in fields.items())
-        for e in found
-    )
-    if wrong or any(not 0 <= e["factor"] <= 1 or e["back_to"] < 0 for e in found):
-        raise PoiseError(f"{path} does not hold rollbacks: it is damaged; start a new run with --out")
+    damaged = PoiseError(f"{path} does not hold rollbacks: it is damaged; start a new run with --out")
+    try:
+        content = read_json(path)
+        found = [Rollback(**entry) for entry in content]
+    except TypeError:
+        raise damaged from None
+    if not isinstance(content, list) or not all(map(_sane, found)):
+        raise damaged
     return found
+
+
+def _sane(one: Rollback) -> bool:
+    words, steps = (one.cause, one.sentence, one.what), (one.step, one.back_to)
+    kinds = all(isinstance(word, str) for word in words) and all(isinstance(step, int) for step in steps)
+    return kinds and isinstance(one.factor, int | float) and 0 <= one.factor <= 1 and one.back_to >= 0
 
 
 def rates(game: Game[Any]) -> dict[str, list[float]]:

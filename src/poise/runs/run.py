@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from poise.disk.description import Arguments, AskedRun, RunSpec
 from poise.errors import PoiseError
@@ -13,6 +12,7 @@ from poise.report.live import Silent, View
 from poise.runs.ending import Interrupted, Stop, scored_on
 from poise.runs.load import check_classes
 from poise.runs.place import absolute, folder_of, same, where
+from poise.runs.report import RunReport
 from poise.runs.session import Session
 from poise.specs.sources import sources
 from poise.specs.spec import instantiated, kind_of, of_before, versions
@@ -26,7 +26,7 @@ def run(
     view: View | None = None,
     stop: Stop | None = None,
     data: str | None = None,
-) -> dict[str, Any]:
+) -> RunReport:
     """Train what `spec` describes, or go on where it stopped, or return the report of a run that is done.
 
     Args:
@@ -38,7 +38,7 @@ def run(
         data: where the data of a run that is there are now, if they were moved; their content must be the same.
 
     Returns:
-        The content of `report.json`.
+        What `report.json` holds.
 
     Raises:
         PoiseError: bad arguments or data, before anything is written; NonFinite: the run diverged.
@@ -51,7 +51,7 @@ def run(
         known = _known(folder, recipe, arguments)
         arguments = of_before(recipe, known.arguments)
         if folder.done and data is None:
-            return folder.report()
+            return RunReport.of(folder)
     elif folder.path.exists() and (not folder.path.is_dir() or any(folder.path.iterdir())):
         raise PoiseError(f"{folder.path} exists and is not a run folder; choose another --out")
     place = where(folder, known, arguments.get("data"), data)
@@ -68,7 +68,7 @@ def run(
         if data is not None and known.data_path != place:
             folder.describe(replace(known, data_path=place))
         if folder.done:  # by another process, since we looked
-            return folder.report()
+            return RunReport.of(folder)
         for part in (folder.samples, folder.checkpoints):  # who copies runs may lose folders that are empty
             part.mkdir(exist_ok=True)
         session = Session(folder, built, described, view or Silent(), stop or Stop())

@@ -5,31 +5,38 @@ More than 250 lines, because what happens at a step, and in which order, is to b
 
 from __future__ import annotations
 
+import math
 import os
 import time
+from collections.abc import Mapping
 from functools import partial
 from itertools import accumulate
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from poise.disk import read_json, write_json
 from poise.disk.description import RunSpec
+from poise.disk.rows import StepRow
 from poise.errors import NonFinite, PoiseError
 from poise.monitor import Finding, Record, diagnose
 from poise.recipes.common.recipe import Recipe
 from poise.record import RunFolder
-from poise.report.conclude import best, conclude, since_best
+from poise.report.conclude import best, since_best
 from poise.report.live import View
 from poise.runs.early import Early
 from poise.runs.ending import EarlyStop, Interrupted, Stop, last_word, scored_on
+from poise.runs.report import RunReport, conclude
 from poise.runs.rollback import Divergence, Rollbacks, protected, rates
 from poise.specs.spec import kind_of
+
+if TYPE_CHECKING:
+    from poise.training.loop import Row
 
 MINUTE = 60.0
 LOOKS = 200  # diagnoses in a run, about: each reads the whole record
 LAG = 8  # looks that it may take until trouble is seen
 
 
-def lazily(row: dict[str, Any]) -> list[str]:
+def lazily(row: Mapping[str, object]) -> list[str]:
     """Names of a step's numbers that are recorded whatever the step: shares of the gradient, with the penalty's value
     and strength."""
     measured = [name.removesuffix(".share") for name in row if name.endswith(".share")]
@@ -67,17 +74,21 @@ class Session:
         self.base = [rates(stage.game) for stage in recipe.stages]
         self.remedies = Rollbacks(folder, recipe.acting.rollbacks)
         self.early = Early(folder, recipe, view, self.total)
-        self.rows: list[dict[str, Any]] = []
+        self.rows: list[StepRow] = []
         self.findings: list[Finding] = []
         self.told: set[Any] = set()  # names of findings that are events already
         self.saved_at = time.monotonic()
         self.scoring = 0.0
 
     @property
+    def best_step(self) -> int | None:
+        return self.best.step if self.best else None
+
+    @property
     def may_roll_back(self) -> bool:
         return self.recipe.acting.on_divergence == "rollback"
 
-    def train(self) -> dict[str, Any]:
+    def train(self) -> RunReport:
         """Train to the end, however often the run has to be rolled back; returns the report."""
         done = first = self._restore()
         self.threads = self._threads()
@@ -91,7 +102,7 @@ class Session:
         finally:
             self.threads.end()
 
-    def _train(self, done: int, first: int) -> dict[str, Any]:
+    def _train(self, done: int, first: int) -> RunReport:
         began = time.monotonic()
         ended = self.total
         while True:
@@ -101,8 +112,8 @@ class Session:
                 self._stages(done)
                 break
             except EarlyStop:
-                ended = self.rows[-1]["step"] + 1
-                self.folder.event("stopped early", step=ended, best=self.best.get("step"))
+                ended = self.rows[-1].step + 1
+                self.folder.event("stopped early", step=ended, best=self.best_step)
                 break
             except NonFinite as error:
                 done = self._treat(Divergence("not finite", str(error), error.step, error.step), error)
@@ -110,7 +121,7 @@ class Session:
                 done = self._treat(sick, None)
         return self._report(ended, time.monotonic() - began, ended - first)
 
-    def _report(self, ended: int, elapsed: float, steps: int) -> dict[str, Any]:
+    def _report(self, ended: int, elapsed: float, steps: int) -> RunReport:
         """Write `report.json` and DONE."""
         self.findings = diagnose(Record.of(self.rows, self.spec))
         if self.judge is None and self.recipe.judge is not None and self.best:  # all scores are of earlier sittings
@@ -118,30 +129,30 @@ class Session:
         floor = self.judge.floor() if self.judge else {}
         report = conclude(self.folder, self.spec, ended, floor, self.primary)
         games = [(end, stage.game) for end, stage in zip(self.ends, self.recipe.stages, strict=True)]
-        report["final"] = last_word(self.folder, self.recipe, games, ended, self.best.get("step"))
-        report["notes"] = self.notes  # what was left out of the data, what of it is covered, what a penalty leaves out
-        report["findings"] = [finding.to_dict() for finding in self.findings]
-        report["rollbacks"] = [remedy.line() for remedy in self.remedies.made]
+        report.final = last_word(self.folder, self.recipe, games, ended, self.best_step)
+        report.notes = self.notes  # what was left out of the data, what of it is covered, what a penalty leaves out
+        report.findings = self.findings
+        report.rollbacks = [remedy.line() for remedy in self.remedies.made]
         if ended < self.total:
-            report["sentences"].append(
+            report.sentences.append(
                 f"The run ended early, after {ended:,} of {self.total:,} steps: {self.recipe.acting.patience} scores "
-                f"in a row were no better than that of step {self.best['step']:,} (poise sample ... --step best)."
+                f"in a row were no better than that of step {self.best_step:,} (poise sample ... --step best)."
             )
-        report["sentences"] += [f"The run was {line}." for line in report["rollbacks"]]
+        report.sentences += [f"The run was {line}." for line in report.rollbacks]
         left = [finding.name for finding in self.findings if finding.severity != "note"]
         if left and self.remedies.made:
-            report["sentences"].append(
+            report.sentences.append(
                 f"That did not mend everything ({', '.join(left)}): its scores may be worse than those of a new run "
                 f"that begins with what was changed last."
             )
-        report["seconds"] = {
+        report.seconds = {
             "this sitting": round(elapsed, 1),
             "scoring": round(self.scoring, 1),
             "monitoring": round(sum(m.seconds for m in self.monitors if m), 1),
         }
-        report["steps_this_sitting"] = steps
-        report["threads"] = [choice._asdict() for choice in self.threads.plan]
-        write_json(self.folder.path / "report.json", report)
+        report.steps_this_sitting = steps
+        report.threads = [choice._asdict() for choice in self.threads.plan]
+        write_json(self.folder.path / "report.json", report.to_dict())
         (self.folder.path / "DONE").touch()
         self.folder.event("finished", step=ended)
         return report
@@ -194,7 +205,7 @@ class Session:
         self.folder.rewind(done)
         self.rows = self.folder.rows()
         self.best = best(self.rows, self.primary)
-        self.told = {e.get("name") for e in self.folder.events() if e["event"] == "finding"}
+        self.told = {event.details.get("name") for event in self.folder.events() if event.event == "finding"}
         return done
 
     @property
@@ -202,12 +213,12 @@ class Session:
         """Of the stage that is being trained."""
         return self.recipe.stages[self.stage].game
 
-    def _watch(self, offset: int, step: int, row: dict[str, Any]) -> None:
+    def _watch(self, offset: int, step: int, row: Row) -> None:
         """After each step of a stage that began `offset` steps in: the record, pictures, scores, checkpoints."""
         self.threads.computed()
         step += offset
         made, cadence = step + 1, self.recipe.cadence
-        entry: dict[str, Any] = {}
+        entry: dict[str, float] = {}
         if (step - offset) % cadence.log == 0:
             entry = {name: float(value) for name, value in row.items()}
         else:  # what a lazy penalty did, if it was measured here
@@ -221,7 +232,7 @@ class Session:
         if scored:
             entry |= self._score(made)
         if entry:
-            self.rows.append({"step": step, **entry})
+            self.rows.append(StepRow({"step": step, **entry}))
             self.folder.add(self.rows[-1])
         self.view.step(made, entry)
         if scored or step % self._stride() == 0:
@@ -229,7 +240,7 @@ class Session:
         due = cadence.checkpoint and made % cadence.checkpoint == 0
         late = cadence.checkpoint is None and time.monotonic() - self.saved_at > MINUTE
         enough = scored and self._past_patience()
-        if due or late or enough or self.best.get("step") == made or made in self.ends or self.stop.asked:
+        if due or late or enough or self.best_step == made or made in self.ends or self.stop.asked:
             self._save(made, row)
         if enough and made < self.total:
             raise EarlyStop
@@ -322,7 +333,7 @@ class Session:
         taken = self.judge.score(self.recipe.sampler)
         entry = {f"score/{name}": value for name, value in taken.items()}
         now = best([{"step": made - 1, **entry}], self.primary)
-        if now and now["value"] < self.best.get("value", float("inf")):
+        if now and now.value < (self.best.value if self.best else math.inf):
             self.best = now
         if not now and self.recipe.acting.patience is not None:
             self.view.say(f"--patience does nothing here: there is no {self.primary[0]} to go by")
@@ -333,20 +344,19 @@ class Session:
     def _kept(self, made: int) -> set[int | None]:
         """Steps whose checkpoints stay: the best, the end of each stage, and where the run may be rolled back, where to
         and the best there."""
-        kept = {self.best.get("step"), *self.ends}
+        kept = {self.best_step, *self.ends}
         if not self.may_roll_back:
             return kept
         back_to = protected(made, self.every, LAG * self._stride())
-        return {*kept, *back_to} | {
-            best([row for row in self.rows if row["step"] < step], self.primary).get("step") for step in back_to
-        }
+        there = [best([row for row in self.rows if row.step < step], self.primary) for step in back_to]
+        return {*kept, *back_to, *(found.step for found in there if found)}
 
     def _stride(self) -> int:
         """Steps between two looks at what is wrong."""
         probe = self.recipe.cadence.probe
         return probe * max(1, self.total // probe // LOOKS)
 
-    def _save(self, made: int, row: dict[str, Any]) -> None:
+    def _save(self, made: int, row: Row) -> None:
         """A checkpoint, unless a number of this step is not finite: such a state is never saved."""
         from poise.training.checkpoint import prune, save
         from poise.training.loop import verify

@@ -111,8 +111,8 @@ class Study:
             write_json(kept, {"sha256": digest, "at": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "plan": plan})
             return
         known = self._kept()
-        last = next((e for e in reversed(self.log.entries()) if e["event"] == "plan changed"), None)
-        if digest != (last["sha256"] if last else known.sha256):
+        last = next((e for e in reversed(self.log.entries()) if e.event == "plan changed"), None)
+        if digest != (last.details["sha256"] if last else known.sha256):
             changed = [key for key in TOLD if plan[key] != known.plan[key]] or ["words only"]
             self.log.add("plan changed", sha256=digest, changed=changed, finished=self._ended())
 
@@ -133,10 +133,13 @@ class Study:
         """What readers must know of how the study went."""
         lines = []
         for entry in self.log.entries():
-            if entry["event"] == "plan changed" and entry["changed"] != ["words only"] and entry["finished"]:
+            if entry.event != "plan changed":
+                continue
+            changed, finished = entry.details["changed"], entry.details["finished"]
+            if changed != ["words only"] and finished:
                 lines.append(
-                    f"The plan was changed on {entry['time'][:10]} ({', '.join(entry['changed'])}), after "
-                    f"{_runs(entry['finished'])} had come to their end: what they say was known by then."
+                    f"The plan was changed on {entry.time[:10]} ({', '.join(changed)}), after "
+                    f"{_runs(finished)} had come to their end: what they say was known by then."
                 )
         return lines
 

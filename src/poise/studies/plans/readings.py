@@ -19,10 +19,12 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
+from poise.disk.rows import StepRow
 from poise.errors import PoiseError, nearest
 from poise.registry import find, names, register
 from poise.report.conclude import scores
 from poise.report.table import SUFFIXES
+from poise.runs.report import RunReport
 
 TYPES: Mapping[str, tuple[str, tuple[type, ...]]] = {"str": ("a name", (str,)), "float": ("a number", (int, float))}
 PARTS = {"quarter": Fraction(1, 4), "third": Fraction(1, 3), "half": Fraction(1, 2)}
@@ -45,22 +47,22 @@ class Finished:
     seconds: float
 
     @classmethod
-    def of(cls, name: str, rows: Sequence[Mapping[str, float]], report: Mapping[str, Any]) -> Finished:
+    def of(cls, name: str, rows: Sequence[Mapping[str, float]], report: RunReport) -> Finished:
         """From the content of record.jsonl and report.json."""
-        whole = report.get("steps_this_sitting") == report["steps"]
+        whole, final = report.steps_this_sitting == report.steps, report.final
         return cls(
             name,
             rows,
-            steps=report["steps"],
-            best=report["best"].get("step"),
-            final=report.get("final") or {},
-            findings=[(found["name"], found["severity"]) for found in report.get("findings", ())],
-            seconds=float(report["seconds"]["this sitting"]) if whole else math.nan,
+            steps=report.steps,
+            best=report.best.step if report.best else None,
+            final={"end": final.end, "best": final.best} if final else {},
+            findings=[(found.name, found.severity) for found in report.findings],
+            seconds=float(report.seconds["this sitting"]) if whole else math.nan,
         )
 
-    def scores(self) -> list[dict[str, float]]:
-        """In the order in which they were taken; "step": after how many steps."""
-        return scores([dict(row) for row in self.rows])
+    def scores(self) -> list[StepRow]:
+        """In the order in which they were taken; `step`: after how many steps."""
+        return scores(self.rows)
 
 
 def read(reads: Mapping[str, Any], run: Finished) -> float:
@@ -119,7 +121,7 @@ def score_at(run: Finished, score: str, at: str) -> float:
     step = run.best if at == "best" else None
     if at == "best" and taken and step is None:
         raise PoiseError(f"the run {run.name} has no best step: none of its scores tells which is better; use at: end")
-    there = [entry for entry in taken if step is None or entry["step"] == step]
+    there = [entry for entry in taken if step is None or entry.step == step]
     found = {**(there[-1] if there else {}), **(run.final.get(at) or {})}
     return float(_known(found.get(score), score, _names(found), run))
 
@@ -155,7 +157,7 @@ def steps_until(run: Finished, steps_until: str, below: float) -> float:
     _known(taken or None, steps_until, known, run)
     before: tuple[float, float] | None = None
     for entry in taken:
-        step, value = entry["step"], entry[steps_until]
+        step, value = entry.step, entry[steps_until]
         if value <= below:
             return (
                 step if before is None else before[0] + (step - before[0]) * (before[1] - below) / (before[1] - value)

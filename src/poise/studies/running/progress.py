@@ -13,7 +13,7 @@ from statistics import fmean
 from typing import Any, Protocol
 
 from poise import disk
-from poise.disk.rows import wrong_event
+from poise.disk.rows import LoggedEvent, wrong_event
 from poise.report.pace import clock
 from poise.studies.running.tasks import Task
 from poise.terminal import escaped, raw
@@ -45,10 +45,11 @@ class Log:
         with disk.open_to_append(self.path) as file:
             file.write(f"{line}\n".encode("utf-8", "replace"))
 
-    def entries(self) -> list[dict[str, Any]]:
+    def entries(self) -> list[LoggedEvent]:
         """Oldest first; a last line that was cut off by a crash is left out."""
         with contextlib.suppress(FileNotFoundError):
-            return disk.entries(self.path, wrong_event, "put it back, or take that line out")
+            lines = disk.entries(self.path, wrong_event, "put it back, or take that line out")
+            return [LoggedEvent.from_dict(line) for line in lines]
         return []
 
 

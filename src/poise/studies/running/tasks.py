@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 from poise.disk.description import AskedRun
+from poise.disk.rows import StepRow
 from poise.errors import PoiseError
 from poise.recipes.common.options import parameters
 from poise.record import RunFolder
 from poise.report.conclude import scores
+from poise.runs.report import RunReport
 from poise.specs.sources import class_paths, trust
 from poise.specs.spec import completed, kind_of, run_name
 from poise.studies.plans.plan import Part, Plan, Result
@@ -93,8 +95,7 @@ def state_of(folder: RunFolder) -> State:
         return "done"
     if not (folder.path / "spec.json").exists():
         return "new"
-    events = folder.events()
-    return "diverged" if events and events[-1]["event"] == "diverged" else "unfinished"
+    return "diverged" if folder.diverged else "unfinished"
 
 
 def results_of(plan: Plan, tasks: list[Task], runs: Path) -> list[Result]:
@@ -122,7 +123,7 @@ def result_of(part: Part, task: Task, folder: RunFolder) -> Result:
     curves: dict[str, list[tuple[int, float]]] = {}
     for entry in scores(rows):
         for name in _plotted(part, entry):
-            curves.setdefault(name, []).append((int(entry["step"]), float(entry[name])))
+            curves.setdefault(name, []).append((entry.step, float(entry[name])))
     alive: bool | None = None
     for row in rows:
         looked = [value for key, value in row.items() if key.endswith("/alive")]
@@ -134,16 +135,16 @@ def result_of(part: Part, task: Task, folder: RunFolder) -> Result:
     return replace(result, state="done", findings=findings, seconds=finished.seconds)
 
 
-def _finished(folder: RunFolder, rows: list[dict[str, Any]]) -> Finished:
+def _finished(folder: RunFolder, rows: list[StepRow]) -> Finished:
     """What a run said at its end. Errors: PoiseError where that or the record is damaged, as by a power cut."""
     again = f"delete the folder {folder.path}, and the study makes the run again"
     try:
-        report = folder.report()
+        report = RunReport.of(folder)
     except PoiseError:
         report = None
-    if not isinstance(report, dict) or not {"best", "scores", "seconds", "steps"} <= set(report):
+    if report is None or "this sitting" not in report.seconds:
         raise PoiseError(f"{folder.path / 'report.json'} is missing or damaged: {again}")
-    if json.dumps(scores(rows)) != json.dumps(report["scores"]):
+    if json.dumps(scores(rows)) != json.dumps(report.scores):
         raise PoiseError(f"{folder.path / 'record.jsonl'} has lost some of the run's scores: {again}")
     return Finished.of(folder.name, rows, report)
 
