@@ -19,7 +19,7 @@ from typing import Any
 
 from common import write
 
-from poise.evaluation.curve import best
+from poise.evaluation.curve import CurveRow, best
 from poise.record import RunFolder
 
 RATIO, COPIED, FORM = 1.3, 0.01, 0.95
@@ -39,9 +39,14 @@ def checked(folder: RunFolder) -> tuple[dict[str, Any], list[tuple[str, bool]]]:
     """Numbers for the table, and each claim with whether it holds."""
     curve = json.loads((folder.path / "curve.json").read_text())
     report = folder.report()
-    theirs = best(curve["rows"], "maximum likelihood")
-    diverse = [row for row in curve["rows"] if row["self-BLEU-4"] <= theirs["self-BLEU-4"]]
-    ours = best(diverse, "adversarial") or best(curve["rows"], "adversarial")
+    rows = [CurveRow(row["model"], row["step"], row["temperature"], row) for row in curve["rows"]]
+    found = best(rows, "maximum likelihood")
+    assert found is not None
+    theirs = found.scores
+    diverse = [row for row in rows if row.scores["self-BLEU-4"] <= theirs["self-BLEU-4"]]
+    found = best(diverse, "adversarial") or best(rows, "adversarial")
+    assert found is not None
+    ours = found.scores
     chosen = {"adversarial": ours, "maximum likelihood": theirs, "real": curve["real"]}
     kept = {name: {k: round(row[k], 4) for k in KEPT if k in row} for name, row in chosen.items()}
     ratio = ours["reverse perplexity"] / theirs["reverse perplexity"]

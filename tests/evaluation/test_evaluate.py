@@ -17,6 +17,7 @@ from poise.cli import main
 from poise.evaluation.items import DRAW, Drawn
 from poise.evaluation.lines import evaluation_lines
 from poise.evaluation.report import ByFeatures, EvaluationReport
+from poise.evaluation.sides import SideNames
 from poise.installing import install
 from poise.metrics.core.rows import Note, ScoreRow
 from poise.metrics.core.statistics import Estimate
@@ -263,7 +264,7 @@ def test_a_report_as_text() -> None:
     found = Evaluation("x", 10, 20, 4, None, 0, rows, notes)
     features = [ByFeatures(name, "digest", found) for name in ("FID", "FD-Inception(00000000)")]
     report = EvaluationReport(
-        {"what": "x", "against": "y"},
+        SideNames("x", "y"),
         "pictures",
         {"made": 10, "heldout": 20},
         features=features,

@@ -20,6 +20,7 @@ from poise.data.speech.speech import Wave
 from poise.evaluation.items import Recorded, Remade
 from poise.evaluation.lines import evaluation_lines
 from poise.evaluation.report import EvaluationReport, Section
+from poise.evaluation.sides import SideNames
 from poise.evaluation.speech import section_of
 from poise.metrics.core.metric import find_metrics
 from poise.metrics.speech.comparison import Beside, Comparison, Trained
@@ -56,9 +57,7 @@ def section(of: Comparison, *metrics: str, **more: Any) -> Section:
 
 def lines_of(found: Section) -> str:
     counts = {"made": N, "heldout": N}
-    return "\n".join(
-        evaluation_lines(EvaluationReport({"what": "run", "against": "x"}, "clips", counts, sections=[found]))
-    )
+    return "\n".join(evaluation_lines(EvaluationReport(SideNames("run", "x"), "clips", counts, sections=[found])))
 
 
 def notes(found: Section) -> list[str]:

@@ -16,7 +16,7 @@ from poise.evaluation.items import Side
 from poise.evaluation.latent import likelihood_section
 from poise.evaluation.lines import evaluation_lines
 from poise.evaluation.report import EvaluationReport
-from poise.evaluation.sides import Sides
+from poise.evaluation.sides import SideNames, Sides
 from poise.metrics.core.metric import find_metrics
 from poise.metrics.latent.look import look
 from poise.metrics.latent.members import LatentMetric
@@ -65,7 +65,7 @@ def sides() -> Sides:
     held, train = (Given(f"set {seed}", levels(Linear(n=40, seed=seed))) for seed in (0, 1))
     made = Side(held, np.arange(8))
     return Sides(
-        made, Side(held, np.arange(40)), Side(train, np.arange(40)), {"what": "run", "against": "set"},
+        made, Side(held, np.arange(40)), Side(train, np.arange(40)), SideNames("run", "set"),
         autoencoder=model, extractors=[Flat()],
     )  # fmt: skip
 
@@ -84,9 +84,7 @@ def test_the_section_has_held_out_numbers_beside_those_of_training_pictures():
     assert rows["NLL gap"]["made"]["value"] == pytest.approx(rows["NLL"]["made"]["value"] - train["value"])
     assert rows["rFD-Flat"]["beside"]["other real pictures"]["value"] > 0
     assert section["samples"] == 64 and any("64 samples" in note for note in section["notes"])
-    report = EvaluationReport(
-        {"what": "run", "against": "set"}, "pictures", {"made": 8, "heldout": 40}, sections=[found]
-    )
+    report = EvaluationReport(SideNames("run", "set"), "pictures", {"made": 8, "heldout": 40}, sections=[found])
     lines = evaluation_lines(report)
     assert "Likelihood and latents, 40 held-out pictures, nats per picture:" in lines
     assert any("TRAINING PICTURES" in line and "OTHER REAL PICTURES" in line for line in lines)

@@ -7,7 +7,8 @@ at the end of its likelihood stage.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,16 +22,36 @@ from poise.report.table import columns, number
 from poise.runs.load import Run
 from poise.runs.place import check_there
 
-SHOWN = (
-    "reverse perplexity",
-    "forward perplexity",
-    "BLEU-4",
-    "self-BLEU-4",
-    "distinct-2",
-    "memorised",
-    "form",
-    "rhyme",
-)
+QUALITY, DIVERSITY = "reverse perplexity", "self-BLEU-4"
+SHOWN = (QUALITY, "forward perplexity", "BLEU-4", DIVERSITY, "distinct-2", "memorised", "form", "rhyme")
+
+
+@dataclass(frozen=True)
+class CurveRow:
+    """Scores of a model, whose weights are those of `step`, at a temperature."""
+
+    model: str
+    step: str
+    temperature: float
+    scores: Mapping[str, float]
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"model": self.model, "step": self.step, "temperature": self.temperature, **self.scores}
+
+
+@dataclass(frozen=True)
+class Curve:
+    """n sentences at each temperature against m held-out ones; `real`, the scores of real sentences in their place."""
+
+    run: str
+    n: int
+    m: int
+    seed: int
+    real: Mapping[str, float]
+    rows: Sequence[CurveRow]
+
+    def to_dict(self) -> dict[str, Any]:
+        return {**vars(self), "rows": [row.to_dict() for row in self.rows]}
 
 
 def curve(
@@ -63,18 +84,18 @@ def curve(
     judge = TextJudge(heldout, train, len(units), units.plural, units.encode, n=n, seed=seed, extractors=())
     if judge.missing and not judge.floor():
         raise PoiseError(f"{run.name}: {judge.missing[0]}")
-    rows: list[dict[str, Any]] = []
+    rows: list[CurveRow] = []
     for name, at in _generators(run.spec, run.step).items():
         model = Run(run.folder, at)
         for temperature in temperatures:
             sample = partial(model.sample, temperature=temperature)
             scores = judge.score(sample, seed)
-            rows.append({"model": name, "step": at, "temperature": temperature, **scores})
+            rows.append(CurveRow(name, at, temperature, scores))
             say(f"{name}, temperature {temperature:g}: {_brief(scores)}")
-    report = {"run": run.name, "n": judge.n, "m": judge.m, "seed": seed, "real": judge.floor(), "rows": rows}
-    write_json(target, report)
-    _plot(target.with_suffix(".png"), report)
-    return [*_table(report), "", *_verdict(rows), f"written to {target} and {target.with_suffix('.png').name}"]
+    found = Curve(run.name, judge.n, judge.m, seed, judge.floor(), rows)
+    write_json(target, found.to_dict())
+    _plot(target.with_suffix(".png"), found)
+    return [*_table(found), "", *_verdict(rows), f"written to {target} and {target.with_suffix('.png').name}"]
 
 
 def _generators(spec: RunSpec, step: str) -> dict[str, str]:
@@ -90,54 +111,51 @@ def _brief(scores: dict[str, float]) -> str:
     return ", ".join(f"{name} {number(scores[name])}" for name in SHOWN[:4] if name in scores)
 
 
-def _table(report: dict[str, Any]) -> list[str]:
-    names = [name for name in SHOWN if name in report["real"] or any(name in row for row in report["rows"])]
+def _table(found: Curve) -> list[str]:
+    names = [name for name in SHOWN if name in found.real or any(name in row.scores for row in found.rows)]
     lines = [("MODEL", "TEMPERATURE", *names)]
-    lines += [
-        (row["model"], f"{row['temperature']:g}", *(number(row[n]) if n in row else "-" for n in names))
-        for row in report["rows"]
-    ]
-    lines.append(("real", "", *(number(report["real"][n]) if n in report["real"] else "-" for n in names)))
-    return columns(lines)
+    lines += [(row.model, f"{row.temperature:g}", *_cells(row.scores, names)) for row in found.rows]
+    return columns([*lines, ("real", "", *_cells(found.real, names))])
 
 
-def best(rows: Sequence[dict[str, Any]], model: str) -> dict[str, Any]:
+def _cells(scores: Mapping[str, float], names: Sequence[str]) -> list[str]:
+    return [number(scores[name]) if name in scores else "-" for name in names]
+
+
+def best(rows: Sequence[CurveRow], model: str) -> CurveRow | None:
     """The row of a model with the lowest reverse perplexity: the temperature at which it is best by that."""
-    mine = [row for row in rows if row["model"] == model and "reverse perplexity" in row]
-    return min(mine, key=lambda row: row["reverse perplexity"]) if mine else {}
+    mine = [row for row in rows if row.model == model and QUALITY in row.scores]
+    return min(mine, key=lambda row: row.scores[QUALITY], default=None)
 
 
-def _verdict(rows: Sequence[dict[str, Any]]) -> list[str]:
+def _verdict(rows: Sequence[CurveRow]) -> list[str]:
     """The two models at their best temperatures, in a sentence."""
     ours, theirs = best(rows, "adversarial"), best(rows, "maximum likelihood")
     if not ours or not theirs:
         return []
-    ratio = ours["reverse perplexity"] / theirs["reverse perplexity"]
+    ratio = ours.scores[QUALITY] / theirs.scores[QUALITY]
     return [
-        f"At its best temperature ({ours['temperature']:g}) the adversarial generator has {ratio:.2f} times the "
-        f"reverse perplexity of maximum likelihood at its own ({theirs['temperature']:g}), with self-BLEU-4 "
-        f"{ours['self-BLEU-4']:.3f} against {theirs['self-BLEU-4']:.3f}."
+        f"At its best temperature ({ours.temperature:g}) the adversarial generator has {ratio:.2f} times the "
+        f"reverse perplexity of maximum likelihood at its own ({theirs.temperature:g}), with self-BLEU-4 "
+        f"{ours.scores[DIVERSITY]:.3f} against {theirs.scores[DIVERSITY]:.3f}."
     ]
 
 
-def _plot(path: Path, report: dict[str, Any]) -> None:
-    names = dict.fromkeys(row["model"] for row in report["rows"])
-    lines = {
-        name: [
-            (row["self-BLEU-4"], row["forward perplexity"], f"{row['temperature']:g}")
-            for row in report["rows"]
-            if row["model"] == name
-        ]
-        for name in names
-    }
-    real = report["real"]
+def _plot(path: Path, found: Curve) -> None:
+    lines: dict[str, list[tuple[float, float, str]]] = {}
+    for row in found.rows:
+        lines.setdefault(row.model, []).append((*_point(row.scores), f"{row.temperature:g}"))
     curves(
         path,
         lines,
-        {"real sentences": (real["self-BLEU-4"], real["forward perplexity"])},
+        {"real sentences": _point(found.real)},
         ("self-BLEU-4 (lower: more diverse)", "forward perplexity (lower: more like the training text)"),
-        f"{report['run']}: quality and diversity over the temperature, {report['n']:,} sentences each",
+        f"{found.run}: quality and diversity over the temperature, {found.n:,} sentences each",
     )
+
+
+def _point(scores: Mapping[str, float]) -> tuple[float, float]:
+    return scores[DIVERSITY], scores["forward perplexity"]
 
 
 def parsed(text: str) -> list[float]:

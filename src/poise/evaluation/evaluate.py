@@ -26,7 +26,16 @@ from poise.evaluation.choice import (
 from poise.evaluation.items import Side
 from poise.evaluation.latent import likelihood_section
 from poise.evaluation.lines import evaluation_lines
-from poise.evaluation.report import ByFeatures, EvaluationReport, Section, class_modes, class_shares
+from poise.evaluation.report import (
+    ByFeatures,
+    ClassShare,
+    EvaluationEntry,
+    EvaluationReport,
+    Section,
+    SeenClasses,
+    class_modes,
+    class_shares,
+)
 from poise.evaluation.sides import Sides, sides_of_items, sides_of_run
 from poise.evaluation.sources import Real, TaskProgress, column_of, run_or_items
 from poise.evaluation.speech import speech_section
@@ -75,10 +84,9 @@ def evaluate(what: str, wanted: EvaluationOptions) -> list[str]:
         found, sides = compared(what, wanted, view.task)
         target = _target(found, sides, wanted.out)
         report = replace(_report(sides, wanted, view.task), own_metrics=own)
-    content = report.to_dict()
-    write_json(target, content)
+    write_json(target, report.to_dict())
     if isinstance(found, Run):
-        _into_report(found.folder, content)
+        _into_report(found.folder, report.entry())
     return [*evaluation_lines(report), "", f"written to {target}"]
 
 
@@ -136,7 +144,7 @@ def _target(found: Run | Items, sides: Sides, out: str | None) -> Path:
     """Where the report goes; a file that is something else is never written over."""
     default = Path("report.json")
     if isinstance(found, Run):
-        default = found.path / f"evaluation-{sides.facts['checkpoint']}.json"
+        default = found.path / f"evaluation-{sides.names.checkpoint}.json"
     target = Path(out).expanduser() if out else default
     if target.is_dir() or not target.parent.is_dir():
         raise PoiseError(f"--out {target}: name a file in a folder that exists, such as report.json")
@@ -154,18 +162,13 @@ def _is_evaluation(path: Path) -> bool:
     return isinstance(content, dict) and any(kind <= content.keys() for kind in kinds)
 
 
-def _into_report(run: RunFolder, report: dict[str, Any]) -> None:
+def _into_report(run: RunFolder, entry: EvaluationEntry) -> None:
     """Keep the values in the run's own `report.json` as well, one entry for each checkpoint and reference."""
     if not run.done:
         return
-    entry: dict[str, Any] = {key: report[key] for key in ("checkpoint", "against", "seed", "counts")}
-    for found in [*report["evaluations"], *report["sections"]]:
-        kept = ("made", "perfect", "copied", "beside")
-        values = {row["metric"]: {k: row[k] for k in kept if k in row} for row in found["rows"]}
-        entry.setdefault("by", {})[found.get("extractor", found.get("name"))] = values
-    known = run.report()
-    others = [e for e in known.get("evaluations", []) if (e["checkpoint"], e["against"]) != tuple(entry.values())[:2]]
-    write_json(run.path / "report.json", {**known, "evaluations": [*others, entry]})
+    known, key = run.report(), (entry.checkpoint, entry.against)
+    others = [other for other in known.get("evaluations", []) if (other["checkpoint"], other["against"]) != key]
+    write_json(run.path / "report.json", {**known, "evaluations": [*others, entry.to_dict()]})
 
 
 def _report(sides: Sides, options: EvaluationOptions, task: TaskProgress) -> EvaluationReport:
@@ -179,8 +182,8 @@ def _report(sides: Sides, options: EvaluationOptions, task: TaskProgress) -> Eva
         extractors, missing = extractors_for(sides.made.items.modality, options, networks)
     sets = {"made": sides.made, "heldout": sides.heldout} | ({"train": sides.train} if sides.train else {})
     features: list[ByFeatures] = []
-    shares: list[dict[str, Any]] = []
-    modes: dict[str, Any] | None = None
+    shares: list[ClassShare] = []
+    modes: SeenClasses | None = None
     for extractor in extractors if metrics != [] else ():
         rows = _rows(extractor, sets, options.seed, task)
         features.append(_by_features(extractor, rows, sides.made.items.name, metrics, options.seed, task))
@@ -190,7 +193,7 @@ def _report(sides: Sides, options: EvaluationOptions, task: TaskProgress) -> Eva
     sides = replace(sides, extractors=extractors)
     sections = [build(sides, options, task) for build in SECTIONS.values()]
     return EvaluationReport(
-        facts=sides.facts,
+        names=sides.names,
         noun=sides.made.items.noun,
         counts={name: len(side) for name, side in sets.items()},
         seed=options.seed,

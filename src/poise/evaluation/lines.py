@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from poise.direction import SIGN, shown
-from poise.evaluation.report import EvaluationReport, Section, place_of
+from poise.evaluation.report import EvaluationReport, Section, SeenClasses, place_of
 from poise.metrics.core.rows import ScoreRow, gathered
 from poise.metrics.core.statistics import Estimate
 from poise.report.table import columns, number
@@ -41,10 +38,10 @@ def evaluation_lines(report: EvaluationReport) -> list[str]:
 
 
 def _title(report: EvaluationReport) -> str:
-    facts, counts = report.facts, report.counts
-    made = f"{facts['what']} ({facts['checkpoint']})" if facts.get("checkpoint") else str(facts["what"])
-    text = f"{made}: {counts['made']:,} {report.noun} against {counts['heldout']:,} real ones of {facts['against']}"
-    return text + (f", trained on {facts['trained_on']}" if facts.get("trained_on") else "")
+    names, counts = report.names, report.counts
+    made = f"{names.what} ({names.checkpoint})" if names.checkpoint else names.what
+    text = f"{made}: {counts['made']:,} {report.noun} against {counts['heldout']:,} real ones of {names.against}"
+    return text + (f", trained on {names.trained_on}" if names.trained_on else "")
 
 
 def _against_real(section: Section) -> list[tuple[str, ...]]:
@@ -101,7 +98,7 @@ def _shares(report: EvaluationReport, most: int = 20) -> list[str]:
     if not shares:
         return []
     rows = [("CLASS", "GENERATED", "REAL")]
-    rows += [(str(of["class"]), f"{100 * of['made']:.1f} %", f"{100 * of['real']:.1f} %") for of in shares[:most]]
+    rows += [(of.name, f"{100 * of.made:.1f} %", f"{100 * of.real:.1f} %") for of in shares[:most]]
     more = [f"  and {len(shares) - most:,} more classes"] if len(shares) > most else []
     return [
         "",
@@ -112,10 +109,10 @@ def _shares(report: EvaluationReport, most: int = 20) -> list[str]:
     ]
 
 
-def _modes(modes: Mapping[str, Any] | None) -> list[str]:
+def _modes(modes: SeenClasses | None) -> list[str]:
     if modes is None:
         return []
     return [
-        f"  {modes['seen']:,} of {modes['of']:,} classes are generated; their shares are {number(modes['kl'])} nats "
-        f"(KL) from the real ones, by chance about {number(modes['kl_by_chance'])}"
+        f"  {modes.seen:,} of {modes.of:,} classes are generated; their shares are {number(modes.kl)} nats "
+        f"(KL) from the real ones, by chance about {number(modes.kl_by_chance)}"
     ]

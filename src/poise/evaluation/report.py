@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from poise.evaluation.sides import Sides
+from poise.evaluation.sides import SideNames, Sides
 from poise.metrics.core.rows import AGAINST_REAL, Note, ScoreRow
 from poise.metrics.distributions.evaluation import Evaluation
 from poise.metrics.distributions.modes import class_modes as modes_of
@@ -77,6 +77,45 @@ class ByFeatures:
         return {"extractor": self.extractor, "digest": self.digest, **self.evaluation.to_dict(), **means}
 
 
+@dataclass(frozen=True)
+class ClassShare:
+    """The share of a class among generated and among real items."""
+
+    name: str
+    made: float
+    real: float
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"class": self.name, "made": self.made, "real": self.real}
+
+
+@dataclass(frozen=True)
+class SeenClasses:
+    """How many classes are `seen` `of` all, the share of the rarest, and KL of the shares of n generated items from
+    the real ones, in nats; `kl_by_chance`, about that of n real ones."""
+
+    seen: int
+    smallest: float
+    kl: float
+    of: int
+    n: int
+    kl_by_chance: float
+
+
+@dataclass(frozen=True)
+class EvaluationEntry:
+    """The values of an evaluation in a run's own `report.json`; `by`, features or section -> metric -> estimates."""
+
+    checkpoint: str
+    against: str
+    seed: int
+    counts: Mapping[str, int]
+    by: Mapping[str, Mapping[str, Mapping[str, object]]]
+
+    def to_dict(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "by" or value}
+
+
 def place_of(name: str) -> int:
     return FIRST.index(name) if name in FIRST else len(FIRST)
 
@@ -85,20 +124,19 @@ def place_of(name: str) -> int:
 class EvaluationReport:
     """Everything that was found.
 
-    `facts`, what was compared: "what", "against", and where it is known "checkpoint", "modality", "trained_on"; `noun`
-    of the items; `counts` of each side; `class_shares`, class -> share of generated and of real items, as a small
-    classifier sees them, and `class_modes`, of these shares; `own_metrics`, MODULE.NAME of a user's own as it was
-    written -> sha256 of its source.
+    `names`, what was compared; `noun` of the items; `counts` of each side; `class_shares`, as a small classifier sees
+    them, and `class_modes`, of these shares; `own_metrics`, MODULE.NAME of a user's own as it was written -> sha256 of
+    its source.
     """
 
-    facts: Mapping[str, Any]
+    names: SideNames
     noun: str
     counts: Mapping[str, int]
     seed: int = 0
     features: Sequence[ByFeatures] = ()
     sections: Sequence[Section] = ()
-    class_shares: Sequence[Mapping[str, Any]] = ()
-    class_modes: Mapping[str, Any] | None = None
+    class_shares: Sequence[ClassShare] = ()
+    class_modes: SeenClasses | None = None
     notes: Sequence[Note] = ()
     own_metrics: Mapping[str, str | None] = field(default_factory=dict)
 
@@ -106,20 +144,31 @@ class EvaluationReport:
         """For JSON; notes are sentences there."""
         own = {"own_metrics": dict(self.own_metrics)} if self.own_metrics else {}
         return {
-            **self.facts,
+            **self.names.to_dict(),
             "noun": self.noun,
             "seed": self.seed,
             "counts": dict(self.counts),
             "evaluations": [found.to_dict() for found in self.features],
             "sections": [section.to_dict() for section in self.sections],
-            "class_shares": list(self.class_shares),
-            "class_modes": self.class_modes,
+            "class_shares": [share.to_dict() for share in self.class_shares],
+            "class_modes": asdict(self.class_modes) if self.class_modes else None,
             "notes": [str(note) for note in self.notes],
             **own,
         }
 
+    def entry(self) -> EvaluationEntry:
+        """The values alone, of a run."""
+        by = {found.extractor: _values(found.evaluation.rows, AGAINST_REAL) for found in self.features}
+        by |= {section.name: _values(section.rows, section.keys) for section in self.sections}
+        return EvaluationEntry(str(self.names.checkpoint), self.names.against, self.seed, self.counts, by)
 
-def class_shares(classifier: SmallClassifier, made: NDArray[np.float32], sides: Sides) -> list[dict[str, Any]]:
+
+def _values(rows: Sequence[ScoreRow], keys: Sequence[str]) -> dict[str, dict[str, Any]]:
+    kept = [key for key in ("made", "perfect", "copied", "beside") if key in keys]
+    return {row.metric: row.to_dict(kept) for row in rows}
+
+
+def class_shares(classifier: SmallClassifier, made: NDArray[np.float32], sides: Sides) -> list[ClassShare]:
     """How often the classifier sees each class in the generated pictures, and how often it is among the real ones."""
     if sides.labels is None:
         return []
@@ -128,14 +177,12 @@ def class_shares(classifier: SmallClassifier, made: NDArray[np.float32], sides: 
     seen = np.bincount(classifier.classes_of(np.asarray(made)), minlength=count) / len(made)
     real = np.bincount(labels, minlength=count) / len(sides.heldout)
     titles = sides.classes if len(sides.classes) == count else tuple(map(str, range(count)))
-    return [
-        {"class": title, "made": float(a), "real": float(b)} for title, a, b in zip(titles, seen, real, strict=True)
-    ]
+    return [ClassShare(title, float(a), float(b)) for title, a, b in zip(titles, seen, real, strict=True)]
 
 
 def class_modes(
     classifier: SmallClassifier, made: NDArray[np.float32], heldout: NDArray[np.float32]
-) -> dict[str, Any] | None:
+) -> SeenClasses | None:
     """How many classes are generated, and how far their shares are from the real ones, as the classifier sees both.
 
     None where it sees a class in no real item: a share of nothing cannot be compared with.
@@ -146,4 +193,4 @@ def class_modes(
         return None
     found = modes_of(seen, known)
     by_chance = (classifier.classes - 1) / (2 * len(made))
-    return {**found._asdict(), "of": classifier.classes, "n": len(made), "kl_by_chance": by_chance}
+    return SeenClasses(*found, classifier.classes, len(made), by_chance)

@@ -30,6 +30,22 @@ LEAST_HELD, LEAST_MADE = 20, 4
 
 
 @dataclass(frozen=True)
+class SideNames:
+    """What was compared: `what` (the path of a run, whose `checkpoint` was taken) against what, trained on what."""
+
+    what: str
+    against: str
+    modality: str | None = None
+    trained_on: str | None = None
+    checkpoint: str | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """What is known of it, for JSON."""
+        found = {name: getattr(self, name) for name in ("what", "checkpoint", "modality", "against", "trained_on")}
+        return {name: value for name, value in found.items() if value is not None}
+
+
+@dataclass(frozen=True)
 class Sides:
     """Generated, held-out and training items. `labels` and `classes` are those of the held-out items, by row.
     `comparison`, where each generated item has a real one that it should be, compares them one by one. `autoencoder`,
@@ -38,7 +54,7 @@ class Sides:
     made: Side
     heldout: Side
     train: Side | None
-    facts: dict[str, Any]  # for the report: what was compared
+    names: SideNames
     labels: NDArray[np.int64] | None = None
     classes: tuple[str, ...] = ()
     notes: list[str] = field(default_factory=list)
@@ -58,10 +74,11 @@ def sides_of_run(run: Run, n: int | None, seed: int, real: Real) -> Sides:
         )
     made, comparison, notes = _of_generator(run, n, seed, own=real.against is None)
     autoencoder = run.recipe.autoencoder(run.generator, run.facts) if run.recipe.autoencoder else None
-    facts = {"what": str(run.path), "checkpoint": run.checkpoint.name, "modality": modality}
+    what, checkpoint = str(run.path), run.checkpoint.name
     if real.against is not None:
-        sides = _with_real(made, facts, real, size, seed)
-        return replace(sides, comparison=comparison, autoencoder=autoencoder, notes=sides.notes + notes)
+        sides = _with_real(made, what, real, size, seed)
+        names = replace(sides.names, checkpoint=checkpoint)
+        return replace(sides, names=names, comparison=comparison, autoencoder=autoencoder, notes=sides.notes + notes)
     check_there(run.folder, run.spec)
     train, heldout = OWN[modality](run)
     if not len(heldout):
@@ -71,9 +88,9 @@ def sides_of_run(run: Run, n: int | None, seed: int, real: Real) -> Sides:
     own = heldout.items
     if real.trained_on is not None:
         _, train = real.trained(size, None)
-    facts |= {"against": f"{own.name} (held-out part)", "trained_on": _named(train)}
+    names = SideNames(what, f"{own.name} (held-out part)", modality, _named(train), checkpoint)
     labels, classes = (own.set.labels, own.set.classes) if isinstance(own, Pictures) else (None, ())
-    sides = _sized(Sides(made, heldout, train, facts, labels, classes), seed)
+    sides = _sized(Sides(made, heldout, train, names, labels, classes), seed)
     return replace(sides, comparison=comparison, autoencoder=autoencoder)
 
 
@@ -108,9 +125,8 @@ def sides_of_items(items: Items, n: int | None, seed: int, real: Real) -> Sides:
         )
     made = Side(items, items.rows())
     made = made if n is None else made.at_most(n, seed)
-    facts = {"what": items.name, "modality": items.modality}
     size = items.set.size if isinstance(items, Pictures) else None
-    sides = _with_real(made, facts, real, size, seed)
+    sides = _with_real(made, items.name, real, size, seed)
     comparison, notes = by_name(sides.made, sides.heldout.items)
     sides = replace(sides, comparison=comparison, notes=sides.notes + notes)
     if sides.heldout.items.fingerprint == items.fingerprint:
@@ -118,20 +134,20 @@ def sides_of_items(items: Items, n: int | None, seed: int, real: Real) -> Sides:
     return sides
 
 
-def _with_real(made: Side, facts: dict[str, Any], real: Real, size: int | None, seed: int) -> Sides:
+def _with_real(made: Side, what: str, real: Real, size: int | None, seed: int) -> Sides:
     against = real.reference(size)
-    rows = against.split()[1] if against.own_test else against.rows()
-    facts["against"] = f"{against.name} (held-out part)" if against.own_test else against.name
+    rows, part = (against.split()[1], True) if against.own_test else (against.rows(), False)
     train = None
     if real.trained_on is not None:
         shared, train = real.trained(size, against)
         if shared is not None:
-            rows = shared
-            facts["against"] = f"{against.name} (held-out part)"
-        facts["trained_on"] = _named(train)
+            rows, part = shared, True
+    trained_on = None if train is None else _named(train)
+    named = f"{against.name} (held-out part)" if part else against.name
+    names = SideNames(what, named, made.items.modality, trained_on)
     labels = against.set.labels if isinstance(against, Pictures) else None
     classes = against.set.classes if isinstance(against, Pictures) else ()
-    return _sized(Sides(made, Side(against, rows), train, facts, labels, classes), seed)
+    return _sized(Sides(made, Side(against, rows), train, names, labels, classes), seed)
 
 
 def _named(train: Side) -> str:
@@ -160,7 +176,7 @@ def _sized(sides: Sides, seed: int) -> Sides:
             f"{len(train):,} of {len(sides.train):,} training {noun} are looked at, chosen by the seed: features do "
             "not notice copies of the others."
         )
-    return Sides(sides.made, heldout, train, sides.facts, sides.labels, sides.classes, notes, sides.train)
+    return Sides(sides.made, heldout, train, sides.names, sides.labels, sides.classes, notes, sides.train)
 
 
 def _said(sides: Sides) -> list[str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
@@ -64,9 +63,8 @@ def section_of(
     name = PLURAL.get(units.kind, units.plural)
     others: dict[str, int] = {}
     known = None if train is None else _texts(units, train, others)
-    places = _places(_texts(units, made, others), _texts(units, heldout, others), known, seed)
-    reference, training = places.pop("reference"), places.pop("training")
-    base = TextSets(places["made"], reference, training, len(units), name)
+    reference, places = _places(_texts(units, made, others), _texts(units, heldout, others), known, seed)
+    base = TextSets(places["made"], reference, known, len(units), name)
     there, notes = installed(metric for metric in find_metrics(TextMetric) if metric.applies(base))
     chosen = [metric for metric in there if metrics is None or metric.name in metrics]
     if not chosen:
@@ -129,17 +127,14 @@ def _texts(units: Units, sentences: Sequence[str], others: dict[str, int]) -> Te
     return Texts(ids, list(sentences), exact)
 
 
-def _places(made: Texts, heldout: Texts, train: Texts | None, seed: int) -> dict[str, Any]:
-    """The reference, the training sentences, and what stands in the generator's place."""
+def _places(made: Texts, heldout: Texts, train: Texts | None, seed: int) -> tuple[Texts, dict[str, Texts]]:
+    """The reference, and what stands in the generator's place."""
     n = min(len(made), len(heldout) // 2)
     order = np.random.default_rng((seed, len(heldout))).permutation(len(heldout))
-    places: dict[str, Any] = {
-        "reference": heldout.pick(np.sort(order[n:])),
-        "training": train,
-        "made": made.at_most(n, seed),
-        "perfect": heldout.pick(np.sort(order[:n])),
-    }
-    return places if train is None or len(train) < LEAST_MADE else places | {"copied": train.at_most(n, seed)}
+    places = {"made": made.at_most(n, seed), "perfect": heldout.pick(np.sort(order[:n]))}
+    if train is not None and len(train) >= LEAST_MADE:
+        places["copied"] = train.at_most(n, seed)
+    return heldout.pick(np.sort(order[n:])), places
 
 
 def _unknown(made: Texts, real: Texts, name: str) -> Note:
