@@ -14,7 +14,7 @@ import torch
 
 from poise.cli import main
 from poise.record import RunFolder
-from poise.training.checkpoint import all_checkpoints, manifest_of
+from poise.training.checkpoint import all_checkpoints, checked_step
 from tests.refusals import leftovers, pictures_and_a_run, snapshot, told, train
 
 resource = pytest.importorskip("resource", reason="limits of a process are those of POSIX")
@@ -44,7 +44,7 @@ def whole(folder: Path) -> list[str]:
     """The names of the checkpoints, each of which is as its manifest says; nothing is half-written."""
     run = RunFolder(folder)
     for checkpoint in all_checkpoints(run.checkpoints):
-        manifest_of(checkpoint)
+        checked_step(checkpoint)
     assert not leftovers(folder)
     assert {p.name for p in run.checkpoints.iterdir()} == {p.name for p in all_checkpoints(run.checkpoints)}
     return [p.name for p in all_checkpoints(run.checkpoints)]

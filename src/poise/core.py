@@ -116,6 +116,13 @@ class WeightPenalty(Protocol):
     def covered(self, module: nn.Module) -> dict[str, Tensor]: ...
 
 
+class Stateful(Protocol):
+    """What is saved with a checkpoint: a network, its average, an optimiser, a term or a hook that keeps a state."""
+
+    def state_dict(self) -> dict[str, Any]: ...
+    def load_state_dict(self, state_dict: dict[str, Any], /) -> Any: ...
+
+
 @dataclass
 class Player(Generic[R]):
     """Some weights, what moves them, what they want, and what they cost."""
@@ -145,12 +152,12 @@ class Player(Generic[R]):
             if callable(trust := getattr(penalty, "trust", None)):
                 trust()
 
-    def hooks(self) -> list[tuple[str, Any]]:
+    def hooks(self) -> list[tuple[str, Stateful]]:
         """The hooks that keep a state, each with its `name`, or that of its class where it has none."""
-        keeping = [hook for hook in self.after if hasattr(hook, "state_dict")]
+        keeping: list[Any] = [hook for hook in self.after if hasattr(hook, "state_dict")]
         return [(getattr(hook, "name", type(hook).__name__), hook) for hook in keeping]
 
-    def resting(self) -> dict[str, Any]:
+    def resting(self) -> dict[str, Stateful]:
         """What is saved of it while it does not play: name -> its network, and its hooks that keep a state."""
         return {self.name: self.module, **{f"{self.name}.{name}": hook for name, hook in self.hooks()}}
 

@@ -6,7 +6,7 @@ The recipes' own openers say that, with their own defaults. What they decode sta
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +60,7 @@ def facts(*asked: Any, **more: Any) -> list[str]:
     return list(told(*asked, **more))
 
 
-def _of_pictures(source: str, given: dict[str, Any], beside: list[str]) -> Iterator[str]:
+def _of_pictures(source: str, given: Mapping[str, Any], beside: list[str]) -> Iterator[str]:
     """What is in pictures, seen while the first recipe decodes them, and what each recipe reads."""
     looking = Looking(source, checked(given["bits"]))
     first, *more = _recipes("image")
@@ -74,7 +74,7 @@ def _recipes(modality: str) -> list[str]:
     return [name for name in all_recipes() if kind_of(name).modality == modality and kind_of(name).reads]
 
 
-def _read_by(recipe: str, source: str, given: dict[str, Any], look: Looking | None = None) -> str:
+def _read_by(recipe: str, source: str, given: Mapping[str, object], look: Looking | None = None) -> str:
     """What a run of a recipe reads, with `given` beside its defaults; or why it reads nothing."""
     words = [f"--{name}={value}" for name, value in given.items() if value is not None]
     reads = kind_of(recipe).reads
@@ -132,7 +132,7 @@ def suggested(recipe: str, report: TextReport) -> dict[str, str]:
     }
 
 
-def would_read(recipe: str, source: str, given: dict[str, Any]) -> str:
+def would_read(recipe: str, source: str, given: Mapping[str, object]) -> str:
     """What a run of a recipe reads of a text, with `given` beside its defaults; or why it reads nothing."""
     words = [f"--{name}={value}" for name, value in given.items() if value is not None]
     kind = kind_of(recipe)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -77,7 +76,7 @@ def fitting_metrics(wanted: Sequence[str] | None, sides: Sides) -> None:
             )
 
 
-def fitting_extractors(members: dict[str, Any], items: Items) -> None:
+def fitting_extractors(members: Mapping[str, type[Extractor]], items: Items) -> None:
     """PoiseError for an extractor that is named and reads other items."""
     for name, member in members.items():
         if member.modality != items.modality:

@@ -29,7 +29,6 @@ from poise.evaluation.lines import evaluation_lines
 from poise.evaluation.report import (
     ByFeatures,
     ClassShare,
-    EvaluationEntry,
     EvaluationReport,
     Section,
     SeenClasses,
@@ -50,7 +49,6 @@ from poise.metrics.features.features import Extractor
 from poise.metrics.latent.members import LatentMetric
 from poise.metrics.speech.metric import PairedMetric
 from poise.metrics.text.metric import TextMetric
-from poise.record import RunFolder
 from poise.registry import find
 from poise.report.progress import ProgressView
 from poise.runs.load import Run
@@ -86,7 +84,7 @@ def evaluate(what: str, wanted: EvaluationOptions) -> list[str]:
         report = replace(_report(sides, wanted, view.task), own_metrics=own)
     write_json(target, report.to_dict())
     if isinstance(found, Run):
-        _into_report(found.folder, report.entry())
+        report.entry().keep(found.folder)
     return [*evaluation_lines(report), "", f"written to {target}"]
 
 
@@ -160,15 +158,6 @@ def _is_evaluation(path: Path) -> bool:
         return False
     kinds = ({"what", "counts", "evaluations"}, {"checkpoint", "scores", "floor"})  # the second is of older versions
     return isinstance(content, dict) and any(kind <= content.keys() for kind in kinds)
-
-
-def _into_report(run: RunFolder, entry: EvaluationEntry) -> None:
-    """Keep the values in the run's own `report.json` as well, one entry for each checkpoint and reference."""
-    if not run.done:
-        return
-    known, key = run.report(), (entry.checkpoint, entry.against)
-    others = [other for other in known.get("evaluations", []) if (other["checkpoint"], other["against"]) != key]
-    write_json(run.path / "report.json", {**known, "evaluations": [*others, entry.to_dict()]})
 
 
 def _report(sides: Sides, options: EvaluationOptions, task: TaskProgress) -> EvaluationReport:

@@ -9,11 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from poise.disk import write_json
 from poise.evaluation.sides import SideNames, Sides
 from poise.metrics.core.rows import AGAINST_REAL, Note, ScoreRow
 from poise.metrics.distributions.evaluation import Evaluation
 from poise.metrics.distributions.modes import class_modes as modes_of
 from poise.metrics.features.classifier import SmallClassifier
+from poise.record import RunFolder
 from poise.report.table import number
 
 BESIDE = (*AGAINST_REAL, "beside", "difference")
@@ -114,6 +116,13 @@ class EvaluationEntry:
 
     def to_dict(self) -> dict[str, Any]:
         return {name: value for name, value in vars(self).items() if name != "by" or value}
+
+    def keep(self, run: RunFolder) -> None:
+        """Put it into the report of a run that is done: one for each checkpoint and reference."""
+        if run.done:
+            known, key = run.report(), (self.checkpoint, self.against)
+            others = [entry for entry in known.get("evaluations", []) if (entry["checkpoint"], entry["against"]) != key]
+            write_json(run.path / "report.json", {**known, "evaluations": [*others, self.to_dict()]})
 
 
 def place_of(name: str) -> int:

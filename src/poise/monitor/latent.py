@@ -33,7 +33,7 @@ ACTIVE = 0.01  # variance of the posterior mean (Burda, Grosse & Salakhutdinov 2
 WORTH = 0.002  # nats a dimension: a rise of the held-out objective that is worth a word; 0.003 bits
 
 
-def nats_fact(dimensions: int) -> dict[str, Any]:
+def nats_fact(dimensions: int) -> dict[str, str | float]:
     """For the facts of a run, under "nats": what a held-out cost is of, and which rise of it is worth a word."""
     return {"of": "pictures", "per": "each", "worth": WORTH * dimensions}
 

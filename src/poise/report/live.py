@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -37,7 +37,7 @@ class View(Protocol):
     pictures: bool
 
     def open(self, folder: Path, spec: RunSpec, done: int, total: int) -> None: ...
-    def step(self, made: int, entry: dict[str, Any]) -> None: ...
+    def step(self, made: int, entry: Mapping[str, float]) -> None: ...
     def scores(self, made: int, scores: dict[str, float], floor: dict[str, float]) -> None: ...
     def findings(self, made: int, found: Sequence[ShownFinding]) -> None: ...
     def shown(self, made: int, path: Path, next_step: int, ahead: float | None) -> None: ...
@@ -53,7 +53,7 @@ class Silent:
     def open(self, folder: Path, spec: RunSpec, done: int, total: int) -> None:
         pass
 
-    def step(self, made: int, entry: dict[str, Any]) -> None:
+    def step(self, made: int, entry: Mapping[str, float]) -> None:
         pass
 
     def scores(self, made: int, scores: dict[str, float], floor: dict[str, float]) -> None:
@@ -131,7 +131,7 @@ class _Watching(Silent):
             made -= steps
         return ""
 
-    def take(self, made: int, entry: dict[str, Any]) -> None:
+    def take(self, made: int, entry: Mapping[str, float]) -> None:
         """Keep what is new; when another stage has begun, nothing that is old: findings are of one stage too."""
         if (stage := self.stage_at(made)) != self.stage:
             self.stage, self.latest, self.wrong, self.pace = stage, {}, [], Pace(made, self.total)
@@ -235,7 +235,7 @@ class Lines(_Watching):
         first = f": {sentence}" if (sentence := _sentence(path)) else ""
         self.say(f"samples after step {made:,}: {path}{self.next_samples(made)}{first}")
 
-    def step(self, made: int, entry: dict[str, Any]) -> None:
+    def step(self, made: int, entry: Mapping[str, float]) -> None:
         self.take(made, entry)
         now = time.monotonic()
         if now - self.printed > self.every or made == self.total:
@@ -284,7 +284,7 @@ class Live(_Watching):
     def say(self, line: str) -> None:
         self.console.print(escaped(line), highlight=False, markup=False)
 
-    def step(self, made: int, entry: dict[str, Any]) -> None:
+    def step(self, made: int, entry: Mapping[str, float]) -> None:
         self.take(made, entry)
         now = time.monotonic()
         if now - self.drawn < 0.25 and made != self.total:

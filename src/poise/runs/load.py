@@ -79,9 +79,9 @@ class Run:
     @functools.cached_property
     def generator(self) -> nn.Module:
         """The averaged generator in evaluation mode, on the CPU; the data is not needed."""
-        from poise.training.checkpoint import load_weights, manifest_of
+        from poise.training.checkpoint import checked_step, load_weights
 
-        manifest_of(self.checkpoint)
+        checked_step(self.checkpoint)
         arguments = without_classes(self.spec.arguments)
         check_classes(self.folder, replace(self.spec, arguments=arguments))
         try:

@@ -5,8 +5,8 @@ Each function returns what to tell the user. Whatever can be wrong with the requ
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from poise.data.speech.speech import Wave, read_sound
 from poise.data.text.text import shortened
@@ -18,7 +18,7 @@ SHOWN = 5  # texts that are printed
 SLOWEST, FASTEST = 0.25, 4.0  # --speed
 
 
-def sample_to(run: Run, n: int, seed: int, out: str | None, asked: dict[str, Any]) -> list[str]:
+def sample_to(run: Run, n: int, seed: int, out: str | None, asked: Mapping[str, object]) -> list[str]:
     """Draw n samples into a file or a folder.
 
     `asked`: options that only some recipes know, None where nothing was said.

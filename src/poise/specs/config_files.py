@@ -9,10 +9,10 @@ import tempfile
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import yaml  # type: ignore[import-untyped]
 
+from poise.disk.description import Arguments
 from poise.errors import PoiseError
 from poise.specs.yaml_text import loaded
 
@@ -48,7 +48,7 @@ def without_configs(words: list[str]) -> list[str]:
     return [word for i, word in enumerate(words) if i not in named and word != "--config"]
 
 
-def read_config(path: str) -> dict[str, Any]:
+def read_config(path: str) -> Arguments:
     """The table of arguments in a YAML or TOML file."""
     kind = "TOML" if path.endswith(".toml") else "YAML"
     if not Path(path).is_file():

@@ -54,7 +54,7 @@ def allow(paths: Iterable[str]) -> None:
     jsonargparse.set_parsing_settings(import_path_allowlist=sorted(top for top in tops if top.isidentifier()))
 
 
-def allow_trusted(arguments: Mapping[str, Any]) -> None:
+def allow_trusted(arguments: Mapping[str, object]) -> None:
     allow(path for path in class_paths(arguments) if is_trusted(path))
 
 

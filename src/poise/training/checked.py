@@ -29,8 +29,8 @@ def step_of(checkpoint: Path) -> int:
     return int(checkpoint.name.removeprefix("step-"))
 
 
-def manifest_of(checkpoint: Path) -> dict[str, Any]:
-    """The checked manifest: it is of this step, every file is there and unchanged, and its format is known."""
+def checked_step(checkpoint: Path) -> int:
+    """The step of a checkpoint; its manifest is of it, every file is there and unchanged, and its format is known."""
     advice = f"remove {checkpoint} to go on from an earlier checkpoint"
     damaged = PoiseError(f"{checkpoint / 'manifest.json'} is missing or damaged; {advice}")
     try:
@@ -61,7 +61,7 @@ def manifest_of(checkpoint: Path) -> dict[str, Any]:
             raise PoiseError(f"{path} cannot be read ({error.strerror}): the checkpoint is damaged; {advice}") from None
         if digest != expected:
             raise changed
-    return {**manifest, "step": step}
+    return step
 
 
 def load_weights(module: nn.Module, path: Path) -> None:

@@ -19,7 +19,7 @@ import json
 import os
 import pickle
 import zipfile
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -29,21 +29,30 @@ import torch
 from torch import nn
 
 from poise import disk
-from poise.core import Game
+from poise.core import Game, Stateful
 from poise.errors import PoiseError
 from poise.record import CHECKPOINTS
 from poise.terminal import pasted
-from poise.training.checked import FORMAT, REST, load_weights, manifest_of, no_state, resume_state, step_of
+from poise.training.checked import FORMAT, REST, checked_step, load_weights, no_state, resume_state, step_of
 from poise.training.ema import Ema
 from poise.training.loop import memory
 from poise.training.precision import Execution
 
 __all__ = [
-    "all_checkpoints", "begin", "initial", "latest", "load", "load_weights", "manifest_of", "prune", "save", "step_of"
+    "all_checkpoints",
+    "begin",
+    "checked_step",
+    "initial",
+    "latest",
+    "load",
+    "load_weights",
+    "prune",
+    "save",
+    "step_of"
 ]  # fmt: skip
 
 
-def _modules(kept: dict[str, Any]) -> dict[str, nn.Module]:
+def _modules(kept: Mapping[str, Stateful]) -> dict[str, nn.Module]:
     found = {name: part.module if isinstance(part, Ema) else part for name, part in kept.items()}
     return {name: part for name, part in found.items() if isinstance(part, nn.Module)}
 
@@ -56,7 +65,7 @@ def _contents(game: Game[Any], how: Execution) -> dict[str, bytes]:
         f"{name}.safetensors": safetensors.torch.save({k: v.contiguous() for k, v in module.state_dict().items()})
         for name, module in modules.items()
     }
-    rest: dict[str, Any] = {name: part.state_dict() for name, part in kept.items() if name not in modules}
+    rest = {name: part.state_dict() for name, part in kept.items() if name not in modules}
     rest |= {name: {"moves": part.moves} for name, part in kept.items() if isinstance(part, Ema)}
     buffer = io.BytesIO()
     torch.save(
@@ -158,7 +167,7 @@ def _by_position(game: Game[Any]) -> dict[str, str]:
 
 def load(checkpoint: Path, game: Game[Any], how: Execution) -> int:
     """Put the state of a checkpoint into the game; returns the number of steps it had made."""
-    step = int(manifest_of(checkpoint)["step"])
+    step = checked_step(checkpoint)
     kept = memory(game)
     modules, formerly = _modules(kept), _by_position(game)
     for name, module in modules.items():

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from poise.core import Batch, Game, Noticing, Player, ScheduledValue, Term
+from poise.core import Batch, Game, Noticing, Player, ScheduledValue, Stateful, Term
 from poise.errors import NonFinite
 from poise.training.measure import Measure, TermShares
 from poise.training.precision import Execution, norm
@@ -140,7 +140,7 @@ def move(
     return row
 
 
-def verify(player: str, step: int, row: dict[str, Any]) -> None:
+def verify(player: str, step: int, row: Row) -> None:
     """Stop with the player, the term and the step if a number of the row is not finite."""
     for name, value in row.items():
         if not math.isfinite(number := float(value)):
@@ -151,9 +151,9 @@ class Guard:
     """Keeps rows until their numbers have been seen to be finite, so that a GPU is not waited for at each step."""
 
     def __init__(self) -> None:
-        self.waiting: list[tuple[str, int, dict[str, Any]]] = []
+        self.waiting: list[tuple[str, int, Row]] = []
 
-    def add(self, player: str, step: int, row: dict[str, Any]) -> None:
+    def add(self, player: str, step: int, row: Row) -> None:
         self.waiting.append((player, step, row))
 
     def check(self) -> None:
@@ -222,13 +222,13 @@ def _forked(device: torch.device) -> str:
     return "cuda" if device.type == "cpu" else device.type
 
 
-def resting(game: Game[Any]) -> dict[str, Any]:
+def resting(game: Game[Any]) -> dict[str, Stateful]:
     """The networks and averages of a game that are saved although they do not play, by name."""
     return dict(getattr(game, "modules", {}))
 
 
-def memory(game: Game[Any]) -> dict[str, Any]:
-    """Everything that must survive a restart, by name; each value has `state_dict` and `load_state_dict`."""
+def memory(game: Game[Any]) -> dict[str, Stateful]:
+    """Everything that must survive a restart, by name."""
     kept = resting(game)
     for player in game.players:
         kept |= player.resting()

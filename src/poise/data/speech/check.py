@@ -15,7 +15,7 @@ from poise.data.files.items import Progress
 from poise.data.files.walking import in_order, shown
 from poise.data.speech import loudness as levels
 from poise.data.speech.no_sound import other_files, told
-from poise.data.speech.notes import example, named
+from poise.data.speech.notes import ExampleClip, example, named
 from poise.data.speech.speech import Wave, digest_of, read_sound, sound_files
 from poise.data.transcripts.letters import lost_in
 from poise.data.transcripts.transcripts import METADATA, Said, read_transcripts
@@ -82,8 +82,8 @@ class SpeechReport:
         told = {shown(name): one for name, one in self.said.items()}
         place = next((i for i, name in enumerate(self.files) if name in told), 0)
         fact = self.facts[place]
-        first = {"file": self.files[place], "form": fact.form, "rate": fact.rate, "channels": fact.channels}
-        return example({**first, "seconds": fact.seconds}, told.get(self.files[place], Said()))
+        first = ExampleClip(self.files[place], fact.form, fact.rate, fact.channels, fact.seconds)
+        return example(first, told.get(self.files[place], Said()))
 
     def lines(self) -> list[str]:
         """The report for people, one fact a line."""

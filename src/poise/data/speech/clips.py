@@ -182,8 +182,8 @@ def _build(folder: Path, files: Sequence[str], options: ClipOptions, out: Path, 
     (out / "meta.json").write_text(json.dumps(meta))
 
 
-def _about(name: str, clip: Clip) -> dict[str, Any]:
-    """What is shown of a file as an example."""
+def _about(name: str, clip: Clip) -> dict[str, object]:
+    """What is shown of a file as an example: see `notes.ExampleClip`."""
     facts = {"form": clip.form, "rate": clip.source, "channels": clip.channels, "seconds": clip.seconds}
     return {"file": name, **facts}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
 
 from poise.data.files.walking import shown
 from poise.data.speech.clips import ClipOptions, Prepared
@@ -36,7 +36,7 @@ def notes_on(
     limited = f" but for {meta['limited']:,} that would come above {PEAK:g}" if meta["limited"] else ""
     facts = {
         name: f"{count:,} clips, {length / 60:.1f} minutes at {options.rate:,} Hz, {length / count:.2f} s on average",
-        "such as": example(meta["first"], said[0]) + HOW if "first" in meta else "",
+        "such as": example(ExampleClip(**meta["first"]), said[0]) + HOW if "first" in meta else "",
         "texts": f"{known:,} of the {count:,} clips have one",
         "voices": f"{len(voices):,}: {named(voices)}" if len(voices) > 1 else "",
         "left out": f"{len(left_out):,} files: {named(reasons)}" if left_out else "",
@@ -49,16 +49,24 @@ def notes_on(
     return [*read, *(f"{what}: {fact}" for what, fact in facts.items() if fact)]
 
 
-def example(first: dict[str, Any], said: Said) -> str:
+@dataclass(frozen=True)
+class ExampleClip:
+    """A file that is shown as an example, of so many `seconds` at a `rate` in Hz."""
+
+    file: str
+    form: str
+    rate: int
+    channels: int
+    seconds: float
+
+
+def example(first: ExampleClip, said: Said) -> str:
     """a.wav (WAV PCM_16, 44,100 Hz, stereo, 3.21 s) -> "hello", voice Ann."""
-    channels = {1: "mono", 2: "stereo"}.get(first["channels"], f"{first['channels']} channels")
+    channels = {1: "mono", 2: "stereo"}.get(first.channels, f"{first.channels} channels")
     text = said.text if len(said.text) <= LONGEST_SHOWN else f"{said.text[: LONGEST_SHOWN - 1]}…"
     heard = f' -> "{text}"' if text else ""
     voice = f", voice {said.voice}" if said.voice else ""
-    return (
-        f"{shown(first['file'])} ({first['form']}, {first['rate']:,} Hz, {channels}, {first['seconds']:.2f} s)"
-        f"{heard}{voice}"
-    )
+    return f"{shown(first.file)} ({first.form}, {first.rate:,} Hz, {channels}, {first.seconds:.2f} s){heard}{voice}"
 
 
 def _some(names: Sequence[str]) -> str:

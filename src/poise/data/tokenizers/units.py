@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import binascii
 import re
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 from poise.data.tokenizers.alphabet import END, UNKNOWN, Characters, Units, Whitespace
 from poise.data.tokenizers.pieces import Pieces
@@ -47,7 +46,7 @@ def fit_units(kind: str, sentences: Sequence[str], size: int | None = None, leas
     return found
 
 
-def units_from(content: dict[str, Any]) -> Units:
+def units_from(content: Mapping[str, object]) -> Units:
     """The units that `to_dict` wrote down; PoiseError where the content is damaged."""
     try:
         found: Units = find("units", content["kind"]).from_dict(content)

@@ -17,10 +17,10 @@ OF_CLAIMS = ("expect", "worse", "provided", "p_claimed", "unlearnt", "verdict", 
 NO_CHANGE: Mapping[str, Any] = {**dict.fromkeys(one.name for one in fields(PairedChange)), "differences": {}}
 
 
-def content_of(outcome: StudyOutcome) -> dict[str, Any]:
+def content_of(outcome: StudyOutcome) -> dict[str, object]:
     """The content of study.json; `about` is left out where there is none."""
     plan = outcome.plan
-    found: dict[str, Any] = {
+    found: dict[str, object] = {
         "format": FORMAT, "name": plan.name, "question": plan.question, "alpha": plan.alpha,
         "complete": outcome.complete, "runs": asdict(outcome.runs),
         "claims": [{**vars(claim), "tests": [_contrast(row) for row in claim.tests]} for claim in outcome.claims],
@@ -34,7 +34,7 @@ def content_of(outcome: StudyOutcome) -> dict[str, Any]:
     return {name: json_safe(value) for name, value in found.items()}
 
 
-def _contrast(row: Contrast) -> dict[str, Any]:
+def _contrast(row: Contrast) -> dict[str, object]:
     """Flat, the fields of the change among the others; `primary`, or what a claim's test has."""
     whole = asdict(row)
     of_claims = {name: whole.pop(name) for name in OF_CLAIMS}
@@ -42,7 +42,7 @@ def _contrast(row: Contrast) -> dict[str, Any]:
     return {**whole, **change, **(of_claims if row.expect else {"primary": primary})}
 
 
-def _part(part: PartSummary) -> dict[str, Any]:
+def _part(part: PartSummary) -> dict[str, object]:
     found = asdict(part)
     for endpoint in found["endpoints"]:
         del endpoint["reads"]
@@ -51,7 +51,7 @@ def _part(part: PartSummary) -> dict[str, Any]:
     return found
 
 
-def _run(result: Result) -> dict[str, Any]:
+def _run(result: Result) -> dict[str, object]:
     """A row of the table of runs; of one that is missing nothing else is known."""
     known = ["part", "arm", "seed", "run", "state", "values"]
     known += [] if result.state == "missing" else ["alive", "findings", "seconds"]

@@ -198,7 +198,7 @@ class StudyOutcome:
     table_of_runs: Sequence[Result]
     before: Sequence[str]
     notes: Sequence[str]
-    about: Mapping[str, Any] | None = None
+    about: Mapping[str, object] | None = None
 
     @property
     def complete(self) -> bool:

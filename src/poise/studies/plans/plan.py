@@ -41,7 +41,7 @@ class Endpoint:
     """
 
     name: str
-    reads: Mapping[str, Any]
+    reads: Mapping[str, object]
     better: OneWay
     scale: Scale = "difference"
     margin: float | None = None
@@ -53,7 +53,7 @@ class Arm:
     """What is done to the runs of an arm: arguments of the recipe, over those of the part."""
 
     name: str
-    arguments: Mapping[str, Any]
+    arguments: Mapping[str, object]
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class Part:
 
     name: str
     recipe: str
-    arguments: Mapping[str, Any]
+    arguments: Mapping[str, object]
     arms: Sequence[Arm]
     seeds: Sequence[int]
     against: str  # the arm that all others are compared with, unless a test says otherwise

@@ -65,12 +65,12 @@ class Finished:
         return scores(self.rows)
 
 
-def read(reads: Mapping[str, Any], run: Finished) -> float:
+def read(reads: Mapping[str, object], run: Finished) -> float:
     """What an endpoint reads of a run. Errors: PoiseError, one sentence, where the run has no such number."""
     return float(reading_of(reads)(run, **dict(reads)))
 
 
-def reading_of(reads: Mapping[str, Any]) -> Callable[..., float]:
+def reading_of(reads: Mapping[str, object]) -> Callable[..., float]:
     """The registered reading that one of the keys names."""
     known = names("reading")
     found = [key for key in reads if key in known]
@@ -82,7 +82,7 @@ def reading_of(reads: Mapping[str, Any]) -> Callable[..., float]:
     return reading
 
 
-def check(reads: Mapping[str, Any], where: str) -> None:
+def check(reads: Mapping[str, object], where: str) -> None:
     """That the reading exists and takes these arguments, before anything is run."""
     try:
         reading = reading_of(reads)

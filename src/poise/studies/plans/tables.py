@@ -39,13 +39,13 @@ def table_of(path: Path) -> Any:
         raise PoiseError(f"{path} stops with {type(error).__name__}: {' '.join(str(error).split())}") from None
 
 
-def executed(path: str) -> dict[str, Any]:
+def executed(path: str) -> dict[str, object]:
     """What a Python file sets. Once in a process as long as it stays as it is: it may register recipes."""
     return _executed(path, Path(path).read_bytes())
 
 
 @lru_cache
-def _executed(path: str, content: bytes) -> dict[str, Any]:
+def _executed(path: str, content: bytes) -> dict[str, object]:
     return runpy.run_path(path)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from poise.disk import write_atomically, write_json
 from poise.errors import PoiseError
@@ -24,7 +23,7 @@ def publish(
     plan: Plan,
     results: Sequence[Result],
     folder: Path,
-    about: Mapping[str, Any] | None = None,
+    about: Mapping[str, object] | None = None,
     notes: Sequence[str] = (),
     runs: str = "runs",
 ) -> StudyOutcome:

@@ -9,8 +9,9 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import mean, median
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from poise.disk.description import Arguments
 from poise.errors import NonFinite, PoiseError
 from poise.recipes.common.recipe import Recipe
 from poise.specs.spec import instantiated, kind_of
@@ -44,7 +45,7 @@ class Known:
         return KEPT * self.checkpoint + self.pictures
 
 
-def attempt(name: str, arguments: dict[str, Any], like: Known | None = None) -> Known:
+def attempt(name: str, arguments: Arguments, like: Known | None = None) -> Known:
     """Build a run, take steps of each stage, look at it as a run does. `like` has the scores of its part already.
 
     Errors: PoiseError, in a sentence without the arm.

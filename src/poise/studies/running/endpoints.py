@@ -5,8 +5,8 @@ from __future__ import annotations
 import tempfile
 import wave
 from pathlib import Path
-from typing import Any
 
+from poise.disk.description import Arguments
 from poise.errors import PoiseError
 from poise.recipes.common.options import parameters
 from poise.specs.spec import completed, kind_of
@@ -48,10 +48,10 @@ def _recorded(known: Known) -> list[str]:
     return sorted(name for name in known.recorded if name.count(".") < 2 and "/update." not in name)
 
 
-def _small(recipe: str, made_up: bool) -> dict[str, Any]:
+def _small(recipe: str, made_up: bool) -> Arguments:
     """Arguments that make the attempt short and change no name; half of made-up pictures are held out."""
     taken = parameters(kind_of(recipe).build)
-    wanted: dict[str, Any] = {"steps": 40, "batch": 8, "threads": 1, "score_samples": 64, "scores": 2}
+    wanted: Arguments = {"steps": 40, "batch": 8, "threads": 1, "score_samples": 64, "scores": 2}
     if made_up:
         wanted |= {"heldout": 0.5, "labels": "file"} if kind_of(recipe).modality == "image" else {}
     return {name: value for name, value in wanted.items() if name in taken}

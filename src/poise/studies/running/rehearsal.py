@@ -11,8 +11,8 @@ import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
+from poise.disk.description import Arguments
 from poise.errors import PoiseError, nearest
 from poise.registry import names
 from poise.report.table import SUFFIXES
@@ -48,7 +48,7 @@ def rehearse(
     """
     mistakes = _twins(plan, tasks)
     cost = StudyCost()
-    scored: dict[str, Any] = {}
+    scored: Arguments = {}
     longest = 0.0
     for part in plan.parts:
         first: Known | None = None
@@ -145,7 +145,7 @@ def _cost(known: Known) -> str:
     return f"{known.steps:,} steps{looks}: {_time(known.seconds)} a run, {_space(known.bytes)}"
 
 
-def _scored_alike(arguments: dict[str, Any], first: dict[str, Any]) -> bool:
+def _scored_alike(arguments: Arguments, first: Arguments) -> bool:
     """Whether an arm's scores are those of the first arm: it differs in players, penalties and rates alone."""
     free = ("l2_", "generator", "discriminator", "autoencoder", "vocoder", "model", "loss", "ema", "seed", "augment")
     differing = [name for name in {*arguments, *first} if arguments.get(name) != first.get(name)]

@@ -8,9 +8,9 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-from poise.disk.description import AskedRun
+from poise.disk.description import Arguments, AskedRun
 from poise.disk.rows import StepRow
 from poise.errors import PoiseError
 from poise.recipes.common.options import parameters
@@ -34,7 +34,7 @@ class Task:
     seed: int
     name: str
     recipe: str = ""
-    arguments: Mapping[str, Any] = field(default_factory=dict)
+    arguments: Mapping[str, object] = field(default_factory=dict)
 
     @property
     def spec(self) -> AskedRun:
@@ -70,7 +70,7 @@ def _task(part: Part, arm: str, seed: int) -> Task:
     return Task(part.name, arm, seed, run_name(part.recipe, ready), part.recipe, ready)
 
 
-def _booleans(arguments: dict[str, Any], taken: Mapping[str, inspect.Parameter]) -> dict[str, Any]:
+def _booleans(arguments: Arguments, taken: Mapping[str, inspect.Parameter]) -> Arguments:
     """`compile: yes` of a study's file, where names have to stay text, for what can only be true or false."""
     words = {"yes": True, "on": True, "no": False, "off": False}
     kinds = {name: parameter.annotation for name, parameter in taken.items()}
@@ -80,12 +80,15 @@ def _booleans(arguments: dict[str, Any], taken: Mapping[str, inspect.Parameter])
     }
 
 
-def merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+def merged(below: Mapping[str, object], above: Mapping[str, object]) -> Arguments:
     """Both tables; where both say something, `above` does, group by group."""
     found = copy.deepcopy(dict(below))
     for key, value in above.items():
-        both = isinstance(found.get(key), Mapping) and isinstance(value, Mapping)
-        found[key] = merged(found[key], value) if both else copy.deepcopy(value)
+        known = found.get(key)
+        if isinstance(known, Mapping) and isinstance(value, Mapping):
+            found[key] = merged(known, value)
+        else:
+            found[key] = copy.deepcopy(value)
     return found
 
 

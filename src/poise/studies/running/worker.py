@@ -17,6 +17,7 @@ import signal
 import threading
 import time
 import traceback
+from collections.abc import Mapping
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -44,7 +45,7 @@ class Telling(Silent):
         self.total = total
         tell(self.connection, "step", self.name, done, total)
 
-    def step(self, made: int, entry: dict[str, Any]) -> None:
+    def step(self, made: int, entry: Mapping[str, float]) -> None:
         now = time.monotonic()
         if now - self.told > EVERY:
             self.told = now

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from poise import disk
 from poise.data.images.sources.label_tables import classes_in, is_offered
@@ -95,7 +95,7 @@ def folder_class(path: object, name: str, split: bool) -> str:
     )
 
 
-def table(content: bytes, file: str) -> dict[str, Any] | None:
+def table(content: bytes, file: str) -> dict[str, object] | None:
     """File -> class, of a labels.json or dataset.json; None where a dataset.json holds no labels.
 
     Errors: ValueError where it is no such file.
