@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import re
 from collections.abc import Callable
 from typing import Any, NoReturn
 
@@ -13,6 +12,10 @@ from poise.specs.synonyms import meant
 RUN = "a run: its path, its name, a unique beginning of its name, or last"
 STEP: dict[str, Any] = {"default": "last", "help": "last, best, or the step of a kept checkpoint (default last)"}
 QUIET: dict[str, Any] = {"action": "store_true", "help": "print nothing but errors"}
+
+
+class OutOfBounds(argparse.ArgumentTypeError):
+    """A number that is too small or too large: "must be at least 1, not 0"."""
 
 
 def whole(low: int, high: int = 2**63 - 1) -> Callable[[str], int]:
@@ -29,7 +32,7 @@ def whole(low: int, high: int = 2**63 - 1) -> Callable[[str], int]:
                 if digits != text.strip() or (len(digits) < 20 and int(text) < low)
                 else f"at most {high:,}"
             )
-            raise argparse.ArgumentTypeError(f"must be {limit}, not {said}")
+            raise OutOfBounds(f"must be {limit}, not {said}")
         return int(text)
 
     return number
@@ -41,25 +44,39 @@ SEED: dict[str, Any] = {"type": whole(0), "default": 0}
 class CommandParser(argparse.ArgumentParser):
     """Argument errors become one sentence. What is left over is told by the command that it was given to."""
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **{"exit_on_error": False, **kwargs})
+
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[Any, list[str]]:
-        found, extra = super().parse_known_args(args, namespace)
+        try:
+            found, extra = super().parse_known_args(args, namespace)
+        except argparse.ArgumentError as error:
+            if isinstance(error.__context__, OutOfBounds):
+                flag = str(error.argument_name).rpartition("/")[2]
+                raise PoiseError(f"{flag} {error.message}") from None
+            self.error(str(error))
         for name in ("out", "run"):
             if isinstance(value := getattr(found, name, None), str) and not value.strip():
                 flag = "--out" if name == "out" else name.upper()
                 raise PoiseError(f"{flag} is empty: name {'where to write' if name == 'out' else 'what is meant'}")
         if extra:
-            self.error(f"unknown argument '{extra[0].partition('=')[0]}'")
+            word = extra[0].partition("=")[0]
+            self.error(f"unknown argument '{word}'", word)
         return found, extra
 
-    def error(self, message: str) -> NoReturn:
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        try:
+            super()._check_value(action, value)
+        except argparse.ArgumentError as error:
+            self.error(str(error), value if isinstance(value, str) else None)
+
+    def error(self, message: str, word: str | None = None) -> NoReturn:
+        """PoiseError; `word` is what is not known, such as an option or a choice."""
         known = [flag for action in self._actions for flag in action.option_strings]
         known += [str(choice) for action in self._actions for choice in action.choices or ()]
-        wrong = re.search(r"(?:unknown argument|invalid choice:) '([^']*)'", message)
-        if wrong and wrong[1].startswith("-") and (said := meant(wrong[1], known)):
-            raise PoiseError(f"unknown option {wrong[1]}: {said}")
-        hint = nearest(wrong[1], known) if wrong else ""
-        if bounds := re.match(r"argument (?:\S+/)?(\S+): (must be .*)", message):
-            raise PoiseError(f"{bounds[1]} {bounds[2]}")
+        if word is not None and word.startswith("-") and (said := meant(word, known)):
+            raise PoiseError(f"unknown option {word}: {said}")
+        hint = nearest(word, known) if word is not None else ""
         raise PoiseError(f"{message}{hint or f'; see {self.prog} --help'}")
 
 

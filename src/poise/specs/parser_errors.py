@@ -1,4 +1,8 @@
-"""What the argument parser says of a mistake, as one sentence with the nearest name that is known."""
+"""What the argument parser says of a mistake, as one sentence with the nearest name that is known.
+
+The names and values are found in jsonargparse's English, because there is nothing else: whatever is wrong, it raises
+an ArgumentError without an argument, or a TypeError or ValueError, with a text (4.53, `ArgumentParser.error`).
+"""
 
 from __future__ import annotations
 
