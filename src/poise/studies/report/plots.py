@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from poise.direction import SIGN
 from poise.disk import write_atomically
 from poise.errors import PoiseError
 from poise.report.spectrogram import drawable
@@ -113,7 +114,7 @@ def changes(part: PartSummary, rows: Sequence[Row], title: str) -> Figure:
     axes.axvline(turn(rows[0][1], 0.0), color="black", linewidth=1)
     axes.set_yticks(range(len(rows) - 1, -1, -1), labels, parse_math=False)
     axes.set_ylim(-0.6, len(rows) - 0.4)
-    way = "← better" if rows[0][0].better == "lower" else "better →"
+    way = "← better" if SIGN[rows[0][0].better] < 0 else "better →"
     shaded = "; shaded: too small to matter" if any(change.margin is not None for _, change in rows) else ""
     shaded += "; ×: a run counts as the worst" if any(row.worst_seeds for row, _ in rows) else ""
     _finish(axes, title, f"change{unit} ({way}{shaded})", "")
