@@ -60,8 +60,7 @@ def run(
     path = place if absolute(place) is not None else None
     described = RunSpec(recipe, arguments, built.facts, versions(), path, named)
     if known is None:
-        _create(folder, described)
-        known = _known(folder, recipe, arguments)
+        known = described if _create(folder, described) else _known(folder, recipe, arguments)
     if known.facts.get("fingerprint") != built.facts["fingerprint"]:
         raise _other_data(folder, data)
     with folder.locked():
@@ -87,15 +86,17 @@ def _other_data(folder: RunFolder, data: str | None) -> PoiseError:
     return PoiseError(f"the data of {folder.path} has changed since the run began; start a new run with --out")
 
 
-def _create(folder: RunFolder, described: RunSpec) -> None:
-    """Make the folder, unless another process has just made it."""
+def _create(folder: RunFolder, described: RunSpec) -> bool:
+    """Make the folder; False where another process has just made it."""
     if (folder.path / "spec.json").exists():
-        return
+        return False
     try:
         folder.create(described)
     except PoiseError:
-        if not (folder.path / "spec.json").exists():
-            raise
+        if (folder.path / "spec.json").exists():
+            return False
+        raise
+    return True
 
 
 def _known(folder: RunFolder, recipe: str, arguments: Arguments) -> RunSpec:
