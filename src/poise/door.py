@@ -31,6 +31,13 @@ def load(run: str | Path, step: str | int = "last") -> Run:
     Args: step, of the weights: "last", "best" (of a scored run), or the number of a checkpoint that is kept.
     Returns a `Run`, with sample, interpolate, encode, say and vocode, as its recipe can.
     Errors: PoiseError for a run or a step that is not there.
+
+    Example:
+        >>> import numpy as np
+        >>> np.save("noise.npy", np.random.default_rng(0).integers(0, 256, (64, 16, 16), np.uint8))
+        >>> trained = train("images", "noise.npy", out="run", steps=2, batch=16, scores=0)
+        >>> load("last").step, load("run", step=2).sample(4, seed=0).shape
+        ('last', (4, 16, 16, 1))
     """
     from poise.runs.load import Run
 
@@ -48,6 +55,13 @@ def train(
     runs/RECIPE-DATA-HASH); view, shows progress (default: nothing); arguments, the flags of `poise train RECIPE` with
     underscores, groups as dicts: generator={"lr": 1e-4}.
     Errors: PoiseError for arguments or data that cannot be, before anything is written; NonFinite: it diverged.
+
+    Example:
+        >>> import numpy as np
+        >>> np.save("noise.npy", np.random.default_rng(0).integers(0, 256, (64, 16, 16), np.uint8))
+        >>> run = train("images", "noise.npy", out="run", steps=2, batch=16, scores=0)
+        >>> run.sample(4, seed=0).shape
+        (4, 16, 16, 1)
     """
     from poise.runs.load import Run, trust_all
     from poise.runs.place import folder_of
@@ -64,7 +78,15 @@ def train(
 
 @dataclass(frozen=True)
 class EvaluationResult:
-    """What an evaluation found. `report` is what `poise evaluate` writes, as JSON; `lines` what it prints."""
+    """What an evaluation found. `report` is what `poise evaluate` writes, as JSON; `lines` what it prints.
+
+    Example:
+        >>> for name, kinds in (("real.txt", 100), ("made.txt", 10)):
+        ...     _ = Path(name).write_text("".join(f"the cat saw {n % kinds} dogs\\n" for n in range(100)))
+        >>> found = evaluate("made.txt", against="real.txt", metrics=["distinct"])
+        >>> found.report["modality"], found.lines().splitlines()[0]
+        ('text', 'made.txt: 100 sentences against 100 real ones of real.txt')
+    """
 
     found: EvaluationReport
 
@@ -98,6 +120,12 @@ def evaluate(what: Run | str | Path, **options: Any) -> EvaluationResult:
     Args: what; options, the flags of `poise evaluate` with underscores: against, trained_on, metrics and features (both
     lists of names), n, seed, step ...
     Errors: PoiseError for what cannot be compared, and for an option that is not known.
+
+    Example:
+        >>> _ = Path("real.txt").write_text("".join(f"the cat saw {n} dogs\\n" for n in range(100)))
+        >>> _ = Path("made.txt").write_text("".join(f"the cat saw {n % 10} dogs\\n" for n in range(100)))
+        >>> evaluate("made.txt", against="real.txt", metrics=["distinct"]).value("distinct sentences")  # 10 of 50
+        0.2
     """
     from poise.evaluation.choice import EvaluationOptions
     from poise.evaluation.evaluate import measured

@@ -17,7 +17,7 @@ from poise.data.catalogue.catalogue import catalogue
 from poise.data.speech.speech import Wave
 from poise.errors import PoiseError
 from poise.metrics.features.features import Extractor, Material, features
-from poise.metrics.features.inception import shapes
+from poise.metrics.features.inception_layers import shapes
 from poise.registry import find, names
 
 SCORERS = {entry.name for entry in catalogue() if entry.modality == "scorer"}

@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from poise.errors import PoiseError
 from poise.metrics.features import inception
 from poise.metrics.features.features import Material
-from poise.metrics.features.inception import DIM, PARAMETERS, Inception, InceptionNet, layers, shapes
+from poise.metrics.features.inception import PARAMETERS, Inception, InceptionNet
+from poise.metrics.features.inception_layers import DIM, layers, shapes
 from tests.metrics.test_extractors import blobs, random_inception
 
 

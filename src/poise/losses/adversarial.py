@@ -35,6 +35,15 @@ class Loss(ABC):
     --loss mine.Margin --loss.by 2
 
     Both players minimise. Each function keeps the shape of its arguments, logits of D.
+
+    Example:
+        >>> class Margin(Loss):
+        ...     def discriminator(self, real, fake):
+        ...         return (2 - real).relu() + (2 + fake).relu()
+        ...     def generator(self, fake, *real):
+        ...         return -fake
+        >>> Margin().discriminator(torch.tensor([1.5]), torch.tensor([-3.0])).tolist()
+        [0.5]
     """
 
     paired: ClassVar[bool] = False  # whether `generator` is given the logits on real samples as well
@@ -49,7 +58,23 @@ class Loss(ABC):
 
 
 class AdversarialLoss(NamedTuple):
-    """`discriminator(real, fake)`; `generator(fake)`, or `generator(fake, real)` when `paired`."""
+    """`discriminator(real, fake)`; `generator(fake)`, or `generator(fake, real)` when `paired`.
+
+    Example:
+        >>> from poise.registry import find
+        >>> real, fake = torch.tensor(2.0), torch.tensor(-1.0)
+        >>> for name in ("nonsaturating", "minimax", "hinge", "least_squares", "wasserstein"):
+        ...     loss = find("loss", name)
+        ...     print(f"{name} {loss.discriminator(real, fake):.3f} {loss.generator(fake):.3f}")
+        nonsaturating 0.440 1.313
+        minimax 0.440 -0.313
+        hinge 0.000 1.000
+        least_squares 2.000 4.000
+        wasserstein -3.000 1.000
+        >>> relativistic = find("loss", "relativistic")
+        >>> print(f"{relativistic.discriminator(real, fake):.3f} {relativistic.generator(fake, real):.3f}")
+        0.049 3.049
+    """
 
     discriminator: Callable[[Tensor, Tensor], Tensor]
     generator: Callable[..., Tensor]
@@ -57,12 +82,22 @@ class AdversarialLoss(NamedTuple):
 
 
 def softplus(t: Tensor) -> Tensor:
-    """log(1 + e^t), stable at both ends."""
+    """log(1 + e^t), stable at both ends.
+
+    Example:
+        >>> [round(x, 4) for x in softplus(torch.tensor([0.0, 100.0])).tolist()]  # log 2; at large t it is t
+        [0.6931, 100.0]
+    """
     return torch.nn.functional.softplus(t)
 
 
 def cross_entropy(real: Tensor, fake: Tensor) -> Tensor:
-    """−log σ(s_r) − log(1 − σ(s_f))."""
+    """−log σ(s_r) − log(1 − σ(s_f)).
+
+    Example:
+        >>> round(cross_entropy(torch.tensor(0.0), torch.tensor(0.0)).item(), 4)  # 2·log 2: D cannot tell
+        1.3863
+    """
     return softplus(-real) + softplus(fake)
 
 

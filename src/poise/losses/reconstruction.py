@@ -27,7 +27,14 @@ def _apart(x: Tensor, y: Tensor) -> Tensor:
 
 
 def feature_matching(real: DiscriminatorOutput, fake: DiscriminatorOutput) -> Tensor:
-    """The mean over heads and layers of mean|D_l(real) − D_l(fake)| (Larsen et al. 2016): [B]."""
+    """The mean over heads and layers of mean|D_l(real) − D_l(fake)| (Larsen et al. 2016): [B].
+
+    Example:
+        >>> from poise.core import DiscriminatorOutput
+        >>> real, fake = (DiscriminatorOutput((), ((torch.tensor([row]),),)) for row in ([1.0, 2.0], [1.0, 5.0]))
+        >>> feature_matching(real, fake).tolist()  # (0 + 3) / 2
+        [1.5]
+    """
     pairs = [
         (x.detach(), y)
         for ours, theirs in zip(real.features, fake.features, strict=True)
@@ -37,12 +44,27 @@ def feature_matching(real: DiscriminatorOutput, fake: DiscriminatorOutput) -> Te
 
 
 def matched(round: Any) -> Tensor:
-    """Feature matching of a round's real and generated samples: [B]."""
+    """Feature matching of a round's real and generated samples: [B].
+
+    Example:
+        >>> from types import SimpleNamespace
+        >>> from poise.core import DiscriminatorOutput
+        >>> real, fake = (DiscriminatorOutput((), ((torch.tensor([row]),),)) for row in ([1.0, 2.0], [1.0, 5.0]))
+        >>> matched(SimpleNamespace(on_real=real, on_fake=fake)).tolist()
+        [1.5]
+    """
     return feature_matching(round.on_real, round.on_fake)
 
 
 def log_mel_l1(mel: Mel) -> Callable[[Tensor, Tensor], Tensor]:
-    """mean|log-mel(real) − log-mel(fake)| over bands and frames, of waves [B,1,S] (Kong et al. 2020): [B]."""
+    """mean|log-mel(real) − log-mel(fake)| over bands and frames, of waves [B,1,S] (Kong et al. 2020): [B].
+
+    Example:
+        >>> from poise.audio.spectrograms import Mel
+        >>> wave = torch.randn(1, 1, 4096, generator=torch.Generator().manual_seed(0))
+        >>> round(log_mel_l1(Mel())(wave, 2 * wave).item(), 4)  # log 2 in every band
+        0.6931
+    """
 
     def loss(real: Tensor, fake: Tensor) -> Tensor:
         with torch.no_grad():
@@ -56,6 +78,11 @@ def multi_resolution(windows: Sequence[int], floor: float = 1e-5) -> Callable[[T
     """The mean over windows of ‖|X| − |Y|‖₂/‖|X|‖₂ + mean|log|X| − log|Y||, of waves [B,1,S] (Yamamoto et al. 2020).
 
     Magnitudes under `floor` count as it; windows are a quarter apart; the norm is that of each sample.
+
+    Example:
+        >>> wave = torch.randn(1, 1, 4096, generator=torch.Generator().manual_seed(0))
+        >>> round(multi_resolution((256, 512))(wave, 2 * wave).item(), 4)  # ‖X − 2X‖/‖X‖ + log 2
+        1.6931
     """
     from poise.audio.spectrograms import magnitude
 

@@ -32,6 +32,13 @@ class AR(OnRound):
     Args:
         strength: α, at least 0: a number, a schedule string or a function of the step.
         name: its name in the record.
+
+    Example:
+        >>> import torch
+        >>> from types import SimpleNamespace
+        >>> read = SimpleNamespace(dropped=torch.tensor([[[1.0], [3.0]]]))  # [B,T,H]
+        >>> AR(2.0).value(SimpleNamespace(read=read)).tolist()  # (1² + 3²) / 2; the term multiplies it by α
+        [5.0]
     """
 
     strength: Strength = 2.0
@@ -50,6 +57,13 @@ class TAR(OnRound):
     Args:
         strength: β, at least 0: a number, a schedule string or a function of the step.
         name: its name in the record.
+
+    Example:
+        >>> import torch
+        >>> from types import SimpleNamespace
+        >>> read = SimpleNamespace(raw=torch.tensor([[[1.0], [3.0], [4.0]]]))  # [B,T,H]
+        >>> TAR().value(SimpleNamespace(read=read)).tolist()  # (2² + 1²) / 2
+        [2.5]
     """
 
     strength: Strength = 1.0

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from poise.errors import PenaltyWarning, PoiseError
 from poise.lazy import Lazy
 from poise.penalties import places
-from poise.penalties.covers import Weight
+from poise.penalties.covers import Weight, first_learning
 from poise.penalties.watched import watched
 
 if TYPE_CHECKING:
@@ -64,7 +64,17 @@ def attach(optimizer: Optimizer, module: nn.Module, penalties: OnWeights | Seque
 
 
 class Attached:
-    """What `attach` returns. `steps` counts the steps that the optimiser has made since, or as loaded."""
+    """What `attach` returns. `steps` counts the steps that the optimiser has made since, or as loaded.
+
+    Example:
+        >>> net = torch.nn.Linear(2, 1)
+        >>> from poise.penalties import L2
+        >>> attached = attach(torch.optim.SGD(net.parameters(), lr=0.1), net, L2(0.5))
+        >>> attached.optimizer.step()
+        >>> attached.state_dict()
+        {'steps': 1, 'penalties': {}}
+        >>> attached.detach()
+    """
 
     def __init__(self, optimizer: Optimizer, module: nn.Module, penalties: list[OnWeights]) -> None:
         self.optimizer, self.module, self.penalties, self.steps = optimizer, module, penalties, 0
@@ -155,7 +165,7 @@ class Attached:
         for penalty in self.penalties:
             with torch.enable_grad():
                 weights = self._mine(penalty.weights(self.module))
-            first = next((w.raw for w in weights if w.raw is not None and w.raw.requires_grad), None)
+            first = first_learning(weights)
             if not penalty.decoupled:
                 places.before_adding(penalty, self.module, first, self.optimizer)
                 penalty.add_to_(weights, self.steps, scale)

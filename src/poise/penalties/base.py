@@ -24,6 +24,11 @@ class Penalty:
     `reads` says what it needs: "weights", "round" (whatever a player's turn shows), "slopes" (the discriminator's, at
     real or generated samples) or "states" (what a language model reads and its hidden states). A recipe refuses one
     that reads what its player does not show.
+
+    Example:
+        >>> from poise.penalties import L2, R1
+        >>> [term.name for term in R1(10.0).terms()], [penalty.name for penalty in L2(1e-4).weight_penalties()]
+        (['r1'], ['l2'])
     """
 
     name: str
@@ -44,7 +49,16 @@ class Penalty:
 
 @dataclass(eq=False)
 class OnRound(Penalty, ABC):
-    """A strength that may be scheduled, times a function of the round; its share of the gradient is recorded."""
+    """A strength that may be scheduled, times a function of the round; its share of the gradient is recorded.
+
+    Example:
+        >>> class Level(OnRound):
+        ...     def value(self, round):
+        ...         return round.fake.square().mean()
+        >>> (term,) = Level(0.1, "level").over(100).terms()
+        >>> term.name, term.weight
+        ('level', 0.1)
+    """
 
     strength: Strength = 1.0
     name: str = "on_round"

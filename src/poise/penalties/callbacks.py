@@ -33,6 +33,12 @@ def lightning_callback(penalties: Parts) -> Any:
     Returns:
         A callback for `Trainer(callbacks=[...])`, of `lightning` or `pytorch_lightning`, whichever is loaded. Its
         `.attached` are the connections, while training. Schedules of strengths go on when a checkpoint is resumed.
+
+    Example:
+        >>> from poise.penalties import L2
+        >>> callback = lightning_callback({"generator": L2(1e-4), "discriminator": L2(1e-3)})
+        >>> callback.state_key
+        'PenaltyCallback[generator:l2,discriminator:l2]'
     """
 
     class PenaltyCallback(*_lightning()):  # type: ignore[misc]
@@ -74,6 +80,11 @@ def trainer_callback(penalties: Parts) -> Any:
     Returns:
         A callback for `Trainer(callbacks=[...])`. Its `.attached` are the connections, while training. Schedules of
         strengths follow the Trainer's global step.
+
+    Example:
+        >>> from poise.penalties import L2
+        >>> trainer_callback({"transformer": L2(1e-4)}).attached  # none before training begins
+        []
     """
     try:
         base = importlib.import_module("transformers").TrainerCallback
@@ -96,7 +107,16 @@ def trainer_callback(penalties: Parts) -> Any:
 
 
 def attach_parts(optimizers: Sequence[Optimizer], module: nn.Module, penalties: Parts) -> list[Attached]:
-    """Attach the penalties of each part to whichever of the optimisers moves its weights."""
+    """Attach the penalties of each part to whichever of the optimisers moves its weights.
+
+    Example:
+        >>> import torch
+        >>> from poise.penalties import L2
+        >>> net = torch.nn.ModuleDict({"body": torch.nn.Linear(3, 2), "head": torch.nn.Linear(2, 1)})
+        >>> optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+        >>> [one.module for one in attach_parts([optimizer], net, {"head": L2(0.5)})]
+        [Linear(in_features=2, out_features=1, bias=True)]
+    """
     parts = penalties if isinstance(penalties, Mapping) else {"": penalties}
     connections = []
     for name, own in parts.items():
@@ -115,14 +135,32 @@ def attach_parts(optimizers: Sequence[Optimizer], module: nn.Module, penalties: 
 
 
 def told(penalties: Parts) -> str:
-    """Parts and names, so that two callbacks of one trainer keep states of their own."""
+    """Parts and names, so that two callbacks of one trainer keep states of their own.
+
+    Example:
+        >>> from poise.penalties import L2
+        >>> told({"generator": L2(1e-4), "discriminator": [L2(1e-3)]})
+        'generator:l2,discriminator:l2'
+    """
     parts = penalties if isinstance(penalties, Mapping) else {"": penalties}
     chosen = {part: own if isinstance(own, Sequence) else [own] for part, own in parts.items()}
     return ",".join(f"{part}:{penalty.name}" for part, own in chosen.items() for penalty in own)
 
 
 def detach(connections: list[Attached]) -> None:
-    """End them all."""
+    """End them all.
+
+    Example:
+        >>> import torch
+        >>> from poise.penalties import L2
+        >>> net = torch.nn.Linear(2, 1)
+        >>> optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+        >>> attached = attach(optimizer, net, L2(0.5))
+        >>> detach([attached])
+        >>> optimizer.step()
+        >>> attached.steps  # it is told of no step any more
+        0
+    """
     for one in connections:
         one.detach()
 

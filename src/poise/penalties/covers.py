@@ -41,6 +41,13 @@ class Weight(NamedTuple):
         """Whether one of these parameters (by id) is the weight, or a part of what it is made of."""
         return any(id(p) in parameters for p in ((self.raw,) if self.raw is not None else self.sources))
 
+    def gradient(self) -> Tensor:
+        """`.grad` of `raw`, zeros where the loss did not reach it: the penalty does."""
+        assert self.raw is not None
+        if self.raw.grad is None:
+            self.raw.grad = torch.zeros_like(self.raw)
+        return self.raw.grad
+
 
 def _default(leaf: str, layer: nn.Module) -> bool:
     nn = torch.nn
@@ -57,7 +64,13 @@ def _default(leaf: str, layer: nn.Module) -> bool:
 
 
 def within(part: str) -> Callable[[str, nn.Module], bool]:
-    """A `covers` for the default weights of one part of a network: `within("decoder")`."""
+    """A `covers` for the default weights of one part of a network: `within("decoder")`.
+
+    Example:
+        >>> net = torch.nn.ModuleDict({"encoder": torch.nn.Linear(3, 2), "decoder": torch.nn.Linear(2, 3)})
+        >>> [weight.name for weight in covered(net, within("decoder"))]
+        ['decoder.weight']
+    """
 
     def inside(name: str, layer: nn.Module) -> bool:
         return name.startswith(f"{part}.") and _default(name.rpartition(".")[2], layer)
@@ -91,7 +104,12 @@ def _is_weight(leaf: str, layer: nn.Module) -> bool:
 
 
 def plain_name(module: nn.Module, name: str) -> str:
-    """The name of a weight without what DistributedDataParallel, FSDP and torch.compile put into it."""
+    """The name of a weight without what DistributedDataParallel, FSDP and torch.compile put into it.
+
+    Example:
+        >>> plain_name(torch.nn.DataParallel(torch.nn.Linear(2, 1)), "module.weight")
+        'weight'
+    """
     parts = name.split(".")
     inner = module
     while parts and (parts[0] in _WRAPPINGS or (parts[0] == "module" and _is_parallel(inner))):
@@ -147,7 +165,13 @@ def _inner(module: nn.Module) -> set[int]:
 
 
 def covered(module: nn.Module, covers: Covers = None) -> Iterator[Weight]:
-    """Each covered weight once, however often it is tied."""
+    """Each covered weight once, however often it is tied.
+
+    Example:
+        >>> net = torch.nn.Sequential(torch.nn.Linear(3, 2), torch.nn.LayerNorm(2))
+        >>> [weight.name for weight in covered(net)], [weight.name for weight in covered(net, "*.bias")]
+        (['0.weight'], ['0.bias', '1.bias'])
+    """
     seen: set[int] = set()
     inner = _inner(module)
     for prefix, layer in module.named_modules():
@@ -168,8 +192,24 @@ def covered(module: nn.Module, covers: Covers = None) -> Iterator[Weight]:
                 yield Weight(name, parameter, parameter)
 
 
+def first_learning(weights: Sequence[Weight]) -> nn.Parameter | None:
+    """A weight to look at: the first that is a parameter itself and learns.
+
+    Example:
+        >>> net = torch.nn.Linear(3, 2)
+        >>> first_learning(list(covered(net))) is net.weight
+        True
+    """
+    return next((w.raw for w in weights if w.raw is not None and w.raw.requires_grad), None)
+
+
 def nothing_covered(module: nn.Module, covers: Covers, penalty: str) -> PoiseError:
-    """A penalty that reaches no weight is an error, never silence."""
+    """A penalty that reaches no weight is an error, never silence.
+
+    Example:
+        >>> str(nothing_covered(torch.nn.ReLU(), None, "l2"))
+        "the penalty 'l2' covers no weight of ReLU (covers=None). Its parameters: none."
+    """
     known = [plain_name(module, name) for name, _ in module.named_parameters()]
     classes = {name for layer in module.modules() for name in _classes(layer)}
     hint = nearest(covers, [*known, *sorted(classes)], ".") if isinstance(covers, str) else "."

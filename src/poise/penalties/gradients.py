@@ -29,7 +29,14 @@ else:
 
 
 def half_squared_slope(verdict: DiscriminatorOutput, x: Tensor) -> Tensor:
-    """½‖∂(sum of logits)/∂x‖² for each sample, of the positions that count: [B]."""
+    """½‖∂(sum of logits)/∂x‖² for each sample, of the positions that count: [B].
+
+    Example:
+        >>> from poise.core import DiscriminatorOutput
+        >>> x = torch.tensor([[1.0, 2.0]], requires_grad=True)
+        >>> half_squared_slope(DiscriminatorOutput((x.square().sum(1),)), x).tolist()  # ∇ = 2x = (2, 4): ½·20
+        [10.0]
+    """
     heads = zip(verdict.logits, verdict.each_weights(), strict=True)
     total = torch.stack([(x if weights is None else x * weights).sum() for x, weights in heads]).sum()
     (gradient,) = torch.autograd.grad(total, x, create_graph=True)
@@ -115,6 +122,10 @@ class R1(GradientPenalty):
         gamma: γ, at least 0: a number, a schedule string or a function of the step.
         every: pay each k-th step at k times the weight (lazy regularisation, Karras et al. 2020).
         name: its name in the record.
+
+    Example:
+        >>> R1(10.0)(lambda x: 3 * x.sum(1), torch.zeros(5, 2)).item()  # ∇D = (3, 3): 10/2·18
+        90.0
     """
 
     name: str = "r1"
@@ -132,6 +143,10 @@ class R2(GradientPenalty):
         gamma: γ, at least 0: a number, a schedule string or a function of the step.
         every: pay each k-th step at k times the weight.
         name: its name in the record.
+
+    Example:
+        >>> R2(2.0)(lambda x: x.square().sum(1), torch.tensor([[1.0, 2.0]])).item()  # ∇D = (2, 4): 2/2·20
+        20.0
     """
 
     name: str = "r2"

@@ -8,7 +8,6 @@ at the first few additions only, and said in a warning; nothing is changed.
 
 from __future__ import annotations
 
-import gc
 import sys
 import warnings
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ from weakref import ReferenceType, WeakKeyDictionary, ref
 
 from poise.errors import PenaltyWarning
 from poise.lazy import Lazy
+from poise.penalties.scalers import scale_of
 
 if TYPE_CHECKING:
     import torch
@@ -64,17 +64,43 @@ _SEEN: WeakKeyDictionary[Any, WeakKeyDictionary[nn.Module, Seen]] = WeakKeyDicti
 
 
 def seen(penalty: Any, module: nn.Module) -> Seen:
-    """The memory of a penalty on a network."""
+    """The memory of a penalty on a network.
+
+    Example:
+        >>> from poise.penalties import L2
+        >>> net, penalty = torch.nn.Linear(2, 1), L2(1e-4)
+        >>> penalty.add_gradient_(net)
+        >>> seen(penalty, net).additions
+        1
+    """
     return _SEEN.setdefault(penalty, WeakKeyDictionary()).setdefault(module, Seen())
 
 
 def say(penalty: Any, memory: Seen, kind: str, sentence: str) -> None:
-    """Warn at the line that called `add_gradient_`."""
+    """Warn at the line that called `add_gradient_`.
+
+    Example:
+        >>> from poise.penalties import L2
+        >>> with warnings.catch_warnings(record=True, action="always") as said:
+        ...     say(L2(1e-4), Seen(), "twice", "is added twice")
+        >>> str(said[0].message)
+        "the penalty 'l2' is added twice"
+    """
     memory.say_once(kind, f"the penalty '{penalty.name}' {sentence}", stacklevel=5)
 
 
 def before_adding(penalty: Any, module: nn.Module, weight: nn.Parameter | None, optim: Optimizer | None = None) -> None:
-    """Look at the place at which a penalty is about to be added to `.grad` of a network."""
+    """Look at the place at which a penalty is about to be added to `.grad` of a network.
+
+    Example:
+        >>> from poise.penalties import L2
+        >>> net, penalty = torch.nn.Linear(2, 1), L2(1e-4)
+        >>> penalty.add_gradient_(net)
+        >>> with warnings.catch_warnings(record=True, action="always") as said:
+        ...     before_adding(penalty, net, net.weight)  # as a second call of add_gradient_ would
+        >>> str(said[0].message)[:43]
+        "the penalty 'l2' is added twice before the "
+    """
     memory = seen(penalty, module)
     memory.additions += 1
     if weight is None or memory.additions > FEW:
@@ -90,14 +116,33 @@ def before_adding(penalty: Any, module: nn.Module, weight: nn.Parameter | None, 
 
 
 def after_adding(penalty: Any, module: nn.Module, weight: nn.Parameter | None) -> None:
-    """Remember the weight and the gradient to which it was added."""
+    """Remember the weight and the gradient to which it was added.
+
+    Example:
+        >>> from poise.penalties import L2
+        >>> net, penalty = torch.nn.Linear(2, 1), L2(1e-4)
+        >>> net.weight.grad = torch.ones(1, 2)
+        >>> after_adding(penalty, net, net.weight)
+        >>> is_added(penalty, net, net.weight)
+        True
+    """
     memory = seen(penalty, module)
     if weight is not None and weight.grad is not None:
         memory.where, memory.gradient, memory.version = Place(weight), ref(weight.grad), weight.grad._version
 
 
 def is_added(penalty: Any, module: nn.Module, weight: nn.Parameter | None) -> bool:
-    """Whether the network's gradient is one to which the penalty has been added."""
+    """Whether the network's gradient is one to which the penalty has been added.
+
+    Example:
+        >>> from poise.penalties import L2
+        >>> net, penalty = torch.nn.Linear(2, 1), L2(1e-4)
+        >>> net.weight.sum().backward()
+        >>> before = is_added(penalty, net, net.weight)
+        >>> penalty.add_gradient_(net)
+        >>> before, is_added(penalty, net, net.weight)
+        (False, True)
+    """
     memory = seen(penalty, module)
     if weight is None or weight.grad is None:
         return False
@@ -107,7 +152,17 @@ def is_added(penalty: Any, module: nn.Module, weight: nn.Parameter | None) -> bo
 
 
 def in_the_loss(penalty: Any, module: nn.Module, weight: nn.Parameter | None, value: Tensor) -> None:
-    """Look at how often, and with which factor, the loss term of a penalty is paid before the weights move."""
+    """Look at how often, and with which factor, the loss term of a penalty is paid before the weights move.
+
+    Example:
+        >>> from poise.penalties import L2
+        >>> net, penalty = torch.nn.Linear(2, 1), L2(1e-4)
+        >>> with warnings.catch_warnings(record=True, action="always") as said:
+        ...     penalty(net).backward()  # calls it
+        ...     penalty(net).backward()  # again, before a step of the optimiser
+        >>> str(said[0].message)[:53]
+        "the penalty 'l2' was in the loss of 2 backward passes"
+    """
     memory = seen(penalty, module)
     if weight is None or not value.requires_grad or memory.additions > FEW:
         return
@@ -154,7 +209,12 @@ SEVERAL = (
 
 
 def accumulates(module: nn.Module) -> bool:
-    """Whether Accelerate, and so Hugging Face's Trainer, is in the middle of an accumulation of a network of its."""
+    """Whether Accelerate, and so Hugging Face's Trainer, is in the middle of an accumulation of a network of its.
+
+    Example:
+        >>> accumulates(torch.nn.Linear(2, 1))  # nobody has prepared it
+        False
+    """
     if not getattr(module, "_is_accelerate_prepared", False):
         return False
     state = sys.modules.get("accelerate.state")
@@ -179,45 +239,3 @@ def _unmoved(memory: Seen, weight: nn.Parameter) -> bool:
         return False
     same = memory.gradient() is weight.grad and weight.grad._version - memory.version <= 1
     return same and memory.where.is_of(weight)
-
-
-def scale_of(weight: nn.Parameter, optim: Optimizer | None) -> float | None:
-    """The factor by which a living GradScaler has multiplied the gradient of a weight; None where none has."""
-    kinds = {torch.amp.GradScaler, *_below(torch.amp.GradScaler)}
-    optims = {torch.optim.Optimizer, *_below(torch.optim.Optimizer)}
-    alive = gc.get_objects()
-    scalers = [item for item in _of(alive, kinds) if item._enabled and item._scale is not None]
-    if not scalers:
-        return None
-    holders = [optim] if optim is not None else []
-    if not holders:
-        holders = [item for item in _of(alive, optims) if _holds(item, weight)]
-    for states in (scaler._per_optimizer_states for scaler in scalers):
-        if any(_is_divided(states, holder) for holder in holders) if holders else states:
-            return None
-    return float(scalers[0]._scale)
-
-
-def _of(alive: list[Any], kinds: set[type]) -> list[Any]:
-    """Those objects whose class is one of these; by identity, since some classes cannot be hashed."""
-    wanted = {id(kind) for kind in kinds}
-    return [item for item in alive if id(type(item)) in wanted]
-
-
-def _is_divided(states: dict[int, dict[str, Any]], optim: Optimizer) -> bool:
-    """Whether the scaler has divided this optimiser's gradients, or the optimiser will do it itself."""
-    known = states[id(optim)]["stage"].name if id(optim) in states else "READY"
-    return known != "READY" or getattr(optim, "grad_scale", None) is not None
-
-
-def _holds(optim: Any, weight: nn.Parameter) -> bool:
-    groups = optim.__dict__.get("param_groups", ())
-    return any(weight is parameter for group in groups for parameter in group["params"])
-
-
-def _below(kind: type) -> set[type]:
-    found: set[type] = set()
-    lower: list[type] = kind.__subclasses__()
-    for below in lower:
-        found |= {below, *_below(below)}
-    return found

@@ -24,6 +24,13 @@ class L2Rows(OnRound):
         name: its name in the record.
 
     It reads `round.read_ids`, ids [...], and `round.embedding`, [V,E].
+
+    Example:
+        >>> import torch
+        >>> from types import SimpleNamespace
+        >>> embedding, ids = torch.tensor([[1.0], [2.0], [3.0]]), torch.tensor([[0, 0, 2]])
+        >>> L2Rows().value(SimpleNamespace(embedding=embedding, read_ids=ids)).item()  # ½·(1² + 3²), without λ
+        5.0
     """
 
     strength: Strength = 1e-4

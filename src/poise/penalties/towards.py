@@ -34,6 +34,13 @@ class L2Towards(OnWeights):
         name: its name in the record.
 
     One object serves one module. In a loop of one's own, call `after_step_(module)` after each step.
+
+    Example:
+        >>> net, penalty = torch.nn.Linear(1, 1), L2Towards(2.0)
+        >>> at_first = penalty(net).item()
+        >>> _ = net.weight.data.add_(3.0)
+        >>> at_first, round(penalty(net).item(), 4)  # 2/2·3²
+        (0.0, 9.0)
     """
 
     strength: Strength = 1e-2

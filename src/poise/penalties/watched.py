@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from poise.lazy import Lazy
+from poise.penalties.covers import Weight, first_learning
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor, nn
-
-    from poise.penalties.covers import Weight
 else:
     torch = Lazy("torch")
 
@@ -60,8 +59,7 @@ def watched(
         if references is not None:
             pulls = [pull - reference for pull, reference in zip(pulls, references, strict=True)]
         pulled = {id(w.raw): pull for w, pull in zip(learning, pulls, strict=True) if w.raw is not None}
-        first = next((w.raw for w in learning if w.raw is not None and w.raw.requires_grad), None)
-        inside = places.is_added(penalty, module, first) if added is None else added
+        inside = places.is_added(penalty, module, first_learning(learning)) if added is None else added
         of_loss = []
         for parameter in module.parameters():
             if parameter.grad is not None:

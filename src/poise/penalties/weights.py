@@ -20,7 +20,7 @@ from poise.lazy import Lazy
 from poise.penalties import places
 from poise.penalties.base import Penalty, Strength
 from poise.penalties.coverage import Coverage, coverage
-from poise.penalties.covers import Covers, Weight, covered, nothing_covered
+from poise.penalties.covers import Covers, Weight, covered, first_learning, nothing_covered
 from poise.penalties.watched import watched
 from poise.registry import register
 from poise.training.schedules import number_or_schedule
@@ -90,7 +90,7 @@ class OnWeights(Penalty):
         value = _half_squares(weights, self.references(weights), self.strength_at(step))
         if not self._trusted:
             self._first_use(module)
-            places.in_the_loss(self, module, _first(weights), value)
+            places.in_the_loss(self, module, first_learning(weights), value)
         return value
 
     def add_gradient_(self, module: nn.Module, step: int = 0) -> None:
@@ -104,10 +104,10 @@ class OnWeights(Penalty):
             weights = self.weights(module)
         if not self._trusted:
             self._first_use(module)
-            places.before_adding(self, module, _first(weights))
+            places.before_adding(self, module, first_learning(weights))
         self.add_to_(weights, step)
         if not self._trusted:
-            places.after_adding(self, module, _first(weights))
+            places.after_adding(self, module, first_learning(weights))
 
     def add_to_(self, weights: list[Weight], step: int = 0, scale: Tensor | None = None) -> None:
         """Add λ·(w − reference) to the gradients of these weights; times `scale`, if they are scaled by that."""
@@ -118,7 +118,7 @@ class OnWeights(Penalty):
         plain = [i for i, w in enumerate(weights) if w.raw is not None and w.raw.requires_grad]
         if plain:
             with torch.no_grad():
-                gradients = [_gradient(weights[i].raw) for i in plain]
+                gradients = [weights[i].gradient() for i in plain]
                 values = [weights[i].value for i in plain]
                 if references is not None:
                     values = list(torch._foreach_sub(values, [references[i] for i in plain]))
@@ -166,19 +166,6 @@ def _wide(value: Tensor) -> Tensor:
     return value.float() if value.element_size() < 4 else value
 
 
-def _first(weights: list[Weight]) -> nn.Parameter | None:
-    """A weight to look at: the first that is a parameter itself and learns."""
-    return next((w.raw for w in weights if w.raw is not None and w.raw.requires_grad), None)
-
-
-def _gradient(parameter: Tensor | None) -> Tensor:
-    """The parameter's `.grad`, zeros where the loss did not reach it: the penalty does."""
-    assert parameter is not None
-    if parameter.grad is None:
-        parameter.grad = torch.zeros_like(parameter)
-    return parameter.grad
-
-
 @register("penalty", "L2")
 @dataclass(eq=False)
 class L2(OnWeights):
@@ -194,6 +181,12 @@ class L2(OnWeights):
     Use it in one of four ways: `attach(optimizer, net, penalty)`, right in every loop; `penalty.add_gradient_(net)`
     once for each step of the optimiser, between the last `backward()` and `step()`; `loss + penalty(net)`; or in a
     player's list of penalties.
+
+    Example:
+        >>> net = torch.nn.Linear(2, 1)
+        >>> _ = net.weight.data.copy_(torch.tensor([[3.0, 4.0]]))
+        >>> round(L2(0.1)(net).item(), 4)  # 0.1/2·(3² + 4²)
+        1.25
     """
 
     name: str = "l2"
@@ -209,6 +202,13 @@ class WeightDecay(OnWeights):
         covers: as for `L2`. A weight under spectral or weight norm is refused: shrinking its raw parameter would
             change nothing but the step size.
         name: its name in the record.
+
+    Example:
+        >>> net = torch.nn.Linear(1, 1)
+        >>> net.weight.data[:], net.weight.grad = 1.0, torch.zeros(1, 1)
+        >>> WeightDecay(0.5).before_step_(net, torch.optim.SGD(net.parameters(), lr=0.1))
+        >>> round(net.weight.item(), 4)  # 1 − 0.1·0.5
+        0.95
     """
 
     strength: Strength = 1e-2

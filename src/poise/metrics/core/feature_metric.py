@@ -22,6 +22,16 @@ class FeatureMetric(Metric[Compared]):
     features; `asks` says what it reads of the products of held-out and generated features, so that several metrics can
     share one pass. Of a set larger than `largest` as many rows are chosen by the seed, from the rows in their order,
     and the `n` and `m` of the estimate say so.
+
+    Example:
+        >>> import numpy as np
+        >>> from poise.metrics.core.sets import compare
+        >>> def apart(sets, seed):
+        ...     value = float((sets.made.moments.mean - sets.heldout.moments.mean).norm())
+        ...     return Estimate(value, value, value, len(sets.made), len(sets.heldout))
+        >>> metric = FeatureMetric("apart", "Distance of the means.", "lower", apart)
+        >>> round(metric.estimate(compare(np.zeros((4, 2)), np.full((4, 2), 3.0))).value, 4)  # sqrt(3² + 3²)
+        4.2426
     """
 
     reads = "features"
@@ -62,6 +72,14 @@ def share_pass(compared: Compared, metrics: Sequence[FeatureMetric], seed: int =
     """Read what several metrics want of the products of held-out and generated features in as few passes as possible.
 
     Afterwards `measure` of these metrics finds its answers kept. It changes no number.
+
+    Example:
+        >>> import numpy as np
+        >>> from poise.metrics import compare, find_metrics
+        >>> sets, metrics = compare(np.eye(4), 2 * np.eye(4)), find_metrics(FeatureMetric, ["KID", "MMD"])
+        >>> share_pass(sets, metrics)
+        >>> metrics[0].estimate(sets) == metrics[0].estimate(compare(np.eye(4), 2 * np.eye(4)))
+        True
     """
     for largest in dict.fromkeys(m.largest for m in metrics if m.asks):
         sets = compared.limited(largest, seed)

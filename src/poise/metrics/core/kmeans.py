@@ -12,13 +12,25 @@ ROUNDS = 100
 
 
 def principal(moments: Moments, components: int) -> Tensor:
-    """The leading directions of the covariance as columns [d, components]."""
+    """The leading directions of the covariance as columns [d, components].
+
+    Example:
+        >>> from poise.metrics.core.moments import moments
+        >>> rows = torch.tensor([[-1.0, 0.0], [1.0, 0.0], [0.0, 0.1]]).double()
+        >>> principal(moments([rows], 2), 1).abs().round(decimals=4).tolist()  # the first axis
+        [[1.0], [0.0]]
+    """
     directions: Tensor = torch.linalg.svd(moments.root, full_matrices=False)[2]
     return directions[:components].T
 
 
 def squared_distances(x: Tensor, y: Tensor) -> Tensor:
-    """[n,d], [m,d] -> [n,m]."""
+    """[n,d], [m,d] -> [n,m].
+
+    Example:
+        >>> squared_distances(torch.tensor([[0.0, 0.0]]), torch.tensor([[3.0, 4.0], [1.0, 0.0]])).tolist()
+        [[25.0, 1.0]]
+    """
     return torch.addmm(x.square().sum(1)[:, None] + y.square().sum(1), x, y.T, alpha=-2.0).clamp_(min=0.0)
 
 
@@ -27,6 +39,11 @@ def kmeans(x: Tensor, k: int, seed: int) -> Tensor:
 
     x is float64 [n,d] with n >= k. The same rows in the same order and the same seed give the same centres; the global
     random state is not touched.
+
+    Example:
+        >>> x = torch.tensor([[0.0], [2.0], [10.0], [12.0]]).double()
+        >>> kmeans(x, 2, seed=0).sort(0).values.tolist()
+        [[1.0], [11.0]]
     """
     draw = torch.Generator().manual_seed(seed)
     best, least = x[:k], float("inf")

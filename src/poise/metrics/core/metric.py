@@ -92,7 +92,13 @@ class Metric(ABC, Generic[Input]):
 
 
 def find_metrics(kind: type[AnyMetric], wanted: Iterable[str] | None = None) -> list[AnyMetric]:
-    """The metrics of a kind of these names, or all; an unknown name is an error with the nearest one."""
+    """The metrics of a kind of these names, or all; an unknown name is an error with the nearest one.
+
+    Example:
+        >>> from poise.metrics.core.feature_metric import FeatureMetric
+        >>> [(metric.name, metric.better) for metric in find_metrics(FeatureMetric, ["FD", "KID"])]
+        [('FD', 'lower'), ('KID', 'target')]
+    """
     everything = [find("metric", name) for name in names("metric")]
     known = {member.name: member for member in everything if isinstance(member, kind)}
     chosen = list(known) if wanted is None else list(wanted)
@@ -105,6 +111,10 @@ def own_metric(word: str) -> str:
 
     MODULE.NAME is a metric, or what makes one of the options, such as a function or a class.
     Errors: PoiseError, one sentence, for what cannot be loaded and for what is no metric.
+
+    Example:
+        >>> own_metric("poise.metrics.distributions.gaussians.fd")  # any module that can be imported from here
+        'FD'
     """
     path, *options = word.split(":")
     found = _load(path, word)
@@ -121,7 +131,13 @@ def own_metric(word: str) -> str:
 
 
 def own_metric_help(word: str) -> str:
-    """What --help says of a metric of one's own: what it tells, and its options with their defaults."""
+    """What --help says of a metric of one's own: what it tells, and its options with their defaults.
+
+    Example:
+        >>> print(own_metric_help("poise.metrics.core.statistics.upper_tail"))
+        poise.metrics.core.statistics.upper_tail: P(N(0, 1) > z).
+        its options: poise.metrics.core.statistics.upper_tail:z=....
+    """
     path = word.partition(":")[0]
     found = _load(path, word)
     about = found.title if isinstance(found, Metric) else (inspect.getdoc(found) or "").partition("\n")[0]
@@ -152,7 +168,15 @@ def _options_of(path: str, maker: Any) -> str:
 
 
 def check_names(wanted: Iterable[str], known: Sequence[str]) -> None:
-    """PoiseError with the nearest known name for a name that is not known."""
+    """PoiseError with the nearest known name for a name that is not known.
+
+    Example:
+        >>> check_names(["FD"], ["FD", "KID"])
+        >>> check_names(["KDI"], ["FD", "KID"])
+        Traceback (most recent call last):
+            ...
+        poise.errors.PoiseError: there is no metric called 'KDI'; did you mean 'KID'? Known: FD, KID.
+    """
     for name in wanted:
         if name not in known:
             raise PoiseError(
@@ -161,7 +185,14 @@ def check_names(wanted: Iterable[str], known: Sequence[str]) -> None:
 
 
 def installed(metrics: Iterable[AnyMetric]) -> tuple[list[AnyMetric], list[Note]]:
-    """Those whose packages are installed, and a note for each missing package."""
+    """Those whose packages are installed, and a note for each missing package.
+
+    Example:
+        >>> from poise.metrics.core.feature_metric import FeatureMetric
+        >>> fit, notes = installed(find_metrics(FeatureMetric, ["FD", "KID"]))
+        >>> [metric.name for metric in fit], notes
+        (['FD', 'KID'], [])
+    """
     fit, notes = [], []
     for metric in metrics:
         try:
@@ -174,7 +205,15 @@ def installed(metrics: Iterable[AnyMetric]) -> tuple[list[AnyMetric], list[Note]
 
 
 def fitting(metrics: Iterable[AnyMetric], read: Any) -> tuple[list[AnyMetric], list[Note]]:
-    """Those that can be taken of this, and a note for each other one that is about such things."""
+    """Those that can be taken of this, and a note for each other one that is about such things.
+
+    Example:
+        >>> import numpy as np
+        >>> from poise.metrics import FeatureMetric, compare
+        >>> fit, notes = fitting(find_metrics(FeatureMetric, ["FD", "C2ST"]), compare(np.eye(4), np.eye(4)))
+        >>> [metric.name for metric in fit], [str(note) for note in notes]
+        (['FD'], ['C2ST is left out: it needs 10 rows of each set for 4 features, and the smallest has 4.'])
+    """
     there, notes = installed(metric for metric in metrics if metric.applies(read))
     fit = []
     for metric in there:
@@ -188,7 +227,15 @@ def fitting(metrics: Iterable[AnyMetric], read: Any) -> tuple[list[AnyMetric], l
 
 def row_of(metric: Metric[Any], name: str, of: Mapping[str, Estimate | None]) -> ScoreRow | None:
     """A row of what a number is "made", "perfect" and, where it is there, "copied"; None without either of the first
-    two."""
+    two.
+
+    Example:
+        >>> from poise.metrics.core.feature_metric import FeatureMetric
+        >>> (fd,) = find_metrics(FeatureMetric, ["FD"])
+        >>> row = row_of(fd, "FD", {"made": Estimate(2.0, 1.5, 2.5, 9, 9), "perfect": Estimate(0.2, 0.1, 0.3, 9, 9)})
+        >>> row.differs, row_of(fd, "FD", {"made": None, "perfect": None})
+        (True, None)
+    """
     made, perfect = of.get("made"), of.get("perfect")
     if made is None or perfect is None:
         return None

@@ -16,7 +16,13 @@ from torch import Tensor
 
 
 class Moments(NamedTuple):
-    """First and second moments of n rows of d features."""
+    """First and second moments of n rows of d features.
+
+    Example:
+        >>> found = moments([torch.tensor([[0.0], [2.0]]).double()], d=1)
+        >>> found.n, round(found.mean.item(), 4), round((found.root.T @ found.root).item(), 4)  # variance 2, over n−1
+        (2, 1.0, 2.0)
+    """
 
     n: int
     mean: Tensor  # [d]
@@ -24,7 +30,15 @@ class Moments(NamedTuple):
 
 
 class Gathered:
-    """Moments that grow with each block of rows."""
+    """Moments that grow with each block of rows.
+
+    Example:
+        >>> gathered = Gathered(1)
+        >>> for rows in ([[0.0], [2.0]], [[4.0]]):
+        ...     gathered.add(torch.tensor(rows).double())
+        >>> gathered.n, round(gathered.moments().mean.item(), 4)
+        (3, 2.0)
+    """
 
     def __init__(self, d: int) -> None:
         self.n, self._triangle = 0, torch.zeros(0, d + 1, dtype=torch.float64)
@@ -45,7 +59,14 @@ class Gathered:
 
 
 def moments(blocks: Iterable[Tensor], d: int) -> Moments:
-    """Moments of all rows of the blocks, each float64 [n,d]; at least 2 rows in all."""
+    """Moments of all rows of the blocks, each float64 [n,d]; at least 2 rows in all.
+
+    Example:
+        >>> blocks = [torch.tensor([[0.0, 0.0], [2.0, 2.0]]).double(), torch.tensor([[4.0, 4.0]]).double()]
+        >>> found = moments(blocks, d=2)
+        >>> found.mean.round(decimals=4).tolist(), (found.root.T @ found.root).round(decimals=4).tolist()
+        ([2.0, 2.0], [[4.0, 4.0], [4.0, 4.0]])
+    """
     gathered = Gathered(d)
     for block in blocks:
         gathered.add(block)

@@ -27,7 +27,15 @@ class KernelSums(NamedTuple):
 
 @dataclass(frozen=True)
 class Sums:
-    """Kernel sums, the diagonal of one set left out."""
+    """Kernel sums, the diagonal of one set left out.
+
+    Example:
+        >>> from poise.metrics.core.sets import Features
+        >>> from poise.metrics.core.tiles import CubicKernel
+        >>> x, y = Features(np.array([[0.0], [1.0]])), Features(np.array([[1.0]]))
+        >>> x.against(y, Sums(CubicKernel()))[0].rows.tolist()  # (0·1 + 1)³, (1·1 + 1)³
+        [1.0, 8.0]
+    """
 
     kernel: Kernel
 
@@ -54,7 +62,13 @@ class _Sums:
 
 @lru_cache(maxsize=2)
 def labels(n: int, m: int, seed: int) -> Tensor:
-    """0/1 [n+m, 199]: in every column n ones at random."""
+    """0/1 [n+m, 199]: in every column n ones at random.
+
+    Example:
+        >>> found = labels(2, 3, seed=0)
+        >>> tuple(found.shape), found.sum(0).unique().tolist()
+        ((5, 199), [2.0])
+    """
     draw = np.random.default_rng((seed, n, m))
     found = torch.zeros(n + m, PERMUTATIONS, dtype=torch.float64)
     for column in range(PERMUTATIONS):
@@ -104,7 +118,15 @@ class Nearest2(NamedTuple):
 
 @dataclass(frozen=True)
 class NearestRows:
-    """The k nearest rows of the other set for each row of both; within one set, of the other rows."""
+    """The k nearest rows of the other set for each row of both; within one set, of the other rows.
+
+    Example:
+        >>> from poise.metrics.core.sets import Features
+        >>> x, y = Features(np.array([[0.0], [5.0]])), Features(np.array([[4.0], [1.0]]))
+        >>> found = x.against(y, NearestRows(1))[0]
+        >>> found.rows.squared.tolist(), found.rows.which.tolist()
+        ([[1.0], [1.0]], [[1], [0]])
+    """
 
     k: int
 
@@ -163,7 +185,14 @@ class HitCounts(NamedTuple):
 
 @dataclass(frozen=True)
 class Hits:
-    """Counts of rows strictly inside k-nearest-neighbour balls, both ways."""
+    """Counts of rows strictly inside k-nearest-neighbour balls, both ways.
+
+    Example:
+        >>> from poise.metrics.core.sets import Features
+        >>> x, y = Features(np.array([[0.0], [1.0], [9.0]])), Features(np.array([[0.5], [20.0], [21.0]]))
+        >>> x.against(y, Hits(1))[0].columns_in_x.tolist()  # the balls around 0 and 1 reach 1 far
+        [2, 0, 0]
+    """
 
     k: int
 

@@ -18,6 +18,10 @@ class Note:
     """A sentence beside numbers; where it tells why something is left out, the end of the sentence.
 
     `left_out`, what is left out for that reason; `of`, of what, where it is not left out altogether.
+
+    Example:
+        >>> str(Note("the training set was not given.", "FLD"))
+        'FLD is left out: the training set was not given.'
     """
 
     reason: str
@@ -34,7 +38,12 @@ def _sentence(names: Sequence[str], note: Note) -> str:
 
 
 def gathered(notes: Iterable[Note]) -> list[str]:
-    """Sentences, each once; what is left out altogether for one reason is told in one."""
+    """Sentences, each once; what is left out altogether for one reason is told in one.
+
+    Example:
+        >>> gathered([Note("give more.", "FD"), Note("give more.", "KID"), Note("Few rows."), Note("Few rows.")])
+        ['FD, KID are left out: give more.', 'Few rows.']
+    """
     groups: dict[tuple[bool, str], list[Note]] = {}
     for note in notes:
         whole = bool(note.left_out) and not note.of
@@ -53,6 +62,11 @@ class ScoreRow:
     `perfect`, of fresh real data in the generator's place, and `copied`, of training data, where they are compared with
     one reference; `beside`, name -> the same number of something else, and `difference`, name -> made less that, with
     its 95 % interval, where each item has a counterpart.
+
+    Example:
+        >>> row = ScoreRow("FD", "A distance.", "lower", Estimate(2.0, 1.5, 2.5, 9, 9), Estimate(0.2, 0.1, 0.3, 9, 9))
+        >>> row.differs, row.to_dict(("metric", "better"))
+        (True, {'metric': 'FD', 'better': 'low'})
     """
 
     metric: str

@@ -31,7 +31,13 @@ AT_ONCE = 1 << 24  # numbers in memory at once while a set is streamed
 
 
 class Picked:
-    """Chosen rows of an array or a memory map [N,d], read when they are asked for and never copied whole."""
+    """Chosen rows of an array or a memory map [N,d], read when they are asked for and never copied whole.
+
+    Example:
+        >>> array = np.arange(10.0).reshape(5, 2)
+        >>> Picked(array, np.array([4, 0]))[:1].tolist()
+        [[8.0, 9.0]]
+    """
 
     ndim = 2
 
@@ -53,6 +59,11 @@ class Features:
     Args: rows, an array or a memory map; they are read, not changed. `what` names the set in errors.
 
     Errors: `PoiseError` for anything but [n,d] with n, d >= 1 of real numbers, and for NaN or infinite values.
+
+    Example:
+        >>> rows = Features(np.array([[0.0, 3.0], [4.0, 0.0], [0.0, 0.0]]))
+        >>> len(rows), rows.d, rows.squares.tolist(), rows.radii(1).tolist()  # squared, to the nearest
+        (3, 2, [9.0, 16.0, 0.0], [9.0, 16.0, 9.0])
     """
 
     def __init__(self, rows: NDArray[Any] | Picked, what: str = "features") -> None:
@@ -152,7 +163,13 @@ def _answers(x: Features, y: Features, asks: tuple[Ask, ...], kept: dict[Ask, An
 
 
 class Compared(NamedTuple):
-    """What a metric compares. All three have features of one extractor, [.,d]."""
+    """What a metric compares. All three have features of one extractor, [.,d].
+
+    Example:
+        >>> x = np.arange(20.0)[:, None]
+        >>> [len(part) for part in compare(x, x, x).limited(8, seed=0)]
+        [8, 8, 8]
+    """
 
     heldout: Features  # real and never trained on: the reference
     made: Features  # generated
@@ -167,7 +184,17 @@ class Compared(NamedTuple):
 
 
 def compare(heldout: NDArray[Any], made: NDArray[Any], train: NDArray[Any] | None = None) -> Compared:
-    """`Compared` of arrays or memory maps [n,d]. Errors: as `Features`, and where the sets differ in d."""
+    """`Compared` of arrays or memory maps [n,d]. Errors: as `Features`, and where the sets differ in d.
+
+    Example:
+        >>> sets = compare(heldout=np.zeros((5, 2)), made=np.ones((3, 2)))
+        >>> len(sets.heldout), len(sets.made), sets.train
+        (5, 3, None)
+        >>> compare(np.zeros((5, 2)), np.ones((3, 4)))
+        Traceback (most recent call last):
+            ...
+        poise.errors.PoiseError: features to compare must have one number of columns d, not [2, 4]: use one extractor
+    """
     sets = Compared(
         Features(heldout, "held-out features"),
         Features(made, "generated features"),

@@ -26,7 +26,12 @@ Floats = NDArray[np.float64]
 
 
 class Estimate(NamedTuple):
-    """A number with its 95 % interval, the sizes of the two samples, and where there is a test its p-value."""
+    """A number with its 95 % interval, the sizes of the two samples, and where there is a test its p-value.
+
+    Example:
+        >>> Estimate(0.5, 0.4, 0.6, n=100, m=100)
+        Estimate(value=0.5, low=0.4, high=0.6, n=100, m=100, p=None)
+    """
 
     value: float
     low: float
@@ -37,13 +42,23 @@ class Estimate(NamedTuple):
 
 
 def symmetric(value: float, variance: float, n: int, m: int, p: float | None = None) -> Estimate:
-    """value +- 1.96 standard errors."""
+    """value +- 1.96 standard errors.
+
+    Example:
+        >>> [round(x, 2) for x in symmetric(1.0, 0.25, n=10, m=10)[:3]]  # 1 ± 1.96·0.5
+        [1.0, 0.02, 1.98]
+    """
     half = Z95 * math.sqrt(max(variance, 0.0))
     return Estimate(value, value - half, value + half, n, m, p)
 
 
 def upper_tail(z: float) -> float:
-    """P(N(0, 1) > z)."""
+    """P(N(0, 1) > z).
+
+    Example:
+        >>> upper_tail(0.0), round(upper_tail(1.96), 3)
+        (0.5, 0.025)
+    """
     return 0.5 * math.erfc(z / math.sqrt(2))
 
 
@@ -98,7 +113,12 @@ class Reads(NamedTuple):
 
 
 def kernel_reads(kernel: Kernel, n: int, m: int, seed: int | None) -> Reads:
-    """Kernel sums of sets of n and m rows, and with a seed those of random relabellings."""
+    """Kernel sums of sets of n and m rows, and with a seed those of random relabellings.
+
+    Example:
+        >>> kernel_reads(CubicKernel(), 10, 20, seed=None).between
+        (Sums(kernel=CubicKernel()),)
+    """
     sums = (Sums(kernel),)
     if seed is None:
         return Reads(sums, sums, sums)
@@ -113,6 +133,10 @@ def kernel_distance(x: Features, y: Features, kernel: Kernel, seed: int | None =
 
     The interval is that of `kid`. With a seed also p, of the hypothesis that both sets have one distribution: the share
     (1 + #{permuted >= found}) / (1 + 199) over 199 random relabellings of the pooled rows. Its level is exact.
+
+    Example:
+        >>> kernel_distance(Features(np.zeros((4, 1))), Features(np.ones((4, 1))), CubicKernel()).value  # 1 + 8 − 2·1
+        7.0
     """
     n, m = len(x), len(y)
     reads = kernel_reads(kernel, n, m, seed)
@@ -156,13 +180,23 @@ def kid(x: NDArray[Any], y: NDArray[Any], seed: int | None = None) -> Estimate:
     for unequal and 98 to 100 % for equal distributions.
 
     Errors: `PoiseError` for shapes that do not match, fewer than 4 rows, or values that are not finite.
+
+    Example:
+        >>> kid(np.zeros((4, 1)), np.ones((4, 1))).value  # (0 + 1)³ + (1 + 1)³ − 2·(0 + 1)³
+        7.0
     """
     made, heldout = _sets(x, y, least=4)
     return kernel_distance(made, heldout, CubicKernel(), seed)
 
 
 def frechet_of(a: Moments, b: Moments) -> float:
-    """The Fréchet distance of two Gaussians with these moments; see `frechet`."""
+    """The Fréchet distance of two Gaussians with these moments; see `frechet`.
+
+    Example:
+        >>> x, y = Features(np.array([[-1.0], [1.0]])), Features(np.array([[-2.0], [2.0]]))
+        >>> round(frechet_of(x.moments, y.moments), 4)  # (σ − σ')² with σ² = 2, σ'² = 8
+        2.0
+    """
     overlap = float(torch.linalg.svdvals(a.root @ b.root.T).sum())
     shift = a.mean - b.mean
     return max(float(shift @ shift + a.root.square().sum() + b.root.square().sum()) - 2 * overlap, 0.0)
@@ -181,6 +215,10 @@ def frechet(x: NDArray[Any], y: NDArray[Any]) -> float:
     and m only, and read it beside the real-against-real floor of the same n and m (Chong & Forsyth 2020).
 
     Errors: `PoiseError` for shapes that do not match, fewer than 2 rows, or values that are not finite.
+
+    Example:
+        >>> round(frechet(np.array([[-1.0], [1.0]]), np.array([[1.0], [5.0]])), 4)  # 3² + (√2 − √8)²
+        11.0
     """
     made, heldout = _sets(x, y, least=2)
     return frechet_of(made.moments, heldout.moments)
@@ -195,6 +233,10 @@ def frechet_bias(variances: NDArray[Any], n: int, m: int) -> float:
     For 64 features of variance 1 and n = m = 1,000 it is 2.21.
 
     Errors: `PoiseError` where n or m is not above d: the expansion does not hold there, and the true bias is larger.
+
+    Example:
+        >>> round(frechet_bias(np.ones(64), 1000, 1000), 2)
+        2.21
     """
     l = np.asarray(variances, np.float64)
     if l.ndim != 1 or not len(l) or not np.isfinite(l).all() or l.min() < 0:

@@ -25,6 +25,11 @@ def fit_logistic(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
 
     x float64 [n,d], y 0 or 1 [n]. Strictly convex in w; the intercept is not penalised. LBFGS with a strong Wolfe line
     search.
+
+    Example:
+        >>> w, b = fit_logistic(torch.tensor([[-1.0], [1.0]]).double(), torch.tensor([0.0, 1.0]).double())
+        >>> round(w.item(), 3), abs(round(b.item(), 3))  # w solves w = 2 / (1 + e^w)
+        (0.675, 0.0)
     """
     w = torch.zeros(x.shape[1] + 1, dtype=x.dtype, requires_grad=True)
     optim = torch.optim.LBFGS(
@@ -46,7 +51,13 @@ def fit_logistic(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def held_out_accuracy(x: Tensor, y: Tensor, folds: Tensor) -> float:
-    """Share of rows classified rightly by a fit to the other folds, features standardised by those others."""
+    """Share of rows classified rightly by a fit to the other folds, features standardised by those others.
+
+    Example:
+        >>> x = torch.tensor([[-2.0], [2.0]] * 10).double()
+        >>> held_out_accuracy(x, (x[:, 0] > 0).double(), torch.arange(20) // 4)
+        1.0
+    """
     right = 0
     for fold in range(FOLDS):
         fit, test = folds != fold, folds == fold
@@ -58,7 +69,12 @@ def held_out_accuracy(x: Tensor, y: Tensor, folds: Tensor) -> float:
 
 
 def divide(n: int, seed: int) -> Tensor:
-    """A fold 0..4 for each of n generated and n held-out rows, [2n]: random, of one size in both up to one row."""
+    """A fold 0..4 for each of n generated and n held-out rows, [2n]: random, of one size in both up to one row.
+
+    Example:
+        >>> divide(10, seed=0).bincount().tolist()  # 2 of 10 generated and 2 of 10 held-out rows in each
+        [4, 4, 4, 4, 4]
+    """
     draw = np.random.default_rng((seed, n))
     return torch.from_numpy(np.concatenate([draw.permutation(np.arange(n) % FOLDS) for _ in range(2)]))
 
@@ -81,6 +97,12 @@ def c2st(compared: Compared, seed: int) -> Estimate:
     The interval (Wilson's) and p, of accuracy at most 0.5, are those of 2 n / 2.25 independent trials: as the folds
     share their training rows, the variance is 1.35 to 1.73 times (simulated, 100 to 600 rows, 2 to 128 features) and at
     most about 1 + 5/4 times (Nadeau & Bengio 2003) that of independent ones.
+
+    Example:
+        >>> from poise.metrics.core.sets import compare
+        >>> rows = np.random.default_rng(0).normal(size=(50, 2))
+        >>> c2st.estimate(compare(rows, rows + 20)).value, 0.3 < c2st.estimate(compare(rows, -rows)).value < 0.7
+        (1.0, True)
     """
     n = min(len(compared.made), len(compared.heldout))
     made, heldout = compared.made.take(n, 3 * seed + 1), compared.heldout.take(n, 3 * seed)

@@ -26,6 +26,11 @@ def nearest(rows: Features, among: Features) -> tuple[Tensor, Tensor]:
     """Distance [n] of each row to the nearest row of another set, and which [n] that is.
 
     The distance is that of the difference, so that it is exactly 0 for a copy.
+
+    Example:
+        >>> distance, index = nearest(Features(np.array([[0.0], [7.0]])), among=Features(np.array([[9.0], [0.0]])))
+        >>> distance.tolist(), index.tolist()
+        ([0.0, 2.0], [1, 0])
     """
     index: Tensor = among.against(rows, NearestRows(1))[0].columns.which[:, 0]
     parts = zip(rows.values.split(1024), index.split(1024), strict=True)
@@ -50,6 +55,12 @@ def copying(compared: Compared, seed: int) -> Estimate:
     With w_j the share of generated rows whose nearest reference row is j, the variance under equal laws is that of a
     random balanced labelling of the N = 2 |T| reference rows, N/(N-1) (sum_j w_j^2 - 1/N) / 4: rows that gather around
     few references count as few. The interval is c +- 1.96 s.e. in [0, 1]; p is of c <= 1/2 against copying.
+
+    Example:
+        >>> from poise.metrics.core.sets import compare
+        >>> train, heldout = np.arange(0.0, 20.0, 2.0)[:, None], np.arange(1.0, 21.0, 2.0)[:, None]
+        >>> copying.estimate(compare(heldout, made=train, train=train)).value  # all lie on training rows
+        1.0
     """
     train = _train(compared)
     size = min(len(train), len(compared.heldout))
@@ -73,7 +84,13 @@ def _train(compared: Compared) -> Features:
 
 
 def authentic(train: Features, made: Features) -> tuple[Tensor, Tensor]:
-    """Which rows [n] are farther from their nearest training row than that is from its own, and which [n] it is."""
+    """Which rows [n] are farther from their nearest training row than that is from its own, and which [n] it is.
+
+    Example:
+        >>> train, made = Features(np.array([[0.0], [4.0]])), Features(np.array([[1.0], [-5.0]]))
+        >>> authentic(train, made)[0].tolist()  # 1 and 5 away from 0, which is 4 away from its own nearest
+        [False, True]
+    """
     distance, index = nearest(made, train)
     other = train.within(NearestRows(1))[0].rows.which[:, 0]
     own = (train.values - train.values[other]).norm(dim=1)
@@ -100,6 +117,13 @@ def auth_pct(compared: Compared, seed: int) -> Estimate:
     A perfect generator does not reach 100, nor 50: in many rows it scores 33.3 in one dimension and 37.9 in two, and
     more in many dimensions, so the value means nothing by itself. `AuthPct_gap` sets it beside held-out rows.
     The interval is +- 1.96 s.e., generated rows with one nearest training row counted as a cluster.
+
+    Example:
+        >>> from poise.metrics.core.sets import compare
+        >>> train = np.arange(10.0)[:, None]
+        >>> made = np.concatenate([train[:3], train[:1] - 5])  # three copies, and one that is farther from 0 than 1 is
+        >>> auth_pct.estimate(compare(train + 0.5, made, train)).value
+        25.0
     """
     share, index = authentic(_train(compared), compared.made)
     value, half = 100 * float(share.double().mean()), 100 * Z95 * math.sqrt(_clustered(share, index))
@@ -117,6 +141,12 @@ def auth_pct_gap(compared: Compared, seed: int) -> Estimate:
     """AuthPct of generated rows less that of held-out rows taken for generated ones, in percentage points.
 
     The interval is +- 1.96 s.e. for this training set; p, of no copying against copying, is one-sided.
+
+    Example:
+        >>> from poise.metrics.core.sets import compare
+        >>> train = np.arange(10.0)[:, None]
+        >>> auth_pct_gap.estimate(compare(heldout=train + 100, made=train, train=train)).value  # none against all
+        -100.0
     """
     train = _train(compared)
     (made, mi), (held, hi) = authentic(train, compared.made), authentic(train, compared.heldout)
@@ -147,6 +177,13 @@ def c_t(compared: Compared, seed: int) -> Estimate:
     each Z has variance 1 where the laws agree; p is two-sided.
 
     Errors: `PoiseError` where no cell counts.
+
+    Example:
+        >>> from poise.metrics.core.sets import compare
+        >>> draw = np.random.default_rng(0)
+        >>> train, heldout = draw.normal(size=(150, 2)), draw.normal(size=(150, 2))
+        >>> c_t.estimate(compare(heldout, made=train, train=train)).value < -5  # copies
+        True
     """
     train = _train(compared)
     x = [s.values for s in (train, compared.heldout, compared.made)]
@@ -176,7 +213,12 @@ def _to_nearest(rows: Tensor, among: Tensor) -> Tensor:
 
 
 def mann_whitney(x: Tensor, y: Tensor) -> float:
-    """Z-score of #{x_i > y_j} + half the ties, with mean n m / 2 and variance n m (n + m + 1) / 12."""
+    """Z-score of #{x_i > y_j} + half the ties, with mean n m / 2 and variance n m (n + m + 1) / 12.
+
+    Example:
+        >>> round(mann_whitney(torch.tensor([3.0, 4.0]), torch.tensor([1.0, 2.0])), 4)  # (4 − 2) / sqrt(2·2·5 / 12)
+        1.5492
+    """
     n, m = len(x), len(y)
     ordered = y.sort().values
     below = torch.searchsorted(ordered, x, side="left") + torch.searchsorted(ordered, x, side="right")

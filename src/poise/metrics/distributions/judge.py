@@ -66,6 +66,14 @@ class Judge:
 
     With fewer than 4 training or held-out pictures, or with no extractor, there are no scores but a sentence in
     `missing`. Errors: `PoiseError` for n below 4.
+
+    Example:
+        >>> from poise.metrics.features.classifier import train_classifier
+        >>> images = np.random.default_rng(0).integers(0, 256, (60, 8, 8, 3), np.uint8)
+        >>> extractor = train_classifier(images, np.arange(60) % 2, steps=1)  # or EffLite0()
+        >>> judge = Judge(images, range(30), range(30, 60), cache="cache", fingerprint="noise", extractors=[extractor])
+        >>> sorted(judge.score(lambda n, seed: images[:n]))[:4]
+        ['FD-classifier', 'FD-classifier.high', 'FD-classifier.low', 'KID-classifier']
     """
 
     noun = "pictures"

@@ -29,6 +29,15 @@ class Cache:
 
     Keys are made of the fingerprint of the pictures, the rows that are drawn from them, and the digest of the extractor
     or the way that the classifier is trained. `notes` holds a sentence where something could not be written.
+
+    Example:
+        >>> import tempfile
+        >>> from poise.metrics.features.classifier import train_classifier
+        >>> images, rows = np.arange(40 * 64, dtype=np.uint8).reshape(40, 8, 8, 1), np.arange(20)
+        >>> extractor = train_classifier(images, np.arange(40) % 2, steps=1)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     Cache(Path(folder), "fingerprint").features(extractor, images, rows, "heldout").shape
+        (20, 64)
     """
 
     def __init__(self, folder: Path, fingerprint: str) -> None:
@@ -75,6 +84,12 @@ class Cache:
 
 
 def chunks(images: NDArray[np.uint8], rows: Rows) -> Iterator[Tensor]:
-    """`images[rows]`, uint8 [N,H,W,C], as uint8 [B,C,H,W] of at most 256 at a time."""
+    """`images[rows]`, uint8 [N,H,W,C], as uint8 [B,C,H,W] of at most 256 at a time.
+
+    Example:
+        >>> images = np.zeros((300, 8, 8, 3), np.uint8)
+        >>> [tuple(part.shape) for part in chunks(images, np.arange(300))]
+        [(256, 3, 8, 8), (44, 3, 8, 8)]
+    """
     for start in range(0, len(rows), CHUNK):
         yield torch.from_numpy(np.asarray(images[rows[start : start + CHUNK]])).permute(0, 3, 1, 2)

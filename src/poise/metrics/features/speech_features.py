@@ -42,7 +42,13 @@ MOS_PREPROCESSING = "16 kHz, repeated to 9.01 s, one window a second, 1"
 
 
 def check_waves(waves: Sequence[Any]) -> list[NDArray[np.float32]]:
-    """Their samples at 16 kHz; PoiseError for what is no wave, is empty or is not finite."""
+    """Their samples at 16 kHz; PoiseError for what is no wave, is empty or is not finite.
+
+    Example:
+        >>> (samples,) = check_waves([Wave(np.zeros(800, np.float32), 8000)])
+        >>> len(samples)  # at 16 kHz
+        1600
+    """
     found = []
     for wave in waves:
         if not isinstance(wave, Wave) or wave.samples.ndim != 1 or wave.rate < 1:
@@ -57,6 +63,12 @@ def mel_power(samples: NDArray[np.float32]) -> Tensor:
     """float32 [S] at 16 kHz -> [F,M], F = 1 + S // 160: power in mel bands, no logarithm.
 
     Periodic Hann window of 400 samples every 160, the first centred on the first sample, silence outside the clip.
+
+    Example:
+        >>> tone = np.sin(2 * np.pi * 1000 * np.arange(1600) / RATE).astype(np.float32)
+        >>> power = mel_power(tone)
+        >>> tuple(power.shape), power.sum(0).argmax().item()  # [F,M]; the band that holds 1 kHz
+        ((11, 40), 13)
     """
     window = torch.hann_window(WINDOW)
     spectrum = torch.stft(
@@ -116,7 +128,12 @@ class Resemblyzer:
 
 
 def partial_utterances(samples: NDArray[np.float32]) -> Tensor:
-    """float32 [S] at 16 kHz -> mel frames [P,160,40]; the end is filled up with silence."""
+    """float32 [S] at 16 kHz -> mel frames [P,160,40]; the end is filled up with silence.
+
+    Example:
+        >>> tuple(partial_utterances(np.zeros(3 * RATE, np.float32)).shape)  # they begin at frames 0, 77 and 154
+        (3, 160, 40)
+    """
     loudness = float(np.sqrt(np.square(samples, dtype=np.float64).mean()))
     if HALF_STEP < loudness < LOUDNESS:
         samples = samples * np.float32(LOUDNESS / loudness)

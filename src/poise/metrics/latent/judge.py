@@ -42,6 +42,15 @@ def heldout_scores(
     Keys, in nats per picture: "NLL" with "NLL.low" and "NLL.high" (95 %, over the pictures), "rate", "distortion",
     "mutual information"; also "bits per dimension", "active units" and "squared error" (per pixel, pictures in
     [-1, 1]). A deterministic encoder has "distortion" and "squared error" alone.
+
+    Example:
+        >>> from poise.models.likelihoods import GaussianLikelihood
+        >>> from poise.models.vae import AutoEncoder
+        >>> encoder, decoder = torch.nn.Flatten(), torch.nn.Unflatten(1, (1, 2, 2))  # each of the 4 pixels is a latent
+        >>> likelihood = GaussianLikelihood(1.0, squash=torch.nn.Identity())
+        >>> found = heldout_scores(AutoEncoder(encoder, decoder, likelihood, 4, True), torch.zeros(3, 1, 2, 2), seed=0)
+        >>> {name: round(value, 3) for name, value in found.items()}
+        {'distortion': 3.676, 'squared error': 0.0}
     """
     looked = look(model, _chosen(x, most, seed), seed, samples)
     found: dict[str, float] = {}

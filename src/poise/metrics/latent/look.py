@@ -47,6 +47,13 @@ class Looked:
     `log_weights` [N,K]: log p(z_k) - log q(z_k|x). `drawn` [N,S,Z]: the first S <= 4 of the z_k. `errors` [N]: mean
     over the pixels of (x - reconstruction)^2 on the scale [-1, 1], reconstructed from the posterior mean. `dimensions`
     C·H·W. `features`: extractor -> features of the pictures and of their reconstructions.
+
+    Example:
+        >>> mean, log_variance = torch.tensor([[1.0], [-1.0]]), torch.zeros(2, 1)
+        >>> costs, drawn = torch.tensor([[3.0], [5.0]]), torch.zeros(2, 1, 1)
+        >>> looked = Looked(mean, log_variance, costs, torch.zeros(2, 1), drawn, torch.zeros(2), dimensions=4, seed=0)
+        >>> looked.nll.tolist(), looked.kl.tolist()  # the costs, where p(z)/q(z|x) is 1; (1² + 1 − 1 − 0) / 2
+        ([3.0, 5.0], [[0.5], [0.5]])
     """
 
     mean: Tensor
@@ -131,6 +138,15 @@ def look(
 
     The draws of picture i depend on (seed, i) alone, so up to rounding the result does not depend on `rows`.
     Errors: `PoiseError` for fewer than 2 pictures, other shapes or values, and a likelihood that is NaN.
+
+    Example:
+        >>> from poise.models.likelihoods import GaussianLikelihood
+        >>> from poise.models.vae import AutoEncoder
+        >>> encoder, decoder = nn.Flatten(), nn.Unflatten(1, (1, 2, 2))  # each of the 4 pixels is a latent
+        >>> model = AutoEncoder(encoder, decoder, GaussianLikelihood(1.0, squash=nn.Identity()), 4, deterministic=True)
+        >>> looked = look(model, torch.full((3, 1, 2, 2), 0.5), seed=0)
+        >>> looked.errors.tolist(), looked.costs.squeeze(1).round(decimals=3).tolist()  # 4·½·log 2π
+        ([0.0, 0.0, 0.0], [3.676, 3.676, 3.676])
     """
     _check(x, samples)
     dimensions = int(np.prod(x.shape[1:]))
@@ -203,7 +219,12 @@ def _check(x: Tensor, samples: int) -> None:
 
 
 def floats(x: Tensor, model: nn.Module) -> Tensor:
-    """Pictures as floats in [-1, 1], where the model is and in its precision."""
+    """Pictures as floats in [-1, 1], where the model is and in its precision.
+
+    Example:
+        >>> floats(torch.tensor([0, 255], dtype=torch.uint8), nn.Linear(1, 1)).tolist()
+        [-1.0, 1.0]
+    """
     like = next(iter(model.parameters()), torch.zeros(()))
     return x.to(like) / 127.5 - 1 if x.dtype == torch.uint8 else x.to(like)
 

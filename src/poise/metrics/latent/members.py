@@ -27,6 +27,12 @@ RESAMPLES = 200  # of the bootstrap over pictures
 
 
 def has_density(looked: Looked) -> bool:
+    """Whether q(z|x) has a density, as that of a deterministic encoder has not.
+
+    Example:
+        >>> has_density(Looked(*[None] * 6, dimensions=4, seed=0))  # no log variance
+        False
+    """
     return looked.stochastic
 
 
@@ -38,6 +44,10 @@ class LatentMetric(Metric[Looked]):
     `scores`, whether it is taken while training; `features`, whether it reads those; `each`, its values of single
     pictures [N], of a mean. `applies`, unless told otherwise, where q(z|x) has a density, as that of a deterministic
     encoder has not.
+
+    Example:
+        >>> [metric.name for metric in find_metrics(LatentMetric) if not metric.scores]
+        ['ELBO', 'aggregate KL', 'rFD']
     """
 
     reads, modality = "autoencoder", "image"
@@ -77,7 +87,13 @@ def mean_of(
     gap=True,
 )
 def nll(looked: Looked) -> Tensor:
-    """`Looked.nll`: Burda, Grosse & Salakhutdinov (2016), eq. 8, with K = `looked.samples`."""
+    """`Looked.nll`: Burda, Grosse & Salakhutdinov (2016), eq. 8, with K = `looked.samples`.
+
+    Example:
+        >>> import torch, types
+        >>> nll(types.SimpleNamespace(nll=torch.tensor([3.0, 5.0]))).tolist()
+        [3.0, 5.0]
+    """
     return looked.nll
 
 
@@ -87,18 +103,37 @@ def nll(looked: Looked) -> Tensor:
     "lower",
 )
 def bits(looked: Looked) -> Tensor:
+    """NLL / (C·H·W·ln 2) of each picture.
+
+    Example:
+        >>> import torch, types
+        >>> bits(types.SimpleNamespace(nll=torch.tensor([4 * math.log(2)]), dimensions=4)).tolist()
+        [1.0]
+    """
     return looked.nll / (looked.dimensions * math.log(2))
 
 
 @mean_of("ELBO", "The evidence lower bound, -(rate + distortion), without any weight.", "higher", scores=False)
 def elbo(looked: Looked) -> Tensor:
-    """E_q[log p(x|z)] - KL(q(z|x) || p(z)) (Kingma & Welling 2014); the KL in closed form."""
+    """E_q[log p(x|z)] - KL(q(z|x) || p(z)) (Kingma & Welling 2014); the KL in closed form.
+
+    Example:
+        >>> import torch, types
+        >>> elbo(types.SimpleNamespace(kl=torch.tensor([[0.5, 1.0]]), distortion=torch.tensor([3.0]))).tolist()
+        [-4.5]
+    """
     return -(looked.kl.sum(1) + looked.distortion)
 
 
 @mean_of("rate", "Mean KL of the posterior to the prior: nats that the latents tell of a picture.", "none")
 def rate(looked: Looked) -> Tensor:
-    """E_x KL(q(z|x) || N(0, I)) (Alemi et al. 2018)."""
+    """E_x KL(q(z|x) || N(0, I)) (Alemi et al. 2018).
+
+    Example:
+        >>> import torch, types
+        >>> rate(types.SimpleNamespace(kl=torch.tensor([[0.5, 1.0]]))).tolist()
+        [1.5]
+    """
     return looked.kl.sum(1)
 
 
@@ -106,6 +141,13 @@ def rate(looked: Looked) -> Tensor:
     "distortion", "Mean -log p(x|z), z from the encoder: nats that the latents leave open.", "lower", applies=always
 )
 def distortion(looked: Looked) -> Tensor:
+    """E_q[-log p(x|z)] of each picture: `Looked.distortion`.
+
+    Example:
+        >>> import torch, types
+        >>> distortion(types.SimpleNamespace(distortion=torch.tensor([3.0]))).tolist()
+        [3.0]
+    """
     return looked.distortion
 
 
@@ -114,7 +156,14 @@ def distortion(looked: Looked) -> Tensor:
 )
 def active_units(looked: Looked) -> dict[str, Estimate]:
     """Units with Var_x(E_q[z|x]) > 0.01 (Burda et al. 2016). The interval is the 2.5 and 97.5 percentiles over 200
-    resamples of the pictures, the value inside."""
+    resamples of the pictures, the value inside.
+
+    Example:
+        >>> import torch
+        >>> x = torch.tensor([[1.0, 0.5], [-1.0, 0.5]]).double()
+        >>> active_units.measure(Looked(x, 0 * x, x, x, x, x, dimensions=4, seed=0))["active units"].value  # of two
+        1.0
+    """
     n, value = len(looked), float(looked.active.sum())
     draw = np.random.default_rng((looked.seed, n)).multinomial(n, np.full(n, 1 / n), RESAMPLES) / n
     mean = looked.mean.numpy() - looked.mean.mean(0).numpy()
@@ -132,6 +181,11 @@ def mutual_information(looked: Looked) -> Tensor:
     q(z) = 1/N sum_j q(z|x_j) over the N pictures of the look, by the first 4 draws of each. As that mixture has each
     picture's own posterior in it, the estimate is at most log N and on average too low (van den Oord et al. 2018):
     near log N it only says "at least so much".
+
+    Example:
+        >>> import torch, types
+        >>> mutual_information(types.SimpleNamespace(information=torch.tensor([0.5]))).tolist()
+        [0.5]
     """
     return looked.information
 
@@ -143,7 +197,13 @@ def mutual_information(looked: Looked) -> Tensor:
     scores=False,
 )
 def aggregate(looked: Looked) -> Tensor:
-    """KL(q(z) || p(z)) = rate - I_q(x;z), so too high where the mutual information is too low."""
+    """KL(q(z) || p(z)) = rate - I_q(x;z), so too high where the mutual information is too low.
+
+    Example:
+        >>> import torch, types
+        >>> aggregate(types.SimpleNamespace(kl=torch.tensor([[0.5, 1.0]]), information=torch.tensor([0.5]))).tolist()
+        [1.0]
+    """
     return looked.kl.sum(1) - looked.information
 
 
@@ -154,6 +214,13 @@ def aggregate(looked: Looked) -> Tensor:
     applies=always,
 )
 def squared_error(looked: Looked) -> Tensor:
+    """Mean over the pixels of each picture: `Looked.errors`.
+
+    Example:
+        >>> import torch, types
+        >>> squared_error(types.SimpleNamespace(errors=torch.tensor([0.25]))).tolist()
+        [0.25]
+    """
     return looked.errors
 
 
@@ -169,6 +236,12 @@ def reconstruction_distance(looked: Looked) -> dict[str, Estimate]:
     """FD of the features of pictures and of what is made of the same pictures (from the posterior mean).
 
     The interval is that of FD for independent sets, wider than it need be, as each reconstruction goes with a picture.
+
+    Example:
+        >>> import types
+        >>> looked = types.SimpleNamespace(features={"EffLite0@64": (np.zeros((8, 1)), np.ones((8, 1)))}, seed=0)
+        >>> reconstruction_distance.measure(looked)["rFD-EffLite0"].value  # 1²
+        1.0
     """
     (fd,) = find_metrics(FeatureMetric, ["FD"])
     return {

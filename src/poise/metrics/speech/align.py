@@ -33,6 +33,11 @@ def align(a: NDArray[Any], b: NDArray[Any]) -> Alignment:
     on in both is taken. `cost` is the sum over the number of steps.
 
     Args: a [n,d], b [m,d]. Errors: PoiseError for sequences that are empty, not finite, or of different features.
+
+    Example:
+        >>> found = align(np.array([[0.0], [1.0], [2.0]]), np.array([[0.0], [2.0]]))
+        >>> found.path.tolist(), round(found.cost, 4)  # 1 is one away from 0 or 2, the other two steps cost nothing
+        ([[0, 0], [1, 0], [2, 1]], 0.3333)
     """
     _check(a)
     distances = _distances(a, [b])
@@ -48,7 +53,13 @@ def align(a: NDArray[Any], b: NDArray[Any]) -> Alignment:
 
 
 def aligned_costs(a: NDArray[Any], others: Sequence[NDArray[Any]]) -> Floats:
-    """[N]: the `cost` of `align(a, b)` for each b of others, many at once."""
+    """[N]: the `cost` of `align(a, b)` for each b of others, many at once.
+
+    Example:
+        >>> others = [np.array([[0.0], [0.0], [2.0]]), np.array([[1.0], [3.0]])]
+        >>> aligned_costs(np.array([[0.0], [2.0]]), others).tolist()
+        [0.0, 1.0]
+    """
     _check(a)
     costs = np.empty(len(others))
     order = np.argsort([len(b) for b in others], kind="stable")

@@ -28,6 +28,12 @@ def nearest_clip(
     """Distance [N] of each clip to the nearest of the training clips, and which [N] that is, the first of equal ones.
 
     Errors: PoiseError for no training clips, and for features that are empty, not finite or of different size.
+
+    Example:
+        >>> train = [np.array([[9.0], [9.0]]), np.array([[0.0], [1.0]])]
+        >>> distance, row = nearest_clip([np.array([[0.0], [3.0]])], train)
+        >>> distance.tolist(), row.tolist()  # (0 + 2) / 2 away from the second
+        ([1.0], [1])
     """
     if not len(train):
         raise PoiseError("a test of copying compares with the training clips: give at least one")
@@ -50,6 +56,12 @@ class Copying:
     the made clip to the training clip that is nearest to its real one, over that of the real one. `row`: the training
     clip nearest to each made one. `floor`: the least distance of two training recordings with equal labels, NaN where
     no label comes twice.
+
+    Example:
+        >>> made, real, to_same, row = np.array([0.1, 2.0]), np.ones(2), np.array([0.5, 2.0]), np.array([0, 3])
+        >>> found = Copying(made, real, to_same, row, floor=0.3)
+        >>> found.ratio.tolist(), found.estimates()["closer than half"].value
+        ([0.1, 2.0], 0.5)
     """
 
     made: Floats  # [N] to the nearest training clip
@@ -101,6 +113,12 @@ def copied_clips(
     Args: labels [T] of the training clips, such as their syllables: equal for recordings of the same thing. `tell` is
     given how many of the 2 N clips are done. Errors: PoiseError for other numbers of clips, and those of
     `nearest_clip`.
+
+    Example:
+        >>> train, real = [np.array([[0.0], [1.0]]), np.array([[5.0], [6.0]])], [np.array([[1.0], [2.0]])]
+        >>> found = copied_clips(made=[train[1]], real=real, train=train)
+        >>> found.made.tolist(), found.ratio.tolist(), found.row.tolist()  # an exact copy of the second
+        ([0.0], [0.0], [1])
     """
     if len(made) != len(real) or not len(made):
         raise PoiseError(f"each made clip comes with its real one, at least one pair, not {len(made)} with {len(real)}")

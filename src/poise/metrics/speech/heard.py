@@ -43,6 +43,11 @@ def stoi(real: Wave, made: Wave, context: Context) -> Mapping[str, Value]:
 
     It looks at stretches of 30 frames (0.4 s) without silence; clips without one have no value. Clips of one length up
     to a hop; the shorter one counts.
+
+    Example:
+        >>> noise = Wave(np.random.default_rng(0).normal(0, 0.1, 16_000).astype(np.float32), 16_000)
+        >>> {name: round(value, 3) for name, value in stoi.of_pair(noise, noise, Context()).items()}
+        {'STOI': 1.0}
     """
     from pystoi import stoi as of
 
@@ -79,6 +84,11 @@ def pesq(real: Wave, made: Wave, context: Context) -> Mapping[str, Value]:
     By the package pesq. Equal clips have 4.64 (wb) and 4.55 (nb), whatever their length. It was made for sentences of
     8 to 12 s in telephony; clips of a single syllable are far from that. Clips of one length up to a hop; the shorter
     one counts.
+
+    Example:
+        >>> noise = Wave(np.random.default_rng(0).normal(0, 0.1, 16_000).astype(np.float32), 16_000)
+        >>> {name: round(value, 2) for name, value in pesq.of_pair(noise, noise, Context()).items()}
+        {'PESQ wb': 4.64}
     """
     from pesq import BufferTooShortError, NoUtterancesError
     from pesq import pesq as of
@@ -95,12 +105,22 @@ def pesq(real: Wave, made: Wave, context: Context) -> Mapping[str, Value]:
 
 
 def words(text: str) -> list[str]:
-    """Lower-case words of letters and digits, apostrophes kept within: "Don't -- U.S." -> don't, u, s."""
+    """Lower-case words of letters and digits, apostrophes kept within: "Don't -- U.S." -> don't, u, s.
+
+    Example:
+        >>> words("Don't -- U.S.")
+        ["don't", 'u', 's']
+    """
     return WORD.findall(unicodedata.normalize("NFKC", text).lower().replace("\N{RIGHT SINGLE QUOTATION MARK}", "'"))
 
 
 def edits(wanted: Sequence[str], heard: Sequence[str]) -> int:
-    """The least number of insertions, deletions and substitutions (Levenshtein 1966) between two lists."""
+    """The least number of insertions, deletions and substitutions (Levenshtein 1966) between two lists.
+
+    Example:
+        >>> edits(words("the cat sat"), words("a cat"))  # one word is another, one is missing
+        2
+    """
     row = list(range(len(heard) + 1))
     for i, word in enumerate(wanted, 1):
         before, row = row, [i]
@@ -120,6 +140,10 @@ def recognised(wave: Wave) -> str:
     """What pocketsphinx hears in a clip of English, with the acoustic and language model that it brings.
 
     A function of this clip alone: what the decoder learnt of the noise of earlier clips is forgotten.
+
+    Example:
+        >>> recognised(Wave(np.zeros(16_000, np.float32), 16_000))  # silence
+        ''
     """
     samples: NDArray[np.float32] = resampled(wave, WIDE)
     if not samples.any():
@@ -141,7 +165,13 @@ def _sphinx_ready() -> None:
 
 
 def word_errors(counts: Floats, voices: NDArray[np.int64]) -> float:
-    """[N,2], edits and words of each clip -> edits over words of all."""
+    """[N,2], edits and words of each clip -> edits over words of all.
+
+    Example:
+        >>> counts = np.array([[edits(["the", "cat"], ["a", "cat"]), 2.0], [0.0, 2.0]])  # of two clips
+        >>> word_errors(counts, np.zeros(2, np.int64))
+        0.25
+    """
     return float(counts[:, 0].sum() / counts[:, 1].sum())
 
 
@@ -159,6 +189,11 @@ def wer(real: Wave, made: Wave, context: Context) -> Mapping[str, Value]:
 
     Recogniser: `recognised`, an old and weak one, so the rate of the real recordings is told beside it as "WER of the
     real clips". It may be above 1.
+
+    Example:
+        >>> silence = Wave(np.zeros(16_000, np.float32), 16_000)
+        >>> wer.of_pair(silence, silence, Context(text="the cat sat", language="en"))["WER"].tolist()  # of 3 words
+        [3.0, 3.0]
     """
     wanted = words(context.text)
     if not wanted:
@@ -192,6 +227,11 @@ def heard_otherwise(real: Wave, made: Wave, context: Context) -> Mapping[str, Va
 
     The recogniser is unsure of itself: a copy that nobody could tell from the recording does not have 0 here, so read
     it beside that of another kind of copy.
+
+    Example:
+        >>> silence = Wave(np.zeros(16_000, np.float32), 16_000)
+        >>> heard_otherwise.of_pair(silence, silence, Context(language="en"))  # the real clip has no words
+        {}
     """
     in_real, in_made = _heard_in(real, made, context)
     return {"heard otherwise": np.array([edits(in_real, in_made), len(in_real)], np.float64)} if in_real else {}

@@ -20,6 +20,13 @@ class SpeechJudge:
 
     Args: pairs, the recordings in the order in which they are generated, with texts and voices (the made wave of each
     is not read); mel; what is compared, for people; seed, of the draw and of the intervals; metrics, their names.
+
+    Example:
+        >>> import numpy as np
+        >>> clips = [Wave(np.full(1280, level, np.float32), 16_000) for level in (0.1, 0.2)]
+        >>> judge = SpeechJudge([Pair(clip, clip) for clip in clips], Mel(), "copies", seed=0, metrics=["log-mel L1"])
+        >>> judge.score(lambda n, seed: clips)["log-mel L1"]
+        0.0
     """
 
     noun = "recordings"

@@ -33,6 +33,12 @@ def log_mel_l1(real: Wave, made: Wave, context: Context) -> Mapping[str, Value]:
 
     The mel is that of the context (default: 16 kHz, window 512, hop 128, 80 bands). Clips of one length up to a hop;
     the shorter one counts.
+
+    Example:
+        >>> noise = np.random.default_rng(0).normal(0, 0.1, 4000).astype(np.float32)
+        >>> found = log_mel_l1.of_pair(Wave(noise, 16_000), Wave(2 * noise, 16_000), Context())
+        >>> round(found["log-mel L1"], 4)  # ln 2
+        0.6931
     """
     waves = same_length(real, made, context)
     if waves is None:
@@ -47,6 +53,11 @@ def stft_distance(real: NDArray[np.float32], made: NDArray[np.float32]) -> tuple
     |A - B|_F / |A|_F and the mean over bins and frames of |ln A - ln B|, with A, B magnitudes of the Fourier transform
     of 512, 1024 and 2048 points of Hann windows of 240, 600 and 1200 samples every 50, 120 and 240 (Yamamoto et al.
     2020, Parallel WaveGAN). Magnitudes under 1e-5 count as 1e-5.
+
+    Example:
+        >>> noise = np.random.default_rng(0).normal(0, 0.1, 4000).astype(np.float32)
+        >>> [round(value, 3) for value in stft_distance(noise, 2 * noise)]  # |A − 2A| / |A|, ln 2
+        [1.0, 0.693]
     """
     convergence, logs = [], []
     for size, window, hop in RESOLUTIONS:
@@ -67,6 +78,12 @@ def mr_stft(real: Wave, made: Wave, context: Context) -> Mapping[str, Value]:
     """ "MR-STFT", the sum of "spectral convergence" and "log-magnitude L1"; see `stft_distance`.
 
     At the rate of the context's mel. Clips of one length up to a hop; the shorter one counts.
+
+    Example:
+        >>> noise = np.random.default_rng(0).normal(0, 0.1, 4000).astype(np.float32)
+        >>> found = mr_stft.of_pair(Wave(noise, 16_000), Wave(2 * noise, 16_000), Context())
+        >>> round(found["MR-STFT"], 3)  # 1 + ln 2
+        1.693
     """
     waves = same_length(real, made, context)
     if waves is None or len(waves.real) < RESOLUTIONS[-1][2]:
@@ -89,6 +106,12 @@ def mcd(real: Wave, made: Wave, context: Context) -> Mapping[str, Value]:
     mean square difference over the bands of two log-mels, in dB, that are smoothed to 13 cosines and have no level: a
     gain does not count. It is not the mel-generalised cepstrum of SPTK or WORLD, and silence is not cut: values compare
     only with others of this package, of one mel. The path is that of least summed distance, see `align`.
+
+    Example:
+        >>> noise = np.random.default_rng(0).normal(0, 0.1, 4000).astype(np.float32)
+        >>> found = mcd.of_pair(Wave(noise, 16_000), Wave(2 * noise, 16_000), Context())
+        >>> round(found["MCD"], 3)  # a gain does not count
+        0.0
     """
     path = warped(real, made, context)
     return {} if path is None else {"MCD": DECIBELS * path.cost}

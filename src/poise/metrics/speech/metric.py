@@ -40,7 +40,13 @@ class Pair(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Context:
-    """What members read beside the two waves of one pair. `keep(key, make)` holds what several of them compute."""
+    """What members read beside the two waves of one pair. `keep(key, make)` holds what several of them compute.
+
+    Example:
+        >>> context = Context(text="the cat", language="en")
+        >>> context.keep("twice", lambda: 2 * 2), context.keep("twice", lambda: 0), context.mel.rate
+        (4, 4, 16000)
+    """
 
     mel: Mel = field(default_factory=Mel)
     text: str = ""
@@ -70,6 +76,12 @@ class PairedMetric(Metric[PairValues]):
     what cannot be computed. Attributes beside those of `Metric`: `unless` says of which pairs that is so; names in
     `pools` have arrays of one shape as values, which are pooled over pairs, the others are averaged. `applies` to a
     context.
+
+    Example:
+        >>> (metric,) = find_metrics(PairedMetric, ["log-mel L1"])
+        >>> clip = Wave(np.full(1280, 0.1, np.float32), 16_000)
+        >>> metric.of_pair(clip, clip, Context())
+        {'log-mel L1': 0.0}
     """
 
     reads, modality = "pairs", "speech"
@@ -144,7 +156,14 @@ class PairScores:
 def read_pairs(
     pairs: Iterable[Pair], members: Sequence[PairedMetric], mel: Mel, tell: Callable[[int], object] | None = None
 ) -> PairValues:
-    """Look at every pair once, for all of these metrics; see `measure_pairs`."""
+    """Look at every pair once, for all of these metrics; see `measure_pairs`.
+
+    Example:
+        >>> clip = Wave(np.full(1280, 0.1, np.float32), 16_000)
+        >>> read = read_pairs([Pair(clip, clip, voice="anna")] * 2, find_metrics(PairedMetric, ["log-mel L1"]), Mel())
+        >>> read.of, read.voices.tolist()
+        ({'log-mel L1': [{'log-mel L1': 0.0}, {'log-mel L1': 0.0}]}, [0, 0])
+    """
     of: dict[str, list[Mapping[str, Value] | None]] = {member.name: [] for member in members}
     voices: list[str] = []
     for number, pair in enumerate(pairs, 1):
@@ -176,6 +195,12 @@ def measure_pairs(
     for; `tell` is given the number of pairs done. The same pairs and seed give the same numbers.
 
     Errors: PoiseError for a clip that is empty or not finite, and for no pairs.
+
+    Example:
+        >>> clip = lambda level: Wave(np.random.default_rng(0).normal(0, level, 1280).astype(np.float32), 16_000)
+        >>> scores = measure_pairs([Pair(clip(0.1), clip(0.1)), Pair(clip(0.1), clip(0.2))], metrics=["log-mel L1"])
+        >>> round(scores.found["log-mel L1"]["log-mel L1"].value, 4), scores.values["log-mel L1"].round(4).tolist()
+        (0.3466, [0.0, 0.6931])
     """
     members, missing = installed(find_metrics(PairedMetric, metrics))
     read = read_pairs(pairs, members, mel or Mel(), tell)
@@ -206,7 +231,14 @@ def _pooled(pool: PoolFunction, own: Floats, voices: NDArray[np.int64], seed: in
 def bootstrap(
     pool: PoolFunction, values: Floats, voices: NDArray[np.int64], value: float, seed: int
 ) -> tuple[float, float]:
-    """The 2.5 and 97.5 percentiles of a pooled number over resamples of clips (Efron 1979), with `value` inside."""
+    """The 2.5 and 97.5 percentiles of a pooled number over resamples of clips (Efron 1979), with `value` inside.
+
+    Example:
+        >>> mean = lambda values, voices: float(values.mean())
+        >>> low, high = bootstrap(mean, np.array([0.0, 1.0]), np.zeros(2, np.int64), value=0.5, seed=0)
+        >>> low, high  # both resampled from one clip, or from the other
+        (0.0, 1.0)
+    """
     rng = np.random.default_rng((seed, len(values)))
     drawn = []
     for _ in range(RESAMPLES):

@@ -54,6 +54,12 @@ def pitch(wave: Wave, hop: float = 0.01, low: float = 60.0, high: float = 500.0)
     Args: hop in seconds; low and high, hertz between which to look.
     Returns: f0, and periodicity, the correlation at the chosen lag, in unvoiced frames the largest one.
     Errors: PoiseError for a clip that is empty or not finite, and for a range that 16 kHz cannot have.
+
+    Example:
+        >>> tone = Wave(np.sin(2 * np.pi * 200 * np.arange(8000) / 16_000).astype(np.float32), 16_000)
+        >>> found = pitch(tone)
+        >>> len(found.f0), round(float(np.median(found.f0))), bool(found.voiced.all())  # half a second, 200 Hz
+        (50, 200, True)
     """
     if not 20 <= low < high <= 1000 or not 0.001 <= hop <= 0.1:
         raise PoiseError(
@@ -84,6 +90,11 @@ def settled(wave: Wave, hop: float = 0.01) -> Pitch:
 
     The loud middle of a syllable is tracked surely, its quiet ends, where the voice creaks and every second pulse is
     weaker, an octave too low; so each clip finds its own range (two passes as Hirst & De Looze 2021 advise).
+
+    Example:
+        >>> tone = Wave(np.sin(2 * np.pi * 200 * np.arange(8000) / 16_000).astype(np.float32), 16_000)
+        >>> round(float(np.median(settled(tone).f0)))
+        200
     """
     first = pitch(wave, hop)
     rows = np.flatnonzero(first.voiced)

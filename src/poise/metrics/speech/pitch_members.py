@@ -39,6 +39,11 @@ def f0_rmse(real: Wave, made: Wave, context: Context) -> Mapping[str, Value]:
     """sqrt(mean (12 log2(f / f'))²) over frames that are voiced in both, in semitones. See `pitch`.
 
     Frames match one to one where the clips have one length up to a hop, else along the warping path of MCD.
+
+    Example:
+        >>> tone = lambda hertz: Wave(np.sin(2 * np.pi * hertz * np.arange(8000) / 16_000).astype(np.float32), 16_000)
+        >>> round(f0_rmse.of_pair(tone(200), tone(200 * 2 ** (3 / 12)), Context())["F0 RMSE"], 1)  # three semitones
+        3.0
     """
     pair = _matched(real, made, context)
     if pair is None or not (voiced := pair[0].voiced & pair[1].voiced).any():
@@ -54,7 +59,13 @@ def f0_rmse(real: Wave, made: Wave, context: Context) -> Mapping[str, Value]:
     unless="clips shorter than a hop",
 )
 def voicing_error(real: Wave, made: Wave, context: Context) -> Mapping[str, Value]:
-    """In [0, 1], over frames that match as for "F0 RMSE"."""
+    """In [0, 1], over frames that match as for "F0 RMSE".
+
+    Example:
+        >>> tone = Wave(np.sin(2 * np.pi * 200 * np.arange(8000) / 16_000).astype(np.float32), 16_000)
+        >>> voicing_error.of_pair(tone, Wave(np.zeros(8000, np.float32), 16_000), Context())
+        {'V/UV error': 1.0}
+    """
     pair = _matched(real, made, context)
     return {} if pair is None else {"V/UV error": float((pair[0].voiced != pair[1].voiced).mean())}
 
@@ -70,6 +81,12 @@ def periodicity(real: Wave, made: Wave, context: Context) -> Mapping[str, Value]
 
     They take p from the entropy of a neural tracker; here it is the correlation of `pitch`, so values compare only with
     others of this package.
+
+    Example:
+        >>> tone = Wave(np.sin(2 * np.pi * 200 * np.arange(8000) / 16_000).astype(np.float32), 16_000)
+        >>> found = periodicity.of_pair(tone, Wave(np.zeros(8000, np.float32), 16_000), Context())
+        >>> round(found["periodicity"], 2)  # 1 and 0
+        1.0
     """
     pair = _matched(real, made, context)
     if pair is None:
@@ -82,6 +99,11 @@ def contour(f0: Floats) -> Floats | None:
     last, with straight lines over gaps.
 
     Voiced runs of fewer than 3 frames do not count; None where fewer than 5 voiced frames are left.
+
+    Example:
+        >>> found = contour(np.array([0.0, 100.0, 100.0, 200.0, 200.0, 200.0, 0.0]))
+        >>> len(found), round(float(found[-1] - found[0]), 4)  # an octave
+        (20, 12.0)
     """
     voiced = f0 > 0
     edges = np.flatnonzero(np.diff(np.concatenate([[False], voiced, [False]]).astype(np.int8)))
@@ -95,7 +117,12 @@ def contour(f0: Floats) -> Floats | None:
 
 
 def correlation(a: Floats, b: Floats) -> float:
-    """Pearson's; 0 where b does not move, NaN where a does not."""
+    """Pearson's; 0 where b does not move, NaN where a does not.
+
+    Example:
+        >>> round(correlation(np.array([1.0, 2.0, 3.0]), np.array([2.0, 4.0, 6.0])), 4)
+        1.0
+    """
     a, b = a - a.mean(), b - b.mean()
     if np.square(a).mean() < 1e-12:
         return float("nan")
@@ -103,7 +130,14 @@ def correlation(a: Floats, b: Floats) -> float:
 
 
 def pooled_correlation(contours: Floats, voices: NDArray[np.int64]) -> float:
-    """Pearson's over all points of contours [N,2,20], real and made, less the mean of each voice in either."""
+    """Pearson's over all points of contours [N,2,20], real and made, less the mean of each voice in either.
+
+    Example:
+        >>> rising = np.linspace(0.0, 1.0, 20)
+        >>> contours = np.stack([[rising, rising + 5], [rising, rising + 9]])  # two clips, real and made
+        >>> round(pooled_correlation(contours, voices=np.array([0, 1])), 4)  # each voice's mean is taken away
+        1.0
+    """
     kinds = int(voices.max()) + 1
     counts = np.maximum(np.bincount(voices, minlength=kinds), 1)
     sums = np.stack([np.bincount(voices, contours[:, side].mean(1), kinds) for side in (0, 1)], 1)
@@ -126,6 +160,12 @@ def tone_contour(real: Wave, made: Wave, context: Context) -> Mapping[str, Value
     correlation would be that of its noise, is judged by where it lies. "tone contour by clip" is the mean over clips of
     the correlation within a clip, 0 where the made contour does not move; real contours with a standard deviation under
     half a semitone have none. Without voices in the pairs all clips are of one voice.
+
+    Example:
+        >>> t = np.arange(8000) / 16_000
+        >>> up = Wave(np.sin(2 * np.pi * (150 * t + 50 * t**2)).astype(np.float32), 16_000)  # from 150 to 200 Hz
+        >>> round(tone_contour.of_pair(up, up, Context())["tone contour by clip"], 4)
+        1.0
     """
     first, second = (contour(p.f0) for p in pitches(real, made, context))
     if first is None or second is None:

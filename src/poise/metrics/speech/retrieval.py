@@ -23,6 +23,11 @@ def differing_in(wanted: Sequence[Label], known: Sequence[Label], part: int) -> 
 
     Of several the lowest row. With the tone as the part: the same syllable of the same voice in another tone.
     Errors: PoiseError for labels of different length, and for a part that they do not have.
+
+    Example:
+        >>> known = [("b", "a", 1), ("b", "a", 4), ("m", "a", 2)]
+        >>> differing_in([("b", "a", 2), ("m", "o", 2)], known, part=2).tolist()  # another tone; there is none
+        [0, -1]
     """
 
     def choose(differs: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -38,6 +43,11 @@ def fewest_differing(wanted: Sequence[Label], known: Sequence[Label], fixed: Seq
 
     All parts count the same, and of several the lowest row is taken. A label that is itself known is found itself.
     Errors: PoiseError for labels of different length, and for a part that they do not have.
+
+    Example:
+        >>> known = [("b", "a", 1), ("m", "a", 2)]
+        >>> fewest_differing([("m", "a", 3), ("b", "o", 2)], known).tolist()
+        [1, 0]
     """
     held = list(fixed)
 

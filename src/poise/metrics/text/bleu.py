@@ -39,6 +39,11 @@ def bleu(
     """BLEU-N of each of n samples against the same m references: N -> float64 [n].
 
     Samples and references are sequences of ids. Errors: `PoiseError` without references, or for N outside 1 to 5.
+
+    Example:
+        >>> found = bleu([[2, 3, 4]], references=[[2, 3, 5]], orders=(1, 2))  # "the cat sat" against "the cat ran"
+        >>> found[1].round(4).tolist(), found[2].round(4).tolist()  # 2/3 of the words, 1/2 of the pairs: sqrt(2/3·1/2)
+        ([0.6667], [0.5774])
     """
     _check(orders, len(references), 1)
     n = len(samples)
@@ -58,6 +63,10 @@ def self_bleu(samples: Sequence[Sentence], orders: Sequence[int] = ORDERS) -> di
     """BLEU-N of each of n samples with the n-1 others as references: N -> float64 [n].
 
     High where samples repeat each other; copies of a sentence score 1. Errors: `PoiseError` for fewer than 2 samples.
+
+    Example:
+        >>> self_bleu([[2, 3], [2, 3], [4, 5]], orders=(2,))[2].tolist()  # two copies, and one that shares no word
+        [1.0, 1.0, 0.0]
     """
     _check(orders, len(samples), 2)
     n = len(samples)

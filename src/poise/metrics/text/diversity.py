@@ -16,6 +16,11 @@ def distinct(sentences: Sequence[Sentence], n: int) -> tuple[float, float]:
     It falls as sentences are added, so only values of equally many sentences of similar length can be compared. The
     variance is that of the delete-one jackknife over sentences, exact: without sentence i the runs that only i has are
     gone. 0 where there is no n-gram.
+
+    Example:
+        >>> share, _ = distinct([[2, 3, 2, 3], [2, 3]], n=2)
+        >>> share  # 2 different pairs, 23 and 32, of 4
+        0.5
     """
     gram, sentence = grams(flat(sentences), n)
     if not len(gram):
@@ -31,12 +36,22 @@ def distinct(sentences: Sequence[Sentence], n: int) -> tuple[float, float]:
 
 
 def distinct_sentences(sentences: Sequence[Sentence]) -> float:
-    """Number of different sentences over the number n of sentences; 0 for none. It can only fall as n grows."""
+    """Number of different sentences over the number n of sentences; 0 for none. It can only fall as n grows.
+
+    Example:
+        >>> distinct_sentences([[2, 3], [2, 3], [4]]) == 2 / 3
+        True
+    """
     different = {np.asarray(s, np.int64).tobytes() for s in sentences}
     return len(different) / max(len(sentences), 1)
 
 
 def jackknife(left_out: Floats) -> float:
-    """Delete-one jackknife variance (n-1)/n sum (t_i - mean)^2 of the n values with one sentence left out each."""
+    """Delete-one jackknife variance (n-1)/n sum (t_i - mean)^2 of the n values with one sentence left out each.
+
+    Example:
+        >>> jackknife(np.array([1.0, 3.0]))  # 1/2·((−1)² + 1²)
+        1.0
+    """
     n = len(left_out)
     return (n - 1) / n * float(np.square(left_out - left_out.mean()).sum()) if n > 1 else 0.0

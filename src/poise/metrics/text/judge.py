@@ -55,6 +55,12 @@ class TextJudge:
     what cannot be scored, and why; `extractors`; `seconds` spent in all, and `last_seconds` in the last `score`.
 
     With fewer than 4 of either there are no scores but a sentence in `missing`. Errors: `PoiseError` for n below 4.
+
+    Example:
+        >>> texts = Texts([[2, 3], [2, 4]] * 4, ["the cat", "the dog"] * 4)
+        >>> judge = TextJudge(texts, texts, 5, "words", encode=lambda text: [2, 3], n=4, extractors=[])
+        >>> judge.score(lambda n, seed: ["the cat"] * n)["distinct sentences"]  # one of four
+        0.25
     """
 
     noun = "sentences"

@@ -14,7 +14,12 @@ RUN = 8  # units from which on a shared run says something
 
 
 def equal_to_any(samples: Sequence[Sentence], train: Sequence[Sentence]) -> NDArray[np.bool_]:
-    """Which of n samples are a training sentence, unit for unit: [n]."""
+    """Which of n samples are a training sentence, unit for unit: [n].
+
+    Example:
+        >>> equal_to_any([[2, 3], [2, 4]], train=[[2, 3], [2]]).tolist()
+        [True, False]
+    """
     known = {np.asarray(s, np.int64).tobytes() for s in train}
     return np.fromiter((np.asarray(s, np.int64).tobytes() in known for s in samples), np.bool_, len(samples))
 
@@ -24,6 +29,10 @@ def longest_shared(samples: Sequence[Sentence], train: Sequence[Sentence]) -> In
 
     Exact. Run lengths 1, 2, 3 ... are tried in turn; a place in the training sentences is followed only as long as its
     run is in some sample, so that few are left after a few steps.
+
+    Example:
+        >>> longest_shared([[2, 3, 4, 9], [8]], train=[[7, 3, 4], [2, 3]]).tolist()  # 3 4; nothing
+        [2, 0]
     """
     ours, theirs = flat(samples), flat(train)
     longest = np.zeros(len(samples), np.int64)

@@ -48,7 +48,14 @@ def _perplexity(rate: float, variance: float, n: int, m: int) -> Estimate:
 
 
 def training_model(train: Texts, vocabulary: int, seed: int) -> NGrams:
-    """The trigram model of the training sentences (at most 200,000), fitted once for as long as they live."""
+    """The trigram model of the training sentences (at most 200,000), fitted once for as long as they live.
+
+    Example:
+        >>> train = Texts([[2, 3], [2, 4]], ["the cat", "the dog"])
+        >>> model = training_model(train, vocabulary=5, seed=0)
+        >>> model.order, model.n, training_model(train, 5, 0) is model
+        (3, 2, True)
+    """
 
     def make() -> NGrams:
         return NGrams(train.at_most(FITTED, seed).ids, vocabulary, ORDER)
@@ -70,6 +77,12 @@ def forward_perplexity(sets: TextSets, seed: int) -> dict[str, Estimate]:
     sentences (at most 200,000 by the seed). n samples, m training sentences.
 
     Interval: delete-one jackknife of nats per unit over the samples, the model held fixed; exp of +- 1.96 s.e.
+
+    Example:
+        >>> train, made = Texts([[2, 3]] * 4, ["the cat"] * 4), Texts([[3, 2]] * 4, ["cat the"] * 4)
+        >>> found = [forward_perplexity.measure(TextSets(texts, train, train, vocabulary=4)) for texts in (train, made)]
+        >>> found[0]["forward perplexity"].value < found[1]["forward perplexity"].value
+        True
     """
     assert sets.train is not None
     model = training_model(sets.train, sets.vocabulary, seed)
@@ -89,6 +102,12 @@ def reverse_perplexity(sets: TextSets, seed: int) -> dict[str, Estimate]:
 
     Interval: the delete-one jackknife over held-out sentences plus the delete-a-group jackknife (20 groups) over the
     samples, both of nats per unit; exp of +- 1.96 s.e.
+
+    Example:
+        >>> made, other = Texts([[2, 3]] * 4, ["the cat"] * 4), Texts([[3, 2]] * 4, ["cat the"] * 4)
+        >>> found = [reverse_perplexity.measure(TextSets(made, texts, None, vocabulary=4)) for texts in (made, other)]
+        >>> found[0]["reverse perplexity"].value < found[1]["reverse perplexity"].value
+        True
     """
     samples, heldout = sets.samples, sets.heldout
     rate, variance = _log_rate(*_rate(NGrams(samples.ids, sets.vocabulary, ORDER), heldout))
@@ -111,6 +130,12 @@ def bleu_against_heldout(sets: TextSets, seed: int) -> dict[str, Estimate]:
     it rises with m. See `bleu`.
 
     Interval: variance of the mean over samples plus the delete-a-group jackknife over references.
+
+    Example:
+        >>> made, heldout = Texts([[2, 3, 4]] * 4, ["the cat sat"] * 4), Texts([[2, 3, 5]] * 4, ["the cat ran"] * 4)
+        >>> found = bleu_against_heldout.measure(TextSets(made, heldout, None, vocabulary=6))
+        >>> round(found["BLEU-2"].value, 4)  # sqrt(2/3·1/2)
+        0.5774
     """
     samples, references = sets.samples.verbatim, sets.heldout.verbatim
     whole = bleu(samples, references)
@@ -134,6 +159,11 @@ def self_bleu_of_samples(sets: TextSets, seed: int) -> dict[str, Estimate]:
     rises with n. Held-out sentences are not read, m is 0. See `self_bleu`.
 
     Interval: delete-a-group jackknife over the samples (20 groups).
+
+    Example:
+        >>> made = Texts([[2, 3]] * 3 + [[4, 5]], ["the cat"] * 3 + ["a dog"])
+        >>> self_bleu_of_samples.measure(TextSets(made, made, None, vocabulary=6))["self-BLEU-2"].value  # three of four
+        0.75
     """
     samples = sets.samples.verbatim
     whole = self_bleu(samples)
@@ -165,6 +195,12 @@ def distinct_shares(sets: TextSets, seed: int) -> dict[str, Estimate]:
     different sentences over n. n is at most 1,000, as all of them fall with n; m is 0.
 
     Intervals: delete-one jackknife over samples, in closed form (see `distinct`); Wilson for sentences.
+
+    Example:
+        >>> made = Texts([[2, 3]] * 3 + [[2, 5]], ["the cat"] * 3 + ["the dog"])
+        >>> found = distinct_shares.measure(TextSets(made, made, None, vocabulary=6))
+        >>> found["distinct-1"].value, found["distinct sentences"].value  # 3 words of 8, 2 sentences of 4
+        (0.375, 0.5)
     """
     samples = sets.samples.verbatim
     found = {f"distinct-{k}": around(*distinct(samples, k), len(samples), 0) for k in DISTINCT}
@@ -188,6 +224,12 @@ def memorised(sets: TextSets, seed: int) -> dict[str, Estimate]:
 
     Intervals: Wilson for shares; order statistics for the median.
     Errors: `PoiseError` where no sample has 8 units.
+
+    Example:
+        >>> long, other = list(range(2, 10)), list(range(9, 1, -1))  # eight units
+        >>> made, train = Texts([long, long, other, other], ["up"] * 2 + ["down"] * 2), Texts([long] * 4, ["up"] * 4)
+        >>> memorised.measure(TextSets(made, made, train, vocabulary=10))["memorised"].value
+        0.5
     """
     assert sets.train is not None
     long = [s for s in sets.samples.verbatim if len(s) >= RUN]

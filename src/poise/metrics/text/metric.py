@@ -25,6 +25,11 @@ class Texts:
 
     `exact`: ids that tell also units outside the vocabulary apart, from V on, where some are; what is about verbatim
     units reads `verbatim`, that is these, or else `ids`. `keep(key, make)` holds what is computed of them.
+
+    Example:
+        >>> texts = Texts([[3], [2, 3]], ["cat", "the cat"])
+        >>> len(texts), texts.ordered().texts, len(texts.at_most(1, seed=0))
+        (2, ['the cat', 'cat'], 1)
     """
 
     ids: Sequence[Sentence]
@@ -78,7 +83,18 @@ class Texts:
 
 @dataclass(frozen=True, eq=False)
 class TextSets:
-    """Generated, held-out and training sentences in one vocabulary of V ids, and what its units are called."""
+    """Generated, held-out and training sentences in one vocabulary of V ids, and what its units are called.
+
+    Example:
+        >>> made = Texts([[2, 3]] * 4, ["the cat"] * 4)
+        >>> TextSets(made, heldout=made, train=None, vocabulary=4).units
+        'words'
+        >>> TextSets(made, heldout=made, train=None, vocabulary=3)
+        Traceback (most recent call last):
+            ...
+        poise.errors.PoiseError: samples hold the id 3: with a vocabulary of 3 ids go from 1 to 2, and 0 (the end)
+            is left out
+    """
 
     samples: Texts
     heldout: Texts
@@ -106,6 +122,13 @@ class TextMetric(Metric[TextSets]):
     Attributes beside those of `Metric`: `copies`, whether it looks for copies of training sentences, and so wants all
     of them. No more than `largest` samples and held-out sentences are used, drawn by the seed, because the numbers
     depend on how many there are; `applies` says whether the real sentences are of the form that it is about.
+
+    Example:
+        >>> from poise.metrics.core.metric import find_metrics
+        >>> (metric,) = find_metrics(TextMetric, ["distinct"])
+        >>> texts = Texts([[2, 3]] * 4, ["the cat"] * 4)
+        >>> metric.measure(TextSets(texts, texts, None, vocabulary=4))["distinct sentences"].value
+        0.25
     """
 
     reads, modality = "sentences", "text"
@@ -137,6 +160,11 @@ def group_jackknife(statistic: Callable[[np.ndarray], float], n: int, seed: int)
     """Variance (G-1)/G sum (t_g - mean)^2 of a statistic of n sentences by leaving out one of G = 20 groups at a time.
 
     `statistic(rows)` is called G times with ascending rows; groups are drawn by the seed, fewer where n is smaller.
+
+    Example:
+        >>> values = np.array([1.0, 2.0, 3.0, 4.0])
+        >>> round(group_jackknife(lambda rows: values[rows].mean(), 4, seed=0), 4)  # that of the mean: 5/3 / 4
+        0.4167
     """
     groups = np.array_split(np.random.default_rng((seed, n)).permutation(n), min(GROUPS, n))
     found = np.array([statistic(np.setdiff1d(np.arange(n), group)) for group in groups])
@@ -144,11 +172,22 @@ def group_jackknife(statistic: Callable[[np.ndarray], float], n: int, seed: int)
 
 
 def variance_of_mean(values: Floats) -> float:
-    """Of n independent values; it is also their delete-one jackknife."""
+    """Of n independent values; it is also their delete-one jackknife.
+
+    Example:
+        >>> round(variance_of_mean(np.array([1.0, 2.0, 3.0, 4.0])), 4)  # 5/3 / 4
+        0.4167
+    """
     return float(np.var(values, ddof=1)) / len(values) if len(values) > 1 else 0.0
 
 
 def around(value: float, variance: float, n: int, m: int, most: float = 1.0) -> Estimate:
-    """value +- 1.96 standard errors, cut to [0, most]."""
+    """value +- 1.96 standard errors, cut to [0, most].
+
+    Example:
+        >>> found = around(0.9, variance=0.01, n=10, m=0)
+        >>> round(found.low, 3), found.high  # 0.9 ± 1.96·0.1, at most 1
+        (0.704, 1.0)
+    """
     half = Z95 * math.sqrt(max(variance, 0.0))
     return Estimate(value, max(value - half, min(0.0, value)), min(value + half, max(most, value)), n, m)

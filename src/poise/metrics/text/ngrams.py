@@ -46,6 +46,12 @@ class NGrams:
 
     Args: sequences, ids without the end (see `grams`), at least one; vocabulary V >= 2; order 1 to 5.
     Errors: `PoiseError` for ids outside 1 .. V-1, no sentence, or another order.
+
+    Example:
+        >>> model = NGrams([[2, 3], [2, 4]], vocabulary=5, order=2)
+        >>> p = model.after([2])  # of the end, unknown, and what 2, 3 and 4 stand for
+        >>> int(p.argmax()), bool(p[3] == p[4]), round(float(p.sum()), 4)
+        (3, True, 1.0)
     """
 
     def __init__(self, sequences: Sequence[Sentence], vocabulary: int, order: int = 3) -> None:

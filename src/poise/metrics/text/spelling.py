@@ -67,7 +67,15 @@ class Spelling:
 
 
 def spelling_of(corpus: Corpus) -> float:
-    """Nats of the held-out units of a corpus that are not in its vocabulary, by a model of its training units."""
+    """Nats of the held-out units of a corpus that are not in its vocabulary, by a model of its training units.
+
+    Example:
+        >>> from types import SimpleNamespace
+        >>> units = SimpleNamespace(split=str.split, is_unknown=lambda unit: unit == "dog")
+        >>> corpus = SimpleNamespace(sentences=["the cat", "a dog"], train=[0], heldout=[1], units=units)
+        >>> spelling_of(corpus) == Spelling(["the", "cat"]).nats("dog")
+        True
+    """
     units, texts = corpus.units, corpus.sentences
     outside = [unit for row in corpus.heldout for unit in units.split(texts[row]) if units.is_unknown(unit)]
     if not outside:

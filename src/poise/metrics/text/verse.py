@@ -45,7 +45,12 @@ class Pronunciation(NamedTuple):
 
 @cache
 def sound(character: str) -> Pronunciation:
-    """All readings of one character by pypinyin, also rare ones; the neutral tone is neither level nor oblique."""
+    """All readings of one character by pypinyin, also rare ones; the neutral tone is neither level nor oblique.
+
+    Example:
+        >>> sound("天").level, sound("地").oblique, sound("天").rhymes == sound("年").rhymes
+        (True, True, False)
+    """
     try:
         from pypinyin import Style, pinyin
         from pypinyin.contrib.tone_convert import to_finals, to_initials
@@ -70,18 +75,35 @@ class MissingPinyin(MissingFeatures):
 
 
 def form_of(text: str) -> str:
-    """A text with each run of Han characters replaced by its length: "7，7。7，7。"."""
+    """A text with each run of Han characters replaced by its length: "7，7。7，7。".
+
+    Example:
+        >>> form_of("床前明月光，疑是地上霜。")
+        '5，5。'
+    """
     return _RUN.sub(lambda run: str(len(run.group())), text.strip())
 
 
 def quatrain(text: str) -> list[str] | None:
-    """The four lines, where the text is made of four runs of Han characters of one length, at least 2; else None."""
+    """The four lines, where the text is made of four runs of Han characters of one length, at least 2; else None.
+
+    Example:
+        >>> quatrain("床前明月光，疑是地上霜。举头望明月，低头思故乡。")
+        ['床前明月光', '疑是地上霜', '举头望明月', '低头思故乡']
+        >>> quatrain("床前明月光。") is None
+        True
+    """
     lines = _RUN.findall(text)
     return lines if len(lines) == LINES and len({*map(len, lines)}) == 1 and len(lines[0]) > 1 else None
 
 
 def common_form(texts: Sequence[str]) -> str | None:
-    """The most common form, if it is a quatrain and at least half of the texts have it."""
+    """The most common form, if it is a quatrain and at least half of the texts have it.
+
+    Example:
+        >>> common_form(["床前明月光，疑是地上霜。举头望明月，低头思故乡。", "不是诗。"])
+        '5，5。5，5。'
+    """
     if not texts:
         return None
     forms = Counter(map(form_of, texts))
@@ -91,7 +113,12 @@ def common_form(texts: Sequence[str]) -> str | None:
 
 
 def rhymes(lines: Sequence[str]) -> bool:
-    """Whether lines 2 and 4 end in different characters of which some readings have one rhyme."""
+    """Whether lines 2 and 4 end in different characters of which some readings have one rhyme.
+
+    Example:
+        >>> rhymes(["床前明月光", "疑是地上霜", "举头望明月", "低头思故乡"])  # shuang, xiang
+        True
+    """
     a, b = lines[1][-1], lines[3][-1]
     return a != b and bool(sound(a).rhymes & sound(b).rhymes)
 
@@ -102,6 +129,10 @@ def tone_share(lines: Sequence[str]) -> float:
     Within every line the tones of the 2nd and 4th, and of the 4th and 6th, character are opposite (level, oblique);
     between lines the 2nd characters of 1 and 2, and of 3 and 4, are opposite (dui), and those of 2 and 3 equal (nian).
     Eleven rules for lines of seven characters, seven for lines of five.
+
+    Example:
+        >>> tone_share(["白日依山尽", "黄河入海流", "欲穷千里目", "更上一层楼"])
+        1.0
     """
     kept = [_opposite(line[i], line[i + 2]) for line in lines for i in (1, 3) if len(line) > i + 2]
     second = [line[1] for line in lines]
@@ -120,13 +151,28 @@ def _equal(a: str, b: str) -> bool:
 
 
 def form_of_real(sets: TextSets) -> str | None:
-    """The `common_form` of the training sentences, or of the held-out ones where there are none."""
+    """The `common_form` of the training sentences, or of the held-out ones where there are none.
+
+    Example:
+        >>> from poise.metrics.text.metric import Texts
+        >>> poems = Texts([[2]] * 4, ["床前明月光，疑是地上霜。举头望明月，低头思故乡。"] * 4)
+        >>> form_of_real(TextSets(poems, poems, None, vocabulary=3))
+        '5，5。5，5。'
+    """
     real = sets.heldout if sets.train is None else sets.train
     found: str | None = real.keep("form", lambda: common_form(real.texts))
     return found
 
 
 def is_verse(sets: TextSets) -> bool:
+    """Whether the real sentences have the form of a quatrain.
+
+    Example:
+        >>> from poise.metrics.text.metric import Texts
+        >>> prose = Texts([[2]] * 4, ["the cat"] * 4)
+        >>> is_verse(TextSets(prose, prose, None, vocabulary=3))
+        False
+    """
     return form_of_real(sets) is not None
 
 
@@ -139,6 +185,13 @@ def is_verse(sets: TextSets) -> bool:
 def form(sets: TextSets, seed: int) -> dict[str, Estimate]:
     """Share of the n samples whose `form_of` is that of most of the m training poems, or of the held-out ones where no
     training poems are given. Interval: Wilson.
+
+    Example:
+        >>> from poise.metrics.text.metric import Texts
+        >>> poem = "床前明月光，疑是地上霜。举头望明月，低头思故乡。"
+        >>> made, real = Texts([[2]] * 4, [poem, poem, "不是诗。", "诗"]), Texts([[2]] * 4, [poem] * 4)
+        >>> form.measure(TextSets(made, real, None, vocabulary=3))["form"].value
+        0.5
     """
     wanted, real = form_of_real(sets), sets.heldout if sets.train is None else sets.train
     share = float(np.mean([form_of(text) == wanted for text in sets.samples.texts]))
@@ -163,6 +216,13 @@ def verse(sets: TextSets, seed: int) -> dict[str, Estimate]:
 
     Intervals: Wilson; 1.96 standard errors of the mean (the delete-one jackknife).
     Errors: `PoiseError` where no sample is a quatrain, and without pypinyin.
+
+    Example:
+        >>> from poise.metrics.text.metric import Texts
+        >>> poems = Texts([[2]] * 4, ["白日依山尽，黄河入海流。欲穷千里目，更上一层楼。"] * 4)
+        >>> found = verse.measure(TextSets(poems, poems, None, vocabulary=3))
+        >>> found["rhyme"].value, round(found["tones"].value, 4)
+        (1.0, 1.0)
     """
     poems = [lines for text in sets.samples.texts if (lines := quatrain(text))]
     if not poems:
