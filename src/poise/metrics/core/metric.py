@@ -141,7 +141,7 @@ def own_metric_help(word: str) -> str:
     path = word.partition(":")[0]
     found = _load(path, word)
     about = found.title if isinstance(found, Metric) else (inspect.getdoc(found) or "").partition("\n")[0]
-    return f"{path}: {about} {_options_of(path, found)}."
+    return f"{path}: {about} {_options_of(path, found)}"
 
 
 def _load(path: str, word: str) -> Any:
