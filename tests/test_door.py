@@ -50,6 +50,7 @@ def test_what_is_sampled_is_what_the_command_samples(name, trained, tmp_path, ca
     assert np.array_equal(poise.load(run.path).sample(4, seed=3), made[:4])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["images", "vae"])
 def test_ways_go_from_sample_to_sample(name, trained):
     run = trained[name]

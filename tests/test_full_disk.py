@@ -81,6 +81,7 @@ def fails_from_now_on(monkeypatch, suffix: str) -> None:
     monkeypatch.setattr(os, "fsync", fsync)
 
 
+@pytest.mark.slow
 def test_no_room_for_the_first_checkpoint(place, capsys):
     """The write of the weights fails for real; afterwards the run goes on and ends as if nothing had happened."""
     with files_up_to(6_000):

@@ -85,6 +85,7 @@ def test_a_run_goes_on_to_its_end(gone_on, recipe):
         assert any(not torch.equal(was[key], now[key]) for key in was), name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_it_ends_as_it_would_have_then(after, recipe):
     """The same batches, noise, losses and penalties: the last row has the numbers of that commit, but for rounding."""

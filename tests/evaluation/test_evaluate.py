@@ -58,6 +58,7 @@ def test_bad_and_copied_pictures_are_told_apart(place: Path, capsys: pytest.Capt
     assert values()["copying"]["perfect"]["high"] < values()["copying"]["made"]["low"]
 
 
+@pytest.mark.slow
 def test_without_the_training_set_one_note_says_what_is_missing(
     place: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -92,6 +93,7 @@ def test_the_second_time_no_features_are_computed(place: Path, capsys: pytest.Ca
     assert json.loads(Path("b.json").read_text())["counts"]["made"] == 30
 
 
+@pytest.mark.slow
 def test_one_folder_for_both_is_split_as_training_does(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     good, real = folder(place, "good", blocks(60, 0)), folder(place, "real", blocks(600, 1))
     assert "real ones of real (held-out part), trained on real (training part)" in said(
@@ -150,6 +152,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place
 
 
+@pytest.mark.slow
 def test_a_run_is_scored_against_its_own_data(
     made: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

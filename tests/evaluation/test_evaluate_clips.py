@@ -43,6 +43,7 @@ def clips(n: int, by: float = 1.0) -> list[Wave]:
 FEW = "--metrics=KID,MCD"
 
 
+@pytest.mark.slow
 def test_clips_of_equal_names_are_compared_one_by_one(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Whatever the suffix; voices come from a metadata.csv of the real ones."""
     made = folder("made", {f"v/{i:02}.wav": wave for i, wave in enumerate(clips(24))})

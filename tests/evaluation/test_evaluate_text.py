@@ -49,6 +49,7 @@ def section_of(*given: Any, **more: Any) -> dict[str, Any]:
     return found.to_dict()
 
 
+@pytest.mark.slow
 def test_sentences_get_a_table_of_their_own(place, capsys):  # noqa: F811
     shuffled = [" ".join(np.random.default_rng(i).permutation(s.split())) for i, s in enumerate(sentences(120, 3))]
     args = [

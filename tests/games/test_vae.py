@@ -68,6 +68,7 @@ def pictures(n=8, seed=3):
 # Linear models.
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("strength", [0.0, 0.5])
 def test_a_linear_vae_is_ppca_and_l2_on_its_decoder_raises_the_threshold_of_collapse(float64, monkeypatch, strength):
     """Per picture, min over w of ½(log(w² + σ²) + ℓ/(w² + σ²)) + λ/2·w²: w² = u − σ² with u = ℓ for λ = 0, else

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 SCRIPT = """
 import resource, sys
 import torch, poise.cli, poise.data.text.check, poise.cli.checking
-
-pytestmark = pytest.mark.slow
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 code = poise.cli.main(["data", "check", sys.argv[1]])
 print(code, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) >> 10)
@@ -43,6 +43,7 @@ def test_300_megabytes(tmp_path: Path) -> None:
     assert "large.txt: " in told  # what takes more than two seconds is told
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", ["txt", "csv", "jsonl"])
 def test_one_line_of_200_megabytes(suffix: str, tmp_path: Path) -> None:
     path = tmp_path / f"a.{suffix}"

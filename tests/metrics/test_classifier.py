@@ -40,6 +40,7 @@ def test_it_learns_digits(trained: SmallClassifier, digits: Digits) -> None:
     assert trained.name == "classifier@8"
 
 
+@pytest.mark.slow
 def test_features_do_not_depend_on_the_batch(trained: SmallClassifier, digits: Digits) -> None:
     images = tensor(digits[0][:64])
     together, alone = trained(images), trained(images[40:41])

@@ -32,6 +32,7 @@ def blurred(digits: Array) -> Evaluation:
     return evaluate("blur", soft.reshape(-1, 64), digits[400:1200], digits[1200:])
 
 
+@pytest.mark.slow
 def test_all_metrics_have_their_row(blurred: Evaluation) -> None:
     assert {row.metric for row in blurred.rows} == {metric.name for metric in find_metrics(FeatureMetric)}
     assert (blurred.n, blurred.m, blurred.d, blurred.train) == (400, 400, 64, 597)

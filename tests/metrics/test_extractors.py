@@ -117,6 +117,7 @@ def test_it_is_known_by_name_and_digest_and_disturbs_nothing(name: str) -> None:
     assert features(extractor, items[:0]).shape == (0, extractor.dim)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MEMBERS)
 def test_items_of_another_kind_are_refused(name: str) -> None:
     extractor = made(name)

@@ -87,6 +87,7 @@ def test_digest_tells_sizes_apart(lite: EffLite0) -> None:
     assert lite.digest != EffLite0(96).digest
 
 
+@pytest.mark.slow
 def test_blurred_pictures_are_farther_than_real_ones(lite: EffLite0) -> None:
     sharp = [pictures(150, side=28, seed=s).float() for s in (1, 2)]
     edges = [((x > 128) * 255).to(torch.uint8) for x in sharp]

@@ -108,6 +108,7 @@ def test_pictures_become_features(weights: Path) -> None:
         torch.testing.assert_close(net._net(2 * big - 1), found, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_only_the_standard_file_is_called_fid(weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     digest = hashlib.sha256(weights.read_bytes()).hexdigest()
     assert Inception(weights).name == f"FD-Inception({digest[:8]})"

@@ -24,6 +24,7 @@ def losses(pictures, tmp_path_factory):
     return found
 
 
+@pytest.mark.slow
 def test_arms_of_one_seed_see_the_same_weights_batches_and_noise(losses):
     assert losses[0.0, 3] == losses[0.1, 3]
     assert len(set(losses[0.0, 3])) == 6, "each step sees others"

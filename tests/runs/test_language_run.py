@@ -83,6 +83,7 @@ def test_the_score_is_the_perplexity_of_the_heldout_text(grammar, tmp_path):
     assert spec["facts"]["fingerprint"] == corpus.fingerprint
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name", [name if name in FAST else pytest.param(name, marks=pytest.mark.slow) for name in VARIANTS]
 )

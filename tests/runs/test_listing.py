@@ -66,6 +66,7 @@ def as_json(capsys, *words):
     return json.loads("\n".join(listed(capsys, "--json", *words)))
 
 
+@pytest.mark.slow
 def test_every_run_is_listed_with_what_it_is(there, capsys):
     head, *rows = listed(capsys)
     assert head.split() == ["RUN", "DATA", "L2", "STATE", "STEP", "BEST", "WHEN"]

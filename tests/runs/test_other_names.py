@@ -62,6 +62,7 @@ def weights(asked: dict, folder: Path) -> dict[str, bytes]:
     return {file.name: file.read_bytes() for file in latest(RunFolder(folder).checkpoints).glob("*.safetensors")}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "recipe", ["images", "vae", *(pytest.param(name, marks=pytest.mark.slow) for name in ("vocoder", "speech"))]
 )

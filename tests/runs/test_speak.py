@@ -183,6 +183,7 @@ def test_a_run_that_does_not_say_its_rate_is_damaged(place, capsys):
 
 def test_without_a_recipe_that_speaks_nothing_is_promised(place, capsys, monkeypatch):
     table = registry._TABLES["recipe"]
+    monkeypatch.setitem(registry.HOMES, "recipe", ())
     monkeypatch.setitem(registry._TABLES, "recipe", {name: kind for name, kind in table.items() if not kind.say})
     assert main(["say", "mute", "hi"]) == 2
     assert "mute is a run of mute, which cannot speak: no recipe can yet" in capsys.readouterr().err

@@ -105,6 +105,7 @@ def wanted(request, syllables):
     return spec
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "few"),
     [("vocos", 1), *(pytest.param(name, 99, marks=pytest.mark.slow) for name in VARIANTS)],

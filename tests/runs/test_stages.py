@@ -140,6 +140,7 @@ def test_stages_follow_each_other(grammar, tmp_path):
     assert weights(WARM + ALONE, "discriminator") != weights(TOTAL, "discriminator")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork to kill a child at once")
 @pytest.mark.parametrize(
     "moment",
@@ -213,6 +214,7 @@ def copied_when_rolled_back(monkeypatch, to: Path):
     monkeypatch.setattr(Rollbacks, "roll_back", roll_back)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("calls", "step", "back_to"),
     [

@@ -88,6 +88,7 @@ def test_the_same_spec_is_the_same_run(grammar, tmp_path, monkeypatch):
     assert state(tmp_path / "other")[0] != state(tmp_path / "again")[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name", [name if name in FAST else pytest.param(name, marks=pytest.mark.slow) for name in VARIANTS]
 )

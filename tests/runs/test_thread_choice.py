@@ -56,6 +56,7 @@ def planned(folder):
     return json.loads((folder / "threads.json").read_text())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "recipe", [*list(SPECS)[:3], *(pytest.param(name, marks=pytest.mark.slow) for name in list(SPECS)[3:])]
 )

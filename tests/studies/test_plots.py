@@ -113,6 +113,7 @@ def test_a_steep_curve_has_a_logarithmic_axis_and_one_below_0_has_not():
         assert figure.axes[0].get_yscale() == scale
 
 
+@pytest.mark.slow
 def test_the_ninth_arm_differs_by_its_dashes():
     many = part(arm("none"), *(arm(f"a{i}", 1.0 + i) for i in range(9)))
     looks = [

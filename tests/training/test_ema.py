@@ -234,6 +234,7 @@ def judged(net, recipe):
     return kid(real.numpy(), rows.numpy()).value, spread(rows)
 
 
+@pytest.mark.slow
 def test_a_fast_generator_is_shown_with_its_own_statistics(fast):
     """The score as shown lies within 10 % of that with statistics recomputed otherwise, diversity within 5 %; with the
     statistics of the trained generator, as averages once had, it does not."""
