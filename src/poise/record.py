@@ -28,7 +28,7 @@ from poise import disk
 from poise.disk import read_json, write_atomically, write_json
 from poise.disk.before import in_words_of_today
 from poise.disk.description import RunSpec
-from poise.disk.rows import LoggedEvent, StepRow, rows_before, wrong_event, wrong_report, wrong_row
+from poise.disk.rows import LoggedEvent, StepRow, events_in, rows_before, wrong_report, wrong_row
 from poise.errors import Busy, PoiseError, nearest
 from poise.terminal import pasted
 
@@ -192,11 +192,8 @@ class RunFolder:
             ) from None
 
     def events(self) -> list[LoggedEvent]:
-        """What happened, oldest first; a last line that was cut off by a crash is left out."""
-        with contextlib.suppress(FileNotFoundError):
-            lines = disk.entries(self.path / "events.jsonl", wrong_event, "put it back, or take that line out")
-            return [LoggedEvent.from_dict(line) for line in lines]
-        return []
+        """What happened, oldest first."""
+        return events_in(self.path / "events.jsonl")
 
     def event(self, what: str, /, **details: Any) -> None:
         """Append a line to `events.jsonl`, with the time."""

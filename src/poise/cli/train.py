@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from poise.cli.parser import QUIET, RUN, command, whole
-from poise.disk.description import Arguments
+from poise.disk.description import AskedRun
 from poise.errors import PoiseError
 from poise.report.in_terminal import WAYS
 from poise.terminal import pasted
@@ -59,17 +59,10 @@ def train(argv: list[str]) -> int:
     if out is not None and not out.strip():
         raise PoiseError("--out is empty: name where to write")
     trust_all(argv[0], arguments)  # whoever names code on the command line has it executed
-    return go(argv[0], Completed(arguments), out, quiet, show=show)
+    return go({"recipe": argv[0], "arguments": Completed(arguments)}, out, quiet, show=show)
 
 
-def go(
-    recipe: str,
-    arguments: Arguments,
-    out: str | Path | None,
-    quiet: bool,
-    data: str | None = None,
-    show: str | None = None,
-) -> int:
+def go(spec: AskedRun, out: str | Path | None, quiet: bool, data: str | None = None, show: str | None = None) -> int:
     """Run to the end or to Ctrl-C, then say where things are."""
     from poise.data.files import reading
     from poise.record import remember
@@ -85,13 +78,13 @@ def go(
         stop.asked = True
 
     previous = {s: signal.signal(s, ask) for s in (signal.SIGINT, signal.SIGTERM)}
-    folder, arguments = folder_of(recipe, arguments, out)
+    folder, arguments = folder_of(spec["recipe"], spec["arguments"], out)
     already = folder.done
     if out is not None:
         remember(folder.path)
     reading.quiet = quiet
     try:
-        report = run({"recipe": recipe, "arguments": arguments}, folder.path, view(quiet, show), stop, data)
+        report = run({**spec, "arguments": arguments}, folder.path, view(quiet, show), stop, data)
     except Interrupted as reason:
         print(f"{reason}; go on with: poise resume {shown(folder)}", file=sys.stderr if quiet else sys.stdout)
         return 130
@@ -157,5 +150,5 @@ def resume(options: argparse.Namespace) -> int:
         with folder.locked():
             left = rewind(folder, options.from_step)
         print(f"what came after step {left:,} is forgotten", file=sys.stderr if options.quiet else sys.stdout)
-    arguments = of_before(spec.recipe, spec.arguments)
-    return go(spec.recipe, arguments, folder.path, options.quiet, options.data, options.show)
+    asked: AskedRun = {"recipe": spec.recipe, "arguments": of_before(spec.recipe, spec.arguments)}
+    return go(asked, folder.path, options.quiet, options.data, options.show)

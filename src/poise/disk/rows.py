@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from poise.disk.reading import loads, natural, read_lines
+from poise.disk.reading import entries, loads, natural, read_lines
 from poise.errors import PoiseError
 
 
@@ -31,6 +32,14 @@ class LoggedEvent:
     def from_dict(cls, entry: Mapping[str, Any]) -> LoggedEvent:
         more = {name: value for name, value in entry.items() if name not in ("event", "time")}
         return cls(entry["event"], str(entry.get("time", "")), more)
+
+
+def events_in(path: Path) -> list[LoggedEvent]:
+    """Oldest first; a last line that was cut off by a crash is left out. Errors: PoiseError for a damaged file."""
+    with contextlib.suppress(FileNotFoundError):
+        lines = entries(path, wrong_event, "put it back, or take that line out")
+        return [LoggedEvent.from_dict(line) for line in lines]
+    return []
 
 
 def wrong_row(row: Mapping[str, object]) -> str:

@@ -31,10 +31,10 @@ class ShownFinding(Protocol):
     def line(self) -> str: ...
 
 
-class View(Protocol):
-    """What a run tells whoever watches. `pictures`: whether somebody wants to see samples soon."""
+class View:
+    """What a run tells whoever watches; it shows nothing itself. `pictures`: whether somebody wants samples soon."""
 
-    pictures: bool
+    pictures = False
 
     def open(self, folder: Path, spec: RunSpec, done: int, total: int) -> None: ...
     def step(self, made: int, entry: Mapping[str, float]) -> None: ...
@@ -45,31 +45,8 @@ class View(Protocol):
     def close(self) -> None: ...
 
 
-class Silent:
+class Silent(View):
     """Shows nothing."""
-
-    pictures = False
-
-    def open(self, folder: Path, spec: RunSpec, done: int, total: int) -> None:
-        pass
-
-    def step(self, made: int, entry: Mapping[str, float]) -> None:
-        pass
-
-    def scores(self, made: int, scores: dict[str, float], floor: dict[str, float]) -> None:
-        pass
-
-    def findings(self, made: int, found: Sequence[ShownFinding]) -> None:
-        pass
-
-    def shown(self, made: int, path: Path, next_step: int, ahead: float | None) -> None:
-        pass
-
-    def say(self, line: str) -> None:
-        pass
-
-    def close(self) -> None:
-        pass
 
 
 # Numbers of a player's move that are shown under a label, and those beside them that are no terms of its loss.
@@ -98,7 +75,7 @@ OTHERS = ("lr", "norm", "on_generated", "on_heldout", "on_training", "output_gra
 NOT_A_TERM = {*SHOWN, *SIGNALS, *OTHERS}
 
 
-class _Watching(Silent):
+class _Watching(View):
     """What both visible views keep: the latest of every number of this stage, and the pace.
 
     A step reads what `facts["per_step"]` says: `unit` of a speed, `size` of a step in words, and `amounts`, stage ->

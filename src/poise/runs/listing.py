@@ -22,6 +22,7 @@ from poise.specs.spec import kind_of
 MOST = 10**12  # steps that are believed
 SORTS = {"when": "when", "name": "name", "step": "step", "size": "bytes"}  # --sort -> field
 NARROWEST = 12  # of a name that is cut
+LEAST = ("WHEN", "DATA", "L2")  # columns that are left out of a narrow table, in this order
 
 
 @dataclass
@@ -145,8 +146,8 @@ def lines(rows: Sequence[ListedRun], width: int | None = None) -> list[str]:
     ]
     table: list[tuple[str, ...]] = [head, *cells]
     if width is not None:
-        for leave in ("", "WHEN", "DATA", "L2"):
-            kept = [i for i, name in enumerate(head) if name != leave and (leave == "" or name in _left(head, leave))]
+        for leave in range(len(LEAST) + 1):
+            kept = [i for i, name in enumerate(head) if name not in LEAST[:leave]]
             fitted = _fitted([tuple(row[i] for i in kept) for row in table], width)
             if fitted is not None:
                 table = fitted
@@ -155,13 +156,6 @@ def lines(rows: Sequence[ListedRun], width: int | None = None) -> list[str]:
             table = [(_cut(row[0], NARROWEST), row[3], row[4]) for row in table]
     whys = [f"{row.name}: {row.why}" for row in rows if row.why]
     return [*columns(table), *whys]
-
-
-def _left(head: Sequence[str], leave: str) -> list[str]:
-    """What stays when columns are left out, one after the other, up to `leave`."""
-    order = ("WHEN", "DATA", "L2")
-    gone = order[: order.index(leave) + 1]
-    return [name for name in head if name not in gone]
 
 
 def _fitted(table: list[tuple[str, ...]], width: int) -> list[tuple[str, ...]] | None:

@@ -71,7 +71,8 @@ class RunReport:
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
-        return asdict(self) | {"best": asdict(self.best) if self.best else {}}
+        found = asdict(self)
+        return found | {name: found[name] or {} for name in ("best", "final")}
 
 
 Part = TypeVar("Part", BestScore, FinalScores, PenaltyEffect, Finding)

@@ -39,16 +39,7 @@ from poise.training.loop import memory
 from poise.training.precision import Execution
 
 __all__ = [
-    "all_checkpoints",
-    "begin",
-    "checked_step",
-    "initial",
-    "latest",
-    "load",
-    "load_weights",
-    "prune",
-    "save",
-    "step_of"
+    "all_checkpoints", "begin", "checked_step", "initial", "latest", "load", "load_weights", "prune", "save", "step_of"
 ]  # fmt: skip
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import sys
 import time
@@ -13,7 +12,7 @@ from statistics import fmean
 from typing import Any, Protocol
 
 from poise import disk
-from poise.disk.rows import LoggedEvent, wrong_event
+from poise.disk.rows import LoggedEvent, events_in
 from poise.report.pace import clock
 from poise.studies.running.tasks import Task
 from poise.terminal import escaped, raw
@@ -46,11 +45,8 @@ class Log:
             file.write(f"{line}\n".encode("utf-8", "replace"))
 
     def entries(self) -> list[LoggedEvent]:
-        """Oldest first; a last line that was cut off by a crash is left out."""
-        with contextlib.suppress(FileNotFoundError):
-            lines = disk.entries(self.path, wrong_event, "put it back, or take that line out")
-            return [LoggedEvent.from_dict(line) for line in lines]
-        return []
+        """What happened, oldest first."""
+        return events_in(self.path)
 
 
 @dataclass
