@@ -23,10 +23,12 @@ from poise.models.rnn import Dropouts, Recurrent
 from poise.monitor.findings.windows import SHOWN_EVERY
 from poise.penalties import AR, L2, TAR, L2Rows, Penalty
 from poise.recipes.common.affordable import check_affordable
+from poise.recipes.common.facts import PerStep
 from poise.recipes.common.options import RunOptions
-from poise.recipes.common.parts import check_player, player
+from poise.recipes.common.parts import check_player, machine, player
+from poise.recipes.common.recipe import Arguments
+from poise.recipes.text.facts import SentenceFacts
 from poise.recipes.text.options import SentenceOptions
-from poise.recipes.text.writing import units_of
 from poise.training.ema import Ema
 from poise.training.precision import Execution
 from poise.training.schedules import Scheduled
@@ -64,22 +66,21 @@ def text(data: str, options: SentenceOptions) -> Text:
     return Text(corpus, train, held, characters, spelling_of(corpus))
 
 
-def facts(text: Text, how: Execution) -> dict[str, Any]:
+def facts(text: Text, window: int, run: RunOptions, how: Execution) -> SentenceFacts:
     """What rebuilds the network without the data, and what the data was."""
     units = text.corpus.units
-    return {
-        "data": f"{text.corpus.name}: {len(text.train):,} {units.plural} to train on, {len(text.heldout):,} held out, "
+    return SentenceFacts(
+        data=f"{text.corpus.name}: {len(text.train):,} {units.plural} to train on, {len(text.heldout):,} held out, "
         f"{len(units):,} known",
-        "units": units.to_dict(),
-        "ends": True,
-        "running": True,  # sentences are read one after the other
-        "length": LENGTH,
-        "fingerprint": text.corpus.fingerprint,
-        "counts": asdict(text.corpus.counts),
-        "device": str(how.device),
-        "precision": how.precision,
-        "threads": torch.get_num_threads(),
-    }
+        units=units.to_dict(),
+        ends=True,
+        running=True,
+        length=LENGTH,
+        fingerprint=text.corpus.fingerprint,
+        counts=asdict(text.corpus.counts),
+        per_step=PerStep("units", f"{run.batch} x {window} units", {"": run.batch * window}),
+        **machine(how),
+    )
 
 
 def check(options: Any) -> None:
@@ -99,7 +100,7 @@ def check(options: Any) -> None:
             raise PoiseError(f"--model.penalties+={kind}: there is no discriminator here, so {kind} would do nothing")
 
 
-def network(options: Any, facts: dict[str, Any]) -> Recurrent:
+def network(options: Any, facts: SentenceFacts) -> Recurrent:
     """The network alone, with fresh weights; `options` is a `ModelOptions`."""
     drops = Dropouts(
         options.dropout_embedding,
@@ -109,7 +110,7 @@ def network(options: Any, facts: dict[str, Any]) -> Recurrent:
         options.weight_drop,
     )
     return Recurrent(
-        len(units_of(facts)),
+        len(facts.vocabulary),
         options.embed,
         options.hidden or options.embed,
         options.layers,
@@ -117,6 +118,11 @@ def network(options: Any, facts: dict[str, Any]) -> Recurrent:
         options.tied,
         dropouts=drops,
     )
+
+
+def rebuilt(arguments: Arguments, facts: SentenceFacts) -> Recurrent:
+    """The network of a run, with fresh weights."""
+    return network(arguments["model"], facts)
 
 
 def penalties(
@@ -151,7 +157,7 @@ def penalties(
 
 
 def game(
-    options: Any, facts: dict[str, Any], penalties: list[Penalty], run: RunOptions, how: Execution
+    options: Any, facts: SentenceFacts, penalties: list[Penalty], run: RunOptions, how: Execution
 ) -> tuple[LanguageModelGame, Any]:
     """The game of one player, and the averaged network."""
     check_affordable(how.device, {"model": lambda: network(options, facts)})

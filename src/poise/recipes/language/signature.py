@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal
+from typing import Literal
 
+from poise.lazy import later
 from poise.recipes.common.options import AdamOptions, RunOptions, SingleRunOptions
 from poise.recipes.common.recipe import Recipe, RecipeEntry, Stage
 from poise.recipes.text import writing
+from poise.recipes.text.facts import SentenceFacts
 from poise.recipes.text.options import SentenceOptions
 from poise.registry import register
 from poise.training.schedules import Scheduled
@@ -101,9 +103,7 @@ def language(
     how = common.recurrent_execution(run)
     parts.check(model)
     text = parts.text(data, sentences)
-    facts = parts.facts(text, how)
-    amounts = {"": run.batch * window}
-    facts["per_step"] = {"unit": "units", "size": f"{run.batch} x {window} units", "amounts": amounts}
+    facts = parts.facts(text, window, run, how)
     penalties = parts.penalties(model, l2_recurrent, l2_output, l2_embedding, ar, tar, run.steps)
     game, average = parts.game(model, facts, penalties, run, how)
     stream = parts.stream(text, window, run, how)
@@ -124,16 +124,10 @@ def language(
     )
 
 
-def _generator(arguments: dict[str, Any], facts: dict[str, Any]) -> Any:
-    from poise.recipes.language import build as parts
-
-    return parts.network(arguments["model"], facts)
-
-
 register("recipe", "language")(
     RecipeEntry(
         language,
-        _generator,
+        later("poise.recipes.language.build:rebuilt"),
         writing.draw,
         writing.write,
         "text",
@@ -142,5 +136,6 @@ register("recipe", "language")(
         default_out="samples.txt",
         players=("model",),
         corpus=partial(writing.corpus_of, unknown="keep"),
+        facts=SentenceFacts,
     )
 )

@@ -53,18 +53,16 @@ def said(voices: Any, speech: Speech, row: int, seed: int) -> np.ndarray:
     return speaking.heard(voices.vocoder, speaking.mel_for(voices.generator, cond, seed))
 
 
-def spoken(voices: Any, facts: dict[str, Any], speech: Speech, n: int, seed: int) -> list[Wave]:
+def spoken(voices: Any, speech: Speech, n: int, seed: int) -> list[Wave]:
     """Held-out texts in the voices of their recordings."""
-    del facts
     return [
         sounds.Titled.of(said(voices, speech, row, fold_seed(seed, i)), speech.mel.rate, title(speech, row))
         for i, row in enumerate(chosen(speech, n, seed).tolist())
     ]
 
 
-def show(voices: Any, facts: dict[str, Any], stem: Path, speech: Speech) -> Path:
+def show(voices: Any, stem: Path, speech: Speech) -> Path:
     """The same held-out recordings in every run of the data: as they are, and as the run says them."""
-    del facts
     rows = [
         (title(speech, row), {"real": speech.recordings.clip(row), "generated": said(voices, speech, row, i)})
         for i, row in enumerate(chosen(speech, outcomes.SHOWN, outcomes.SHOWN_SEED).tolist())

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
+from poise.lazy import later
 from poise.losses import Loss
 from poise.recipes.common.options import DiscriminatorAdam, GeneratorAdam, RunOptions, SingleRunOptions
 from poise.recipes.common.recipe import Recipe, RecipeEntry
+from poise.recipes.common.setup import Setup
 from poise.recipes.text import writing
+from poise.recipes.text.facts import SentenceFacts
 from poise.recipes.text.options import SentenceOptions, SingleSentenceOptions
 from poise.registry import register
 from poise.training.schedules import Scheduled
@@ -131,12 +133,13 @@ def text(
         parts.check(name, own)
     language = parts.language(data, sentences, run.seed)
     steps = {"likelihood": warm_steps, "critic": critic_steps, "adversarial": run.steps}
-    facts = parts.facts(language, network, how, list(steps.items()))
-    players = TextPlayers(
-        network=network, critic=critic, estimator=estimator, loss=loss, likelihood=likelihood, options=options,
-        l2={"generator": l2_generator, "discriminator": l2_discriminator, "embedding": l2_embedding},
-        ema=run.ema, steps=steps, facts=facts, how=how, seed=run.seed, units=language.mean_units,
+    facts = parts.facts(language, network, how, steps)
+    setup = Setup(
+        networks={"generator": network, "discriminator": critic}, loss=loss, weights={"likelihood": likelihood},
+        options=options, l2={"generator": l2_generator, "discriminator": l2_discriminator, "embedding": l2_embedding},
+        ema=run.ema, steps=steps, how=how, seed=run.seed,
     )  # fmt: skip
+    players = TextPlayers(facts, setup, estimator, language.mean_units)
     stages = outcomes.stages(players, language, run, temperature)
     real = (lambda stem: writing.show_real(language.texts["train"], stem)) if language.texts.get("train") else None
     return Recipe(
@@ -145,35 +148,26 @@ def text(
         how=how,
         cadence=run.cadence(sum(steps.values()), warm_steps),
         facts=facts,
-        sampler=outcomes.sampler(players.average, facts),
+        sampler=lambda n, seed: writing.draw(players.average, facts, n, seed),
         show=lambda stem: writing.show(players.average, facts, stem),
         real=real,
-        judge=outcomes.judge(players, language, facts, run.score_samples, run.seed) if run.scores else None,
+        judge=outcomes.judge(players, language, run.score_samples, run.seed) if run.scores else None,
         acting=run.acting,
         notes=[*language.notes, *common.compiled(run, stages)],
     )
 
 
-def _generator(arguments: dict[str, Any], facts: dict[str, Any]) -> Any:
-    from poise.recipes.text import build as parts
-
-    return parts.generator(arguments["network"], arguments["generator"], facts)
-
-
-def _draw(generator: Any, facts: dict[str, Any], n: int, seed: int, **asked: Any) -> list[str]:
-    return writing.draw(generator, facts, n, seed, **asked)
-
-
 register("recipe", "text")(
     RecipeEntry(
         text,
-        _generator,
-        _draw,
+        later("poise.recipes.text.build:rebuilt"),
+        writing.draw,
         writing.write,
         "text",
         ("reverse perplexity", "NLL_gen"),
         asks=writing.ASKS,
         default_out="samples.txt",
         corpus=partial(writing.corpus_of, unknown="drop"),
+        facts=SentenceFacts,
     )
 )

@@ -19,10 +19,12 @@ from poise.monitor.latent import nats_fact
 from poise.penalties import L2, Penalty
 from poise.penalties.covers import within
 from poise.recipes.common.affordable import check_affordable
-from poise.recipes.common.options import RunOptions
+from poise.recipes.common.options import Options, RunOptions
 from poise.recipes.common.parts import check_player, l2
+from poise.recipes.common.recipe import Arguments
 from poise.recipes.images import build as image_parts
 from poise.recipes.images.signature import DiscriminatorOptions
+from poise.recipes.vae.facts import VaeFacts
 from poise.recipes.vae.objectives import Objective, ObjectiveParts, chosen
 from poise.registry import find
 from poise.training.ema import BATCHES, Ema, Feed
@@ -42,10 +44,10 @@ class Asked:
     name: str
     objective: Objective
     values: Mapping[str, Any]
-    options: dict[str, Any]
+    options: Options
 
 
-def asked(name: str, given: Mapping[str, Any], options: Mapping[str, Any], micro_batches: int) -> Asked:
+def asked(name: str, given: Mapping[str, Any], options: Options, micro_batches: int) -> Asked:
     """What was asked for; what means nothing to the objective, or cannot be, is told of its flag."""
     objective, values = chosen(name, given)
     for player, own in options.items():
@@ -75,11 +77,11 @@ def facts(
     asked: Asked,
     latent_size: int,
     likelihood: str,
-    sigma: Scheduled,
+    sigma: float | str,
     latents: str,
     steps: int,
     how: Execution,
-) -> dict[str, Any]:
+) -> VaeFacts:
     """What rebuilds the auto-encoder without the data, and what was chosen for the user."""
     objective = asked.objective
     from_prior = latents == "prior"
@@ -89,36 +91,40 @@ def facts(
         raise PoiseError(MISSING)
     kind = find("likelihood", likelihood)
     automatic = objective.sigma if kind.spread else None
-    found = image_parts.facts(pictures, False, "none", how) | {
-        "objective": asked.name,
-        "asked": dict(asked.values),
-        "deterministic": objective.deterministic,
-        "latent_size": latent_size,
-        "likelihood": likelihood,
-        "sigma": automatic if sigma == "auto" else sigma,
-        "latents": objective.latents if latents == "auto" else latents,
-        "stages": [["adversarial" if len(objective.players) > 1 else "likelihood", steps]],
-        "nats": nats_fact(pictures.channels * pictures.size**2),
-    }
-    if len(objective.players) > 1:
-        found["roles"] = {"adversarial": {"generator": "autoencoder", "discriminator": "discriminator"}}
-    del found["augment"]
-    return found
+    two = len(objective.players) > 1
+    return VaeFacts(
+        **{**vars(image_parts.facts(pictures, False, "none", how)), "augment": None},
+        objective=asked.name,
+        asked=dict(asked.values),
+        deterministic=objective.deterministic,
+        latent_size=latent_size,
+        likelihood=likelihood,
+        sigma=automatic if sigma == "auto" else sigma,
+        latents=objective.latents if latents == "auto" else latents,
+        stages=[("adversarial" if two else "likelihood", steps)],
+        nats=nats_fact(pictures.channels * pictures.size**2),
+        roles={"adversarial": {"generator": "autoencoder", "discriminator": "discriminator"}} if two else None,
+    )
 
 
 def no_prior(objective: str) -> str:
     return f"--latents prior: the latents of --objective {objective} have no prior to draw from; use mixture"
 
 
-def model(network: str, options: Any, facts: dict[str, Any]) -> AutoEncoder:
+def model(network: str, options: Any, facts: VaeFacts) -> AutoEncoder:
     """The auto-encoder alone, with fresh weights; `options` is an `AutoencoderOptions`."""
-    pair, latents = find("network", network), facts["latent_size"]
-    size = {"size": facts["size"], "channels": facts["channels"]}
+    pair, latents = find("network", network), facts.latent_size
+    size = {"size": facts.size, "channels": facts.channels}
     own = {"width": options.width, "depth": options.depth, "norm": options.norm}
-    encoder = ImageEncoder(pair.discriminator(**size, **own), latents if facts["deterministic"] else 2 * latents)
+    encoder = ImageEncoder(pair.discriminator(**size, **own), latents if facts.deterministic else 2 * latents)
     decoder = ImageDecoder(pair.generator(**size, **own, noise=latents))
-    likelihood = find("likelihood", facts["likelihood"])(sigma=facts["sigma"])
-    return AutoEncoder(encoder, decoder, likelihood, latents, facts["deterministic"])
+    likelihood = find("likelihood", facts.likelihood)(sigma=facts.sigma)
+    return AutoEncoder(encoder, decoder, likelihood, latents, facts.deterministic)
+
+
+def rebuilt(arguments: Arguments, facts: VaeFacts) -> AutoEncoder:
+    """The auto-encoder of a run, with fresh weights."""
+    return model(arguments["network"], arguments["autoencoder"], facts)
 
 
 def penalties(asked: Asked, l2_encoder: Scheduled, l2_decoder: Scheduled, steps: int) -> dict[str, list[Penalty]]:
@@ -158,7 +164,7 @@ def game(
     asked: Asked,
     penalties: dict[str, list[Penalty]],
     pictures: ImageSet,
-    facts: dict[str, Any],
+    facts: VaeFacts,
     run: RunOptions,
     how: Execution,
 ) -> tuple[Any, Drawing]:
@@ -180,7 +186,7 @@ def game(
             ObjectiveParts(net, average, asked.values, asked.options, penalties, judging, run.steps)
         )
     fitted = Fitted(average.module, latents(average.module, pictures, run.seed, how), run.seed)
-    return built, Drawing(fitted, facts["latents"] == "mixture")
+    return built, Drawing(fitted, facts.latents == "mixture")
 
 
 def latents(model: Any, pictures: ImageSet, seed: int, how: Execution) -> Callable[[], Tensor]:

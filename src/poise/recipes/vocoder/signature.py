@@ -7,12 +7,14 @@ does not load torch.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
+from poise.lazy import later
 from poise.losses import Loss
 from poise.recipes.common.options import DiscriminatorAdam, GeneratorAdam, RunOptions, SingleRunOptions
 from poise.recipes.common.recipe import Recipe, RecipeEntry
+from poise.recipes.common.setup import Setup
+from poise.recipes.vocoder.facts import VocoderFacts
 from poise.recipes.vocoder.options import RecordingOptions
 from poise.registry import register
 from poise.training.schedules import Scheduled
@@ -122,13 +124,19 @@ def vocoder(
     opening = parts.opening(data, recordings)
     known = parts.recordings(opening)
     steps = {"spectral": warm_steps, "adversarial": run.steps}
-    facts = parts.facts(known, opening, heard, how, list(steps.items()))
-    facts["per_step"] = parts.per_step(run.batch, segment / heard.rate)
-    waves = parts.Waves(
-        heard, network=network, critic=critic, loss=loss, weights={"mel": mel, "stft": stft, "features": features},
-        options=options, l2={"generator": l2_generator, "discriminator": l2_discriminator}, ema=run.ema, steps=steps,
-        how=how, seed=run.seed,
-    )  # fmt: skip
+    facts = parts.facts(known, opening, heard, how, steps, parts.per_step(run.batch, segment / heard.rate))
+    setup = Setup(
+        networks={"generator": network, "discriminator": critic},
+        loss=loss,
+        weights={"mel": mel, "stft": stft, "features": features},
+        options=options,
+        l2={"generator": l2_generator, "discriminator": l2_discriminator},
+        ema=run.ema,
+        steps=steps,
+        how=how,
+        seed=run.seed,
+    )
+    waves = parts.Waves(heard, setup)
     stages = outcomes.stages(waves, known, segment, run)
     return Recipe(
         stages=stages,
@@ -144,60 +152,19 @@ def vocoder(
     )
 
 
-def _generator(arguments: dict[str, Any], facts: dict[str, Any]) -> Any:
-    from poise.recipes.vocoder import build as parts
-
-    return parts.generator(arguments["network"], arguments["generator"], parts.mel_in(facts))
-
-
-def _draw(generator: Any, facts: dict[str, Any], n: int, seed: int, **asked: Any) -> Any:
-    from poise.recipes.vocoder import outputs as outcomes
-
-    return outcomes.draw(generator, facts, n, seed, **asked)
-
-
-def _vocode(generator: Any, facts: dict[str, Any], wave: Any) -> Any:
-    from poise.recipes.vocoder import outputs as outcomes
-
-    return outcomes.vocode(generator, facts, wave)
-
-
-def _recordings(facts: dict[str, Any]) -> Any:
-    from poise.recipes.vocoder import pairs as vocoder_pairs
-
-    return vocoder_pairs.recordings(facts)
-
-
-def _pairs(generator: Any, facts: dict[str, Any], n: int | None, seed: int) -> Any:
-    from poise.recipes.vocoder import pairs as vocoder_pairs
-
-    return vocoder_pairs.pairs(generator, facts, n, seed)
-
-
-def _write(samples: Any, path: Path) -> str:
-    from poise.recipes.vocoder import sounds
-
-    return sounds.write(samples, path)
-
-
-def _reads(arguments: dict[str, Any], look: Any = None) -> str:
-    from poise.recipes.vocoder import build as parts
-
-    return parts.reads(arguments)
-
-
 register("recipe", "vocoder")(
     RecipeEntry(
         vocoder,
-        _generator,
-        _draw,
-        _write,
+        later("poise.recipes.vocoder.build:rebuilt"),
+        later("poise.recipes.vocoder.outputs:draw"),
+        later("poise.recipes.vocoder.sounds:write"),
         "speech",
         ("log-mel L1",),
         default_out="samples",
-        vocode=_vocode,
-        recordings=_recordings,
-        pairs=_pairs,
-        reads=_reads,
+        vocode=later("poise.recipes.vocoder.outputs:vocode"),
+        recordings=later("poise.recipes.vocoder.pairs:recordings"),
+        pairs=later("poise.recipes.vocoder.pairs:pairs"),
+        reads=later("poise.recipes.vocoder.build:reads"),
+        facts=VocoderFacts,
     )
 )
