@@ -108,8 +108,8 @@ class Hand:
 
 def language() -> Case:
     options, batch, window = ModelOptions(lr=2e-3), 32, 32
-    penalties = language_parts.penalties(options, 1e-5, 0.0, 0.0, 0.0, 0.0, 1000)
-    game, _ = language_parts.game(options, FACTS, penalties, LanguageRunOptions(ema=0.99), HOW)
+    penalties = language_parts.penalties(None, options, 1e-5, 0.0, 0.0, 0.0, 0.0, 1000)
+    game, _ = language_parts.game(None, options, FACTS, penalties, LanguageRunOptions(ema=0.99), HOW)
     net = copy.deepcopy(game.model)
     player = Hand(net, L2(1e-5, covers=nn.RNNBase), 2e-3, options.betas, options.clip or 0.0)
     stream = WindowStream(units(200_000), batch, window, 0)

@@ -43,6 +43,7 @@ def spec(data, **changes):
     return {"recipe": "vae", "arguments": arguments | changes}
 
 
+@pytest.mark.slow
 def test_a_run_leaves_what_it_promises(pictures, tmp_path):
     report = run(spec(pictures), tmp_path / "a")
     folder = RunFolder(tmp_path / "a")
@@ -65,7 +66,7 @@ def test_a_run_leaves_what_it_promises(pictures, tmp_path):
 def test_a_run_on_fewer_pictures_is_compared_with_those(pictures):
     arguments = completed("vae", spec(pictures, limit=30)["arguments"])
     facts = kind_of("vae").build(**instantiated("vae", arguments)).table
-    train, heldout = OWN["image"](SimpleNamespace(path=None, spec={"arguments": arguments, "facts": facts}))
+    train, heldout = OWN["image"](SimpleNamespace(path=None, spec=SimpleNamespace(arguments=arguments, facts=facts)))
     assert len(train) == 30
     assert f"240 pictures 16x16 grey, 30 to train on and {len(heldout)} held out" in facts["data"]
 
@@ -85,6 +86,7 @@ def test_scores_are_those_of_the_likelihood_and_of_the_samples(pictures, tmp_pat
     assert found["rae"].best.score == "KID-EffLite0"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name", [name if name in FAST else pytest.param(name, marks=pytest.mark.slow) for name in VARIANTS]
 )

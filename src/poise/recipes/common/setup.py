@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from poise.losses import Loss
 from poise.recipes.common.options import Options
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Setup:
-    """`networks`, `options` and strengths of L2, each by player; `weights` by term; `steps` by stage, in order; `ema`:
-    decay of the averages."""
+    """`networks` (a name, or a user's), `options` and strengths of L2, each by player; `weights` by term; `steps` by
+    stage, in order; `ema`: decay of the averages."""
 
-    networks: Mapping[str, str]
+    networks: Mapping[str, Any]
     loss: Loss | str
     weights: Mapping[str, Scheduled]
     options: Options

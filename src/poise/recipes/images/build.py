@@ -21,6 +21,7 @@ from poise.networks import ImageNetworks
 from poise.penalties import Penalty
 from poise.recipes.common.affordable import check_affordable
 from poise.recipes.common.options import Options, RunOptions
+from poise.recipes.common.own import fits, told
 from poise.recipes.common.parts import check_player, machine, player
 from poise.recipes.common.recipe import Arguments
 from poise.recipes.images.facts import ImageFacts
@@ -63,20 +64,6 @@ def unpenalised(l2: Mapping[str, Scheduled], options: Options) -> list[str]:
     ]
 
 
-def unused(network: ImageNetworks | str, options: Options) -> list[str]:
-    """A line where options of our networks were given beside a network of the user's, which has its own."""
-    if not isinstance(network, ImageNetworks):
-        return []
-    ignored = []
-    for group, own in options.items():
-        for name in ("width", "depth", "norm", "spectral"):
-            if hasattr(own, name) and getattr(own, name) != getattr(type(own)(), name):
-                ignored.append(f"--{group}.{name}")
-    if not ignored:
-        return []
-    return [f"{', '.join(ignored)}: of no use with {type(network).__name__}, which has options of its own"]
-
-
 def stream(
     pictures: ImageSet, run: RunOptions, how: Execution, conditional: bool = False, flip: bool = False
 ) -> Callable[[int], Batch]:
@@ -88,7 +75,9 @@ def generator(network: ImageNetworks | str, noise: int, options: Any, facts: Ima
     """The generator alone, with fresh weights; `options` is a `GeneratorOptions`."""
     if isinstance(network, ImageNetworks):
         size, channels, classes = facts.size, facts.channels, len(facts.classes)
-        return OwnGenerator(network.generator(size, channels, noise, classes), noise, classes, (channels, size, size))
+        with told(network, "generator cannot be made"):
+            made = network.generator(size, channels, noise, classes)
+            return OwnGenerator(made, noise, classes, (channels, size, size))
     net: nn.Module = find("network", network).generator(
         size=facts.size,
         channels=facts.channels,
@@ -110,7 +99,8 @@ def discriminator(network: ImageNetworks | str, options: Any, facts: ImageFacts)
     """The discriminator alone, with fresh weights; `options` is a `DiscriminatorOptions`."""
     if isinstance(network, ImageNetworks):
         classes = len(facts.classes)
-        return OwnDiscriminator(network.discriminator(facts.size, facts.channels, classes), classes)
+        with told(network, "discriminator cannot be made"):
+            return OwnDiscriminator(network.discriminator(facts.size, facts.channels, classes), classes)
     net: nn.Module = find("network", network).discriminator(
         size=facts.size,
         channels=facts.channels,
@@ -148,6 +138,10 @@ def game(
         g = generator(network, noise, options["generator"], facts)
     for net in (d, g):
         net.to(how.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    few = torch.zeros(2, noise, device=how.device)
+    labels = torch.zeros(2, dtype=torch.long, device=how.device) if facts.classes else None
+    fits(network, "generator", g, few, labels)
+    fits(network, "discriminator", d, few.new_zeros(2, facts.channels, facts.size, facts.size), labels)
     average = Ema(g, run.ema, noise_feed(noise, how.device, len(facts.classes)))
     built = Adversarial(g, d, view=augmentation(facts.augment or "none"), joint=joint_allowed(d))
     built.players = (

@@ -22,6 +22,8 @@ from poise.registry import register
 from poise.report.picture import save_each, save_grid
 from poise.training.schedules import Scheduled
 
+OURS = ("width", "depth", "norm", "spectral")  # options of our networks, which have no meaning for others
+
 
 @dataclass
 class GeneratorOptions(GeneratorAdam):
@@ -97,6 +99,7 @@ def images(
         pictures: options of reading the pictures.
         run: options of the run.
     """
+    from poise.recipes.common import own
     from poise.recipes.common import parts as common
     from poise.recipes.images import build as parts
     from poise.recipes.images import data as image_data
@@ -120,7 +123,7 @@ def images(
         outcomes.monitor(game, average, seen, facts, run.batch, run.seed, how),
     )
     judged = (seen, run.score_samples, run.seed)
-    said = [*parts.unpenalised(l2, options), *parts.unused(network, options)]
+    said = [*parts.unpenalised(l2, options), *own.unused(network, options, game.discriminator, OURS)]
     return Recipe(
         stages=[stage],
         seed=run.seed,

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from torch import Tensor, nn
+from torch import Tensor
 
 from poise.audio.spectrograms import Mel
 from poise.core import Batch
@@ -173,42 +173,6 @@ def per_step(speech: Speech, batch: int, segment: int) -> PerStep:
     size = f"{batch} recordings of {whole / batch:.2g} s or segments of {segment / rate:.2g} s"
     amounts = {"": whole, "spectral": batch * segment / rate, "vocoder": batch * segment / rate}
     return PerStep("audio seconds", size, amounts)
-
-
-def speaker(network: str, options: Any, facts: SpeechFacts) -> nn.Module:
-    """The generator of log-mels alone, with fresh weights."""
-    mel, units = facts.heard, facts.units
-    net: nn.Module = find("speech", network)(
-        len(units["phones"]) + 1, len(units["tones"]), len(facts.voices), mel.bands, mel.hop / mel.rate,
-        facts.whole, options.width, options.depth, options.noise,
-    )  # fmt: skip
-    return net
-
-
-def critic(kind: str, options: Any, facts: SpeechFacts) -> nn.Module:
-    """The discriminator of log-mels alone, with fresh weights."""
-    mel, units = facts.heard, facts.units
-    net: nn.Module = find("mel critic", kind)(
-        len(units["phones"]) + 1, len(units["tones"]), len(facts.voices), mel.bands, mel.hop / mel.rate,
-        facts.whole, options,
-    )  # fmt: skip
-    return net
-
-
-class Voice(nn.Module):
-    """Both networks of a run: `generator`, of log-mels, and `vocoder`."""
-
-    def __init__(self, generator: nn.Module, vocoder: nn.Module) -> None:
-        super().__init__()
-        self.generator, self.vocoder = generator, vocoder
-
-
-def voice(arguments: Arguments, facts: SpeechFacts) -> Voice:
-    """Both networks of a finished run, with fresh weights."""
-    made = speaker(arguments["network"], arguments["generator"], facts)
-    if facts.vocoder is not None:
-        return Voice(made, waves.generator(facts.vocoder.network, facts.vocoder, facts.heard))
-    return Voice(made, waves.generator(arguments["vocoder_network"], arguments["vocoder"], facts.heard))
 
 
 def check_players(options: Options) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from torch import nn
 
@@ -25,7 +26,13 @@ def vocoder_run(name: str, mel: Mel) -> Borrowed:
     try:
         check_mel(name, Mel(**spec.facts["mel"]), mel)
         options: Any = spec.arguments["generator"]
-        own, network = {key: options[key] for key in ("width", "depth", "norm")}, str(spec.arguments["network"])
+        network: Any = spec.arguments["network"]
+        own = {key: options[key] for key in ("width", "depth", "norm")}
+        if not isinstance(network, str):
+            raise PoiseError(
+                f"--speak-with {name} has a network of its user's own, which cannot be borrowed: train one here with "
+                f"--vocoder-network {network['class_path']}"
+            )
         return Borrowed(network, **own, weights=str(newest / "generator.ema.safetensors"))
     except (KeyError, TypeError) as error:
         raise PoiseError(

@@ -6,14 +6,18 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
+import torch
+
+from poise.audio.spoken import packed
 from poise.core import Player, ScheduledValue, Term
 from poise.games.adversarial import adversarial_terms, joint_allowed
 from poise.games.speech import JointGame, SpeechGame, duration_error, mel_l1, unit_error
 from poise.losses.reconstruction import matched
+from poise.recipes.common.own import fits, with_features
 from poise.recipes.common.parts import built, learning_rates, own_penalties, player, scheduled, weighed
 from poise.recipes.common.setup import Setup
-from poise.recipes.speech import build as parts
 from poise.recipes.speech import finished
+from poise.recipes.speech import networks as parts
 from poise.recipes.speech.facts import SpeechFacts
 from poise.recipes.vocoder.build import Waves
 from poise.registry import find
@@ -31,11 +35,17 @@ class Mels:
     def __init__(self, facts: SpeechFacts, setup: Setup) -> None:
         self.setup, self.steps, self.weights = setup, setup.steps, setup.weights
         options, networks = setup.options, setup.networks
+        network = networks["generator"]
         makers = {
-            "discriminator": lambda: parts.critic(networks["discriminator"], options["discriminator"], facts),
-            "generator": lambda: parts.speaker(networks["generator"], options["generator"], facts),
+            "discriminator": lambda: parts.critic(network, networks["discriminator"], options["discriminator"], facts),
+            "generator": lambda: parts.speaker(network, options["generator"], facts),
         }
         d, g = built(setup, makers)
+        few = torch.zeros(2, 3, dtype=torch.long, device=setup.how.device)
+        cond = packed(few[:, 0], few + 1, few, few + 4, few[:, 0] + 12)
+        fits(network, "generator", g, torch.zeros(2, g.noise_size, device=few.device), cond)
+        mel = torch.zeros(2, facts.heard.bands, 12, device=few.device)
+        with_features(network, d, self.weights["features"], mel, cond)
         self.discriminator, self.ema = d, Ema(g, setup.ema)
         self.generator: Any = g
         self.average: Any = self.ema.module

@@ -12,6 +12,7 @@ from typing import Literal
 
 from poise.lazy import later
 from poise.losses import Loss
+from poise.networks import SpeechNetworks, VocoderNetworks
 from poise.recipes.common.options import DiscriminatorAdam, GeneratorAdam, RunOptions, SingleRunOptions
 from poise.recipes.common.recipe import Recipe, RecipeEntry
 from poise.recipes.common.setup import Setup
@@ -72,7 +73,7 @@ def speech(
     l2_vocoder_discriminator: Scheduled = 1e-4,
     units: Literal["auto", "syllables", "characters", "phonemes"] = "auto",
     durations: Literal["auto", "frames", "alignment"] = "auto",
-    network: str = "convolutional",
+    network: SpeechNetworks | str = "convolutional",
     critic: str = "projection",
     loss: Loss | str = "least_squares",
     mel: Scheduled = 5.0,
@@ -81,7 +82,7 @@ def speech(
     generator: SpeechGeneratorOptions = SpeechGeneratorOptions(),  # noqa: B008
     discriminator: SpeechDiscriminatorOptions = SpeechDiscriminatorOptions(),  # noqa: B008
     speak_with: str | None = None,
-    vocoder_network: str = "vocos",
+    vocoder_network: VocoderNetworks | str = "vocos",
     vocoder_critic: str = "both",
     vocoder: vocoders.VocoderGeneratorOptions = vocoders.VocoderGeneratorOptions(),  # noqa: B008
     vocoder_discriminator: vocoders.VocoderDiscriminatorOptions = vocoders.VocoderDiscriminatorOptions(),  # noqa: B008
@@ -104,7 +105,8 @@ def speech(
         durations: frames (an item is one unit, as suits a syllable), alignment (units are aligned with the recording
             while training), or auto (frames where every text is one syllable).
         heldout: share of the texts that is kept from training, in every voice, and used to judge.
-        network: of the generator: convolutional.
+        network: of the generator: convolutional, or MODULE.CLASS of a file of your own (see poise.networks) with
+            options as its fields, which may bring a discriminator too.
         critic: of its discriminator: projection (it knows what should be said in each frame).
         loss: nonsaturating, minimax, hinge, least_squares, wasserstein or relativistic, of both games.
         mel: weight of the mean difference of log-mel spectrograms: a number, or a schedule.
@@ -114,7 +116,7 @@ def speech(
         discriminator: options of its discriminator.
         speak_with: a finished run of poise train vocoder to speak with; by default a vocoder is trained on the same
             recordings, after the speech.
-        vocoder_network: vocos or hifigan.
+        vocoder_network: vocos, hifigan, or MODULE.CLASS of your own, as of poise train vocoder.
         vocoder_critic: what the vocoder's discriminator looks at: period, resolution or both.
         vocoder: options of the vocoder.
         vocoder_discriminator: options of its discriminator.
@@ -166,14 +168,14 @@ def speech(
         show=lambda stem: outcomes.show(players.voice, stem, said),
         judge=outcomes.judge(said, run.score_samples, run.seed) if run.scores else None,
         acting=run.acting,
-        notes=[*said.notes, *common.compiled(run, stages)],
+        notes=[*said.notes, *outcomes.unused(setup, players), *common.compiled(run, stages)],
     )  # fmt: skip
 
 
 register("recipe", "speech")(
     RecipeEntry(
         speech,
-        later("poise.recipes.speech.build:voice"),
+        later("poise.recipes.speech.networks:voice"),
         later("poise.recipes.speech.speaking:draw"),
         later("poise.recipes.vocoder.sounds:write"),
         "speech",

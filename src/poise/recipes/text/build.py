@@ -18,8 +18,11 @@ from poise.data.text.sentences import SentenceStream
 from poise.data.text.toy import Numbers, Oracle
 from poise.data.tokenizers.alphabet import UNKNOWN, Units
 from poise.errors import PoiseError
+from poise.models.own import OwnDiscriminator, OwnSequence
 from poise.models.rnn import WITHOUT_DROPOUT, Dropouts
 from poise.models.text import TextGenerator
+from poise.networks import TextNetworks
+from poise.recipes.common.own import told
 from poise.recipes.common.parts import check_player, machine
 from poise.recipes.common.recipe import Arguments
 from poise.recipes.text.facts import SentenceFacts
@@ -92,7 +95,9 @@ def _made_up(share: float, seed: int) -> SentenceTables:
     return SentenceTables("oracle", tables, texts, units, False, print_, float(oracle.length), [note], oracle)
 
 
-def facts(language: SentenceTables, network: str, how: Execution, steps: Mapping[str, int]) -> SentenceFacts:
+def facts(
+    language: SentenceTables, network: TextNetworks | str, how: Execution, steps: Mapping[str, int]
+) -> SentenceFacts:
     """What rebuilds the generator without the data, and what the data was. Args: steps of each stage, in order."""
     return SentenceFacts(
         data=f"{language.name}: {len(language.tables['train']):,} sentences of {len(language.units):,} "
@@ -129,16 +134,32 @@ def check(name: str, options: Any) -> None:
 SIZES = ("embed", "hidden", "layers", "representations", "width", "turns")
 
 
-def critic(kind: str, options: Any, facts: SentenceFacts) -> nn.Module:
-    """The discriminator alone, with fresh weights; `options` is a `TextDiscriminatorOptions`."""
+def critic(network: TextNetworks | str, kind: str, options: Any, facts: SentenceFacts) -> nn.Module:
+    """The discriminator alone, with fresh weights: that of a user's network where it has one, else of this kind;
+    `options` is a `TextDiscriminatorOptions`."""
+    if isinstance(network, TextNetworks):
+        with told(network, "discriminator cannot be made"):
+            own = network.discriminator(len(facts.vocabulary), facts.length)
+            if own is not None:
+                return OwnDiscriminator(own)
     net: nn.Module = find("critic", kind)(len(facts.vocabulary), facts.length, facts.ends, options)
     return net
 
 
-def generator(network: str, options: Any, facts: SentenceFacts) -> TextGenerator:
-    """The generator alone, with fresh weights; `options` is a `GeneratorOptions`."""
-    dropouts = Dropouts() if network in WITHOUT_DROPOUT else Dropouts(input=options.dropout, output=options.dropout)
-    net = find("sequence", network)(len(facts.vocabulary), options.embed, options.hidden, options.layers, dropouts)
+def sequence(network: TextNetworks, facts: SentenceFacts) -> OwnSequence:
+    """A user's network with fresh weights."""
+    with told(network, "generator cannot be made"):
+        return OwnSequence(network.generator(len(facts.vocabulary)), len(facts.vocabulary))
+
+
+def generator(network: TextNetworks | str, options: Any, facts: SentenceFacts) -> TextGenerator:
+    """The generator alone, with fresh weights; `options` is a `TextGeneratorOptions`."""
+    if isinstance(network, TextNetworks):
+        net: Any = sequence(network, facts)
+    else:
+        share = 0.0 if network in WITHOUT_DROPOUT else options.dropout
+        dropouts = Dropouts(input=share, output=share)
+        net = find("sequence", network)(len(facts.vocabulary), options.embed, options.hidden, options.layers, dropouts)
     return TextGenerator(net, facts.length, facts.ends, [UNKNOWN] if facts.ends else [])
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
 
+import torch
 from torch import Tensor, nn
 
 from poise.core import ScheduledValue, Term
@@ -16,6 +17,7 @@ from poise.games.likelihood import SentenceGame, sentence_term
 from poise.games.text import Reinforce, TextGame
 from poise.models.text import counted
 from poise.penalties import L2Rows, Penalty
+from poise.recipes.common.own import fits
 from poise.recipes.common.parts import built, l2, learning_rates, own_penalties, player, scheduled
 from poise.recipes.common.setup import Setup
 from poise.recipes.text.build import critic, generator
@@ -62,10 +64,14 @@ class TextPlayers:
             chosen.term.value.to(self.how.device)
         kind = chosen.critic if networks["discriminator"] == "auto" else networks["discriminator"]
         makers = {
-            "discriminator": lambda: critic(kind, options["discriminator"], facts),
+            "discriminator": lambda: critic(networks["generator"], kind, options["discriminator"], facts),
             "generator": lambda: generator(networks["generator"], options["generator"], facts),
         }
         d, g = built(setup, makers)
+        few = torch.zeros(2, facts.length, dtype=torch.long, device=self.how.device)
+        fits(networks["generator"], "generator", g, g.noise(2))
+        fits(networks["generator"], "discriminator", d, few)
+        fits(networks["generator"], "discriminator", d, nn.functional.one_hot(few, len(facts.vocabulary)).float())
         self.counted: Callable[[Tensor], Tensor] = partial(counted, ends=facts.ends)
         self.generator, average = g, Ema(g, setup.ema)
         self.average: nn.Module = average.module

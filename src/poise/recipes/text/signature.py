@@ -11,6 +11,7 @@ from functools import partial
 
 from poise.lazy import later
 from poise.losses import Loss
+from poise.networks import TextNetworks
 from poise.recipes.common.options import DiscriminatorAdam, GeneratorAdam, RunOptions, SingleRunOptions
 from poise.recipes.common.recipe import Recipe, RecipeEntry
 from poise.recipes.common.setup import Setup
@@ -19,6 +20,9 @@ from poise.recipes.text.facts import SentenceFacts
 from poise.recipes.text.options import SentenceOptions, SingleSentenceOptions
 from poise.registry import register
 from poise.training.schedules import Scheduled
+
+# Options of our networks, which have no meaning for others.
+OURS = ("embed", "hidden", "layers", "dropout", "representations", "width", "spectral")
 
 
 @dataclass
@@ -77,7 +81,7 @@ def text(
     l2_generator: Scheduled = 1e-5,
     l2_discriminator: Scheduled = 1e-4,
     l2_embedding: Scheduled = 0.0,
-    network: str = "lstm",
+    network: TextNetworks | str = "lstm",
     estimator: str = "gumbel",
     critic: str = "auto",
     loss: Loss | str = "relativistic",
@@ -100,7 +104,8 @@ def text(
         l2_discriminator: the same on the discriminator's weights.
         l2_embedding: the same on those rows of the generator's embedding that occur in the batch, in the likelihood
             stage.
-        network: of the generator: lstm, gru or relational (a relational memory).
+        network: of the generator: lstm, gru, relational (a relational memory), or MODULE.CLASS of a file of your own
+            (see poise.networks) with options as its fields, which may bring a discriminator too.
         estimator: how the generator learns from the discriminator: gumbel (straight-through Gumbel-softmax) or
             reinforce (a reward for each unit, with a baseline).
         critic: network of the discriminator: cnn (several representations, convolutions), recurrent (an opinion after
@@ -121,6 +126,7 @@ def text(
         sentences: options of reading the sentences.
         run: options of the run.
     """
+    from poise.recipes.common import own
     from poise.recipes.common import parts as common
     from poise.recipes.text import build as parts
     from poise.recipes.text import outputs as outcomes
@@ -129,8 +135,8 @@ def text(
     run.check(warm_steps=warm_steps, critic_steps=critic_steps, longest=sentences.longest)
     how = common.recurrent_execution(run)
     options = {"generator": generator, "discriminator": discriminator}
-    for name, own in options.items():
-        parts.check(name, own)
+    for name, asked in options.items():
+        parts.check(name, asked)
     language = parts.language(data, sentences, run.seed)
     steps = {"likelihood": warm_steps, "critic": critic_steps, "adversarial": run.steps}
     facts = parts.facts(language, network, how, steps)
@@ -140,6 +146,7 @@ def text(
         ema=run.ema, steps=steps, how=how, seed=run.seed,
     )  # fmt: skip
     players = TextPlayers(facts, setup, estimator, language.mean_units)
+    unused = own.unused(network, options, players.game.discriminator, OURS)
     stages = outcomes.stages(players, language, run, temperature)
     real = (lambda stem: writing.show_real(language.texts["train"], stem)) if language.texts.get("train") else None
     return Recipe(
@@ -153,7 +160,7 @@ def text(
         real=real,
         judge=outcomes.judge(players, language, run.score_samples, run.seed) if run.scores else None,
         acting=run.acting,
-        notes=[*language.notes, *common.compiled(run, stages)],
+        notes=[*language.notes, *unused, *common.compiled(run, stages)],
     )
 
 

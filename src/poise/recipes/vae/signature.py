@@ -11,6 +11,7 @@ from typing import Literal
 
 from poise.lazy import later
 from poise.losses import Loss
+from poise.networks import AutoencoderNetworks
 from poise.recipes.common.options import AdamOptions, RunOptions
 from poise.recipes.common.recipe import Recipe, RecipeEntry, Stage
 from poise.recipes.images.options import PictureOptions
@@ -57,7 +58,7 @@ def vae(
     likelihood: str = "gaussian",
     sigma: float | Literal["auto", "learned"] = "auto",
     latents: Literal["auto", "prior", "mixture"] = "auto",
-    network: str = "short_dcgan",
+    network: AutoencoderNetworks | str = "short_dcgan",
     autoencoder: AutoencoderOptions = AutoencoderOptions(),  # noqa: B008
     discriminator: DiscriminatorOptions = DiscriminatorOptions(),  # noqa: B008
     pictures: PictureOptions = PictureOptions(),  # noqa: B008
@@ -92,7 +93,8 @@ def vae(
             training pictures), or auto (mixture for rae, else prior).
         labels: where classes come from, which only serve to judge: sub-folders, a file that belongs to the data,
             nowhere, or auto (that file if there is one).
-        network: dcgan, short_dcgan (a layer less in each player) or residual.
+        network: dcgan, short_dcgan (a layer less in each player), residual, or MODULE.CLASS of a file of your own (see
+            poise.networks) with options as its fields.
         autoencoder: options of encoder and decoder.
         discriminator: options of the discriminator of vae_gan.
         steps: how often each player moves.
@@ -142,14 +144,14 @@ def vae(
         judge=outcomes.judge(*judged) if run.scores else None,
         final=outcomes.judge(*judged, unseen=True) if run.scores else None,
         acting=run.acting,
-        notes=[*image_data.notes(seen, data), *common.compiled(run, [stage])],
+        notes=[*image_data.notes(seen, data), *parts.unused(network, asked, game), *common.compiled(run, [stage])],
     )
 
 
 register("recipe", "vae")(
     RecipeEntry(
         vae,
-        later("poise.recipes.vae.build:rebuilt"),
+        later("poise.recipes.vae.networks:rebuilt"),
         later("poise.recipes.vae.outputs:draw"),
         _write,
         "image",

@@ -18,7 +18,10 @@ from poise.errors import PoiseError
 from poise.games.adversarial import Adversarial, adversarial_terms, joint_allowed
 from poise.losses.reconstruction import log_mel_l1, matched, multi_resolution
 from poise.models.layers import renormalised
+from poise.models.own import OwnDiscriminator, OwnVocoder
+from poise.networks import VocoderNetworks
 from poise.recipes.common.facts import PerStep
+from poise.recipes.common.own import fits, told, with_features
 from poise.recipes.common.parts import built, learning_rates, machine, own_penalties, player, scheduled, weighed
 from poise.recipes.common.recipe import Arguments
 from poise.recipes.common.setup import Setup
@@ -105,14 +108,23 @@ def per_step(batch: int, seconds: float) -> PerStep:
     return PerStep("audio seconds", f"{batch} x {seconds:.2g} s", {"": batch * seconds})
 
 
-def critic(kind: str, options: Any, mel: Mel) -> nn.Module:
-    """The discriminator alone, with fresh weights; `options` is a `VocoderDiscriminatorOptions`."""
+def critic(network: VocoderNetworks | str, kind: str, options: Any, mel: Mel) -> nn.Module:
+    """The discriminator alone, with fresh weights: that of a user's network where it has one, else of this kind;
+    `options` is a `VocoderDiscriminatorOptions`."""
+    if isinstance(network, VocoderNetworks):
+        with told(network, "discriminator cannot be made"):
+            own = network.discriminator(mel.hop)
+            if own is not None:
+                return OwnDiscriminator(own)
     net: nn.Module = find("wave critic", kind)(mel.window, options)
     return net
 
 
-def generator(network: str, options: Any, mel: Mel) -> nn.Module:
+def generator(network: VocoderNetworks | str, options: Any, mel: Mel) -> nn.Module:
     """The generator alone, with fresh weights; `options` is a `VocoderGeneratorOptions`, or alike."""
+    if isinstance(network, VocoderNetworks):
+        with told(network, "generator cannot be made"):
+            return OwnVocoder(network.generator(mel.bands, mel.hop), mel)
     return renormalised(find("vocoder", network)(mel, options.width, options.depth), options.norm)
 
 
@@ -153,12 +165,16 @@ class Waves:
         self.mel, self.setup, self.how = mel, setup, setup.how
         self.steps, self.weights = setup.steps, setup.weights
         self.made, self.judging = names
-        self._own = setup.options[self.made]
+        self._own, network = setup.options[self.made], setup.networks[self.made]
         makers = {
-            self.judging: lambda: critic(setup.networks[self.judging], setup.options[self.judging], mel),
-            self.made: lambda: generator(setup.networks[self.made], self._own, mel),
+            self.judging: lambda: critic(network, setup.networks[self.judging], setup.options[self.judging], mel),
+            self.made: lambda: generator(network, self._own, mel),
         }
         d, g = built(setup, makers)
+        frames = 4 * WINDOWS[0] * mel.window // mel.hop
+        fits(network, "generator", g, None, torch.zeros(2, mel.bands, frames, device=self.how.device))
+        wave = torch.zeros(2, 1, frames * mel.hop, device=self.how.device)
+        with_features(network, d, self.weights["features"], wave)
         self.generator, self.discriminator, self.ema = g, d, Ema(g, setup.ema)
         self.average: nn.Module = self.ema.module
         self._to_discriminate, self._to_generate = adversarial_terms(find("loss", setup.loss))

@@ -11,6 +11,7 @@ from typing import Literal
 
 from poise.lazy import later
 from poise.losses import Loss
+from poise.networks import VocoderNetworks
 from poise.recipes.common.options import DiscriminatorAdam, GeneratorAdam, RunOptions, SingleRunOptions
 from poise.recipes.common.recipe import Recipe, RecipeEntry
 from poise.recipes.common.setup import Setup
@@ -18,6 +19,8 @@ from poise.recipes.vocoder.facts import VocoderFacts
 from poise.recipes.vocoder.options import RecordingOptions
 from poise.registry import register
 from poise.training.schedules import Scheduled
+
+OURS = ("width", "depth", "norm")  # options of our networks, which have no meaning for others
 
 
 @dataclass
@@ -65,7 +68,7 @@ def vocoder(
     *,
     l2_generator: Scheduled = 1e-5,
     l2_discriminator: Scheduled = 1e-4,
-    network: str = "vocos",
+    network: VocoderNetworks | str = "vocos",
     critic: str = "both",
     loss: Loss | str = "least_squares",
     mel: Scheduled = 10.0,
@@ -87,7 +90,8 @@ def vocoder(
             such as cosine:1e-3:1e-5. 0 turns it off.
         l2_discriminator: the same on the discriminator's weights.
         labels: where file names say whose voice it is: a pattern such as {voice}/{text}.
-        network: vocos (frames and an inverse Fourier transform) or hifigan (upsampling).
+        network: vocos (frames and an inverse Fourier transform), hifigan (upsampling), or MODULE.CLASS of a file of
+            your own (see poise.networks) with options as its fields, which may bring a discriminator too.
         critic: what the discriminator looks at: period (every 2nd, 3rd, 5th sample), resolution (spectrograms of three
             windows), or both.
         loss: nonsaturating, minimax, hinge, least_squares, wasserstein or relativistic.
@@ -110,6 +114,7 @@ def vocoder(
         recordings: options of reading the recordings.
         run: options of the run.
     """
+    from poise.recipes.common import own
     from poise.recipes.common import parts as common
     from poise.recipes.vocoder import build as parts
     from poise.recipes.vocoder import outputs as outcomes
@@ -119,24 +124,20 @@ def vocoder(
     heard = parts.mel_of(recordings)
     parts.check_segment(segment, heard)
     options = {"generator": generator, "discriminator": discriminator}
-    for name, own in options.items():
-        common.check_player(name, own, [key for key in ("width", "depth", "turns") if hasattr(own, key)])
+    for name, asked in options.items():
+        common.check_player(name, asked, [key for key in ("width", "depth", "turns") if hasattr(asked, key)])
     opening = parts.opening(data, recordings)
     known = parts.recordings(opening)
     steps = {"spectral": warm_steps, "adversarial": run.steps}
     facts = parts.facts(known, opening, heard, how, steps, parts.per_step(run.batch, segment / heard.rate))
     setup = Setup(
-        networks={"generator": network, "discriminator": critic},
-        loss=loss,
-        weights={"mel": mel, "stft": stft, "features": features},
-        options=options,
-        l2={"generator": l2_generator, "discriminator": l2_discriminator},
-        ema=run.ema,
-        steps=steps,
-        how=how,
+        networks={"generator": network, "discriminator": critic}, loss=loss,
+        weights={"mel": mel, "stft": stft, "features": features}, options=options,
+        l2={"generator": l2_generator, "discriminator": l2_discriminator}, ema=run.ema, steps=steps, how=how,
         seed=run.seed,
-    )
+    )  # fmt: skip
     waves = parts.Waves(heard, setup)
+    unused = own.unused(network, options, waves.discriminator, OURS)
     stages = outcomes.stages(waves, known, segment, run)
     return Recipe(
         stages=stages,
@@ -148,7 +149,7 @@ def vocoder(
         show=lambda stem: outcomes.show(waves.average, facts, stem, known),
         judge=outcomes.judge(known, heard, run.score_samples, run.seed) if run.scores else None,
         acting=run.acting,
-        notes=[*known.notes, *common.compiled(run, stages)],
+        notes=[*known.notes, *unused, *common.compiled(run, stages)],
     )
 
 
