@@ -40,6 +40,7 @@ from poise.data.speech.recordings import Recordings
 from poise.data.transcripts.syllables import TABLE, Syllable, to_pinyin
 from poise.penalties import L2
 from poise.recipes.common.options import parameters
+from poise.recipes.common.setup import Setup
 from poise.recipes.speech import build as speech_parts
 from poise.recipes.speech import signature as speeches
 from poise.recipes.speech.players import Mels
@@ -163,11 +164,13 @@ def feature_loss(real: Verdict, fake: Verdict) -> Tensor:
 def waves() -> tuple[vocoder_parts.Waves, Any]:
     options = {"generator": vocoders.VocoderGeneratorOptions(lr=1e-3, warm_lr=2e-3), "discriminator":
                vocoders.VocoderDiscriminatorOptions(lr=5e-4)}  # fmt: skip
-    made = vocoder_parts.Waves(
-        MEL, network="vocos", critic="both", loss="hinge", weights={"mel": 5.0, "stft": 1.0, "features": 5.0},
-        options=options, l2={"generator": L2_G, "discriminator": L2_D}, ema=EMA,
-        steps={"spectral": 1500, "adversarial": 2500}, how=HOW, seed=0,
+    setup = Setup(
+        networks={"generator": "vocos", "discriminator": "both"}, loss="hinge",
+        weights={"mel": 5.0, "stft": 1.0, "features": 5.0}, options=options,
+        l2={"generator": L2_G, "discriminator": L2_D}, ema=EMA, steps={"spectral": 1500, "adversarial": 2500},
+        how=HOW, seed=0,
     )  # fmt: skip
+    made = vocoder_parts.Waves(MEL, setup)
     known = recordings(["" for _ in range(300)], 2.0)
     return made, vocoder_parts.stream(known, MEL, SEGMENT, BATCH, 0, HOW)
 
@@ -231,18 +234,18 @@ def adversarial() -> Case:
 def acoustic() -> Case:
     texts = [to_pinyin(Syllable(initial, final, tone)) for initial, final in TABLE for tone in (1, 2, 3, 4)]
     said = speech_parts.speech(recordings(texts, 0.34), "syllables", "frames", MEL)
-    facts = {
-        "mel": MEL.to_dict(), "units": said.spoken.to_dict(), "voices": list(said.voices), "whole": True,
-    }  # fmt: skip
+    steps = {"acoustic": 1500, "adversarial": 2500}
+    facts = speech_parts.facts(said, {}, HOW, steps, None, speech_parts.per_step(said, SAID, SEGMENT))
     options = {
         "generator": speeches.SpeechGeneratorOptions(warm_lr=1e-3),
         "discriminator": speeches.SpeechDiscriminatorOptions(),
     }
-    made = Mels(
-        facts, network="convolutional", critic="projection", loss="least_squares",
+    setup = Setup(
+        networks={"generator": "convolutional", "discriminator": "projection"}, loss="least_squares",
         weights={"mel": 5.0, "features": 10.0}, options=options, l2={"generator": L2_G, "discriminator": L2_D},
-        ema=EMA, steps={"acoustic": 1500, "adversarial": 2500}, how=HOW, seed=0,
+        ema=EMA, steps=steps, how=HOW, seed=0,
     )  # fmt: skip
+    made = Mels(facts, setup)
     stream: Any = speech_parts.stream(said, SAID, 0, HOW)
     g: Any = copy.deepcopy(made.generator)
     player, ready = Hand(g, L2_G, 1e-3), [stream.stream(i) for i in range(READY)]

@@ -37,8 +37,10 @@ from poise.data.text.sentences import SentenceStream, WindowStream
 from poise.data.text.toy import Numbers
 from poise.models.text import counted
 from poise.penalties import L2
+from poise.recipes.common.setup import Setup
 from poise.recipes.language import build as language_parts
 from poise.recipes.language.signature import LanguageRunOptions, ModelOptions
+from poise.recipes.text.facts import SentenceFacts
 from poise.recipes.text.players import TextPlayers
 from poise.recipes.text.signature import TextDiscriminatorOptions, TextGeneratorOptions
 from poise.record import RunFolder
@@ -48,7 +50,10 @@ from poise.training.precision import Execution, keep_freed_memory
 V, LOG = 3000, 16
 CHUNK = 16  # steps in a turn: one of them is recorded
 HOW = Execution()
-FACTS: dict[str, Any] = {"units": Numbers(V).to_dict(), "ends": True, "length": 33}
+FACTS = SentenceFacts(
+    data="", units=Numbers(V).to_dict(), ends=True, length=33, fingerprint="", counts={}, device="", precision="",
+    threads=1,
+)  # fmt: skip
 Step = Callable[[int], Any]  # one step by hand; its number -> what is recorded
 
 
@@ -103,8 +108,8 @@ class Hand:
 
 def language() -> Case:
     options, batch, window = ModelOptions(lr=2e-3), 32, 32
-    penalties = language_parts.penalties(options, 1e-5, 0.0, 0.0, 0.0, 0.0, 1000)
-    game, _ = language_parts.game(options, FACTS, penalties, LanguageRunOptions(ema=0.99), HOW)
+    penalties = language_parts.penalties(None, options, 1e-5, 0.0, 0.0, 0.0, 0.0, 1000)
+    game, _ = language_parts.game(None, options, FACTS, penalties, LanguageRunOptions(ema=0.99), HOW)
     net = copy.deepcopy(game.model)
     player = Hand(net, L2(1e-5, covers=nn.RNNBase), 2e-3, options.betas, options.clip or 0.0)
     stream = WindowStream(units(200_000), batch, window, 0)
@@ -126,11 +131,12 @@ def language() -> Case:
 
 def players() -> TextPlayers:
     options = {"generator": TextGeneratorOptions(lr=3e-4, warm_lr=2e-3), "discriminator": TextDiscriminatorOptions()}
-    return TextPlayers(
-        network="lstm", critic="auto", estimator="gumbel", loss="relativistic", likelihood=1.0, options=options,
-        l2={"generator": 1e-5, "discriminator": 1e-4, "embedding": 0.0}, ema=0.99,
-        steps={"likelihood": 1000, "critic": 1, "adversarial": 1000}, facts=FACTS, how=HOW, seed=0, units=17.0,
+    setup = Setup(
+        networks={"generator": "lstm", "discriminator": "auto"}, loss="relativistic", weights={"likelihood": 1.0},
+        options=options, l2={"generator": 1e-5, "discriminator": 1e-4, "embedding": 0.0}, ema=0.99,
+        steps={"likelihood": 1000, "critic": 1, "adversarial": 1000}, how=HOW, seed=0,
     )  # fmt: skip
+    return TextPlayers(FACTS, setup, "gumbel", 17.0)
 
 
 def nll(generator: Any, ids: Tensor) -> Tensor:

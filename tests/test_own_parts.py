@@ -9,12 +9,17 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
+import wave
 from pathlib import Path
 
 import numpy as np
 import pytest
+
+from poise.cli import main
+from poise.specs import sources
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "architecture.md"
 FILES = dict(re.findall(r"```python\n# (\w+)\.py\n(.*?)```", DOCUMENT.read_text(encoding="utf-8"), re.S))
@@ -26,20 +31,101 @@ OWN = [
 ]
 
 
-pytestmark = pytest.mark.slow
+RUN = ["--precision", "fp32", "--device", "cpu", "--threads", "1", "--log-every", "1", "--checkpoint-every", "3"]
+HEARD = ["syllables", "--rate", "8000", "--window", "64", "--hop", "16", "--bands", "8", "--heldout", "0.3", "--batch",
+         "4", "--segment", "320", "--scores", "1", "--score-samples", "4", "--warm-steps", "3", "--steps",
+         "3"]  # fmt: skip
+SPOKEN = ["--labels", "{voice}/{text}", "--vocoder-warm-steps", "3", "--vocoder-steps", "3", "--generator.width", "4",
+          "--features", "0", "--vocoder-network", "myvocoder.Upsampled"]  # fmt: skip
+WRITTEN = ["grammar.txt", "--batch", "8", "--steps", "6"]
+# Recipe -> class path, flags of a run of a few seconds, a flag of ours that is of no use then, flags of evaluate.
+NETWORKS = {
+    "vae": ("myautoencoder.Flat", ["pictures.npy", "--batch", "16", "--steps", "6", "--scores", "0"],
+            "--autoencoder.depth", ["--against", "ramps.npy", "--features", "rotations", "-n", "40"]),
+    "text": ("mytext.Small", [*WRITTEN, "--warm-steps", "3", "--critic-steps", "2", "--l2-embedding", "1e-3",
+                              "--scores", "1", "--score-samples", "20"], "--generator.hidden", ["-n", "50"]),
+    "language": ("mytext.Small", [*WRITTEN, "--ar", "1", "--tar", "1", "--l2-embedding", "1e-3", "--scores", "1"],
+                 "--model.hidden", ["-n", "50"]),
+    "vocoder": ("myvocoder.Upsampled", HEARD, "--generator.depth", []),
+    "speech": ("myspeech.Shallow", [*HEARD, *SPOKEN], "--generator.depth", []),
+}  # fmt: skip
+# Recipe -> a change of its file, more flags, and what is told before anything is trained.
+MISFITS = {
+    "images": ("inputs = channels", "inputs = 1 + channels", [],
+               r"its discriminator does not take \[2, 1, 16, 16\] \(Run"),
+    "images, no network": ("return nn.Sequential(*layers, nn.Unf", "return print(*layers, nn.Unf", [],
+                           "its generator must be an nn.Module with weights, not NoneType"),
+    "images, no such method": ("def generator(self, size, ", "def generator(self, ", [],
+                               r"its generator cannot be made \(TypeError: .* positional arguments"),
+    "vae": ("self.hidden, outputs)", "self.hidden, outputs + 1)", [], r"its encoder gives \[2, 65\], not \[2, 64\]"),
+    "vae, decoder": ("Linear(latents, self", "Linear(latents + 1, self", [],
+                     r"its decoder does not take \[2, 32\] \(RuntimeError: mat1"),
+    "text": ("nn.Linear(hidden, vocabulary)", "nn.Linear(hidden, vocabulary + 1)", [], "its generator gives"),
+    "text, state": ("return (self.readout.weight.new_zeros(n, self.cell.hidden_size),)", "return None", [],
+                    r"begin\(2\) of its generator must give a tuple of tensors"),
+    "language": (", states\n", "\n", ["--ar", "1"], "and AR reads the states of its last layer"),
+    "vocoder": ("self.hidden, 1, hop", "self.hidden, 2, hop", [],
+                r"its generator gives \[2, 2, \d+\], not \[2, 1, \d+\]"),
+    "speech": ("self.hidden, bands, 3, padding=1", "self.hidden, bands, 3", SPOKEN,
+               r"its generator gives \[2, 8, 10\], not \[2, 8, 12\]"),
+    "speech, features": ("", "", [*SPOKEN, "--features", "2"],
+                         "gives logits alone, and --features 2.0 compares what its layers say"),
+}  # fmt: skip
+
+slow = pytest.mark.slow  # what trains, or starts processes
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory):
-    """A folder with a file for each part, some pictures, and a run that was trained with all of them."""
+def files(tmp_path_factory):
+    """A folder with a file for each part, and some data of each kind."""
     folder = tmp_path_factory.mktemp("own")
     for name, text in FILES.items():
         (folder / f"{name}.py").write_text(text)
+    write_sentences_and_sounds(folder)
     np.save(folder / "pictures.npy", np.random.default_rng(0).integers(0, 256, (80, 16, 16), dtype=np.uint8))
+    return folder
+
+
+@pytest.fixture
+def here(files, monkeypatch):
+    """That folder as the current one, in this process, which forgets the modules again that it loads from there."""
+    monkeypatch.chdir(files)
+    monkeypatch.syspath_prepend(str(files))
+    monkeypatch.setenv("POISE_CACHE", str(files / "cache"))
+    yield files
+    forget(files)
+
+
+def forget(folder: Path) -> None:
+    """The modules that were loaded from there."""
+    for name, module in list(sys.modules.items()):
+        file = getattr(module, "__file__", None)
+        if file is not None and Path(file).parent == folder:
+            del sys.modules[name]
+
+
+@pytest.fixture(scope="module")
+def place(files):
+    """The same, and a run of pictures that was trained with all parts."""
+    folder = files
     said = poise(folder, "train", "images", "pictures.npy", *SMALL, *OWN, "--out", "run", "--generator.width", "8")
     assert "--generator.width: of no use with Plain" in said
     assert "level on the discriminator (λ = 0.1) acted: it made up" in said
     return folder
+
+
+def write_sentences_and_sounds(folder: Path) -> None:
+    """grammar.txt, and syllables/VOICE/SYLLABLE.wav of noise, 0.1 s each."""
+    rng = np.random.default_rng(0)
+    words = ["the", "a", "cat", "dog", "king", "sees", "hears", "old", "red"]
+    lines = {" ".join(rng.choice(words, rng.integers(3, 8))) for _ in range(300)}
+    (folder / "grammar.txt").write_text("".join(f"{line} .\n" for line in sorted(lines)))
+    for voice in ("low", "high"):
+        (folder / "syllables" / voice).mkdir(parents=True)
+        for name in (f"{initial}{final}{tone}" for initial in "mnldbg" for final in "aieu" for tone in (1, 2)):
+            with wave.open(str(folder / "syllables" / voice / f"{name}.wav"), "wb") as file:
+                file.setparams((1, 2, 8000, 0, "NONE", ""))
+                file.writeframes(rng.integers(-3000, 3000, 800).astype("<i2").tobytes())
 
 
 def poise(folder: Path, *words: str, code: int = 0, cache: str = "cache") -> str:
@@ -53,6 +139,7 @@ def poise(folder: Path, *words: str, code: int = 0, cache: str = "cache") -> str
     return done.stdout + done.stderr
 
 
+@slow
 @pytest.mark.parametrize(
     ("flag", "path", "option"),
     [
@@ -75,6 +162,7 @@ def test_options_of_ones_own_are_shown_and_checked(place, flag, path, option):
     assert f"{name}x" in said and "Traceback" not in said and not (place / "runs").exists()
 
 
+@slow
 def test_every_part_acted_and_is_on_record(place):
     spec = json.loads((place / "run" / "spec.json").read_text())
     assert spec["arguments"]["network"] == {"class_path": "mynets.Plain", "init_args": {"hidden": 16}}
@@ -88,6 +176,7 @@ def test_every_part_acted_and_is_on_record(place):
     assert any("level on the discriminator" in sentence for sentence in report["sentences"])
 
 
+@slow
 def test_a_run_with_ones_own_parts_is_used_like_any_other(place):
     assert "4 samples" in poise(place, "sample", "run", "-n", "4", "--out", "four.png")
     assert "finished before" in poise(place, "resume", "run")
@@ -95,6 +184,78 @@ def test_a_run_with_ones_own_parts_is_used_like_any_other(place):
     assert "finished" in poise(place, "runs", "--all")
 
 
+@slow
+@pytest.mark.parametrize("recipe", NETWORKS)
+def test_a_network_of_ones_own_in_every_recipe(here, capsys, monkeypatch, recipe):
+    """Shown, kept with a hash of its source, trained, sampled, evaluated, and gone on with bit for bit."""
+    path, flags, useless, evaluated = NETWORKS[recipe]
+
+    def said(*words: str, code: int = 0) -> str:
+        found = main(list(words))
+        text = "".join(capsys.readouterr())
+        assert found == code, text
+        return text
+
+    with pytest.raises(SystemExit):
+        main(["train", recipe, f"--network.help={path}"])
+    assert "--network.hidden HIDDEN" in capsys.readouterr().out
+    network = ["--network", path, "--network.hidden", "4"]
+    text = said("train", recipe, *flags, *RUN, *network, useless, "3", "--out", recipe)
+    assert f"{useless}: of no use with {path.partition('.')[2]}" in text
+    spec = json.loads((here / recipe / "spec.json").read_text())
+    assert spec["arguments"]["network"] == {"class_path": path, "init_args": {"hidden": 4}}
+    assert path in spec["sources"] and all(len(digest) == 64 for digest in spec["sources"].values())
+    assert ": 2 " in said("sample", recipe, "-n", "2")
+    shutil.copytree(here / recipe, here / f"{recipe}-again")
+    said("resume", f"{recipe}-again", "--from-step", "3")
+    last = sorted((here / recipe / "checkpoints").iterdir())[-1]
+    for file in last.glob("*.safetensors"):
+        again = here / f"{recipe}-again" / "checkpoints" / last.name / file.name
+        assert file.read_bytes() == again.read_bytes(), file.name
+    if recipe == "vae":  # rotations can be told from each other in these
+        ramp = np.linspace(0, 200, 16)[:, None] + np.random.default_rng(1).uniform(0, 55, (1200, 16, 16))
+        np.save(here / "ramps.npy", ramp.astype(np.uint8))
+    said("evaluate", recipe, *evaluated)
+    forget(here)
+    monkeypatch.setattr(sources, "_HERE", set())
+    monkeypatch.setenv("POISE_CACHE", str(here / "elsewhere"))
+    for words in (["sample", recipe, "-n", "1"], ["resume", recipe], ["evaluate", recipe]):
+        assert f"names code outside of Poise, {path}" in said(*words, code=2)
+
+
+@pytest.mark.parametrize("case", MISFITS)
+def test_a_network_that_does_not_fit_is_told_of_its_file_and_class(here, capsys, case):
+    """Before anything is trained or written."""
+    before, after, more, message = MISFITS[case]
+    recipe, file = case.partition(",")[0], f"misfit{list(MISFITS).index(case)}"
+    path, flags = NETWORKS[recipe][:2] if recipe in NETWORKS else ("mynets.Plain", ["pictures.npy", *SMALL])
+    module, _, name = path.partition(".")
+    assert before in FILES[module]
+    (here / f"{file}.py").write_text(FILES[module].replace(before, after))
+    assert main(["train", recipe, *flags, *more, *RUN, "--network", f"{file}.{name}", "--out", "nothing"]) == 2
+    said = capsys.readouterr().err
+    assert re.search(rf"^poise: {file}\.py(, line \d+)?, class {name}: .*{message}", said) and said.count("\n") == 1, (
+        said
+    )
+    assert not (here / "nothing").exists()
+
+
+@pytest.mark.parametrize("recipe", NETWORKS)
+def test_what_is_no_network_of_a_recipe(here, capsys, recipe):
+    for wrong in ("mynets.Plain", "mytext.Nothing", "nonsense", *(["gru"] if recipe == "language" else [])):
+        assert main(["train", recipe, *NETWORKS[recipe][1], *RUN, "--network", wrong, "--out", "nothing"]) == 2
+        said = capsys.readouterr().err
+        assert wrong in said and said.count("\n") == 1 and not (here / "nothing").exists()
+
+
+@slow
+def test_a_vocoder_of_ones_own_is_not_borrowed(place):
+    poise(place, "train", "vocoder", *HEARD, *RUN, "--network", "myvocoder.Upsampled", "--out", "lent")
+    said = poise(place, "train", "speech", *HEARD, "--labels", "{voice}/{text}", "--speak-with", "lent", code=2)
+    assert "cannot be borrowed: train one here with --vocoder-network myvocoder.Upsampled" in said
+
+
+@slow
 def test_code_that_nobody_here_named_is_not_executed(place):
     """On another machine, and after the file was changed."""
     for words in (["sample", "run", "-n", "1", "--out", "x.png"], ["resume", "run"], ["evaluate", "run"]):
@@ -112,6 +273,7 @@ def test_code_that_nobody_here_named_is_not_executed(place):
         file.write_text(text)
 
 
+@slow
 def test_a_metric_of_ones_own(place):
     words = ["evaluate", "pictures.npy", "--against", "others.npy", "--features", "rotations", "-n", "40"]
     np.save(place / "others.npy", np.random.default_rng(1).integers(0, 256, (1200, 16, 16), dtype=np.uint8))
@@ -132,6 +294,7 @@ def test_a_metric_of_ones_own(place):
     assert "its options: mymetric.centre:power=2.0" in poise(place, *words, "--metrics", "mymetric.centre:p=1", code=2)
 
 
+@slow
 def test_a_whole_recipe_of_ones_own(place):
     assert "--l2-generator" in poise(place, "train", "points.POINTS", "--help")
     words = ["train", "points.POINTS", "ring", "--l2-generator", "1e-3", "--steps", "1500", "--out", "ring"]
@@ -151,6 +314,7 @@ def test_a_whole_recipe_of_ones_own(place):
     assert "cannot be loaded" in poise(place, "train", "points.NOTHING", "ring", code=2)
 
 
+@slow
 def test_a_fault_in_ones_own_code_is_told_of_its_file(place):
     broken = FILES["myloss"].replace("(self.by - real).relu()", "real.nothing()").replace("Margin", "Bad")
     (place / "broken.py").write_text(broken)

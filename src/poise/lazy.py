@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import importlib
 import os
-from collections.abc import MutableMapping
+from collections.abc import Callable, MutableMapping
 from types import ModuleType
 from typing import Any
 
@@ -26,6 +26,11 @@ def loaded(path: str) -> Any:
     """
     module, _, name = path.partition(":")
     return getattr(importlib.import_module(module), name)
+
+
+def later(path: str) -> Callable[..., Any]:
+    """The function of such a path, whose module is imported when it is called."""
+    return lambda *given, **asked: loaded(path)(*given, **asked)
 
 
 def waits_briefly(environment: MutableMapping[str, str] = os.environ) -> bool:

@@ -27,10 +27,13 @@ from poise.metrics.speech.comparison import Beside, Comparison, Trained
 from poise.metrics.speech.metric import Context, Pair, PairedMetric
 from poise.recipes.speech import outputs as speech_outcomes
 from poise.recipes.speech import pairs as speech_pairs
+from poise.recipes.speech.facts import SpeechFacts
 from poise.recipes.vocoder import pairs as vocoder_pairs
+from poise.recipes.vocoder.facts import VocoderFacts
 from poise.registry import find
 from tests.evaluation.evaluations import stubs  # noqa: F401  (a fixture for all)
 from tests.evaluation.speech_clips import RATE, clip, rows
+from tests.recipes.some_facts import some
 
 N = 6
 MEL = Mel(RATE, 256, 64, 30)
@@ -240,12 +243,17 @@ def recordings(voices: str, *texts: str) -> Recordings:
     )
 
 
+def facts_of(whole: bool) -> SpeechFacts:
+    units, place = {"kind": "syllables"}, {"data": "made up"}
+    return some(SpeechFacts, whole=whole, units=units, mel=MEL.to_dict(), recordings=place)
+
+
 def test_training_clips_that_could_be_played(monkeypatch: pytest.MonkeyPatch) -> None:
     """For ma4 in either voice: ma in another tone, or what differs in the fewest parts; the voice is always kept."""
     known = recordings("AB", "li2", "ma1", "ba4", "a4", "ma4")
     monkeypatch.setattr(speech_pairs, "all_recordings", lambda facts: known)
     monkeypatch.setattr(speech_outcomes, "said", lambda voices, speech, row, seed: 2 * known.clip(row))
-    facts = {"whole": True, "units": {"kind": "syllables"}, "mel": MEL.to_dict(), "recordings": {"data": "made up"}}
+    facts = facts_of(whole=True)
     found = speech_pairs.pairs(None, facts, None, 0)
     assert found.n == 2 and found.what == "texts said" and found.trained.n == 8
     for place in range(2):
@@ -269,7 +277,7 @@ def test_training_clips_that_could_be_played(monkeypatch: pytest.MonkeyPatch) ->
 def test_longer_texts_have_no_labels(monkeypatch: pytest.MonkeyPatch) -> None:
     known = recordings("A", "ni3 hao3", "ma1", "ma4")
     monkeypatch.setattr(speech_pairs, "all_recordings", lambda facts: known)
-    facts = {"whole": False, "units": {"kind": "syllables"}, "mel": MEL.to_dict(), "recordings": {"data": "made up"}}
+    facts = facts_of(whole=False)
     assert speech_pairs.pairs(None, facts, None, 0).beside == {}
 
 
@@ -277,7 +285,7 @@ def test_copies_are_of_held_out_recordings_in_an_order_of_the_seed(monkeypatch: 
     known = recordings("AB", *"abcdefgh")
     known = replace(known, train=np.arange(4), heldout=np.arange(4, 16))
     monkeypatch.setattr(vocoder_pairs, "recordings", lambda facts: known)
-    facts = {"mel": MEL.to_dict(), "recordings": {"data": "asterisk-en"}}
+    facts = some(VocoderFacts, mel=MEL.to_dict(), recordings={"data": "asterisk-en"})
     net = find("vocoder", "vocos")(MEL, 8, 1)
     orders = []
     for seed in (0, 0, 1):

@@ -11,7 +11,7 @@ from poise.core import Batch
 from poise.games.likelihood import heldout_nats, nats
 from poise.models.rnn import Recurrent
 from poise.monitor.findings.windows import SHOWN_EVERY
-from poise.recipes.language.build import LanguageMonitor
+from poise.recipes.language.outputs import LanguageMonitor
 from poise.recipes.text.outputs import LikelihoodMonitor
 from poise.training.precision import Execution
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from poise.audio.spectrograms import Mel
 from poise.data.speech.recordings import Recordings
+from poise.recipes.common.setup import Setup
 from poise.recipes.speech import build as parts
 from poise.recipes.speech.players import SpeechPlayers
 from poise.recipes.speech.signature import SpeechDiscriminatorOptions, SpeechGeneratorOptions
@@ -39,7 +42,8 @@ def known(texts=SYLLABLES, units="auto", durations="auto", **more):
 
 
 def facts_of(said, **more):
-    return parts.facts(said, {"data": "x"}, Execution(), list(STAGES.items()), None) | more
+    read = parts.per_step(said, 2, 320)
+    return replace(parts.facts(said, {"data": "x"}, Execution(), STAGES, None, read), **more)
 
 
 def players(said=None, steps=STAGES, facts=None, **changes):
@@ -49,10 +53,10 @@ def players(said=None, steps=STAGES, facts=None, **changes):
         "vocoder": WaveGenerator(width=4, depth=1), "vocoder_discriminator": WaveDiscriminator(width=2),
     }  # fmt: skip
     options |= changes.pop("options", {})
-    return SpeechPlayers(facts or facts_of(said or known()), **{
-        "networks": {"generator": "convolutional", "discriminator": "projection", "vocoder": "vocos"},
-        "vocoder_critic": "both", "loss": "least_squares",
-        "weights": {"mel": 5.0, "features": 10.0, "stft": "linear:1:2"}, "options": options,
-        "l2": dict.fromkeys(options, 1e-4), "ema": 0.9, "steps": steps, "how": Execution(), "seed": 0, "segment": 320,
-        **changes,
+    setup = Setup(**{
+        "networks": {"generator": "convolutional", "discriminator": "projection", "vocoder": "vocos",
+                     "vocoder_discriminator": "both"},
+        "loss": "least_squares", "weights": {"mel": 5.0, "features": 10.0, "stft": "linear:1:2"}, "options": options,
+        "l2": dict.fromkeys(options, 1e-4), "ema": 0.9, "steps": steps, "how": Execution(), "seed": 0, **changes,
     })  # fmt: skip
+    return SpeechPlayers(facts or facts_of(said or known()), setup, 320)

@@ -13,9 +13,10 @@ from poise.audio.spoken import total_of
 from poise.disk.description import RunSpec
 from poise.errors import PoiseError
 from poise.metrics.speech.judge import WARPED
-from poise.recipes.speech import build as parts
 from poise.recipes.speech import finished, speaking
 from poise.recipes.speech import outputs as outcomes
+from poise.recipes.speech.facts import SpeechFacts
+from poise.recipes.speech.options import StageOptions
 from poise.record import RunFolder
 from poise.training.checkpoint import save
 from poise.training.loop import memory
@@ -69,7 +70,9 @@ def test_a_text_is_taken_apart_only_where_training_had_single_syllables(monkeypa
         return torch.zeros(1, 8, 4)
 
     monkeypatch.setattr(speaking, "mel_for", mel_for)
-    speaking.say(voices_of(said), json.loads(json.dumps(facts_of(said))), "ma1 na1 ma1")
+    speaking.say(
+        voices_of(said), SpeechFacts.from_dict(json.loads(json.dumps(facts_of(said).to_dict()))), "ma1 na1 ma1"
+    )
     assert len(asked) == len(seeds) == items and sum(cond.shape[1] - 1 for cond in asked) == 6
 
 
@@ -118,8 +121,8 @@ def test_samples_are_heldout_texts_in_their_voices():
 def test_while_training_heldout_texts_are_said_as_sampled():
     """With the frames that the generator plans, not those of the recording."""
     said = known(held=3)
-    facts, voices = facts_of(said), voices_of(said)
-    spoken = outcomes.spoken(voices, facts, said, 9, 0)
+    voices = voices_of(said)
+    spoken = outcomes.spoken(voices, said, 9, 0)
     assert sorted(w.title for w in spoken) == ["ma1 (a)", "na2 (b)", "ni2 (b)"]
     for wave, row in zip(spoken, outcomes.chosen(said, 9, 0).tolist(), strict=True):
         assert wave.title.startswith(said.recordings.texts[row])
@@ -159,7 +162,7 @@ def run_of(place, recipe="vocoder", done=True, mel=MEL, **arguments):
 
 def test_a_finished_vocoder_is_borrowed_whole(tmp_path):
     known_ = finished.vocoder_run(run_of(tmp_path / "v"), MEL)
-    net = finished.vocoder_of(json.loads(json.dumps(known_)), MEL)
+    net = finished.vocoder_of(known_, MEL)
     assert (net.head.bias == 0.125).all() and not net.training
     said = known()
     made = players(said, facts=facts_of(said, vocoder=known_), steps={"acoustic": 2, "adversarial": 2})
@@ -184,10 +187,10 @@ def test_a_vocoder_that_does_not_fit(tmp_path):
 
 
 def test_joint_steps_need_a_vocoder_of_ones_own():
-    parts.check_joint(3, None)
+    StageOptions(joint_steps=3).check_joint(None)
     with pytest.raises(PoiseError, match="--joint-steps must be at least 0, not -1"):
-        parts.check_joint(-1, None)
+        StageOptions(joint_steps=-1).check_joint(None)
     with pytest.raises(
         PoiseError, match="--joint-steps 3 trains the vocoder too, and --speak-with v has a finished one"
     ):
-        parts.check_joint(3, "v")
+        StageOptions(joint_steps=3).check_joint("v")

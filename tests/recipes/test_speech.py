@@ -70,7 +70,7 @@ def test_nothing_to_learn_from():
 
 def test_facts_say_all_that_sampling_needs():
     said = known()
-    facts = json.loads(json.dumps(facts_of(said)))
+    facts = json.loads(json.dumps(facts_of(said).to_dict()))
     assert facts["texts"] == [["na2", 1]] and facts["voices"] == ["a", "b"] and facts["whole"]
     assert facts["units"]["phones"] == ["a", "i", "m-", "n-"] and facts["vocoder"] is None
     made = players(said)
@@ -79,7 +79,7 @@ def test_facts_say_all_that_sampling_needs():
         assert by_name[roles["generator"]] is made.stages[stage].game.generator
         assert by_name[roles["discriminator"]] is made.stages[stage].game.discriminator
     assert set(facts["roles"]) == {"vocoder"} and facts["single"]
-    assert facts_of(known(held=0))["texts"][0] == ["ma1", 0], "training ones where nothing is held out"
+    assert facts_of(known(held=0)).texts[0] == ("ma1", 0), "training ones where nothing is held out"
 
 
 def test_streams_of_the_stages():

@@ -78,7 +78,7 @@ def test_every_objective_trains_samples_and_reconstructs(pictures, tmp_path, obj
     saved = save(tmp_path / "checkpoints", 4, made.stages[0].game, made.how)
     other = recipe(pictures, objective, seed=7)
     load(saved, other.stages[0].game, other.how)
-    for latents in ("prior", "mixture") if not made.facts["deterministic"] else ("mixture",):
+    for latents in ("prior", "mixture") if not made.facts.deterministic else ("mixture",):
         drawn = [outcomes.draw(part.stages[0].game.players[-1].after[0].module, made.facts, 4, 1, latents)
                  for part in (made, other)]  # fmt: skip
         assert np.array_equal(*drawn) and len(np.unique(drawn[0])) > 1
@@ -122,7 +122,7 @@ def test_options_have_the_defaults_of_their_objective_and_schedules_are_followed
     assert [player.penalties[1].strength_at(step) for step in (0, 8)] == pytest.approx([1, 0.1])
     assert made.stages[0].stream.flip
     assert [player.terms[1].scale(step) for step in (0, 2, 4, 8)] == [0, 1, 2, 2]
-    assert made.facts["asked"]["beta"] == "warmup:2:4"
+    assert made.facts.asked["beta"] == "warmup:2:4"
     monitor = made.stages[0].monitor()
     assert [monitor(probe)["autoencoder/beta"] for probe in (0, 1)] == [0, 2]  # a probe is 64 steps
 
@@ -175,12 +175,12 @@ def test_scores_are_of_the_averaged_weights_on_held_out_pictures_and_the_last_wo
 
 def test_latents_and_sigma_are_chosen_by_the_objective(pictures):
     found = {name: recipe(pictures, name).facts for name in ("vae", "rae", "vae_gan")}
-    assert {name: facts["latents"] for name, facts in found.items()} == {
+    assert {name: facts.latents for name, facts in found.items()} == {
         "vae": "prior", "rae": "mixture", "vae_gan": "prior",
     }  # fmt: skip
-    assert [found[name]["sigma"] for name in ("vae", "rae", "vae_gan")] == ["learned", 1.0, 1.0]
-    assert recipe(pictures, likelihood="bernoulli").facts["sigma"] is None
-    assert recipe(pictures, sigma=0.3, latents="mixture").facts["latents"] == "mixture"
+    assert [found[name].sigma for name in ("vae", "rae", "vae_gan")] == ["learned", 1.0, 1.0]
+    assert recipe(pictures, likelihood="bernoulli").facts.sigma is None
+    assert recipe(pictures, sigma=0.3, latents="mixture").facts.latents == "mixture"
 
 
 def test_the_mixture_is_fitted_to_a_draw_from_the_posterior_of_each_training_picture(pictures):

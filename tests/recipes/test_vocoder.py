@@ -15,14 +15,17 @@ from poise.data.speech.speech import Wave
 from poise.errors import PoiseError
 from poise.losses.reconstruction import log_mel_l1, multi_resolution
 from poise.penalties import R1, L2Towards
+from poise.recipes.common.setup import Setup
 from poise.recipes.vocoder import build as parts
 from poise.recipes.vocoder import outputs as outcomes
 from poise.recipes.vocoder import sounds
+from poise.recipes.vocoder.facts import VocoderFacts
 from poise.recipes.vocoder.options import RecordingOptions
 from poise.recipes.vocoder.signature import VocoderDiscriminatorOptions, VocoderGeneratorOptions
 from poise.training.loop import move
 from poise.training.precision import Execution
 from tests.data.test_segments import recordings
+from tests.recipes.some_facts import some
 
 MEL = Mel(8000, 64, 16, 8)
 LENGTHS = [900, 1700, 3300, 640, 5000, 2100]
@@ -37,12 +40,12 @@ def waves(lr="cosine:1e-3:1e-4", penalties=(), judging=(), **more):
         "generator": VocoderGeneratorOptions(width=4, depth=1, lr=lr, penalties=list(penalties)),
         "discriminator": VocoderDiscriminatorOptions(width=2, penalties=list(judging)),
     }
-    return parts.Waves(**{
-        "mel": MEL, "network": "vocos", "critic": "both", "loss": "hinge",
+    return parts.Waves(MEL, Setup(**{
+        "networks": {"generator": "vocos", "discriminator": "both"}, "loss": "hinge",
         "weights": {"mel": "linear:2:4", "stft": 1.0, "features": 3.0}, "options": asked,
         "l2": {"generator": "linear:1:0", "discriminator": 1e-3}, "ema": 0.9,
         "steps": {"spectral": 10, "adversarial": 20}, "how": Execution(), "seed": 0, **more,
-    })  # fmt: skip
+    }))  # fmt: skip
 
 
 # Segments.
@@ -214,7 +217,7 @@ def test_a_copy_is_as_long_as_the_recording():
 
 def test_copies_are_of_heldout_recordings():
     """Those of the seed, at most as many as there are; of training ones where nothing is held out."""
-    found, facts = known(), {"mel": MEL.to_dict()}
+    found, facts = known(), some(VocoderFacts, mel=MEL.to_dict())
     both = waves()
     samples = outcomes.draw(both.average, facts, 5, 3, found)
     assert [len(w.samples) for w in samples] == [len(found.clip(r)) for r in outcomes.chosen(found, 5, 3)]
@@ -224,7 +227,7 @@ def test_copies_are_of_heldout_recordings():
 
 
 def test_vocode_needs_a_vocoder_that_was_trained():
-    both, facts = waves(), {"mel": MEL.to_dict()}
+    both, facts = waves(), some(VocoderFacts, mel=MEL.to_dict())
     wave = Wave(np.random.default_rng(0).uniform(-0.5, 0.5, 1000).astype(np.float32), 16_000)
     with pytest.raises(PoiseError, match="was not trained yet at this step: go on with poise resume"):
         outcomes.vocode(both.average, facts, wave)
@@ -235,9 +238,10 @@ def test_vocode_needs_a_vocoder_that_was_trained():
 
 def test_facts_bring_the_mel_back():
     opening = parts.opening("x", RecordingOptions(rate=8000, loudness=None, longest=9.0))
-    facts = parts.facts(known(), opening, MEL, Execution(), [("spectral", 3), ("adversarial", 4)])
-    assert parts.mel_in(facts) == MEL and facts["stages"] == [["spectral", 3], ["adversarial", 4]]
-    assert facts["data"].startswith("some: 4 recordings to train on, 2 held out")
+    steps = {"spectral": 3, "adversarial": 4}
+    facts = parts.facts(known(), opening, MEL, Execution(), steps, parts.per_step(2, 0.5))
+    assert facts.heard == MEL and facts.stages == [("spectral", 3), ("adversarial", 4)]
+    assert facts.data.startswith("some: 4 recordings to train on, 2 held out")
 
 
 def test_recordings_that_have_changed_are_told(monkeypatch):

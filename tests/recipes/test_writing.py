@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 import torch
@@ -15,14 +16,16 @@ from poise.data.tokenizers.words import Words
 from poise.errors import PoiseError
 from poise.models.rnn import Recurrent
 from poise.models.text import TextGenerator
+from poise.recipes.text.facts import SentenceFacts
 from poise.recipes.text.writing import draw, draw_ids, places, show, write
+from tests.recipes.some_facts import some
 
 TEXTS = ["The cat sees the dog .", "A dog sees 3 cats , and runs .", "The old king sleeps ."]
 POEMS = ["春眠不觉晓，处处闻啼鸟。", "夜来风雨声，花落知多少。"]
 
 
 def facts_of(units, length=10, ends=True):
-    return {"units": units.to_dict(), "length": length, "ends": ends}
+    return some(SentenceFacts, units=units.to_dict(), length=length, ends=ends)
 
 
 def network_of(units, scale=0.5):
@@ -52,7 +55,7 @@ def test_a_sentence_depends_on_the_seed_and_its_number_alone():
 
 def test_what_reads_a_long_text_begins_after_a_sentence_of_its_own():
     """Each sentence after another one: still repeatable one by one, and not what it would be with nothing before."""
-    net, running = network_of(WORDS), {**facts_of(WORDS), "running": True}
+    net, running = network_of(WORDS), replace(facts_of(WORDS), running=True)
     many = draw(net, running, 300, 0)
     assert draw(net, running, 5, 0) == many[:5]
     assert many != draw_words(300)

@@ -66,9 +66,9 @@ def curve(
 
     Returns the table as lines. Errors: `PoiseError` for a run without text, an unknown step, bad temperatures.
     """
+    from poise.data.tokenizers.units import units_from
     from poise.metrics.text.judge import TextJudge
     from poise.metrics.text.metric import Texts
-    from poise.recipes.text.writing import units_of
 
     check_there(run.folder, run.spec)
     if run.recipe.corpus is None:
@@ -76,7 +76,7 @@ def curve(
     target = Path(out) if out else run.path / "curve.json"
     if target.suffix != ".json" or not target.parent.is_dir():
         raise PoiseError(f"--out {target}: name a .json file in a folder that exists; the plot goes beside it")
-    corpus, units = own_corpus(run), units_of(run.facts)
+    corpus, units = own_corpus(run), units_from(run.spec.facts["units"])
     heldout, train = (
         Texts([corpus.of(row) for row in rows], [corpus.sentences[row] for row in rows])
         for rows in (corpus.heldout, corpus.train)

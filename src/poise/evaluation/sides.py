@@ -66,7 +66,7 @@ class Sides:
 
 def sides_of_run(run: Run, n: int | None, seed: int, real: Real) -> Sides:
     """Samples of the averaged generator; held-out and training parts are the run's own where none are given."""
-    modality, size = run.recipe.modality, run.facts.get("size")
+    modality, size = run.recipe.modality, run.spec.facts.get("size")
     if modality not in OWN:
         raise PoiseError(
             f"{run.path} makes {modality} and poise evaluate compares {', '.join(NOUNS[m] for m in OWN)}: its "

@@ -35,7 +35,7 @@ def intact(run: Run, open_it: Callable[..., T], *more: Any) -> T:
 
 
 def _unchanged(run: Run, fingerprint: str) -> None:
-    if fingerprint != run.facts["fingerprint"]:
+    if fingerprint != run.spec.facts["fingerprint"]:
         raise PoiseError(f"the data of {run.path} has changed since the run; scores would not be comparable")
 
 
@@ -57,7 +57,7 @@ def _own_sentences(run: Run) -> tuple[Side, Side]:
 def _own_pictures(run: Run) -> tuple[Side, Side]:
     """Training and held-out pictures of a run, split as then."""
     arguments: dict[str, Any] = run.spec.arguments
-    facts = run.facts
+    facts = run.spec.facts
     found = open_images(
         arguments["data"],
         facts["size"],

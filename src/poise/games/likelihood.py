@@ -147,7 +147,7 @@ class LanguageModelGame:
     @torch.no_grad()
     def sample(self, n: int, cond: Tensor | None = None) -> Tensor:
         """n texts of `length` units, ids [n,length], each begun after an end with nothing before it."""
-        state, x = self.model.begin(n), torch.zeros(n, dtype=torch.long, device=self.model.embedding.weight.device)
+        state, x = self.model.begin(n), torch.zeros(n, dtype=torch.long, device=next(self.model.parameters()).device)
         found = []
         for _ in range(self.length):
             logits, state = self.model.step(x, state)

@@ -21,14 +21,13 @@ from poise.models.vocoders import MIDDLE, SPREAD
 from poise.registry import register
 
 
-@register("speech", "convolutional")
-class AcousticModel(nn.Module):
-    """Noise z [B,Z] and a condition [B,1+L,3] -> log-mel [B,M,F]: ConvNeXt blocks over frames.
+class Speaker(nn.Module):
+    """Noise z [B,Z] and a condition [B,1+L,3] -> log-mel [B,M,F], by `frames`; units, their lengths and alignment.
 
     Args:
         phones, tones, voices: how many there are.
         bands: M; seconds: of a frame; whole: see `LengthRegulator`.
-        width, depth: channels and blocks; noise: Z.
+        width: channels; noise: Z.
     """
 
     not_compiled = "its lengths, which differ from batch to batch"
@@ -42,7 +41,6 @@ class AcousticModel(nn.Module):
         seconds: float,
         whole: bool,
         width: int = 192,
-        depth: int = 6,
         noise: int = 16,
     ) -> None:
         super().__init__()
@@ -52,21 +50,20 @@ class AcousticModel(nn.Module):
         self.length = nn.Sequential(nn.Linear(2 * width, width), nn.GELU(), nn.Linear(width, 1))
         self.stir = nn.Linear(noise, width, bias=False)
         self.first = nn.Linear(width, width)
-        self.blocks = nn.ModuleList(ConvNeXt(width, 3, 1 / depth) for _ in range(depth))
-        self.norm = nn.LayerNorm(width)
-        self.last = nn.Linear(width, bands)
 
     def noise(self, n: int) -> Tensor:
-        return torch.randn(n, self.noise_size, device=self.last.weight.device)
+        return torch.randn(n, self.noise_size, device=self.first.weight.device)
+
+    def frames(self, x: Tensor, inside: Tensor) -> Tensor:
+        """What is said in each frame [B,F,width], 0 where not `inside` [B,F,1] -> scaled log-mel [B,F,M]."""
+        raise TypeError(f"{type(self).__name__} makes no log-mels")
 
     def forward(self, z: Tensor | None, cond: Tensor | None) -> Tensor:
         if cond is None or z is None:
             raise PoiseError("a speaker needs noise, and to be told what to say")
         inside = mask_of(cond).unsqueeze(2)
         x = (self.first(self.script(cond)) + self.stir(z).unsqueeze(1)) * inside
-        for block in self.blocks:
-            x = block(x) * inside
-        mel = (self.last(self.norm(x)).float() * SPREAD + MIDDLE).clamp_min(LOWEST)
+        mel = (self.frames(x, inside).float() * SPREAD + MIDDLE).clamp_min(LOWEST)
         found: Tensor = mel.masked_fill(~inside, LOWEST).transpose(1, 2)
         return found
 
@@ -89,6 +86,34 @@ class AcousticModel(nn.Module):
         if self.whole:
             frames = F.pad(frames, (0, cond.shape[1] - 2))  # all of them with the first unit
         return with_frames(cond, frames * (cond[:, 1:, 0] > 0))
+
+
+@register("speech", "convolutional")
+class AcousticModel(Speaker):
+    """ConvNeXt blocks over frames. Args: as of `Speaker`; depth: blocks."""
+
+    def __init__(
+        self,
+        phones: int,
+        tones: int,
+        voices: int,
+        bands: int,
+        seconds: float,
+        whole: bool,
+        width: int = 192,
+        depth: int = 6,
+        noise: int = 16,
+    ) -> None:
+        super().__init__(phones, tones, voices, bands, seconds, whole, width, noise)
+        self.blocks = nn.ModuleList(ConvNeXt(width, 3, 1 / depth) for _ in range(depth))
+        self.norm = nn.LayerNorm(width)
+        self.last = nn.Linear(width, bands)
+
+    def frames(self, x: Tensor, inside: Tensor) -> Tensor:
+        for block in self.blocks:
+            x = block(x) * inside
+        found: Tensor = self.last(self.norm(x))
+        return found
 
 
 class MelCritic(nn.Module):

@@ -57,10 +57,14 @@ class Run:
         """Recipe, arguments, facts and versions, with the path under which the data can be opened from any folder."""
         return opened(self.folder)
 
-    @property
-    def facts(self) -> dict[str, Any]:
-        """What rebuilds the generator without the data, and what the data was."""
-        return self.spec.facts
+    @functools.cached_property
+    def facts(self) -> Any:
+        """What rebuilds the generator without the data, as its recipe has it: its `facts` class, or the plain table."""
+        table, kind = self.spec.facts, self.recipe.facts
+        try:
+            return kind.from_dict(table) if kind else table
+        except (KeyError, TypeError) as error:
+            raise self._damaged(f"what was trained ({type(error).__name__}: {error})") from None
 
     @functools.cached_property
     def recipe(self) -> RecipeEntry:
@@ -134,7 +138,7 @@ class Run:
     def rate(self) -> int:
         """Samples a second of a run of speech."""
         try:
-            return int(self.facts["mel"]["rate"])
+            return int(self.spec.facts["mel"]["rate"])
         except (KeyError, TypeError, ValueError):
             raise self._damaged("at which rate the run hears") from None
 

@@ -58,10 +58,10 @@ def run(
     built = kind_of(recipe).build(**instantiated(recipe, {**arguments, "data": place}))
     named = sources(arguments, *([recipe] if "." in recipe else []))
     path = place if absolute(place) is not None else None
-    described = RunSpec(recipe, arguments, built.facts, versions(), path, named)
+    described = RunSpec(recipe, arguments, built.table, versions(), path, named)
     if known is None:
         known = described if _create(folder, described) else _known(folder, recipe, arguments)
-    if known.facts.get("fingerprint") != built.facts["fingerprint"]:
+    if known.facts.get("fingerprint") != described.facts["fingerprint"]:
         raise _other_data(folder, data)
     with folder.locked():
         if data is not None and known.data_path != place:

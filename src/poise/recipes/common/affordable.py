@@ -41,7 +41,8 @@ def check_affordable(device: torch.device, makers: Mapping[str, Callable[[], Any
 
 def _weights(make: Callable[[], Any]) -> int:
     """How many numbers the network of `make` holds; 0 where that cannot be told without building it."""
-    with contextlib.suppress(RuntimeError, NotImplementedError, TypeError, ValueError), torch.device("meta"):
+    untold = (PoiseError, RuntimeError, NotImplementedError, TypeError, ValueError)
+    with contextlib.suppress(*untold), torch.device("meta"):
         net = make()
         return sum(p.numel() for p in net.parameters()) if isinstance(net, nn.Module) else 0
     return 0

@@ -162,6 +162,9 @@ class AdamOptions:
     clip: float | None = None
 
 
+Options = Mapping[str, Any]  # player -> its `AdamOptions`, of the class of its recipe
+
+
 @dataclass
 class GeneratorAdam(AdamOptions):
     """A generator that Adam trains.

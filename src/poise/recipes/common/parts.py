@@ -11,8 +11,10 @@ from torch import nn
 from poise.core import Player, ScheduledValue, Term, value_at
 from poise.errors import PoiseError
 from poise.penalties import L2, Penalty
-from poise.recipes.common.options import RunOptions, check_counts
+from poise.recipes.common.affordable import check_affordable
+from poise.recipes.common.options import Options, RunOptions, check_counts
 from poise.recipes.common.recipe import Stage
+from poise.recipes.common.setup import Setup
 from poise.training.precision import Execution, keep_freed_memory, pick_device, pick_precision
 from poise.training.schedules import Scheduled, number_or_schedule
 
@@ -25,9 +27,7 @@ def l2(name: str, strength: Scheduled, kind: Callable[[Scheduled], Penalty] = L2
         raise PoiseError(f"--l2-{name} {strength}: {error}") from None
 
 
-def own_penalties(
-    name: str, strengths: Mapping[str, Scheduled], options: Mapping[str, Any], steps: int
-) -> list[Penalty]:
+def own_penalties(name: str, strengths: Mapping[str, Scheduled], options: Options, steps: int) -> list[Penalty]:
     """A player's own L2 and what else was asked for, each with schedules over a stage of `steps`.
 
     No stage shares one with another. Args: name of the player, by which strengths and options are looked up; steps.
@@ -70,6 +70,22 @@ def execution(run: RunOptions) -> Execution:
     if run.threads is not None:
         torch.set_num_threads(run.threads)
     return Execution(where, pick_precision(run.precision, where), run.micro_batches)
+
+
+def built(setup: Setup, makers: Mapping[str, Callable[[], nn.Module]]) -> list[Any]:
+    """The networks of these players where the run is computed, with fresh weights of its seed; made in this order.
+
+    Errors: PoiseError where their training would take more memory than is free.
+    """
+    check_affordable(setup.how.device, makers)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(setup.seed)
+        return [make().to(setup.how.device) for make in makers.values()]
+
+
+def machine(how: Execution) -> dict[str, Any]:
+    """For the facts of a run: by what it is computed."""
+    return {"device": str(how.device), "precision": how.precision, "threads": torch.get_num_threads()}
 
 
 def recurrent_execution(run: RunOptions) -> Execution:
@@ -117,8 +133,13 @@ def player(
     )
 
 
-def learning_rates(players: Sequence[Player[Any]], options: dict[str, Any], steps: int) -> list[ScheduledValue]:
+def learning_rates(players: Sequence[Player[Any]], options: Options, steps: int) -> list[ScheduledValue]:
     """A dial for each player whose learning rate follows a schedule."""
+    return scheduled(players, {player.name: options[player.name].lr for player in players}, steps)
+
+
+def scheduled(players: Sequence[Player[Any]], rates: Mapping[str, Scheduled], steps: int) -> list[ScheduledValue]:
+    """The same of rates by player."""
 
     def dial(player: Player[Any], schedule: Callable[[int], float]) -> ScheduledValue:
         def apply(value: float) -> None:
@@ -127,7 +148,7 @@ def learning_rates(players: Sequence[Player[Any]], options: dict[str, Any], step
 
         return ScheduledValue(f"{player.name}/lr", schedule, apply)
 
-    asked = [(p, number_or_schedule(options[p.name].lr, f"--{p.name.replace('_', '-')}.lr", steps)) for p in players]
+    asked = [(p, number_or_schedule(rates[p.name], f"--{p.name.replace('_', '-')}.lr", steps)) for p in players]
     return [dial(player, schedule) for player, schedule in asked if callable(schedule)]
 
 

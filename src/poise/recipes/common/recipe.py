@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from poise.errors import PoiseError
+from poise.recipes.common.facts import RunFacts
 
 if TYPE_CHECKING:
     from torch import nn
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from poise.metrics.speech.comparison import Comparison
     from poise.models.vae import AutoEncoder
     from poise.training.precision import Execution
+
+Arguments = Mapping[str, Any]  # of a run, by name
 
 
 @dataclass
@@ -119,7 +122,7 @@ class Recipe:
     seed: int
     how: Execution
     cadence: StepIntervals
-    facts: dict[str, Any]  # what rebuilds the generator without the data, and what the data was
+    facts: RunFacts | dict[str, Any]  # what rebuilds the generator without the data, and what the data was
     sampler: Callable[[int, int], Any]  # (n, seed) -> n samples of the averaged generator: uint8 [n,H,W,C], or texts
     show: Callable[[Path], Path]  # writes the samples of this moment to a path without a suffix; returns the file
     real: Callable[[Path], Path] | None = (
@@ -130,6 +133,11 @@ class Recipe:
     acting: Stopping = Stopping()
     notes: list[str] = field(default_factory=list)  # sentences for the user: unreadable files, missing packages
 
+    @property
+    def table(self) -> dict[str, Any]:
+        """The facts as they stand in spec.json."""
+        return self.facts.to_dict() if isinstance(self.facts, RunFacts) else self.facts
+
     def __post_init__(self) -> None:
         if self.acting.patience is not None and self.judge is None:
             raise PoiseError("--patience goes by scores, and nothing is held out to score against: use --heldout 0.1")
@@ -139,7 +147,8 @@ class Recipe:
 class RecipeEntry:
     """A recipe as the registry knows it (family "recipe").
 
-    `build(**arguments)` returns a `Recipe`; its signature is the command line. `generator(arguments, facts)` rebuilds
+    `build(**arguments)` returns a `Recipe`; its signature is the command line. `facts` is the class of what its runs
+    keep, None where that is a plain table. `generator(arguments, facts)` rebuilds
     the generator of a finished run without its data; `draw(generator, facts, n, seed, **asked)` samples it, where
     `asked` are options of `poise sample` whose names are in `asks`; `write(samples, path)` puts samples into a file or
     a folder and says what was written. `modality` is that of its data. `primary` names the scores by which checkpoints
@@ -159,7 +168,7 @@ class RecipeEntry:
     """
 
     build: Callable[..., Recipe]
-    generator: Callable[[dict[str, Any], dict[str, Any]], nn.Module]
+    generator: Callable[[Arguments, Any], nn.Module]
     draw: Callable[..., Any]
     write: Callable[[Any, Path], str]
     modality: str
@@ -167,12 +176,13 @@ class RecipeEntry:
     asks: tuple[str, ...] = ()
     default_out: str = "samples.png"
     players: tuple[str, ...] = ("generator",)
-    corpus: Callable[[dict[str, Any]], Any] | None = None
+    corpus: Callable[[Arguments], Any] | None = None
     say: Callable[..., Wave] | None = None
     vocode: Callable[..., Wave] | None = None
-    recordings: Callable[[dict[str, Any]], Recordings] | None = None
+    recordings: Callable[[Any], Recordings] | None = None
     pairs: Callable[..., Comparison] | None = None
-    autoencoder: Callable[[Any, dict[str, Any]], AutoEncoder] | None = None
+    autoencoder: Callable[[Any, Any], AutoEncoder] | None = None
     reads: Callable[..., str] | None = None
     interpolate: Callable[..., Any] | None = None
     encode: Callable[..., Any] | None = None
+    facts: type[RunFacts] | None = None

@@ -20,8 +20,11 @@ from poise.models.own import OwnDiscriminator, OwnGenerator
 from poise.networks import ImageNetworks
 from poise.penalties import Penalty
 from poise.recipes.common.affordable import check_affordable
-from poise.recipes.common.options import RunOptions
-from poise.recipes.common.parts import check_player, player
+from poise.recipes.common.options import Options, RunOptions
+from poise.recipes.common.own import fits, told
+from poise.recipes.common.parts import check_player, machine, player
+from poise.recipes.common.recipe import Arguments
+from poise.recipes.images.facts import ImageFacts
 from poise.registry import find
 from poise.training.ema import Ema, noise_feed
 from poise.training.precision import Execution
@@ -39,42 +42,26 @@ def check_generator_penalties(penalties: list[Penalty]) -> None:
             )
 
 
-def facts(pictures: ImageSet, conditional: bool, augment: str, how: Execution) -> dict[str, Any]:
+def facts(pictures: ImageSet, conditional: bool, augment: str, how: Execution) -> ImageFacts:
     """What rebuilds the generator without the data, and what was chosen for the user."""
-    return {
-        "size": pictures.size,
-        "channels": pictures.channels,
-        "classes": list(pictures.classes) if conditional else [],
-        "data": pictures.describe(),
-        "fingerprint": pictures.fingerprint,
-        "augment": resolve(augment, len(pictures.train)),
-        "device": str(how.device),
-        "precision": how.precision,
-        "threads": torch.get_num_threads(),
-    }
+    return ImageFacts(
+        size=pictures.size,
+        channels=pictures.channels,
+        classes=list(pictures.classes) if conditional else [],
+        data=pictures.describe(),
+        fingerprint=pictures.fingerprint,
+        augment=resolve(augment, len(pictures.train)),
+        **machine(how),
+    )
 
 
-def unpenalised(l2: dict[str, Scheduled], options: dict[str, Any]) -> list[str]:
+def unpenalised(l2: Mapping[str, Scheduled], options: Options) -> list[str]:
     """A sentence where neither player pays for anything: that is the default, and nobody should have to guess it."""
     if any(strength not in (0, "0") for strength in l2.values()) or any(own.penalties for own in options.values()):
         return []
     return [
         "no penalty is on, which is the default; --l2-generator 1e-4 --l2-discriminator 1e-4 puts L2 on both players"
     ]
-
-
-def unused(network: ImageNetworks | str, options: Mapping[str, Any]) -> list[str]:
-    """A line where options of our networks were given beside a network of the user's, which has its own."""
-    if not isinstance(network, ImageNetworks):
-        return []
-    ignored = []
-    for group, own in options.items():
-        for name in ("width", "depth", "norm", "spectral"):
-            if hasattr(own, name) and getattr(own, name) != getattr(type(own)(), name):
-                ignored.append(f"--{group}.{name}")
-    if not ignored:
-        return []
-    return [f"{', '.join(ignored)}: of no use with {type(network).__name__}, which has options of its own"]
 
 
 def stream(
@@ -84,34 +71,42 @@ def stream(
     return plain if how.device.type == "cpu" else Prefetch(plain)
 
 
-def generator(network: ImageNetworks | str, noise: int, options: Any, facts: dict[str, Any]) -> nn.Module:
+def generator(network: ImageNetworks | str, noise: int, options: Any, facts: ImageFacts) -> nn.Module:
     """The generator alone, with fresh weights; `options` is a `GeneratorOptions`."""
     if isinstance(network, ImageNetworks):
-        size, channels, classes = facts["size"], facts["channels"], len(facts["classes"])
-        return OwnGenerator(network.generator(size, channels, noise, classes), noise, classes, (channels, size, size))
+        size, channels, classes = facts.size, facts.channels, len(facts.classes)
+        with told(network, "generator cannot be made"):
+            made = network.generator(size, channels, noise, classes)
+            return OwnGenerator(made, noise, classes, (channels, size, size))
     net: nn.Module = find("network", network).generator(
-        size=facts["size"],
-        channels=facts["channels"],
+        size=facts.size,
+        channels=facts.channels,
         width=options.width,
         depth=options.depth,
         noise=noise,
-        classes=len(facts["classes"]),
+        classes=len(facts.classes),
         norm=options.norm,
     )
     return net
 
 
-def discriminator(network: ImageNetworks | str, options: Any, facts: dict[str, Any]) -> nn.Module:
+def rebuilt(arguments: Arguments, facts: ImageFacts) -> nn.Module:
+    """The generator of a run, with fresh weights."""
+    return generator(arguments["network"], arguments["noise"], arguments["generator"], facts)
+
+
+def discriminator(network: ImageNetworks | str, options: Any, facts: ImageFacts) -> nn.Module:
     """The discriminator alone, with fresh weights; `options` is a `DiscriminatorOptions`."""
     if isinstance(network, ImageNetworks):
-        classes = len(facts["classes"])
-        return OwnDiscriminator(network.discriminator(facts["size"], facts["channels"], classes), classes)
+        classes = len(facts.classes)
+        with told(network, "discriminator cannot be made"):
+            return OwnDiscriminator(network.discriminator(facts.size, facts.channels, classes), classes)
     net: nn.Module = find("network", network).discriminator(
-        size=facts["size"],
-        channels=facts["channels"],
+        size=facts.size,
+        channels=facts.channels,
         width=options.width,
         depth=options.depth,
-        classes=len(facts["classes"]),
+        classes=len(facts.classes),
         norm=options.norm,
         spectral=options.spectral,
     )
@@ -122,9 +117,9 @@ def game(
     network: ImageNetworks | str,
     loss: Loss | str,
     noise: int,
-    options: dict[str, Any],
+    options: Options,
     penalties: dict[str, list[Penalty]],
-    facts: dict[str, Any],
+    facts: ImageFacts,
     run: RunOptions,
     how: Execution,
 ) -> tuple[Adversarial, nn.Module]:
@@ -143,8 +138,12 @@ def game(
         g = generator(network, noise, options["generator"], facts)
     for net in (d, g):
         net.to(how.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    average = Ema(g, run.ema, noise_feed(noise, how.device, len(facts["classes"])))
-    built = Adversarial(g, d, view=augmentation(facts["augment"]), joint=joint_allowed(d))
+    few = torch.zeros(2, noise, device=how.device)
+    labels = torch.zeros(2, dtype=torch.long, device=how.device) if facts.classes else None
+    fits(network, "generator", g, few, labels)
+    fits(network, "discriminator", d, few.new_zeros(2, facts.channels, facts.size, facts.size), labels)
+    average = Ema(g, run.ema, noise_feed(noise, how.device, len(facts.classes)))
+    built = Adversarial(g, d, view=augmentation(facts.augment or "none"), joint=joint_allowed(d))
     built.players = (
         player("discriminator", d, options["discriminator"], to_discriminate, penalties["discriminator"]),
         player("generator", g, options["generator"], to_generate, penalties["generator"], (average,)),

@@ -8,6 +8,7 @@ from poise.data.images.cache import Look
 from poise.data.images.images import ImageSet, open_images
 from poise.errors import PoiseError
 from poise.limits import LARGEST_SIDE, SMALLEST_SIDE, check_side
+from poise.recipes.common.recipe import Arguments
 from poise.recipes.images.options import PictureOptions
 from poise.terminal import pasted
 
@@ -33,7 +34,7 @@ def pictures(
     return found
 
 
-def reads(arguments: dict[str, Any], look: Look | None = None) -> str:
+def reads(arguments: Arguments, look: Look | None = None) -> str:
     """What a run with these arguments reads, in a line. Errors: PoiseError where it would read nothing."""
     conditional = arguments.get("conditional", False)
     found = pictures(arguments["data"], PictureOptions.of(arguments), arguments["seed"], conditional, look)

@@ -19,6 +19,7 @@ from poise.metrics.distributions.judge import LEAST, Judge
 from poise.monitor.measures import compact
 from poise.monitor.signals import REFERENCES, AdversarialMonitor, MonitorInputs
 from poise.recipes.common.parts import learning_rate
+from poise.recipes.images.facts import ImageFacts
 from poise.report.picture import save_grid
 from poise.training.loop import fold_seed
 from poise.training.precision import Execution
@@ -31,7 +32,7 @@ GRID = 64  # pictures in a sample grid
 GRID_SEED = 1_234_567  # the noise of the grids is the same in every run
 
 
-def show(generator: nn.Module, facts: dict[str, Any], stem: Path) -> Path:
+def show(generator: nn.Module, facts: ImageFacts, stem: Path) -> Path:
     """A grid of the samples of this moment, always of the same noise."""
     path = stem.with_suffix(".png")
     save_grid(draw(generator, facts, GRID, GRID_SEED), path)
@@ -47,18 +48,18 @@ def show_real(pictures: ImageSet, stem: Path) -> Path:
 
 
 @torch.no_grad()
-def draw(generator: nn.Module, facts: dict[str, Any], n: int, seed: int, label: str | None = None) -> np.ndarray:
+def draw(generator: nn.Module, facts: ImageFacts, n: int, seed: int, label: str | None = None) -> np.ndarray:
     """n samples as uint8 [n,H,W,C]; sample i depends on (seed, i) alone, whatever n is.
 
     With classes they take turns, or are all of `label`.
     """
     device = next(generator.parameters()).device
-    classes = facts["classes"]
+    classes = facts.classes
     if label is not None and label not in classes:
         known = ", ".join(classes[:8]) or "none: this run has no classes"
         raise PoiseError(f"--label {label} is unknown; the classes are {known}")
     kinds = torch.arange(n) % max(len(classes), 1) if label is None else torch.full((n,), classes.index(label))
-    out = np.empty((n, facts["size"], facts["size"], facts["channels"]), np.uint8)
+    out = np.empty((n, facts.size, facts.size, facts.channels), np.uint8)
     was_training = generator.training
     generator.eval()
     for chunk, start in enumerate(range(0, n, CHUNK)):
@@ -72,7 +73,7 @@ def draw(generator: nn.Module, facts: dict[str, Any], n: int, seed: int, label: 
 
 
 @torch.no_grad()
-def interpolate(generator: nn.Module, facts: dict[str, Any], rows: int, between: int, seed: int) -> np.ndarray:
+def interpolate(generator: nn.Module, facts: ImageFacts, rows: int, between: int, seed: int) -> np.ndarray:
     """Ways from one sample to another along the sphere of the noise: uint8 [rows, between, H, W, C].
 
     With a and b the noise of the ends and ω the angle between them, z(t) = (sin((1 − t)ω) a + sin(tω) b) / sin ω
@@ -89,7 +90,7 @@ def interpolate(generator: nn.Module, facts: dict[str, Any], rows: int, between:
     angle = torch.acos(cosine).view(-1, 1, 1)
     t = torch.linspace(0, 1, between).view(1, -1, 1)
     z = (torch.sin((1 - t) * angle) * start.unsqueeze(1) + torch.sin(t * angle) * end.unsqueeze(1)) / torch.sin(angle)
-    classes = len(facts["classes"])
+    classes = len(facts.classes)
     labels = (torch.arange(rows) % max(classes, 1)).repeat_interleave(between).to(device) if classes else None
     flat = z.flatten(0, 1).to(device)
     parts = [
@@ -109,7 +110,7 @@ def monitor(
     game: Any,
     averaged: nn.Module,
     pictures: ImageSet,
-    facts: dict[str, Any],
+    facts: ImageFacts,
     batch: int,
     seed: int,
     how: Execution,
@@ -119,7 +120,7 @@ def monitor(
 
     `roles`: player -> generator or discriminator, where it has another name.
     """
-    conditional, classes = bool(facts["classes"]), len(facts["classes"])
+    conditional, classes = bool(facts.classes), len(facts.classes)
     splits = {"training": pictures.train, "heldout": pictures.heldout}
 
     def noise(n: int, number: int) -> Tensor:

@@ -8,17 +8,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from poise.errors import PoiseError
+from poise.lazy import later
 from poise.losses import Loss
 from poise.networks import ImageNetworks
 from poise.recipes.common.options import DiscriminatorAdam, GeneratorAdam, RunOptions
 from poise.recipes.common.recipe import Recipe, RecipeEntry, Stage
+from poise.recipes.images.facts import ImageFacts
 from poise.recipes.images.options import PictureOptions
 from poise.registry import register
 from poise.report.picture import save_each, save_grid
 from poise.training.schedules import Scheduled
+
+OURS = ("width", "depth", "norm", "spectral")  # options of our networks, which have no meaning for others
 
 
 @dataclass
@@ -95,6 +99,7 @@ def images(
         pictures: options of reading the pictures.
         run: options of the run.
     """
+    from poise.recipes.common import own
     from poise.recipes.common import parts as common
     from poise.recipes.images import build as parts
     from poise.recipes.images import data as image_data
@@ -118,7 +123,7 @@ def images(
         outcomes.monitor(game, average, seen, facts, run.batch, run.seed, how),
     )
     judged = (seen, run.score_samples, run.seed)
-    said = [*parts.unpenalised(l2, options), *parts.unused(network, options)]
+    said = [*parts.unpenalised(l2, options), *own.unused(network, options, game.discriminator, OURS)]
     return Recipe(
         stages=[stage],
         seed=run.seed,
@@ -135,24 +140,6 @@ def images(
     )
 
 
-def _generator(arguments: dict[str, Any], facts: dict[str, Any]):  # type: ignore[no-untyped-def]
-    from poise.recipes.images import build as parts
-
-    return parts.generator(arguments["network"], arguments["noise"], arguments["generator"], facts)
-
-
-def _draw(generator, facts: dict[str, Any], n: int, seed: int, label: str | None = None):  # type: ignore[no-untyped-def]
-    from poise.recipes.images import outputs as outcomes
-
-    return outcomes.draw(generator, facts, n, seed, label)
-
-
-def _interpolate(generator, facts: dict[str, Any], rows: int, between: int, seed: int):  # type: ignore[no-untyped-def]
-    from poise.recipes.images import outputs as outcomes
-
-    return outcomes.interpolate(generator, facts, rows, between, seed)
-
-
 def _write(samples, path: Path) -> str:  # type: ignore[no-untyped-def]
     """One grid (.png), or a folder of pictures."""
     if path.suffix and path.suffix != ".png":
@@ -164,22 +151,17 @@ def _write(samples, path: Path) -> str:  # type: ignore[no-untyped-def]
     return f"{len(samples)} pictures"
 
 
-def _reads(arguments: dict[str, Any], look=None) -> str:  # type: ignore[no-untyped-def]
-    from poise.recipes.images.data import reads
-
-    return reads(arguments, look)
-
-
 register("recipe", "images")(
     RecipeEntry(
         images,
-        _generator,
-        _draw,
+        later("poise.recipes.images.build:rebuilt"),
+        later("poise.recipes.images.outputs:draw"),
         _write,
         "image",
         ("KID-EffLite0", "KID-classifier"),
         asks=("label",),
-        reads=_reads,
-        interpolate=_interpolate,
+        reads=later("poise.recipes.images.data:reads"),
+        interpolate=later("poise.recipes.images.outputs:interpolate"),
+        facts=ImageFacts,
     )
 )

@@ -2,37 +2,40 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from poise.core import Batch
 from poise.data.draws.order import Prefetch
 from poise.data.text.corpus import Corpus, open_corpus
 from poise.data.text.sentences import WindowStream, joined
 from poise.errors import PoiseError
-from poise.games.likelihood import Carried, LanguageModelGame, heldout_nats, window_term
+from poise.games.likelihood import Carried, LanguageModelGame, window_term
 from poise.metrics.text.spelling import spelling_of
+from poise.models.own import OwnSequence
 from poise.models.rnn import Dropouts, Recurrent
-from poise.monitor.findings.windows import SHOWN_EVERY
+from poise.networks import TextNetworks
 from poise.penalties import AR, L2, TAR, L2Rows, Penalty
 from poise.recipes.common.affordable import check_affordable
+from poise.recipes.common.facts import PerStep
 from poise.recipes.common.options import RunOptions
-from poise.recipes.common.parts import check_player, player
+from poise.recipes.common.own import fits, place, told
+from poise.recipes.common.parts import check_player, machine, player
+from poise.recipes.common.recipe import Arguments
+from poise.recipes.text.build import sequence
+from poise.recipes.text.facts import SentenceFacts
 from poise.recipes.text.options import SentenceOptions
-from poise.recipes.text.writing import units_of
+from poise.registry import find
 from poise.training.ema import Ema
 from poise.training.precision import Execution
 from poise.training.schedules import Scheduled
 
 LENGTH = 128  # units of a sampled sentence at most
-LOOKED_AT = 4096  # units of either side that the monitor reads
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,28 +67,30 @@ def text(data: str, options: SentenceOptions) -> Text:
     return Text(corpus, train, held, characters, spelling_of(corpus))
 
 
-def facts(text: Text, how: Execution) -> dict[str, Any]:
+def facts(text: Text, window: int, run: RunOptions, how: Execution) -> SentenceFacts:
     """What rebuilds the network without the data, and what the data was."""
     units = text.corpus.units
-    return {
-        "data": f"{text.corpus.name}: {len(text.train):,} {units.plural} to train on, {len(text.heldout):,} held out, "
+    return SentenceFacts(
+        data=f"{text.corpus.name}: {len(text.train):,} {units.plural} to train on, {len(text.heldout):,} held out, "
         f"{len(units):,} known",
-        "units": units.to_dict(),
-        "ends": True,
-        "running": True,  # sentences are read one after the other
-        "length": LENGTH,
-        "fingerprint": text.corpus.fingerprint,
-        "counts": asdict(text.corpus.counts),
-        "device": str(how.device),
-        "precision": how.precision,
-        "threads": torch.get_num_threads(),
-    }
+        units=units.to_dict(),
+        ends=True,
+        running=True,
+        length=LENGTH,
+        fingerprint=text.corpus.fingerprint,
+        counts=asdict(text.corpus.counts),
+        per_step=PerStep("units", f"{run.batch} x {window} units", {"": run.batch * window}),
+        **machine(how),
+    )
 
 
-def check(options: Any) -> None:
+def check(network: TextNetworks | str | None, options: Any) -> None:
     """What is wrong with an option is told of its flag."""
+    if isinstance(network, str):
+        find("sequence", network)
+        raise PoiseError(f"--network {network} is for MODULE.CLASS of your own: of ours --model.cell says which one")
     check_player("model", options, ("embed", "hidden", "layers"))
-    if options.tied and options.layers == 1 and options.hidden not in (None, options.embed):
+    if network is None and options.tied and options.layers == 1 and options.hidden not in (None, options.embed):
         raise PoiseError(
             f"--model.hidden {options.hidden} does nothing here: with tied weights a single layer is as wide as the "
             f"embedding, {options.embed}; use --model.embed, --model.layers 2 or --model.tied false"
@@ -99,8 +104,10 @@ def check(options: Any) -> None:
             raise PoiseError(f"--model.penalties+={kind}: there is no discriminator here, so {kind} would do nothing")
 
 
-def network(options: Any, facts: dict[str, Any]) -> Recurrent:
-    """The network alone, with fresh weights; `options` is a `ModelOptions`."""
+def model(network: TextNetworks | str | None, options: Any, facts: SentenceFacts) -> Recurrent | OwnSequence:
+    """The network alone, with fresh weights: a user's, or ours, of `ModelOptions`."""
+    if isinstance(network, TextNetworks):
+        return sequence(network, facts)
     drops = Dropouts(
         options.dropout_embedding,
         options.dropout_input,
@@ -109,7 +116,7 @@ def network(options: Any, facts: dict[str, Any]) -> Recurrent:
         options.weight_drop,
     )
     return Recurrent(
-        len(units_of(facts)),
+        len(facts.vocabulary),
         options.embed,
         options.hidden or options.embed,
         options.layers,
@@ -119,7 +126,13 @@ def network(options: Any, facts: dict[str, Any]) -> Recurrent:
     )
 
 
+def rebuilt(arguments: Arguments, facts: SentenceFacts) -> Recurrent | OwnSequence:
+    """The network of a run, with fresh weights."""
+    return model(arguments.get("network"), arguments["model"], facts)
+
+
 def penalties(
+    network: TextNetworks | str | None,
     options: Any,
     recurrent: Scheduled,
     output: Scheduled,
@@ -129,13 +142,14 @@ def penalties(
     steps: int,
 ) -> list[Penalty]:
     """Each strength as a penalty of its own, with its own name in the record; what is 0 is left out."""
-    if options.tied and output != 0:
+    if not isinstance(network, TextNetworks) and options.tied and output != 0:
         raise PoiseError(
             f"--l2-output {output} has nothing to act on: with tied weights the readout is the embedding; use "
             "--l2-embedding, or --model.tied false"
         )
+    covers = None if isinstance(network, TextNetworks) else nn.RNNBase  # of a user's network all layers
     kinds: dict[str, tuple[Scheduled, Callable[[Any], Penalty]]] = {
-        "l2-recurrent": (recurrent, lambda s: L2(s, covers=nn.RNNBase, name="l2_recurrent")),
+        "l2-recurrent": (recurrent, lambda s: L2(s, covers=covers, name="l2_recurrent")),
         "l2-output": (output, lambda s: L2(s, covers=nn.Linear, name="l2_output")),
         "l2-embedding": (embedding, lambda s: L2Rows(s, name="l2_embedding")),
         "ar": (ar, lambda s: AR(s)),
@@ -151,86 +165,40 @@ def penalties(
 
 
 def game(
-    options: Any, facts: dict[str, Any], penalties: list[Penalty], run: RunOptions, how: Execution
+    network: TextNetworks | str | None,
+    options: Any,
+    facts: SentenceFacts,
+    penalties: list[Penalty],
+    run: RunOptions,
+    how: Execution,
 ) -> tuple[LanguageModelGame, Any]:
     """The game of one player, and the averaged network."""
-    check_affordable(how.device, {"model": lambda: network(options, facts)})
+    check_affordable(how.device, {"model": lambda: model(network, options, facts)})
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(run.seed)
-        net = network(options, facts).to(how.device)
+        net = model(network, options, facts).to(how.device)
+    if isinstance(network, TextNetworks):
+        tried(network, net, penalties)
     average, carried = Ema(net, run.ema), Carried()
     built = LanguageModelGame(net, carried)
     built.players = (player("model", net, options, window_term(), penalties, (carried, average)),)
     return built, average.module
 
 
+def tried(network: TextNetworks, net: nn.Module, penalties: list[Penalty]) -> None:
+    """Read three units of two texts; what a penalty reads must be there."""
+    ids = torch.zeros(2, 3, dtype=torch.long, device=next(net.parameters()).device)
+    with told(network, "generator cannot begin"):
+        state = net.begin(2)  # type: ignore[operator]
+    read = fits(network, "generator", net, ids, state)
+    for penalty in penalties:
+        if penalty.reads == "states" and not read.raw.shape[2] and not isinstance(penalty, L2Rows):
+            raise PoiseError(
+                f"{place(network)}: its generator gives logits and state alone, and {type(penalty).__name__} reads the "
+                "states of its last layer: give them as a third result, or leave the penalty out"
+            )
+
+
 def stream(text: Text, window: int, run: RunOptions, how: Execution) -> Callable[[int], Batch]:
     plain = WindowStream(text.train, run.batch, window, run.seed, how.device)
     return plain if how.device.type == "cpu" else Prefetch(plain)
-
-
-class LanguageMonitor:
-    """Nats per unit on the beginnings of the training and of the held-out text, in evaluation mode.
-
-    In the record, for the model: `nll_training`, `nll_heldout` and their difference `nll_gap`; at each fourth probe
-    `shown_nll_training`, ... of the averaged model, which is what is judged and sampled; `‖h‖` is `activation`.
-    """
-
-    def __init__(self, model: Recurrent, average: Any, texts: dict[str, Tensor]) -> None:
-        self.model, self.average, self.texts, self.seconds = model, average, texts, 0.0
-
-    def __call__(self, probe: int) -> dict[str, float]:
-        began = time.perf_counter()
-        found = self._of(self.model, "nll")
-        if probe % SHOWN_EVERY == 0:
-            found |= self._of(self.average, "shown_nll")
-        self.seconds += time.perf_counter() - began
-        return {f"model/{name}": value for name, value in found.items()}
-
-    def _of(self, model: Any, name: str) -> dict[str, float]:
-        """Of one network."""
-        found = {f"{name}_{side}": float(heldout_nats(model, ids).mean()) for side, ids in self.texts.items()}
-        if f"{name}_heldout" in found:
-            found[f"{name}_gap"] = found[f"{name}_heldout"] - found[f"{name}_training"]
-        return found
-
-
-def monitor(game: LanguageModelGame, average: Any, text: Text, how: Execution) -> Callable[[], LanguageMonitor]:
-    """The monitor, built when first needed."""
-    sides = {"training": text.train[:LOOKED_AT], "heldout": text.heldout[:LOOKED_AT]}
-    texts = {name: torch.from_numpy(ids).to(how.device) for name, ids in sides.items() if len(ids) > 1}
-    return partial(LanguageMonitor, game.model, average, texts)
-
-
-def judge(model: Any, text: Text, how: Execution) -> Callable[[], Any] | None:
-    """The judge of this text, built when first needed; None where nothing is held out."""
-    return None if len(text.heldout) < 2 else partial(LanguageJudge, model, text, how)
-
-
-class LanguageJudge:
-    """The held-out text, read once from its beginning with the state carried over, by the averaged network.
-
-    "NLL" nats per unit, ends counted; "perplexity" exp(NLL); "bits per character" over the characters of the text, a
-    line's end being one: only this number can be compared between units and vocabularies, as it holds what the spelling
-    of unknown units costs (see `metrics.text.spelling`). For the other two they are one unit that is guessed like any
-    other, so a smaller vocabulary has an easier task: `facts` tell how much is covered.
-    """
-
-    noun = "units"
-
-    def __init__(self, model: Any, text: Text, how: Execution) -> None:
-        self.missing: list[str] = []
-        self.extractors: list[Any] = []
-        self.model, self.text = model, text
-        self.ids = torch.from_numpy(text.heldout).to(how.device)
-        self.n = self.m = len(text.heldout) - 1
-        self.about = f"scores are of the averaged network on {self.m:,} held-out {text.corpus.units.plural}"
-
-    def floor(self) -> dict[str, float]:
-        return {}
-
-    def score(self, sample: Callable[[int, int], Any]) -> dict[str, float]:
-        nats = heldout_nats(self.model, self.ids).double()
-        mean = float(nats.mean())
-        bits = (float(nats.sum()) + self.text.spelling) / np.log(2) / self.text.characters
-        return {"perplexity": float(np.exp(mean)), "NLL": mean, "bits per character": bits}

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal
+from typing import Literal
 
+from poise.lazy import later
+from poise.networks import TextNetworks
 from poise.recipes.common.options import AdamOptions, RunOptions, SingleRunOptions
 from poise.recipes.common.recipe import Recipe, RecipeEntry, Stage
 from poise.recipes.text import writing
+from poise.recipes.text.facts import SentenceFacts
 from poise.recipes.text.options import SentenceOptions
 from poise.registry import register
 from poise.training.schedules import Scheduled
@@ -23,6 +26,11 @@ class LanguageRunOptions(SingleRunOptions):
     """How long, where and under what eyes a language model trains: on a text that is read on and on, in whole."""
 
     without = ("micro_batches", "score_samples")
+
+
+# Options of our network, which have no meaning for others.
+OURS = ("cell", "embed", "hidden", "layers", "tied", "dropout_embedding", "dropout_input", "dropout_hidden",
+        "dropout_output", "weight_drop")  # fmt: skip
 
 
 @dataclass
@@ -68,6 +76,7 @@ def language(
     l2_embedding: Scheduled = 0.0,
     ar: Scheduled = 0.0,
     tar: Scheduled = 0.0,
+    network: TextNetworks | str | None = None,
     model: ModelOptions = ModelOptions(),  # noqa: B008
     window: int = 32,
     sentences: SentenceOptions = SentenceOptions(),  # noqa: B008
@@ -84,6 +93,8 @@ def language(
         l2_embedding: the same on the rows of the embedding that are read in the batch; rows of other units stay.
         ar: α of the activation penalty α·mean(h²) on the output of the last layer.
         tar: β of the temporal one, β·mean((h[t+1] − h[t])²).
+        network: in place of ours, MODULE.CLASS of a file of your own (see poise.networks) with options as its fields;
+            l2_recurrent is then on all its layers.
         model: options of the network.
         steps: how often the network is moved.
         batch: places of the text that are read at once.
@@ -94,21 +105,21 @@ def language(
         sentences: options of reading the sentences.
         run: options of the run.
     """
+    from poise.recipes.common import own
     from poise.recipes.common import parts as common
     from poise.recipes.language import build as parts
+    from poise.recipes.language import outputs as outcomes
 
     run.check(window=window)
     how = common.recurrent_execution(run)
-    parts.check(model)
+    parts.check(network, model)
     text = parts.text(data, sentences)
-    facts = parts.facts(text, how)
-    amounts = {"": run.batch * window}
-    facts["per_step"] = {"unit": "units", "size": f"{run.batch} x {window} units", "amounts": amounts}
-    penalties = parts.penalties(model, l2_recurrent, l2_output, l2_embedding, ar, tar, run.steps)
-    game, average = parts.game(model, facts, penalties, run, how)
+    facts = parts.facts(text, window, run, how)
+    penalties = parts.penalties(network, model, l2_recurrent, l2_output, l2_embedding, ar, tar, run.steps)
+    game, average = parts.game(network, model, facts, penalties, run, how)
     stream = parts.stream(text, window, run, how)
     rates = common.learning_rates(game.players, {"model": model}, run.steps)
-    stage = Stage("likelihood", game, stream, run.steps, rates, parts.monitor(game, average, text, how))
+    stage = Stage("likelihood", game, stream, run.steps, rates, outcomes.monitor(game, average, text, how))
     return Recipe(
         stages=[stage],
         seed=run.seed,
@@ -118,22 +129,16 @@ def language(
         sampler=lambda n, seed: writing.draw(average, facts, n, seed),
         show=lambda stem: writing.show(average, facts, stem),
         real=lambda stem: writing.show_real([text.corpus.sentences[row] for row in text.corpus.train], stem),
-        judge=parts.judge(average, text, how) if run.scores else None,
+        judge=outcomes.judge(average, text, how) if run.scores else None,
         acting=run.acting,
-        notes=[*text.notes, *common.compiled(run, [stage])],
+        notes=[*text.notes, *own.unused(network, {"model": model}, None, OURS), *common.compiled(run, [stage])],
     )
-
-
-def _generator(arguments: dict[str, Any], facts: dict[str, Any]) -> Any:
-    from poise.recipes.language import build as parts
-
-    return parts.network(arguments["model"], facts)
 
 
 register("recipe", "language")(
     RecipeEntry(
         language,
-        _generator,
+        later("poise.recipes.language.build:rebuilt"),
         writing.draw,
         writing.write,
         "text",
@@ -142,5 +147,6 @@ register("recipe", "language")(
         default_out="samples.txt",
         players=("model",),
         corpus=partial(writing.corpus_of, unknown="keep"),
+        facts=SentenceFacts,
     )
 )

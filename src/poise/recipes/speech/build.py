@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
-from torch import Tensor, nn
+from torch import Tensor
 
 from poise.audio.spectrograms import Mel
 from poise.core import Batch
@@ -19,8 +18,12 @@ from poise.data.speech.said import MelOf, SaidStream, conditions
 from poise.data.transcripts.letters import lost_in
 from poise.data.transcripts.utterances import Spoken, suggested
 from poise.errors import PoiseError
-from poise.recipes.common.parts import check_player
+from poise.recipes.common.facts import PerStep
+from poise.recipes.common.options import Options
+from poise.recipes.common.parts import check_player, machine
+from poise.recipes.common.recipe import Arguments
 from poise.recipes.speech import finished
+from poise.recipes.speech.facts import SpeechFacts
 from poise.recipes.vocoder import build as waves
 from poise.recipes.vocoder.options import RecordingOptions
 from poise.registry import find
@@ -98,7 +101,7 @@ def speech(recordings: Recordings, units: str, durations: str, mel: Mel) -> Spee
     return Speech(recordings, spoken, said, train, heldout, whole, single, mel, notes)
 
 
-def reads(arguments: dict[str, Any]) -> str:
+def reads(arguments: Arguments, look: Any = None) -> str:
     """What a run with these arguments reads, in a line. Errors: PoiseError where it would read nothing."""
     options = RecordingOptions.of(arguments)
     found = waves.recordings(waves.opening(arguments["data"], options))
@@ -133,91 +136,50 @@ def _encoded(recordings: Recordings, spoken: Spoken, named: np.ndarray) -> tuple
 
 
 def facts(
-    speech: Speech, opening: dict[str, Any], how: Execution, stages: Sequence[tuple[str, int]], speak_with: str | None
-) -> dict[str, Any]:
-    """What rebuilds the networks without the data, and what the data was."""
+    speech: Speech,
+    opening: dict[str, Any],
+    how: Execution,
+    steps: Mapping[str, int],
+    speak_with: str | None,
+    read: PerStep,
+) -> SpeechFacts:
+    """What rebuilds the networks without the data, and what the data was. Args: steps of each stage, in order."""
     recordings = speech.recordings
     shown = speech.heldout if len(speech.heldout) else speech.train
-    return waves.facts(recordings, opening, speech.mel, how, stages) | {
-        "data": f"{recordings.name}: {len(speech.train):,} recordings to learn from, {len(speech.heldout):,} held out, "
+    return SpeechFacts(
+        data=f"{recordings.name}: {len(speech.train):,} recordings to learn from, {len(speech.heldout):,} held out, "
         f"{recordings.seconds() / 60:.1f} minutes",
-        "units": speech.spoken.to_dict(),
-        "voices": list(speech.voices),
-        "whole": speech.whole,
-        "single": speech.single,
-        "texts": [[recordings.texts[row], int(recordings.voice[row])] for row in shown[:LISTED].tolist()],
-        "learning_rates": {"acoustic": "warm_lr", "spectral": "warm_lr"},
-        "roles": {"vocoder": {"generator": "vocoder", "discriminator": "vocoder_discriminator"}},
-        "vocoder": None if speak_with is None else finished.vocoder_run(speak_with, speech.mel),
-    }
+        mel=speech.mel.to_dict(),
+        recordings=opening,
+        fingerprint=recordings.fingerprint,
+        stages=list(steps.items()),
+        learning_rates={"acoustic": "warm_lr", "spectral": "warm_lr"},
+        **machine(how),
+        units=speech.spoken.to_dict(),
+        voices=list(speech.voices),
+        whole=speech.whole,
+        single=speech.single,
+        texts=[(recordings.texts[row], int(recordings.voice[row])) for row in shown[:LISTED].tolist()],
+        roles={"vocoder": {"generator": "vocoder", "discriminator": "vocoder_discriminator"}},
+        vocoder=None if speak_with is None else finished.vocoder_run(speak_with, speech.mel),
+        per_step=read,
+    )
 
 
-def per_step(speech: Speech, batch: int, segment: int) -> dict[str, Any]:
-    """What a step reads, for the live view: whole recordings of mean length, or segments of waves."""
+def per_step(speech: Speech, batch: int, segment: int) -> PerStep:
+    """What a step reads: whole recordings of mean length, or segments of waves."""
     recordings, rate = speech.recordings, speech.mel.rate
     whole = float(np.diff(recordings.starts)[speech.train].mean()) / rate * batch
-    return {
-        "unit": "audio seconds",
-        "size": f"{batch} recordings of {whole / batch:.2g} s or segments of {segment / rate:.2g} s",
-        "amounts": {"": whole, "spectral": batch * segment / rate, "vocoder": batch * segment / rate},
-    }
+    size = f"{batch} recordings of {whole / batch:.2g} s or segments of {segment / rate:.2g} s"
+    amounts = {"": whole, "spectral": batch * segment / rate, "vocoder": batch * segment / rate}
+    return PerStep("audio seconds", size, amounts)
 
 
-def speaker(network: str, options: Any, facts: dict[str, Any]) -> nn.Module:
-    """The generator of log-mels alone, with fresh weights."""
-    mel, units = waves.mel_in(facts), facts["units"]
-    net: nn.Module = find("speech", network)(
-        len(units["phones"]) + 1, len(units["tones"]), len(facts["voices"]), mel.bands, mel.hop / mel.rate,
-        facts["whole"], options.width, options.depth, options.noise,
-    )  # fmt: skip
-    return net
-
-
-def critic(kind: str, options: Any, facts: dict[str, Any]) -> nn.Module:
-    """The discriminator of log-mels alone, with fresh weights."""
-    mel, units = waves.mel_in(facts), facts["units"]
-    net: nn.Module = find("mel critic", kind)(
-        len(units["phones"]) + 1, len(units["tones"]), len(facts["voices"]), mel.bands, mel.hop / mel.rate,
-        facts["whole"], options,
-    )  # fmt: skip
-    return net
-
-
-class Voice(nn.Module):
-    """Both networks of a run: `generator`, of log-mels, and `vocoder`."""
-
-    def __init__(self, generator: nn.Module, vocoder: nn.Module) -> None:
-        super().__init__()
-        self.generator, self.vocoder = generator, vocoder
-
-
-def voice(arguments: dict[str, Any], facts: dict[str, Any]) -> Voice:
-    """Both networks of a finished run, with fresh weights."""
-    made = speaker(arguments["network"], arguments["generator"], facts)
-    if facts["vocoder"]:
-        known = facts["vocoder"]
-        return Voice(made, waves.generator(known["network"], SimpleNamespace(**known), waves.mel_in(facts)))
-    return Voice(made, waves.generator(arguments["vocoder_network"], arguments["vocoder"], waves.mel_in(facts)))
-
-
-def check_players(options: dict[str, Any]) -> None:
+def check_players(options: Options) -> None:
     """The options of every player; what is wrong is told of the flag."""
     for name, own in options.items():
         sizes = [key for key in ("width", "depth", "noise", "turns") if hasattr(own, key)]
         check_player(name.replace("_", "-"), own, sizes)
-
-
-def check_joint(steps: int, speak_with: str | None) -> None:
-    """Both are trained together only where both are trained here."""
-    if steps == 0:
-        return
-    if steps < 0:
-        raise PoiseError(f"--joint-steps must be at least 0, not {steps}")
-    if speak_with is not None:
-        raise PoiseError(
-            f"--joint-steps {steps} trains the vocoder too, and --speak-with {speak_with} has a finished one: leave "
-            f"out one of them"
-        )
 
 
 def stream(

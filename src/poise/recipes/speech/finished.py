@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 from torch import nn
 
 from poise.audio.spectrograms import Mel
 from poise.errors import PoiseError
+from poise.recipes.speech.facts import Borrowed
 from poise.recipes.vocoder import build as waves
 from poise.record import find_run
 from poise.training.checkpoint import latest, load_weights
 
 
-def vocoder_run(name: str, mel: Mel) -> dict[str, Any]:
-    """What builds the vocoder of a finished run, and its weights: network, width, depth, norm, weights."""
+def vocoder_run(name: str, mel: Mel) -> Borrowed:
+    """What builds the vocoder of a finished run, and its weights."""
     folder = find_run(name)
     spec, newest = folder.spec(), latest(folder.checkpoints)
     if spec.recipe != "vocoder":
@@ -26,11 +26,14 @@ def vocoder_run(name: str, mel: Mel) -> dict[str, Any]:
     try:
         check_mel(name, Mel(**spec.facts["mel"]), mel)
         options: Any = spec.arguments["generator"]
-        return {
-            "network": spec.arguments["network"],
-            **{key: options[key] for key in ("width", "depth", "norm")},
-            "weights": str(newest / "generator.ema.safetensors"),
-        }
+        network: Any = spec.arguments["network"]
+        own = {key: options[key] for key in ("width", "depth", "norm")}
+        if not isinstance(network, str):
+            raise PoiseError(
+                f"--speak-with {name} has a network of its user's own, which cannot be borrowed: train one here with "
+                f"--vocoder-network {network['class_path']}"
+            )
+        return Borrowed(network, **own, weights=str(newest / "generator.ema.safetensors"))
     except (KeyError, TypeError) as error:
         raise PoiseError(
             f"--speak-with {name}: {folder.path / 'spec.json'} does not say what was trained ({type(error).__name__}: "
@@ -52,8 +55,8 @@ def _shown(value: float | None) -> str:
     return "at its default" if value is None else f"{value:g}"
 
 
-def vocoder_of(known: dict[str, Any], mel: Mel) -> nn.Module:
+def vocoder_of(known: Borrowed, mel: Mel) -> nn.Module:
     """That vocoder."""
-    net = waves.generator(known["network"], SimpleNamespace(**known), mel)
-    load_weights(net, Path(known["weights"]))
+    net = waves.generator(known.network, known, mel)
+    load_weights(net, Path(known.weights))
     return net.eval()

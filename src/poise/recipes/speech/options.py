@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from poise.errors import PoiseError
 from poise.recipes.common.options import Group, RunOptions
 
 
@@ -31,6 +32,16 @@ class StageOptions(Group):
             warm_steps=self.warm_steps, vocoder_steps=self.vocoder_steps, vocoder_warm_steps=self.vocoder_warm_steps,
             segment=self.segment,
         )  # fmt: skip
+
+    def check_joint(self, speak_with: str | None) -> None:
+        """Both are trained together only where both are trained here."""
+        if self.joint_steps < 0:
+            raise PoiseError(f"--joint-steps must be at least 0, not {self.joint_steps}")
+        if self.joint_steps and speak_with is not None:
+            raise PoiseError(
+                f"--joint-steps {self.joint_steps} trains the vocoder too, and --speak-with {speak_with} has a "
+                f"finished one: leave out one of them"
+            )
 
     def steps(self, adversarial: int, own_vocoder: bool) -> dict[str, int]:
         """Of each stage, in order."""

@@ -19,8 +19,10 @@ from poise.metrics.speech.judge import WARPED, SpeechJudge
 from poise.monitor.paired import PairedMonitor
 from poise.monitor.signals import MonitorInputs
 from poise.recipes.common.options import RunOptions
+from poise.recipes.common.own import unused as unused_options
 from poise.recipes.common.parts import learning_rate
 from poise.recipes.common.recipe import Stage
+from poise.recipes.common.setup import Setup
 from poise.recipes.speech import build as parts
 from poise.recipes.speech import speaking
 from poise.recipes.speech.build import Speech
@@ -53,18 +55,16 @@ def said(voices: Any, speech: Speech, row: int, seed: int) -> np.ndarray:
     return speaking.heard(voices.vocoder, speaking.mel_for(voices.generator, cond, seed))
 
 
-def spoken(voices: Any, facts: dict[str, Any], speech: Speech, n: int, seed: int) -> list[Wave]:
+def spoken(voices: Any, speech: Speech, n: int, seed: int) -> list[Wave]:
     """Held-out texts in the voices of their recordings."""
-    del facts
     return [
         sounds.Titled.of(said(voices, speech, row, fold_seed(seed, i)), speech.mel.rate, title(speech, row))
         for i, row in enumerate(chosen(speech, n, seed).tolist())
     ]
 
 
-def show(voices: Any, facts: dict[str, Any], stem: Path, speech: Speech) -> Path:
+def show(voices: Any, stem: Path, speech: Speech) -> Path:
     """The same held-out recordings in every run of the data: as they are, and as the run says them."""
-    del facts
     rows = [
         (title(speech, row), {"real": speech.recordings.clip(row), "generated": said(voices, speech, row, i)})
         for i, row in enumerate(chosen(speech, outcomes.SHOWN, outcomes.SHOWN_SEED).tolist())
@@ -118,6 +118,19 @@ def stages(players: SpeechPlayers, speech: Speech, segment: int, run: RunOptions
         watched = monitor(name, players, speech, run.batch, segment, run.seed, players.how)
         found.append(Stage(name, stage.game, stream, players.steps[name], stage.dials, watched))
     return found
+
+
+def unused(setup: Setup, players: SpeechPlayers) -> list[str]:
+    """Lines where options of our networks were given beside networks of the user's."""
+    options, waves = dict(setup.options), players.waves
+    network, vocoder = setup.networks["generator"], setup.networks["vocoder"]
+    found = unused_options(network, {"generator": options["generator"]}, None, ["depth"])
+    judging = {"discriminator": options["discriminator"]}
+    found += unused_options(network, judging, players.mels.discriminator, ["width", "norm"])
+    if waves is None:
+        return found
+    of_waves = {name: options[name] for name in ("vocoder", "vocoder_discriminator")}
+    return found + unused_options(vocoder, of_waves, waves.discriminator, ["width", "depth", "norm"])
 
 
 def _distance(batch: Batch, made: Tensor) -> Tensor:

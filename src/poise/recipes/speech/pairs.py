@@ -17,7 +17,7 @@ from poise.metrics.speech.retrieval import Label, differing_in, fewest_differing
 from poise.recipes.speech import build as parts
 from poise.recipes.speech import outputs as outcomes
 from poise.recipes.speech.build import Speech
-from poise.recipes.vocoder.build import mel_in
+from poise.recipes.speech.facts import SpeechFacts
 from poise.recipes.vocoder.pairs import NOTHING_HELD_OUT, real_pair
 from poise.recipes.vocoder.pairs import recordings as all_recordings
 from poise.training.loop import fold_seed
@@ -29,25 +29,25 @@ OTHER_TONE = (
 NEAREST = "Nearest label: the training clip of the same voice that differs in the fewest of initial, final and tone."
 
 
-def speech(facts: dict[str, Any]) -> Speech:
+def speech(facts: SpeechFacts) -> Speech:
     """The recordings of a run with what is said in them, as it read them."""
-    durations = "frames" if facts["whole"] else "alignment"
-    return parts.speech(all_recordings(facts), facts["units"]["kind"], durations, mel_in(facts))
+    durations = "frames" if facts.whole else "alignment"
+    return parts.speech(all_recordings(facts), facts.units["kind"], durations, facts.heard)
 
 
-def recordings(facts: dict[str, Any]) -> Recordings:
+def recordings(facts: SpeechFacts) -> Recordings:
     """Those of a run that it could read, split as then."""
     found = speech(facts)
     return replace(found.recordings, train=found.train, heldout=found.heldout)
 
 
-def pairs(voices: Any, facts: dict[str, Any], n: int | None, seed: int) -> Comparison:
+def pairs(voices: Any, facts: SpeechFacts, n: int | None, seed: int) -> Comparison:
     """At most n held-out recordings (None: all of them) beside their texts in their voices, and where items are single
     syllables beside training clips that could be played instead."""
     found = speech(facts)
     known = found.recordings
     rows = outcomes.chosen(found, len(known) if n is None else n, seed)
-    language = language_of(facts["recordings"]["data"])
+    language = language_of(facts.recordings["data"])
     held = len(found.heldout) > 0
 
     def said(place: int) -> Wave:

@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from types import SimpleNamespace
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import torch
 
+from poise.audio.spoken import packed
 from poise.core import Player, ScheduledValue, Term
 from poise.games.adversarial import adversarial_terms, joint_allowed
 from poise.games.speech import JointGame, SpeechGame, duration_error, mel_l1, unit_error
-from poise.losses import Loss
 from poise.losses.reconstruction import matched
-from poise.recipes.common.affordable import check_affordable
-from poise.recipes.common.parts import learning_rates, own_penalties, player, weighed
-from poise.recipes.speech import build as parts
+from poise.recipes.common.own import fits, with_features
+from poise.recipes.common.parts import built, learning_rates, own_penalties, player, scheduled, weighed
+from poise.recipes.common.setup import Setup
 from poise.recipes.speech import finished
-from poise.recipes.vocoder.build import Waves, mel_in
+from poise.recipes.speech import networks as parts
+from poise.recipes.speech.facts import SpeechFacts
+from poise.recipes.vocoder.build import Waves
 from poise.registry import find
 from poise.training.ema import Ema
-from poise.training.precision import Execution
 from poise.training.schedules import Scheduled
 
 
@@ -28,45 +29,35 @@ class Mels:
     """The generator of log-mels and its discriminator, in two games: `acoustic`, without the discriminator's opinion,
     and `game`.
 
-    Args: as those of `vocoder_parts.Waves`; facts, of the run; weights of "mel" and "features".
+    Args: facts, of the run; setup, with weights of the terms "mel" and "features".
     """
 
-    def __init__(
-        self,
-        facts: dict[str, Any],
-        *,
-        network: str,
-        critic: str,
-        loss: Loss | str,
-        weights: dict[str, Scheduled],
-        options: dict[str, Any],
-        l2: dict[str, Scheduled],
-        ema: float,
-        steps: dict[str, int],
-        how: Execution,
-        seed: int,
-    ) -> None:
-        self.options, self.l2, self.steps, self.how, self.weights = options, l2, steps, how, weights
+    def __init__(self, facts: SpeechFacts, setup: Setup) -> None:
+        self.setup, self.steps, self.weights = setup, setup.steps, setup.weights
+        options, networks = setup.options, setup.networks
+        network = networks["generator"]
         makers = {
-            "discriminator": lambda: parts.critic(critic, options["discriminator"], facts),
+            "discriminator": lambda: parts.critic(network, networks["discriminator"], options["discriminator"], facts),
             "generator": lambda: parts.speaker(network, options["generator"], facts),
         }
-        check_affordable(how.device, makers)
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            d = parts.critic(critic, options["discriminator"], facts).to(how.device)
-            g = parts.speaker(network, options["generator"], facts).to(how.device)
-        self.generator, self.discriminator, self.ema = g, d, Ema(g, ema)
+        d, g = built(setup, makers)
+        few = torch.zeros(2, 3, dtype=torch.long, device=setup.how.device)
+        cond = packed(few[:, 0], few + 1, few, few + 4, few[:, 0] + 12)
+        fits(network, "generator", g, torch.zeros(2, g.noise_size, device=few.device), cond)
+        mel = torch.zeros(2, facts.heard.bands, 12, device=few.device)
+        with_features(network, d, self.weights["features"], mel, cond)
+        self.discriminator, self.ema = d, Ema(g, setup.ema)
+        self.generator: Any = g
         self.average: Any = self.ema.module
-        to_discriminate, to_generate = adversarial_terms(find("loss", loss))
-        penalties = own_penalties("discriminator", l2, options, steps["adversarial"])
+        to_discriminate, to_generate = adversarial_terms(find("loss", setup.loss))
+        penalties = own_penalties("discriminator", setup.l2, options, self.steps["adversarial"])
         judge = player("discriminator", d, options["discriminator"], to_discriminate, penalties)
         self.acoustic = SpeechGame(g, d, joint=joint_allowed(d))
         warm = self._generates(self._own("acoustic"), "acoustic", options["generator"].warm_lr)
         warm.turns = 1
         self.acoustic.players, self.acoustic.modules = (warm,), judge.resting()
         self.game = SpeechGame(g, d, joint=joint_allowed(d))
-        alike = weighed("features", weights["features"], steps["adversarial"], matched)
+        alike = weighed("features", self.weights["features"], self.steps["adversarial"], matched)
         speaks = self._generates(
             [to_generate, *self._own("adversarial"), *alike], "adversarial", options["generator"].lr
         )
@@ -79,23 +70,24 @@ class Mels:
 
     def _generates(self, terms: list[Term[Any]], stage: str, lr: Scheduled) -> Player[Any]:
         first, *also = terms
-        penalties = own_penalties("generator", self.l2, self.options, self.steps[stage])
-        return player("generator", self.generator, self.options["generator"], first, penalties, (self.ema,), lr, also)
+        options = self.setup.options
+        penalties = own_penalties("generator", self.setup.l2, options, self.steps[stage])
+        return player("generator", self.generator, options["generator"], first, penalties, (self.ema,), lr, also)
 
     def again(self, stage: str, of_d: list[Term[Any]]) -> Player[Any]:
         """The generator for another stage, with an optimiser of its own and the opinions of another discriminator."""
-        return self._generates([*of_d, *self._own(stage)], stage, self.options["generator"].lr)
+        return self._generates([*of_d, *self._own(stage)], stage, self.setup.options["generator"].lr)
 
     @property
     def warm_dials(self) -> list[ScheduledValue]:
         """Of the acoustic stage."""
-        rates = {"generator": SimpleNamespace(lr=self.options["generator"].warm_lr)}
-        return learning_rates(self.acoustic.players, rates, self.steps["acoustic"])
+        rates = {"generator": self.setup.options["generator"].warm_lr}
+        return scheduled(self.acoustic.players, rates, self.steps["acoustic"])
 
     @property
     def dials(self) -> list[ScheduledValue]:
         """Of the adversarial stage."""
-        return learning_rates(self.game.players, self.options, self.steps["adversarial"])
+        return learning_rates(self.game.players, self.setup.options, self.steps["adversarial"])
 
 
 class Playing(NamedTuple):
@@ -113,49 +105,27 @@ class SpeechPlayers:
     `voice` holds both averages. Every stage keeps the networks of the others, so that every checkpoint has all weights.
     """
 
-    def __init__(
-        self,
-        facts: dict[str, Any],
-        *,
-        networks: dict[str, str],
-        vocoder_critic: str,
-        loss: Loss | str,
-        weights: dict[str, Scheduled],
-        options: dict[str, Any],
-        l2: dict[str, Scheduled],
-        ema: float,
-        steps: dict[str, int],
-        how: Execution,
-        seed: int,
-        segment: int,
-    ) -> None:
-        self.steps, self.how = steps, how
-        self.mels = Mels(
-            facts, network=networks["generator"], critic=networks["discriminator"], loss=loss, weights=weights,
-            options=options, l2=l2, ema=ema, steps=steps, how=how, seed=seed,
-        )  # fmt: skip
+    def __init__(self, facts: SpeechFacts, setup: Setup, segment: int) -> None:
+        self.steps, self.how = setup.steps, setup.how
+        self.mels = Mels(facts, setup)
         mels = {
             "acoustic": Playing(self.mels.acoustic, self.mels.warm_dials),
             "adversarial": Playing(self.mels.game, self.mels.dials),
         }
-        if facts["vocoder"]:
-            net = finished.vocoder_of(facts["vocoder"], mel_in(facts)).to(how.device)
+        if facts.vocoder is not None:
+            net = finished.vocoder_of(facts.vocoder, facts.heard).to(self.how.device)
             keep({"vocoder": net, "vocoder.ema": Ema(net, 0.0)}, mels)
             self.voice, self.stages, self.waves = parts.Voice(self.mels.average, net), mels, None
             return
-        self.waves = Waves(
-            mel_in(facts), network=networks["vocoder"], critic=vocoder_critic, loss=loss,
-            weights=weights, options=options, l2=l2, ema=ema,
-            steps={**steps, "adversarial": steps["vocoder"]}, how=how, seed=seed + 1,
-            names=("vocoder", "vocoder_discriminator"),
-        )  # fmt: skip
+        own = replace(setup, steps={**self.steps, "adversarial": self.steps["vocoder"]}, seed=setup.seed + 1)
+        self.waves = Waves(facts.heard, own, ("vocoder", "vocoder_discriminator"))
         later = {
             "spectral": Playing(self.waves.spectral, self.waves.warm_dials),
             "vocoder": Playing(self.waves.game, self.waves.dials),
         }
         keep(resting(self.waves.game.players), mels)
         keep(resting(self.mels.game.players), later)
-        if "joint" in steps:
+        if "joint" in self.steps:
             later["joint"] = self._joint(self.mels, self.waves, segment)
         self.voice, self.stages = parts.Voice(self.mels.average, self.waves.average), mels | later
 
@@ -168,7 +138,7 @@ class SpeechPlayers:
             mel=waves.mel, segment=segment // waves.mel.hop, speech=SpeechGame(mels.generator, None),
         )  # fmt: skip
         game.players, game.modules = (judge, vocoder, mels.again("joint", of_d)), mels.game.players[0].resting()
-        return Playing(game, learning_rates(game.players, mels.options, mels.steps["joint"]))
+        return Playing(game, learning_rates(game.players, mels.setup.options, mels.steps["joint"]))
 
 
 def resting(players: Sequence[Player[Any]]) -> dict[str, Any]:

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import accumulate
-from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
+from poise.lazy import later
 from poise.losses import Loss
+from poise.networks import SpeechNetworks, VocoderNetworks
 from poise.recipes.common.options import DiscriminatorAdam, GeneratorAdam, RunOptions, SingleRunOptions
 from poise.recipes.common.recipe import Recipe, RecipeEntry
+from poise.recipes.common.setup import Setup
+from poise.recipes.speech.facts import SpeechFacts
 from poise.recipes.speech.options import StageOptions
 from poise.recipes.vocoder import signature as vocoders
 from poise.recipes.vocoder.options import RecordingOptions
@@ -70,7 +73,7 @@ def speech(
     l2_vocoder_discriminator: Scheduled = 1e-4,
     units: Literal["auto", "syllables", "characters", "phonemes"] = "auto",
     durations: Literal["auto", "frames", "alignment"] = "auto",
-    network: str = "convolutional",
+    network: SpeechNetworks | str = "convolutional",
     critic: str = "projection",
     loss: Loss | str = "least_squares",
     mel: Scheduled = 5.0,
@@ -79,7 +82,7 @@ def speech(
     generator: SpeechGeneratorOptions = SpeechGeneratorOptions(),  # noqa: B008
     discriminator: SpeechDiscriminatorOptions = SpeechDiscriminatorOptions(),  # noqa: B008
     speak_with: str | None = None,
-    vocoder_network: str = "vocos",
+    vocoder_network: VocoderNetworks | str = "vocos",
     vocoder_critic: str = "both",
     vocoder: vocoders.VocoderGeneratorOptions = vocoders.VocoderGeneratorOptions(),  # noqa: B008
     vocoder_discriminator: vocoders.VocoderDiscriminatorOptions = vocoders.VocoderDiscriminatorOptions(),  # noqa: B008
@@ -102,7 +105,8 @@ def speech(
         durations: frames (an item is one unit, as suits a syllable), alignment (units are aligned with the recording
             while training), or auto (frames where every text is one syllable).
         heldout: share of the texts that is kept from training, in every voice, and used to judge.
-        network: of the generator: convolutional.
+        network: of the generator: convolutional, or MODULE.CLASS of a file of your own (see poise.networks) with
+            options as its fields, which may bring a discriminator too.
         critic: of its discriminator: projection (it knows what should be said in each frame).
         loss: nonsaturating, minimax, hinge, least_squares, wasserstein or relativistic, of both games.
         mel: weight of the mean difference of log-mel spectrograms: a number, or a schedule.
@@ -112,7 +116,7 @@ def speech(
         discriminator: options of its discriminator.
         speak_with: a finished run of poise train vocoder to speak with; by default a vocoder is trained on the same
             recordings, after the speech.
-        vocoder_network: vocos or hifigan.
+        vocoder_network: vocos, hifigan, or MODULE.CLASS of your own, as of poise train vocoder.
         vocoder_critic: what the vocoder's discriminator looks at: period, resolution or both.
         vocoder: options of the vocoder.
         vocoder_discriminator: options of its discriminator.
@@ -141,95 +145,49 @@ def speech(
     options = {"generator": generator, "discriminator": discriminator, "vocoder": vocoder,
                "vocoder_discriminator": vocoder_discriminator}  # fmt: skip
     parts.check_players(options)
-    parts.check_joint(lengths.joint_steps, speak_with)
+    lengths.check_joint(speak_with)
     steps = lengths.steps(run.steps, own_vocoder=speak_with is None)
     opening = waves.opening(data, recordings)
     said = parts.speech(waves.recordings(opening), units, durations, heard)
-    facts = parts.facts(said, opening, how, list(steps.items()), speak_with)
-    facts["per_step"] = parts.per_step(said, run.batch, lengths.segment)
-    players = SpeechPlayers(
-        facts, networks={"generator": network, "discriminator": critic, "vocoder": vocoder_network},
-        vocoder_critic=vocoder_critic, loss=loss, weights={"mel": mel, "features": features, "stft": stft},
-        options=options,
+    read = parts.per_step(said, run.batch, lengths.segment)
+    facts = parts.facts(said, opening, how, steps, speak_with, read)
+    setup = Setup(
+        networks={"generator": network, "discriminator": critic, "vocoder": vocoder_network,
+                  "vocoder_discriminator": vocoder_critic},
+        loss=loss, weights={"mel": mel, "features": features, "stft": stft}, options=options,
         l2={"generator": l2_generator, "discriminator": l2_discriminator, "vocoder": l2_vocoder,
             "vocoder_discriminator": l2_vocoder_discriminator},
-        ema=run.ema, steps=steps, how=how, seed=run.seed, segment=lengths.segment,
+        ema=run.ema, steps=steps, how=how, seed=run.seed,
     )  # fmt: skip
+    players = SpeechPlayers(facts, setup, lengths.segment)
     stages = outcomes.stages(players, said, lengths.segment, run)
     return Recipe(
         stages=stages, seed=run.seed, how=how, cadence=run.cadence(sum(steps.values()), *accumulate(steps.values())),
         facts=facts,
-        sampler=lambda n, seed: outcomes.spoken(players.voice, facts, said, n, seed),
-        show=lambda stem: outcomes.show(players.voice, facts, stem, said),
+        sampler=lambda n, seed: outcomes.spoken(players.voice, said, n, seed),
+        show=lambda stem: outcomes.show(players.voice, stem, said),
         judge=outcomes.judge(said, run.score_samples, run.seed) if run.scores else None,
         acting=run.acting,
-        notes=[*said.notes, *common.compiled(run, stages)],
+        notes=[*said.notes, *outcomes.unused(setup, players), *common.compiled(run, stages)],
     )  # fmt: skip
-
-
-def _generator(arguments: dict[str, Any], facts: dict[str, Any]) -> Any:
-    from poise.recipes.speech import build as parts
-
-    return parts.voice(arguments, facts)
-
-
-def _draw(generator: Any, facts: dict[str, Any], n: int, seed: int, **asked: Any) -> Any:
-    from poise.recipes.speech import speaking
-
-    return speaking.draw(generator, facts, n, seed, **asked)
-
-
-def _say(generator: Any, facts: dict[str, Any], text: str, **asked: Any) -> Any:
-    from poise.recipes.speech import speaking
-
-    return speaking.say(generator, facts, text, **asked)
-
-
-def _vocode(generator: Any, facts: dict[str, Any], wave: Any) -> Any:
-    from poise.recipes.vocoder import outputs as outcomes
-
-    return outcomes.vocode(generator.vocoder, facts, wave)
-
-
-def _recordings(facts: dict[str, Any]) -> Any:
-    from poise.recipes.speech import pairs as speech_pairs
-
-    return speech_pairs.recordings(facts)
-
-
-def _pairs(generator: Any, facts: dict[str, Any], n: int | None, seed: int) -> Any:
-    from poise.recipes.speech import pairs as speech_pairs
-
-    return speech_pairs.pairs(generator, facts, n, seed)
-
-
-def _write(samples: Any, path: Path) -> str:
-    from poise.recipes.vocoder import sounds
-
-    return sounds.write(samples, path)
-
-
-def _reads(arguments: dict[str, Any], look: Any = None) -> str:
-    from poise.recipes.speech import build as parts
-
-    return parts.reads(arguments)
 
 
 register("recipe", "speech")(
     RecipeEntry(
         speech,
-        _generator,
-        _draw,
-        _write,
+        later("poise.recipes.speech.networks:voice"),
+        later("poise.recipes.speech.speaking:draw"),
+        later("poise.recipes.vocoder.sounds:write"),
         "speech",
         ("MCD",),
         asks=("voice",),
         default_out="samples",
         players=("generator", "vocoder"),
-        say=_say,
-        vocode=_vocode,
-        recordings=_recordings,
-        pairs=_pairs,
-        reads=_reads,
+        say=later("poise.recipes.speech.speaking:say"),
+        vocode=later("poise.recipes.speech.speaking:vocode"),
+        recordings=later("poise.recipes.speech.pairs:recordings"),
+        pairs=later("poise.recipes.speech.pairs:pairs"),
+        reads=later("poise.recipes.speech.build:reads"),
+        facts=SpeechFacts,
     )
 )

@@ -13,8 +13,9 @@ from poise.audio.spoken import packed
 from poise.data.speech.speech import Wave
 from poise.data.transcripts.utterances import Spoken, Unit
 from poise.errors import PoiseError, nearest
+from poise.recipes.speech.facts import SpeechFacts
+from poise.recipes.vocoder import outputs as outcomes
 from poise.recipes.vocoder import sounds
-from poise.recipes.vocoder.build import mel_in
 from poise.report.audio import joined
 from poise.training.loop import fold_seed
 
@@ -28,9 +29,9 @@ def condition(spoken: Spoken, units: Sequence[Unit], voice: int) -> Tensor:
     return packed(nothing + voice, ids[..., 0], ids[..., 1], torch.zeros_like(ids[..., 0]), nothing)
 
 
-def voice_of(facts: dict[str, Any], name: str | None) -> int:
+def voice_of(facts: SpeechFacts, name: str | None) -> int:
     """The number of a voice; the first where none is named."""
-    voices = facts["voices"]
+    voices = facts.voices
     if name is None:
         return 0
     if name not in voices:
@@ -63,7 +64,7 @@ def heard(vocoder: Any, mel: Tensor) -> np.ndarray:
 
 
 def say(
-    voices: Any, facts: dict[str, Any], text: str, voice: str | None = None, seed: int = 0, speed: float = 1.0
+    voices: Any, facts: SpeechFacts, text: str, voice: str | None = None, seed: int = 0, speed: float = 1.0
 ) -> Wave:
     """A text as sound; where training had single syllables, each is said by itself and they are cross-faded.
 
@@ -72,28 +73,34 @@ def say(
     """
     if not 0.25 <= speed <= 4:
         raise PoiseError(f"--speed {speed:g} is out of reach: give 0.25 to 4, where 1 is as in the recordings")
-    spoken, who = Spoken.from_dict(facts["units"]), voice_of(facts, voice)
+    spoken, who = Spoken.from_dict(facts.units), voice_of(facts, voice)
     parts = spoken.parts(text)
     if not parts:
         raise PoiseError(f"there is nothing to say in {text!r}: give {spoken.kind}, as in training")
-    if not (facts["whole"] and facts.get("single", True)):  # not told by the first runs
+    if not (facts.whole and facts.single):
         parts = [[unit for part in parts for unit in part]]
     conds = [condition(spoken, part, who) for part in parts]  # what cannot be said is known before anything is
+    rate = facts.heard.rate
     sound = [
         heard(voices.vocoder, mel_for(voices.generator, cond, fold_seed(seed, i), speed))
         for i, cond in enumerate(conds)
     ]
-    return sounds.Titled.of(joined(sound, mel_in(facts).rate, FADE), mel_in(facts).rate, text)
+    return sounds.Titled.of(joined(sound, rate, FADE), rate, text)
 
 
-def draw(voices: Any, facts: dict[str, Any], n: int, seed: int, voice: str | None = None) -> list[Wave]:
+def vocode(voices: Any, facts: SpeechFacts, wave: Wave) -> Wave:
+    """A recording, through its log-mel and back: see the vocoder's."""
+    return outcomes.vocode(voices.vocoder, facts, wave)
+
+
+def draw(voices: Any, facts: SpeechFacts, n: int, seed: int, voice: str | None = None) -> list[Wave]:
     """n texts that were held out, in the voices of their recordings or in one; which ones depends on the seed."""
-    texts = facts["texts"]
+    texts = facts.texts
     order = np.random.default_rng((seed, len(texts))).permutation(len(texts))
     found: list[Wave] = []
     for i in range(n):
         text, who = texts[order[i % len(order)]]
-        name = facts["voices"][who] if voice is None else voice
+        name = facts.voices[who] if voice is None else voice
         wave = say(voices, facts, text, name, fold_seed(seed, i))
         title = f"{text} ({name})" if name else text
         found.append(sounds.Titled.of(wave.samples, wave.rate, title))

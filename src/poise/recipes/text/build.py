@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 
 from poise.core import Batch
 from poise.data.draws.order import Prefetch
@@ -17,11 +18,16 @@ from poise.data.text.sentences import SentenceStream
 from poise.data.text.toy import Numbers, Oracle
 from poise.data.tokenizers.alphabet import UNKNOWN, Units
 from poise.errors import PoiseError
+from poise.models.own import OwnDiscriminator, OwnSequence
 from poise.models.rnn import WITHOUT_DROPOUT, Dropouts
 from poise.models.text import TextGenerator
-from poise.recipes.common.parts import check_player
+from poise.networks import TextNetworks
+from poise.recipes.common.own import told
+from poise.recipes.common.parts import check_player, machine
+from poise.recipes.common.recipe import Arguments
+from poise.recipes.text.facts import SentenceFacts
 from poise.recipes.text.options import SentenceOptions
-from poise.recipes.text.writing import ORACLE, units_of
+from poise.recipes.text.writing import ORACLE
 from poise.registry import find
 from poise.training.precision import Execution
 
@@ -89,23 +95,23 @@ def _made_up(share: float, seed: int) -> SentenceTables:
     return SentenceTables("oracle", tables, texts, units, False, print_, float(oracle.length), [note], oracle)
 
 
-def facts(language: SentenceTables, network: str, how: Execution, stages: Sequence[tuple[str, int]]) -> dict[str, Any]:
-    """What rebuilds the generator without the data, and what the data was."""
-    return {
-        "data": f"{language.name}: {len(language.tables['train']):,} sentences of {len(language.units):,} "
+def facts(
+    language: SentenceTables, network: TextNetworks | str, how: Execution, steps: Mapping[str, int]
+) -> SentenceFacts:
+    """What rebuilds the generator without the data, and what the data was. Args: steps of each stage, in order."""
+    return SentenceFacts(
+        data=f"{language.name}: {len(language.tables['train']):,} sentences of {len(language.units):,} "
         f"{language.units.plural}, {len(language.tables['heldout']):,} held out",
-        "units": language.units.to_dict(),
-        "ends": language.ends,
-        "length": language.length,
-        "fingerprint": language.fingerprint,
-        "counts": language.counts,
-        "stages": [list(stage) for stage in stages],
-        "learning_rates": {"likelihood": "warm_lr"},
-        "not_advised": ["R1", *(["dropout"] if network in WITHOUT_DROPOUT else [])],  # R1: silences D (docs/log.md)
-        "device": str(how.device),
-        "precision": how.precision,
-        "threads": torch.get_num_threads(),
-    }
+        units=language.units.to_dict(),
+        ends=language.ends,
+        length=language.length,
+        fingerprint=language.fingerprint,
+        counts=language.counts,
+        stages=list(steps.items()),
+        learning_rates={"likelihood": "warm_lr"},
+        not_advised=["R1", *(["dropout"] if network in WITHOUT_DROPOUT else [])],  # R1: silences D (docs/log.md)
+        **machine(how),
+    )
 
 
 def check(name: str, options: Any) -> None:
@@ -125,19 +131,41 @@ def check(name: str, options: Any) -> None:
         raise PoiseError(f"--{name}.embed {options.embed} must be a multiple of --{name}.representations {parts}")
 
 
-def vocabulary(facts: dict[str, Any]) -> int:
-    """V, from what a run knows of its units."""
-    return len(units_of(facts))
-
-
 SIZES = ("embed", "hidden", "layers", "representations", "width", "turns")
 
 
-def generator(network: str, options: Any, facts: dict[str, Any]) -> TextGenerator:
-    """The generator alone, with fresh weights; `options` is a `GeneratorOptions`."""
-    dropouts = Dropouts() if network in WITHOUT_DROPOUT else Dropouts(input=options.dropout, output=options.dropout)
-    net = find("sequence", network)(vocabulary(facts), options.embed, options.hidden, options.layers, dropouts)
-    return TextGenerator(net, facts["length"], facts["ends"], [UNKNOWN] if facts["ends"] else [])
+def critic(network: TextNetworks | str, kind: str, options: Any, facts: SentenceFacts) -> nn.Module:
+    """The discriminator alone, with fresh weights: that of a user's network where it has one, else of this kind;
+    `options` is a `TextDiscriminatorOptions`."""
+    if isinstance(network, TextNetworks):
+        with told(network, "discriminator cannot be made"):
+            own = network.discriminator(len(facts.vocabulary), facts.length)
+            if own is not None:
+                return OwnDiscriminator(own)
+    net: nn.Module = find("critic", kind)(len(facts.vocabulary), facts.length, facts.ends, options)
+    return net
+
+
+def sequence(network: TextNetworks, facts: SentenceFacts) -> OwnSequence:
+    """A user's network with fresh weights."""
+    with told(network, "generator cannot be made"):
+        return OwnSequence(network.generator(len(facts.vocabulary)), len(facts.vocabulary))
+
+
+def generator(network: TextNetworks | str, options: Any, facts: SentenceFacts) -> TextGenerator:
+    """The generator alone, with fresh weights; `options` is a `TextGeneratorOptions`."""
+    if isinstance(network, TextNetworks):
+        net: Any = sequence(network, facts)
+    else:
+        share = 0.0 if network in WITHOUT_DROPOUT else options.dropout
+        dropouts = Dropouts(input=share, output=share)
+        net = find("sequence", network)(len(facts.vocabulary), options.embed, options.hidden, options.layers, dropouts)
+    return TextGenerator(net, facts.length, facts.ends, [UNKNOWN] if facts.ends else [])
+
+
+def rebuilt(arguments: Arguments, facts: SentenceFacts) -> TextGenerator:
+    """The generator of a run, with fresh weights."""
+    return generator(arguments["network"], arguments["generator"], facts)
 
 
 def stream(

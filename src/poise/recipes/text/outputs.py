@@ -22,7 +22,6 @@ from poise.monitor.signals import REFERENCES, AdversarialMonitor, MonitorInputs
 from poise.recipes.common.options import RunOptions
 from poise.recipes.common.parts import learning_rate
 from poise.recipes.common.recipe import Stage
-from poise.recipes.text import writing
 from poise.recipes.text.build import SentenceTables, stream
 from poise.recipes.text.players import TextPlayers
 from poise.training.loop import fold_seed
@@ -49,11 +48,6 @@ def sketch(x: Tensor, ends: bool = True) -> Tensor:
     found.scatter_add_(1, singles, inside)
     found.scatter_add_(1, pairs + BUCKETS, inside[:, :-1])  # a pair with the end counts: it says how a sentence ends
     return found.sqrt()
-
-
-def sampler(average: Any, facts: dict[str, Any]) -> Callable[[int, int], list[str]]:
-    """(n, seed) -> n sentences of the averaged generator."""
-    return lambda n, seed: writing.draw(average, facts, n, seed)
 
 
 def _streams(language: SentenceTables, batch: int, seed: int, how: Execution) -> dict[str, Callable[[int], Batch]]:
@@ -161,9 +155,7 @@ def stages(players: TextPlayers, language: SentenceTables, run: RunOptions, temp
     ]
 
 
-def judge(
-    players: TextPlayers, language: SentenceTables, facts: dict[str, Any], n: int, seed: int
-) -> Callable[[], Any] | None:
+def judge(players: TextPlayers, language: SentenceTables, n: int, seed: int) -> Callable[[], Any] | None:
     """The judge of this language, built when first needed; None where nothing is held out."""
     if n < LEAST:
         raise PoiseError(f"scores need at least {LEAST} samples (--score-samples), not {n}")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import torch
@@ -16,15 +15,15 @@ from poise.errors import PoiseError
 from poise.games.adversarial import adversarial_terms, joint_allowed
 from poise.games.likelihood import SentenceGame, sentence_term
 from poise.games.text import Reinforce, TextGame
-from poise.losses import Loss
 from poise.models.text import counted
 from poise.penalties import L2Rows, Penalty
-from poise.recipes.common.affordable import check_affordable
-from poise.recipes.common.parts import l2, learning_rates, own_penalties, player
-from poise.recipes.text.build import generator, vocabulary
+from poise.recipes.common.own import fits
+from poise.recipes.common.parts import built, l2, learning_rates, own_penalties, player, scheduled
+from poise.recipes.common.setup import Setup
+from poise.recipes.text.build import critic, generator
+from poise.recipes.text.facts import SentenceFacts
 from poise.registry import find, register
 from poise.training.ema import Ema
-from poise.training.precision import Execution
 from poise.training.schedules import Scheduled, number_or_schedule
 
 
@@ -56,70 +55,54 @@ class TextPlayers:
     `alone` is `game` while only the discriminator moves.
     """
 
-    def __init__(
-        self,
-        *,
-        network: str,
-        critic: str,
-        estimator: str,
-        loss: Loss | str,
-        likelihood: Scheduled,
-        options: dict[str, Any],
-        l2: dict[str, Scheduled],
-        ema: float,
-        steps: dict[str, int],
-        facts: dict[str, Any],
-        how: Execution,
-        seed: int,
-        units: float = 1.0,
-    ) -> None:
-        self.options, self.steps, self.how = options, steps, how
-        to_discriminate, to_generate = adversarial_terms(find("loss", loss))
+    def __init__(self, facts: SentenceFacts, setup: Setup, estimator: str, units: float = 1.0) -> None:
+        self.setup, self.options, self.steps, self.how = setup, setup.options, setup.steps, setup.how
+        options, networks = setup.options, setup.networks
+        to_discriminate, to_generate = adversarial_terms(find("loss", setup.loss))
         chosen: Estimator = find("estimator", estimator)(to_generate, units)
         if isinstance(chosen.term.value, nn.Module):  # what it keeps is where the players are
-            chosen.term.value.to(how.device)
-        build = find("critic", chosen.critic if critic == "auto" else critic)
-        shape = (vocabulary(facts), facts["length"], facts["ends"])
+            chosen.term.value.to(self.how.device)
+        kind = chosen.critic if networks["discriminator"] == "auto" else networks["discriminator"]
         makers = {
-            "discriminator": lambda: build(*shape, options["discriminator"]),
-            "generator": lambda: generator(network, options["generator"], facts),
+            "discriminator": lambda: critic(networks["generator"], kind, options["discriminator"], facts),
+            "generator": lambda: generator(networks["generator"], options["generator"], facts),
         }
-        check_affordable(how.device, makers)
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            d = build(*shape, options["discriminator"]).to(how.device)
-            g = generator(network, options["generator"], facts).to(how.device)
-        self.counted: Callable[[Tensor], Tensor] = partial(counted, ends=facts["ends"])
-        self.generator, average = g, Ema(g, ema)
+        d, g = built(setup, makers)
+        few = torch.zeros(2, facts.length, dtype=torch.long, device=self.how.device)
+        fits(networks["generator"], "generator", g, g.noise(2))
+        fits(networks["generator"], "discriminator", d, few)
+        fits(networks["generator"], "discriminator", d, nn.functional.one_hot(few, len(facts.vocabulary)).float())
+        self.counted: Callable[[Tensor], Tensor] = partial(counted, ends=facts.ends)
+        self.generator, average = g, Ema(g, setup.ema)
         self.average: nn.Module = average.module
         self.sentences = SentenceGame(g, self.counted)
-        self.sentences.players = (self._warm(l2, units, average),)
+        self.sentences.players = (self._warm(units, average),)
         self.game = TextGame(g, d, joint=joint_allowed(d), counted=self.counted)
         self.game.players = (
-            player("discriminator", d, options["discriminator"], to_discriminate, self._penalties("discriminator", l2)),
+            player("discriminator", d, options["discriminator"], to_discriminate, self._penalties("discriminator")),
             player(
-                "generator", g, options["generator"], chosen.term, self._penalties("generator", l2),
-                (*chosen.after, average), also=self._anchor(likelihood, units),
+                "generator", g, options["generator"], chosen.term, self._penalties("generator"),
+                (*chosen.after, average), also=self._anchor(units),
             ),
         )  # fmt: skip
         judge, speaks = self.game.players
         self.alone = replace(self.game, players=(judge,), modules=speaks.resting())
 
-    def _penalties(self, name: str, strengths: dict[str, Scheduled], stage: str = "adversarial") -> list[Penalty]:
+    def _penalties(self, name: str, stage: str = "adversarial") -> list[Penalty]:
         """A player's own over one of its stages."""
-        return own_penalties(name, strengths, self.options, self.steps[stage])
+        return own_penalties(name, self.setup.l2, self.options, self.steps[stage])
 
-    def _anchor(self, weight: Scheduled, units: float) -> list[Term[Any]]:
+    def _anchor(self, units: float) -> list[Term[Any]]:
         """The likelihood of real sentences as a term of the adversarial stage; none where its weight is 0."""
-        asked = number_or_schedule(weight, "--likelihood", self.steps["adversarial"])
+        asked = number_or_schedule(self.setup.weights["likelihood"], "--likelihood", self.steps["adversarial"])
         return [] if asked == 0 else [replace(sentence_term(units), weight=asked)]
 
-    def _warm(self, strengths: dict[str, Scheduled], units: float, average: Ema) -> Any:
+    def _warm(self, units: float, average: Ema) -> Any:
         """The generator alone, to be fitted by maximum likelihood."""
         options = self.options["generator"]
-        penalties = self._penalties("generator", strengths, "likelihood")
-        if strengths["embedding"] != 0:
-            penalties.append(l2("embedding", strengths["embedding"], L2Rows).over(self.steps["likelihood"]))
+        penalties = self._penalties("generator", "likelihood")
+        if self.setup.l2["embedding"] != 0:
+            penalties.append(l2("embedding", self.setup.l2["embedding"], L2Rows).over(self.steps["likelihood"]))
         made = player(
             "generator", self.generator, options, sentence_term(units), penalties, (average,), options.warm_lr
         )
@@ -129,8 +112,8 @@ class TextPlayers:
     @property
     def warm_dials(self) -> list[ScheduledValue]:
         """Of the first stage."""
-        rates = {"generator": SimpleNamespace(lr=self.options["generator"].warm_lr)}
-        return learning_rates(self.sentences.players, rates, self.steps["likelihood"])
+        rates = {"generator": self.options["generator"].warm_lr}
+        return scheduled(self.sentences.players, rates, self.steps["likelihood"])
 
     @property
     def critic_dials(self) -> list[ScheduledValue]:

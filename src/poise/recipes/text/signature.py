@@ -8,15 +8,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
+from poise.lazy import later
 from poise.losses import Loss
+from poise.networks import TextNetworks
 from poise.recipes.common.options import DiscriminatorAdam, GeneratorAdam, RunOptions, SingleRunOptions
 from poise.recipes.common.recipe import Recipe, RecipeEntry
+from poise.recipes.common.setup import Setup
 from poise.recipes.text import writing
+from poise.recipes.text.facts import SentenceFacts
 from poise.recipes.text.options import SentenceOptions, SingleSentenceOptions
 from poise.registry import register
 from poise.training.schedules import Scheduled
+
+# Options of our networks, which have no meaning for others.
+OURS = ("embed", "hidden", "layers", "dropout", "representations", "width", "spectral")
 
 
 @dataclass
@@ -75,7 +81,7 @@ def text(
     l2_generator: Scheduled = 1e-5,
     l2_discriminator: Scheduled = 1e-4,
     l2_embedding: Scheduled = 0.0,
-    network: str = "lstm",
+    network: TextNetworks | str = "lstm",
     estimator: str = "gumbel",
     critic: str = "auto",
     loss: Loss | str = "relativistic",
@@ -98,7 +104,8 @@ def text(
         l2_discriminator: the same on the discriminator's weights.
         l2_embedding: the same on those rows of the generator's embedding that occur in the batch, in the likelihood
             stage.
-        network: of the generator: lstm, gru or relational (a relational memory).
+        network: of the generator: lstm, gru, relational (a relational memory), or MODULE.CLASS of a file of your own
+            (see poise.networks) with options as its fields, which may bring a discriminator too.
         estimator: how the generator learns from the discriminator: gumbel (straight-through Gumbel-softmax) or
             reinforce (a reward for each unit, with a baseline).
         critic: network of the discriminator: cnn (several representations, convolutions), recurrent (an opinion after
@@ -119,6 +126,7 @@ def text(
         sentences: options of reading the sentences.
         run: options of the run.
     """
+    from poise.recipes.common import own
     from poise.recipes.common import parts as common
     from poise.recipes.text import build as parts
     from poise.recipes.text import outputs as outcomes
@@ -127,16 +135,18 @@ def text(
     run.check(warm_steps=warm_steps, critic_steps=critic_steps, longest=sentences.longest)
     how = common.recurrent_execution(run)
     options = {"generator": generator, "discriminator": discriminator}
-    for name, own in options.items():
-        parts.check(name, own)
+    for name, asked in options.items():
+        parts.check(name, asked)
     language = parts.language(data, sentences, run.seed)
     steps = {"likelihood": warm_steps, "critic": critic_steps, "adversarial": run.steps}
-    facts = parts.facts(language, network, how, list(steps.items()))
-    players = TextPlayers(
-        network=network, critic=critic, estimator=estimator, loss=loss, likelihood=likelihood, options=options,
-        l2={"generator": l2_generator, "discriminator": l2_discriminator, "embedding": l2_embedding},
-        ema=run.ema, steps=steps, facts=facts, how=how, seed=run.seed, units=language.mean_units,
+    facts = parts.facts(language, network, how, steps)
+    setup = Setup(
+        networks={"generator": network, "discriminator": critic}, loss=loss, weights={"likelihood": likelihood},
+        options=options, l2={"generator": l2_generator, "discriminator": l2_discriminator, "embedding": l2_embedding},
+        ema=run.ema, steps=steps, how=how, seed=run.seed,
     )  # fmt: skip
+    players = TextPlayers(facts, setup, estimator, language.mean_units)
+    unused = own.unused(network, options, players.game.discriminator, OURS)
     stages = outcomes.stages(players, language, run, temperature)
     real = (lambda stem: writing.show_real(language.texts["train"], stem)) if language.texts.get("train") else None
     return Recipe(
@@ -145,35 +155,26 @@ def text(
         how=how,
         cadence=run.cadence(sum(steps.values()), warm_steps),
         facts=facts,
-        sampler=outcomes.sampler(players.average, facts),
+        sampler=lambda n, seed: writing.draw(players.average, facts, n, seed),
         show=lambda stem: writing.show(players.average, facts, stem),
         real=real,
-        judge=outcomes.judge(players, language, facts, run.score_samples, run.seed) if run.scores else None,
+        judge=outcomes.judge(players, language, run.score_samples, run.seed) if run.scores else None,
         acting=run.acting,
-        notes=[*language.notes, *common.compiled(run, stages)],
+        notes=[*language.notes, *unused, *common.compiled(run, stages)],
     )
-
-
-def _generator(arguments: dict[str, Any], facts: dict[str, Any]) -> Any:
-    from poise.recipes.text import build as parts
-
-    return parts.generator(arguments["network"], arguments["generator"], facts)
-
-
-def _draw(generator: Any, facts: dict[str, Any], n: int, seed: int, **asked: Any) -> list[str]:
-    return writing.draw(generator, facts, n, seed, **asked)
 
 
 register("recipe", "text")(
     RecipeEntry(
         text,
-        _generator,
-        _draw,
+        later("poise.recipes.text.build:rebuilt"),
+        writing.draw,
         writing.write,
         "text",
         ("reverse perplexity", "NLL_gen"),
         asks=writing.ASKS,
         default_out="samples.txt",
         corpus=partial(writing.corpus_of, unknown="drop"),
+        facts=SentenceFacts,
     )
 )

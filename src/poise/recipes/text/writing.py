@@ -14,6 +14,8 @@ from poise.data.text.corpus import Corpus, open_corpus
 from poise.data.tokenizers.alphabet import END, UNKNOWN, Units
 from poise.disk import write_atomically
 from poise.errors import PoiseError
+from poise.recipes.common.recipe import Arguments
+from poise.recipes.text.facts import SentenceFacts
 from poise.recipes.text.options import SentenceOptions
 
 if TYPE_CHECKING:
@@ -26,17 +28,9 @@ SHOWN_SEED = 1_234_567  # the same noise in every run
 ASKS = ("temperature", "top_k", "top_p", "start", "form")
 
 
-def units_of(facts: dict[str, Any]) -> Units:
-    """The units of a run."""
-    from poise.data.text.toy import Numbers
-    from poise.data.tokenizers.units import units_from
-
-    return Numbers.from_dict(facts["units"]) if facts["units"]["kind"] == Numbers.kind else units_from(facts["units"])
-
-
 def draw(
     network: nn.Module,
-    facts: dict[str, Any],
+    facts: SentenceFacts,
     n: int,
     seed: int,
     *,
@@ -54,8 +48,8 @@ def draw(
 
     Errors: `PoiseError` for options that are out of reach, and a start or a form that this vocabulary cannot write.
     """
-    units, length = units_of(facts), int(facts["length"])
-    if not facts["ends"] and (start is not None or form is not None):
+    units, length = facts.vocabulary, facts.length
+    if not facts.ends and (start is not None or form is not None):
         raise PoiseError("--start and --form are for sentences, and this run generates rows of numbers: leave them out")
     given = _given(units, start, form, length)
     ids = draw_ids(network, facts, n, seed, given=given, temperature=temperature, top_k=top_k, top_p=top_p)
@@ -64,7 +58,7 @@ def draw(
 
 def draw_ids(
     network: Any,
-    facts: dict[str, Any],
+    facts: SentenceFacts,
     n: int,
     seed: int,
     *,
@@ -80,8 +74,8 @@ def draw_ids(
     from poise.training.loop import fold_seed
 
     sampling = Sampling(temperature, top_k, top_p)
-    units, length = units_of(facts), int(facts["length"])
-    ends, net = bool(facts["ends"]), getattr(network, "net", network)
+    units, length = facts.vocabulary, facts.length
+    ends, net = facts.ends, getattr(network, "net", network)
     bare = [END, *(i for i, name in enumerate(units.names) if not any(map(str.isalnum, name)))] if given else []
     device = next(network.parameters()).device
     was_training = network.training
@@ -92,7 +86,7 @@ def draw_ids(
         noise = torch.rand(CHUNK, length, generator=rng).to(device)  # whole chunks, so that n changes nothing
         never = [UNKNOWN] if ends else []
         before = None
-        if facts.get("running"):
+        if facts.running:
             before = after_a_sentence(net, torch.rand(CHUNK, length, generator=rng).to(device), never)
         made = generate(net, noise, sampling, ends=ends, never=never, given=given, bare=bare, state=before)
         found += made[: n - chunk * CHUNK].tolist()
@@ -100,7 +94,7 @@ def draw_ids(
     return [row[: row.index(END)] if ends and END in row else row for row in found]
 
 
-def corpus_of(arguments: dict[str, Any], unknown: str) -> Corpus:
+def corpus_of(arguments: Arguments, unknown: str) -> Corpus:
     """The sentences that a run with these arguments reads."""
     if arguments["data"] == ORACLE:
         raise PoiseError("oracle is a made-up language without texts: its runs are scored exactly while they train")
@@ -186,7 +180,7 @@ def show_real(sentences: Sequence[str], stem: Path) -> Path:
     return path
 
 
-def show(network: nn.Module, facts: dict[str, Any], stem: Path) -> Path:
+def show(network: nn.Module, facts: SentenceFacts, stem: Path) -> Path:
     """The sentences of this moment, always of the same noise."""
     path = stem.with_suffix(".txt")
     write(draw(network, facts, SHOWN, SHOWN_SEED), path)

@@ -9,20 +9,25 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from poise.data.files.items import drawn
 from poise.data.images.images import ImageSet
 from poise.errors import PoiseError
-from poise.models.vae import AutoEncoder, ImageDecoder, ImageEncoder
+from poise.models.vae import AutoEncoder
 from poise.monitor.latent import nats_fact
+from poise.networks import AutoencoderNetworks
 from poise.penalties import L2, Penalty
 from poise.penalties.covers import within
 from poise.recipes.common.affordable import check_affordable
-from poise.recipes.common.options import RunOptions
+from poise.recipes.common.options import Options, RunOptions
+from poise.recipes.common.own import fits, with_features
+from poise.recipes.common.own import unused as unused_options
 from poise.recipes.common.parts import check_player, l2
 from poise.recipes.images import build as image_parts
-from poise.recipes.images.signature import DiscriminatorOptions
+from poise.recipes.images.signature import OURS, DiscriminatorOptions
+from poise.recipes.vae.facts import VaeFacts
+from poise.recipes.vae.networks import discriminator, model
 from poise.recipes.vae.objectives import Objective, ObjectiveParts, chosen
 from poise.registry import find
 from poise.training.ema import BATCHES, Ema, Feed
@@ -42,10 +47,10 @@ class Asked:
     name: str
     objective: Objective
     values: Mapping[str, Any]
-    options: dict[str, Any]
+    options: Options
 
 
-def asked(name: str, given: Mapping[str, Any], options: Mapping[str, Any], micro_batches: int) -> Asked:
+def asked(name: str, given: Mapping[str, Any], options: Options, micro_batches: int) -> Asked:
     """What was asked for; what means nothing to the objective, or cannot be, is told of its flag."""
     objective, values = chosen(name, given)
     for player, own in options.items():
@@ -75,11 +80,11 @@ def facts(
     asked: Asked,
     latent_size: int,
     likelihood: str,
-    sigma: Scheduled,
+    sigma: float | str,
     latents: str,
     steps: int,
     how: Execution,
-) -> dict[str, Any]:
+) -> VaeFacts:
     """What rebuilds the auto-encoder without the data, and what was chosen for the user."""
     objective = asked.objective
     from_prior = latents == "prior"
@@ -89,36 +94,24 @@ def facts(
         raise PoiseError(MISSING)
     kind = find("likelihood", likelihood)
     automatic = objective.sigma if kind.spread else None
-    found = image_parts.facts(pictures, False, "none", how) | {
-        "objective": asked.name,
-        "asked": dict(asked.values),
-        "deterministic": objective.deterministic,
-        "latent_size": latent_size,
-        "likelihood": likelihood,
-        "sigma": automatic if sigma == "auto" else sigma,
-        "latents": objective.latents if latents == "auto" else latents,
-        "stages": [["adversarial" if len(objective.players) > 1 else "likelihood", steps]],
-        "nats": nats_fact(pictures.channels * pictures.size**2),
-    }
-    if len(objective.players) > 1:
-        found["roles"] = {"adversarial": {"generator": "autoencoder", "discriminator": "discriminator"}}
-    del found["augment"]
-    return found
+    two = len(objective.players) > 1
+    return VaeFacts(
+        **{**vars(image_parts.facts(pictures, False, "none", how)), "augment": None},
+        objective=asked.name,
+        asked=dict(asked.values),
+        deterministic=objective.deterministic,
+        latent_size=latent_size,
+        likelihood=likelihood,
+        sigma=automatic if sigma == "auto" else sigma,
+        latents=objective.latents if latents == "auto" else latents,
+        stages=[("adversarial" if two else "likelihood", steps)],
+        nats=nats_fact(pictures.channels * pictures.size**2),
+        roles={"adversarial": {"generator": "autoencoder", "discriminator": "discriminator"}} if two else None,
+    )
 
 
 def no_prior(objective: str) -> str:
     return f"--latents prior: the latents of --objective {objective} have no prior to draw from; use mixture"
-
-
-def model(network: str, options: Any, facts: dict[str, Any]) -> AutoEncoder:
-    """The auto-encoder alone, with fresh weights; `options` is an `AutoencoderOptions`."""
-    pair, latents = find("network", network), facts["latent_size"]
-    size = {"size": facts["size"], "channels": facts["channels"]}
-    own = {"width": options.width, "depth": options.depth, "norm": options.norm}
-    encoder = ImageEncoder(pair.discriminator(**size, **own), latents if facts["deterministic"] else 2 * latents)
-    decoder = ImageDecoder(pair.generator(**size, **own, noise=latents))
-    likelihood = find("likelihood", facts["likelihood"])(sigma=facts["sigma"])
-    return AutoEncoder(encoder, decoder, likelihood, latents, facts["deterministic"])
 
 
 def penalties(asked: Asked, l2_encoder: Scheduled, l2_decoder: Scheduled, steps: int) -> dict[str, list[Penalty]]:
@@ -154,19 +147,22 @@ class Drawing:
 
 
 def game(
-    network: str,
+    network: AutoencoderNetworks | str,
     asked: Asked,
     penalties: dict[str, list[Penalty]],
     pictures: ImageSet,
-    facts: dict[str, Any],
+    facts: VaeFacts,
     run: RunOptions,
     how: Execution,
 ) -> tuple[Any, Drawing]:
     """The game, the discriminator first if there is one, and what draws from the averaged auto-encoder."""
 
-    def judging() -> torch.nn.Module:
-        net = image_parts.discriminator(network, asked.options["discriminator"], facts)
-        found: torch.nn.Module = net.to(how.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    some = torch.zeros(2, facts.channels, facts.size, facts.size, device=how.device)
+
+    def judging() -> nn.Module:
+        net = discriminator(network, asked.options["discriminator"], facts)
+        found: nn.Module = net.to(how.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        with_features(network, found, asked.values.get("features", 0), some)
         return found
 
     makers = {"autoencoder": lambda: model(network, asked.options["autoencoder"], facts)}
@@ -175,12 +171,19 @@ def game(
         torch.manual_seed(run.seed)
         net: Any = model(network, asked.options["autoencoder"], facts)
         net.to(how.device, memory_format=torch.channels_last)
+        fits(network, "encoder", net.encoder, some)
+        fits(network, "decoder", net.decoder, some.new_zeros(2, facts.latent_size))
         average = Ema(net, run.ema, data_feed(pictures, run.seed, how))
         built = asked.objective.game(
             ObjectiveParts(net, average, asked.values, asked.options, penalties, judging, run.steps)
         )
     fitted = Fitted(average.module, latents(average.module, pictures, run.seed, how), run.seed)
-    return built, Drawing(fitted, facts["latents"] == "mixture")
+    return built, Drawing(fitted, facts.latents == "mixture")
+
+
+def unused(network: AutoencoderNetworks | str, asked: Asked, game: Any) -> list[str]:
+    """A line where options of our networks were given beside a user's."""
+    return unused_options(network, asked.options, getattr(game, "discriminator", None), OURS)
 
 
 def latents(model: Any, pictures: ImageSet, seed: int, how: Execution) -> Callable[[], Tensor]:

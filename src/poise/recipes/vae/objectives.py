@@ -19,10 +19,11 @@ from poise.games.vae_gan import VaeGan, vae_gan_terms
 from poise.losses.reconstruction import feature_matching
 from poise.models.vae import AutoEncoder
 from poise.penalties import Penalty
+from poise.recipes.common.options import Options
 from poise.recipes.common.parts import player, weighed
 from poise.registry import find, names, register
 from poise.training.ema import Ema
-from poise.training.schedules import Scheduled, number_or_schedule
+from poise.training.schedules import number_or_schedule
 
 
 @dataclass
@@ -36,7 +37,7 @@ class ObjectiveParts:
     model: AutoEncoder
     average: Ema
     asked: Mapping[str, Any]
-    options: Mapping[str, Any]
+    options: Options
     penalties: Mapping[str, list[Penalty]]
     judging: Callable[[], nn.Module]
     steps: int
@@ -71,7 +72,7 @@ class Objective:
     game: Callable[[ObjectiveParts], Any]
     options: Mapping[str, Any] = field(default_factory=dict)
     deterministic: bool = False
-    sigma: Scheduled = "learned"
+    sigma: float | str = "learned"
     latents: str = "prior"
     players: tuple[str, ...] = ("autoencoder",)
 

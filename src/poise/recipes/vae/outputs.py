@@ -18,6 +18,7 @@ from poise.models.vae import AutoEncoder
 from poise.monitor.latent import LatentMonitor
 from poise.recipes.images import outputs as image_outcomes
 from poise.recipes.vae.build import Drawing, no_prior
+from poise.recipes.vae.facts import VaeFacts
 from poise.registry import find, names
 from poise.report.picture import save_grid
 from poise.training.precision import Execution
@@ -30,18 +31,18 @@ WATCHED = 64  # pictures of each split that the monitor looks at: more would tak
 MEASURED = 500  # held-out pictures whose likelihood is measured in a score
 
 
-def draw(model: AutoEncoder, facts: dict[str, Any], n: int, seed: int, latents: str | None = None) -> np.ndarray:
+def draw(model: AutoEncoder, facts: VaeFacts, n: int, seed: int, latents: str | None = None) -> np.ndarray:
     """n samples as uint8 [n,H,W,C]; sample i depends on (seed, i) alone. `latents`: prior or mixture; by default those
     that the run was judged with."""
-    which = latents or facts["latents"]
+    which = latents or facts.latents
     if which not in names("latents"):
         raise PoiseError(f"--latents {which} is unknown; use {' or '.join(names('latents'))}")
-    if which == "prior" and facts["deterministic"]:
-        raise PoiseError(no_prior(facts["objective"]))
+    if which == "prior" and facts.deterministic:
+        raise PoiseError(no_prior(facts.objective))
     return image_outcomes.draw(find("latents", which)(model), facts, n, seed)
 
 
-def show(model: AutoEncoder, facts: dict[str, Any], stem: Path, pictures: ImageSet) -> Path:
+def show(model: AutoEncoder, facts: VaeFacts, stem: Path, pictures: ImageSet) -> Path:
     """STEM.png, samples of the same noise as always; STEM-reconstructions.png, held-out pictures and below each what
     comes back of it; STEM-interpolations.png. Training pictures stand in where nothing is held out."""
     path = stem.with_suffix(".png")
@@ -82,15 +83,15 @@ def interpolations(model: AutoEncoder, real: np.ndarray, rows: int = ROWS, betwe
     return np.concatenate(found) if found else real
 
 
-def interpolate(model: AutoEncoder, facts: dict[str, Any], rows: int, between: int, seed: int) -> np.ndarray:
+def interpolate(model: AutoEncoder, facts: VaeFacts, rows: int, between: int, seed: int) -> np.ndarray:
     """Ways from one sample to another through the latents that the run was judged with: see `images`."""
-    return image_outcomes.interpolate(find("latents", facts["latents"])(model), facts, rows, between, seed)
+    return image_outcomes.interpolate(find("latents", facts.latents)(model), facts, rows, between, seed)
 
 
 @torch.no_grad()
-def encode(model: AutoEncoder, facts: dict[str, Any], pictures: np.ndarray) -> np.ndarray:
+def encode(model: AutoEncoder, facts: VaeFacts, pictures: np.ndarray) -> np.ndarray:
     """Means of the latents of pictures uint8 [n,H,W,C]: float32 [n,Z]. Errors: PoiseError for another size."""
-    side, channels = facts["size"], facts["channels"]
+    side, channels = facts.size, facts.channels
     if pictures.dtype != np.uint8 or pictures.shape[1:] != (side, side, channels):
         raise PoiseError(
             f"this run encodes pictures as uint8 [n, {side}, {side}, {channels}], not as {pictures.dtype} "
@@ -126,7 +127,7 @@ def monitor(
     game: Any,
     drawing: Drawing,
     pictures: ImageSet,
-    facts: dict[str, Any],
+    facts: VaeFacts,
     batch: int,
     every: int,
     seed: int,
@@ -134,10 +135,10 @@ def monitor(
 ) -> Callable[[], Any]:
     """The monitor of this game, probing each `every` steps, built when first needed: likelihood and latents, and beside
     a discriminator what is watched of every adversarial game."""
-    steps = facts["stages"][0][1]
+    steps = facts.stages[0][1]
 
     def weight(name: str, otherwise: float = 0.0) -> Any:
-        return number_or_schedule(facts["asked"].get(name, otherwise), f"--{name}", steps)
+        return number_or_schedule(facts.asked.get(name, otherwise), f"--{name}", steps)
 
     def built() -> Any:
         streams = {}
@@ -148,7 +149,7 @@ def monitor(
             game.model,
             streams,
             weight("beta"),
-            float(facts["asked"].get("free_bits", 0.0)),
+            float(facts.asked.get("free_bits", 0.0)),
             every,
             seed,
             lambda: how.autocast(False),

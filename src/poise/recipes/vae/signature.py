@@ -7,13 +7,16 @@ not load torch.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
+from poise.lazy import later
 from poise.losses import Loss
+from poise.networks import AutoencoderNetworks
 from poise.recipes.common.options import AdamOptions, RunOptions
 from poise.recipes.common.recipe import Recipe, RecipeEntry, Stage
 from poise.recipes.images.options import PictureOptions
 from poise.recipes.images.signature import DiscriminatorOptions, _write
+from poise.recipes.vae.facts import VaeFacts
 from poise.registry import register
 from poise.training.schedules import Scheduled
 
@@ -55,7 +58,7 @@ def vae(
     likelihood: str = "gaussian",
     sigma: float | Literal["auto", "learned"] = "auto",
     latents: Literal["auto", "prior", "mixture"] = "auto",
-    network: str = "short_dcgan",
+    network: AutoencoderNetworks | str = "short_dcgan",
     autoencoder: AutoencoderOptions = AutoencoderOptions(),  # noqa: B008
     discriminator: DiscriminatorOptions = DiscriminatorOptions(),  # noqa: B008
     pictures: PictureOptions = PictureOptions(),  # noqa: B008
@@ -90,7 +93,8 @@ def vae(
             training pictures), or auto (mixture for rae, else prior).
         labels: where classes come from, which only serve to judge: sub-folders, a file that belongs to the data,
             nowhere, or auto (that file if there is one).
-        network: dcgan, short_dcgan (a layer less in each player) or residual.
+        network: dcgan, short_dcgan (a layer less in each player), residual, or MODULE.CLASS of a file of your own (see
+            poise.networks) with options as its fields.
         autoencoder: options of encoder and decoder.
         discriminator: options of the discriminator of vae_gan.
         steps: how often each player moves.
@@ -126,7 +130,7 @@ def vae(
     monitor = outcomes.monitor(game, drawing, seen, facts, run.batch, cadence.probe, run.seed, how)
     rates = common.learning_rates(game.players, asked.options, run.steps)
     stream = image_parts.stream(seen, run, how, flip=pictures.flip)
-    stage = Stage(facts["stages"][0][0], game, stream, run.steps, rates, monitor)
+    stage = Stage(facts.stages[0][0], game, stream, run.steps, rates, monitor)
     judged = (seen, drawing, run.score_samples, run.seed)
     return Recipe(
         stages=[stage],
@@ -140,53 +144,24 @@ def vae(
         judge=outcomes.judge(*judged) if run.scores else None,
         final=outcomes.judge(*judged, unseen=True) if run.scores else None,
         acting=run.acting,
-        notes=[*image_data.notes(seen, data), *common.compiled(run, [stage])],
+        notes=[*image_data.notes(seen, data), *parts.unused(network, asked, game), *common.compiled(run, [stage])],
     )
-
-
-def _generator(arguments: dict[str, Any], facts: dict[str, Any]) -> Any:
-    from poise.recipes.vae import build as parts
-
-    return parts.model(arguments["network"], arguments["autoencoder"], facts)
-
-
-def _draw(generator: Any, facts: dict[str, Any], n: int, seed: int, latents: str | None = None) -> Any:
-    from poise.recipes.vae import outputs as outcomes
-
-    return outcomes.draw(generator, facts, n, seed, latents)
-
-
-def _reads(arguments: dict[str, Any], look: Any = None) -> str:
-    from poise.recipes.images.data import reads
-
-    return reads(arguments, look)
-
-
-def _interpolate(generator, facts: dict[str, Any], rows: int, between: int, seed: int):  # type: ignore[no-untyped-def]
-    from poise.recipes.vae import outputs as outcomes
-
-    return outcomes.interpolate(generator, facts, rows, between, seed)
-
-
-def _encode(generator, facts: dict[str, Any], pictures):  # type: ignore[no-untyped-def]
-    from poise.recipes.vae import outputs as outcomes
-
-    return outcomes.encode(generator, facts, pictures)
 
 
 register("recipe", "vae")(
     RecipeEntry(
         vae,
-        _generator,
-        _draw,
+        later("poise.recipes.vae.networks:rebuilt"),
+        later("poise.recipes.vae.outputs:draw"),
         _write,
         "image",
         ("NLL", "KID-EffLite0", "KID-classifier"),
         asks=("latents",),
         players=("autoencoder",),
         autoencoder=lambda generator, facts: generator,
-        reads=_reads,
-        interpolate=_interpolate,
-        encode=_encode,
+        reads=later("poise.recipes.images.data:reads"),
+        interpolate=later("poise.recipes.vae.outputs:interpolate"),
+        encode=later("poise.recipes.vae.outputs:encode"),
+        facts=VaeFacts,
     )
 )

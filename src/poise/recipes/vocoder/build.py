@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from functools import partial
-from types import SimpleNamespace
 from typing import Any
 
 import torch
@@ -17,11 +16,16 @@ from poise.data.speech.recordings import Recordings, open_recordings
 from poise.data.speech.segments import SegmentStream
 from poise.errors import PoiseError
 from poise.games.adversarial import Adversarial, adversarial_terms, joint_allowed
-from poise.losses import Loss
 from poise.losses.reconstruction import log_mel_l1, matched, multi_resolution
 from poise.models.layers import renormalised
-from poise.recipes.common.affordable import check_affordable
-from poise.recipes.common.parts import learning_rates, own_penalties, player, weighed
+from poise.models.own import OwnDiscriminator, OwnVocoder
+from poise.networks import VocoderNetworks
+from poise.recipes.common.facts import PerStep
+from poise.recipes.common.own import fits, told, with_features
+from poise.recipes.common.parts import built, learning_rates, machine, own_penalties, player, scheduled, weighed
+from poise.recipes.common.recipe import Arguments
+from poise.recipes.common.setup import Setup
+from poise.recipes.vocoder.facts import VocoderFacts
 from poise.recipes.vocoder.options import RecordingOptions
 from poise.registry import find
 from poise.training.ema import Ema
@@ -37,11 +41,6 @@ SHORTEST = 320
 def mel_of(options: RecordingOptions) -> Mel:
     """The spectrogram that is asked for."""
     return Mel(options.rate, options.window, options.hop, options.bands, options.low, options.high)
-
-
-def mel_in(facts: dict[str, Any]) -> Mel:
-    """The spectrogram of a run."""
-    return Mel(**facts["mel"])
 
 
 def check_segment(segment: int, mel: Mel) -> None:
@@ -74,7 +73,7 @@ def opening(data: str, options: RecordingOptions) -> dict[str, Any]:
     }
 
 
-def reads(arguments: dict[str, Any]) -> str:
+def reads(arguments: Arguments, look: Any = None) -> str:
     """What a run with these arguments reads, in a line. Errors: PoiseError where it would read nothing."""
     return recordings(opening(arguments["data"], RecordingOptions.of(arguments))).describe()
 
@@ -88,31 +87,50 @@ def recordings(opening: dict[str, Any], fingerprint: str | None = None) -> Recor
 
 
 def facts(
-    recordings: Recordings, opening: dict[str, Any], mel: Mel, how: Execution, stages: Sequence[tuple[str, int]]
-) -> dict[str, Any]:
-    """What rebuilds the generator without the data, and what the data was."""
-    return {
-        "data": f"{recordings.name}: {len(recordings.train):,} recordings to train on, {len(recordings.heldout):,} "
+    recordings: Recordings, opening: dict[str, Any], mel: Mel, how: Execution, steps: Mapping[str, int], read: PerStep
+) -> VocoderFacts:
+    """What rebuilds the generator without the data, and what the data was. Args: steps of each stage, in order."""
+    return VocoderFacts(
+        data=f"{recordings.name}: {len(recordings.train):,} recordings to train on, {len(recordings.heldout):,} "
         f"held out, {recordings.seconds() / 60:.1f} minutes",
-        "mel": mel.to_dict(),
-        "recordings": opening,
-        "fingerprint": recordings.fingerprint,
-        "stages": [list(stage) for stage in stages],
-        "learning_rates": {"spectral": "warm_lr"},
-        "device": str(how.device),
-        "precision": how.precision,
-        "threads": torch.get_num_threads(),
-    }
+        mel=mel.to_dict(),
+        recordings=opening,
+        fingerprint=recordings.fingerprint,
+        stages=list(steps.items()),
+        learning_rates={"spectral": "warm_lr"},
+        per_step=read,
+        **machine(how),
+    )
 
 
-def per_step(batch: int, seconds: float) -> dict[str, Any]:
-    """What a step reads, for the live view: segments of so many seconds."""
-    return {"unit": "audio seconds", "size": f"{batch} x {seconds:.2g} s", "amounts": {"": batch * seconds}}
+def per_step(batch: int, seconds: float) -> PerStep:
+    """What a step reads: segments of so many seconds."""
+    return PerStep("audio seconds", f"{batch} x {seconds:.2g} s", {"": batch * seconds})
 
 
-def generator(network: str, options: Any, mel: Mel) -> nn.Module:
-    """The generator alone, with fresh weights; `options` is a `GeneratorOptions`."""
+def critic(network: VocoderNetworks | str, kind: str, options: Any, mel: Mel) -> nn.Module:
+    """The discriminator alone, with fresh weights: that of a user's network where it has one, else of this kind;
+    `options` is a `VocoderDiscriminatorOptions`."""
+    if isinstance(network, VocoderNetworks):
+        with told(network, "discriminator cannot be made"):
+            own = network.discriminator(mel.hop)
+            if own is not None:
+                return OwnDiscriminator(own)
+    net: nn.Module = find("wave critic", kind)(mel.window, options)
+    return net
+
+
+def generator(network: VocoderNetworks | str, options: Any, mel: Mel) -> nn.Module:
+    """The generator alone, with fresh weights; `options` is a `VocoderGeneratorOptions`, or alike."""
+    if isinstance(network, VocoderNetworks):
+        with told(network, "generator cannot be made"):
+            return OwnVocoder(network.generator(mel.bands, mel.hop), mel)
     return renormalised(find("vocoder", network)(mel, options.width, options.depth), options.norm)
+
+
+def rebuilt(arguments: Arguments, facts: VocoderFacts) -> nn.Module:
+    """The generator of a run, with fresh weights."""
+    return generator(arguments["network"], arguments["generator"], facts.heard)
 
 
 class MelStream:
@@ -140,44 +158,29 @@ class Waves:
     """A generator of waves and a discriminator, in two games: `spectral`, without the discriminator's opinion, and
     `game`. Both have one generator and one average; the discriminator does not move in the first.
 
-    Args: mel; names of network, critic and loss; weights of the terms "mel", "stft" and "features"; options and
-    strengths of L2 of the two players, and their `names`; decay of the average; steps of the stages; how; seed.
+    Args: mel; setup, with weights of the terms "mel", "stft" and "features"; names of the two players in it.
     """
 
-    def __init__(
-        self,
-        mel: Mel,
-        *,
-        network: str,
-        critic: str,
-        loss: Loss | str,
-        weights: dict[str, Scheduled],
-        options: dict[str, Any],
-        l2: dict[str, Scheduled],
-        ema: float,
-        steps: dict[str, int],
-        how: Execution,
-        seed: int,
-        names: tuple[str, str] = ("generator", "discriminator"),
-    ) -> None:
-        self.mel, self.options, self.steps, self.how, self.l2 = mel, options, steps, how, l2
+    def __init__(self, mel: Mel, setup: Setup, names: tuple[str, str] = ("generator", "discriminator")) -> None:
+        self.mel, self.setup, self.how = mel, setup, setup.how
+        self.steps, self.weights = setup.steps, setup.weights
         self.made, self.judging = names
+        self._own, network = setup.options[self.made], setup.networks[self.made]
         makers = {
-            self.judging: lambda: find("wave critic", critic)(mel.window, options[self.judging]),
-            self.made: lambda: generator(network, options[self.made], mel),
+            self.judging: lambda: critic(network, setup.networks[self.judging], setup.options[self.judging], mel),
+            self.made: lambda: generator(network, self._own, mel),
         }
-        check_affordable(how.device, makers)
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            d = find("wave critic", critic)(mel.window, options[self.judging]).to(how.device)
-            g = generator(network, options[self.made], mel).to(how.device)
-        self.generator, self.discriminator, self.ema = g, d, Ema(g, ema)
+        d, g = built(setup, makers)
+        frames = 4 * WINDOWS[0] * mel.window // mel.hop
+        fits(network, "generator", g, None, torch.zeros(2, mel.bands, frames, device=self.how.device))
+        wave = torch.zeros(2, 1, frames * mel.hop, device=self.how.device)
+        with_features(network, d, self.weights["features"], wave)
+        self.generator, self.discriminator, self.ema = g, d, Ema(g, setup.ema)
         self.average: nn.Module = self.ema.module
-        to_discriminate, to_generate = adversarial_terms(find("loss", loss))
-        self._to_discriminate, self._to_generate, self.weights = to_discriminate, to_generate, weights
+        self._to_discriminate, self._to_generate = adversarial_terms(find("loss", setup.loss))
         judge = self._judges("adversarial")
         self.spectral = Adversarial(g, d, joint=joint_allowed(d))
-        warm = self._generates(self.terms(weights, "spectral"), "spectral", options[self.made].warm_lr)
+        warm = self._generates(self.terms("spectral"), "spectral", self._own.warm_lr)
         warm.turns = 1
         self.spectral.players, self.spectral.modules = (warm,), judge.resting()
         self.game = Adversarial(g, d, joint=joint_allowed(d))
@@ -188,42 +191,42 @@ class Waves:
         return self._judges(stage), self._against(stage)
 
     def _judges(self, stage: str) -> Any:
-        penalties = own_penalties(self.judging, self.l2, self.options, self.steps[stage])
-        return player(self.judging, self.discriminator, self.options[self.judging], self._to_discriminate, penalties)
+        penalties = own_penalties(self.judging, self.setup.l2, self.setup.options, self.steps[stage])
+        options = self.setup.options[self.judging]
+        return player(self.judging, self.discriminator, options, self._to_discriminate, penalties)
 
     def _against(self, stage: str) -> Any:
         """The generator against the discriminator."""
         alike = weighed("features", self.weights["features"], self.steps[stage], matched)
-        terms = [self._to_generate, *self.terms(self.weights, stage), *alike]
-        return self._generates(terms, stage, self.options[self.made].lr)
+        terms = [self._to_generate, *self.terms(stage), *alike]
+        return self._generates(terms, stage, self._own.lr)
 
-    def terms(self, weights: dict[str, Scheduled], stage: str) -> list[Term[Any]]:
+    def terms(self, stage: str) -> list[Term[Any]]:
         """What a generated wave owes to the real one, without the discriminator."""
         windows = [int(part * self.mel.window) // 8 * 8 for part in WINDOWS]
         losses = {"mel": log_mel_l1(self.mel), "stft": multi_resolution(windows)}
         return [
             term
             for name, loss in losses.items()
-            for term in weighed(name, weights[name], self.steps[stage], partial(_of_waves, loss))
+            for term in weighed(name, self.weights[name], self.steps[stage], partial(_of_waves, loss))
         ]
 
     def _generates(self, terms: list[Term[Any]], stage: str, lr: Scheduled) -> Any:
         if not terms:
             raise PoiseError("--mel 0 and --stft 0 leave the spectral stage nothing to learn from: set one above 0")
         first, *also = terms
-        penalties = own_penalties(self.made, self.l2, self.options, self.steps[stage])
-        return player(self.made, self.generator, self.options[self.made], first, penalties, (self.ema,), lr, also)
+        penalties = own_penalties(self.made, self.setup.l2, self.setup.options, self.steps[stage])
+        return player(self.made, self.generator, self._own, first, penalties, (self.ema,), lr, also)
 
     @property
     def warm_dials(self) -> list[ScheduledValue]:
         """Of the spectral stage."""
-        rates = {self.made: SimpleNamespace(lr=self.options[self.made].warm_lr)}
-        return learning_rates(self.spectral.players, rates, self.steps["spectral"])
+        return scheduled(self.spectral.players, {self.made: self._own.warm_lr}, self.steps["spectral"])
 
     @property
     def dials(self) -> list[ScheduledValue]:
         """Of the adversarial stage."""
-        return learning_rates(self.game.players, self.options, self.steps["adversarial"])
+        return learning_rates(self.game.players, self.setup.options, self.steps["adversarial"])
 
 
 def _of_waves(loss: Callable[..., torch.Tensor], round: Any) -> torch.Tensor:

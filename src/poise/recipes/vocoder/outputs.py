@@ -26,6 +26,7 @@ from poise.recipes.common.recipe import Stage
 from poise.recipes.vocoder import build as parts
 from poise.recipes.vocoder import sounds
 from poise.recipes.vocoder.build import Waves
+from poise.recipes.vocoder.facts import RecordedFacts
 from poise.training.precision import Execution
 
 SHOWN, SHOWN_SEED = 4, 1_234_567  # recordings in a picture, the same ones in every run of the data
@@ -56,28 +57,28 @@ def copied(generator: nn.Module, mel: Any, samples: np.ndarray) -> np.ndarray:
 
 
 def draw(
-    generator: nn.Module, facts: dict[str, Any], n: int, seed: int, recordings: Recordings | None = None
+    generator: nn.Module, facts: RecordedFacts, n: int, seed: int, recordings: Recordings | None = None
 ) -> list[Wave]:
     """Copies of n held-out recordings, or of all where there are no more; which ones depends on the seed."""
-    mel = parts.mel_in(facts)
-    known = recordings or parts.recordings(facts["recordings"], facts["fingerprint"])
+    mel = facts.heard
+    known = recordings or parts.recordings(facts.recordings, facts.fingerprint)
     return [
         sounds.Titled.of(copied(generator, mel, known.clip(row)), mel.rate, title(known, row))
         for row in chosen(known, n, seed)
     ]
 
 
-def vocode(generator: nn.Module, facts: dict[str, Any], wave: Wave) -> Wave:
+def vocode(generator: nn.Module, facts: RecordedFacts, wave: Wave) -> Wave:
     """A recording, through its log-mel and back. PoiseError for a vocoder that has not been trained yet."""
-    mel = parts.mel_in(facts)
+    mel = facts.heard
     if not int(generator.get_buffer("trained")):
         raise PoiseError("the vocoder of this run was not trained yet at this step: go on with poise resume first")
     return Wave(copied(generator, mel, resampled(wave, mel.rate)), mel.rate)
 
 
-def show(generator: nn.Module, facts: dict[str, Any], stem: Path, recordings: Recordings) -> Path:
+def show(generator: nn.Module, facts: RecordedFacts, stem: Path, recordings: Recordings) -> Path:
     """The same held-out recordings in every run: as they are, and as the generator gives them back."""
-    mel = parts.mel_in(facts)
+    mel = facts.heard
     rows = [
         (title(recordings, row), {"real": clip, "generated": copied(generator, mel, clip)})
         for row in chosen(recordings, SHOWN, SHOWN_SEED)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import torch
 from torch import nn
@@ -17,6 +15,7 @@ from poise.metrics.speech.comparison import Beside, Comparison
 from poise.metrics.speech.metric import Pair
 from poise.recipes.vocoder import build as parts
 from poise.recipes.vocoder import outputs as outcomes
+from poise.recipes.vocoder.facts import RecordedFacts
 
 GRIFFIN_LIM = (
     "Griffin-Lim finds a wave for the recording's own log-mel without any training. It fits the very spectra that most "
@@ -30,9 +29,9 @@ SHARED = (
 NOTHING_HELD_OUT = "Nothing is held out, so the recordings are those that were trained on: they say nothing of others."
 
 
-def recordings(facts: dict[str, Any]) -> Recordings:
+def recordings(facts: RecordedFacts) -> Recordings:
     """Those of a run, which must still be what they were."""
-    return parts.recordings(facts["recordings"], facts["fingerprint"])
+    return parts.recordings(facts.recordings, facts.fingerprint)
 
 
 def real_pair(recordings: Recordings, row: int, language: str = "") -> Pair:
@@ -49,11 +48,11 @@ def by_griffin_lim(mel: Mel, samples: np.ndarray) -> np.ndarray:
     return np.asarray(made[: len(samples)], np.float32)
 
 
-def pairs(generator: nn.Module, facts: dict[str, Any], n: int | None, seed: int) -> Comparison:
+def pairs(generator: nn.Module, facts: RecordedFacts, n: int | None, seed: int) -> Comparison:
     """At most n held-out recordings (None: all of them) beside their copies, and beside those of Griffin-Lim."""
-    known, mel = recordings(facts), parts.mel_in(facts)
+    known, mel = recordings(facts), facts.heard
     rows = outcomes.chosen(known, len(known) if n is None else n, seed).tolist()
-    language = language_of(facts["recordings"]["data"])
+    language = language_of(facts.recordings["data"])
 
     def copy(place: int) -> Wave:
         return Wave(outcomes.copied(generator, mel, known.clip(rows[place])), mel.rate)

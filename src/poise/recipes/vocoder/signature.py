@@ -7,15 +7,20 @@ does not load torch.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
+from poise.lazy import later
 from poise.losses import Loss
+from poise.networks import VocoderNetworks
 from poise.recipes.common.options import DiscriminatorAdam, GeneratorAdam, RunOptions, SingleRunOptions
 from poise.recipes.common.recipe import Recipe, RecipeEntry
+from poise.recipes.common.setup import Setup
+from poise.recipes.vocoder.facts import VocoderFacts
 from poise.recipes.vocoder.options import RecordingOptions
 from poise.registry import register
 from poise.training.schedules import Scheduled
+
+OURS = ("width", "depth", "norm")  # options of our networks, which have no meaning for others
 
 
 @dataclass
@@ -63,7 +68,7 @@ def vocoder(
     *,
     l2_generator: Scheduled = 1e-5,
     l2_discriminator: Scheduled = 1e-4,
-    network: str = "vocos",
+    network: VocoderNetworks | str = "vocos",
     critic: str = "both",
     loss: Loss | str = "least_squares",
     mel: Scheduled = 10.0,
@@ -85,7 +90,8 @@ def vocoder(
             such as cosine:1e-3:1e-5. 0 turns it off.
         l2_discriminator: the same on the discriminator's weights.
         labels: where file names say whose voice it is: a pattern such as {voice}/{text}.
-        network: vocos (frames and an inverse Fourier transform) or hifigan (upsampling).
+        network: vocos (frames and an inverse Fourier transform), hifigan (upsampling), or MODULE.CLASS of a file of
+            your own (see poise.networks) with options as its fields, which may bring a discriminator too.
         critic: what the discriminator looks at: period (every 2nd, 3rd, 5th sample), resolution (spectrograms of three
             windows), or both.
         loss: nonsaturating, minimax, hinge, least_squares, wasserstein or relativistic.
@@ -108,6 +114,7 @@ def vocoder(
         recordings: options of reading the recordings.
         run: options of the run.
     """
+    from poise.recipes.common import own
     from poise.recipes.common import parts as common
     from poise.recipes.vocoder import build as parts
     from poise.recipes.vocoder import outputs as outcomes
@@ -117,18 +124,20 @@ def vocoder(
     heard = parts.mel_of(recordings)
     parts.check_segment(segment, heard)
     options = {"generator": generator, "discriminator": discriminator}
-    for name, own in options.items():
-        common.check_player(name, own, [key for key in ("width", "depth", "turns") if hasattr(own, key)])
+    for name, asked in options.items():
+        common.check_player(name, asked, [key for key in ("width", "depth", "turns") if hasattr(asked, key)])
     opening = parts.opening(data, recordings)
     known = parts.recordings(opening)
     steps = {"spectral": warm_steps, "adversarial": run.steps}
-    facts = parts.facts(known, opening, heard, how, list(steps.items()))
-    facts["per_step"] = parts.per_step(run.batch, segment / heard.rate)
-    waves = parts.Waves(
-        heard, network=network, critic=critic, loss=loss, weights={"mel": mel, "stft": stft, "features": features},
-        options=options, l2={"generator": l2_generator, "discriminator": l2_discriminator}, ema=run.ema, steps=steps,
-        how=how, seed=run.seed,
+    facts = parts.facts(known, opening, heard, how, steps, parts.per_step(run.batch, segment / heard.rate))
+    setup = Setup(
+        networks={"generator": network, "discriminator": critic}, loss=loss,
+        weights={"mel": mel, "stft": stft, "features": features}, options=options,
+        l2={"generator": l2_generator, "discriminator": l2_discriminator}, ema=run.ema, steps=steps, how=how,
+        seed=run.seed,
     )  # fmt: skip
+    waves = parts.Waves(heard, setup)
+    unused = own.unused(network, options, waves.discriminator, OURS)
     stages = outcomes.stages(waves, known, segment, run)
     return Recipe(
         stages=stages,
@@ -140,64 +149,23 @@ def vocoder(
         show=lambda stem: outcomes.show(waves.average, facts, stem, known),
         judge=outcomes.judge(known, heard, run.score_samples, run.seed) if run.scores else None,
         acting=run.acting,
-        notes=[*known.notes, *common.compiled(run, stages)],
+        notes=[*known.notes, *unused, *common.compiled(run, stages)],
     )
-
-
-def _generator(arguments: dict[str, Any], facts: dict[str, Any]) -> Any:
-    from poise.recipes.vocoder import build as parts
-
-    return parts.generator(arguments["network"], arguments["generator"], parts.mel_in(facts))
-
-
-def _draw(generator: Any, facts: dict[str, Any], n: int, seed: int, **asked: Any) -> Any:
-    from poise.recipes.vocoder import outputs as outcomes
-
-    return outcomes.draw(generator, facts, n, seed, **asked)
-
-
-def _vocode(generator: Any, facts: dict[str, Any], wave: Any) -> Any:
-    from poise.recipes.vocoder import outputs as outcomes
-
-    return outcomes.vocode(generator, facts, wave)
-
-
-def _recordings(facts: dict[str, Any]) -> Any:
-    from poise.recipes.vocoder import pairs as vocoder_pairs
-
-    return vocoder_pairs.recordings(facts)
-
-
-def _pairs(generator: Any, facts: dict[str, Any], n: int | None, seed: int) -> Any:
-    from poise.recipes.vocoder import pairs as vocoder_pairs
-
-    return vocoder_pairs.pairs(generator, facts, n, seed)
-
-
-def _write(samples: Any, path: Path) -> str:
-    from poise.recipes.vocoder import sounds
-
-    return sounds.write(samples, path)
-
-
-def _reads(arguments: dict[str, Any], look: Any = None) -> str:
-    from poise.recipes.vocoder import build as parts
-
-    return parts.reads(arguments)
 
 
 register("recipe", "vocoder")(
     RecipeEntry(
         vocoder,
-        _generator,
-        _draw,
-        _write,
+        later("poise.recipes.vocoder.build:rebuilt"),
+        later("poise.recipes.vocoder.outputs:draw"),
+        later("poise.recipes.vocoder.sounds:write"),
         "speech",
         ("log-mel L1",),
         default_out="samples",
-        vocode=_vocode,
-        recordings=_recordings,
-        pairs=_pairs,
-        reads=_reads,
+        vocode=later("poise.recipes.vocoder.outputs:vocode"),
+        recordings=later("poise.recipes.vocoder.pairs:recordings"),
+        pairs=later("poise.recipes.vocoder.pairs:pairs"),
+        reads=later("poise.recipes.vocoder.build:reads"),
+        facts=VocoderFacts,
     )
 )

@@ -1,0 +1,103 @@
+"""Networks of a user's in a recipe: made, tried on a tiny batch, and which options mean nothing beside them."""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+import traceback
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from poise.errors import PoiseError
+from poise.models.own import OwnDiscriminator
+from poise.networks import Networks
+from poise.recipes.common.options import Options
+
+WRONG = (ArithmeticError, AssertionError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
+
+
+@contextlib.contextmanager
+def told(network: Any, what: str) -> Iterator[None]:
+    """Whatever goes wrong with a user's network is told of its file and class, `what` being a part that cannot be made
+    or does not take something; nothing is changed for one of ours."""
+    try:
+        yield
+    except PoiseError as error:
+        if not isinstance(network, Networks):
+            raise
+        raise PoiseError(f"{place(network)}: {error}") from None
+    except WRONG as error:
+        if not isinstance(network, Networks):
+            raise
+        reason = (str(error).splitlines() or [""])[0][:200]
+        raise PoiseError(f"{place(network, error)}: its {what} ({type(error).__name__}: {reason})") from error
+
+
+def fits(network: Any, what: str, net: nn.Module, *inputs: Any) -> Any:
+    """Try a user's network in evaluation mode, without a gradient, and with no draw of random numbers kept.
+
+    Returns: what it gives. Errors: PoiseError with file and class where it does not take this or gives another shape.
+    """
+    if not isinstance(network, Networks):
+        return None
+    shapes = " and ".join(str(list(x.shape)) for x in inputs if isinstance(x, Tensor))
+    training = net.training
+    with told(network, f"{what} does not take {shapes}"), torch.random.fork_rng(devices=[]), torch.no_grad():
+        found = net.eval()(*inputs)
+    net.train(training)
+    return found
+
+
+def is_own(net: Any) -> bool:
+    """Whether a discriminator is a user's."""
+    return isinstance(net, OwnDiscriminator)
+
+
+def judges(network: Any, net: Any) -> OwnDiscriminator | None:
+    """The discriminator that a user's class made, None where it brings none and the recipe's own is taken."""
+    if net is None:
+        return None
+    with told(network, "discriminator cannot be made"):
+        return OwnDiscriminator(net)
+
+
+def with_features(network: Any, net: nn.Module, weight: Any, *inputs: Any) -> None:
+    """`fits` of a discriminator; PoiseError where feature matching has a weight and it gives no features."""
+    found = fits(network, "discriminator", net, *inputs)
+    if is_own(net) and weight != 0 and not found.features:
+        raise PoiseError(
+            f"{place(network)}: its discriminator gives logits alone, and --features {weight} compares what its "
+            "layers say: give a poise.core.DiscriminatorOutput with features, or use --features 0"
+        )
+
+
+def unused(network: Any, options: Options, discriminator: Any, names: Sequence[str]) -> list[str]:
+    """A line where options of our networks were given beside a network of the user's, which has its own.
+
+    Args: options by player; discriminator, whose options are looked at if it is the user's; names of those that mean
+    nothing to such a network.
+    """
+    if not isinstance(network, Networks):
+        return []
+    ignored = []
+    for player, own in options.items():
+        if player.endswith("discriminator") and not is_own(discriminator):
+            continue
+        for name in names:
+            if hasattr(own, name) and getattr(own, name) != getattr(type(own)(), name):
+                ignored.append(f"--{player.replace('_', '-')}.{name}")
+    if not ignored:
+        return []
+    return [f"{', '.join(ignored)}: of no use with {type(network).__name__}, which has options of its own"]
+
+
+def place(network: Networks, error: Exception | None = None) -> str:
+    """File, line where an error arose in it, and class."""
+    file = Path(inspect.getsourcefile(type(network)) or type(network).__module__)
+    frames = traceback.extract_tb(error.__traceback__) if error is not None else []
+    lines = [frame.lineno for frame in frames if Path(frame.filename) == file]
+    return f"{file.name}{f', line {lines[-1]}' if lines else ''}, class {type(network).__name__}"
