@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import os
 import re
 import subprocess
@@ -44,10 +45,16 @@ def module(path: Path) -> str:
 MODULES = {module(path): path for path in FILES}
 
 
+@functools.cache
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+@functools.cache
 def imported(path: Path) -> set[str]:
     """Modules of the package that a file imports anywhere, and outside modules that it imports."""
     found = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(parsed(path)):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         if isinstance(node, ast.ImportFrom):
@@ -129,7 +136,7 @@ def test_no_circle_between_modules_nor_between_folders():
 def test_no_class_name_has_two_meanings():
     homes: dict[str, list[str]] = {}
     for path in FILES:
-        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        for node in parsed(path).body:
             if isinstance(node, ast.ClassDef):
                 homes.setdefault(node.name, []).append(module(path))
     assert not {name: places for name, places in homes.items() if len(places) > 1}
@@ -163,7 +170,7 @@ def test_long_files_and_functions_say_why():
     crowded = []
     for path in FILES:
         text = path.read_text(encoding="utf-8")
-        tree = ast.parse(text)
+        tree = parsed(path)
         if len(text.splitlines()) > 250 and not REASON.search(ast.get_docstring(tree) or ""):
             crowded.append(f"{path.name}: {len(text.splitlines())} lines")
         for node in ast.walk(tree):
@@ -179,7 +186,7 @@ def test_no_signature_is_wider_than_25():
     """Parameters of functions and methods, all kinds of them counted, `self` too."""
     wide = []
     for path in FILES:
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in ast.walk(parsed(path)):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
                 taken = node.args
                 count = len(taken.posonlyargs) + len(taken.args) + len(taken.kwonlyargs)
