@@ -318,7 +318,9 @@ def test_samples_of_a_language_follow_the_network():
     """A network whose next unit is certain: the samples can be told beforehand."""
 
     class Next(torch.nn.Module):
-        embedding = torch.nn.Embedding(4, 1)
+        def __init__(self):
+            super().__init__()
+            self.embedding = torch.nn.Embedding(4, 1)
 
         def begin(self, n):
             return ()

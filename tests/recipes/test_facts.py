@@ -14,7 +14,8 @@ from poise.recipes.speech.facts import Borrowed, SpeechFacts
 from poise.recipes.text.facts import SentenceFacts
 from poise.recipes.vae.facts import VaeFacts
 from poise.recipes.vocoder.facts import VocoderFacts
-from poise.specs.spec import all_recipes, kind_of
+from poise.registry import HOMES
+from poise.specs.spec import kind_of
 
 OLD = Path(__file__).parents[1] / "fixtures" / "f6218b1"
 READ = PerStep("audio seconds", "8 x 0.5 s", {"": 4.0})
@@ -51,7 +52,7 @@ TABLES = {
 
 
 def test_every_recipe_of_poise_has_facts_of_its_own():
-    assert {name: kind_of(name).facts for name in all_recipes()} == {name: kind for name, (kind, _) in TABLES.items()}
+    assert {name: kind_of(name).facts for name in HOMES["recipe"]} == {name: kind for name, (kind, _) in TABLES.items()}
 
 
 @pytest.mark.parametrize("recipe", TABLES)
