@@ -122,7 +122,7 @@ def write_sentences_and_sounds(folder: Path) -> None:
     (folder / "grammar.txt").write_text("".join(f"{line} .\n" for line in sorted(lines)))
     for voice in ("low", "high"):
         (folder / "syllables" / voice).mkdir(parents=True)
-        for name in (f"{initial}{final}{tone}" for initial in "mnldbg" for final in "aieu" for tone in (1, 2)):
+        for name in (f"{initial}{final}{tone}" for initial in "mnldbgptkh" for final in "aieu" for tone in (1, 2)):
             with wave.open(str(folder / "syllables" / voice / f"{name}.wav"), "wb") as file:
                 file.setparams((1, 2, 8000, 0, "NONE", ""))
                 file.writeframes(rng.integers(-3000, 3000, 800).astype("<i2").tobytes())

@@ -45,7 +45,7 @@ from poise.metrics.core.rows import Note
 from poise.metrics.distributions.evaluation import evaluate as evaluate_features
 from poise.metrics.features.classifier import SmallClassifier
 from poise.metrics.features.feature_files import kept_features
-from poise.metrics.features.features import Extractor
+from poise.metrics.features.features import Extractor, MissingFeatures
 from poise.metrics.latent.members import LatentMetric
 from poise.metrics.speech.metric import PairedMetric
 from poise.metrics.text.metric import TextMetric
@@ -161,14 +161,20 @@ def _is_evaluation(path: Path) -> bool:
 
 
 def _report(sides: Sides, options: EvaluationOptions, task: TaskProgress) -> EvaluationReport:
-    """Everything that was found."""
+    """Everything that was found. Where no extractor is installed the rest is told, if there is any, with a note."""
     sides, networks, notes = small_networks(sides, options)
     metrics = _of_features(options.metrics)
     by_latents = [] if options.metrics is None else named_metrics(LatentMetric, options.metrics)
     extractors: list[Extractor] = []
     missing: list[str] = []
+    none: MissingFeatures | None = None
     if metrics != [] or any(metric.features for metric in by_latents):
-        extractors, missing = extractors_for(sides.made.items.modality, options, networks)
+        try:
+            extractors, missing = extractors_for(sides.made.items.modality, options, networks)
+        except MissingFeatures as error:
+            if options.features or options.metrics is not None:
+                raise
+            none, missing = error, [str(error)]
     sets = {"made": sides.made, "heldout": sides.heldout} | ({"train": sides.train} if sides.train else {})
     features: list[ByFeatures] = []
     shares: list[ClassShare] = []
@@ -180,14 +186,16 @@ def _report(sides: Sides, options: EvaluationOptions, task: TaskProgress) -> Eva
             shares = class_shares(extractor, rows["made"], sides)
             modes = class_modes(extractor, rows["made"], rows["heldout"])
     sides = replace(sides, extractors=extractors)
-    sections = [build(sides, options, task) for build in SECTIONS.values()]
+    sections = [section for build in SECTIONS.values() if (section := build(sides, options, task))]
+    if none is not None and not sections:
+        raise none
     return EvaluationReport(
         names=sides.names,
         noun=sides.made.items.noun,
         counts={name: len(side) for name, side in sets.items()},
         seed=options.seed,
         features=features,
-        sections=[section for section in sections if section],
+        sections=sections,
         class_shares=shares,
         class_modes=modes,
         notes=[Note(sentence) for sentence in (*sides.notes, *notes, *missing)],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypedDict
 
 import torch
 from torch import nn
@@ -83,7 +83,15 @@ def built(setup: Setup, makers: Mapping[str, Callable[[], nn.Module]]) -> list[A
         return [make().to(setup.how.device) for make in makers.values()]
 
 
-def machine(how: Execution) -> dict[str, Any]:
+class Machine(TypedDict):
+    """By what a run is computed."""
+
+    device: str
+    precision: str
+    threads: int
+
+
+def machine(how: Execution) -> Machine:
     """For the facts of a run: by what it is computed."""
     return {"device": str(how.device), "precision": how.precision, "threads": torch.get_num_threads()}
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import torch
 
 from poise.audio.spoken import packed
-from poise.core import Player, ScheduledValue, Term
+from poise.core import Player, ScheduledValue, Stateful, Term
 from poise.games.adversarial import adversarial_terms, joint_allowed
 from poise.games.speech import JointGame, SpeechGame, duration_error, mel_l1, unit_error
 from poise.losses.reconstruction import matched
@@ -141,12 +141,12 @@ class SpeechPlayers:
         return Playing(game, learning_rates(game.players, mels.setup.options, mels.steps["joint"]))
 
 
-def resting(players: Sequence[Player[Any]]) -> dict[str, Any]:
+def resting(players: Sequence[Player[Any]]) -> dict[str, Stateful]:
     """What is saved of players who do not play."""
     return {name: part for player in players for name, part in player.resting().items()}
 
 
-def keep(modules: dict[str, Any], stages: dict[str, Playing]) -> None:
+def keep(modules: dict[str, Stateful], stages: dict[str, Playing]) -> None:
     """Networks and averages of others are saved in these stages too."""
     for stage in stages.values():
         stage.game.modules = stage.game.modules | modules
