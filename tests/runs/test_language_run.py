@@ -80,7 +80,7 @@ def test_the_score_is_the_perplexity_of_the_heldout_text(grammar, tmp_path):
     assert found["perplexity"] == pytest.approx(math.exp(total / (len(text) - 1)), rel=1e-5)
     characters = sum(len(corpus.sentences[row]) + 1 for row in corpus.heldout)
     assert found["bits per character"] == pytest.approx(total / math.log(2) / characters, rel=1e-5)
-    assert spec["facts"]["fingerprint"] == corpus.fingerprint
+    assert spec.facts["fingerprint"] == corpus.fingerprint
 
 
 @pytest.mark.slow
