@@ -143,7 +143,7 @@ class Side:
 
     @property
     def places(self) -> dict[str, str]:
-        return {str(self.folder): "HERE", str(self.checkout): "CHECKOUT"}
+        return {str(self.folder): "HERE", str(Path(sys.executable).parent): "BIN", str(self.checkout): "CHECKOUT"}
 
 
 def interrupt(process: subprocess.Popen[str], record: Path, step: int) -> None:

@@ -19,6 +19,8 @@ MASKED = (
     "*events.jsonl:*/time",
     "*report.json:seconds*",
     "*study.json:*seconds*",
+    "*study.json:about/began",
+    "*plan.json:at",
     "*manifest.json:files/resume.pt/*",  # how it is pickled depends on which objects are one; what it holds is compared
     "parts/events.jsonl:*",  # where a run was stopped depends on the clock
 )
@@ -91,7 +93,7 @@ def lines(text: str, name: str) -> dict[str, Any]:
             for pattern, word in TEXT_MASKS + (TRAINING_MASKS if trains else ()):
                 line = re.sub(pattern, word, line)
         elif name.endswith("index.html"):
-            line = TABLE_OF_SECONDS.sub(r"\1SECONDS\2", line)
+            line = re.sub(*TEXT_MASKS[0], TABLE_OF_SECONDS.sub(r"\1SECONDS\2", line))
         kept.append(line)
     return {f"line {i + 1}": line for i, line in enumerate(kept)}
 
