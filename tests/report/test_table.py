@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from poise.disk.description import RunSpec
 from poise.record import RunFolder
 from poise.report.conclude import BestScore, PenaltyEffect, best, penalties, sentences
 from poise.report.picture import grid, save_grid
-from poise.report.table import columns, score_lines
+from poise.report.table import columns, number, score_lines
 from poise.runs.report import conclude
 
 PRIMARY = ("KID-EffLite0", "KID-classifier")
@@ -86,3 +87,12 @@ def test_grid_places_every_picture(tmp_path):
 def test_a_player_of_a_player_is_told_in_words():
     row = {"vocoder_discriminator/l2.share": 0.1, "vocoder_discriminator/l2.strength": 1e-4}
     assert sentences(penalties([row]))[0].startswith("l2 on the vocoder's discriminator (λ = 0.0001) acted")
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.0123456, "0.0123"), (-12.345, "-12.3"), (999.96, "1000"), (12345.6, "12346"), (9999999.0, "9999999"),
+     (34430849074241876.0, "3.44e+16"), (-3045955108820668.0, "-3.05e+15"), (float("inf"), "inf")],
+)  # fmt: skip
+def test_numbers_are_short_and_easily_read(value, text):
+    assert number(value) == text
