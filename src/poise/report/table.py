@@ -24,7 +24,7 @@ def number(value: float) -> str:
         >>> number(0.0123456), number(12345.6), number(34430849074241876.0)
         ('0.0123', '12346', '3.44e+16')
     """
-    return f"{value:.0f}" if 999.5 <= abs(value) < 1e7 else f"{value:.3g}"
+    return f"{value:.0f}" if 999.5 <= abs(value) < 1e10 else f"{value:.3g}"
 
 
 def score_lines(scores: Mapping[str, float], floor: Mapping[str, float]) -> list[str]:
