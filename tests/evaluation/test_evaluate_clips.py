@@ -192,7 +192,7 @@ def test_a_run_that_does_not_say_its_recordings_is_damaged(runs: Path, capsys: p
     spec = json.loads(path.read_text())
     del spec["facts"]["recordings"]
     path.write_text(json.dumps(spec))
-    assert "spec.json does not say what was trained (KeyError: 'recordings')" in refused(capsys, "copies")
+    assert "spec.json does not say what was trained (its facts lack 'recordings')" in refused(capsys, "copies")
 
 
 @pytest.mark.slow

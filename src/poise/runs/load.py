@@ -63,8 +63,10 @@ class Run:
         table, kind = self.spec.facts, self.recipe.facts
         try:
             return kind.from_dict(table) if kind else table
-        except (KeyError, TypeError) as error:
-            raise self._damaged(f"what was trained ({type(error).__name__}: {error})") from None
+        except KeyError as error:
+            raise self._damaged(f"what was trained (its facts lack {error})") from None
+        except TypeError as error:
+            raise self._damaged(f"what was trained ({error})") from None
 
     @functools.cached_property
     def recipe(self) -> RecipeEntry:
