@@ -11,7 +11,7 @@ from poise.audio.spectrograms import Mel
 from poise.core import DiscriminatorOutput
 from poise.errors import PoiseError
 from poise.models.rnn import Read, State
-from poise.models.speech import Speaker
+from poise.models.speech import AlignedAcousticModel
 from poise.models.vocoders import Vocoder
 
 
@@ -110,7 +110,7 @@ class OwnVocoder(Vocoder):
         return _shaped(self.net(x), "generator", (len(x), 1, x.shape[2] * self.mel.hop)).squeeze(1).float()
 
 
-class OwnSpeaker(Speaker):
+class OwnAcousticModel(AlignedAcousticModel):
     """A network of a user's from what is said in each frame to scaled log-mels."""
 
     def __init__(self, net: Any, *of_speaker: Any) -> None:

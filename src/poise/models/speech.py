@@ -21,7 +21,7 @@ from poise.models.vocoders import MIDDLE, SPREAD
 from poise.registry import register
 
 
-class Speaker(nn.Module):
+class AlignedAcousticModel(nn.Module):
     """Noise z [B,Z] and a condition [B,1+L,3] -> log-mel [B,M,F], by `frames`; units, their lengths and alignment.
 
     Args:
@@ -89,8 +89,8 @@ class Speaker(nn.Module):
 
 
 @register("speech", "convolutional")
-class AcousticModel(Speaker):
-    """ConvNeXt blocks over frames. Args: as of `Speaker`; depth: blocks."""
+class AcousticModel(AlignedAcousticModel):
+    """ConvNeXt blocks over frames. Args: as of `AlignedAcousticModel`; depth: blocks."""
 
     def __init__(
         self,

@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import nn
 
-from poise.models.own import OwnDiscriminator, OwnSpeaker
+from poise.models.own import OwnAcousticModel, OwnDiscriminator
 from poise.networks import SpeechNetworks
 from poise.recipes.common.own import told
 from poise.recipes.common.recipe import Arguments
@@ -27,7 +27,7 @@ def speaker(network: SpeechNetworks | str, options: Any, facts: SpeechFacts) -> 
     if isinstance(network, SpeechNetworks):
         with told(network, "generator cannot be made"):
             made = network.generator(options.width, facts.heard.bands)
-            return OwnSpeaker(made, *said_by(facts), options.width, options.noise)
+            return OwnAcousticModel(made, *said_by(facts), options.width, options.noise)
     net: nn.Module = find("speech", network)(*said_by(facts), options.width, options.depth, options.noise)
     return net
 
