@@ -156,7 +156,7 @@ def _text(path: Path, folder: Path) -> tuple[str, str]:
     from poise.data.text.text import open_sentences
 
     found = open_sentences(path)
-    return "read", " | ".join(found.how)
+    return "read", " | ".join(found.notes)
 
 
 def _judged(read: bool, path: Path, said: str) -> tuple[str, str]:

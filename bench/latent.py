@@ -31,7 +31,7 @@ def built(width: int, steps: int) -> Recipe:
 def trained(recipe: Recipe, steps: range) -> float:
     """Seconds."""
     stage, began = recipe.stages[0], time.perf_counter()
-    train(stage.game, stage.stream, steps, recipe.seed, stage.dials, lambda *_: None, recipe.how, detail_every=16)
+    train(stage.game, stage.stream, steps, recipe.seed, stage.dials, lambda *_: None, recipe.execution, detail_every=16)
     return time.perf_counter() - began
 
 

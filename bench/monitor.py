@@ -55,7 +55,7 @@ def variant(arguments: dict[str, Any], steps: int, watching: bool) -> Callable[[
             adversarial._notice = lambda noticed, gradient: None
         every = cadence.log if watching else 10**9
         first = i * steps + (0 if watching else 1)  # step 0 would be detailed
-        train(stage.game, stage.stream, range(first, first + steps), 0, stage.dials, watch, built.how, every)
+        train(stage.game, stage.stream, range(first, first + steps), 0, stage.dials, watch, built.execution, every)
         adversarial._notice = notice
 
     return run

@@ -87,7 +87,9 @@ def main() -> None:
         } | {"shown over recomputed": [round(float(np.divide(a, b)), 3) for a, b in zip(shown, own, strict=True)]}
         print(step + 1, rows[str(step + 1)], flush=True)
 
-    train(stage.game, stage.stream, max(options.steps), seed=0, how=recipe.how, detail_every=16, watch=watch)
+    train(
+        stage.game, stage.stream, max(options.steps), seed=0, execution=recipe.execution, detail_every=16, watch=watch
+    )
     write(options.json, f"{options.limit} emoji at {options.size} pixels", {"steps": rows})
 
 

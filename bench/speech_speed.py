@@ -34,7 +34,7 @@ from common import interleaved, ratio, write
 from torch import Tensor, nn
 
 from poise.audio.spectrograms import Mel, magnitude
-from poise.audio.spoken import mask_of, total_of
+from poise.audio.speech_conditions import mask_of, total_of
 from poise.core import Batch, Verdict
 from poise.data.speech.recordings import Recordings
 from poise.data.transcripts.syllables import TABLE, Syllable, to_pinyin
@@ -168,7 +168,7 @@ def waves() -> tuple[vocoder_parts.Waves, Any]:
         networks={"generator": "vocos", "discriminator": "both"}, loss="hinge",
         weights={"mel": 5.0, "stft": 1.0, "features": 5.0}, options=options,
         l2={"generator": L2_G, "discriminator": L2_D}, ema=EMA, steps={"spectral": 1500, "adversarial": 2500},
-        how=HOW, seed=0,
+        execution=HOW, seed=0,
     )  # fmt: skip
     made = vocoder_parts.Waves(MEL, setup)
     known = recordings(["" for _ in range(300)], 2.0)
@@ -243,7 +243,7 @@ def acoustic() -> Case:
     setup = Setup(
         networks={"generator": "convolutional", "discriminator": "projection"}, loss="least_squares",
         weights={"mel": 5.0, "features": 10.0}, options=options, l2={"generator": L2_G, "discriminator": L2_D},
-        ema=EMA, steps=steps, how=HOW, seed=0,
+        ema=EMA, steps=steps, execution=HOW, seed=0,
     )  # fmt: skip
     made = Mels(facts, setup)
     stream: Any = speech_parts.stream(said, SAID, 0, HOW)
@@ -267,7 +267,7 @@ def acoustic() -> Case:
 
 def differs(case: Case, steps: int = 3) -> float:
     """The largest difference of a weight after a few steps with the same noise."""
-    train(case.game, case.stream, steps, seed=7, how=HOW, detail_every=LOG)
+    train(case.game, case.stream, steps, seed=7, execution=HOW, detail_every=LOG)
     for step in range(steps):
         reseed(mixed(7, step), HOW.device)
         case.hand(step)
@@ -307,8 +307,8 @@ def measured(case: Case, rounds: int, folder: Path, chunk: int = CHUNK) -> dict[
     record.close()
     spent = {name: found[-rounds:] for name, found in spent.items()}
     speeds = {
-        how: {name: round(chunk * case.seconds / statistics.median(of[name]), 1) for name in times}
-        for how, of in (("wall clock", times), ("processor time", spent))
+        clock: {name: round(chunk * case.seconds / statistics.median(of[name]), 1) for name in times}
+        for clock, of in (("wall clock", times), ("processor time", spent))
     }
     return {
         "audio_seconds_a_second": speeds["wall clock"],

@@ -70,10 +70,10 @@ def ours(
         player("discriminator", d, to_discriminate),
         player("generator", g, to_generate, (average,) if average else ()),
     )
-    how = Execution(CPU, HOW)
+    execution = Execution(CPU, HOW)
 
     def run(i: int) -> None:
-        train(game, lambda draw: Batch(x), range(i * steps, (i + 1) * steps), how=how, detail_every=16)
+        train(game, lambda draw: Batch(x), range(i * steps, (i + 1) * steps), execution=execution, detail_every=16)
 
     return run
 

@@ -69,7 +69,7 @@ def child(keep: bool) -> dict[str, float]:
     if keep:
         assert keep_freed_memory(), "there is no glibc here"
     case = adversarial()
-    run = lambda first: train(case.game, case.stream, range(first, first + STEPS), how=HOW, detail_every=16)  # noqa: E731
+    run = lambda first: train(case.game, case.stream, range(first, first + STEPS), execution=HOW, detail_every=16)  # noqa: E731
     run(0)
     before, began = resource.getrusage(resource.RUSAGE_SELF), time.perf_counter()
     run(STEPS)

@@ -134,7 +134,7 @@ def players() -> TextPlayers:
     setup = Setup(
         networks={"generator": "lstm", "discriminator": "auto"}, loss="relativistic", weights={"likelihood": 1.0},
         options=options, l2={"generator": 1e-5, "discriminator": 1e-4, "embedding": 0.0}, ema=0.99,
-        steps={"likelihood": 1000, "critic": 1, "adversarial": 1000}, how=HOW, seed=0,
+        steps={"likelihood": 1000, "critic": 1, "adversarial": 1000}, execution=HOW, seed=0,
     )  # fmt: skip
     return TextPlayers(FACTS, setup, "gumbel", 17.0)
 
@@ -193,7 +193,7 @@ def adversarial() -> Case:
 
 def differs(case: Case, steps: int = 3) -> float:
     """The largest difference of a weight after a few steps with the same noise."""
-    train(case.game, case.stream, steps, seed=7, how=HOW, detail_every=LOG)
+    train(case.game, case.stream, steps, seed=7, execution=HOW, detail_every=LOG)
     for step in range(steps):
         reseed(fold_seed(7, step), HOW.device)
         case.hand(step)

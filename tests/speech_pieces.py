@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import torch
 from torch import Tensor
 
-from poise.audio.spoken import packed
+from poise.audio.speech_conditions import packed
 from poise.registry import find
 
 PHONES, TONES, VOICES, BANDS, SECONDS = 6, 3, 2, 8, 0.008

@@ -67,7 +67,7 @@ HOMES: dict[str, tuple[str, ...] | dict[str, str]] = {
     "schedule": ("poise.training.schedules",),
     "sequence": ("poise.models.rnn",),
     "speech": ("poise.models.speech",),
-    "spoken units": ("poise.data.transcripts.utterances",),
+    "speech units": ("poise.data.transcripts.utterances",),
     "symptom": (
         "poise.monitor.findings.discriminator",
         "poise.monitor.findings.generator",

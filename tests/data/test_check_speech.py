@@ -44,7 +44,7 @@ def test_a_mixed_folder(mixed: Path, cache: Path) -> None:
         "file|text|voice\na/good.wav|hello|Ann\nb/stereo.ogg|hello|Bob\nb/broken|x|Ann\n"
     )
     report = check_speech("mixed", mixed)
-    assert (len(report.facts), len(report.said), report.voices) == (7, 2, {"Ann": 1, "Bob": 1})
+    assert (len(report.facts), len(report.by_file), report.voices) == (7, 2, {"Ann": 1, "Bob": 1})
     assert report.clipped == ["a/clipped.wav"]
     assert report.silent == ["b/silent.wav"]
     assert report.quiet == ["b/faint.wav"]

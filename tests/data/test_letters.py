@@ -7,7 +7,7 @@ import unicodedata
 import pytest
 
 from poise.data.transcripts.letters import lost_in, not_heard, spelt, visible
-from poise.data.transcripts.utterances import Spoken, characters
+from poise.data.transcripts.utterances import SpeechTokenizer, characters
 from poise.errors import PoiseError
 
 # Pairs of texts that differ in one mark (or letter), by script.
@@ -70,7 +70,7 @@ def test_texts_that_differ_in_one_mark_are_said_differently(script: str) -> None
 @pytest.mark.parametrize("script", PAIRS)
 def test_numbers_come_back_as_the_text(script: str) -> None:
     texts = [word for pair in PAIRS[script] for word in pair.split() if "·" not in word]
-    spoken = Spoken.from_dict(Spoken.fit("characters", texts).to_dict())
+    spoken = SpeechTokenizer.from_dict(SpeechTokenizer.fit("characters", texts).to_dict())
     for text in texts:
         (part,) = spoken.parts(text)
         back = "".join(spoken.phones[i - 1] for i in spoken.encode(part)[:, 0])
@@ -147,7 +147,7 @@ def test_a_character_by_itself_can_be_seen(c: str, seen: str) -> None:
 
 
 def test_a_mark_that_was_never_heard_is_named_and_a_joiner_is_a_blank() -> None:
-    spoken = Spoken.fit("characters", ["कमल नयन"])
+    spoken = SpeechTokenizer.fit("characters", ["कमल नयन"])
     with pytest.raises(PoiseError, match="'◌ा' was never heard in training"):
         spoken.encode(spoken.parts("काम")[0])
     assert spoken.parts("क्\u200dम"[:1] + "\u200cम")[0] == [("क", ""), (" ", ""), ("म", "")]

@@ -101,9 +101,9 @@ def test_lines_with_tabs_and_prose_in_lines(tmp_path: Path) -> None:
     """What looks like something else than sentences is said, with the flag that reads it so."""
     path = tmp_path / "a.txt"
     path.write_text("\n".join(f"{text}\tEine Katze {i}.\tCC-BY" for i, text in enumerate(EVEN)))
-    assert "each line has 2 tabs: --column 1 reads it as a table of 3 columns" in open_text(path).how
+    assert "each line has 2 tabs: --column 1 reads it as a table of 3 columns" in open_text(path).notes
     assert open_text(path, "1").sentences == EVEN
     assert open_text(path, "2").sentences[1] == "Eine Katze 1."
     path.write_text("\n\n".join("\n".join(f"{text} {text}" for text in EVEN[i : i + 8]) for i in range(0, 32, 8)))
-    assert "--layout paragraphs" in " ".join(open_text(path).how)
+    assert "--layout paragraphs" in " ".join(open_text(path).notes)
     assert len(open_text(path, layout="paragraphs")) == 4

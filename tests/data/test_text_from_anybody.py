@@ -38,7 +38,7 @@ def test_an_encoding_is_recognised_and_said(text: str, encoding: str, end: str, 
     path.write_bytes(text.replace("\n", ENDS[end]).encode(encoding))
     found = open_text(path)
     assert found.sentences == text.split("\n")
-    assert "a guess; --encoding sets it" in found.how[0]
+    assert "a guess; --encoding sets it" in found.notes[0]
     assert open_text(path, encoding=encoding).sentences == text.split("\n")
 
 
@@ -50,7 +50,7 @@ def test_unicode_forms_of_a_file(encoding: str, end: str, last: str, tmp_path: P
     path = tmp_path / "a.txt"
     path.write_bytes(("\n".join(expected) + last).replace("\n", ENDS[end]).encode(encoding))
     assert open_text(path).sentences == expected
-    assert "a guess" not in open_text(path).how[0]
+    assert "a guess" not in open_text(path).notes[0]
 
 
 LINES = ["The cat sat on the mat.", "It was raining, and nobody came.", 'She said "hello"; he left.', "A | B is not C."]
@@ -80,7 +80,7 @@ def test_a_table_of_any_dialect(delimiter: str, header: str, always: bool, suffi
     path.write_text("\n".join(written) + "\n")
     found = open_text(path)
     assert found.sentences == texts
-    assert "--column sets it" in found.how[0] and "the first: 'The cat sat" in found.how[0]
+    assert "--column sets it" in found.notes[0] and "the first: 'The cat sat" in found.notes[0]
     assert open_text(path, "2").sentences == texts
     assert open_text(path, "2", delimiter=delimiter).sentences == texts
 
@@ -101,7 +101,7 @@ def test_a_column_is_found_by_the_names_that_people_use(name: str, kind: str, tm
         path.write_text("[" + ",\n".join(lines) + "]" if kind == "json" else "\n".join(lines))
     found = open_text(path)
     assert found.sentences == texts
-    assert "by its name" in found.how[0]
+    assert "by its name" in found.notes[0]
 
 
 @pytest.mark.parametrize(
@@ -140,7 +140,7 @@ def test_verse_by_the_line_and_by_the_stanza(layout: str, between: str, tmp_path
     path.write_bytes(between.join(end.join(stanza) for stanza in [*POEM, *POEM]).encode())
     found = open_text(path, layout=layout)
     assert found.sentences == LAYOUTS[layout]
-    assert ("--layout stanzas" in " ".join(found.how)) == (layout == "lines")
+    assert ("--layout stanzas" in " ".join(found.notes)) == (layout == "lines")
     with pytest.raises(PoiseError, match="--layout verses is not known"):
         open_text(path, layout="verses")
 
@@ -171,7 +171,7 @@ def test_a_damaged_row_is_counted_and_named_and_the_others_are_read(case: str, t
     path.write_bytes("\n".join(lines).encode(errors="surrogateescape"))
     found = open_text(path)
     assert len(found) == 20 - (suffix == "csv")
-    assert named in found.how[1] and found.unusable == 1
+    assert named in found.notes[1] and found.unusable == 1
     path.write_bytes("\n".join([lines[0], *[bad] * 9]).encode(errors="surrogateescape"))
     with pytest.raises(PoiseError) as caught:
         open_text(path)
@@ -186,7 +186,7 @@ def test_utf_16_of_any_script_without_a_mark(text: str, encoding: str, end: str,
     (tmp_path / "a.txt").write_bytes(lines.replace("\n", ENDS[end]).encode(encoding))
     found = open_text(tmp_path / "a.txt")
     assert found.sentences == lines.rstrip("\n").split("\n")
-    assert f"{encoding} by its zero bytes" in found.how[0]
+    assert f"{encoding} by its zero bytes" in found.notes[0]
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -215,7 +215,7 @@ def test_damage_to_utf_16_costs_a_line(damage: str, encoding: str, tmp_path: Pat
     (tmp_path / "a.txt").write_bytes(data)
     found = open_text(tmp_path / "a.txt")
     assert found.sentences == lines[:lost] + lines[lost + 1 :]
-    assert f"line {lost + 1} (not utf-16" in found.how[1]
+    assert f"line {lost + 1} (not utf-16" in found.notes[1]
 
 
 def test_a_file_full_of_zero_bytes_is_no_text(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from poise.data.transcripts.transcripts import Said, stem, transcripts
+from poise.data.transcripts.transcripts import Transcript, stem, transcripts
 from poise.errors import PoiseError
 
 FILES = ["a/one.wav", "a/two.wav", "b/one.wav", "three.x.flac"]
@@ -27,13 +27,13 @@ TABLES = {
 def test_tables(name: str, tmp_path: Path) -> None:
     content, expected = TABLES[name]
     (tmp_path / "metadata.csv").write_bytes(content.encode())
-    assert transcripts(tmp_path, FILES) == {file: Said(*said) for file, said in expected.items()}
+    assert transcripts(tmp_path, FILES) == {file: Transcript(*said) for file, said in expected.items()}
 
 
 def test_a_name_is_first_taken_as_it_is(tmp_path: Path) -> None:
     (tmp_path / "metadata.csv").write_text("one.wav|the one above\nb/one|b\n")
     found = transcripts(tmp_path, [*FILES, "one.wav"])
-    assert found == {"one.wav": Said("the one above"), "b/one.wav": Said("b")}
+    assert found == {"one.wav": Transcript("the one above"), "b/one.wav": Transcript("b")}
 
 
 BAD_TABLES = {
@@ -58,9 +58,9 @@ def test_files_of_text_beside_the_sound(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     (tmp_path / "a/one.txt").write_text("Hello,\n  there. \n")
     (tmp_path / "three.x.txt").write_text("")
-    assert transcripts(tmp_path, FILES) == {"a/one.wav": Said("Hello, there."), "three.x.flac": Said()}
+    assert transcripts(tmp_path, FILES) == {"a/one.wav": Transcript("Hello, there."), "three.x.flac": Transcript()}
     (tmp_path / "metadata.csv").write_text("a/two.wav|from the table\n")
-    assert transcripts(tmp_path, FILES) == {"a/two.wav": Said("from the table")}
+    assert transcripts(tmp_path, FILES) == {"a/two.wav": Transcript("from the table")}
     (tmp_path / "metadata.csv").unlink()
     (tmp_path / "a/two.txt").write_bytes(b"\0\1\2\3\0")
     with pytest.raises(PoiseError, match=r"two\.txt is .*no text"):
@@ -79,11 +79,13 @@ PATTERNS = {
 @pytest.mark.parametrize("pattern", PATTERNS)
 def test_patterns_for_names(pattern: str, tmp_path: Path) -> None:
     (tmp_path / "metadata.csv").write_text("not|read|at|all")
-    assert transcripts(tmp_path, FILES, pattern) == {file: Said(*said) for file, said in PATTERNS[pattern].items()}
+    assert transcripts(tmp_path, FILES, pattern) == {
+        file: Transcript(*said) for file, said in PATTERNS[pattern].items()
+    }
 
 
 def test_the_first_field_of_a_pattern_is_as_short_as_possible(tmp_path: Path) -> None:
-    assert transcripts(tmp_path, ["p1_a_b.wav"], "{voice}_{text}") == {"p1_a_b.wav": Said("a_b", "p1")}
+    assert transcripts(tmp_path, ["p1_a_b.wav"], "{voice}_{text}") == {"p1_a_b.wav": Transcript("a_b", "p1")}
 
 
 BAD_PATTERNS = {

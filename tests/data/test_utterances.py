@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from poise.data.transcripts.utterances import Spoken, characters, kinds, phonemes, suggested, syllables
+from poise.data.transcripts.utterances import SpeechTokenizer, characters, kinds, phonemes, suggested, syllables
 from poise.errors import PoiseError
 from poise.registry import find
 
@@ -20,17 +20,17 @@ TEXTS = {
 def test_units_have_numbers_and_go_into_a_file_and_back(kind):
     """Phones from 1, tones from 0, in an order that depends on the texts alone."""
     texts = TEXTS[kind]
-    spoken = Spoken.fit(kind, texts)
+    spoken = SpeechTokenizer.fit(kind, texts)
     ids = [spoken.encode(part) for text in texts for part in spoken.parts(text)]
     assert all(x.dtype == np.int64 and x.shape[1] == 2 for x in ids)
     whole = np.concatenate(ids)
     assert set(whole[:, 0]) == set(range(1, len(spoken.phones) + 1))
     assert set(whole[:, 1]) == set(range(len(spoken.tones)))
-    again = Spoken.from_dict(spoken.to_dict())
+    again = SpeechTokenizer.from_dict(spoken.to_dict())
     assert all(
         (again.encode(p) == x).all() for p, x in zip([p for t in texts for p in again.parts(t)], ids, strict=True)
     )
-    assert Spoken.fit(kind, texts[::-1]).to_dict() == spoken.to_dict()
+    assert SpeechTokenizer.fit(kind, texts[::-1]).to_dict() == spoken.to_dict()
     assert spoken.encode([]).shape == (0, 2) and spoken.parts("") == []
 
 
@@ -53,21 +53,21 @@ def test_phonemes_have_a_number_at_the_end():
 
 
 def test_what_was_never_heard_is_told():
-    spoken = Spoken.fit("syllables", ["ma1", "mi2", "shu1"])
+    spoken = SpeechTokenizer.fit("syllables", ["ma1", "mi2", "shu1"])
     with pytest.raises(PoiseError, match=r"'ing' was never heard in training; did you mean 'i'.*; known: a i"):
         spoken.encode(syllables("ming1")[0])
     with pytest.raises(PoiseError, match="tone '4' was never heard in training; known: 1, 2"):
         spoken.encode(syllables("ma4")[0])
     with pytest.raises(PoiseError, match="'hello' is no syllable of Mandarin"):
         spoken.parts("hello")
-    many = Spoken("phonemes", [f"p{i}" for i in range(60)], [""])
+    many = SpeechTokenizer("phonemes", [f"p{i}" for i in range(60)], [""])
     with pytest.raises(PoiseError, match=r"known: p0 .* p39 \.\.\.$"):
         many.encode([("q", "")])
 
 
 def test_a_sign_that_was_never_heard_is_a_blank():
     """Punctuation is no reason not to speak; letters are."""
-    spoken = Spoken.fit("characters", ["one two, three"])
+    spoken = SpeechTokenizer.fit("characters", ["one two, three"])
 
     def said(text):
         return "".join(phone for part in spoken.parts(text) for phone, _ in part)
@@ -77,9 +77,9 @@ def test_a_sign_that_was_never_heard_is_a_blank():
     assert len(spoken.encode(spoken.parts("ten - one!")[0])) == 7
     with pytest.raises(PoiseError, match="'z' was never heard"):
         spoken.encode(spoken.parts("zoo")[0])
-    without = Spoken.fit("characters", ["one"])
+    without = SpeechTokenizer.fit("characters", ["one"])
     assert [phone for phone, _ in without.parts("on-e!")[0]] == ["o", "n", "e"]
-    heard = Spoken.fit("characters", ["one!", "a b"])
+    heard = SpeechTokenizer.fit("characters", ["one!", "a b"])
     assert "".join(phone for phone, _ in heard.parts("a! b?")[0]) == "a! b"
 
 
@@ -99,4 +99,4 @@ def test_the_kind_that_is_suggested(texts, kind):
 
 def test_every_kind_is_there():
     assert set(kinds()) == set(TEXTS), "a new kind needs texts above"
-    assert all(callable(find("spoken units", kind)) for kind in kinds())
+    assert all(callable(find("speech units", kind)) for kind in kinds())

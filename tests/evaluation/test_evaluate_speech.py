@@ -252,7 +252,7 @@ def test_training_clips_that_could_be_played(monkeypatch: pytest.MonkeyPatch) ->
     """For ma4 in either voice: ma in another tone, or what differs in the fewest parts; the voice is always kept."""
     known = recordings("AB", "li2", "ma1", "ba4", "a4", "ma4")
     monkeypatch.setattr(speech_pairs, "all_recordings", lambda facts: known)
-    monkeypatch.setattr(speech_outcomes, "said", lambda voices, speech, row, seed: 2 * known.clip(row))
+    monkeypatch.setattr(speech_outcomes, "speak", lambda voices, speech, row, seed: 2 * known.clip(row))
     facts = facts_of(whole=True)
     found = speech_pairs.pairs(None, facts, None, 0)
     assert found.n == 2 and found.what == "texts said" and found.trained.n == 8

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from poise.audio.spoken import total_of
+from poise.audio.speech_conditions import total_of
 from poise.core import Batch
 from poise.games.alignment import DIAGONAL, aligned, inside_of, monotonic
 from poise.games.speech import completed

@@ -111,7 +111,7 @@ def test_four_micro_batches_equal_one_batch(clip, float64):
     for parts in (1, 4):
         game = sentences_of(penalties=[L2(0.1)])
         game.players[0].clip = clip
-        train(game, lambda draw: Batch(SENTENCES.repeat(4, 1)), 5, seed=1, how=Execution(micro_batches=parts))
+        train(game, lambda draw: Batch(SENTENCES.repeat(4, 1)), 5, seed=1, execution=Execution(micro_batches=parts))
         after.append(torch.cat([p.detach().flatten() for p in game.generator.parameters()]))
     assert (after[0] - after[1]).abs().max() < 1e-12
     start = torch.cat([p.detach().flatten() for p in sentences_of().generator.parameters()])
@@ -242,10 +242,10 @@ def test_the_state_survives_a_checkpoint(tmp_path):
     text, game = text_of(), language_of(lr=0.5)
     parts = list(windows(text, 8))
     train(game, lambda draw: parts[draw], 3, seed=1)
-    how = Execution()
-    saved = save(tmp_path, 3, game, how)
+    execution = Execution()
+    saved = save(tmp_path, 3, game, execution)
     other = language_of(lr=0.5)
-    assert load(saved, other, how) == 3
+    assert load(saved, other, execution) == 3
     assert all(torch.equal(a, b) for a, b in zip(game.carried.state, other.carried.state, strict=True))
     torch.manual_seed(99)
     for one in (game, other):
@@ -254,11 +254,11 @@ def test_the_state_survives_a_checkpoint(tmp_path):
 
 
 def test_a_state_that_there_is_not_survives_too(tmp_path):
-    how, game = Execution(), language_of()
-    saved = save(tmp_path, 0, game, how)
+    execution, game = Execution(), language_of()
+    saved = save(tmp_path, 0, game, execution)
     WindowRound(game, next(windows(text_of(), 8))).nll  # noqa: B018
     game.carried()
-    load(saved, game, how)
+    load(saved, game, execution)
     assert game.carried.state is None
 
 

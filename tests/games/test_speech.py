@@ -9,7 +9,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from poise.audio.spectrograms import LOWEST, Mel
-from poise.audio.spoken import with_frames
+from poise.audio.speech_conditions import with_frames
 from poise.core import Batch, Player, Term
 from poise.games.adversarial import adversarial_terms, joint_allowed, over_heads
 from poise.games.speech import (

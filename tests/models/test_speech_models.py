@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from poise.audio.spectrograms import LOWEST
-from poise.audio.spoken import mask_of, with_frames
+from poise.audio.speech_conditions import mask_of, with_frames
 from poise.errors import PoiseError
 from poise.models.layers import NORMS, ConvNeXt, renormalised, weight_normalised
 from poise.models.script import LengthRegulator, places

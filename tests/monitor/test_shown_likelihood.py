@@ -51,7 +51,9 @@ def of_sentences(averaged):
     average = averaged(net)
     rows = {"training": torch.randint(7, (5, 6, 8)), "heldout": torch.randint(7, (5, 4, 8))}
     streams = {side: lambda probe, of=of: Batch(of[probe % 5]) for side, of in rows.items()}
-    players = SimpleNamespace(generator=net, average=average, how=Execution(), counted=lambda ids: torch.ones_like(ids))
+    players = SimpleNamespace(
+        generator=net, average=average, execution=Execution(), counted=lambda ids: torch.ones_like(ids)
+    )
 
     def by_hand(network, side, probe):
         ids = rows[side][probe % 5]

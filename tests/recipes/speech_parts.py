@@ -57,6 +57,6 @@ def players(said=None, steps=STAGES, facts=None, **changes):
         "networks": {"generator": "convolutional", "discriminator": "projection", "vocoder": "vocos",
                      "vocoder_discriminator": "both"},
         "loss": "least_squares", "weights": {"mel": 5.0, "features": 10.0, "stft": "linear:1:2"}, "options": options,
-        "l2": dict.fromkeys(options, 1e-4), "ema": 0.9, "steps": steps, "how": Execution(), "seed": 0, **changes,
+        "l2": dict.fromkeys(options, 1e-4), "ema": 0.9, "steps": steps, "execution": Execution(), "seed": 0, **changes,
     })  # fmt: skip
     return SpeechPlayers(facts or facts_of(said or known()), setup, 320)

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from poise.audio.spectrograms import Mel
-from poise.audio.spoken import total_of
+from poise.audio.speech_conditions import total_of
 from poise.disk.description import RunSpec
 from poise.errors import PoiseError
 from poise.metrics.speech.judge import WARPED
@@ -49,7 +49,7 @@ def test_a_text_is_said(texts):
 def test_syllables_are_said_one_by_one_and_cross_faded():
     said = known()
     facts, voices = facts_of(said), voices_of(said)
-    alone = [speaking.condition(said.spoken, part, 0) for part in said.spoken.parts("ma1 ni2")]
+    alone = [speaking.condition(said.tokenizer, part, 0) for part in said.tokenizer.parts("ma1 ni2")]
     frames = [int(total_of(voices.generator.planned(cond)).item()) for cond in alone]
     fade = round(speaking.FADE * 8000)
     found = speaking.say(voices, facts, "ma1 ni2").samples
@@ -122,7 +122,7 @@ def test_while_training_heldout_texts_are_said_as_sampled():
     """With the frames that the generator plans, not those of the recording."""
     said = known(held=3)
     voices = voices_of(said)
-    spoken = outcomes.spoken(voices, said, 9, 0)
+    spoken = outcomes.speak_heldout(voices, said, 9, 0)
     assert sorted(w.title for w in spoken) == ["ma1 (a)", "na2 (b)", "ni2 (b)"]
     for wave, row in zip(spoken, outcomes.chosen(said, 9, 0).tolist(), strict=True):
         assert wave.title.startswith(said.recordings.texts[row])

@@ -8,10 +8,10 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from poise.audio.spoken import total_of
+from poise.audio.speech_conditions import total_of
 from poise.core import Batch
 from poise.data.draws.order import Prefetch
-from poise.data.speech.said import MelOf, SaidStream
+from poise.data.speech.transcribed import MelOf, TranscribedStream
 from poise.errors import PoiseError
 from poise.penalties import L2Towards
 from poise.recipes.speech import build as parts
@@ -39,7 +39,7 @@ from tests.recipes.speech_parts import MEL, SENTENCES, STAGES, SYLLABLES, facts_
 )  # fmt: skip
 def test_units_and_durations_are_found_or_as_asked(texts, units, durations, kind, whole):
     found = known(texts, units, durations)
-    assert (found.spoken.kind, found.whole) == (kind, whole)
+    assert (found.tokenizer.kind, found.whole) == (kind, whole)
     assert found.notes[-1].startswith(f"{len(texts) - 1} recordings to learn from and 1 held out, in {kind}: ")
 
 
@@ -97,10 +97,10 @@ def test_streams_of_the_stages():
 
 def test_a_gpu_gets_its_draws_ahead():
     """Waves are gathered in a thread, log-mels are made on the device."""
-    how = SimpleNamespace(device=torch.device("cuda"))
-    mels, waves = parts.stream(known(), 2, 0, how), parts.stream(known(), 2, 0, how, segment=320)
+    execution = SimpleNamespace(device=torch.device("cuda"))
+    mels, waves = parts.stream(known(), 2, 0, execution), parts.stream(known(), 2, 0, execution, segment=320)
     assert isinstance(mels, MelOf) and isinstance(mels.stream, Prefetch) and isinstance(waves, Prefetch)
-    assert isinstance(parts.stream(known(), 2, 0, Execution(), segment=320), SaidStream)
+    assert isinstance(parts.stream(known(), 2, 0, Execution(), segment=320), TranscribedStream)
 
 
 # Players.

@@ -44,7 +44,7 @@ def recipe(data, objective="vae", steps=4, width=2, **changes):
 def trained(made, rows=None):
     stage = made.stages[0]
     keep = (lambda step, row: None) if rows is None else (lambda step, row: rows.append(row))
-    train(stage.game, stage.stream, stage.steps, made.seed, stage.dials, keep, made.how, detail_every=1)
+    train(stage.game, stage.stream, stage.steps, made.seed, stage.dials, keep, made.execution, detail_every=1)
     return made
 
 
@@ -75,9 +75,9 @@ def test_every_objective_trains_samples_and_reconstructs(pictures, tmp_path, obj
     assert ("discriminator/auc_training" in signals) == ("discriminator" in find("autoencoder", objective).players)
     free = {key.partition("effective_lr.")[2].partition(".")[0] for key in signals if "/effective_lr." in key}
     assert free == ({"decoder"} if len(players) > 1 else set())
-    saved = save(tmp_path / "checkpoints", 4, made.stages[0].game, made.how)
+    saved = save(tmp_path / "checkpoints", 4, made.stages[0].game, made.execution)
     other = recipe(pictures, objective, seed=7)
-    load(saved, other.stages[0].game, other.how)
+    load(saved, other.stages[0].game, other.execution)
     for latents in ("prior", "mixture") if not made.facts.deterministic else ("mixture",):
         drawn = [outcomes.draw(part.stages[0].game.players[-1].after[0].module, made.facts, 4, 1, latents)
                  for part in (made, other)]  # fmt: skip
@@ -192,7 +192,7 @@ def test_the_mixture_is_fitted_to_a_draw_from_the_posterior_of_each_training_pic
     x = torch.from_numpy(np.asarray(data.images[limited.train])).permute(0, 3, 1, 2) / 127.5 - 1
     mean, log_variance = model.encode(x)
     noise = torch.randn(mean.shape, generator=torch.Generator().manual_seed(0))
-    z = vae_parts.latents(model, limited, 0, made.how)()
+    z = vae_parts.latents(model, limited, 0, made.execution)()
     torch.testing.assert_close(z, mean + (log_variance / 2).exp() * noise, rtol=1e-4, atol=1e-4)
 
 

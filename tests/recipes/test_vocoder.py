@@ -44,7 +44,7 @@ def waves(lr="cosine:1e-3:1e-4", penalties=(), judging=(), **more):
         "networks": {"generator": "vocos", "discriminator": "both"}, "loss": "hinge",
         "weights": {"mel": "linear:2:4", "stft": 1.0, "features": 3.0}, "options": asked,
         "l2": {"generator": "linear:1:0", "discriminator": 1e-3}, "ema": 0.9,
-        "steps": {"spectral": 10, "adversarial": 20}, "how": Execution(), "seed": 0, **more,
+        "steps": {"spectral": 10, "adversarial": 20}, "execution": Execution(), "seed": 0, **more,
     }))  # fmt: skip
 
 

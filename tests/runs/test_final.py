@@ -39,12 +39,12 @@ def spoken(ended, best, ends, final=Scores, monkeypatch=None):
     """What is said of a run whose networks are a number: the step that was loaded last."""
     now, loaded = [ended], []
 
-    def fake(path, game, how):
+    def fake(path, game, execution):
         loaded.append((path.name, game))
         now[0] = int(path.name.removeprefix("step-"))
 
     monkeypatch.setattr(checkpoint, "load", fake)
-    recipe = SimpleNamespace(final=final, sampler=lambda n, seed: float(now[0]), how=None)
+    recipe = SimpleNamespace(final=final, sampler=lambda n, seed: float(now[0]), execution=None)
     games = [(end, f"game {i}") for i, end in enumerate(ends)]
     return last_word(RunFolder(Path("r")), recipe, games, ended, best), loaded
 
@@ -140,7 +140,7 @@ def said_again(asked, folder):
     built = kind_of("images").build(**instantiated("images", RunFolder(folder).spec().arguments))
     found = {}
     for which, step in report["final"]["steps"].items():
-        load(folder / "checkpoints" / f"step-{step:08d}", built.stages[0].game, built.how)
+        load(folder / "checkpoints" / f"step-{step:08d}", built.stages[0].game, built.execution)
         found[which] = built.final().score(built.sampler)
     return report, found
 

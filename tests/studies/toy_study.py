@@ -144,7 +144,7 @@ def toy(
     return Recipe(
         stages=[Stage("attraction", game, partial(stream, seed, batch, pause), steps, (), lambda: Watch(place))],
         seed=seed,
-        how=Execution(torch.device("cpu"), "fp32", 1),
+        execution=Execution(torch.device("cpu"), "fp32", 1),
         cadence=StepIntervals.over(steps, 4, None, 10, 3),
         facts=facts,
         sampler=lambda n, seed: draw(average.module, facts, n, seed),

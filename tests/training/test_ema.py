@@ -206,7 +206,7 @@ def fast(tmp_path):
     run = RunOptions(steps=20, scores=0, batch=32, ema=0.95, threads=1)
     recipe = images(str(tmp_path / "waves.npy"), run=run, **options)
     stage = recipe.stages[0]
-    train(stage.game, stage.stream, 20, seed=3, how=recipe.how)
+    train(stage.game, stage.stream, 20, seed=3, execution=recipe.execution)
     return recipe, stage.game.players[1].after[0]
 
 

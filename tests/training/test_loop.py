@@ -56,7 +56,7 @@ def test_four_micro_batches_of_16_equal_one_batch_of_64(penalty, clip, float64):
     after = {}
     for micro, strength in ((1, 0.3), (4, 0.3), (1, 1.2)):
         game = small_game([penalty(strength)], clip, r1=True)
-        train(game, data, 6, seed=1, how=Execution(micro_batches=micro))
+        train(game, data, 6, seed=1, execution=Execution(micro_batches=micro))
         after[micro, strength] = weights(game)
     assert (after[1, 0.3] - after[4, 0.3]).abs().max() < 1e-12
     assert (after[1, 1.2] - after[1, 0.3]).abs().max() > 1e-4
@@ -217,7 +217,7 @@ def test_mixed_precision_follows_full_precision(precision):
     after = {}
     for name in ("fp32", precision):
         game = small_game([L2(0.3)], r1=True, optimiser=torch.optim.SGD)
-        train(game, data, 8, seed=2, how=Execution(precision=name))
+        train(game, data, 8, seed=2, execution=Execution(precision=name))
         after[name] = weights(game)
     start = weights(small_game())
     moved = (after["fp32"] - start).norm()
@@ -227,20 +227,20 @@ def test_mixed_precision_follows_full_precision(precision):
 
 def test_fp16_skips_a_step_whose_gradient_overflows_and_lowers_the_scale():
     game = small_game()
-    how = Execution(precision="fp16")
-    how.scalers["discriminator"] = torch.amp.GradScaler("cpu", init_scale=2.0**60)
+    execution = Execution(precision="fp16")
+    execution.scalers["discriminator"] = torch.amp.GradScaler("cpu", init_scale=2.0**60)
     before = [p.detach().clone() for p in game.discriminator.parameters()]
-    move(game, game.players[0], data(0), 0, how)
+    move(game, game.players[0], data(0), 0, execution)
     assert all(torch.equal(p, b) for p, b in zip(game.discriminator.parameters(), before, strict=True))
-    assert how.scalers["discriminator"].get_scale() == 2.0**59
+    assert execution.scalers["discriminator"].get_scale() == 2.0**59
 
 
 def test_fp16_overflow_is_no_divergence():
     """The skipped step's gradients are not recorded, so nothing that is not finite is; the terms' values are."""
     game, rows = small_game([L2(0.1)]), []
-    how = Execution(precision="fp16")
-    how.scalers["discriminator"] = torch.amp.GradScaler("cpu", init_scale=2.0**60)
-    train(game, data, 3, how=how, watch=lambda step, row: rows.append(dict(row)))
+    execution = Execution(precision="fp16")
+    execution.scalers["discriminator"] = torch.amp.GradScaler("cpu", init_scale=2.0**60)
+    train(game, data, 3, execution=execution, watch=lambda step, row: rows.append(dict(row)))
     assert "discriminator/grad_norm" not in rows[0] and math.isfinite(rows[0]["discriminator/adversarial"])
     assert all(math.isfinite(float(value)) for row in rows for value in row.values())
 

@@ -39,7 +39,7 @@ class Pictures(Items):
 
     def __init__(self, images: ImageSet, split: Callable[[float], ImageSet] | None = None) -> None:
         super().__init__(images.name, images.fingerprint, images.unreadable)
-        self.set, self._split, self.said = images, split, list(images.notes)
+        self.set, self._split, self.notes = images, split, list(images.notes)
         self.chunk = max(1, min(CHUNK, CHUNK_BYTES // int(np.prod(images.images.shape[1:]))))
 
     def __len__(self) -> int:

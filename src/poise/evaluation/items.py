@@ -15,7 +15,7 @@ from poise.data.catalogue.catalogue import language_of
 from poise.data.files.items import SHARE, Items, Rows, drawn
 from poise.data.speech.recordings import Recordings
 from poise.data.speech.speech import Clips, Wave
-from poise.data.transcripts.transcripts import Said, stem, transcripts
+from poise.data.transcripts.transcripts import Transcript, stem, transcripts
 from poise.errors import PoiseError
 from poise.metrics.speech.comparison import Comparison
 from poise.metrics.speech.metric import Pair
@@ -146,7 +146,7 @@ def by_name(made: Side, real: Items) -> tuple[Comparison | None, list[str]]:
 
     def real_of(place: int) -> Pair:
         (wave,) = real.take(np.array([found[place]]))
-        text, voice = said.get(real.files[found[place]].relative_to(real.folder).as_posix(), Said())
+        text, voice = said.get(real.files[found[place]].relative_to(real.folder).as_posix(), Transcript())
         return Pair(wave, wave, text, language, voice)
 
     def made_of(place: int) -> Wave:
@@ -166,7 +166,7 @@ def _names(clips: Clips) -> list[str]:
     return [stem(file.relative_to(clips.folder).as_posix()) for file in clips.files]
 
 
-def _said(real: Clips) -> tuple[dict[str, Said], list[str]]:
+def _said(real: Clips) -> tuple[dict[str, Transcript], list[str]]:
     """What the folder tells of its clips; a note where what it tells cannot be read."""
     files = [file.relative_to(real.folder).as_posix() for file in real.files]
     try:

@@ -182,7 +182,7 @@ def _sized(sides: Sides, seed: int) -> Sides:
 def _said(sides: Sides) -> list[str]:
     """What a user should know of the data that were named, each set once."""
     items = [side.items for side in (sides.made, sides.heldout, sides.train) if side is not None]
-    return list(dict.fromkeys(f"{one.name}: {line}" for one in items for line in one.said))
+    return list(dict.fromkeys(f"{one.name}: {line}" for one in items for line in one.notes))
 
 
 def _left_out(sides: Sides, most: int = 5) -> Iterator[tuple[str, str, str]]:

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from poise.audio.spoken import mask_of, total_of
+from poise.audio.speech_conditions import mask_of, total_of
 from poise.games.adversarial import wide
 
 DIAGONAL = 2.0  # weight of (l/L − f/F)²·M on the costs: an even pace where nothing else speaks

@@ -1,8 +1,8 @@
 """The games of speech: a generator of log-mels that is told what to say, and a discriminator that knows it too.
 
-`cond` is what is said (`audio.spoken`). Where units have no frames yet, the round aligns them with the real log-mel by
-what the generator knows of each unit so far, and every term reads that. The terms read `round.mels`: a log-mel
-[B,M,F], the one that was generated for it, and which of its frames are inside an item.
+`cond` is what is said (`audio.speech_conditions`). Where units have no frames yet, the round aligns them with the
+real log-mel by what the generator knows of each unit so far, and every term reads that. The terms read
+`round.mels`: a log-mel [B,M,F], the one that was generated for it, and which of its frames are inside an item.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from poise.audio.spectrograms import LOWEST
-from poise.audio.spoken import spread_over, total_of, with_frames
+from poise.audio.speech_conditions import spread_over, total_of, with_frames
 from poise.core import Batch, Player, Term
 from poise.games.adversarial import Adversarial, Round, notice_slopes
 from poise.games.alignment import aligned, inside_of
@@ -81,12 +81,12 @@ class JointRound(Round):
         self.mels = SpeechRound(game.speech, player.module is game.generator, mels, due)
         real = cut(batch.real, batch.cond, game.segment, game.mel.hop, 0.0)
         super().__init__(game, player.module is not game.discriminator, Batch(real), due)
-        self.said = batch.cond
+        self.cond = batch.cond
 
     @cached_property
     def fake(self) -> Tensor:
         with torch.set_grad_enabled(self.generates):
-            mel = cut(self.mels.fake, self.said, self.game.segment, 1, LOWEST)
+            mel = cut(self.mels.fake, self.cond, self.game.segment, 1, LOWEST)
             wave = self.game.vocoder(None, mel)
         if wave.requires_grad:
             wave.register_hook(partial(notice_slopes, self.noticed))

@@ -1,4 +1,4 @@
-"""What is to be said, frame by frame: units, tones and a voice as `audio.spoken` has them -> a code for each frame."""
+"""What is to be said, frame by frame: units, tones and a voice (`audio.speech_conditions`) -> a code for each frame."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from poise.audio.spoken import spread_over, total_of
+from poise.audio.speech_conditions import spread_over, total_of
 from poise.models.layers import ConvNeXt
 
 WAVES = 4  # of the place within a unit: sin and cos of πkp, k = 1 … 4

@@ -1,6 +1,6 @@
 """Generators of log-mel spectrograms from what is to be said, and discriminators of them.
 
-Conditions are those of `poise.audio.spoken`. Registry: family "speech" (generators), family "mel critic".
+Conditions are those of `poise.audio.speech_conditions`. Registry: family "speech" (generators), family "mel critic".
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from poise.audio.spectrograms import LOWEST
-from poise.audio.spoken import mask_of, with_frames
+from poise.audio.speech_conditions import mask_of, with_frames
 from poise.core import DiscriminatorOutput
 from poise.errors import PoiseError
 from poise.models.layers import ConvNeXt, renormalised

@@ -54,7 +54,7 @@ def last_word(
     found = end
     if best != ended:
         game = next(game for last, game in games if best <= last)
-        load(folder.checkpoints / f"step-{best:08d}", game, recipe.how)
+        load(folder.checkpoints / f"step-{best:08d}", game, recipe.execution)
         found = judge.score(recipe.sampler)
     about = f"{scored_on(judge)}, others than those of the scores while training"
     return FinalScores(about, end, found, {"end": ended, "best": best})

@@ -180,7 +180,7 @@ class Session:
                     else self.recipe.seed,  # no two stages share their noise
                     self.remedies.dials(stage.dials),
                     partial(self._watch, first),
-                    self.recipe.how,
+                    self.recipe.execution,
                     detail_every=self.recipe.cadence.log,
                 )
             except NonFinite as error:  # it counts the steps of its stage
@@ -197,9 +197,9 @@ class Session:
         # A checkpoint at the end of a stage is that stage's: the next one begins from its modules.
         self.stage = next((i for i, end in enumerate(self.ends) if done <= end), len(self.ends) - 1)
         if newest is None and self.may_roll_back:
-            save(self.folder.checkpoints, 0, self.game, self.recipe.how)
+            save(self.folder.checkpoints, 0, self.game, self.recipe.execution)
         elif newest is not None:
-            load(newest, self.game, self.recipe.how)
+            load(newest, self.game, self.recipe.execution)
         for one, base in zip(self.recipe.stages, self.base, strict=True):
             self.remedies.apply(one.game, base)
         self.folder.rewind(done)
@@ -263,7 +263,7 @@ class Session:
                 f"{path} does not hold numbers of threads: it is damaged; put it back, or start a new run"
             ) from None
         said = self.spec.arguments.get("threads") is not None or "OMP_NUM_THREADS" in os.environ
-        fixed = said or self.recipe.how.device.type != "cpu" or self.total < SHORT
+        fixed = said or self.recipe.execution.device.type != "cpu" or self.total < SHORT
         return Threads(
             torch.get_num_threads(),
             plan,
@@ -365,6 +365,6 @@ class Session:
         for name, value in row.items():
             player, _, what = name.partition("/")
             verify(player, made - 1 - first, {what: value})
-        save(self.folder.checkpoints, made, self.game, self.recipe.how)
+        save(self.folder.checkpoints, made, self.game, self.recipe.execution)
         prune(self.folder.checkpoints, self._kept(made))
         self.saved_at = time.monotonic()

@@ -48,7 +48,7 @@ def _modules(kept: Mapping[str, Stateful]) -> dict[str, nn.Module]:
     return {name: part for name, part in found.items() if isinstance(part, nn.Module)}
 
 
-def _contents(game: Game[Any], how: Execution) -> dict[str, bytes]:
+def _contents(game: Game[Any], execution: Execution) -> dict[str, bytes]:
     """File name -> content. Weights go into safetensors, everything else into one file that runs no code."""
     kept = memory(game)
     modules = _modules(kept)
@@ -63,14 +63,14 @@ def _contents(game: Game[Any], how: Execution) -> dict[str, bytes]:
         {
             "parts": rest,
             "spent": {player.name: dict(player.cumulative_decay) for player in game.players},
-            "scalers": {name: scaler.state_dict() for name, scaler in how.scalers.items()},
+            "scalers": {name: scaler.state_dict() for name, scaler in execution.scalers.items()},
         },
         buffer,
     )
     return files | {"resume.pt": buffer.getvalue()}
 
 
-def save(folder: Path, step: int, game: Game[Any], how: Execution) -> Path:
+def save(folder: Path, step: int, game: Game[Any], execution: Execution) -> Path:
     """Write `folder/step-NNNNNNNN`: the state after `step` steps."""
     final = folder / f"step-{step:08d}"
     if final.exists():
@@ -78,7 +78,7 @@ def save(folder: Path, step: int, game: Game[Any], how: Execution) -> Path:
     temporary = None
     try:
         temporary = disk.temporary_folder(final)
-        files = _contents(game, how)
+        files = _contents(game, execution)
         listed = {n: {"sha256": hashlib.sha256(c).hexdigest(), "bytes": len(c)} for n, c in files.items()}
         manifest = json.dumps({"format": FORMAT, "step": step, "files": listed}, indent=2)
         for name, content in [*files.items(), ("manifest.json", manifest.encode())]:
@@ -156,7 +156,7 @@ def _by_position(game: Game[Any]) -> dict[str, str]:
     return found
 
 
-def load(checkpoint: Path, game: Game[Any], how: Execution) -> int:
+def load(checkpoint: Path, game: Game[Any], execution: Execution) -> int:
     """Put the state of a checkpoint into the game; returns the number of steps it had made."""
     step = checked_step(checkpoint)
     kept = memory(game)
@@ -169,7 +169,7 @@ def load(checkpoint: Path, game: Game[Any], how: Execution) -> int:
     most = 16 * sum(value.numel() * value.element_size() for value in weights) + REST
     path = checkpoint / "resume.pt"
     try:
-        state = resume_state(path, most, how.device)
+        state = resume_state(path, most, execution.device)
         parts = state["parts"]
         for name, part in kept.items():
             if isinstance(part, Ema):
@@ -179,9 +179,9 @@ def load(checkpoint: Path, game: Game[Any], how: Execution) -> int:
         for player in game.players:
             player.cumulative_decay.clear()
             player.cumulative_decay.update(state["spent"][player.name])
-        how.scalers.clear()  # a checkpoint from before the first step knows none
+        execution.scalers.clear()  # a checkpoint from before the first step knows none
         for name, scaler in state["scalers"].items():
-            how.scaler(name).load_state_dict(scaler)
+            execution.scaler(name).load_state_dict(scaler)
     except (pickle.UnpicklingError, zipfile.BadZipFile, EOFError, OSError) as error:
         raise no_state(path, error) from None
     except (KeyError, IndexError, TypeError, AttributeError, ValueError, RuntimeError) as error:

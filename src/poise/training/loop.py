@@ -61,7 +61,7 @@ def measured(player: Player[Any], step: int, every: int) -> list[str]:
 
 
 def backward(
-    game: Game[Any], player: Player[Any], batch: Batch, step: int, how: Execution, shares: Collection[str] = ()
+    game: Game[Any], player: Player[Any], batch: Batch, step: int, execution: Execution, shares: Collection[str] = ()
 ) -> dict[str, Tensor | float]:
     """Gradients of the player's terms over the whole batch, in as many pieces as asked; the terms' values.
 
@@ -69,12 +69,12 @@ def backward(
     """
     due = [term for term in player.terms if step % term.every == 0]
     scales = {term.name: term.scale(step) for term in due}
-    scaler, second_order = how.scaler(player.name), any(term.second_order for term in due)
+    scaler, second_order = execution.scaler(player.name), any(term.second_order for term in due)
     row: dict[str, Tensor | float] = {}
     alone = TermShares(player, [term.name for term in due if term.name in shares])
-    for piece in split(batch, how.micro_batches):
+    for piece in split(batch, execution.micro_batches):
         share = len(piece.real) / len(batch.real)
-        with how.autocast(second_order):
+        with execution.autocast(second_order):
             round = game.round(player, piece, due)
             values = {term.name: term.value(round).mean() * share for term in due}
             loss = torch.stack([scales[name] * value for name, value in values.items()]).sum()
@@ -95,7 +95,7 @@ def move(
     player: Player[Any],
     batch: Batch,
     step: int,
-    how: Execution | None = None,
+    execution: Execution | None = None,
     detail: bool = False,
     shares: Collection[str] | None = None,
 ) -> dict[str, Tensor | float]:
@@ -105,14 +105,14 @@ def move(
     clipping. Returns the player's row of the record; `detail` adds penalty values, shares and weight norms. `shares`
     names the terms whose share of the gradient is measured; by default those that penalise, if `detail`.
     """
-    how = how or Execution()
+    execution = execution or Execution()
     if shares is None:
         shares = [term.name for term in player.terms if term.regularises] if detail else []
-    scaler = how.scaler(player.name)
+    scaler = execution.scaler(player.name)
     player.optim.zero_grad(set_to_none=True)
     with alone(player, game):
-        row = backward(game, player, batch, step, how, shares)
-        if how.check_every == 1 and not scaler.is_enabled():
+        row = backward(game, player, batch, step, execution, shares)
+        if execution.check_every == 1 and not scaler.is_enabled():
             verify(player.name, step, row)
         measure = Measure(player, step, detail)
         for penalty in player.penalties:
@@ -169,7 +169,7 @@ def train(
     seed: int = 0,
     dials: Sequence[ScheduledValue] = (),
     watch: Callable[[int, Row], None] = lambda step, row: None,
-    how: Execution | None = None,
+    execution: Execution | None = None,
     detail_every: int = 1,
 ) -> None:
     """Alternate the players' moves for the given steps: the only loop.
@@ -181,29 +181,31 @@ def train(
         seed: all randomness is a function of (seed, step), so a run that goes on needs no saved random state.
         dials: scheduled numbers, set before each step and recorded under their names.
         watch: called after each step with the step and its row; an exception from it ends the loop.
-        how: precision, micro-batches, device.
+        execution: precision, micro-batches, device.
         detail_every: record penalty shares and norms on each k-th step; shares of lazy terms on steps at which they are
             paid, about as often.
 
     Raises:
         NonFinite: a loss or gradient is NaN or infinite; nothing is masked. On the CPU before any weight has moved.
     """
-    how = how or Execution()
+    execution = execution or Execution()
     draws = sum(player.turns for player in game.players)
     guard = Guard()
-    with torch.random.fork_rng(devices=[] if how.device.type == "cpu" else None, device_type=_forked(how.device)):
+    with torch.random.fork_rng(
+        devices=[] if execution.device.type == "cpu" else None, device_type=_forked(execution.device)
+    ):
         for step in range(steps) if isinstance(steps, int) else steps:
-            reseed(fold_seed(seed, step), how.device)
+            reseed(fold_seed(seed, step), execution.device)
             row: Row = {dial.name: dial.set(step) for dial in dials}
             draw = step * draws
             for player in game.players:
                 shares, detail = measured(player, step, detail_every), step % detail_every == 0
                 for _ in range(player.turns):
-                    moved = move(game, player, stream(draw), step, how, detail, shares)
+                    moved = move(game, player, stream(draw), step, execution, detail, shares)
                     guard.add(player.name, step, moved)
                     row |= {f"{player.name}/{name}": value for name, value in moved.items()}
                     draw += 1
-            if (step + 1) % how.check_every == 0:
+            if (step + 1) % execution.check_every == 0:
                 guard.check()
             watch(step, row)
     guard.check()

@@ -37,7 +37,7 @@ class Items(ABC):
 
     def __init__(self, name: str, fingerprint: str, left_out: Sequence[tuple[str, str]] = ()) -> None:
         self.name, self.fingerprint, self.left_out = name, fingerprint, list(left_out)
-        self.said: list[str] = []
+        self.notes: list[str] = []
 
     @abstractmethod
     def __len__(self) -> int: ...

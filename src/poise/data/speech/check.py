@@ -18,7 +18,7 @@ from poise.data.speech.no_sound import other_files, told
 from poise.data.speech.notes import ExampleClip, example, named
 from poise.data.speech.speech import Wave, digest_of, read_sound, sound_files
 from poise.data.transcripts.letters import lost_in
-from poise.data.transcripts.transcripts import METADATA, Said, read_transcripts
+from poise.data.transcripts.transcripts import METADATA, Transcript, read_transcripts
 from poise.data.transcripts.utterances import suggested
 from poise.errors import PoiseError
 
@@ -47,9 +47,9 @@ class SpeechReport:
     facts: list[Facts]
     files: list[str]  # of `facts`
     unreadable: list[tuple[str, str]] = field(default_factory=list)  # (file, reason), all of them
-    said: dict[str, Said] = field(default_factory=dict)  # of readable files
+    by_file: dict[str, Transcript] = field(default_factory=dict)  # of readable files
     others: list[str] = field(default_factory=list)  # files that are no sound
-    how: list[str] = field(default_factory=list)  # what is said was read, a sentence each
+    notes: list[str] = field(default_factory=list)  # what is said was read, a sentence each
     flags: list[str] = field(default_factory=list)  # suggested flags, each with its reason
 
     @property
@@ -75,15 +75,15 @@ class SpeechReport:
     @property
     def voices(self) -> dict[str, int]:
         """Name -> number of clips, the most frequent first."""
-        return dict(Counter(one.voice for one in self.said.values() if one.voice).most_common())
+        return dict(Counter(one.voice for one in self.by_file.values() if one.voice).most_common())
 
     def _example(self) -> str:
         """The first file of which is known what is said, or else the first."""
-        told = {shown(name): one for name, one in self.said.items()}
+        told = {shown(name): one for name, one in self.by_file.items()}
         place = next((i for i, name in enumerate(self.files) if name in told), 0)
         fact = self.facts[place]
         first = ExampleClip(self.files[place], fact.form, fact.rate, fact.channels, fact.seconds)
-        return example(first, told.get(self.files[place], Said()))
+        return example(first, told.get(self.files[place], Transcript()))
 
     def lines(self) -> list[str]:
         """The report for people, one fact a line."""
@@ -106,7 +106,7 @@ class SpeechReport:
             text.append(
                 f"level of the speech: {loudness.min():.1f} to {loudness.max():.1f} dB, mean {loudness.mean():.1f}"
             )
-        text += [*self.how, *_said(self.said, len(self.files)), *_voices(self.voices)]
+        text += [*self.notes, *_texts_of(self.by_file, len(self.files)), *_voices(self.voices)]
         text += _some("recorded too loud, so that they are clipped", self.clipped)
         text += _some("silent", self.silent)
         text += _some(f"{levels.QUIET:.0f} dB quieter than most, and perhaps empty", self.quiet)
@@ -127,7 +127,7 @@ def check_speech(name: str, folder: Path, progress: Progress | None = None) -> S
     paths = sound_files(folder)
     files = [path.relative_to(folder).as_posix() for path in paths]
     read = read_transcripts(folder, files)
-    report = SpeechReport(name, [], [], others=other_files(folder, paths), how=read.notes)
+    report = SpeechReport(name, [], [], others=other_files(folder, paths), notes=read.notes)
     for done, (file, found) in enumerate(zip(files, in_order(_facts, paths), strict=True), 1):
         if isinstance(found, str):
             report.unreadable.append((shown(file), found))
@@ -140,7 +140,7 @@ def check_speech(name: str, folder: Path, progress: Progress | None = None) -> S
         first = f", the first being {' ('.join(report.unreadable[0])})" if report.unreadable else ""
         raise PoiseError(f"{folder}: none of {len(files):,} sound files can be read{first}; give a folder with some")
     lost = {file for file, _ in report.unreadable}
-    report.said = {file: one for file, one in read.said.items() if shown(file) not in lost}
+    report.by_file = {file: one for file, one in read.by_file.items() if shown(file) not in lost}
     report.flags = _suggest(report, files)
     return report
 
@@ -186,13 +186,13 @@ def _suggest(report: SpeechReport, files: Sequence[str]) -> list[str]:
         name, count = next(iter(voices.items()))
         flags.append(f"--voice {name} (or another of {len(voices):,}: one voice alone, {count:,} clips)")
     folders = Counter(file.partition("/")[0] for file in files if file.count("/") == 1)
-    if not report.said and len(folders) > 1 and folders.total() == len(files):
+    if not report.by_file and len(folders) > 1 and folders.total() == len(files):
         flags.append(f"--labels {{voice}}/{{}} (if the {len(folders):,} sub-folders are voices)")
     return flags
 
 
-def _said(said: dict[str, Said], count: int) -> list[str]:
-    texts = [one.text for one in said.values() if one.text]
+def _texts_of(by_file: dict[str, Transcript], count: int) -> list[str]:
+    texts = [one.text for one in by_file.values() if one.text]
     if not texts:
         return [f"texts: none (give a {METADATA}, or a .txt beside each file)"]
     lost = lost_in(texts) if suggested(texts) == "characters" else ""

@@ -61,16 +61,16 @@ def read_sound(file: Path) -> Sound | str:
     if kind is None and (what := no_sound(file)):
         return what
     if claims_too_little(file):
-        whole, said = {"ignore_length": "1"}, "its header says that the sound ends where more of it follows"
+        whole, why = {"ignore_length": "1"}, "its header says that the sound ends where more of it follows"
     else:
         try:
             return _by_libsndfile(file)
         except _Unheard as reason:
             return str(reason)
         except _FAILURES as error:
-            said = _said(error, file)
+            why = _reason(error, file)
     if kind is None:
-        return said
+        return why
     try:
         return _by_ffmpeg(file, kind.demuxer, whole)
     except ImportError:
@@ -79,7 +79,7 @@ def read_sound(file: Path) -> Sound | str:
         return str(reason)
     except Exception:  # PyAV has errors of its own, that are none of Python's; libsndfile says more of what it knows
         known = kind.demuxer in ("wav", "aiff", "au", "flac", "ogg", "caf", "mp3", "nistsphere", "voc")
-        return said if known else f"{kind.name} that FFmpeg cannot read: it is damaged, or convert it to WAV or FLAC"
+        return why if known else f"{kind.name} that FFmpeg cannot read: it is damaged, or convert it to WAV or FLAC"
 
 
 def _by_libsndfile(file: Path) -> Sound:
@@ -160,10 +160,10 @@ def _gathered(blocks: Iterator[Block], rate: int, channels: int, form: str, subt
     return Sound(np.frombuffer(mean, np.float32), rate, channels, form, subtype, clipped)
 
 
-def _said(error: BaseException, file: Path) -> str:
+def _reason(error: BaseException, file: Path) -> str:
     """What an error says, without the name of the file."""
-    said = " ".join(str(getattr(error, "error_string", "") or error).split())
-    return said.removeprefix(f"Error opening {str(file)!r}: ") or type(error).__name__
+    reason = " ".join(str(getattr(error, "error_string", "") or error).split())
+    return reason.removeprefix(f"Error opening {str(file)!r}: ") or type(error).__name__
 
 
 def soundfile_module() -> ModuleType:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from poise.data.files.walking import shown
 from poise.data.speech.clips import ClipOptions, Prepared
 from poise.data.speech.loudness import BELOW, KEPT, PEAK, QUIET
-from poise.data.transcripts.said_tables import LONGEST_SHOWN, Said
+from poise.data.transcripts.transcript_tables import LONGEST_SHOWN, Transcript
 
 NAMED = 5  # files that a note names
 HOW = "; channels are averaged, --rate, --trim, --loudness and --longest say what is made of it"
@@ -18,17 +18,17 @@ def notes_on(
     name: str,
     found: Prepared,
     options: ClipOptions,
-    said: Sequence[Said],
+    transcripts: Sequence[Transcript],
     left_out: Sequence[tuple[str, str]],
     read: Sequence[str] = (),
 ) -> list[str]:
     """How many recordings there are, what is left out, what was done to them, what looks wrong, and an example.
 
-    Args: said, of each clip; left_out, (file, reason); read, how what is said was read.
+    Args: transcripts, of each clip; left_out, (file, reason); read, how what is said was read.
     """
-    count, meta = len(said), found.meta
+    count, meta = len(transcripts), found.meta
     length = len(found.samples) / options.rate
-    known, voices = sum(bool(one.text) for one in said), sorted({one.voice for one in said})
+    known, voices = sum(bool(one.text) for one in transcripts), sorted({one.voice for one in transcripts})
     reasons = [f"{file} ({reason})" for file, reason in left_out]
     other = [f"{n:,} from {int(source):,} Hz" for source, n in meta["rates"].items() if int(source) != options.rate]
     silence = f"{meta['cut']:.1f} s, {BELOW:.0f} dB below the loudest part; {1000 * KEPT:.0f} ms of it stay"
@@ -36,7 +36,7 @@ def notes_on(
     limited = f" but for {meta['limited']:,} that would come above {PEAK:g}" if meta["limited"] else ""
     facts = {
         name: f"{count:,} clips, {length / 60:.1f} minutes at {options.rate:,} Hz, {length / count:.2f} s on average",
-        "such as": example(ExampleClip(**meta["first"]), said[0]) + HOW if "first" in meta else "",
+        "such as": example(ExampleClip(**meta["first"]), transcripts[0]) + HOW if "first" in meta else "",
         "texts": f"{known:,} of the {count:,} clips have one",
         "voices": f"{len(voices):,}: {named(voices)}" if len(voices) > 1 else "",
         "left out": f"{len(left_out):,} files: {named(reasons)}" if left_out else "",
@@ -60,12 +60,12 @@ class ExampleClip:
     seconds: float
 
 
-def example(first: ExampleClip, said: Said) -> str:
+def example(first: ExampleClip, transcript: Transcript) -> str:
     """a.wav (WAV PCM_16, 44,100 Hz, stereo, 3.21 s) -> "hello", voice Ann."""
     channels = {1: "mono", 2: "stereo"}.get(first.channels, f"{first.channels} channels")
-    text = said.text if len(said.text) <= LONGEST_SHOWN else f"{said.text[: LONGEST_SHOWN - 1]}…"
+    text = transcript.text if len(transcript.text) <= LONGEST_SHOWN else f"{transcript.text[: LONGEST_SHOWN - 1]}…"
     heard = f' -> "{text}"' if text else ""
-    voice = f", voice {said.voice}" if said.voice else ""
+    voice = f", voice {transcript.voice}" if transcript.voice else ""
     return f"{shown(first.file)} ({first.form}, {first.rate:,} Hz, {channels}, {first.seconds:.2f} s){heard}{voice}"
 
 

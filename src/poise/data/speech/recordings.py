@@ -26,7 +26,7 @@ from poise.data.speech.no_sound import other_files, told
 from poise.data.speech.notes import notes_on
 from poise.data.speech.speech import LONGEST, SOUND, sound_files, soundfile_module
 from poise.data.tables.normalised import normalised
-from poise.data.transcripts.transcripts import Columns, Said, Transcripts, read_transcripts
+from poise.data.transcripts.transcripts import Columns, Transcript, Transcripts, read_transcripts
 from poise.errors import PoiseError, nearest
 from poise.terminal import escaped
 
@@ -103,7 +103,7 @@ def open_recordings(
         voice: only the clips of this voice.
         labels: a pattern for the names of the files, such as "{voice}/{text}" (see `transcripts.transcripts`).
         metadata, file_column, text_column, voice_column: the table of what is said, and its columns by name or by
-            number from 1, where they cannot be told (see `said_tables`).
+            number from 1, where they cannot be told (see `transcript_tables`).
         order: of the rows to train on and held out: "names", ascending, files by their names; "content", by the content
             hashes, so that other names of the files change nothing.
         progress: called as progress(done, total) while files are read.
@@ -124,9 +124,9 @@ def open_recordings(
         raise PoiseError(f"{folder} holds no {SOUND}: give a folder that does")
     others = told(other_files(folder, sounds))
     read = read_transcripts(folder, files, labels, Columns(metadata, file_column, text_column, voice_column))
-    said = read.said
-    unmatched = [(shown(file), f"does not match --labels {labels}") for file in files if file not in said and labels]
-    files = _of_voice(name, [file for file in files if file in said or not labels], said, voice)
+    by_file = read.by_file
+    unmatched = [(shown(file), f"does not match --labels {labels}") for file in files if file not in by_file and labels]
+    files = _of_voice(name, [file for file in files if file in by_file or not labels], by_file, voice)
     found = prepared(folder, files, options, progress)
     made = _recordings(shown(name), found, options, read, unmatched, heldout, share, order)
     return replace(made, notes=[*made.notes, *([f"no sound, and left alone: {others}"] if others else [])])
@@ -151,7 +151,7 @@ def _recordings(
     order: str,
 ) -> Recordings:
     files = tuple(found.meta["files"])
-    known = [read.said.get(file, Said()) for file in files]
+    known = [read.by_file.get(file, Transcript()) for file in files]
     texts, voices = tuple(one.text for one in known), tuple(sorted({one.voice for one in known}))
     train, held = _split(name, texts, found.hashes, heldout, share)
     if order == "content":
@@ -176,11 +176,11 @@ def _recordings(
     )
 
 
-def _of_voice(name: str, files: list[str], said: dict[str, Said], voice: str | None) -> list[str]:
+def _of_voice(name: str, files: list[str], by_file: dict[str, Transcript], voice: str | None) -> list[str]:
     if voice is None:
         return files
     voice = escaped(voice)  # as voices that are told by names of files are written
-    known = sorted({one.voice for one in said.values() if one.voice})
+    known = sorted({one.voice for one in by_file.values() if one.voice})
     if voice not in known:
         if known:
             has = f"{nearest(voice, known)}; it has: {', '.join(known[:8])}"
@@ -189,7 +189,7 @@ def _of_voice(name: str, files: list[str], said: dict[str, Said], voice: str | N
             f"--voice {voice}: nothing in {shown(name)} names voices: leave it out, or give --labels "
             "{voice}/{text} or --voice-column"
         )
-    return [file for file in files if said.get(file, Said()).voice == voice]
+    return [file for file in files if by_file.get(file, Transcript()).voice == voice]
 
 
 def _split(

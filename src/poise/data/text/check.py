@@ -44,13 +44,13 @@ class TextReport:
     vocabulary: int = 0  # different units
     lengths: dict[str, int] = field(default_factory=dict)  # see QUANTILES
     flags: dict[str, tuple[str, str]] = field(default_factory=dict)  # suggested: flag -> value, reason
-    how: tuple[str, ...] = ()  # in which way the file was read
+    notes: tuple[str, ...] = ()  # in which way the file was read
 
     def lines(self) -> list[str]:
         """The report for people, one fact a line."""
         shares = [f"{name} ({100 * share:.1f} %)" for name, share in self.scripts.items()]
         text = [
-            *self.how,
+            *self.notes,
             f"{self.source}: {self.count:,} sentences, and {self.empty:,} empty lines",
             f"script: {', '.join(shares) or 'no letters'}",
             f"units: {self.vocabulary:,} different {self.plural}",
@@ -99,7 +99,7 @@ def check_text(
         duplicates=[(shortened(s), n) for s, n in counts.most_common(EXAMPLES) if n > 1],
         near=int(near.sum()),
         scripts=scripts(sentences),
-        how=(*read.how, *([_a_part(size)] if most else [])),
+        notes=(*read.notes, *([_a_part(size)] if most else [])),
         units=kind,
         plural=units.plural,
         vocabulary=len(units) - len(SPECIAL),

@@ -48,7 +48,7 @@ class Corpus:
     units: Units
     fingerprint: str  # hex sha256 of the file's sentences in order
     counts: Counts
-    how: tuple[str, ...] = ()  # in which way the file was read, one fact a line
+    notes: tuple[str, ...] = ()  # in which way the file was read, one fact a line
 
     def __len__(self) -> int:
         return len(self.sentences)
@@ -72,7 +72,7 @@ class Corpus:
 
     def describe(self) -> list[str]:
         """What a user should know, one fact a line."""
-        return [*self.how, *self.counts.describe(self.name, self.units.plural, int(np.median(np.diff(self.starts))))]
+        return [*self.notes, *self.counts.describe(self.name, self.units.plural, int(np.median(np.diff(self.starts))))]
 
 
 def open_corpus(
@@ -159,9 +159,9 @@ def _made(
         longest=int(lengths[kept].max(initial=0)),
     )
     _enough(read, out[kept], counts, heldout)
-    how = [line for line in read.how if not (running and "--layout stanzas" in line)]
-    said = (*how, *fewer_pieces(fitted, vocabulary), *repeated(counts, running))
-    return _corpus(read, [sentences[i] for i in kept], [ids[i] for i in kept], out[kept], fitted, counts, said)
+    read_notes = [line for line in read.notes if not (running and "--layout stanzas" in line)]
+    notes = (*read_notes, *fewer_pieces(fitted, vocabulary), *repeated(counts, running))
+    return _corpus(read, [sentences[i] for i in kept], [ids[i] for i in kept], out[kept], fitted, counts, notes)
 
 
 def _corpus(
@@ -171,7 +171,7 @@ def _corpus(
     out: NDArray[np.bool_],
     units: Units,
     counts: Counts,
-    said: tuple[str, ...],
+    notes: tuple[str, ...],
 ) -> Corpus:
     plain = [normalised(sentence) for sentence in sentences]
     copies, across = near_copies(plain, out, SHINGLE[suggested_units(sentences)])
@@ -185,7 +185,7 @@ def _corpus(
         units=units,
         fingerprint=read.fingerprint,
         counts=replace(counts, near_duplicates=int(copies.sum()), near_across=int(across.sum())),
-        how=said,
+        notes=notes,
     )
 
 

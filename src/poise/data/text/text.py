@@ -1,6 +1,6 @@
 """Sentences from a file: one a line, a stanza or a paragraph each, or a column of a table. All are kept in memory.
 
-How a file was read is said in `Sentences.how`, and each decision has a flag: --column, --encoding, --delimiter and
+How a file was read is said in `Sentences.notes`, and each decision has a flag: --column, --encoding, --delimiter and
 --layout.
 """
 
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -35,19 +36,19 @@ class Sentences(Hashed):
     The split goes by the normalised sentence, so that copies that differ in case, punctuation or spaces are on one
     side; the fingerprint is of the sentences as they are.
 
-    Args: name; sentences; empty, how many were left out; how, the way in which the file was read, one fact a line;
+    Args: name; sentences; empty, how many were left out; notes, the way in which the file was read, one fact a line;
     unusable, how many lines or rows could not be used.
     """
 
     modality = "text"
 
     def __init__(
-        self, name: str, sentences: list[str], empty: int = 0, how: tuple[str, ...] = (), unusable: int = 0
+        self, name: str, sentences: list[str], empty: int = 0, notes: Sequence[str] = (), unusable: int = 0
     ) -> None:
-        self.sentences, self.empty, self.how, self.unusable = sentences, empty, how, unusable
+        self.sentences, self.empty, self.unusable = sentences, empty, unusable
         keys = hashes_of([normalised(sentence).encode() for sentence in sentences])
         super().__init__(name, hashes_of([sentence.encode() for sentence in sentences]), keys=keys)
-        self.said = list(how)
+        self.notes = list(notes)
 
     def take(self, rows: Rows) -> list[str]:
         return [self.sentences[row] for row in np.asarray(rows).tolist()]
@@ -128,7 +129,7 @@ def open_text(
             the lines of a stanza are joined by " / ", those of a paragraph by a blank.
         most: characters of the file after which nothing more is read. None: all is.
 
-    Rows that cannot be used are left out, and the first five are named in `Sentences.how`.
+    Rows that cannot be used are left out, and the first five are named in `Sentences.notes`.
 
     Errors: `PoiseError` for an encoding that cannot be told, a column that is not there or cannot be guessed, a file
     of which half of the rows or more cannot be used, and one without a single sentence.
@@ -137,24 +138,24 @@ def open_text(
         raise PoiseError(f"--layout {layout} is not known: give lines, stanzas or paragraphs")
     found_encoding = replace(encoding_of(path, encoding), most=most)
     bad = LeftOut("rows" if column else "lines")
-    how = is_table(path, found_encoding, column, delimiter)
-    if how == "text":
+    kind = is_table(path, found_encoding, column, delimiter)
+    if kind == "text":
         if column is not None:
             raise PoiseError(f"{path} has no columns: leave out --column {column}, or give a .jsonl or .csv file")
-        texts, said = _plain(path, found_encoding, layout, bad), [f"a sentence {LAYOUTS_SAID[layout]}"]
+        texts, told = _plain(path, found_encoding, layout, bad), [f"a sentence {LAYOUTS_SAID[layout]}"]
     elif layout != "lines":
         raise PoiseError(f"{path} is a table, which has no {layout}: leave out --layout {layout}")
-    elif how == "json":
-        texts, said = objects_of(path, found_encoding, column, bad)
+    elif kind == "json":
+        texts, told = objects_of(path, found_encoding, column, bad)
     else:
-        texts, said = cells_of(path, found_encoding, column, delimiter, bad)
-    return _sentences(path, texts, said, found_encoding, bad)
+        texts, told = cells_of(path, found_encoding, column, delimiter, bad)
+    return _sentences(path, texts, told, found_encoding, bad)
 
 
 LAYOUTS_SAID = {"lines": "a line", "stanzas": "a stanza", "paragraphs": "a paragraph"}
 
 
-def _sentences(path: Path, texts: list[str], said: list[str], encoding: Encoding, bad: LeftOut) -> Sentences:
+def _sentences(path: Path, texts: list[str], told: list[str], encoding: Encoding, bad: LeftOut) -> Sentences:
     sentences = [stripped for text in texts if (stripped := text.strip())]
     total = bad.count + len(texts)
     if bad.count and 2 * bad.count >= total:
@@ -164,15 +165,15 @@ def _sentences(path: Path, texts: list[str], said: list[str], encoding: Encoding
         )
     if not sentences:
         raise PoiseError(f"{path} holds no sentences: give a file with one a line")
-    read = [f"{path.name}: {', '.join([*said, str(encoding)])}; the first: '{shortened(sentences[0])}'"]
+    read = [f"{path.name}: {', '.join([*told, str(encoding)])}; the first: '{shortened(sentences[0])}'"]
     if bad.count:
         read.append(f"left out as they cannot be used: {bad}")
-    return Sentences(path.name, sentences, len(texts) - len(sentences), (*read, *_stanzas(said, texts)), bad.count)
+    return Sentences(path.name, sentences, len(texts) - len(sentences), (*read, *_stanzas(told, texts)), bad.count)
 
 
-def _stanzas(said: list[str], texts: list[str]) -> list[str]:
+def _stanzas(told: list[str], texts: list[str]) -> list[str]:
     """A word about lines that stand in groups, where nobody has said that they are to be read as such."""
-    if said != [f"a sentence {LAYOUTS_SAID['lines']}"]:
+    if told != [f"a sentence {LAYOUTS_SAID['lines']}"]:
         return []
     sizes, size = [], 0
     for text in [*texts, ""]:

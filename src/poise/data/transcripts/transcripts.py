@@ -1,11 +1,11 @@
 """What is said in recordings, and by whom: from a pattern for the names of the files, a table, or .txt files.
 
-    {"a/1.wav": Said("hello", "a")}
+    {"a/1.wav": Transcript("hello", "a")}
 
 A table is metadata.csv, .tsv, .jsonl or .txt, validated.tsv (Common Voice), another list of the files in the folder
 or right below it (filelists of VITS, NeMo's manifest.json, Kaldi's text), or a metadata file or *.trans.txt
-(LibriSpeech) in each of its folders (see `said_tables`). Text files lie beside the recordings, or, as in VCTK, in a
-folder txt/ with the same folders below it, one for each voice.
+(LibriSpeech) in each of its folders (see `transcript_tables`). Text files lie beside the recordings, or, as in VCTK, in
+a folder txt/ with the same folders below it, one for each voice.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from pathlib import Path
 
 from poise.data.files.walking import walked
 from poise.data.tables.encoding import LeftOut, encoding_of, lines_in, lines_of
-from poise.data.transcripts.said_rows import by_first_word, objects_name_files
-from poise.data.transcripts.said_tables import Columns, Said, said_in
 from poise.data.transcripts.sound_names import SoundNames, folder_of, last, stem, without_microphone
+from poise.data.transcripts.transcript_rows import by_first_word, objects_name_files
+from poise.data.transcripts.transcript_tables import Columns, Transcript, transcripts_in
 from poise.errors import PoiseError, nearest
 from poise.terminal import escaped
 
-__all__ = ["METADATA", "Columns", "Said", "Transcripts", "read_transcripts", "stem", "transcripts"]
+__all__ = ["METADATA", "Columns", "Transcript", "Transcripts", "read_transcripts", "stem", "transcripts"]
 METADATA = "metadata.csv"
 TABLES = (METADATA, "metadata.tsv", "metadata.jsonl", "metadata.psv", "metadata.txt", "validated.tsv")
 SUFFIXES = (".csv", ".tsv", ".psv", ".jsonl", ".json", ".txt")
@@ -41,15 +41,15 @@ LOOKED_AT = 50  # lines of a file that may be a list of recordings
 class Transcripts:
     """What is known of each file, and how it came to be known, a sentence each."""
 
-    said: dict[str, Said] = field(default_factory=dict)
+    by_file: dict[str, Transcript] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
 
 def transcripts(
     folder: Path, files: Sequence[str], labels: str | None = None, columns: Columns | None = None
-) -> dict[str, Said]:
+) -> dict[str, Transcript]:
     """What is known of each of `files`: see `read_transcripts`."""
-    return read_transcripts(folder, files, labels, columns).said
+    return read_transcripts(folder, files, labels, columns).by_file
 
 
 def read_transcripts(
@@ -73,7 +73,7 @@ def read_transcripts(
     for place, table in enumerate(tables):
         inside = table.parent.relative_to(folder).as_posix() if table.is_relative_to(folder) else "."
         of_it = names if inside == "." else _below(folder, files, inside)
-        told = said_in(table, of_it, columns, found.said)
+        told = transcripts_in(table, of_it, columns, found.by_file)
         found.notes += told if place < TOLD else told[1:]  # the first says how it was read
     if len(tables) > TOLD:
         found.notes.insert(TOLD, f"{len(tables) - TOLD:,} more tables like these, the last {tables[-1].name}")
@@ -155,22 +155,22 @@ def _by_text_files(folder: Path, files: Sequence[str]) -> Transcripts:
     """Texts beside the recordings, or in folders of the same names below txt/."""
     beside = {name: path for name in files if (path := _beside(folder, name)) is not None}
     if beside or not (folder / "txt").is_dir():
-        said = {name: Said(_text_in(path)) for name, path in beside.items()}
+        by_file = {name: Transcript(_text_in(path)) for name, path in beside.items()}
         suffixes = " or ".join(sorted({path.suffix for path in beside.values()}))
-        notes = [f"texts from the {suffixes} beside each recording{_example(said)}"] if said else []
-        return Transcripts(said, notes)
-    said = {}
+        notes = [f"texts from the {suffixes} beside each recording{_example(by_file)}"] if by_file else []
+        return Transcripts(by_file, notes)
+    by_file = {}
     for name in files:
         who = last(folder_of(name))
         path = folder / "txt" / who / f"{without_microphone(last(stem(name)))}.txt"
         if path.is_file():
-            said[name] = Said(_joined(lines_of(path)), escaped(who))
-    notes = [f"texts from txt/, voices from its folders{_example(said)}"] if said else []
-    return Transcripts(said, notes)
+            by_file[name] = Transcript(_joined(lines_of(path)), escaped(who))
+    notes = [f"texts from txt/, voices from its folders{_example(by_file)}"] if by_file else []
+    return Transcripts(by_file, notes)
 
 
-def _example(said: dict[str, Said]) -> str:
-    file, first = next(iter(said.items()))
+def _example(by_file: dict[str, Transcript]) -> str:
+    file, first = next(iter(by_file.items()))
     return f': {file} -> "{first.text[:40]}"' + (f", voice {first.voice}" if first.voice else "")
 
 
@@ -178,7 +178,7 @@ def _joined(lines: Iterator[str]) -> str:
     return " ".join(" ".join(lines).split())
 
 
-def _by_pattern(folder: Path, files: Sequence[str], labels: str) -> dict[str, Said]:
+def _by_pattern(folder: Path, files: Sequence[str], labels: str) -> dict[str, Transcript]:
     parts = re.split(r"\{([^{}]*)\}", labels)
     fields = [field for field in parts[1::2] if field]
     if bad := [field for field in fields if field not in FIELDS]:
@@ -193,7 +193,7 @@ def _by_pattern(folder: Path, files: Sequence[str], labels: str) -> dict[str, Sa
     compiled = re.compile(pattern)
     matches = {name: compiled.fullmatch(stem(name)) for name in files}
     found = {
-        name: Said(**{field: escaped(value) for field, value in match.groupdict().items()})
+        name: Transcript(**{field: escaped(value) for field, value in match.groupdict().items()})
         for name, match in matches.items()
         if match
     }

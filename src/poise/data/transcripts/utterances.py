@@ -1,4 +1,4 @@
-"""What speech is made of: texts as units, each a phone and a tone (family "spoken units"), and their numbers.
+"""What speech is made of: texts as units, each a phone and a tone (family "speech units"), and their numbers.
 
     syllables    Mandarin in pinyin, zhuyin or characters: initial and final of each syllable, both with its tone
     characters   letters of any script with their marks, digits and a few signs, without tones
@@ -27,7 +27,7 @@ PAD = ""  # the phone of nothing
 _OPTIONAL = SIGNS + JOINERS + INSIDE  # blanks where they never occurred
 
 
-@register("spoken units", "syllables")
+@register("speech units", "syllables")
 def syllables(text: str) -> Parts:
     """One part for each syllable: its initial, if there is one, and its final."""
     return [
@@ -36,35 +36,35 @@ def syllables(text: str) -> Parts:
     ]
 
 
-@register("spoken units", "characters")
+@register("speech units", "characters")
 def characters(text: str) -> Parts:
     """One part: small letters with all their marks, digits and ' , . ? ! - and single blanks (see `letters`)."""
     return [[(c, "") for c in spelt(text)]]
 
 
-@register("spoken units", "phonemes")
+@register("speech units", "phonemes")
 def phonemes(text: str) -> Parts:
     """One part: what stands between blanks."""
     found = [re.fullmatch(r"(.*?)(\d*)", symbol) for symbol in text.split()]
     return [[(match[1] or match[2], match[2] if match[1] else "") for match in found if match]]
 
 
-class Spoken:
+class SpeechTokenizer:
     """Units with numbers: phones from 1 (0 is nothing), tones from 0.
 
-    Args: kind, of the family "spoken units"; phones and tones, in order.
+    Args: kind, of the family "speech units"; phones and tones, in order.
     """
 
     def __init__(self, kind: str, phones: Sequence[str], tones: Sequence[str]) -> None:
         self.kind, self.phones, self.tones = kind, tuple(phones), tuple(tones)
-        self._split: Callable[[str], Parts] = find("spoken units", kind)
+        self._split: Callable[[str], Parts] = find("speech units", kind)
         self._phone = {phone: i for i, phone in enumerate(self.phones, 1)}
         self._tone = {tone: i for i, tone in enumerate(self.tones)}
 
     @classmethod
-    def fit(cls, kind: str, texts: Sequence[str]) -> Spoken:
+    def fit(cls, kind: str, texts: Sequence[str]) -> SpeechTokenizer:
         """All that occurs in the texts."""
-        split: Callable[[str], Parts] = find("spoken units", kind)
+        split: Callable[[str], Parts] = find("speech units", kind)
         units = [unit for text in texts for part in split(text) for unit in part]
         return cls(kind, sorted({phone for phone, _ in units}), sorted({tone for _, tone in units}))
 
@@ -103,7 +103,7 @@ class Spoken:
         return {"kind": self.kind, "phones": list(self.phones), "tones": list(self.tones)}
 
     @classmethod
-    def from_dict(cls, saved: dict[str, Any]) -> Spoken:
+    def from_dict(cls, saved: dict[str, Any]) -> SpeechTokenizer:
         return cls(saved["kind"], saved["phones"], saved["tones"])
 
     def _known(self) -> str:
@@ -124,4 +124,4 @@ def suggested(texts: Sequence[str]) -> str:
 
 
 def kinds() -> list[str]:
-    return names("spoken units")
+    return names("speech units")

@@ -62,7 +62,7 @@ def check_player(name: str, options: Any, sizes: Sequence[str] = ("width", "dept
             )
 
 
-def execution(run: RunOptions) -> Execution:
+def execution_of(run: RunOptions) -> Execution:
     """Where and in what numbers a run is computed; sets torch's threads if they are given."""
     where = pick_device(run.device)
     if where.type == "cpu":
@@ -77,10 +77,10 @@ def built(setup: Setup, makers: Mapping[str, Callable[[], nn.Module]]) -> list[A
 
     Errors: PoiseError where their training would take more memory than is free.
     """
-    check_affordable(setup.how.device, makers)
+    check_affordable(setup.execution.device, makers)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(setup.seed)
-        return [make().to(setup.how.device) for make in makers.values()]
+        return [make().to(setup.execution.device) for make in makers.values()]
 
 
 class Machine(TypedDict):
@@ -91,24 +91,24 @@ class Machine(TypedDict):
     threads: int
 
 
-def machine(how: Execution) -> Machine:
+def machine(execution: Execution) -> Machine:
     """For the facts of a run: by what it is computed."""
-    return {"device": str(how.device), "precision": how.precision, "threads": torch.get_num_threads()}
+    return {"device": str(execution.device), "precision": execution.precision, "threads": torch.get_num_threads()}
 
 
 def recurrent_execution(run: RunOptions) -> Execution:
-    """`execution` for recurrent layers, which not every CPU computes in half precision: it is tried."""
-    how = execution(run)
+    """`execution_of` for recurrent layers, which not every CPU computes in half precision: it is tried."""
+    execution = execution_of(run)
     try:
-        with torch.random.fork_rng(devices=[]), how.autocast(False):
-            out, _ = nn.LSTM(2, 2, device=how.device)(torch.zeros(1, 1, 2, device=how.device))
+        with torch.random.fork_rng(devices=[]), execution.autocast(False):
+            out, _ = nn.LSTM(2, 2, device=execution.device)(torch.zeros(1, 1, 2, device=execution.device))
         out.sum().backward()
     except RuntimeError:
         raise PoiseError(
-            f"--precision {run.precision}: recurrent layers cannot be computed in it on {how.device}; use fp32 or "
-            "another --device"
+            f"--precision {run.precision}: recurrent layers cannot be computed in it on {execution.device}; use "
+            "fp32 or another --device"
         ) from None
-    return how
+    return execution
 
 
 def player(

@@ -120,7 +120,7 @@ class Recipe:
 
     stages: Sequence[Stage]
     seed: int
-    how: Execution
+    execution: Execution
     cadence: StepIntervals
     facts: RunFacts | dict[str, Any]  # what rebuilds the generator without the data, and what the data was
     sampler: Callable[[int, int], Any]  # (n, seed) -> n samples of the averaged generator: uint8 [n,H,W,C], or texts

@@ -26,5 +26,5 @@ class Setup:
     l2: Mapping[str, Scheduled]
     ema: float
     steps: Mapping[str, int]
-    how: Execution
+    execution: Execution
     seed: int

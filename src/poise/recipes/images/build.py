@@ -42,7 +42,7 @@ def check_generator_penalties(penalties: list[Penalty]) -> None:
             )
 
 
-def facts(pictures: ImageSet, conditional: bool, augment: str, how: Execution) -> ImageFacts:
+def facts(pictures: ImageSet, conditional: bool, augment: str, execution: Execution) -> ImageFacts:
     """What rebuilds the generator without the data, and what was chosen for the user."""
     return ImageFacts(
         size=pictures.size,
@@ -51,7 +51,7 @@ def facts(pictures: ImageSet, conditional: bool, augment: str, how: Execution) -
         data=pictures.describe(),
         fingerprint=pictures.fingerprint,
         augment=resolve(augment, len(pictures.train)),
-        **machine(how),
+        **machine(execution),
     )
 
 
@@ -65,10 +65,10 @@ def unpenalised(l2: Mapping[str, Scheduled], options: Options) -> list[str]:
 
 
 def stream(
-    pictures: ImageSet, run: RunOptions, how: Execution, conditional: bool = False, flip: bool = False
+    pictures: ImageSet, run: RunOptions, execution: Execution, conditional: bool = False, flip: bool = False
 ) -> Callable[[int], Batch]:
-    plain = ImageStream(pictures, run.batch, run.seed, how.device, labels=conditional, flip=flip)
-    return plain if how.device.type == "cpu" else Prefetch(plain)
+    plain = ImageStream(pictures, run.batch, run.seed, execution.device, labels=conditional, flip=flip)
+    return plain if execution.device.type == "cpu" else Prefetch(plain)
 
 
 def generator(network: ImageNetworks | str, noise: int, options: Any, facts: ImageFacts) -> nn.Module:
@@ -121,7 +121,7 @@ def game(
     penalties: dict[str, list[Penalty]],
     facts: ImageFacts,
     run: RunOptions,
-    how: Execution,
+    execution: Execution,
 ) -> tuple[Adversarial, nn.Module]:
     """The game, D first, and the averaged generator."""
     for name, own in options.items():
@@ -131,18 +131,18 @@ def game(
         "discriminator": lambda: discriminator(network, options["discriminator"], facts),
         "generator": lambda: generator(network, noise, options["generator"], facts),
     }
-    check_affordable(how.device, makers)
+    check_affordable(execution.device, makers)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(run.seed)
         d = discriminator(network, options["discriminator"], facts)
         g = generator(network, noise, options["generator"], facts)
     for net in (d, g):
-        net.to(how.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    few = torch.zeros(2, noise, device=how.device)
-    labels = torch.zeros(2, dtype=torch.long, device=how.device) if facts.classes else None
+        net.to(execution.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    few = torch.zeros(2, noise, device=execution.device)
+    labels = torch.zeros(2, dtype=torch.long, device=execution.device) if facts.classes else None
     fits(network, "generator", g, few, labels)
     fits(network, "discriminator", d, few.new_zeros(2, facts.channels, facts.size, facts.size), labels)
-    average = Ema(g, run.ema, noise_feed(noise, how.device, len(facts.classes)))
+    average = Ema(g, run.ema, noise_feed(noise, execution.device, len(facts.classes)))
     built = Adversarial(g, d, view=augmentation(facts.augment or "none"), joint=joint_allowed(d))
     built.players = (
         player("discriminator", d, options["discriminator"], to_discriminate, penalties["discriminator"]),

@@ -113,7 +113,7 @@ def monitor(
     facts: ImageFacts,
     batch: int,
     seed: int,
-    how: Execution,
+    execution: Execution,
     roles: Mapping[str, str] = {},
 ) -> Callable[[], AdversarialMonitor]:
     """The monitor of this game, built when first needed. It sees other batches of the data than training does.
@@ -125,17 +125,17 @@ def monitor(
 
     def noise(n: int, number: int) -> Tensor:
         rng = torch.Generator().manual_seed(fold_seed(seed, number))
-        return torch.randn(n, game.generator.noise_size, generator=rng).to(how.device)
+        return torch.randn(n, game.generator.noise_size, generator=rng).to(execution.device)
 
     def conditions(n: int, number: int) -> Tensor | None:
-        return (torch.arange(n) % classes).to(how.device) if conditional else None
+        return (torch.arange(n) % classes).to(execution.device) if conditional else None
 
     def built() -> AdversarialMonitor:
         streams = {}
         for (name, rows), split in zip(splits.items(), ("train", "heldout"), strict=True):
             if len(rows):
                 n = min(max(batch, min(LOOK, 2 * batch)), len(rows))  # at most two batches, for the sake of time
-                streams[name] = ImageStream(pictures, n, seed + 1, how.device, labels=conditional, split=split)
+                streams[name] = ImageStream(pictures, n, seed + 1, execution.device, labels=conditional, split=split)
         rates = {roles.get(p.name, p.name): partial(learning_rate, p.optim) for p in game.players}
         return AdversarialMonitor(
             MonitorInputs(
@@ -144,8 +144,12 @@ def monitor(
                 averaged,
                 noise,
                 streams,
-                {name: references(pictures, rows, seed).to(how.device) for name, rows in splits.items() if len(rows)},
-                lambda: how.autocast(False),
+                {
+                    name: references(pictures, rows, seed).to(execution.device)
+                    for name, rows in splits.items()
+                    if len(rows)
+                },
+                lambda: execution.autocast(False),
                 conditions,
                 rates,
             )

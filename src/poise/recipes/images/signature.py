@@ -106,28 +106,28 @@ def images(
     from poise.recipes.images import outputs as outcomes
 
     run.check(noise=noise)
-    how = common.execution(run)
+    execution = common.execution_of(run)
     seen = image_data.pictures(data, pictures, run.seed, conditional)
-    facts = parts.facts(seen, conditional, augment, how)
+    facts = parts.facts(seen, conditional, augment, execution)
     parts.check_generator_penalties(generator.penalties)
     options = {"generator": generator, "discriminator": discriminator}
     l2 = {"generator": l2_generator, "discriminator": l2_discriminator}
     penalties = {name: common.own_penalties(name, l2, options, run.steps) for name in options}
-    game, average = parts.game(network, loss, noise, options, penalties, facts, run, how)
+    game, average = parts.game(network, loss, noise, options, penalties, facts, run, execution)
     stage = Stage(
         "adversarial",
         game,
-        parts.stream(seen, run, how, conditional, pictures.flip),
+        parts.stream(seen, run, execution, conditional, pictures.flip),
         run.steps,
         common.learning_rates(game.players, options, run.steps),
-        outcomes.monitor(game, average, seen, facts, run.batch, run.seed, how),
+        outcomes.monitor(game, average, seen, facts, run.batch, run.seed, execution),
     )
     judged = (seen, run.score_samples, run.seed)
     said = [*parts.unpenalised(l2, options), *own.unused(network, options, game.discriminator, OURS)]
     return Recipe(
         stages=[stage],
         seed=run.seed,
-        how=how,
+        execution=execution,
         cadence=run.cadence(run.steps),
         facts=facts,
         sampler=lambda n, seed: outcomes.draw(average, facts, n, seed),

@@ -67,7 +67,7 @@ def text(data: str, options: SentenceOptions) -> Text:
     return Text(corpus, train, held, characters, spelling_of(corpus))
 
 
-def facts(text: Text, window: int, run: RunOptions, how: Execution) -> SentenceFacts:
+def facts(text: Text, window: int, run: RunOptions, execution: Execution) -> SentenceFacts:
     """What rebuilds the network without the data, and what the data was."""
     units = text.corpus.units
     return SentenceFacts(
@@ -80,7 +80,7 @@ def facts(text: Text, window: int, run: RunOptions, how: Execution) -> SentenceF
         fingerprint=text.corpus.fingerprint,
         counts=asdict(text.corpus.counts),
         per_step=PerStep("units", f"{run.batch} x {window} units", {"": run.batch * window}),
-        **machine(how),
+        **machine(execution),
     )
 
 
@@ -170,13 +170,13 @@ def game(
     facts: SentenceFacts,
     penalties: list[Penalty],
     run: RunOptions,
-    how: Execution,
+    execution: Execution,
 ) -> tuple[LanguageModelGame, Any]:
     """The game of one player, and the averaged network."""
-    check_affordable(how.device, {"model": lambda: model(network, options, facts)})
+    check_affordable(execution.device, {"model": lambda: model(network, options, facts)})
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(run.seed)
-        net = model(network, options, facts).to(how.device)
+        net = model(network, options, facts).to(execution.device)
     if isinstance(network, TextNetworks):
         tried(network, net, penalties)
     average, carried = Ema(net, run.ema), Carried()
@@ -199,6 +199,6 @@ def tried(network: TextNetworks, net: nn.Module, penalties: list[Penalty]) -> No
             )
 
 
-def stream(text: Text, window: int, run: RunOptions, how: Execution) -> Callable[[int], Batch]:
-    plain = WindowStream(text.train, run.batch, window, run.seed, how.device)
-    return plain if how.device.type == "cpu" else Prefetch(plain)
+def stream(text: Text, window: int, run: RunOptions, execution: Execution) -> Callable[[int], Batch]:
+    plain = WindowStream(text.train, run.batch, window, run.seed, execution.device)
+    return plain if execution.device.type == "cpu" else Prefetch(plain)

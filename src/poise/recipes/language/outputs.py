@@ -45,16 +45,16 @@ class LanguageMonitor:
         return found
 
 
-def monitor(game: LanguageModelGame, average: Any, text: Text, how: Execution) -> Callable[[], LanguageMonitor]:
+def monitor(game: LanguageModelGame, average: Any, text: Text, execution: Execution) -> Callable[[], LanguageMonitor]:
     """The monitor, built when first needed."""
     sides = {"training": text.train[:LOOKED_AT], "heldout": text.heldout[:LOOKED_AT]}
-    texts = {name: torch.from_numpy(ids).to(how.device) for name, ids in sides.items() if len(ids) > 1}
+    texts = {name: torch.from_numpy(ids).to(execution.device) for name, ids in sides.items() if len(ids) > 1}
     return partial(LanguageMonitor, game.model, average, texts)
 
 
-def judge(model: Any, text: Text, how: Execution) -> Callable[[], Any] | None:
+def judge(model: Any, text: Text, execution: Execution) -> Callable[[], Any] | None:
     """The judge of this text, built when first needed; None where nothing is held out."""
-    return None if len(text.heldout) < 2 else partial(LanguageJudge, model, text, how)
+    return None if len(text.heldout) < 2 else partial(LanguageJudge, model, text, execution)
 
 
 class LanguageJudge:
@@ -68,11 +68,11 @@ class LanguageJudge:
 
     noun = "units"
 
-    def __init__(self, model: Any, text: Text, how: Execution) -> None:
+    def __init__(self, model: Any, text: Text, execution: Execution) -> None:
         self.missing: list[str] = []
         self.extractors: list[Any] = []
         self.model, self.text = model, text
-        self.ids = torch.from_numpy(text.heldout).to(how.device)
+        self.ids = torch.from_numpy(text.heldout).to(execution.device)
         self.n = self.m = len(text.heldout) - 1
         self.about = f"scores are of the averaged network on {self.m:,} held-out {text.corpus.units.plural}"
 

@@ -111,25 +111,25 @@ def language(
     from poise.recipes.language import outputs as outcomes
 
     run.check(window=window)
-    how = common.recurrent_execution(run)
+    execution = common.recurrent_execution(run)
     parts.check(network, model)
     text = parts.text(data, sentences)
-    facts = parts.facts(text, window, run, how)
+    facts = parts.facts(text, window, run, execution)
     penalties = parts.penalties(network, model, l2_recurrent, l2_output, l2_embedding, ar, tar, run.steps)
-    game, average = parts.game(network, model, facts, penalties, run, how)
-    stream = parts.stream(text, window, run, how)
+    game, average = parts.game(network, model, facts, penalties, run, execution)
+    stream = parts.stream(text, window, run, execution)
     rates = common.learning_rates(game.players, {"model": model}, run.steps)
-    stage = Stage("likelihood", game, stream, run.steps, rates, outcomes.monitor(game, average, text, how))
+    stage = Stage("likelihood", game, stream, run.steps, rates, outcomes.monitor(game, average, text, execution))
     return Recipe(
         stages=[stage],
         seed=run.seed,
-        how=how,
+        execution=execution,
         cadence=run.cadence(run.steps),
         facts=facts,
         sampler=lambda n, seed: writing.draw(average, facts, n, seed),
         show=lambda stem: writing.show(average, facts, stem),
         real=lambda stem: writing.show_real([text.corpus.sentences[row] for row in text.corpus.train], stem),
-        judge=outcomes.judge(average, text, how) if run.scores else None,
+        judge=outcomes.judge(average, text, execution) if run.scores else None,
         acting=run.acting,
         notes=[*text.notes, *own.unused(network, {"model": model}, None, OURS), *common.compiled(run, [stage])],
     )

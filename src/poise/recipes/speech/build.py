@@ -14,9 +14,9 @@ from poise.audio.spectrograms import Mel
 from poise.core import Batch
 from poise.data.draws.order import Prefetch
 from poise.data.speech.recordings import Recordings
-from poise.data.speech.said import MelOf, SaidStream, conditions
+from poise.data.speech.transcribed import MelOf, TranscribedStream, conditions
 from poise.data.transcripts.letters import lost_in
-from poise.data.transcripts.utterances import Spoken, suggested
+from poise.data.transcripts.utterances import SpeechTokenizer, suggested
 from poise.errors import PoiseError
 from poise.recipes.common.facts import PerStep
 from poise.recipes.common.options import Options
@@ -37,8 +37,8 @@ class Speech:
     """Recordings of which it is known what is said in them."""
 
     recordings: Recordings
-    spoken: Spoken
-    said: list[np.ndarray]  # units [L,2] of each recording; empty for those that are not used
+    tokenizer: SpeechTokenizer
+    units_of: list[np.ndarray]  # units [L,2] of each recording; empty for those that are not used
     train: np.ndarray
     heldout: np.ndarray
     whole: bool
@@ -50,7 +50,7 @@ class Speech:
         return self.train if split == "train" else self.heldout
 
     def conditions(self, rows: np.ndarray) -> Tensor:
-        return conditions(self.recordings, self.said, self.mel, rows, self.whole)
+        return conditions(self.recordings, self.units_of, self.mel, rows, self.whole)
 
     @cached_property
     def voices(self) -> tuple[str, ...]:
@@ -70,20 +70,20 @@ def speech(recordings: Recordings, units: str, durations: str, mel: Mel) -> Spee
         )
     training = recordings.train[named[recordings.train]]
     texts = [recordings.texts[row] for row in training]
-    spoken = _fitted(recordings, suggested(texts) if units == "auto" else units, training)
-    said, lost, single = _encoded(recordings, spoken, named)
+    tokenizer = _fitted(recordings, suggested(texts) if units == "auto" else units, training)
+    units_of, lost, single = _encoded(recordings, tokenizer, named)
     whole = single if durations == "auto" else durations == "frames"
     frames = np.diff(recordings.starts) // mel.hop
-    least = [min(len(units), 1) if whole else len(units) for units in said]
+    least = [min(len(units), 1) if whole else len(units) for units in units_of]
     short = frames < least
-    known = np.array([len(units) > 0 for units in said]) & ~short
+    known = np.array([len(units) > 0 for units in units_of]) & ~short
     notes = list(recordings.notes)
-    if spoken.kind == "characters" and (out := lost_in(texts)):
+    if tokenizer.kind == "characters" and (out := lost_in(texts)):
         notes.append(f"In --units characters, {out}.")
     if not named.all():
         notes.append(f"{int((~named).sum()):,} recordings have no text and are left out.")
-    if mute := int((named & (np.array([len(units) for units in said]) == 0)).sum()) - len(lost):
-        notes.append(f"{mute:,} recordings are left out: their texts hold no {spoken.kind}.")
+    if mute := int((named & (np.array([len(units) for units in units_of]) == 0)).sum()) - len(lost):
+        notes.append(f"{mute:,} recordings are left out: their texts hold no {tokenizer.kind}.")
     if lost:
         few = "; ".join(lost[:3])
         notes.append(f"{len(lost):,} held-out recordings are left out, for nothing in training says them: {few}.")
@@ -93,12 +93,12 @@ def speech(recordings: Recordings, units: str, durations: str, mel: Mel) -> Spee
     if not len(train):
         why = " ".join(notes[len(recordings.notes) :]) or "poise data check tells what is there."
         raise PoiseError(f"{recordings.name}: no recording is left to train on: {why}".rstrip("."))
-    how = "one syllable at a time" if whole else "units are aligned while training"
+    alignment = "one syllable at a time" if whole else "units are aligned while training"
     notes.append(
-        f"{len(train):,} recordings to learn from and {len(heldout):,} held out, in {spoken.kind}: "
-        f"{len(spoken.phones)} phones, {len(spoken.tones)} tones; {how}."
+        f"{len(train):,} recordings to learn from and {len(heldout):,} held out, in {tokenizer.kind}: "
+        f"{len(tokenizer.phones)} phones, {len(tokenizer.tones)} tones; {alignment}."
     )
-    return Speech(recordings, spoken, said, train, heldout, whole, single, mel, notes)
+    return Speech(recordings, tokenizer, units_of, train, heldout, whole, single, mel, notes)
 
 
 def reads(arguments: Arguments, look: Any = None) -> str:
@@ -109,36 +109,38 @@ def reads(arguments: Arguments, look: Any = None) -> str:
     return f"{found.name}: {' '.join(notes[len(found.notes) :]).rstrip('.')}"
 
 
-def _fitted(recordings: Recordings, kind: str, rows: np.ndarray) -> Spoken:
+def _fitted(recordings: Recordings, kind: str, rows: np.ndarray) -> SpeechTokenizer:
     """The units of these recordings' texts; one that has none of this kind is told with its file."""
-    split = find("spoken units", kind)
+    split = find("speech units", kind)
     for row in rows.tolist():
         try:
             split(recordings.texts[row])
         except PoiseError as error:
             raise PoiseError(f"--units {kind}: what is said in {recordings.files[row]}: {error}") from None
-    return Spoken.fit(kind, [recordings.texts[row] for row in rows.tolist()])
+    return SpeechTokenizer.fit(kind, [recordings.texts[row] for row in rows.tolist()])
 
 
-def _encoded(recordings: Recordings, spoken: Spoken, named: np.ndarray) -> tuple[list[np.ndarray], list[str], bool]:
+def _encoded(
+    recordings: Recordings, tokenizer: SpeechTokenizer, named: np.ndarray
+) -> tuple[list[np.ndarray], list[str], bool]:
     """Units of each recording, what could not be said, and whether each recording is one part."""
     nothing = np.zeros((0, 2), np.int64)
-    said, lost, single = [nothing] * len(named), [], spoken.kind == "syllables"
+    units_of, lost, single = [nothing] * len(named), [], tokenizer.kind == "syllables"
     for row in np.flatnonzero(named).tolist():
         try:
-            parts = spoken.parts(recordings.texts[row])
-            said[row] = spoken.encode([unit for part in parts for unit in part])
+            parts = tokenizer.parts(recordings.texts[row])
+            units_of[row] = tokenizer.encode([unit for part in parts for unit in part])
         except PoiseError as error:  # of training texts everything is known
             lost.append(f"{recordings.files[row]} ({error})")
             continue
         single = single and len(parts) == 1
-    return said, lost, single
+    return units_of, lost, single
 
 
 def facts(
     speech: Speech,
     opening: dict[str, Any],
-    how: Execution,
+    execution: Execution,
     steps: Mapping[str, int],
     speak_with: str | None,
     read: PerStep,
@@ -154,8 +156,8 @@ def facts(
         fingerprint=recordings.fingerprint,
         stages=list(steps.items()),
         learning_rates={"acoustic": "warm_lr", "spectral": "warm_lr"},
-        **machine(how),
-        units=speech.spoken.to_dict(),
+        **machine(execution),
+        units=speech.tokenizer.to_dict(),
         voices=list(speech.voices),
         whole=speech.whole,
         single=speech.single,
@@ -183,24 +185,24 @@ def check_players(options: Options) -> None:
 
 
 def stream(
-    speech: Speech, batch: int, seed: int, how: Execution, split: str = "train", segment: int = 0
+    speech: Speech, batch: int, seed: int, execution: Execution, split: str = "train", segment: int = 0
 ) -> Callable[[int], Batch]:
     """Log-mels with what is said in them; with a segment, in samples, whole waves and where it begins."""
-    plain = SaidStream(
-        speech.recordings, speech.said, speech.mel, speech.rows(split), batch, seed, how.device, split, speech.whole,
-        segment // speech.mel.hop,
+    plain = TranscribedStream(
+        speech.recordings, speech.units_of, speech.mel, speech.rows(split), batch, seed, execution.device, split,
+        speech.whole, segment // speech.mel.hop,
     )  # fmt: skip
-    fetched: Any = plain if how.device.type == "cpu" else Prefetch(plain)
+    fetched: Any = plain if execution.device.type == "cpu" else Prefetch(plain)
     return fetched if segment else MelOf(fetched)
 
 
 def stream_of(
-    stage: str, speech: Speech, batch: int, segment: int, seed: int, how: Execution
+    stage: str, speech: Speech, batch: int, segment: int, seed: int, execution: Execution
 ) -> Callable[[int], Batch]:
     """What a stage is trained on: recordings with what is said, or segments of them."""
     found: dict[str, Callable[[], Callable[[int], Batch]]] = {
-        "joint": lambda: stream(speech, batch, seed, how, segment=segment),
-        "spectral": lambda: waves.stream(speech.recordings, speech.mel, segment, batch, seed, how),
-        "vocoder": lambda: waves.stream(speech.recordings, speech.mel, segment, batch, seed, how),
+        "joint": lambda: stream(speech, batch, seed, execution, segment=segment),
+        "spectral": lambda: waves.stream(speech.recordings, speech.mel, segment, batch, seed, execution),
+        "vocoder": lambda: waves.stream(speech.recordings, speech.mel, segment, batch, seed, execution),
     }
-    return found.get(stage, lambda: stream(speech, batch, seed, how))()
+    return found.get(stage, lambda: stream(speech, batch, seed, execution))()

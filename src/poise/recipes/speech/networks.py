@@ -15,7 +15,7 @@ from poise.recipes.vocoder import build as waves
 from poise.registry import find
 
 
-def said_by(facts: SpeechFacts) -> tuple[int, int, int, int, float, bool]:
+def sizes_of(facts: SpeechFacts) -> tuple[int, int, int, int, float, bool]:
     """What networks are sized by: phones, tones, voices, bands, seconds of a frame, and whether items are whole."""
     mel, units = facts.heard, facts.units
     phones, tones = len(units["phones"]) + 1, len(units["tones"])
@@ -27,8 +27,8 @@ def speaker(network: SpeechNetworks | str, options: Any, facts: SpeechFacts) -> 
     if isinstance(network, SpeechNetworks):
         with told(network, "generator cannot be made"):
             made = network.generator(options.width, facts.heard.bands)
-            return OwnAcousticModel(made, *said_by(facts), options.width, options.noise)
-    net: nn.Module = find("speech", network)(*said_by(facts), options.width, options.depth, options.noise)
+            return OwnAcousticModel(made, *sizes_of(facts), options.width, options.noise)
+    net: nn.Module = find("speech", network)(*sizes_of(facts), options.width, options.depth, options.noise)
     return net
 
 
@@ -39,7 +39,7 @@ def critic(network: SpeechNetworks | str, kind: str, options: Any, facts: Speech
             own = network.discriminator(facts.heard.bands)
             if own is not None:
                 return OwnDiscriminator(own)
-    net: nn.Module = find("mel critic", kind)(*said_by(facts), options)
+    net: nn.Module = find("mel critic", kind)(*sizes_of(facts), options)
     return net
 
 

@@ -47,7 +47,7 @@ def title(speech: Speech, row: int) -> str:
     return f"{recordings.texts[row]} ({name})" if name else recordings.texts[row]
 
 
-def said(voices: Any, speech: Speech, row: int, seed: int) -> np.ndarray:
+def speak(voices: Any, speech: Speech, row: int, seed: int) -> np.ndarray:
     """The text of a recording in its voice, with the frames that the generator plans: samples [S]."""
     cond = speech.conditions(np.array([row]))
     cond[:, 0, 1] = 0
@@ -55,10 +55,10 @@ def said(voices: Any, speech: Speech, row: int, seed: int) -> np.ndarray:
     return speaking.heard(voices.vocoder, speaking.mel_for(voices.generator, cond, seed))
 
 
-def spoken(voices: Any, speech: Speech, n: int, seed: int) -> list[Wave]:
+def speak_heldout(voices: Any, speech: Speech, n: int, seed: int) -> list[Wave]:
     """Held-out texts in the voices of their recordings."""
     return [
-        sounds.Titled.of(said(voices, speech, row, fold_seed(seed, i)), speech.mel.rate, title(speech, row))
+        sounds.Titled.of(speak(voices, speech, row, fold_seed(seed, i)), speech.mel.rate, title(speech, row))
         for i, row in enumerate(chosen(speech, n, seed).tolist())
     ]
 
@@ -66,24 +66,28 @@ def spoken(voices: Any, speech: Speech, n: int, seed: int) -> list[Wave]:
 def show(voices: Any, stem: Path, speech: Speech) -> Path:
     """The same held-out recordings in every run of the data: as they are, and as the run says them."""
     rows = [
-        (title(speech, row), {"real": speech.recordings.clip(row), "generated": said(voices, speech, row, i)})
+        (title(speech, row), {"real": speech.recordings.clip(row), "generated": speak(voices, speech, row, i)})
         for i, row in enumerate(chosen(speech, outcomes.SHOWN, outcomes.SHOWN_SEED).tolist())
     ]
     return sounds.show(rows, speech.mel, stem, f"Speech from {speech.recordings.name}")
 
 
 def monitor(
-    stage: str, players: SpeechPlayers, speech: Speech, batch: int, segment: int, seed: int, how: Execution
+    stage: str, players: SpeechPlayers, speech: Speech, batch: int, segment: int, seed: int, execution: Execution
 ) -> Callable[[], PairedMonitor] | None:
     """The monitor of a stage with a discriminator, built when first needed."""
     if stage == "vocoder" and players.waves is not None:
-        return outcomes.monitor(players.waves, speech.recordings, segment, batch, seed + 6, how)  # no stage's order
+        return outcomes.monitor(
+            players.waves, speech.recordings, segment, batch, seed + 6, execution
+        )  # no stage's order
     if stage != "adversarial":
         return None
     mels, size = players.mels, int(players.mels.average.noise_size)
 
     def noise(n: int, number: int) -> Tensor:
-        return torch.randn(n, size, generator=torch.Generator().manual_seed(fold_seed(seed, number))).to(how.device)
+        return torch.randn(n, size, generator=torch.Generator().manual_seed(fold_seed(seed, number))).to(
+            execution.device
+        )
 
     def aligned(stream: Callable[[int], Batch], draw: int) -> Batch:
         return completed(mels.generator, stream(draw))
@@ -93,7 +97,7 @@ def monitor(
         for name, split in (("training", "train"), ("heldout", "heldout")):
             if rows := len(speech.rows(split)):
                 n = min(max(batch, min(LOOK, 2 * batch)), rows)
-                streams[name] = partial(aligned, parts.stream(speech, n, seed + 7, how, split))
+                streams[name] = partial(aligned, parts.stream(speech, n, seed + 7, execution, split))
         rates = {p.name: partial(learning_rate, p.optim) for p in mels.game.players}
         watched = MonitorInputs(
             mels.generator,
@@ -102,7 +106,7 @@ def monitor(
             noise,
             streams,
             {},
-            lambda: how.autocast(False),
+            lambda: execution.autocast(False),
             learning_rates=rates,
         )
         return PairedMonitor(watched, _distance)
@@ -114,8 +118,8 @@ def stages(players: SpeechPlayers, speech: Speech, segment: int, run: RunOptions
     """All stages in order, each on a stream of its own."""
     found = []
     for i, (name, stage) in enumerate(players.stages.items()):
-        stream = parts.stream_of(name, speech, run.batch, segment, run.seed + i, players.how)
-        watched = monitor(name, players, speech, run.batch, segment, run.seed, players.how)
+        stream = parts.stream_of(name, speech, run.batch, segment, run.seed + i, players.execution)
+        watched = monitor(name, players, speech, run.batch, segment, run.seed, players.execution)
         found.append(Stage(name, stage.game, stream, players.steps[name], stage.dials, watched))
     return found
 

@@ -50,15 +50,15 @@ def pairs(voices: Any, facts: SpeechFacts, n: int | None, seed: int) -> Comparis
     language = language_of(facts.recordings["data"])
     held = len(found.heldout) > 0
 
-    def said(place: int) -> Wave:
-        return Wave(outcomes.said(voices, found, int(rows[place]), fold_seed(seed, place)), found.mel.rate)
+    def made(place: int) -> Wave:
+        return Wave(outcomes.speak(voices, found, int(rows[place]), fold_seed(seed, place)), found.mel.rate)
 
     return Comparison(
         what="texts said" if held else "texts said of recordings that were trained on",
         n=len(rows),
         mel=found.mel,
         real=lambda place: real_pair(known, int(rows[place]), language),
-        made=said,
+        made=made,
         fingerprint=f"{known.fingerprint} {rows.tolist()}",
         beside=retrieved(found, rows) if held else {},
         trained=trained(found) if held else None,
@@ -69,7 +69,7 @@ def pairs(voices: Any, facts: SpeechFacts, n: int | None, seed: int) -> Comparis
 def trained(speech: Speech) -> Trained:
     """The clips that were learnt from, labelled by what is said in them."""
     known = speech.recordings
-    labels = [speech.said[row].tobytes() for row in speech.train.tolist()]
+    labels = [speech.units_of[row].tobytes() for row in speech.train.tolist()]
     return Trained(len(labels), lambda i: Wave(known.clip(int(speech.train[i])), known.rate), labels)
 
 
@@ -78,12 +78,17 @@ def labels(speech: Speech, rows: NDArray[np.int64]) -> list[Label] | None:
 
     Without an initial it is 0, and both phones of a syllable have its tone.
     """
-    if not speech.whole or any(len(speech.said[row]) > 2 for row in rows.tolist()):
+    if not speech.whole or any(len(speech.units_of[row]) > 2 for row in rows.tolist()):
         return None
     return [
-        (int(said[0, 0]) if len(said) > 1 else 0, int(said[-1, 0]), int(said[-1, 1]), int(speech.recordings.voice[row]))
+        (
+            int(units[0, 0]) if len(units) > 1 else 0,
+            int(units[-1, 0]),
+            int(units[-1, 1]),
+            int(speech.recordings.voice[row]),
+        )
         for row in rows.tolist()
-        for said in [speech.said[row]]
+        for units in [speech.units_of[row]]
     ]
 
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import torch
 
-from poise.audio.spoken import packed
+from poise.audio.speech_conditions import packed
 from poise.core import Player, ScheduledValue, Stateful, Term
 from poise.games.adversarial import adversarial_terms, joint_allowed
 from poise.games.speech import JointGame, SpeechGame, duration_error, mel_l1, unit_error
@@ -41,7 +41,7 @@ class Mels:
             "generator": lambda: parts.speaker(network, options["generator"], facts),
         }
         d, g = built(setup, makers)
-        few = torch.zeros(2, 3, dtype=torch.long, device=setup.how.device)
+        few = torch.zeros(2, 3, dtype=torch.long, device=setup.execution.device)
         cond = packed(few[:, 0], few + 1, few, few + 4, few[:, 0] + 12)
         fits(network, "generator", g, torch.zeros(2, g.noise_size, device=few.device), cond)
         mel = torch.zeros(2, facts.heard.bands, 12, device=few.device)
@@ -106,14 +106,14 @@ class SpeechPlayers:
     """
 
     def __init__(self, facts: SpeechFacts, setup: Setup, segment: int) -> None:
-        self.steps, self.how = setup.steps, setup.how
+        self.steps, self.execution = setup.steps, setup.execution
         self.mels = Mels(facts, setup)
         mels = {
             "acoustic": Playing(self.mels.acoustic, self.mels.warm_dials),
             "adversarial": Playing(self.mels.game, self.mels.dials),
         }
         if facts.vocoder is not None:
-            net = finished.vocoder_of(facts.vocoder, facts.heard).to(self.how.device)
+            net = finished.vocoder_of(facts.vocoder, facts.heard).to(self.execution.device)
             keep({"vocoder": net, "vocoder.ema": Ema(net, 0.0)}, mels)
             self.voice, self.stages, self.waves = parts.Voice(self.mels.average, net), mels, None
             return

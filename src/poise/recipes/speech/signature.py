@@ -139,7 +139,7 @@ def speech(
     from poise.recipes.vocoder import build as waves
 
     lengths.check(run)
-    how = common.execution(run)
+    execution = common.execution_of(run)
     heard = waves.mel_of(recordings)
     waves.check_segment(lengths.segment, heard)
     options = {"generator": generator, "discriminator": discriminator, "vocoder": vocoder,
@@ -148,27 +148,28 @@ def speech(
     lengths.check_joint(speak_with)
     steps = lengths.steps(run.steps, own_vocoder=speak_with is None)
     opening = waves.opening(data, recordings)
-    said = parts.speech(waves.recordings(opening), units, durations, heard)
-    read = parts.per_step(said, run.batch, lengths.segment)
-    facts = parts.facts(said, opening, how, steps, speak_with, read)
+    speech = parts.speech(waves.recordings(opening), units, durations, heard)
+    read = parts.per_step(speech, run.batch, lengths.segment)
+    facts = parts.facts(speech, opening, execution, steps, speak_with, read)
     setup = Setup(
         networks={"generator": network, "discriminator": critic, "vocoder": vocoder_network,
                   "vocoder_discriminator": vocoder_critic},
         loss=loss, weights={"mel": mel, "features": features, "stft": stft}, options=options,
         l2={"generator": l2_generator, "discriminator": l2_discriminator, "vocoder": l2_vocoder,
             "vocoder_discriminator": l2_vocoder_discriminator},
-        ema=run.ema, steps=steps, how=how, seed=run.seed,
+        ema=run.ema, steps=steps, execution=execution, seed=run.seed,
     )  # fmt: skip
     players = SpeechPlayers(facts, setup, lengths.segment)
-    stages = outcomes.stages(players, said, lengths.segment, run)
+    stages = outcomes.stages(players, speech, lengths.segment, run)
     return Recipe(
-        stages=stages, seed=run.seed, how=how, cadence=run.cadence(sum(steps.values()), *accumulate(steps.values())),
+        stages=stages, seed=run.seed, execution=execution,
+        cadence=run.cadence(sum(steps.values()), *accumulate(steps.values())),
         facts=facts,
-        sampler=lambda n, seed: outcomes.spoken(players.voice, said, n, seed),
-        show=lambda stem: outcomes.show(players.voice, stem, said),
-        judge=outcomes.judge(said, run.score_samples, run.seed) if run.scores else None,
+        sampler=lambda n, seed: outcomes.speak_heldout(players.voice, speech, n, seed),
+        show=lambda stem: outcomes.show(players.voice, stem, speech),
+        judge=outcomes.judge(speech, run.score_samples, run.seed) if run.scores else None,
         acting=run.acting,
-        notes=[*said.notes, *outcomes.unused(setup, players), *common.compiled(run, stages)],
+        notes=[*speech.notes, *outcomes.unused(setup, players), *common.compiled(run, stages)],
     )  # fmt: skip
 
 

@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from poise.audio.spoken import packed
+from poise.audio.speech_conditions import packed
 from poise.data.speech.speech import Wave
-from poise.data.transcripts.utterances import Spoken, Unit
+from poise.data.transcripts.utterances import SpeechTokenizer, Unit
 from poise.errors import PoiseError, nearest
 from poise.recipes.speech.facts import SpeechFacts
 from poise.recipes.vocoder import outputs as outcomes
@@ -22,9 +22,9 @@ from poise.training.loop import fold_seed
 FADE = 0.015  # seconds in which one syllable passes into the next
 
 
-def condition(spoken: Spoken, units: Sequence[Unit], voice: int) -> Tensor:
+def condition(tokenizer: SpeechTokenizer, units: Sequence[Unit], voice: int) -> Tensor:
     """What is said, of one item without frames: int64 [1,1+L,3]."""
-    ids = torch.from_numpy(spoken.encode(units))[None]
+    ids = torch.from_numpy(tokenizer.encode(units))[None]
     nothing = torch.zeros(1, dtype=torch.int64)
     return packed(nothing + voice, ids[..., 0], ids[..., 1], torch.zeros_like(ids[..., 0]), nothing)
 
@@ -73,13 +73,13 @@ def say(
     """
     if not 0.25 <= speed <= 4:
         raise PoiseError(f"--speed {speed:g} is out of reach: give 0.25 to 4, where 1 is as in the recordings")
-    spoken, who = Spoken.from_dict(facts.units), voice_of(facts, voice)
-    parts = spoken.parts(text)
+    tokenizer, who = SpeechTokenizer.from_dict(facts.units), voice_of(facts, voice)
+    parts = tokenizer.parts(text)
     if not parts:
-        raise PoiseError(f"there is nothing to say in {text!r}: give {spoken.kind}, as in training")
+        raise PoiseError(f"there is nothing to say in {text!r}: give {tokenizer.kind}, as in training")
     if not (facts.whole and facts.single):
         parts = [[unit for part in parts for unit in part]]
-    conds = [condition(spoken, part, who) for part in parts]  # what cannot be said is known before anything is
+    conds = [condition(tokenizer, part, who) for part in parts]  # what cannot be said is known before anything is
     rate = facts.heard.rate
     sound = [
         heard(voices.vocoder, mel_for(voices.generator, cond, fold_seed(seed, i), speed))

@@ -96,7 +96,7 @@ def _made_up(share: float, seed: int) -> SentenceTables:
 
 
 def facts(
-    language: SentenceTables, network: TextNetworks | str, how: Execution, steps: Mapping[str, int]
+    language: SentenceTables, network: TextNetworks | str, execution: Execution, steps: Mapping[str, int]
 ) -> SentenceFacts:
     """What rebuilds the generator without the data, and what the data was. Args: steps of each stage, in order."""
     return SentenceFacts(
@@ -110,7 +110,7 @@ def facts(
         stages=list(steps.items()),
         learning_rates={"likelihood": "warm_lr"},
         not_advised=["R1", *(["dropout"] if network in WITHOUT_DROPOUT else [])],  # R1: silences D (docs/log.md)
-        **machine(how),
+        **machine(execution),
     )
 
 
@@ -169,7 +169,7 @@ def rebuilt(arguments: Arguments, facts: SentenceFacts) -> TextGenerator:
 
 
 def stream(
-    language: SentenceTables, batch: int, seed: int, how: Execution, split: str = "train"
+    language: SentenceTables, batch: int, seed: int, execution: Execution, split: str = "train"
 ) -> Callable[[int], Batch]:
-    plain = SentenceStream(language.tables[split], batch, seed, how.device, split)
-    return plain if how.device.type == "cpu" else Prefetch(plain)
+    plain = SentenceStream(language.tables[split], batch, seed, execution.device, split)
+    return plain if execution.device.type == "cpu" else Prefetch(plain)

@@ -50,12 +50,14 @@ def sketch(x: Tensor, ends: bool = True) -> Tensor:
     return found.sqrt()
 
 
-def _streams(language: SentenceTables, batch: int, seed: int, how: Execution) -> dict[str, Callable[[int], Batch]]:
+def _streams(
+    language: SentenceTables, batch: int, seed: int, execution: Execution
+) -> dict[str, Callable[[int], Batch]]:
     """Batches for a monitor: other ones than training sees."""
     found = {}
     for name, split in (("training", "train"), ("heldout", "heldout")):
         if rows := len(language.tables[split]):
-            found[name] = stream(language, min(max(batch, min(LOOK, 2 * batch)), rows), seed + 2, how, split)
+            found[name] = stream(language, min(max(batch, min(LOOK, 2 * batch)), rows), seed + 2, execution, split)
     return found
 
 
@@ -74,7 +76,7 @@ class LikelihoodMonitor:
         began = time.perf_counter()
         net = self.players.generator
         net.eval()
-        with self.players.how.autocast(False):
+        with self.players.execution.autocast(False):
             found = self._of(net, probe, "nll")
             if probe % SHOWN_EVERY == 0:
                 found |= self._of(self.players.average, probe, "shown_nll")
@@ -95,26 +97,26 @@ class LikelihoodMonitor:
 
 
 def likelihood_monitor(
-    players: TextPlayers, language: SentenceTables, batch: int, seed: int, how: Execution
+    players: TextPlayers, language: SentenceTables, batch: int, seed: int, execution: Execution
 ) -> Callable[[], LikelihoodMonitor]:
     """The monitor of the first stage, built when first needed."""
-    return lambda: LikelihoodMonitor(players, _streams(language, batch, seed, how))
+    return lambda: LikelihoodMonitor(players, _streams(language, batch, seed, execution))
 
 
 def monitor(
-    players: TextPlayers, language: SentenceTables, batch: int, seed: int, how: Execution
+    players: TextPlayers, language: SentenceTables, batch: int, seed: int, execution: Execution
 ) -> Callable[[], AdversarialMonitor]:
     """The monitor of the adversarial stage: that of pictures, with another idea of distance."""
     generator = players.generator
 
     def noise(n: int, number: int) -> Tensor:
         rng = torch.Generator().manual_seed(fold_seed(seed, number))
-        return gumbel(torch.rand(n, generator.length, generator.net.vocabulary, generator=rng)).to(how.device)
+        return gumbel(torch.rand(n, generator.length, generator.net.vocabulary, generator=rng)).to(execution.device)
 
     def references(split: str) -> Tensor:
         rows = len(language.tables[split])
         chosen = np.random.default_rng((seed, rows)).permutation(rows)[:REFERENCES]
-        return torch.from_numpy(language.tables[split][chosen]).to(how.device)
+        return torch.from_numpy(language.tables[split][chosen]).to(execution.device)
 
     def built() -> AdversarialMonitor:
         rates = {p.name: partial(learning_rate, p.optim) for p in players.game.players}
@@ -124,13 +126,13 @@ def monitor(
                 players.game.discriminator,
                 players.average,
                 noise,
-                _streams(language, batch, seed, how),
+                _streams(language, batch, seed, execution),
                 {
                     name: references(split)
                     for name, split in (("training", "train"), ("heldout", "heldout"))
                     if len(language.tables[split])
                 },
-                lambda: how.autocast(False),
+                lambda: execution.autocast(False),
                 learning_rates=rates,
                 compact=partial(sketch, ends=language.ends),
             )
@@ -141,11 +143,11 @@ def monitor(
 
 def stages(players: TextPlayers, language: SentenceTables, run: RunOptions, temperature: Scheduled) -> list[Stage]:
     """Maximum likelihood, the discriminator alone, both against each other."""
-    about = (language, run.batch, run.seed, players.how)
+    about = (language, run.batch, run.seed, players.execution)
     watched = monitor(players, *about)
 
     def stage(name: str, game: Any, order: int, dials: Sequence[ScheduledValue], watched: Callable[[], Any]) -> Stage:
-        drawn = stream(language, run.batch, run.seed + order, players.how)
+        drawn = stream(language, run.batch, run.seed + order, players.execution)
         return Stage(name, game, drawn, players.steps[name], dials, watched)
 
     return [
@@ -194,7 +196,7 @@ class SentenceJudge(TextJudge):
         self._bits = float(counted) / characters / np.log(2)
 
     def score(self, sample: Callable[[int, int], Any], seed: int = 0) -> dict[str, float]:
-        nll = heldout_nll(self._players.average, self._players, self._table, self._players.how.device)
+        nll = heldout_nll(self._players.average, self._players, self._table, self._players.execution.device)
         own = {"NLL_gen": nll, "perplexity": float(np.exp(nll)), "bits per character": nll * self._bits}
         return super().score(sample, seed) | own
 
@@ -225,7 +227,7 @@ class OracleJudge:
         made = torch.tensor([self._language.units.encode(row) for row in sample(self.n, seed)])
         with torch.no_grad():
             parts = torch.from_numpy(self._language.tables["heldout"]).split(256)
-            network, device = self._players.average, self._players.how.device
+            network, device = self._players.average, self._players.execution.device
             own = torch.cat([nats(network.logits(p.to(device)), p.to(device)).mean(1).cpu() for p in parts])  # type: ignore[operator]
         return _interval("NLL_oracle", self._oracle.nll(made)) | _interval("NLL_gen", own)
 

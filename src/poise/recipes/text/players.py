@@ -56,19 +56,19 @@ class TextPlayers:
     """
 
     def __init__(self, facts: SentenceFacts, setup: Setup, estimator: str, units: float = 1.0) -> None:
-        self.setup, self.options, self.steps, self.how = setup, setup.options, setup.steps, setup.how
+        self.setup, self.options, self.steps, self.execution = setup, setup.options, setup.steps, setup.execution
         options, networks = setup.options, setup.networks
         to_discriminate, to_generate = adversarial_terms(find("loss", setup.loss))
         chosen: Estimator = find("estimator", estimator)(to_generate, units)
         if isinstance(chosen.term.value, nn.Module):  # what it keeps is where the players are
-            chosen.term.value.to(self.how.device)
+            chosen.term.value.to(self.execution.device)
         kind = chosen.critic if networks["discriminator"] == "auto" else networks["discriminator"]
         makers = {
             "discriminator": lambda: critic(networks["generator"], kind, options["discriminator"], facts),
             "generator": lambda: generator(networks["generator"], options["generator"], facts),
         }
         d, g = built(setup, makers)
-        few = torch.zeros(2, facts.length, dtype=torch.long, device=self.how.device)
+        few = torch.zeros(2, facts.length, dtype=torch.long, device=self.execution.device)
         fits(networks["generator"], "generator", g, g.noise(2))
         fits(networks["generator"], "discriminator", d, few)
         fits(networks["generator"], "discriminator", d, nn.functional.one_hot(few, len(facts.vocabulary)).float())

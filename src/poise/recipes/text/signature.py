@@ -133,17 +133,17 @@ def text(
     from poise.recipes.text.players import TextPlayers
 
     run.check(warm_steps=warm_steps, critic_steps=critic_steps, longest=sentences.longest)
-    how = common.recurrent_execution(run)
+    execution = common.recurrent_execution(run)
     options = {"generator": generator, "discriminator": discriminator}
     for name, asked in options.items():
         parts.check(name, asked)
     language = parts.language(data, sentences, run.seed)
     steps = {"likelihood": warm_steps, "critic": critic_steps, "adversarial": run.steps}
-    facts = parts.facts(language, network, how, steps)
+    facts = parts.facts(language, network, execution, steps)
     setup = Setup(
         networks={"generator": network, "discriminator": critic}, loss=loss, weights={"likelihood": likelihood},
         options=options, l2={"generator": l2_generator, "discriminator": l2_discriminator, "embedding": l2_embedding},
-        ema=run.ema, steps=steps, how=how, seed=run.seed,
+        ema=run.ema, steps=steps, execution=execution, seed=run.seed,
     )  # fmt: skip
     players = TextPlayers(facts, setup, estimator, language.mean_units)
     unused = own.unused(network, options, players.game.discriminator, OURS)
@@ -152,7 +152,7 @@ def text(
     return Recipe(
         stages=stages,
         seed=run.seed,
-        how=how,
+        execution=execution,
         cadence=run.cadence(sum(steps.values()), warm_steps),
         facts=facts,
         sampler=lambda n, seed: writing.draw(players.average, facts, n, seed),

@@ -83,7 +83,7 @@ def facts(
     sigma: float | str,
     latents: str,
     steps: int,
-    how: Execution,
+    execution: Execution,
 ) -> VaeFacts:
     """What rebuilds the auto-encoder without the data, and what was chosen for the user."""
     objective = asked.objective
@@ -96,7 +96,7 @@ def facts(
     automatic = objective.sigma if kind.spread else None
     two = len(objective.players) > 1
     return VaeFacts(
-        **{**vars(image_parts.facts(pictures, False, "none", how)), "augment": None},
+        **{**vars(image_parts.facts(pictures, False, "none", execution)), "augment": None},
         objective=asked.name,
         asked=dict(asked.values),
         deterministic=objective.deterministic,
@@ -153,31 +153,31 @@ def game(
     pictures: ImageSet,
     facts: VaeFacts,
     run: RunOptions,
-    how: Execution,
+    execution: Execution,
 ) -> tuple[Any, Drawing]:
     """The game, the discriminator first if there is one, and what draws from the averaged auto-encoder."""
 
-    some = torch.zeros(2, facts.channels, facts.size, facts.size, device=how.device)
+    some = torch.zeros(2, facts.channels, facts.size, facts.size, device=execution.device)
 
     def judging() -> nn.Module:
         net = discriminator(network, asked.options["discriminator"], facts)
-        found: nn.Module = net.to(how.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        found: nn.Module = net.to(execution.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         with_features(network, found, asked.values.get("features", 0), some)
         return found
 
     makers = {"autoencoder": lambda: model(network, asked.options["autoencoder"], facts)}
-    check_affordable(how.device, makers)
+    check_affordable(execution.device, makers)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(run.seed)
         net: Any = model(network, asked.options["autoencoder"], facts)
-        net.to(how.device, memory_format=torch.channels_last)
+        net.to(execution.device, memory_format=torch.channels_last)
         fits(network, "encoder", net.encoder, some)
         fits(network, "decoder", net.decoder, some.new_zeros(2, facts.latent_size))
-        average = Ema(net, run.ema, data_feed(pictures, run.seed, how))
+        average = Ema(net, run.ema, data_feed(pictures, run.seed, execution))
         built = asked.objective.game(
             ObjectiveParts(net, average, asked.values, asked.options, penalties, judging, run.steps)
         )
-    fitted = Fitted(average.module, latents(average.module, pictures, run.seed, how), run.seed)
+    fitted = Fitted(average.module, latents(average.module, pictures, run.seed, execution), run.seed)
     return built, Drawing(fitted, facts.latents == "mixture")
 
 
@@ -186,14 +186,14 @@ def unused(network: AutoencoderNetworks | str, asked: Asked, game: Any) -> list[
     return unused_options(network, asked.options, getattr(game, "discriminator", None), OURS)
 
 
-def latents(model: Any, pictures: ImageSet, seed: int, how: Execution) -> Callable[[], Tensor]:
+def latents(model: Any, pictures: ImageSet, seed: int, execution: Execution) -> Callable[[], Tensor]:
     """z of at most 5,000 training pictures, drawn by the seed: one draw from each posterior, or its mean alone."""
     rows = drawn(pictures.train, FITTED_TO, (seed, 5))
 
     def encoded() -> Tensor:
         rng, found = torch.Generator().manual_seed(seed), []
         for start in range(0, len(rows), CHUNK):
-            mean, log_variance = model.encode(as_floats(pictures, rows[start : start + CHUNK], how))
+            mean, log_variance = model.encode(as_floats(pictures, rows[start : start + CHUNK], execution))
             noise = torch.randn(mean.shape, generator=rng).to(mean)
             found.append(mean if log_variance is None else mean + (0.5 * log_variance).exp() * noise)
         return torch.cat(found)
@@ -201,7 +201,7 @@ def latents(model: Any, pictures: ImageSet, seed: int, how: Execution) -> Callab
     return encoded
 
 
-def data_feed(pictures: ImageSet, seed: int, how: Execution) -> Feed:
+def data_feed(pictures: ImageSet, seed: int, execution: Execution) -> Feed:
     """Fixed training pictures, drawn by the seed, for an auto-encoder: through it and back, z drawn from q(z|x).
 
     The decoder so sees what it sees in training.
@@ -211,14 +211,14 @@ def data_feed(pictures: ImageSet, seed: int, how: Execution) -> Feed:
 
     def feed(model: Any, i: int) -> None:
         rng = torch.Generator().manual_seed(i)
-        mean, log_variance = model.encode(as_floats(pictures, rows[i], how))
+        mean, log_variance = model.encode(as_floats(pictures, rows[i], execution))
         noise = torch.randn(mean.shape, generator=rng).to(mean)
         model.decode(mean if log_variance is None else mean + (0.5 * log_variance).exp() * noise)
 
     return feed
 
 
-def as_floats(pictures: ImageSet, rows: np.ndarray, how: Execution) -> Tensor:
+def as_floats(pictures: ImageSet, rows: np.ndarray, execution: Execution) -> Tensor:
     """Pictures in [−1, 1] on the device: [n,C,H,W]."""
-    x = torch.from_numpy(np.asarray(pictures.images[rows])).to(how.device).permute(0, 3, 1, 2)
+    x = torch.from_numpy(np.asarray(pictures.images[rows])).to(execution.device).permute(0, 3, 1, 2)
     return (x.float() / 127.5 - 1).contiguous(memory_format=torch.channels_last)

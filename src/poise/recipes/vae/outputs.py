@@ -131,7 +131,7 @@ def monitor(
     batch: int,
     every: int,
     seed: int,
-    how: Execution,
+    execution: Execution,
 ) -> Callable[[], Any]:
     """The monitor of this game, probing each `every` steps, built when first needed: likelihood and latents, and beside
     a discriminator what is watched of every adversarial game."""
@@ -144,7 +144,7 @@ def monitor(
         streams = {}
         for name, split in (("training", "train"), ("heldout", "heldout")):
             if rows := len(getattr(pictures, split)):
-                streams[name] = ImageStream(pictures, min(WATCHED, rows), seed + 1, how.device, split=split)
+                streams[name] = ImageStream(pictures, min(WATCHED, rows), seed + 1, execution.device, split=split)
         latent = LatentMonitor(
             game.model,
             streams,
@@ -152,7 +152,7 @@ def monitor(
             float(facts.asked.get("free_bits", 0.0)),
             every,
             seed,
-            lambda: how.autocast(False),
+            lambda: execution.autocast(False),
             weight("latent"),
             weight("pixels", 1.0),
             averaged=drawing.module,
@@ -160,7 +160,7 @@ def monitor(
         if getattr(game, "discriminator", None) is None:
             return latent
         roles = {"autoencoder": "generator"}
-        beside = image_outcomes.monitor(game, drawing.module, pictures, facts, batch, seed, how, roles)()
+        beside = image_outcomes.monitor(game, drawing.module, pictures, facts, batch, seed, execution, roles)()
         free = beside.free["generator"]  # found by looking at samples, in which the encoder has no part
         beside.free["generator"] = {name: free[name] for name in free if name.startswith("decoder.")}
         return JointMonitor(latent, beside)

@@ -121,21 +121,21 @@ def vae(
         {"autoencoder": autoencoder, "discriminator": discriminator},
         run.micro_batches,
     )  # fmt: skip
-    how = common.execution(run)
+    execution = common.execution_of(run)
     seen = image_data.pictures(data, pictures, run.seed)
-    facts = parts.facts(seen, asked, latent_size, likelihood, sigma, latents, run.steps, how)
+    facts = parts.facts(seen, asked, latent_size, likelihood, sigma, latents, run.steps, execution)
     penalties = parts.penalties(asked, l2_encoder, l2_decoder, run.steps)
-    game, drawing = parts.game(network, asked, penalties, seen, facts, run, how)
+    game, drawing = parts.game(network, asked, penalties, seen, facts, run, execution)
     cadence = run.cadence(run.steps)
-    monitor = outcomes.monitor(game, drawing, seen, facts, run.batch, cadence.probe, run.seed, how)
+    monitor = outcomes.monitor(game, drawing, seen, facts, run.batch, cadence.probe, run.seed, execution)
     rates = common.learning_rates(game.players, asked.options, run.steps)
-    stream = image_parts.stream(seen, run, how, flip=pictures.flip)
+    stream = image_parts.stream(seen, run, execution, flip=pictures.flip)
     stage = Stage(facts.stages[0][0], game, stream, run.steps, rates, monitor)
     judged = (seen, drawing, run.score_samples, run.seed)
     return Recipe(
         stages=[stage],
         seed=run.seed,
-        how=how,
+        execution=execution,
         cadence=cadence,
         facts=facts,
         sampler=lambda n, seed: outcomes.draw(drawing(), facts, n, seed),

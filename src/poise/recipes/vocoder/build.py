@@ -87,7 +87,12 @@ def recordings(opening: dict[str, Any], fingerprint: str | None = None) -> Recor
 
 
 def facts(
-    recordings: Recordings, opening: dict[str, Any], mel: Mel, how: Execution, steps: Mapping[str, int], read: PerStep
+    recordings: Recordings,
+    opening: dict[str, Any],
+    mel: Mel,
+    execution: Execution,
+    steps: Mapping[str, int],
+    read: PerStep,
 ) -> VocoderFacts:
     """What rebuilds the generator without the data, and what the data was. Args: steps of each stage, in order."""
     return VocoderFacts(
@@ -99,7 +104,7 @@ def facts(
         stages=list(steps.items()),
         learning_rates={"spectral": "warm_lr"},
         per_step=read,
-        **machine(how),
+        **machine(execution),
     )
 
 
@@ -148,10 +153,10 @@ class MelStream:
 
 
 def stream(
-    recordings: Recordings, mel: Mel, segment: int, batch: int, seed: int, how: Execution, split: str = "train"
+    recordings: Recordings, mel: Mel, segment: int, batch: int, seed: int, execution: Execution, split: str = "train"
 ) -> Callable[[int], Batch]:
-    plain = SegmentStream(recordings, batch, segment, seed, how.device, split, context=mel.context)
-    return MelStream(plain if how.device.type == "cpu" else Prefetch(plain), mel)  # type: ignore[arg-type]
+    plain = SegmentStream(recordings, batch, segment, seed, execution.device, split, context=mel.context)
+    return MelStream(plain if execution.device.type == "cpu" else Prefetch(plain), mel)  # type: ignore[arg-type]
 
 
 class Waves:
@@ -162,7 +167,7 @@ class Waves:
     """
 
     def __init__(self, mel: Mel, setup: Setup, names: tuple[str, str] = ("generator", "discriminator")) -> None:
-        self.mel, self.setup, self.how = mel, setup, setup.how
+        self.mel, self.setup, self.execution = mel, setup, setup.execution
         self.steps, self.weights = setup.steps, setup.weights
         self.made, self.judging = names
         self._own, network = setup.options[self.made], setup.networks[self.made]
@@ -172,8 +177,8 @@ class Waves:
         }
         d, g = built(setup, makers)
         frames = 4 * WINDOWS[0] * mel.window // mel.hop
-        fits(network, "generator", g, None, torch.zeros(2, mel.bands, frames, device=self.how.device))
-        wave = torch.zeros(2, 1, frames * mel.hop, device=self.how.device)
+        fits(network, "generator", g, None, torch.zeros(2, mel.bands, frames, device=self.execution.device))
+        wave = torch.zeros(2, 1, frames * mel.hop, device=self.execution.device)
         with_features(network, d, self.weights["features"], wave)
         self.generator, self.discriminator, self.ema = g, d, Ema(g, setup.ema)
         self.average: nn.Module = self.ema.module

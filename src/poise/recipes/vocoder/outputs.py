@@ -88,19 +88,19 @@ def show(generator: nn.Module, facts: RecordedFacts, stem: Path, recordings: Rec
 
 
 def monitor(
-    waves: Waves, recordings: Recordings, segment: int, batch: int, seed: int, how: Execution
+    waves: Waves, recordings: Recordings, segment: int, batch: int, seed: int, execution: Execution
 ) -> Callable[[], PairedMonitor]:
     """The monitor of the adversarial stage, built when first needed. It sees other segments than training does."""
 
     def noise(n: int, number: int) -> Tensor:
-        return torch.zeros(n, 0, device=how.device)
+        return torch.zeros(n, 0, device=execution.device)
 
     def built() -> PairedMonitor:
         streams = {}
         for name, split in (("training", "train"), ("heldout", "heldout")):
             if rows := len(getattr(recordings, split)):
                 n = min(max(batch, min(LOOK, 2 * batch)), rows)
-                streams[name] = parts.stream(recordings, waves.mel, segment, n, seed + 2, how, split)
+                streams[name] = parts.stream(recordings, waves.mel, segment, n, seed + 2, execution, split)
         roles = {"generator": waves.made, "discriminator": waves.judging}
         players = {p.name: p for p in waves.game.players}
         rates = {role: partial(learning_rate, players[name].optim) for role, name in roles.items()}
@@ -111,7 +111,7 @@ def monitor(
             noise,
             streams,
             {},
-            lambda: how.autocast(False),
+            lambda: execution.autocast(False),
             learning_rates=rates,
         )
         apart = log_mel_l1(waves.mel)
@@ -123,8 +123,8 @@ def monitor(
 def stages(waves: Waves, recordings: Recordings, segment: int, run: RunOptions) -> list[Stage]:
     """The spectral losses alone, then generator and discriminator against each other."""
     about = (recordings, waves.mel, segment, run.batch)
-    first, second = (parts.stream(*about, run.seed + order, waves.how) for order in (1, 0))
-    watched = monitor(waves, recordings, segment, run.batch, run.seed, waves.how)
+    first, second = (parts.stream(*about, run.seed + order, waves.execution) for order in (1, 0))
+    watched = monitor(waves, recordings, segment, run.batch, run.seed, waves.execution)
     return [
         Stage("spectral", waves.spectral, first, waves.steps["spectral"], waves.warm_dials),
         Stage("adversarial", waves.game, second, waves.steps["adversarial"], waves.dials, watched),

@@ -120,7 +120,7 @@ def vocoder(
     from poise.recipes.vocoder import outputs as outcomes
 
     run.check(warm_steps=warm_steps, segment=segment)
-    how = common.execution(run)
+    execution = common.execution_of(run)
     heard = parts.mel_of(recordings)
     parts.check_segment(segment, heard)
     options = {"generator": generator, "discriminator": discriminator}
@@ -129,12 +129,12 @@ def vocoder(
     opening = parts.opening(data, recordings)
     known = parts.recordings(opening)
     steps = {"spectral": warm_steps, "adversarial": run.steps}
-    facts = parts.facts(known, opening, heard, how, steps, parts.per_step(run.batch, segment / heard.rate))
+    facts = parts.facts(known, opening, heard, execution, steps, parts.per_step(run.batch, segment / heard.rate))
     setup = Setup(
         networks={"generator": network, "discriminator": critic}, loss=loss,
         weights={"mel": mel, "stft": stft, "features": features}, options=options,
-        l2={"generator": l2_generator, "discriminator": l2_discriminator}, ema=run.ema, steps=steps, how=how,
-        seed=run.seed,
+        l2={"generator": l2_generator, "discriminator": l2_discriminator}, ema=run.ema, steps=steps,
+        execution=execution, seed=run.seed,
     )  # fmt: skip
     waves = parts.Waves(heard, setup)
     unused = own.unused(network, options, waves.discriminator, OURS)
@@ -142,7 +142,7 @@ def vocoder(
     return Recipe(
         stages=stages,
         seed=run.seed,
-        how=how,
+        execution=execution,
         cadence=run.cadence(sum(steps.values()), warm_steps),
         facts=facts,
         sampler=lambda n, seed: outcomes.draw(waves.average, facts, n, seed, known),

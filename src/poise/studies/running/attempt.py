@@ -81,8 +81,8 @@ def _steps(recipe: Recipe, known: Known) -> None:
         clock = _Clock(known)
         with contextlib.suppress(_Enough):
             train(
-                stage.game, stage.stream, range(min(STEPS, stage.steps)), recipe.seed, stage.dials, clock, recipe.how,
-                detail_every=recipe.cadence.log,
+                stage.game, stage.stream, range(min(STEPS, stage.steps)), recipe.seed, stage.dials, clock,
+                recipe.execution, detail_every=recipe.cadence.log,
             )  # fmt: skip
         if monitor is not None:
             known.recorded |= set(monitor(0))
@@ -128,7 +128,7 @@ def _looks(recipe: Recipe, known: Known, like: Known | None) -> None:
         shown = recipe.show(Path(folder) / "samples")
         files = known.steps // recipe.cadence.sample if recipe.cadence.sample else 0
         known.pictures = files * (_size(shown) if shown.exists() else 0)
-        save(Path(folder), 0, recipe.stages[0].game, recipe.how)
+        save(Path(folder), 0, recipe.stages[0].game, recipe.execution)
         known.checkpoint = sum(_size(path) for path in Path(folder).iterdir() if path != shown)
     if not recipe.cadence.scores or recipe.judge is None:
         return

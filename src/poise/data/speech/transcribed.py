@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from poise.audio.spectrograms import Mel
-from poise.audio.spoken import packed
+from poise.audio.speech_conditions import packed
 from poise.core import Batch
 from poise.data.draws.order import SPLITS, Order, moved
 from poise.data.speech.recordings import Recordings
@@ -19,22 +19,23 @@ from poise.errors import PoiseError
 _START = 2  # what the bits are for: see `stream`
 
 
-class SaidStream:
+class TranscribedStream:
     """Whole recordings, each once per epoch, in an order that is new in each.
 
     `real` is float32 [B,1,S], waves of whole frames with silence behind the end, S that of the longest; `cond` what is
-    said (`audio.spoken`): the frames of an item are those of its wave, its units have none yet, or with `whole` the
-    first unit has all, and row 0 says where a segment of `segment` frames begins, 0 where the item is shorter.
+    said (`audio.speech_conditions`): the frames of an item are those of its wave, its units have none yet, or with
+    `whole` the first unit has all, and row 0 says where a segment of `segment` frames begins, 0 where the item is
+    shorter.
 
-    Args: recordings; said, units [L,2] of each recording; mel; rows, those to draw from; batch; seed; device; split,
-    its name; whole; segment.
+    Args: recordings; units_of, units [L,2] of each recording; mel; rows, those to draw from; batch; seed; device;
+    split, its name; whole; segment.
     Errors: PoiseError for a batch larger than the rows.
     """
 
     def __init__(
         self,
         recordings: Recordings,
-        said: Sequence[np.ndarray],
+        units_of: Sequence[np.ndarray],
         mel: Mel,
         rows: np.ndarray,
         batch: int,
@@ -49,14 +50,14 @@ class SaidStream:
                 f"--batch {batch} is not possible with the {len(rows):,} recordings of {recordings.name} that are "
                 f"{'to train on' if split == 'train' else 'held out'}: give a batch from 1 to {len(rows):,}"
             )
-        self.recordings, self.said, self.mel, self.batch = recordings, said, mel, batch
+        self.recordings, self.units_of, self.mel, self.batch = recordings, units_of, mel, batch
         self.device, self.whole, self.segment = torch.device(device), whole, segment
         self._order = Order(rows, batch, (seed, SPLITS.index(split)))
         self._samples = np.asarray(recordings.samples)
 
     def __call__(self, draw: int) -> Batch:
         rows = self._order.rows(draw)
-        cond = conditions(self.recordings, self.said, self.mel, rows, self.whole)
+        cond = conditions(self.recordings, self.units_of, self.mel, rows, self.whole)
         frames = cond[:, 0, 1].numpy()
         if self.segment:
             u = (self._order.bits(_START, draw).random_raw(len(rows)) >> np.uint64(11)) / 2.0**53
@@ -70,12 +71,14 @@ class SaidStream:
         return Batch(real[:, None], moved(cond, self.device))
 
 
-def conditions(recordings: Recordings, said: Sequence[np.ndarray], mel: Mel, rows: np.ndarray, whole: bool) -> Tensor:
+def conditions(
+    recordings: Recordings, units_of: Sequence[np.ndarray], mel: Mel, rows: np.ndarray, whole: bool
+) -> Tensor:
     """The condition of each of these recordings: int64 [B,1+L,3]."""
     frames = (recordings.starts[rows + 1] - recordings.starts[rows]) // mel.hop
-    units = np.zeros((len(rows), max(len(said[row]) for row in rows.tolist()), 2), np.int64)
+    units = np.zeros((len(rows), max(len(units_of[row]) for row in rows.tolist()), 2), np.int64)
     for place, row in enumerate(rows.tolist()):
-        units[place, : len(said[row])] = said[row]
+        units[place, : len(units_of[row])] = units_of[row]
     each = np.zeros(units.shape[:2], np.int64)
     if whole:
         each[:, 0] = frames
@@ -86,7 +89,7 @@ def conditions(recordings: Recordings, said: Sequence[np.ndarray], mel: Mel, row
 
 
 class MelOf:
-    """The same draws of a `SaidStream` with log-mels as `real`: float32 [B,M,F].
+    """The same draws of a `TranscribedStream` with log-mels as `real`: float32 [B,M,F].
 
     Behind the end of an item its last windows fade, and then there is the lowest value.
     """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from poise.audio.spoken import mask_of, packed, spread_over, total_of, with_frames
+from poise.audio.speech_conditions import mask_of, packed, spread_over, total_of, with_frames
 
 PHONES = torch.tensor([[3, 1, 2], [5, 0, 0]])
 TONES = torch.tensor([[0, 1, 1], [2, 0, 0]])

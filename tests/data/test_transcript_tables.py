@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from poise.data.transcripts.said_tables import Columns, Said
+from poise.data.transcripts.transcript_tables import Columns, Transcript
 from poise.data.transcripts.transcripts import read_transcripts, transcripts
 from poise.errors import PoiseError
 
@@ -24,8 +24,8 @@ LONG = [
 NAMES = ["Ann", "Bob", "Ann", "Bob", "Ann", "Bob"]
 VCTK = [f"wav48/p22{i}/p22{i}_00{j}.wav" for i in (5, 6) for j in (1, 2)]
 MICS = [f"wav48_silence_trimmed/p225/p225_001_mic{i}.flac" for i in (1, 2)]
-EXPECTED = {name: Said(text, voice) for name, text, voice in zip(SIX, LONG, NAMES, strict=True)}
-WITHOUT = {name: Said(text) for name, text in zip(SIX, LONG, strict=True)}
+EXPECTED = {name: Transcript(text, voice) for name, text, voice in zip(SIX, LONG, NAMES, strict=True)}
+WITHOUT = {name: Transcript(text) for name, text in zip(SIX, LONG, strict=True)}
 
 
 def lines(*rows: object) -> str:
@@ -38,8 +38,8 @@ def rows(form: str) -> str:
     return lines(*(form.format(f=f, id=f[:-4], t=t, T=t.upper(), v=v, n=NAMES.index(v)) for f, t, v in every))
 
 
-UPPER = {name: Said(one.text.upper()) for name, one in WITHOUT.items()}
-NUMBERED = {name: Said(one.text, str(NAMES.index(one.voice))) for name, one in EXPECTED.items()}
+UPPER = {name: Transcript(one.text.upper()) for name, one in WITHOUT.items()}
+NUMBERED = {name: Transcript(one.text, str(NAMES.index(one.voice))) for name, one in EXPECTED.items()}
 DIALECTS = {  # file, what is in it, what it says
     "LJ Speech": ("metadata.csv", rows("{id}|{t}|{T}"), UPPER),
     "LJ Speech of two": ("metadata.csv", rows("{id}|{t}"), WITHOUT),
@@ -96,7 +96,7 @@ def test_dialects(dialect: str, tmp_path: Path) -> None:
     (tmp_path / name).parent.mkdir(exist_ok=True)
     (tmp_path / name).write_text(content, encoding="utf-8")
     found = read_transcripts(tmp_path, SIX)
-    assert found.said == expected
+    assert found.by_file == expected
     (note,) = found.notes
     assert note.startswith(f"{Path(name).name}: ") and "--text-column" in note
     assert f'0.wav -> "{expected["0.wav"].text}"' in note
@@ -110,7 +110,7 @@ def test_vctk(files: list[str], tmp_path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(f"said by {who}\n")
     found = read_transcripts(tmp_path, files)
-    assert found.said == {file: Said(f"said by {file.split('/')[1]}", file.split("/")[1]) for file in files}
+    assert found.by_file == {file: Transcript(f"said by {file.split('/')[1]}", file.split("/")[1]) for file in files}
     assert found.notes == [f'texts from txt/, voices from its folders: {files[0]} -> "said by p225", voice p225']
 
 
@@ -120,8 +120,8 @@ def test_a_table_in_each_folder(tmp_path: Path) -> None:
         (tmp_path / part / "metadata.csv").write_text(f"file_name,text\n0.wav,a {part}\nb/1.wav,b\n")
     files = [f"{part}/{name}" for part in ("test", "train") for name in ("0.wav", "b/1.wav")]
     assert transcripts(tmp_path, files) == {
-        "test/0.wav": Said("a test"), "test/b/1.wav": Said("b"),
-        "train/0.wav": Said("a train"), "train/b/1.wav": Said("b"),
+        "test/0.wav": Transcript("a test"), "test/b/1.wav": Transcript("b"),
+        "train/0.wav": Transcript("a train"), "train/b/1.wav": Transcript("b"),
     }  # fmt: skip
 
 
@@ -135,9 +135,9 @@ def test_librispeech(tmp_path: Path) -> None:
             said = {f"{voice}-{chapter}-{i:04}": f"GO, DO YOU HEAR {voice} {i}" for i in range(3)}
             lines_ = "".join(f"{name} {text}\n" for name, text in said.items())
             (folder / f"{voice}-{chapter}.trans.txt").write_text(lines_)
-            expected |= {f"{voice}/{chapter}/{name}.flac": Said(text, voice) for name, text in said.items()}
+            expected |= {f"{voice}/{chapter}/{name}.flac": Transcript(text, voice) for name, text in said.items()}
     found = read_transcripts(tmp_path, sorted(expected))
-    assert found.said == expected
+    assert found.by_file == expected
     assert len(found.notes) == 4, "six tables, of which three are told"
     assert found.notes[3] == "3 more tables like these, the last 84-128104.trans.txt"
 
@@ -147,35 +147,35 @@ CORPORA = {  # files that tell what is said; the recordings, and what is said in
     "LibriTTS": (
         {f"84/1/84_1_{i}.normalized.txt": LONG[i] for i in range(3)}
         | {f"84/1/84_1_{i}.original.txt": "never" for i in range(3)},
-        {f"84/1/84_1_{i}.wav": Said(LONG[i]) for i in range(3)},
+        {f"84/1/84_1_{i}.wav": Transcript(LONG[i]) for i in range(3)},
     ),
     "LibriTTS, its tables": (
         {"84/1/84_1.trans.tsv": "".join(f"84_1_{i}\t{LONG[i].upper()}\t{LONG[i]}\n" for i in range(6))},
-        {f"84/1/84_1_{i}.wav": Said(LONG[i]) for i in range(6)},
+        {f"84/1/84_1_{i}.wav": Transcript(LONG[i]) for i in range(6)},
     ),
     "AISHELL": (
         {"transcript/aishell_transcript_v0.8.txt": "".join(f"BAC009S000{i} {c}\n" for i, c in enumerate(CHINESE))},
-        {f"wav/train/S0002/BAC009S000{i}.wav": Said(c) for i, c in enumerate(CHINESE)},
+        {f"wav/train/S0002/BAC009S000{i}.wav": Transcript(c) for i, c in enumerate(CHINESE)},
     ),
     "AISHELL-3": (
         {"train/content.txt": "".join(f"SSB0005000{i}.wav\t{c} ka3 er3\n" for i, c in enumerate(CHINESE))},
-        {f"train/wav/SSB0005/SSB0005000{i}.wav": Said(f"{c} ka3 er3") for i, c in enumerate(CHINESE)},
+        {f"train/wav/SSB0005/SSB0005000{i}.wav": Transcript(f"{c} ka3 er3") for i, c in enumerate(CHINESE)},
     ),
     "Baker": (
         {"ProsodyLabeling/000001-000003.txt": "".join(f"00000{i}\t{c}\n\tka2 er2\n" for i, c in enumerate(CHINESE))},
-        {f"Wave/00000{i}.wav": Said(c) for i, c in enumerate(CHINESE)},
+        {f"Wave/00000{i}.wav": Transcript(c) for i, c in enumerate(CHINESE)},
     ),
     "THCHS-30": (
         {f"data/A11_{i}.wav.trn": f"{c}\nka2 er2\nk a2 er2\n" for i, c in enumerate(CHINESE)},
-        {f"data/A11_{i}.wav": Said(c) for i, c in enumerate(CHINESE)},
+        {f"data/A11_{i}.wav": Transcript(c) for i, c in enumerate(CHINESE)},
     ),
     "texts in .lab": (
         {f"Ann/{i}.lab": c for i, c in enumerate(CHINESE)},
-        {f"Ann/{i}.wav": Said(c) for i, c in enumerate(CHINESE)},
+        {f"Ann/{i}.wav": Transcript(c) for i, c in enumerate(CHINESE)},
     ),
     "times in .lab": (
         {f"{i}.lab": "0 100 pau\n100 200 a\n" for i in range(3)},
-        {f"{i}.wav": Said() for i in range(3)},
+        {f"{i}.wav": Transcript() for i in range(3)},
     ),
 }
 
@@ -187,14 +187,14 @@ def test_corpora_as_they_come(corpus: str, tmp_path: Path) -> None:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(texts.get(name, ""), encoding="utf-8")
     found = read_transcripts(tmp_path, sorted(expected))
-    assert found.said == expected
+    assert found.by_file == expected
     assert found.notes
 
 
 def test_a_poem_beside_recordings_is_no_list(tmp_path: Path) -> None:
     (tmp_path / "poem.txt").write_text("".join(f"{word} and more\n" for word in ("one", "two", "three", "four")))
     (tmp_path / "dataset.json").write_text('{"name": "birds", "licence": "CC0"}')
-    assert read_transcripts(tmp_path, ["one.wav", "a.wav", "b.wav"]).said == {}
+    assert read_transcripts(tmp_path, ["one.wav", "a.wav", "b.wav"]).by_file == {}
 
 
 FILE_NAMES = ["file", "path", "file_name", "filename", "audio", "audio_file", "wav", "id", "clip", "Audio_Path", "FILE"]
@@ -208,7 +208,7 @@ VOICE_NAMES = ["voice", "speaker", "speaker_id", "speaker_name", "client_id", "S
 ])  # fmt: skip
 def test_columns_by_the_names_that_people_use(file: str, text: str, voice: str, tmp_path: Path) -> None:
     (tmp_path / "metadata.csv").write_text(f"{voice},{text},more,{file}\nAnn,hello there,3,0.wav\n")
-    assert transcripts(tmp_path, SIX) == {"0.wav": Said("hello there", "Ann")}
+    assert transcripts(tmp_path, SIX) == {"0.wav": Transcript("hello there", "Ann")}
 
 
 FLAGS = {
@@ -223,14 +223,14 @@ FLAGS = {
 def test_flags_set_the_columns(name: str, tmp_path: Path) -> None:
     content, columns, voice = FLAGS[name]
     (tmp_path / "metadata.csv").write_text(content)
-    assert transcripts(tmp_path, SIX, columns=columns)["0.wav"] == Said("hello", voice)
+    assert transcripts(tmp_path, SIX, columns=columns)["0.wav"] == Transcript("hello", voice)
 
 
 def test_another_table(tmp_path: Path) -> None:
     (tmp_path / "metadata.csv").write_text("0.wav|one\n")
     (tmp_path / "other.lst").write_text("0.wav|two\n")
     for name in ("other.lst", str(tmp_path / "other.lst")):
-        assert transcripts(tmp_path, SIX, columns=Columns(metadata=name)) == {"0.wav": Said("two")}
+        assert transcripts(tmp_path, SIX, columns=Columns(metadata=name)) == {"0.wav": Transcript("two")}
 
 
 BAD_FLAGS = {
@@ -265,13 +265,15 @@ WRITTEN = {
 @pytest.mark.parametrize("written", WRITTEN, ids=ascii)
 def test_names_of_files(written: str, tmp_path: Path) -> None:
     (tmp_path / "metadata.csv").write_text(f"file|text\n{written.format(folder=tmp_path)}|hello\n", encoding="utf-8")
-    assert transcripts(tmp_path, ["a/one.wav", CAFE, "three.x.ogg", "two.WAV"]) == {WRITTEN[written]: Said("hello")}
+    assert transcripts(tmp_path, ["a/one.wav", CAFE, "three.x.ogg", "two.WAV"]) == {
+        WRITTEN[written]: Transcript("hello")
+    }
 
 
 def test_a_file_that_is_missing_is_not_another_one_of_its_name(tmp_path: Path) -> None:
     (tmp_path / "metadata.csv").write_text("p1/001.wav|one\np1/002.wav|two\np2/001.wav|of another\n")
     found = read_transcripts(tmp_path, ["p1/001.wav", "p1/002.wav"])
-    assert found.said == {"p1/001.wav": Said("one"), "p1/002.wav": Said("two")}
+    assert found.by_file == {"p1/001.wav": Transcript("one"), "p1/002.wav": Transcript("two")}
     assert found.notes[1].startswith(
         "metadata.csv: left out 1 line: line 3 (names 'p2/001.wav', which is no sound file"
     )
@@ -290,7 +292,7 @@ def test_lines_that_cannot_be_used_are_counted_and_the_others_are(what: str, tmp
     more, told = LEFT[what]
     (tmp_path / "metadata.csv").write_text(rows("{f}|{t}") + more)
     found = read_transcripts(tmp_path, [*SIX, "a/same.wav", "b/same.wav"])
-    assert found.said == WITHOUT
+    assert found.by_file == WITHOUT
     assert found.notes[1].startswith(f"metadata.csv: left out 1 line: {told}")
 
 
@@ -308,7 +310,7 @@ def test_json_that_is_none_is_counted(tmp_path: Path) -> None:
     good = [json.dumps({"file": f, "text": t}) for f, t in zip(SIX, LONG, strict=True)]
     (tmp_path / "metadata.jsonl").write_text(lines(*good, "{", "3", '{"file": "0.wav", "text": "a\\ud83d"}', ""))
     found = read_transcripts(tmp_path, SIX)
-    assert found.said == WITHOUT and found.notes[1].startswith("metadata.jsonl: left out 2 lines: line 7 (not JSON")
+    assert found.by_file == WITHOUT and found.notes[1].startswith("metadata.jsonl: left out 2 lines: line 7 (not JSON")
 
 
 @pytest.mark.parametrize("name", ["notes.txt", "README.txt", "other.csv", "invalidated.tsv", ".hidden.csv"])

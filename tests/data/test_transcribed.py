@@ -7,10 +7,10 @@ import pytest
 import torch
 
 from poise.audio.spectrograms import LOWEST, Mel
-from poise.audio.spoken import total_of
+from poise.audio.speech_conditions import total_of
 from poise.data.draws.order import Prefetch
 from poise.data.speech.recordings import Recordings
-from poise.data.speech.said import MelOf, SaidStream, conditions
+from poise.data.speech.transcribed import MelOf, TranscribedStream, conditions
 from poise.errors import PoiseError
 
 MEL = Mel(8000, 32, 16, 4)
@@ -30,7 +30,7 @@ def recordings(held: int = 0) -> Recordings:
 
 def stream(batch=3, seed=0, held=0, rows=None, **more):
     found = recordings(held)
-    return SaidStream(found, SAID, MEL, found.train if rows is None else rows, batch, seed, **more)
+    return TranscribedStream(found, SAID, MEL, found.train if rows is None else rows, batch, seed, **more)
 
 
 def clips_of(real: torch.Tensor) -> list[int]:

@@ -15,8 +15,8 @@ from typing import NamedTuple
 from poise.data.tables.encoding import LeftOut
 from poise.data.tables.table import TableRow, place_of
 from poise.data.tables.table_layout import Layout, plain
-from poise.data.transcripts.said_rows import FILE, LOOKED_AT, TEXT, VOICE, rows_in
 from poise.data.transcripts.sound_names import SoundNames
+from poise.data.transcripts.transcript_rows import FILE, LOOKED_AT, TEXT, VOICE, rows_in
 from poise.errors import PoiseError, nearest
 
 NEAR = 0.8  # of the longest text: columns of the same texts, of which the last one is taken
@@ -24,7 +24,7 @@ FEW_NAMES = 20_000  # among so many the nearest one is looked for
 LONGEST_SHOWN = 40  # characters of a text
 
 
-class Said(NamedTuple):
+class Transcript(NamedTuple):
     """The text of one recording and the name of its voice, "" where they are not known."""
 
     text: str = ""
@@ -54,7 +54,7 @@ class Places:
     guessed: bool
 
 
-def said_in(path: Path, names: SoundNames, columns: Columns, found: dict[str, Said]) -> list[str]:
+def transcripts_in(path: Path, names: SoundNames, columns: Columns, found: dict[str, Transcript]) -> list[str]:
     """Add what a table says to `found`; returns how it was read, and what could not be used, a sentence each.
 
     Errors: PoiseError for a column that is not there, and for a table of which fewer than half of the lines name one
@@ -118,13 +118,13 @@ def _few(some: Sequence[Sequence[str]], places: Sequence[int]) -> int | None:
 
 
 def _match(
-    path: Path, rows: Sequence[TableRow], places: Places, names: SoundNames, found: dict[str, Said], bad: LeftOut,
+    path: Path, rows: Sequence[TableRow], places: Places, names: SoundNames, found: dict[str, Transcript], bad: LeftOut,
     how: str, header: Sequence[str],
 ) -> list[str]:  # fmt: skip
     """Enter each row that names one file, once; returns what is to be told."""
     malformed = bad.count
     twice = LeftOut("lines")
-    mine: dict[str, Said] = {}
+    mine: dict[str, Transcript] = {}
     claimed = frozenset(folder for row in rows if (folder := names.folder_named(row.fields[places.file])) is not None)
     for row in rows:
         written = row.fields[places.file]
@@ -135,14 +135,14 @@ def _match(
             twice.add(f"line {row.line}", f"names {files[0]} a second time")
         else:
             voice = "" if places.voice is None else row.fields[places.voice]
-            mine[files[0]] = Said(row.fields[places.text], voice)
+            mine[files[0]] = Transcript(row.fields[places.text], voice)
     if bad.count > len(mine):
         raise PoiseError(
             f"{path}: {bad.count:,} of {len(rows) + malformed:,} lines cannot be used, {_named(bad, 2)}: correct or "
             "remove them, or name the column of the files with --file-column"
         )
-    for file, said in mine.items():
-        found.setdefault(file, said)
+    for file, transcript in mine.items():
+        found.setdefault(file, transcript)
     return [
         _told(path, mine, places, how, header),
         *(f"{path.name}: left out {left}" for left in (bad, twice) if left.count),
@@ -161,7 +161,7 @@ def _unmatched(written: str, files: Sequence[str], names: SoundNames, first: boo
     return f"names '{written}', which is no sound file{near}"
 
 
-def _told(path: Path, mine: dict[str, Said], places: Places, how: str, header: Sequence[str]) -> str:
+def _told(path: Path, mine: dict[str, Transcript], places: Places, how: str, header: Sequence[str]) -> str:
     """How a table was read, with an example."""
 
     def called(at: int | None) -> str:
@@ -169,9 +169,9 @@ def _told(path: Path, mine: dict[str, Said], places: Places, how: str, header: S
 
     example = ""
     if mine:
-        file, said = next(iter(mine.items()))
-        text = said.text if len(said.text) <= LONGEST_SHOWN else f"{said.text[: LONGEST_SHOWN - 1]}…"
-        example = f'; {file} -> "{text}"' + (f", voice {said.voice}" if said.voice else "")
+        file, transcript = next(iter(mine.items()))
+        text = transcript.text if len(transcript.text) <= LONGEST_SHOWN else f"{transcript.text[: LONGEST_SHOWN - 1]}…"
+        example = f'; {file} -> "{text}"' + (f", voice {transcript.voice}" if transcript.voice else "")
     guess = "a guess; " if places.guessed else ""
     return (
         f"{path.name}: {how}; file in column {called(places.file)}, text in {called(places.text)}, voice in "
