@@ -210,6 +210,7 @@ CASES = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("prepare", "match"), [case[1:] for case in CASES], ids=[case[0] for case in CASES])
 def test_bad_input_gets_one_sentence(place, capsys, prepare, match):
     """Exit code 2, one line on stderr that names what is wrong, and every byte of the folder as it was."""

@@ -77,6 +77,7 @@ LIGHT = [
 ]
 
 
+@pytest.mark.slow
 def test_help_and_lists_do_not_load_torch(place):
     """Nor torchvision, nor torchmetrics: help comes at once. One process for all of them."""
     script = f"""
@@ -176,6 +177,7 @@ def test_yaml_toml_and_flags_give_the_same_spec(place):
     assert arguments("--config=a.toml", "--steps=3") == wanted | {"steps": 3}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("word", ["--print-config", "--print_config"])
 def test_a_printed_configuration_can_be_fed_back(place, capsys, word):
     """Data, schedules and penalties included: the same folder name, so the same run."""
@@ -190,6 +192,7 @@ def test_a_printed_configuration_can_be_fed_back(place, capsys, word):
     assert "finished before; nothing to do" in said(capsys, "train", "images", "--config", "printed.yaml")
 
 
+@pytest.mark.slow
 def test_completion_scripts_know_the_flags(capsys):
     """Of the commands and of the recipe."""
     for shell in ("bash", "zsh"):
@@ -203,6 +206,7 @@ def test_completion_scripts_know_the_flags(capsys):
 # What a run prints.
 
 
+@pytest.mark.slow
 def test_plain_output_says_what_matters(place, capsys):
     """λ, its share of the gradient, the speed, and where things are; nothing is coloured or redrawn in a pipe."""
     text = said(capsys, *train("--out", "runs/b"))
@@ -240,6 +244,7 @@ def test_speech_is_in_the_help(capsys):
     assert "--voice" in printed(capsys, "sample", "--help") and "--language" in printed(capsys, "evaluate", "--help")
 
 
+@pytest.mark.slow
 def test_quiet_prints_nothing(place, capsys):
     """Neither on stdout nor on stderr, whether it trains, goes on, or has nothing to do."""
     for argv in (train("--out", "runs/b", "--quiet"), ["resume", "b", "--quiet"]):

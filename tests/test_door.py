@@ -63,6 +63,7 @@ def test_ways_go_from_sample_to_sample(name, trained):
         run.interpolate(between=1)
 
 
+@pytest.mark.slow
 def test_latents_come_back_as_their_pictures(trained, pictures):  # noqa: F811
     import torch
 
@@ -118,6 +119,7 @@ def test_an_evaluation_is_the_one_of_the_command(stubs, trained, tmp_path, capsy
         poise.evaluate(run, feature=["rotations"])
 
 
+@pytest.mark.slow
 def test_nothing_is_printed(pictures, tmp_path, capsys):  # noqa: F811
     run = poise.train("images", pictures, out=tmp_path / "quiet", steps=2, batch=8, scores=0,
                       generator={"width": 4}, discriminator={"width": 4})  # fmt: skip

@@ -100,6 +100,7 @@ def failures(module: str, examples: list[tuple[str, str, int]]) -> tuple[str, in
 WITH_EXAMPLES = [path for path in FILES if documented(path.read_text(encoding="utf-8"), name_of(path))]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", WITH_EXAMPLES, ids=name_of)
 def test_examples_run(path):
     module = name_of(path)
@@ -110,6 +111,7 @@ def test_examples_run(path):
     assert ran >= len(examples), "each docstring has at least one line that ran"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NEEDS)
 def test_examples_that_need_a_package_run(name):
     if not any(importlib.util.find_spec(package) for package in NEEDS[name]):

@@ -96,6 +96,7 @@ def test_no_room_for_the_first_checkpoint(place, capsys):
     assert_same_end(place / "runs/full", place / "runs/done")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="asks the kernel for the names of open files")
 def test_no_room_for_a_later_checkpoint(place, capsys, monkeypatch):
     """The last good checkpoint is named and stays; the run goes on from it to the same end, byte for byte."""
@@ -140,6 +141,7 @@ def test_no_room_for_the_run_folder(place, capsys, size):
     assert_same_end(place / "runs/full", place / "runs/done")
 
 
+@pytest.mark.slow
 def test_no_room_for_the_record(place, capsys, monkeypatch):
     """A row that does not fit is told once, and the row that was cut off is made again."""
     with monkeypatch.context() as patch:

@@ -223,6 +223,7 @@ def test_a_network_of_ones_own_in_every_recipe(here, capsys, monkeypatch, recipe
         assert f"names code outside of Poise, {path}" in said(*words, code=2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", MISFITS)
 def test_a_network_that_does_not_fit_is_told_of_its_file_and_class(here, capsys, case):
     """Before anything is trained or written."""
@@ -240,6 +241,7 @@ def test_a_network_that_does_not_fit_is_told_of_its_file_and_class(here, capsys,
     assert not (here / "nothing").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("recipe", NETWORKS)
 def test_what_is_no_network_of_a_recipe(here, capsys, recipe):
     for wrong in ("mynets.Plain", "mytext.Nothing", "nonsense", *(["gru"] if recipe == "language" else [])):

@@ -33,6 +33,7 @@ def registered() -> dict[str, set[str]]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", sorted(HOMES))
 def test_homes_are_where_members_are_registered(family):
     """Where a decorator of their own registers members, as of metrics, that decorator's module is among those."""
@@ -40,6 +41,7 @@ def test_homes_are_where_members_are_registered(family):
     assert registered()[family] <= set(homes.values() if isinstance(homes, dict) else homes) or family == "metric"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", [family for family, homes in HOMES.items() if isinstance(homes, dict)])
 def test_a_family_with_a_home_for_each_name_loads_no_other(family):
     for name, home in HOMES[family].items():
@@ -51,6 +53,7 @@ def test_a_family_with_a_home_for_each_name_loads_no_other(family):
         assert set(ast.literal_eval(done.stdout)) <= {home, *UPON.get(name, ())}
 
 
+@pytest.mark.slow
 def test_every_family_has_members_in_a_fresh_interpreter():
     script = "from poise.registry import HOMES, names\nfor family in sorted(HOMES): print(family, len(names(family)))"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)

@@ -156,6 +156,7 @@ def test_no_torchvision_and_no_torch_in_the_record_and_the_report(path):
         assert "torch" not in outside
 
 
+@pytest.mark.slow
 def test_torchvision_is_not_imported_by_any_room():
     modules = [
         ".".join(("poise", *p.relative_to(PACKAGE).with_suffix("").parts)) for p in FILES if p.name != "__main__.py"
@@ -182,6 +183,7 @@ def test_long_files_and_functions_say_why():
     assert not crowded
 
 
+@pytest.mark.slow
 def test_no_signature_is_wider_than_25():
     """Parameters of functions and methods, all kinds of them counted, `self` too."""
     wide = []
@@ -267,6 +269,7 @@ def test_a_signature_with_a_table_of_anything_is_found(source, found):
     assert untyped_in(source) == found
 
 
+@pytest.mark.slow
 def test_no_public_signature_has_a_table_of_anything_but_at_the_edge():
     found = set()
     for path in FILES:

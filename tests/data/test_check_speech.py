@@ -105,6 +105,7 @@ SUGGESTED = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SUGGESTED)
 def test_suggested_flags(name: str, tmp_path: Path) -> None:
     files, rate, flag = SUGGESTED[name]

@@ -80,6 +80,7 @@ def test_scripts() -> None:
     assert scripts(["1 2."]) == {}
 
 
+@pytest.mark.slow
 def test_a_very_long_line(tmp_path: Path) -> None:
     report = check_text(written(tmp_path, [*SENTENCES, "word " * 200_000]))
     assert report.lengths["longest"] == 200_000

@@ -56,6 +56,7 @@ def beside(folder: Path, n: int = 3) -> None:
         Image.effect_noise((24, 24), 50 + i).save(folder / f"whole{i}.png")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("form", "mode"), _written())
 def test_what_pillow_writes_is_read_under_any_name(form, mode, tmp_path):
     """Without a suffix, and with those of text, of another picture and of nothing known: the same pixels each time."""

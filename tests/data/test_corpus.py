@@ -226,6 +226,7 @@ def test_what_cannot_be_read_or_learnt_from(tmp_path: Path, content: bytes, mess
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.slow
 def test_a_line_of_a_million_characters_is_left_out_where_a_length_is_given(file: File) -> None:
     corpus = open_corpus(file([*SENTENCES, LONG]), longest=20)
     check(corpus)

@@ -193,6 +193,7 @@ cp {source} emoji.tgz
 """
 
 
+@pytest.mark.slow
 def test_apt_without_package_lists(
     client: Client, package: Callable[..., Path], cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

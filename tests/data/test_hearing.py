@@ -46,6 +46,7 @@ def before(wave: Wave, rate: int) -> np.ndarray:
     return out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("source", "target"), [(48_000, 16_000), (44_100, 16_000), (8_000, 16_000), (22_050, 24_000),
                                                 (16_000, 22_050), (96_000, 8_000), (11_025, 16_000)])  # fmt: skip
 @pytest.mark.parametrize("count", [1, 2, 1000, 70_001])
@@ -104,6 +105,7 @@ NAMED = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lie", LIES)
 def test_headers_that_lie(lie: str, tmp_path: Path) -> None:
     (tmp_path / "good.wav").write_bytes(b"")

@@ -174,6 +174,7 @@ def test_names_that_are_no_text(photos: Photos) -> None:
     assert open_images(folder, heldout=0).unreadable == images.unreadable
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("module", ["images.images", "images.check", "catalogue.catalogue", "catalogue.fetch"])
 def test_no_torch_is_loaded(module: str) -> None:
     code = f"import sys, poise.data.{module}; sys.exit('torch' in sys.modules)"

@@ -67,6 +67,7 @@ MIXED = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", MIXED)
 def test_the_majority_decides_and_the_rest_is_named(kind, tmp_path):
     pytest.importorskip("soundfile")
@@ -149,6 +150,7 @@ def test_rarer_pictures_cut_at_every_tenth_end_nothing(form, mode, tmp_path):
     assert f"{len(images.images):,} readable pictures" in there
 
 
+@pytest.mark.slow
 def test_suggested_flags_are_flags(tmp_path):
     """Each that `data check` suggests is one that the recipes have."""
     folder = made(tmp_path / "set", {"a/#.png": 3, "b/#.png": 3}, {})

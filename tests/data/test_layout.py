@@ -51,6 +51,7 @@ LAYOUTS = {  # counts, then how many to train on and how many held out, and the 
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["folder", "zip", "zip with a folder around"])
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_splits_are_no_classes(layout, kind, tmp_path):
@@ -136,6 +137,7 @@ FORMS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["folder", "zip", "zip with a folder around"])
 @pytest.mark.parametrize("form", FORMS)
 def test_nvidias_labels(form, kind, tmp_path):
@@ -150,6 +152,7 @@ def test_nvidias_labels(form, kind, tmp_path):
     assert list(check(source).classes) == list(images.classes)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "content", ['{"labels": null}', "{}", '{"labels": 5}', "[]", "hello", '{"labels": [["a"]]}', ""]
 )
@@ -194,6 +197,7 @@ TABLES = {  # file -> a line for each picture
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["folder", "zip", "zip with a folder around"])
 @pytest.mark.parametrize("case", TABLES)
 def test_classes_from_a_table_beside_the_pictures(case, kind, tmp_path):

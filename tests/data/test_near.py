@@ -26,6 +26,7 @@ def sentences(n: int, seed: int, words: int = 13) -> list[str]:
     return [" ".join(chance.choices(known, k=words)) for _ in range(n)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", [2, 5])
 def test_marks_are_those_of_the_definition(width: int) -> None:
     chance = random.Random(width)
@@ -44,6 +45,7 @@ def test_marks_are_those_of_the_definition(width: int) -> None:
     assert (np.flatnonzero(copies).tolist(), np.flatnonzero(across).tolist()) == expected
 
 
+@pytest.mark.slow
 def test_every_mark_is_true_on_text_from_a_template() -> None:
     chance = random.Random(0)
     texts = [f"the dog number {chance.randrange(100)} is not a cat but {chance.randrange(100)}" for _ in range(400)]

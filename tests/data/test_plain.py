@@ -16,6 +16,7 @@ from poise.errors import PoiseError
 from tests.data.clips import folder_of, tone
 
 
+@pytest.mark.slow
 def test_a_folder_of_pictures(photos: Callable[..., Path]) -> None:
     folder = photos(300)
     (folder / "broken.png").write_bytes(b"x")

@@ -35,6 +35,7 @@ def soon(monkeypatch):
         monkeypatch.setattr(module, name, 0.01)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("screen", [io.StringIO, Screen])
 def test_what_lasts_is_told_and_a_terminal_is_left_clean(screen, soon, monkeypatch):
     monkeypatch.setattr(sys, "stderr", screen())
@@ -61,6 +62,7 @@ def test_what_is_soon_over_or_quiet_is_not_told(soon, monkeypatch, capsys):
     assert capsys.readouterr().err == ""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("read", [lambda path: open_images(path, size=16), check], ids=["a run", "data check"])
 def test_files_are_counted_while_they_are_read(read, photos, soon, monkeypatch, capsys):
     from poise.data.images.sources import encoded

@@ -82,6 +82,7 @@ def test_an_epoch_has_each_clip_as_often_as_it_is_long() -> None:
         assert found.tolist() == expected
 
 
+@pytest.mark.slow
 def test_every_sample_is_seen_about_as_often_as_any_other() -> None:
     """In a clip of whole segments the mean is 1 an epoch, at least ½ at the ends and at most 1½ near them."""
     stream = SegmentStream(recordings([64]), 1, S, seed=0)

@@ -40,6 +40,7 @@ def made(folder: Path, name: str, where: str) -> Path:
     return out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("where", ["file", "voice", "folder"])
 @pytest.mark.parametrize("name", BAD)
 def test_recordings_of_any_name(name: str, where: str, tmp_path: Path, capsys) -> None:

@@ -16,6 +16,7 @@ from poise.errors import PoiseError
 Photos = Callable[..., Path]
 
 
+@pytest.mark.slow
 @given(copies=st.lists(st.integers(0, 30), min_size=20, max_size=60), share=st.floats(0.05, 0.8))
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_copies_are_on_one_side(copies: list[int], share: float, tmp_path_factory: pytest.TempPathFactory) -> None:

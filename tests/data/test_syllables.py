@@ -63,6 +63,7 @@ def test_every_syllable_comes_back_from_both_spellings() -> None:
     assert all(to_pinyin(syllable).isascii() for syllable in ALL)
 
 
+@pytest.mark.slow
 def test_pinyin_with_marks_and_zhuyin_agree_with_pypinyin() -> None:
     common = [s for s in ALL if s.tone < 5 and s.final not in ("", "eh", "io", "iai")]
     marked = [to_tone(to_pinyin(syllable)) for syllable in common]

@@ -85,6 +85,7 @@ def test_json_as_libraries_write_it(case: str, indent: int | None, tmp_path: Pat
     assert open_text(path).sentences == EVEN
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", FORMATS)
 @pytest.mark.parametrize("words", [["data", "check"], ["train", "text"]])
 def test_texts_in_another_form_are_named(

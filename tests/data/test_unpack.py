@@ -57,6 +57,7 @@ def test_debian_package_is_read_without_dpkg(tmp_path: Path, monkeypatch: pytest
             pictures.fashion_mnist(archive, tmp_path / "out")
 
 
+@pytest.mark.slow
 def test_digits_work_offline() -> None:
     pytest.importorskip("sklearn")
     path = fetch.get("digits")

@@ -79,6 +79,7 @@ def places(tmp_path):
     return tmp_path / "parts", tmp_path / "folder"
 
 
+@pytest.mark.slow
 def test_a_file_comes_whole_and_tells_how_far_it_is(server, places):
     told = []
     bring(
@@ -88,6 +89,7 @@ def test_a_file_comes_whole_and_tells_how_far_it_is(server, places):
     assert told[-1] == (len(CONTENT) + 10,) * 2 and told == sorted(told) and not list(places[0].glob("*.part"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ranges", [True, False], ids=["the server goes on", "the server begins again"])
 def test_what_is_cut_off_is_gone_on_with(server, places, ranges):
     server.cuts, server.ranges = [300_000, 200_000], ranges
@@ -98,6 +100,7 @@ def test_what_is_cut_off_is_gone_on_with(server, places, ranges):
     assert asked[2] == ("bytes=500000-" if ranges else "bytes=200000-")
 
 
+@pytest.mark.slow
 def test_another_process_goes_on_where_the_first_was_killed(server, places, monkeypatch):
     server.cuts = [400_000] + [0] * 99
     monkeypatch.setattr(web, "TRIES", 2)
@@ -109,6 +112,7 @@ def test_another_process_goes_on_where_the_first_was_killed(server, places, monk
     assert server.asked == [("/a.bin", "bytes=400000-")] and (places[1] / "a.bin").read_bytes() == CONTENT
 
 
+@pytest.mark.slow
 def test_files_that_are_whole_are_not_brought_again(server, places):
     good, missing = file_of(server), file_of(server, b"later", "b.bin")
     del server.files["/b.bin"]
@@ -120,17 +124,20 @@ def test_files_that_are_whole_are_not_brought_again(server, places):
     assert (places[1] / "a.bin").read_bytes() == CONTENT
 
 
+@pytest.mark.slow
 def test_other_content_is_thrown_away(server, places):
     with pytest.raises(PoiseError, match="is not what is meant: its content has sha256"):
         bring((file_of(server, served=CONTENT[:-1] + b"?"),), *places)
     assert not list(places[0].glob("*.part")) and not list(places[1].iterdir())
 
 
+@pytest.mark.slow
 def test_a_file_without_end_is_given_up(server, places):
     with pytest.raises(PoiseError, match="it is longer than"):
         bring((file_of(server, b"short", served=b"x" * 3_000_000),), *places)
 
 
+@pytest.mark.slow
 def test_packed_files_are_checked_by_their_content(server, places):
     packed = gzip.compress(CONTENT, 1)
     file = file_of(server, CONTENT, "c.gz", served=packed)._replace(size=len(packed))
@@ -142,6 +149,7 @@ def test_packed_files_are_checked_by_their_content(server, places):
         bring((file,), *places)
 
 
+@pytest.mark.slow
 def test_no_address_but_https(server, places):
     file = file_of(server)
     server.files["/a.bin"] = "http://example.org/elsewhere"
@@ -151,6 +159,7 @@ def test_no_address_but_https(server, places):
         bring((file._replace(url="http://example.org/a.bin"),), *places)
 
 
+@pytest.mark.slow
 def test_nobody_answers(server, places, monkeypatch):
     monkeypatch.setattr(web, "TRIES", 2)
     file = file_of(server)
@@ -160,6 +169,7 @@ def test_nobody_answers(server, places, monkeypatch):
         bring((file,), *places)
 
 
+@pytest.mark.slow
 def test_a_server_that_begins_again_and_again_is_given_up(server, places, monkeypatch):
     """Without ranges, cut off earlier and later in turn: only more than ever before counts as progress."""
     monkeypatch.setattr(web, "TRIES", 3)
@@ -169,6 +179,7 @@ def test_a_server_that_begins_again_and_again_is_given_up(server, places, monkey
     assert len(server.asked) < 10
 
 
+@pytest.mark.slow
 def test_an_answer_that_is_none_is_no_fault(server, places, monkeypatch):
     monkeypatch.setattr(web, "TRIES", 1)
     file = file_of(server)
@@ -177,6 +188,7 @@ def test_an_answer_that_is_none_is_no_fault(server, places, monkeypatch):
         bring((file,), *places)
 
 
+@pytest.mark.slow
 def test_two_processes_bring_a_file_one_after_the_other(server, tmp_path):
     parts, folders = tmp_path / "parts", [tmp_path / "x", tmp_path / "y"]
     failed = []
@@ -210,6 +222,7 @@ def without_clients(server, tmp_path, monkeypatch):
     return entry
 
 
+@pytest.mark.slow
 def test_without_the_client_a_set_comes_from_its_publisher(without_clients):
     told = []
     folder = fetch.get("fashion-mnist", tell=told.append)
@@ -220,6 +233,7 @@ def test_without_the_client_a_set_comes_from_its_publisher(without_clients):
     ]
 
 
+@pytest.mark.slow
 def test_where_neither_way_works_both_are_said(without_clients, server):
     server.files.clear()
     with pytest.raises(
@@ -229,6 +243,7 @@ def test_where_neither_way_works_both_are_said(without_clients, server):
     assert not without_clients.folder.exists()
 
 
+@pytest.mark.slow
 def test_a_wrong_file_that_was_placed_by_hand_is_told_and_not_gone_around(without_clients):
     without_clients.placed.parent.mkdir(parents=True)
     without_clients.placed.write_bytes(b"something else")

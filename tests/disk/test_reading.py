@@ -10,6 +10,7 @@ from poise.disk import reading
 from poise.errors import PoiseError
 
 
+@pytest.mark.slow
 def test_what_vanishes_while_it_is_looked_at_is_no_fault(tmp_path):
     """Checkpoints are made, renamed and removed all the time."""
     over, made_and_removed = threading.Event(), 0

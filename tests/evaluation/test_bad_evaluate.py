@@ -108,6 +108,7 @@ REFUSED: dict[str, tuple[Prepare, str]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", REFUSED)
 def test_what_is_refused_is_one_sentence_and_leaves_nothing(
     name: str, place: Path, capsys: pytest.CaptureFixture[str]

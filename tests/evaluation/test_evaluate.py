@@ -28,6 +28,7 @@ from tests.evaluation.evaluations import Pixels, Stub, blocks, folder, place, re
 METRICS = "--metrics=KID,precision,copying"
 
 
+@pytest.mark.slow
 def test_a_folder_against_another_and_what_it_was_trained_on(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     good, real = folder(place, "good", blocks(150, 0)), folder(place, "real", blocks(400, 1))
     train = folder(place, "train", blocks(200, 2))
@@ -45,6 +46,7 @@ def test_a_folder_against_another_and_what_it_was_trained_on(place: Path, capsys
     assert (report["what"], report["against"], report["trained_on"]) == ("good", "real", "train")
 
 
+@pytest.mark.slow
 def test_bad_and_copied_pictures_are_told_apart(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     real, train = folder(place, "real", blocks(400, 1)), folder(place, "train", blocks(200, 2))
     dark = folder(place, "dark", blocks(150, 0) // 2)
@@ -176,6 +178,7 @@ def test_a_run_is_scored_against_its_own_data(
     assert json.loads((made / "other.json").read_text())["checkpoint"] == "step-00000002"
 
 
+@pytest.mark.slow
 def test_a_run_against_other_data(
     made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -65,6 +65,7 @@ def test_clips_of_equal_names_are_compared_one_by_one(here: Path, capsys: pytest
     assert Path("report.json").read_bytes() == again
 
 
+@pytest.mark.slow
 def test_clips_without_namesakes_are_compared_as_sets(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     made = folder("made", {f"{i:02}.wav": wave for i, wave in enumerate(clips(24))})
     other = folder("other", {f"x{i:02}.wav": wave for i, wave in enumerate(clips(24, 0.5))})
@@ -77,6 +78,7 @@ def test_clips_without_namesakes_are_compared_as_sets(here: Path, capsys: pytest
     assert "Recording by recording" not in said(capsys, made, "--against", twice, FEW)
 
 
+@pytest.mark.slow
 def test_a_table_of_texts_that_is_damaged_is_told_and_no_trouble(here: Path, capsys: pytest.CaptureFixture) -> None:
     made = folder("made", {f"{i:02}.wav": wave for i, wave in enumerate(clips(24))})
     real = folder("real", {f"{i:02}.wav": wave for i, wave in enumerate(clips(24, 0.9))})

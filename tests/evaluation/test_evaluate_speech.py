@@ -70,6 +70,7 @@ def notes(found: Section) -> list[str]:
 # Closed forms.
 
 
+@pytest.mark.slow
 def test_what_is_the_recording_itself_has_no_distance() -> None:
     found = rows(section(comparison(), "log-mel L1", "MCD", "tone contour", "F0 RMSE"))
     for name in ("log-mel L1", "MCD", "F0 RMSE"):
@@ -183,6 +184,7 @@ def trained(*slopes: float) -> Trained:
     return Trained(len(clips), clips.__getitem__, [place for _ in slopes for place in range(N)])
 
 
+@pytest.mark.slow
 def test_copies_of_training_clips_are_found() -> None:
     """Training clips that rise less: what plays them back is at distance 0, the recording itself is as far as it is."""
     known = trained(0.5, 0.6)

@@ -99,6 +99,7 @@ def test_without_training_sentences_a_note_says_what_is_missing():
     assert any(note.startswith("memorised is left out: it compares with the training") for note in section["notes"])
 
 
+@pytest.mark.slow
 def test_chinese_is_read_by_characters_and_verse_as_verse():
     pytest.importorskip("pypinyin")
     section = section_of(poems(50, 3), poems(80, 1), poems(200, 2), 0)
@@ -109,6 +110,7 @@ def test_chinese_is_read_by_characters_and_verse_as_verse():
     assert found["memorised"]["copied"]["value"] == 1 and found["memorised"]["made"]["value"] == 0
 
 
+@pytest.mark.slow
 def test_units_of_a_run_can_be_given_and_unknown_ones_are_counted():
     real = sentences(80, 1)
     units = fit_units("word", ["the dog and the cat."])

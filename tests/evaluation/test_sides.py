@@ -23,6 +23,7 @@ def test_files_and_catalogued_sets_with_columns_take_one(tmp_path: Path, monkeyp
     assert column_of("hsk-sentences", "en") is None
 
 
+@pytest.mark.slow
 def test_what_is_odd_about_the_named_data_is_in_the_report(tmp_path, monkeypatch):
     """A reference of 12 bits, read as 16, would be nearly black; --bits mends it, and nothing more is said."""
     monkeypatch.chdir(tmp_path)

@@ -46,6 +46,7 @@ class Rewarding(L2):
         return -super().strength_at(step)
 
 
+@pytest.mark.slow
 def test_wasserstein_follows_its_matrix_to_rounding():
     """train() gives Mᵗz₀ for h = .1, λ_D = .3, λ_G = .05, z₀ = (1, .5) over 300 steps."""
     game = dirac("wasserstein", [-0.5], on_generator=[L2(0.05)], on_discriminator=[L2(0.3)])
@@ -77,6 +78,7 @@ def test_wasserstein_converges_exactly_where_the_closed_form_says(strength):
         assert size > 0.5
 
 
+@pytest.mark.slow
 def test_literal_sign_diverges():
     """Negative control: eigenvalues +λ/2 ± √(λ²/4 − a²) have a positive real part."""
     game = dirac("wasserstein", [-0.5], on_discriminator=[Rewarding(0.3)])
@@ -102,6 +104,7 @@ def test_two_layer_discriminator_has_no_dead_zone_under_r1():
     assert abs(game.generator.theta) < 0.05
 
 
+@pytest.mark.slow
 def test_r1_is_l2_on_a_linear_discriminator():
     """D = ψx: ∇_x D = ψ, so (γ/2)‖∇D‖² = (γ/2)ψ² and both runs are the same to rounding."""
     games = [dirac("nonsaturating", [-0.5], on_discriminator=[penalty]) for penalty in (L2(0.3), R1(0.3, every=1))]

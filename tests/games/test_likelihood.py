@@ -289,6 +289,7 @@ class Predictor(nn.Module):
         return self.layer(x)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("strength", [0.0, 0.3, 5.0])
 def test_l2_makes_ridge_regression_of_a_linear_predictor(strength, float64):
     """min ½·mean (x_{t+1} − w·x_t)² + (λ/2)·w² has w = Σ x_t·x_{t+1}/(Σ x_t² + λ·n)."""

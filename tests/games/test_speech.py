@@ -115,6 +115,7 @@ def test_a_mean_is_over_bands_and_frames_inside():
     assert mean_inside(x, inside).tolist() == [2.5, 1.5]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("player", [0, 1])
 @pytest.mark.parametrize("whole", WHOLE)
 def test_micro_batches_equal_one_batch(whole, player):
@@ -261,6 +262,7 @@ def test_the_generators_turn_goes_through_the_vocoder_and_the_vocoders_stops_at_
     assert game.vocoder.trained == 1, "the discriminator's turn does not train it"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("player", [0, 1, 2])
 def test_micro_batches_of_the_joint_game_equal_one_batch(player):
     after = []
@@ -306,6 +308,7 @@ class Dtypes(TorchDispatchMode):
         return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("player", [0, 1, 2])
 def test_nothing_is_computed_in_float64(player):
     """Apple's GPU has none. Windows and filters are made once, on the CPU; alignment is a test of its own."""

@@ -356,6 +356,7 @@ def pieces_of(game, n, parts):
         setattr(game.generator, name, lambda k, queue=queue: next(queue))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("critic", ["reader", "whole"])
 @pytest.mark.parametrize("estimator", ["gumbel", "reinforce"])
 @pytest.mark.parametrize("mover", [0, 1])

@@ -92,6 +92,7 @@ def test_a_linear_vae_is_ppca_and_l2_on_its_decoder_raises_the_threshold_of_coll
         )
 
 
+@pytest.mark.slow
 def test_l2_on_both_maps_of_a_linear_autoencoder_shrinks_singular_values(float64):
     """‖X − W₂W₁X‖² + λ(‖W₁‖² + ‖W₂‖²) has W₂W₁ = diag((1 − λ/s²)₊), s the singular values of X (Kunin et al. 2019).
 

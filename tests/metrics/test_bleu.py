@@ -38,6 +38,7 @@ def furthest(samples: list[list[int]], references: list[list[int]]) -> float:
     return worst
 
 
+@pytest.mark.slow
 def test_fixed_sentences_equal_nltk():
     assert furthest(FIXED, [[5, 6, 7, 2], [8, 9, 2, 5, 6, 6, 6], [5]]) < 1e-12
     assert furthest(FIXED[:2], [[]]) < 1e-12

@@ -49,6 +49,7 @@ def test_features_do_not_depend_on_the_batch(trained: SmallClassifier, digits: D
     assert float(torch.from_numpy(trained.features(tensor(digits[0]))).square().mean()) == pytest.approx(1, abs=0.1)
 
 
+@pytest.mark.slow
 def test_seed_decides_and_the_global_state_is_untouched(digits: Digits) -> None:
     images, labels = digits[0][:200], digits[1][:200]
     before = torch.random.get_rng_state()
@@ -57,12 +58,14 @@ def test_seed_decides_and_the_global_state_is_untouched(digits: Digits) -> None:
     assert first.digest == again.digest != other.digest
 
 
+@pytest.mark.slow
 def test_state_makes_it_again(trained: SmallClassifier, digits: Digits) -> None:
     again = SmallClassifier(trained.state())
     assert (again.digest, again.accuracy, again.name) == (trained.digest, trained.accuracy, trained.name)
     assert torch.equal(again(tensor(digits[0][:8])), trained(tensor(digits[0][:8])))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("side", "channels"), [(16, 3), (48, 1), (256, 3)])
 def test_any_size_and_channels(side: int, channels: int) -> None:
     rng = np.random.default_rng(0)

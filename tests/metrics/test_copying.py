@@ -33,6 +33,7 @@ def test_copying_of_a_generator_that_knows_nothing_is_one_half_exactly() -> None
     assert np.mean(values) == pytest.approx(0.5, abs=1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["good", "far", "few"])
 def test_copying_has_its_level_for_any_generator(kind: str) -> None:
     draw = np.random.default_rng(1)
@@ -77,6 +78,7 @@ def test_ties_count_half_and_copies_count_whole() -> None:
     assert (swapped.value, swapped.p > 0.5) == (0, True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("d", "expected"), [(1, 100 / 3), (2, 37.9)])
 def test_auth_pct_of_a_perfect_generator_is_not_fifty(d: int, expected: float) -> None:
     draw = np.random.default_rng(4)

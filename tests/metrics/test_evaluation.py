@@ -42,6 +42,7 @@ def test_all_metrics_have_their_row(blurred: Evaluation) -> None:
             assert found.low <= found.value <= found.high
 
 
+@pytest.mark.slow
 def test_blur_copies_and_fresh_data_are_told_apart(blurred: Evaluation) -> None:
     rows = {row.metric: row for row in blurred.rows}
     for name in ("KID", "MMD", "C2ST"):

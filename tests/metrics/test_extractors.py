@@ -127,6 +127,7 @@ def test_items_of_another_kind_are_refused(name: str) -> None:
                 extractor(items())
 
 
+@pytest.mark.slow
 def test_digests_differ() -> None:
     digests = [made(name).digest for name in ("classifier", "rotations", "Inception")]
     assert len(set(digests)) == 3

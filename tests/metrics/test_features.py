@@ -38,6 +38,7 @@ def pictures(n: int, channels: int = 3, side: int = 28, seed: int = 0) -> Tensor
     return (x.clamp(0, 1) * 255).round().to(torch.uint8)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [64, 96])
 def test_network_is_that_of_the_package(size: int) -> None:
     package = pytest.importorskip("efficientnet_lite_pytorch")
@@ -62,6 +63,7 @@ def test_features_do_not_depend_on_the_batch(lite: EffLite0) -> None:
     assert torch.isfinite(together).all()
 
 
+@pytest.mark.slow
 def test_features_do_not_depend_on_how_pictures_arrive(lite: EffLite0) -> None:
     images = pictures(150)
     apart = np.concatenate([features(lite, images[:128]), features(lite, images[128:])])

@@ -116,6 +116,7 @@ def test_only_the_standard_file_is_called_fid(weights: Path, monkeypatch: pytest
     assert Inception.made(Material(weights=weights)).name == "FID"
 
 
+@pytest.mark.slow
 def test_other_files_are_refused(weights: Path, tmp_path: Path) -> None:
     with pytest.raises(PoiseError, match="no weights file"):
         Inception(tmp_path / "gone.pth")

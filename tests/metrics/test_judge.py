@@ -138,6 +138,7 @@ def test_small_sets_are_used_whole(tmp_path: Path) -> None:
     assert "needs 2,000 held-out pictures" in made.missing[0]
 
 
+@pytest.mark.slow
 def test_labelled_set_trains_a_classifier_on_held_out_pictures_that_are_not_the_reference(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -192,6 +193,7 @@ def test_wrong_pictures_are_refused(tmp_path: Path) -> None:
         judge(tmp_path, metrics=["KIDD"])
 
 
+@pytest.mark.slow
 def test_default_extractor_is_efflite0(tmp_path: Path) -> None:
     pytest.importorskip(PACKAGE)
     made = judge(tmp_path, extractors=None, n=70)

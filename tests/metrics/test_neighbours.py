@@ -21,6 +21,7 @@ def apart(x: Array, y: Array) -> Array:
     return np.linalg.norm(x[:, None] - y, axis=2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("n", "m", "d"), [(40, 60, 3), (60, 40, 30), (BLOCK + 150, 400, 12)])
 def test_shares_are_those_of_prdc(n: int, m: int, d: int) -> None:
     prdc = pytest.importorskip("prdc")
@@ -120,6 +121,7 @@ def naive_p(x: Array, y: Array, seed: int) -> float:
     return (1 + sum(v >= found - 1e-12 for v in values)) / (1 + len(values))
 
 
+@pytest.mark.slow
 def test_permutation_p_is_that_of_computing_anew() -> None:
     draw = np.random.default_rng(8)
     for shift in (0.0, 0.1, 0.5):
@@ -164,6 +166,7 @@ def test_width_reads_real_rows_only() -> None:
     assert 0 < mmd.estimate(near).value < mmd.estimate(far).value < 2
 
 
+@pytest.mark.slow
 def test_interval_of_mmd_holds_zero() -> None:
     draw = np.random.default_rng(12)
     found = [mmd.estimate(compare(draw.normal(size=(60, 8)), draw.normal(size=(60, 8)))) for _ in range(200)]

@@ -65,6 +65,7 @@ def test_it_says_what_it_is(metric: PairedMetric) -> None:
     assert installed(metric) or metric.name == "PESQ"  # the one whose package has to be compiled
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("metric", [m for m in METRICS if installed(m)], ids=lambda m: m.name)
 def test_equal_clips_are_best_and_another_one_under_noise_is_worse(metric: PairedMetric) -> None:
     def value(made: Wave) -> tuple[str, float]:
@@ -80,6 +81,7 @@ def test_equal_clips_are_best_and_another_one_under_noise_is_worse(metric: Paire
     assert worse > equal + 0.01 if metric.better == "lower" else worse < equal - 0.01
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("metric", [m for m in METRICS if installed(m)], ids=lambda m: m.name)
 @pytest.mark.parametrize("count", [1, 200, 3000])
 def test_short_and_silent_clips_are_numbers_or_left_out(metric: PairedMetric, count: int) -> None:
@@ -89,6 +91,7 @@ def test_short_and_silent_clips_are_numbers_or_left_out(metric: PairedMetric, co
             assert np.isfinite(value).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("metric", [m for m in METRICS if installed(m)], ids=lambda m: m.name)
 def test_other_rates_change_little_and_the_waves_not_at_all(metric: PairedMetric) -> None:
     """The made clip at 48 kHz, by repeating the spectrum: what lies above 8 kHz is empty."""

@@ -154,6 +154,7 @@ def tone_pair(start: float, end: float, made_start: float, made_end: float) -> P
     return Pair(real, made)
 
 
+@pytest.mark.slow
 def test_right_and_wrong_tones() -> None:
     """A level, a rising and a falling tone; then the falling one for the rising one and the reverse."""
     right = [tone_pair(200, 200, 300, 300), tone_pair(150, 200, 225, 300), tone_pair(220, 130, 330, 195)]

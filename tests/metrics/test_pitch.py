@@ -13,6 +13,7 @@ from poise.metrics.speech.pitch import pitch, settled
 from tests.metrics.sounds import RATE, RICH, harmonics, noise
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "heights",
     [(1.0,), RICH, (0.05, 1.0, 0.8, 0.5, 0.4), (0.0, 1.0, 1.0, 0.7, 0.5), tuple(1 / k for k in range(1, 40))],

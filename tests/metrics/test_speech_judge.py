@@ -38,6 +38,7 @@ def test_each_is_compared_with_its_own():
         judge.score(lambda n, seed: REAL[:2])
 
 
+@pytest.mark.slow
 def test_its_metrics_are_there_and_those_of_texts_need_no_equal_length():
     assert set(STRICT + WARPED) <= {metric.name for metric in find_metrics(PairedMetric)}
     judge = SpeechJudge(PAIRS, Mel(RATE), "texts said", 0, WARPED)

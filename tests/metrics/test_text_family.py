@@ -46,6 +46,7 @@ def test_the_family_is_complete():
     assert {metric.name for metric in METRICS} >= expected
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("metric", METRICS, ids=lambda m: m.name)
 def test_the_order_of_sentences_does_not_matter(metric):
     sets = sets_for(metric)
@@ -76,6 +77,7 @@ def test_too_few_sentences_are_one_sentence(metric):
             metric.measure(TextSets(sets.samples, sets.heldout, None, sets.vocabulary))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("metric", METRICS, ids=lambda m: m.name)
 def test_copies_of_one_sentence_and_empty_ones_are_no_trouble(metric):
     sets = sets_for(metric)
@@ -101,6 +103,7 @@ def test_ids_outside_the_vocabulary_are_refused():
         Texts([[2], [3]], ["a"])
 
 
+@pytest.mark.slow
 def test_real_sentences_look_real():
     real = {
         k: v for metric in METRICS if metric.applies(toy_sets(REAL)) for k, v in metric.measure(toy_sets(REAL)).items()
@@ -110,6 +113,7 @@ def test_real_sentences_look_real():
     assert 1 < real["forward perplexity"].value < real["reverse perplexity"].value < VOCABULARY / 4
 
 
+@pytest.mark.slow
 def test_shuffled_words_show_in_perplexity_and_bleu():
     rng = np.random.default_rng(0)
     shuffled = [rng.permutation(s).tolist() for s in REAL]
@@ -118,6 +122,7 @@ def test_shuffled_words_show_in_perplexity_and_bleu():
     assert measured("BLEU", shuffled)["BLEU-4"].high < measured("BLEU", REAL)["BLEU-4"].low
 
 
+@pytest.mark.slow
 def test_copies_of_one_sentence_show_in_diversity_and_reverse_perplexity():
     one = [REAL[7]] * 400
     assert measured("self-BLEU", one)["self-BLEU-5"].value == pytest.approx(1)

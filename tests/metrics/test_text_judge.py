@@ -76,6 +76,7 @@ def test_real_sentences_score_like_the_floor_and_bad_ones_do_not():
     assert (found.n, found.m, found.noun, found.missing) == (300, 300, "sentences", [])
 
 
+@pytest.mark.slow
 def test_copies_of_any_training_sentence_are_noticed():
     found = judge()
     copied = found.score(lambda n, seed: list(TRAIN.texts)[100 : 100 + n])
@@ -134,6 +135,7 @@ def test_wrong_samples_are_refused():
         judge(n=3)
 
 
+@pytest.mark.slow
 def test_without_use_the_run_goes_on(monkeypatch):
     monkeypatch.setitem(sys.modules, USE_PACKAGE, None)
     made = judge(extractors=None)
@@ -145,6 +147,7 @@ def test_without_use_the_run_goes_on(monkeypatch):
     assert made.score(good)
 
 
+@pytest.mark.slow
 def test_the_scores_come_out_as_lines():
     found = judge(extractors=[Lengths("lines")])
     lines = score_lines(found.score(good), found.floor())

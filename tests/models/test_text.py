@@ -155,6 +155,7 @@ def surrogate(g, z, kept=None):
     return torch.stack(rows, 1), points
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ends", [False, True])
 @pytest.mark.parametrize("temperature", [0.7, 1.5])
 @pytest.mark.parametrize("cell", ["lstm", "gru"])

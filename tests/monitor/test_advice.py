@@ -75,6 +75,7 @@ MADE = {case: made() for case, made in (CASES | OTHERS).items()}
 PAIRS = [(case, recipe) for case, rows in MADE.items() for recipe in RECIPES if players(rows) <= PLAYERS[recipe]]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("case", "recipe"), PAIRS)
 def test_every_flag_of_an_action_is_an_option_of_the_recipe(case, recipe):
     rows = MADE[case]

@@ -108,6 +108,7 @@ def test_the_symptom_is_found_and_nothing_else(name):
     assert "\n" not in finding.line()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(5))
 def test_a_healthy_record_is_left_in_peace_at_every_moment(seed):
     rows = scored(record(seed=seed), [4.0, 2.0, 1.5, 1.4, 1.45])
@@ -115,6 +116,7 @@ def test_a_healthy_record_is_left_in_peace_at_every_moment(seed):
         assert diagnose(Record(rows[:end])) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", names("symptom"))
 def test_a_symptom_needs_no_key_that_may_be_missing(name):
     """Records of other games and of older versions lack signals; nothing is found then, and nothing breaks."""

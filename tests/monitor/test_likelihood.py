@@ -34,6 +34,7 @@ def test_overfitting_tells_its_numbers(player):
     assert 256 < found.since < 640
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(5))
 @pytest.mark.parametrize(
     "held",

@@ -77,6 +77,7 @@ def test_copies_of_training_items_are_seen():
     assert nearest(copies, reference[:80], reference[:0]).z == 0
 
 
+@pytest.mark.slow
 def test_a_random_split_is_fair_and_a_split_by_kind_is_not():
     fair = [split_z(draws(60, 4, seed=2 * s), draws(60, 4, seed=2 * s + 1)) for s in range(60)]
     assert abs(sum(fair) / 60) < 0.5

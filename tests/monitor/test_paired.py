@@ -79,6 +79,7 @@ def test_what_d_says_of_generated_items_is_of_heldout_ones():
     assert "generator/distance_gap" not in only and "discriminator/auc_gap" not in only
 
 
+@pytest.mark.slow
 def test_it_is_a_function_of_the_probe_and_the_weights_and_leaves_no_trace():
     net = speaker()
     critic = mel_critic()

@@ -58,6 +58,7 @@ def trained(make, decay: float = 0.0, penalty=None, closure: bool = False, steps
     return torch.cat([p.detach().flatten() for p in net.parameters()])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("closure", [False, True], ids=["", "closure"])
 @pytest.mark.parametrize(("optimiser", "options"), OPTIMISERS)
 def test_attached_l2_is_weight_decay_of_every_coupled_optimiser(optimiser, options, closure):
@@ -69,6 +70,7 @@ def test_attached_l2_is_weight_decay_of_every_coupled_optimiser(optimiser, optio
     assert (trained(make) - right).abs().max() > 1e-3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fused", [False, True], ids=["unscaled before", "divides by itself"])
 def test_under_a_scaler_it_is_weight_decay_as_well(fused):
     def make(parts: list[dict]) -> torch.optim.Optimizer:
@@ -87,6 +89,7 @@ def test_attached_decay_is_adamw(closure):
     assert (plain - right).abs().max() <= 1e-6 < (none - right).abs().max()
 
 
+@pytest.mark.slow
 def test_lbfgs_minimises_the_sum():
     """½(w − 1)² + (λ/2)w² has its minimum at 1/(1 + λ)."""
     net = nn.Linear(1, 1, bias=False)

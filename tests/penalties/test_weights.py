@@ -230,6 +230,7 @@ def test_decoupled_shrinks_each_group_by_its_own_rate():
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", WEIGHT_PENALTIES)
 def test_strength_zero_is_bit_identical_to_no_penalty(name):
     none = trajectory(torch.optim.Adam, lr=0.01)

@@ -66,6 +66,7 @@ TOO_LARGE = {
 OURS = [name for name in all_recipes() if find("recipe", name).build.__module__.startswith("poise.")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("recipe", OURS)
 def test_every_recipe_says_it_before_it_builds(recipe: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A recipe that is registered has to be in the table."""

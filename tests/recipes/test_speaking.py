@@ -98,6 +98,7 @@ REFUSED = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("asked", "message"), REFUSED.values(), ids=REFUSED)
 def test_what_cannot_be_said_is_told_before_anything_is(monkeypatch, asked, message):
     said = known()
@@ -171,6 +172,7 @@ def test_a_finished_vocoder_is_borrowed_whole(tmp_path):
     assert {"vocoder", "vocoder.ema"} <= memory(made.stages["acoustic"].game).keys()
 
 
+@pytest.mark.slow
 def test_a_vocoder_that_does_not_fit(tmp_path):
     other = run_of(tmp_path / "other", mel=Mel(8000, 64, 16, 8, 50.0))
     with pytest.raises(PoiseError, match=r"hears other .* --low 50, and this run has 0; give this run the same"):

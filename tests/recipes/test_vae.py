@@ -48,6 +48,7 @@ def trained(made, rows=None):
     return made
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("objective", OBJECTIVES)
 def test_every_objective_trains_samples_and_reconstructs(pictures, tmp_path, objective):
     """Weights of every player move; penalties, one for each part, have a share; samples, grids, and a checkpoint that
@@ -84,6 +85,7 @@ def test_every_objective_trains_samples_and_reconstructs(pictures, tmp_path, obj
         assert np.array_equal(*drawn) and len(np.unique(drawn[0])) > 1
 
 
+@pytest.mark.slow
 def test_an_autoencoder_learns_the_two_halves(pictures):
     """After 60 steps reconstructions are far nearer to the pictures than their mean is."""
     made = trained(recipe(pictures, "rae", steps=60, width=4))

@@ -191,6 +191,7 @@ def test_networks_are_a_function_of_the_seed_alone():
 # What comes out.
 
 
+@pytest.mark.slow
 def test_the_monitor_looks_at_both_kinds_with_the_rates_of_those_who_play():
     both = waves()
     found = outcomes.monitor(both, known(), 320, 2, 0, Execution())()
@@ -266,6 +267,7 @@ def test_sounds_are_written_as_one_file_or_as_a_folder(tmp_path):
     assert sounds.title_of(Wave(clips[0].samples, 8000), 7) == "007"
 
 
+@pytest.mark.slow
 def test_pieces_of_a_batch_are_the_batch():
     """A condition of mels is cut with its waves."""
     stream, rows = parts.stream(known(), MEL, 320, 4, 0, Execution()), []

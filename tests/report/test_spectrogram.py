@@ -30,6 +30,7 @@ def figure(monkeypatch) -> list[Figure]:
     return made
 
 
+@pytest.mark.slow
 def test_the_picture_has_the_same_bytes_twice(tmp_path):
     """With letters of many scripts, formulas that are none, line breaks, and a title that is too long."""
     rows = [(r"你好 $\no$ नमस्ते" + "\n\x00", [MEL, MEL[:, :9]]), ("long " * 99, [MEL])]
@@ -70,6 +71,7 @@ def test_hertz_stand_beside_the_band_that_hears_them(tmp_path, figure):
     assert (mel_of(500), mel_of(1000), mel_of(6400)) == (7.5, 15, 42)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "rows",
     [

@@ -85,6 +85,7 @@ def test_a_run_that_was_rolled_back_and_is_not_well_says_so(pictures, tmp_path, 
     assert any("did not mend everything (no held-out data" in line for line in report.sentences)
 
 
+@pytest.mark.slow
 def test_never_an_endless_loop(pictures, tmp_path, loss):
     arguments = diverging(pictures, loss)["arguments"] | {"rollbacks": 2, "discriminator": {**TINY, "lr": 50.0}}
     with pytest.raises(PoiseError, match=r"rolled back 2 times already \(--rollbacks 2\)"):

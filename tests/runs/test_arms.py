@@ -30,5 +30,6 @@ def test_arms_of_one_seed_see_the_same_weights_batches_and_noise(losses):
     assert len(set(losses[0.0, 3])) == 6, "each step sees others"
 
 
+@pytest.mark.slow
 def test_other_seeds_see_others(losses):
     assert not set(losses[0.0, 3]) & set(losses[0.0, 4])

@@ -54,6 +54,7 @@ def utterances() -> dict[str, tuple[str, str, list[str]]]:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("recipe", OF_TEXT)
 @pytest.mark.parametrize("case", utterances())
 def test_the_check_is_the_run(
@@ -151,6 +152,7 @@ def test_what_no_run_would_read_is_said_beside_what_is_there(
     assert [line for line in lines if line.startswith("train vocoder: voices: 1 clips")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("recipe", ["vocoder", "speech"])
 def test_what_is_promised_of_recordings_is_what_a_run_says(
     recipe: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]

@@ -42,6 +42,7 @@ def weights(folder):
     return {p.name: p.read_bytes() for p in newest.rglob("*") if p.is_file()}
 
 
+@pytest.mark.slow
 def test_real_ones_and_step_0_at_once_and_it_says_when_the_next_come(spec, tmp_path):
     view = Watching()
     run(spec, tmp_path / "run", view)
@@ -90,6 +91,7 @@ def test_samples_by_the_clock(spec, tmp_path, slow, seconds, steps, every, made)
     assert [step for step, *_ in view.files] == made
 
 
+@pytest.mark.slow
 def test_whoever_watches_the_run_is_the_same(spec, tmp_path):
     run(spec, tmp_path / "watched", Watching())
     run(spec, tmp_path / "alone", Silent())
@@ -100,6 +102,7 @@ def test_whoever_watches_the_run_is_the_same(spec, tmp_path):
     assert torch.get_num_threads() >= 1
 
 
+@pytest.mark.slow
 def test_a_run_that_goes_on_makes_neither_again(spec, tmp_path):
     from poise.runs.ending import Interrupted, Stop
 

@@ -81,6 +81,7 @@ def test_every_run_is_listed_with_what_it_is(there, capsys):
     assert all(time.time() - row["when"] < 3600 and row["bytes"] > 1000 for row in found)
 
 
+@pytest.mark.slow
 def test_a_broken_one_hides_no_other_and_says_why(there, capsys):
     (find_run("mine/run").path / "report.json").write_text("{")
     rows = as_json(capsys)

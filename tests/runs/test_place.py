@@ -99,6 +99,7 @@ def test_after_a_move(texts: Path, tmp_path: Path, capsys: pytest.CaptureFixture
     assert RunFolder(run).spec().data_path == str(tmp_path / "again.txt")
 
 
+@pytest.mark.slow
 def test_run_and_data_may_be_moved_together(texts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert train("texts.txt", "--out", "run") == 0
     (texts / "run/DONE").unlink()
@@ -107,6 +108,7 @@ def test_run_and_data_may_be_moved_together(texts: Path, tmp_path: Path, monkeyp
     assert main(["resume", "run", "--quiet"]) == 0
 
 
+@pytest.mark.slow
 def test_runs_of_before_have_no_path(texts: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert train("./texts.txt", "--out", "run") == 0
     path = texts / "run/spec.json"
@@ -119,6 +121,7 @@ def test_runs_of_before_have_no_path(texts: Path, capsys: pytest.CaptureFixture[
     assert train("texts.txt", "--out", "run") == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kept", [3, None, ["x"], {"a": 1}, True, "", "no/such/place"])
 def test_a_strangers_path_is_no_fault(texts: Path, kept: object, capsys: pytest.CaptureFixture[str]) -> None:
     assert train("texts.txt", "--out", "run") == 0

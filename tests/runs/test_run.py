@@ -176,6 +176,7 @@ def test_changed_data_and_foreign_folders_are_refused(pictures, tmp_path):
         run(spec(str(changed)), tmp_path / "c")
 
 
+@pytest.mark.slow
 def test_two_processes_cannot_train_one_run(pictures, tmp_path):
     with pytest.raises(Interrupted):
         run(spec(pictures), tmp_path / "a", Stopping(5, stop := Stop()), stop)

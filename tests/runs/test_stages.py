@@ -192,6 +192,7 @@ def dying(moment, folder):
     checkpoint.begin = ending
 
 
+@pytest.mark.slow
 def test_a_run_that_breaks_in_a_later_stage_names_the_step_of_the_run(grammar, tmp_path, once):
     once["left"] = 3
     with pytest.raises(PoiseError, match=rf"step {WARM + 2}: discriminator/adversarial became inf"):

@@ -27,6 +27,7 @@ def test_no_name_stands_twice_and_none_is_a_flag_of_ours():
     assert not {f"--{name}" for name in names} & images
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("recipe", "flag", "said"),
     [

@@ -77,6 +77,7 @@ BAD = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", BAD)
 def test_bad_input_is_one_sentence_and_changes_nothing(case, made, place, capsys):
     prepare, more, expected = BAD[case]

@@ -153,6 +153,7 @@ def test_what_failed_ends_the_study_and_the_others_are_told_to_save(made, monkey
         assert crew.theirs.recv()[0] in "abc" and crew.theirs.recv() is None
 
 
+@pytest.mark.slow
 def test_a_stop_that_is_asked_for_dismisses(made, monkeypatch):
     class Stopping(Pretended):
         def tell(self, message):
@@ -168,6 +169,7 @@ def test_a_stop_that_is_asked_for_dismisses(made, monkeypatch):
     assert sorted(t.name for t in made.waiting) == ["a", "b"], "neither is over"
 
 
+@pytest.mark.slow
 def test_a_second_ctrl_c_does_not_wait(made, monkeypatch):
     """It is raised while the first worker is waited for: none of them stays behind."""
     crews = []

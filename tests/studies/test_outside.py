@@ -56,6 +56,7 @@ def test_the_door_of_a_study(tmp_path, monkeypatch, capsys):
     assert main([*words, "--report"]) == 0
 
 
+@pytest.mark.slow
 def test_no_branch_on_the_kind_of_game():
     """No comparison with a recipe's name, and no look at a game's class, in the rooms that serve all games.
 

@@ -24,6 +24,7 @@ def points(axes, marker: str) -> list[list[float]]:
     return [[float(x) for x in line.get_xdata()] for line in axes.lines if line.get_marker() == marker]
 
 
+@pytest.mark.slow
 def test_a_study_has_a_plot_for_each_endpoint_and_score(tmp_path):
     """900 pixels wide, the same bytes for the same numbers; those of an earlier time are gone."""
     (tmp_path / "plots").mkdir()
@@ -39,6 +40,7 @@ def test_a_study_has_a_plot_for_each_endpoint_and_score(tmp_path):
     assert (tmp_path / found[0].file).read_bytes() == first
 
 
+@pytest.mark.slow
 def test_names_that_look_alike_in_a_file_name_have_a_plot_each(tmp_path):
     parts = [part(arm("none", seeds=1), name=name) for name in ("a b", "a/b", "你")]
     found = [plot.file for plot in draw(outcome(parts=parts, comparisons=[], claims=[]), tmp_path)]

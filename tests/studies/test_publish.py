@@ -21,6 +21,7 @@ RESULTS = runs(
 ABOUT, NOTES = {"commit": "abc", "seconds": float("nan")}, ["The plan was changed."]
 
 
+@pytest.mark.slow
 def test_all_files_are_written_and_agree(tmp_path):
     folder = tmp_path / "studies" / "small"
     found = publish(PLAN, RESULTS, folder, ABOUT, NOTES)

@@ -31,6 +31,7 @@ def notes(folder):
     return [line for line in json.loads((folder / "s" / "study.json").read_text())["notes"] if "was changed" in line]
 
 
+@pytest.mark.slow
 def test_a_study_from_its_file_to_its_page(made, place, capsys):
     """All of it is written, and the same command again trains nothing."""
     stamps = snapshot(place / "s" / "runs")
@@ -71,6 +72,7 @@ def test_ctrl_c_is_130_with_the_command_to_go_on(tmp_path, monkeypatch, capsys):
     assert "2 of 2 runs done\n" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_a_changed_plan_is_told(made, place):
     """After runs had come to their end: also where nothing more is trained, once for each change, and not for words."""
     write(place, question="What does L2 do?")

@@ -49,6 +49,7 @@ def data(draw):
     return Batch(torch.randn(64, 1, 4, 4, generator=rng, dtype=torch.get_default_dtype()))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("clip", [None, 0.05])
 @pytest.mark.parametrize("penalty", [L2, WeightDecay, L2Towards])
 def test_four_micro_batches_of_16_equal_one_batch_of_64(penalty, clip, float64):
