@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-LOWEST := tests/test_cli.py tests/report tests/penalties tests/disk tests/data/test_images.py \
+LOWEST := tests/test_cli.py tests/report tests/disk tests/data/test_images.py \
   tests/metrics/test_statistics.py tests/studies/test_comparison.py tests/runs/test_run.py tests/specs/test_synonyms.py
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
@@ -15,6 +15,7 @@ test: $(VENV)/.dev $(VENV)/.loops $(VENV)/.lowest ## everything, with real data;
 	$(BIN)/python -m pytest -n 2
 	@if [ -e $(VENV)/.lowest ]; then \
 	  echo "with the lowest versions that are allowed (constraints-lowest.txt):"; \
+	  $(VENV)/lowest/bin/python -m pytest -m "not real" tests/penalties && \
 	  $(VENV)/lowest/bin/python -m pytest -m "not slow and not real" $(LOWEST); \
 	else echo "NOT tested with the lowest versions: they cannot be installed here."; fi
 
