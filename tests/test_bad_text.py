@@ -168,7 +168,7 @@ ARGUMENTS = [
     ("rows of the discriminator", t("--discriminator.penalties+=L2Rows"), r"--discriminator\.penalties\+=L2Rows: .*le"),
     ("AR on pictures", lambda here: command("images", PICTURES, "pictures.npy", "--discriminator.penalties+=AR"),
      r"--discriminator\.penalties\+=AR: .*leave it out"),
-    ("R1 on a model", lm("--model.penalties+=R1"), r"--model\.penalties\+=R1: there is no discriminator here"),
+    ("R1 on a model", lm("--model.penalties+=R1"), r"--model\.penalties\+=R1: .* on a discriminator .*; leave it out"),
     ("AR twice", lm("--ar", "1", "--model.penalties+=AR"), r"two parts called 'ar'"),
     ("decay of a spectral norm", t("--discriminator.spectral", "true", "--discriminator.penalties+=WeightDecay"),
      r"weight_decay.*use L2"),

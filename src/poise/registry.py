@@ -49,11 +49,11 @@ HOMES: dict[str, tuple[str, ...] | dict[str, str]] = {
     ),
     "network": ("poise.models.images",),
     "penalty": (
-        "poise.penalties.activations",
         "poise.penalties.gradients",
-        "poise.penalties.rows",
-        "poise.penalties.weights",
+        "poise.penalties.outputs",
+        "poise.penalties.recurrent",
         "poise.penalties.towards",
+        "poise.penalties.weights",
     ),
     "reading": ("poise.studies.plans.readings",),
     "recipe": {

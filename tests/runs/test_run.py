@@ -26,6 +26,7 @@ R1_AND_MORE = {
         "penalties": [
             {"class_path": "R1", "init_args": {"gamma": 0.1, "every": 3}},
             {"class_path": "L2Towards", "init_args": {"reference": "average", "strength": 0.01}},
+            {"class_path": "LeCam", "init_args": {"strength": 0.1}},
         ],
         "turns": 2,
         "clip": 1.0,

@@ -42,6 +42,13 @@ def weighed(name: str, weight: Scheduled, steps: int, value: Callable[[Any], tor
     return [] if asked == 0 else [Term(name, value, asked)]
 
 
+OF_A_DISCRIMINATOR = {  # player -> where a penalty on a discriminator's slopes or outputs belongs instead
+    "generator": "use --discriminator.penalties+={kind}",
+    "vocoder": "use --vocoder-discriminator.penalties+={kind}",
+    "autoencoder": "use --discriminator.penalties+={kind} with --objective vae_gan",
+}
+
+
 def check_player(name: str, options: Any, sizes: Sequence[str] = ("width", "depth", "turns")) -> None:
     """The options that every player has; `sizes` names those that count something."""
     check_counts(**{f"{name}.{key}": getattr(options, key) for key in sizes})
@@ -54,8 +61,13 @@ def check_player(name: str, options: Any, sizes: Sequence[str] = ("width", "dept
     if not all(0 <= beta < 1 for beta in options.betas):
         raise PoiseError(f"--{name}.betas must be at least 0 and below 1, not {list(options.betas)}")
     for penalty in options.penalties:
+        kind = type(penalty).__name__
+        if penalty.reads in ("slopes", "outputs") and "discriminator" not in name:
+            raise PoiseError(
+                f"--{name}.penalties+={kind}: {kind} is a penalty on a discriminator and would do nothing here; "
+                + OF_A_DISCRIMINATOR.get(name, "leave it out").format(kind=kind)
+            )
         if name != "model" and penalty.reads == "states":
-            kind = type(penalty).__name__
             raise PoiseError(
                 f"--{name}.penalties+={kind}: {kind} reads a language model and the {name} shows nothing of the kind; "
                 f"leave it out, or name one on the weights such as WeightDecay"
@@ -129,15 +141,17 @@ def player(
     rules = [rule for penalty in penalties for rule in penalty.weight_penalties()]
     for rule in rules:
         rule.covered(net)  # one that does not fit the network is refused here, not at the first step
+    extra = [found for penalty in penalties for found in penalty.terms()]
+    settle = [found.value.commit for found in extra if hasattr(found.value, "commit")]  # once after each move
     return Player(
         name,
         net,
         torch.optim.Adam(net.parameters(), first_lr, betas=tuple(options.betas), fused=True),
-        terms=[term, *also, *(extra for penalty in penalties for extra in penalty.terms())],
+        terms=[term, *also, *extra],
         penalties=rules,
         turns=getattr(options, "turns", 1),
         clip=options.clip,
-        after=after,
+        after=(*after, *settle),
     )
 
 

@@ -12,7 +12,6 @@ from poise.core import Batch
 from poise.data.draws.order import Prefetch
 from poise.data.images.images import ImageSet
 from poise.data.images.stream import ImageStream
-from poise.errors import PoiseError
 from poise.games.adversarial import Adversarial, adversarial_terms, joint_allowed
 from poise.games.augment import augmentation, resolve
 from poise.losses import Loss
@@ -29,17 +28,6 @@ from poise.registry import find
 from poise.training.ema import Ema, noise_feed
 from poise.training.precision import Execution
 from poise.training.schedules import Scheduled
-
-
-def check_generator_penalties(penalties: list[Penalty]) -> None:
-    """A penalty on D's gradients says nothing about G's weights: there it would do nothing."""
-    for penalty in penalties:
-        if penalty.reads == "slopes":
-            kind = type(penalty).__name__
-            raise PoiseError(
-                f"--generator.penalties+={kind}: {kind} is a penalty on the discriminator and would do nothing here; "
-                f"use --discriminator.penalties+={kind}"
-            )
 
 
 def facts(pictures: ImageSet, conditional: bool, augment: str, execution: Execution) -> ImageFacts:

@@ -109,7 +109,6 @@ def images(
     execution = common.execution_of(run)
     seen = image_data.pictures(data, pictures, run.seed, conditional)
     facts = parts.facts(seen, conditional, augment, execution)
-    parts.check_generator_penalties(generator.penalties)
     options = {"generator": generator, "discriminator": discriminator}
     l2 = {"generator": l2_generator, "discriminator": l2_discriminator}
     penalties = {name: common.own_penalties(name, l2, options, run.steps) for name in options}

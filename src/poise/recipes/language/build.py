@@ -98,10 +98,6 @@ def check(network: TextNetworks | str | None, options: Any) -> None:
     for name in ("dropout_embedding", "dropout_input", "dropout_hidden", "dropout_output", "weight_drop"):
         if not 0 <= getattr(options, name) < 1:
             raise PoiseError(f"--model.{name} must be at least 0 and below 1, not {getattr(options, name)}")
-    for penalty in options.penalties:
-        if any(term.second_order for term in penalty.terms()):
-            kind = type(penalty).__name__
-            raise PoiseError(f"--model.penalties+={kind}: there is no discriminator here, so {kind} would do nothing")
 
 
 def model(network: TextNetworks | str | None, options: Any, facts: SentenceFacts) -> Recurrent | OwnSequence:

@@ -60,13 +60,6 @@ def asked(name: str, given: Mapping[str, Any], options: Options, micro_batches: 
             raise PoiseError(
                 f"--{player}.{changed[0]} does nothing for --objective {name}, which has no {player}: leave it out"
             )
-    for penalty in options["autoencoder"].penalties:
-        if any(term.second_order for term in penalty.terms()):
-            kind = type(penalty).__name__
-            raise PoiseError(
-                f"--autoencoder.penalties+={kind}: {kind} is a penalty on a discriminator and would do nothing here; "
-                f"use --discriminator.penalties+={kind} with --objective vae_gan"
-            )
     if (free := checked(values.get("free_bits", 0.0), "--free-bits")) and micro_batches > 1:
         raise PoiseError(
             f"--free-bits {free:g} compares with the mean KL of a whole batch, which --micro-batches {micro_batches} "
