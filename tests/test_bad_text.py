@@ -162,7 +162,7 @@ ARGUMENTS = [
     ("critic", t("--critic", "cnm"), r"no critic called 'cnm'; did you mean 'cnn'\?"),
     ("estimator", t("--estimator", "reinfroce"), r"no estimator called 'reinfroce'; did you mean 'reinforce'\?"),
     ("loss", t("--loss", "hinges"), r"no loss called 'hinges'; did you mean 'hinge'\?"),
-    ("R1 on the generator", t("--generator.penalties+=R1"), r"--generator\.penalties\+=R1: .*leave it out"),
+    ("R1 on the generator", t("--generator.penalties+=R1"), r"--generator\.penalties\+=R1: .*use --discriminator"),
     ("AR on the generator", t("--generator.penalties+=AR"), r"--generator\.penalties\+=AR: .*leave it out"),
     ("AR on the discriminator", t("--discriminator.penalties+=AR"), r"--discriminator\.penalties\+=AR: .*leave it out"),
     ("rows of the discriminator", t("--discriminator.penalties+=L2Rows"), r"--discriminator\.penalties\+=L2Rows: .*le"),

@@ -64,6 +64,35 @@ def test_ways_go_from_sample_to_sample(name, trained):
 
 
 @pytest.mark.slow
+def test_the_command_writes_the_ways_of_the_run(trained, tmp_path, capsys):
+    from PIL import Image
+
+    from poise.report.picture import grid
+
+    run, strip = trained["images"], tmp_path / "ways.png"
+    asked = ["interpolate", str(run.path), "--rows", "2", "--between", "3", "--seed", "7"]
+    assert main([*asked, "--out", str(strip)]) == 0
+    wanted = grid(run.interpolate(rows=2, between=3, seed=7).reshape(-1, 16, 16, 1), columns=3)
+    assert np.array_equal(np.asarray(Image.open(strip)), np.asarray(wanted))
+    assert main([*asked, "--out", str(tmp_path / "ways.webm")]) == 2
+    assert "name a file that ends in" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["ways.png"]
+
+
+@pytest.mark.slow
+def test_truncation_pulls_the_same_samples_to_the_mean(trained):
+    run = trained["images"]
+    plain, near, mean = (run.sample(40, seed=2, truncation=limit).astype(float) for limit in (None, 1.0, 1e-3))
+    assert np.array_equal(run.sample(4, seed=2, truncation=1.0), near[:4])
+    assert np.array_equal(run.sample(40, seed=2, truncation=30.0), plain)
+    assert mean.std(0).max() <= 1, "hardly any noise is hardly any difference"
+    assert near.std(0).mean() < plain.std(0).mean()
+    assert np.abs(near - plain).mean() < np.abs(near[::-1] - plain).mean(), "each is that of its own noise"
+    with pytest.raises(PoiseError, match="--truncation does nothing"):
+        trained["vae"].sample(2, truncation=1.0)
+
+
+@pytest.mark.slow
 def test_latents_come_back_as_their_pictures(trained, pictures):  # noqa: F811
     import torch
 

@@ -9,7 +9,7 @@ from poise.specs.spec import all_recipes, parser_for
 from poise.specs.synonyms import SYNONYMS, meant
 
 OURS = {flag.replace("_", "-") for recipe in all_recipes() for flag in parser_for(recipe).options()}
-OURS |= {"-n", "--workers", "--out", "--temperature", "--top-k", "--top-p", "--start", "--label"}
+OURS |= {"-n", "--workers", "--out", "--temperature", "--truncation", "--top-k", "--top-p", "--start", "--label"}
 
 
 def test_every_flag_that_is_named_is_one_of_ours():
@@ -47,7 +47,7 @@ def test_no_name_stands_twice_and_none_is_a_flag_of_ours():
         (
             "images",
             "--truncation",
-            "this command has nothing of the kind (for pictures nothing of the kind is there yet)",
+            "this command has nothing of the kind (it is for drawing: poise sample RUN --truncation 1",
         ),
         ("images", "--outdir", "here that is --out"),
         ("images", "--data-dir", "data are named by their place alone"),
@@ -66,7 +66,7 @@ def test_a_habit_gets_an_answer(recipe, flag, said, capsys):
     ("words", "said"),
     [
         (["sample", "last", "--num-samples", "3"], "here that is -n"),
-        (["sample", "last", "--trunc=0.7"], "here that is --temperature"),
+        (["sample", "last", "--psi=0.7"], "here that is --truncation and --temperature"),
         (["sample", "last", "--outdir", "x"], "here that is --out"),
         (["evaluate", "last", "--num-samples", "3"], "here that is -n"),
         (["study", "x.yaml", "--num-workers", "3"], "here that is --workers"),

@@ -5,6 +5,7 @@ their flags and help beside them, and enters them by `add`; `tree` puts them in 
 """
 
 from poise.cli.program import dispatch, main, tree
-from poise.cli.runs import EVALUATE, SAMPLE
+from poise.cli.runs import EVALUATE
+from poise.cli.sampling import SAMPLE
 
 __all__ = ["EVALUATE", "SAMPLE", "dispatch", "main", "tree"]

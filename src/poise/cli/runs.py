@@ -1,18 +1,14 @@
-"""Commands about runs that are there: list, remove, compare, sample, evaluate, curve, diagnose."""
+"""Commands about runs that are there: list, remove, compare, evaluate, curve, diagnose; `sampling` has the others."""
 
 from __future__ import annotations
 
 import argparse
 import json
-import shutil
 import sys
-from pathlib import Path
 from typing import Any
 
 from poise.cli.parser import RUN, SEED, STEP, command, commands_of, whole
 from poise.errors import PoiseError
-from poise.report.in_terminal import WAYS, drawn, picture_in, way_of
-from poise.terminal import raw
 
 STATES = ("training", "stopped", "finished", "diverged", "broken")
 SORTS = ("when", "name", "step", "size")
@@ -50,23 +46,9 @@ EVALUATE: dict[str, dict[str, Any]] = {
     "--out": {"metavar": "FILE", "help": "of the report (default report.json, or RUN/evaluation-STEP.json)"},
 }
 
-SAMPLE: dict[str, dict[str, Any]] = {
-    "--voice": {"metavar": "NAME", "help": "of speech: say every text in this voice of the run"},
-    "--label": {"help": "one class only, for a conditional run of pictures"},
-    "--latents": {"help": "of vae: draw them from the prior, or from the mixture fitted to those of training pictures"},
-    "--temperature": {"type": float, "help": "of text: below 1 likelier units, above 1 rarer ones (default 1)"},
-    "--top-k": {"type": int, "help": "of text: only the k likeliest units at each place"},
-    "--top-p": {"type": float, "help": "of text: only the likeliest units that make up this share (nucleus)"},
-    "--start": {"help": "of text: a beginning that every sample has"},
-    "--form": {
-        "help": "of text: a fixed form such as 7，7。7，7。: numbers are units, everything else stands as it is"
-    },
-}
-
 
 def add(commands: Any) -> None:
     """Enter the commands."""
-    add_sample(commands)
     made = command(commands, "evaluate", evaluate, "score samples against held-out data: poise evaluate RUN or FOLDER")
     made.add_argument("what", help=f"{RUN}; or a folder or file of generated pictures, sentences or clips")
     for flag, more in EVALUATE.items():
@@ -94,21 +76,6 @@ def add_runs(commands: Any) -> None:
     diff.add_argument("one", metavar="A", help=RUN)
     diff.add_argument("other", metavar="B", help=RUN)
     diff.add_argument("--json", action="store_true", help="print JSON")
-
-
-def add_sample(commands: Any) -> None:
-    made = command(commands, "sample", sample, "draw samples from a run")
-    made.add_argument("run", help=RUN)
-    made.add_argument("-n", type=whole(1, 10**8), default=64, help="how many (default 64)")
-    made.add_argument("--seed", **SEED, help="of the noise; the same seed gives the same samples")
-    made.add_argument(
-        "--out",
-        help="a .png for one grid or a folder; for text a .txt or .jsonl; for speech a folder (default samples*)",
-    )
-    for flag, more in SAMPLE.items():
-        made.add_argument(flag, **more)
-    made.add_argument("--step", **STEP)
-    made.add_argument("--show", choices=WAYS, help="draw what was made in the terminal as well")
 
 
 def add_curve(commands: Any) -> None:
@@ -170,31 +137,6 @@ def diff_runs(options: argparse.Namespace) -> int:
     else:
         print("\n".join(difference_lines(one, other)))
     return 0
-
-
-def sample(options: argparse.Namespace) -> int:
-    from poise.record import find_run
-    from poise.runs.load import Run
-    from poise.runs.write import sample_to
-
-    asked = {name: getattr(options, name) for name in (flag.lstrip("-").replace("-", "_") for flag in SAMPLE)}
-    run = Run(find_run(options.run), options.step)
-    for line in sample_to(run, options.n, options.seed, options.out, asked):
-        print(line)
-    if options.show:
-        show(Path(options.out or run.recipe.default_out), options.show)
-    return 0
-
-
-def show(made: Path, asked: str) -> None:
-    """Draw a picture that was made in the terminal; a line where there is none of either."""
-    terminal = raw(sys.stdout)
-    picture = picture_in(made)
-    if picture is None or not terminal.isatty():
-        print("--show: there is no picture to draw" if picture is None else "--show: this is no terminal that draws")
-        return
-    columns, rows = shutil.get_terminal_size()
-    print(drawn(picture, columns - 1, max(4, rows - 3), way_of(asked, terminal)), end="", file=terminal, flush=True)
 
 
 def evaluate(options: argparse.Namespace) -> int:

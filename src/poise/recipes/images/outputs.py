@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -47,11 +48,34 @@ def show_real(pictures: ImageSet, stem: Path) -> Path:
     return path
 
 
+def truncated(z: Tensor, limit: float) -> Tensor:
+    """Normal noise -> noise of the normal law cut off at ±limit: z' = Φ⁻¹(Φ(−t) + Φ(z)·(Φ(t) − Φ(−t))), t the limit.
+
+    It keeps the order, so the same noise gives the same picture nearer to the mean. With φ the density, the mean is 0
+    and the variance 1 − 2tφ(t)/(2Φ(t) − 1): 0.29 for a limit of 1, 0.77 for 2. Computed in float64.
+
+    Errors: PoiseError for a limit that is not above 0, or not finite.
+    """
+    if not 0 < limit < math.inf:
+        raise PoiseError(f"--truncation must be above 0 and finite, not {limit}; 2 cuts off little, 0.5 much")
+    wide = z.double()
+    below = torch.special.ndtr(torch.tensor(-limit, dtype=torch.float64, device=z.device))
+    inside: Tensor = torch.special.ndtri(below + torch.special.ndtr(wide) * (1 - 2 * below))
+    return inside.clamp(-limit, limit).to(z.dtype)
+
+
 @torch.no_grad()
-def draw(generator: nn.Module, facts: ImageFacts, n: int, seed: int, label: str | None = None) -> np.ndarray:
+def draw(
+    generator: nn.Module,
+    facts: ImageFacts,
+    n: int,
+    seed: int,
+    label: str | None = None,
+    truncation: float | None = None,
+) -> np.ndarray:
     """n samples as uint8 [n,H,W,C]; sample i depends on (seed, i) alone, whatever n is.
 
-    With classes they take turns, or are all of `label`.
+    With classes they take turns, or are all of `label`. `truncation` cuts the noise off: see `truncated`.
     """
     device = next(generator.parameters()).device
     classes = facts.classes
@@ -64,7 +88,8 @@ def draw(generator: nn.Module, facts: ImageFacts, n: int, seed: int, label: str 
     generator.eval()
     for chunk, start in enumerate(range(0, n, CHUNK)):
         rng = torch.Generator().manual_seed(fold_seed(seed, chunk))
-        z = torch.randn(CHUNK, generator.noise_size, generator=rng).to(device)  # type: ignore[call-overload]
+        z = torch.randn(CHUNK, generator.noise_size, generator=rng)  # type: ignore[call-overload]
+        z = (z if truncation is None else truncated(z, truncation)).to(device)
         y = kinds[start : start + CHUNK].to(device)
         x = generator(z[: len(y)], y if classes else None)
         out[start : start + len(y)] = to_uint8(x)

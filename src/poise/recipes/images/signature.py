@@ -158,7 +158,7 @@ register("recipe", "images")(
         _write,
         "image",
         ("KID-EffLite0", "KID-classifier"),
-        asks=("label",),
+        asks=("label", "truncation"),
         reads=later("poise.recipes.images.data:reads"),
         interpolate=later("poise.recipes.images.outputs:interpolate"),
         facts=ImageFacts,

@@ -1,0 +1,99 @@
+"""Commands that draw from a run: sample, interpolate."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+from poise.cli.parser import RUN, SEED, STEP, command, whole
+from poise.report.in_terminal import WAYS, drawn, picture_in, way_of
+from poise.terminal import raw
+
+SAMPLE: dict[str, dict[str, Any]] = {
+    "--voice": {"metavar": "NAME", "help": "of speech: say every text in this voice of the run"},
+    "--label": {"help": "one class only, for a conditional run of pictures"},
+    "--truncation": {
+        "type": float,
+        "metavar": "T",
+        "help": "of an image GAN: noise cut off at ±T (2 a little, 0.5 much): the smaller, the truer and less varied",
+    },
+    "--latents": {"help": "of vae: draw them from the prior, or from the mixture fitted to those of training pictures"},
+    "--temperature": {"type": float, "help": "of text: below 1 likelier units, above 1 rarer ones (default 1)"},
+    "--top-k": {"type": int, "help": "of text: only the k likeliest units at each place"},
+    "--top-p": {"type": float, "help": "of text: only the likeliest units that make up this share (nucleus)"},
+    "--start": {"help": "of text: a beginning that every sample has"},
+    "--form": {
+        "help": "of text: a fixed form such as 7，7。7，7。: numbers are units, everything else stands as it is"
+    },
+}
+
+
+def add(commands: Any) -> None:
+    """Enter the commands."""
+    add_sample(commands)
+    add_interpolate(commands)
+
+
+def add_sample(commands: Any) -> None:
+    made = command(commands, "sample", sample, "draw samples from a run")
+    made.add_argument("run", help=RUN)
+    made.add_argument("-n", type=whole(1, 10**8), default=64, help="how many (default 64)")
+    made.add_argument("--seed", **SEED, help="of the noise; the same seed gives the same samples")
+    made.add_argument(
+        "--out",
+        help="a .png for one grid or a folder; for text a .txt or .jsonl; for speech a folder (default samples*)",
+    )
+    for flag, more in SAMPLE.items():
+        made.add_argument(flag, **more)
+    made.add_argument("--step", **STEP)
+    made.add_argument("--show", choices=WAYS, help="draw what was made in the terminal as well")
+
+
+def add_interpolate(commands: Any) -> None:
+    made = command(commands, "interpolate", interpolate, "ways between samples, as strips or as a moving picture")
+    made.add_argument("run", help=f"{RUN}; of pictures")
+    made.add_argument("--rows", type=whole(1, 1000), default=4, help="ways, each between two samples (default 4)")
+    made.add_argument("--between", type=whole(2, 1000), default=24, help="pictures of each, with its ends (default 24)")
+    made.add_argument("--seed", **SEED, help="of the noise; way r goes from sample 2r of this seed to sample 2r + 1")
+    made.add_argument("--fps", type=float, default=12.0, help="frames a second (default 12)")
+    made.add_argument("--out", default="ways.gif", help=".gif, .apng, .mp4, or .png for strips (default ways.gif)")
+    made.add_argument("--step", **STEP)
+
+
+def sample(options: argparse.Namespace) -> int:
+    from poise.record import find_run
+    from poise.runs.load import Run
+    from poise.runs.write import sample_to
+
+    asked = {name: getattr(options, name) for name in (flag.lstrip("-").replace("-", "_") for flag in SAMPLE)}
+    run = Run(find_run(options.run), options.step)
+    for line in sample_to(run, options.n, options.seed, options.out, asked):
+        print(line)
+    if options.show:
+        show(Path(options.out or run.recipe.default_out), options.show)
+    return 0
+
+
+def interpolate(options: argparse.Namespace) -> int:
+    from poise.record import find_run
+    from poise.report.animation import check_form, save_ways
+    from poise.runs.load import Run
+
+    check_form(Path(options.out), options.fps)
+    run = Run(find_run(options.run), options.step)
+    print(save_ways(run.interpolate(options.rows, options.between, options.seed), Path(options.out), options.fps))
+    return 0
+
+
+def show(made: Path, asked: str) -> None:
+    """Draw a picture that was made in the terminal; a line where there is none of either."""
+    terminal = raw(sys.stdout)
+    picture = picture_in(made)
+    if picture is None or not terminal.isatty():
+        print("--show: there is no picture to draw" if picture is None else "--show: this is no terminal that draws")
+        return
+    columns, rows = shutil.get_terminal_size()
+    print(drawn(picture, columns - 1, max(4, rows - 3), way_of(asked, terminal)), end="", file=terminal, flush=True)
