@@ -38,8 +38,12 @@ def _contrast(row: Contrast) -> dict[str, object]:
     """Flat, the fields of the change among the others; `primary`, or what a claim's test has."""
     whole = asdict(row)
     of_claims = {name: whole.pop(name) for name in OF_CLAIMS}
-    primary, change = whole.pop("primary"), whole.pop("change") or NO_CHANGE
-    return {**whole, **change, **(of_claims if row.expect else {"primary": primary})}
+    primary, change = whole.pop("primary"), whole.pop("change")
+    if change is None:
+        change = NO_CHANGE
+    if row.expect:
+        return {**whole, **change, **of_claims}
+    return {**whole, **change, "primary": primary}
 
 
 def _part(part: PartSummary) -> dict[str, object]:
@@ -54,7 +58,8 @@ def _part(part: PartSummary) -> dict[str, object]:
 def _run(result: Result) -> dict[str, object]:
     """A row of the table of runs; of one that is missing nothing else is known."""
     known = ["part", "arm", "seed", "run", "state", "values"]
-    known += [] if result.state == "missing" else ["alive", "findings", "seconds"]
+    if result.state != "missing":
+        known += ["alive", "findings", "seconds"]
     return {name: getattr(result, name) for name in known} | {"run": result.run or None}
 
 
@@ -62,10 +67,12 @@ def json_safe(content: Any) -> Any:
     """Mappings, lists, strings, numbers and None only; a number that is not finite becomes None."""
     if isinstance(content, Mapping):
         return {str(key): json_safe(value) for key, value in content.items()}
-    if isinstance(content, (str, bool)) or content is None:
+    if isinstance(content, str | bool | None):
         return content
     if isinstance(content, (int, np.integer)):
         return int(content)
     if isinstance(content, (float, np.floating)):
         return finite(float(content))
-    return [json_safe(item) for item in content] if isinstance(content, Iterable) else str(content)
+    if isinstance(content, Iterable):
+        return [json_safe(item) for item in content]
+    return str(content)

@@ -17,9 +17,14 @@ def compared(readout: Readout, endpoint: Endpoint, arm: str, against: str, alpha
     """One contrast without its adjusted p."""
     worst = WORST[endpoint.better]
     mine, other = readout.values(arm, endpoint, worst), readout.values(against, endpoint, worst)
-    seeds = [seed for seed in readout.part.seeds if seed in mine and seed in other]
-    a, b = (np.array([values[seed] for seed in seeds], np.float64) for values in (mine, other))
+    both = mine.keys() & other.keys()
+    seeds = [seed for seed in readout.part.seeds if seed in both]
     worst_runs = readout.worst(endpoint)
+    change = None
+    if seeds:
+        a = np.array([mine[seed] for seed in seeds], np.float64)
+        b = np.array([other[seed] for seed in seeds], np.float64)
+        change = paired_change(endpoint, seeds, a, b, alpha)
     return Contrast(
         part=readout.part.name,
         endpoint=endpoint.name,
@@ -33,15 +38,21 @@ def compared(readout: Readout, endpoint: Endpoint, arm: str, against: str, alpha
         worst_seeds=[str(seed) for seed in seeds if {(arm, seed), (against, seed)} & worst_runs],
         stated_margin=endpoint.margin,
         relative=endpoint.relative,
-        change=paired_change(endpoint, seeds, a, b, alpha) if seeds else None,
+        change=change,
     )
 
 
 def paired_change(endpoint: Endpoint, seeds: list[int], a: np.ndarray, b: np.ndarray, alpha: float) -> PairedChange:
     """Differences a − b [n] by seed, of logarithms on the scale "ratio", and what is computed from them."""
-    d = np.log(a) - np.log(b) if endpoint.scale == "ratio" else a - b
+    if endpoint.scale == "ratio":
+        d = np.log(a) - np.log(b)
+    else:
+        d = a - b
     estimate, low, high = paired_t(d)
     margin = margin_of(endpoint, b)
+    same = None
+    if margin is not None:
+        same = equivalence(d, margin, alpha)
     return PairedChange(
         estimate=estimate,
         low=finite(low),
@@ -53,7 +64,7 @@ def paired_change(endpoint: Endpoint, seeds: list[int], a: np.ndarray, b: np.nda
         least_p=least_p(len(d)),
         adjusted_p=None,
         margin=margin,
-        equivalence=None if margin is None else equivalence(d, margin, alpha),
+        equivalence=same,
         differences=dict(zip(map(str, seeds), d.tolist(), strict=True)),
     )
 
@@ -64,7 +75,9 @@ def margin_of(endpoint: Endpoint, against: np.ndarray) -> float | None:
         return None
     if endpoint.scale == "ratio":
         return math.log1p(endpoint.margin)
-    return endpoint.margin * (abs(float(against.mean())) if endpoint.relative else 1.0) or None
+    if not endpoint.relative:
+        return float(endpoint.margin) or None
+    return endpoint.margin * abs(float(against.mean())) or None
 
 
 def shown_as(endpoint: Endpoint, ends: tuple[float, float, float], against: np.ndarray) -> ToldChange:
@@ -74,15 +87,24 @@ def shown_as(endpoint: Endpoint, ends: tuple[float, float, float], against: np.n
     standard deviations away) and the margin, if there is one, is a part of it too; on the scale "ratio" per cent up to
     a factor of 2 and a factor beyond; else the number's own unit.
     """
-    unit, numbers = "", list(ends)
+    unit, (estimate, low, high) = _in_unit(endpoint, ends, against)
+    if all(map(math.isfinite, (ends[1], estimate, low, high))):
+        return ToldChange(unit, estimate, low, high)
+    return ToldChange(unit, estimate, None, None)
+
+
+def _in_unit(endpoint: Endpoint, ends: tuple[float, float, float], against: np.ndarray) -> tuple[str, list[float]]:
+    """The unit in which a change is told, and estimate, low and high in it."""
     if endpoint.scale == "ratio":
         factors = [math.exp(min(end, 700)) for end in ends]
-        unit = "%" if 0.5 <= factors[0] <= 2 else "factor"
-        numbers = [100 * (factor - 1) for factor in factors] if unit == "%" else factors
-    elif (endpoint.relative or endpoint.margin is None) and _away_from_0(against):
-        unit, numbers = "%", [100 * end / abs(float(against.mean())) for end in ends]
-    apart = math.isfinite(ends[1]) and all(map(math.isfinite, numbers))
-    return ToldChange(unit, numbers[0], *(numbers[1:] if apart else (None, None)))
+        if 0.5 <= factors[0] <= 2:
+            return "%", [100 * (factor - 1) for factor in factors]
+        return "factor", factors
+    margin_in_own_unit = endpoint.margin is not None and not endpoint.relative
+    if margin_in_own_unit or not _away_from_0(against):
+        return "", list(ends)
+    length = abs(float(against.mean()))
+    return "%", [100 * end / length for end in ends]
 
 
 def _away_from_0(values: np.ndarray) -> bool:

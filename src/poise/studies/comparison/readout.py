@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -53,23 +54,28 @@ class Readout:
         numbers = [value for value in known if value is not None]
         found = {}
         for result in self.of(arm):
-            value = self._own(result, endpoint) if result.state == "done" else None
-            if value is not None or numbers:
-                found[result.seed] = worst(numbers) if value is None else value
+            value = None
+            if result.state == "done":
+                value = self._own(result, endpoint)
+            if value is not None:
+                found[result.seed] = value
+            elif numbers:
+                found[result.seed] = worst(numbers)
         return found
 
     def _own(self, result: Result, endpoint: Endpoint) -> float | None:
         """What a run itself says; None where that is not finite."""
         value = result.values.get(endpoint.name)
-        fits = value is not None and math.isfinite(value)
-        if fits and endpoint.scale == "ratio" and value is not None and value <= 0:
+        if value is None and result.state == "done":
+            raise PoiseError(f"run {result.run} is done but has no '{endpoint.name}': look at what the endpoint reads")
+        if value is None or not math.isfinite(value):
+            return None
+        if endpoint.scale == "ratio" and value <= 0:
             raise PoiseError(
                 f"run {result.run}: '{endpoint.name}' is {value:g}, and a ratio needs numbers above 0; give the "
                 f"endpoint the scale 'difference'"
             )
-        if value is None and result.state == "done":
-            raise PoiseError(f"run {result.run} is done but has no '{endpoint.name}': look at what the endpoint reads")
-        return float(value) if fits and value is not None else None
+        return float(value)
 
 
 def readouts(plan: Plan, results: Sequence[Result]) -> dict[str, Readout]:
@@ -100,9 +106,11 @@ def part_summary(readout: Readout) -> PartSummary:
 def _arm_summary(readout: Readout, arm: Arm) -> ArmSummary:
     results = readout.of(arm.name)
     seeds, diverged = readout.part.seeds, readout.diverged(arm.name)
-    seconds = [result.seconds for result in results if math.isfinite(result.seconds)]
-    alive = [result.alive for result in results if result.alive is not None]
-    names = sorted({name for result in results for name in result.findings})
+    findings: Counter[str] = Counter()
+    scores: set[str] = set()
+    for result in results:
+        findings.update(set(result.findings))
+        scores.update(result.curves)
     return ArmSummary(
         name=arm.name,
         arguments=arm.arguments,
@@ -111,12 +119,28 @@ def _arm_summary(readout: Readout, arm: Arm) -> ArmSummary:
         done=len(results) - diverged,
         diverged=diverged,
         missing=len(seeds) - len(results),
-        alive=share(sum(alive), len(alive)) if alive else None,
-        findings={name: share(sum(name in result.findings for result in results), len(results)) for name in names},
-        seconds=float(np.mean(seconds)) if seconds else None,
+        alive=_alive(results),
+        findings={name: share(findings[name], len(results)) for name in sorted(findings)},
+        seconds=_mean_seconds(results),
         endpoints={e.name: summary(readout.values(arm.name, e, WORST[e.better])) for e in readout.part.endpoints},
-        curves={name: _curves(name, results) for name in sorted({name for r in results for name in r.curves})},
+        curves={name: _curves(name, results) for name in sorted(scores)},
     )
+
+
+def _alive(results: Sequence[Result]) -> Proportion | None:
+    """In how many runs that have a discriminator it was alive at the end."""
+    known = [result.alive for result in results if result.alive is not None]
+    if not known:
+        return None
+    return share(sum(known), len(known))
+
+
+def _mean_seconds(results: Sequence[Result]) -> float | None:
+    """Of the runs that were trained in one sitting."""
+    known = [result.seconds for result in results if math.isfinite(result.seconds)]
+    if not known:
+        return None
+    return float(np.mean(known))
 
 
 def share(k: int, n: int) -> Proportion:
@@ -126,13 +150,12 @@ def share(k: int, n: int) -> Proportion:
 def summary(values: Mapping[int, float]) -> EndpointSummary:
     numbers = np.array(list(values.values()))
     n = len(numbers)
-    return EndpointSummary(
-        values={str(seed): value for seed, value in values.items()},
-        n=n,
-        mean=float(numbers.mean()) if n else None,
-        median=float(np.median(numbers)) if n else None,
-        sd=float(numbers.std(ddof=1)) if n > 1 else None,
-    )
+    mean = median = sd = None
+    if n:
+        mean, median = float(numbers.mean()), float(np.median(numbers))
+    if n > 1:
+        sd = float(numbers.std(ddof=1))
+    return EndpointSummary({str(seed): value for seed, value in values.items()}, n, mean, median, sd)
 
 
 def differs(part: Part, arm: str, against: str) -> str:
@@ -144,7 +167,10 @@ def differs(part: Part, arm: str, against: str) -> str:
             parts.append(f"{name} {plain(value)}")
         elif other[name] != value:
             parts.append(f"{name} {plain(value)} instead of {plain(other[name])}")
-    return ", ".join(parts + [f"without {name} {plain(value)}" for name, value in other.items() if name not in mine])
+    for name, value in other.items():
+        if name not in mine:
+            parts.append(f"without {name} {plain(value)}")
+    return ", ".join(parts)
 
 
 def plain(value: Any) -> str:
@@ -153,7 +179,11 @@ def plain(value: Any) -> str:
         return " ".join(plain(item) for item in value)
     if isinstance(value, Mapping):
         return " ".join(f"{key} {plain(item)}" for key, item in value.items())
-    return f"{value:g}" if isinstance(value, float) else str(value).lower() if isinstance(value, bool) else str(value)
+    if isinstance(value, float):
+        return f"{value:g}"
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(value)
 
 
 def _curves(score: str, results: Sequence[Result]) -> ScoreCurves:
@@ -162,9 +192,12 @@ def _curves(score: str, results: Sequence[Result]) -> ScoreCurves:
         if score in result.curves:
             points = {int(step): float(value) for step, value in result.curves[score] if math.isfinite(value)}
             runs[str(result.seed)] = points
+    by_step: defaultdict[int, list[float]] = defaultdict(list)
+    for points in runs.values():
+        for step, value in points.items():
+            by_step[step].append(value)
     band = []
-    for step in sorted({step for points in runs.values() for step in points}):
-        having = [points[step] for points in runs.values() if step in points]
+    for step, having in sorted(by_step.items()):
         if 2 * len(having) >= len(runs):
             mean, low, high = paired_t(having)
             band.append(BandPoint(step, mean, finite(low), finite(high), len(having)))

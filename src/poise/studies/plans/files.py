@@ -21,6 +21,7 @@ several recipes; their seeds and the arm to compare with stand in for those of t
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,7 @@ TEST_KEYS = ("part", "endpoint", "arm", "against", "expect", "provided")
 OF_ENDPOINT = ("better", "scale", "margin")
 MOST = 10_000  # seeds
 LONGEST = 100  # of a study's name, in bytes
+FOLDER = re.compile(r"[^./\\][^/\\]*")  # no / or \, and no dot first
 EXPECTED = (*ONE_WAY, "no worse")
 
 
@@ -57,9 +59,12 @@ def plan_of(table: Any, name: str = "study") -> Plan:
     """The plan that a table describes; `name` where it has none."""
     if not isinstance(table, Mapping):
         raise PoiseError(f"a study is a table with name, recipe, arms, seeds and endpoints, not {str(table)[:40]!r}")
-    single = "parts" not in table
-    _only(table, (*STUDY_KEYS, *PART_KEYS) if single else STUDY_KEYS, "the study")
-    parts = {str(table.get("recipe", "study")): table} if single else _mapping(table, "parts", "the study")
+    if "parts" in table:
+        _only(table, STUDY_KEYS, "the study")
+        parts = _mapping(table, "parts", "the study")
+    else:
+        _only(table, (*STUDY_KEYS, *PART_KEYS), "the study")
+        parts = {str(table.get("recipe", "study")): table}
     built = [_part(_name(key, "a part"), value, table) for key, value in parts.items()]
     if not built:
         raise PoiseError("parts: there is none; give at least one with recipe, arms, seeds and endpoints")
@@ -67,9 +72,11 @@ def plan_of(table: Any, name: str = "study") -> Plan:
     alpha = table.get("alpha", 0.05)
     if not isinstance(alpha, float) or not 0 < alpha < 1:
         raise PoiseError(f"alpha must be above 0 and below 1, such as 0.05, not {alpha!r}")
-    facts = {"notes": table["notes"]} if "notes" in table else {}
+    facts = {}
+    if "notes" in table:
+        facts["notes"] = table["notes"]
     called = _name(table.get("name", name), "name")
-    if "/" in called or "\\" in called or called.startswith(".") or len(called.encode()) > LONGEST:
+    if not FOLDER.fullmatch(called) or len(called.encode()) > LONGEST:
         raise PoiseError(
             f"name: '{called[:40]}' cannot be that of a folder: at most {LONGEST} letters, no / and no dot first"
         )
@@ -89,11 +96,14 @@ def _part(name: str, table: Any, study: Mapping[str, Any]) -> Part:
     endpoints = [_endpoint(_name(key, f"{where}, an endpoint"), value, where) for key, value in told.items()]
     if len(arms) < 2 or not endpoints:
         raise PoiseError(f"{where} needs at least two arms and one endpoint")
-    if len({arm.name for arm in arms}) < len(arms):
-        raise PoiseError(f"{where}: two arms have the same name: {', '.join(arm.name for arm in arms)}")
+    called = [arm.name for arm in arms]
+    if len(set(called)) < len(called):
+        raise PoiseError(f"{where}: two arms have the same name: {', '.join(called)}")
     against = table.get("against", study.get("against", arms[0].name))
     named(arms, str(against), f"{where}: against: there is no arm")
-    arguments = _mapping(table, "arguments", where) if "arguments" in table else {}
+    arguments: Mapping[str, Any] = {}
+    if "arguments" in table:
+        arguments = _mapping(table, "arguments", where)
     _no_seed(arguments, f"{where}: arguments")
     seeds = _seeds(table.get("seeds", study.get("seeds")), where)
     return Part(name, table["recipe"], dict(arguments), arms, seeds, str(against), endpoints)
@@ -101,12 +111,14 @@ def _part(name: str, table: Any, study: Mapping[str, Any]) -> Part:
 
 def _arm(name: str, arguments: Any, where: str) -> Arm:
     """`arguments`: a table, or nothing for those of the part."""
-    if arguments is not None and not isinstance(arguments, Mapping):
+    if arguments is None:
+        arguments = {}
+    if not isinstance(arguments, Mapping):
         raise PoiseError(
             f"{where}: arm '{name}' must be a table of arguments, such as {{l2_generator: 0}}, not {arguments!r}"
         )
-    _no_seed(arguments or {}, f"{where}, arm '{name}'")
-    return Arm(name, dict(arguments or {}))
+    _no_seed(arguments, f"{where}, arm '{name}'")
+    return Arm(name, dict(arguments))
 
 
 def _no_seed(arguments: Mapping[str, Any], where: str) -> None:
@@ -128,19 +140,30 @@ def _endpoint(name: str, table: Any, where: str) -> Endpoint:
         raise PoiseError(f"{where} must say what it reads, such as {{score: NLL, at: best, better: lower}}")
     reads = {key: value for key, value in table.items() if key not in OF_ENDPOINT}
     readings.check(reads, where)
-    better, scale, margin = table.get("better"), table.get("scale", "difference"), table.get("margin")
+    better, scale = table.get("better"), table.get("scale", "difference")
     if better not in ONE_WAY:
         raise PoiseError(f"{where}: better must be lower or higher, not {better!r}")
     if scale not in ("difference", "ratio"):
         raise PoiseError(f"{where}: scale must be difference or ratio, not {scale!r}")
-    relative = isinstance(margin, str) and margin.strip().endswith("%")
+    margin = table.get("margin")
+    if margin is None:
+        return Endpoint(name, reads, better, scale)
+    size, per_cent = _margin(margin, where)
+    return Endpoint(name, reads, better, scale, size, relative=per_cent or scale == "ratio")
+
+
+def _margin(margin: Any, where: str) -> tuple[float, bool]:
+    """A margin as a number, and whether it was given in per cent."""
+    per_cent = isinstance(margin, str) and margin.strip().endswith("%")
     try:
-        size = None if margin is None else float(str(margin).strip().removesuffix("%")) / (100 if relative else 1)
+        size = float(str(margin).strip().removesuffix("%"))
     except ValueError:
         size = -1.0
-    if size is not None and not 0 < size < float("inf"):
+    if per_cent:
+        size /= 100
+    if not 0 < size < float("inf"):
         raise PoiseError(f"{where}: margin must be a number above 0 or a percentage such as 10%, not {margin!r}")
-    return Endpoint(name, reads, better, scale, size, relative or (scale == "ratio" and size is not None))
+    return size, per_cent
 
 
 def _claim(entry: Any, parts: Sequence[Part], number: int) -> Claim:
@@ -189,13 +212,17 @@ def _seeds(value: Any, where: str) -> list[int]:
         first, last = (int(part) for part in value.split(".."))
         if first <= last < first + MOST:
             return list(range(first, last + 1))
-    if isinstance(value, Sequence) and value and all(type(s) is int and s >= 0 for s in value):
+    if isinstance(value, Sequence) and value and all(map(_is_seed, value)):
         if len(set(value)) != len(value):
             raise PoiseError(f"{where}: seeds has one twice: {list(value)}")
         return list(value)
     raise PoiseError(
         f"{where}: seeds must be a number of them (at most {MOST:,}), FIRST..LAST or a list of numbers, not {value!r}"
     )
+
+
+def _is_seed(value: Any) -> bool:
+    return type(value) is int and value >= 0
 
 
 def _mapping(table: Mapping[str, Any], key: str, where: str) -> Mapping[str, Any]:

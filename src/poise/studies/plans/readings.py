@@ -17,7 +17,6 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
 
 from poise.disk.rows import StepRow
 from poise.errors import PoiseError, nearest
@@ -49,16 +48,16 @@ class Finished:
     @classmethod
     def of(cls, name: str, rows: Sequence[Mapping[str, float]], report: RunReport) -> Finished:
         """From the content of record.jsonl and report.json."""
-        whole, final = report.steps_this_sitting == report.steps, report.final
-        return cls(
-            name,
-            rows,
-            steps=report.steps,
-            best=report.best.step if report.best else None,
-            final={"end": final.end, "best": final.best} if final else {},
-            findings=[(found.name, found.severity) for found in report.findings],
-            seconds=float(report.seconds["this sitting"]) if whole else math.nan,
-        )
+        best, seconds = None, math.nan
+        final: dict[str, Mapping[str, float]] = {}
+        if report.best is not None:
+            best = report.best.step
+        if report.final is not None:
+            final = {"end": report.final.end, "best": report.final.best}
+        if report.steps_this_sitting == report.steps:
+            seconds = float(report.seconds["this sitting"])
+        findings = [(found.name, found.severity) for found in report.findings]
+        return cls(name, rows, report.steps, best, final, findings, seconds)
 
     def scores(self) -> list[StepRow]:
         """In the order in which they were taken; `step`: after how many steps."""
@@ -75,11 +74,21 @@ def reading_of(reads: Mapping[str, object]) -> Callable[..., float]:
     known = names("reading")
     found = [key for key in reads if key in known]
     if len(found) != 1:
-        hint = next((near for key in reads if (near := nearest(str(key), known))), ".")
-        said = "nothing" if not reads else ", ".join(map(str, reads))
-        raise PoiseError(f"an endpoint needs one of {', '.join(known)}, and has {said}{hint}")
+        raise PoiseError(f"an endpoint needs one of {', '.join(known)}, and has {_instead(reads, known)}")
     reading: Callable[..., float] = find("reading", found[0])
     return reading
+
+
+def _instead(reads: Mapping[str, object], known: Sequence[str]) -> str:
+    """What an endpoint has that does not name one reading, and what was perhaps meant."""
+    if not reads:
+        return "nothing."
+    said = ", ".join(map(str, reads))
+    for key in reads:
+        near = nearest(str(key), known)
+        if near:
+            return f"{said}{near}"
+    return f"{said}."
 
 
 def check(reads: Mapping[str, object], where: str) -> None:
@@ -94,19 +103,27 @@ def check(reads: Mapping[str, object], where: str) -> None:
         raise PoiseError(f"{where}: {error}; see poise.studies.plans.readings for what a reading takes") from None
     for name, parameter in inspect.signature(reading).parameters.items():
         wanted, kinds = TYPES.get(str(parameter.annotation), ("", (object,)))
-        if name in reads and (not isinstance(reads[name], kinds) or isinstance(reads[name], bool)):
+        if name not in reads:
+            continue
+        if isinstance(reads[name], bool) or not isinstance(reads[name], kinds):
             raise PoiseError(f"{where}: {name} must be {wanted}, not {reads[name]!r}")
     if "over" in reads:
         _span(str(reads["over"]), where)
-    if "at" in reads and reads["at"] not in ("best", "end"):
+    if reads.get("at", "end") not in ("best", "end"):
         raise PoiseError(f"{where}: at: {reads['at']} is unknown; use best or end")
 
 
-def _known(value: Any, name: str, known: Sequence[str], run: Finished) -> Any:
-    if value is None:
-        there = f"It has: {', '.join(known)}." if known else "It has none at all: were they turned off (scores: 0)?"
-        raise PoiseError(f"the run {run.name} has no '{name}'{nearest(name, known, '.')} {there}")
-    return value
+def _missing(name: str, known: Sequence[str], run: Finished) -> PoiseError:
+    """The error of a run that has no such number, but has those that are `known`."""
+    there = "It has none at all: were they turned off (scores: 0)?"
+    if known:
+        there = f"It has: {', '.join(known)}."
+    return PoiseError(f"the run {run.name} has no '{name}'{nearest(name, known, '.')} {there}")
+
+
+def _keys(rows: Iterable[Mapping[str, float]]) -> set[str]:
+    """Names of everything that some row has."""
+    return set[str]().union(*rows)
 
 
 def _names(scores: Iterable[str]) -> list[str]:
@@ -118,23 +135,33 @@ def _names(scores: Iterable[str]) -> list[str]:
 def score_at(run: Finished, score: str, at: str) -> float:
     """A score at the best step or at the end of training; of training where the items kept back were too few for it."""
     taken = run.scores()
-    step = run.best if at == "best" else None
-    if at == "best" and taken and step is None:
-        raise PoiseError(f"the run {run.name} has no best step: none of its scores tells which is better; use at: end")
-    there = [entry for entry in taken if step is None or entry.step == step]
-    found = {**(there[-1] if there else {}), **(run.final.get(at) or {})}
-    return float(_known(found.get(score), score, _names(found), run))
+    if at == "best" and taken:
+        if run.best is None:
+            raise PoiseError(
+                f"the run {run.name} has no best step: none of its scores tells which is better; use at: end"
+            )
+        taken = [entry for entry in taken if entry.step == run.best]
+    found: dict[str, float] = {}
+    if taken:
+        found.update(taken[-1])
+    found.update(run.final.get(at) or {})
+    value = found.get(score)
+    if value is None:
+        raise _missing(score, _names(found), run)
+    return float(value)
 
 
 @register("reading", "mean")
 def mean_over(run: Finished, mean: str, over: str) -> float:
     """A recorded number, averaged over a part of the steps."""
     found = [(row["step"], row[mean]) for row in run.rows if mean in row]
-    keys = sorted({key for row in run.rows[-64:] for key in row if "/" in key and not key.startswith("score/")})
-    _known(found or None, mean, keys, run)
+    if not found:
+        recorded = [key for key in _keys(run.rows[-64:]) if "/" in key and not key.startswith("score/")]
+        raise _missing(mean, sorted(recorded), run)
     low, high = _span(over, run.name)
     first, last = found[0][0], found[-1][0]
-    kept = [value for step, value in found if first + low * (last - first) <= step <= first + high * (last - first)]
+    begin, end = first + low * (last - first), first + high * (last - first)
+    kept = [value for step, value in found if begin <= step <= end]
     return sum(kept) / len(kept)
 
 
@@ -146,22 +173,25 @@ def _span(over: str, where: str) -> tuple[float, float]:
     if which not in ("first", "last") or size not in PARTS:
         raise PoiseError(f"{where}: over: {over} is unknown; use whole run, or first or last quarter, third or half")
     part = float(PARTS[size])
-    return (0.0, part) if which == "first" else (1 - part, 1.0)
+    if which == "first":
+        return 0.0, part
+    return 1 - part, 1.0
 
 
 @register("reading", "steps_until")
 def steps_until(run: Finished, steps_until: str, below: float) -> float:
     """Steps until a score of training first falls to `below`."""
     taken = [entry for entry in run.scores() if steps_until in entry]
-    known = _names({key.removeprefix("score/") for row in run.rows for key in row if key.startswith("score/")})
-    _known(taken or None, steps_until, known, run)
+    if not taken:
+        known = _names(key.removeprefix("score/") for key in _keys(run.rows) if key.startswith("score/"))
+        raise _missing(steps_until, known, run)
     before: tuple[float, float] | None = None
     for entry in taken:
         step, value = entry.step, entry[steps_until]
         if value <= below:
-            return (
-                step if before is None else before[0] + (step - before[0]) * (before[1] - below) / (before[1] - value)
-            )
+            if before is None:
+                return step
+            return before[0] + (step - before[0]) * (before[1] - below) / (before[1] - value)
         before = (step, value)
     return float(run.steps)
 
@@ -170,8 +200,10 @@ def steps_until(run: Finished, steps_until: str, below: float) -> float:
 def alive(run: Finished, alive: str) -> float:
     """Whether a discriminator still tells items apart at the last look."""
     found = [row[f"{alive}/alive"] for row in run.rows if f"{alive}/alive" in row]
-    keys = sorted({key.removesuffix("/alive") for row in run.rows for key in row if key.endswith("/alive")})
-    return float(_known(found[-1] if found else None, alive, keys, run))
+    if not found:
+        players = {key.removesuffix("/alive") for key in _keys(run.rows) if key.endswith("/alive")}
+        raise _missing(alive, sorted(players), run)
+    return float(found[-1])
 
 
 @register("reading", "finding")

@@ -46,19 +46,29 @@ def samples_of(outcome: StudyOutcome, folder: Path, runs: str) -> list[tuple[str
 def _last_samples(arm: str, folder: Path, run: str) -> list[ArmSamples]:
     """The last samples of a run, or nothing."""
     place = folder / run / "samples"
-    files = sorted(path for path in place.glob("[0-9]*") if path.stem.isdigit()) if place.is_dir() else []
-    if not files:
+    if not place.is_dir():
         return []
-    last = files[-1]
-    picture = text = ""
-    if last.is_dir():
-        pictures = sorted(last.glob("*.png"))
-    else:
-        pictures = [last] if last.suffix == ".png" else []
-    if pictures:
-        picture = f"{run}/samples/{pictures[0].relative_to(place).as_posix()}"
+    last = max((path for path in place.glob("[0-9]*") if path.stem.isdigit()), default=None)
+    if last is None:
+        return []
+    picture = text = page = ""
+    shown = _picture(last)
+    if shown is not None:
+        picture = f"{run}/samples/{shown.relative_to(place).as_posix()}"
     elif last.suffix == ".txt":
         lines = last.read_text(encoding="utf-8", errors="replace").splitlines()
         text = "\n".join(lines[:LINES])
-    page = f"{run}/samples/{INDEX}" if (place / INDEX).is_file() else ""
-    return [ArmSamples(arm, picture, text, page)] if picture or text or page else []
+    if (place / INDEX).is_file():
+        page = f"{run}/samples/{INDEX}"
+    if not any((picture, text, page)):
+        return []
+    return [ArmSamples(arm, picture, text, page)]
+
+
+def _picture(sample: Path) -> Path | None:
+    """What is to be seen of a sample: itself, or the first picture of a folder of them."""
+    if sample.is_dir():
+        return min(sample.glob("*.png"), default=None)
+    if sample.suffix == ".png":
+        return sample
+    return None

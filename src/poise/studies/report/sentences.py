@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container, Sequence
+from itertools import chain
 
 from poise.report.table import columns
 from poise.studies.comparison.outcome import (
@@ -20,6 +21,7 @@ RAW = "P is of this comparison alone: how often chance flips of signs would give
 HOLM = "Adjusted: the claims together (Holm); below {alpha}, the chance of any false claim is at most {alpha}."
 BH = "Adjusted: all comparisons no claim rests on together (Benjamini & Hochberg), for looking around."
 SAME = "Equivalent: p of two one-sided t tests against the margin, the smallest change that was said to matter."
+MARKDOWN = str.maketrans({"<": "&lt;", ">": "&gt;"} | {mark: f"\\{mark}" for mark in "\\`*_[]|#"})
 Table = tuple[str, list[tuple[str, ...]]]  # a title; rows, the first being the head
 
 
@@ -58,8 +60,10 @@ def sentence(outcome: StudyOutcome, row: Contrast) -> str:
     change = row.change
     if change is None:
         return f"{start}: no pair of runs yet"
-    of = f" of {row.planned}" if row.n < row.planned else ""
-    text = f"{start} {told(change)}, {seeds(row.n)}{of}, p {probability(change.p)}"
+    text = f"{start} {told(change)}, {seeds(row.n)}"
+    if row.n < row.planned:
+        text += f" of {row.planned}"
+    text += f", p {probability(change.p)}"
     if row.expect == "no worse":
         text += " that it is no worse"
     if change.adjusted_p is not None:
@@ -67,10 +71,13 @@ def sentence(outcome: StudyOutcome, row: Contrast) -> str:
     if change.equivalence and change.equivalence.within:
         text += f"; no change that matters (equivalence p {probability(change.equivalence.p)})"
     alive = _alive(outcome, row)
-    text += f"; D alive in {alive}" if alive else ""
+    if alive:
+        text += f"; D alive in {alive}"
     if row.worst_seeds:
         text += f"; diverged or not finite in {seeds(len(row.worst_seeds))}, counted as worst"
-    return f"{text}: {row.verdict}" if row.expect else text
+    if row.expect:
+        text += f": {row.verdict}"
+    return text
 
 
 def tables(outcome: StudyOutcome) -> list[Table]:
@@ -110,20 +117,28 @@ def _cells(outcome: StudyOutcome, rows: Sequence[Contrast]) -> list[tuple[str, .
 
 
 def _cells_of(outcome: StudyOutcome, row: Contrast) -> tuple[str, ...]:
-    adjusted = same = ""
-    change = row.change
-    if change is not None and change.adjusted_p is not None:
-        adjusted = f"{bare(change.adjusted_p)} {_how(row)}"
-    if change is not None and change.equivalence is not None:
-        same = f"{bare(change.equivalence.p)} {'yes' if change.equivalence.within else 'no'}"
-    p = bare(change.p if change else None)
+    p, adjusted, same = _tested(row)
     if row.expect:
         verdict = f"'{row.expect}' was expected: {row.verdict}"
     else:
         verdict = "" if outcome.complete else "unfinished"
     pairs = str(row.n) if row.n == row.planned else f"{row.n} of {row.planned}"
     alive = _alive(outcome, row)
-    return _with_arguments(row), row.against, told(change), pairs, p, adjusted, same, alive, verdict
+    return _with_arguments(row), row.against, told(row.change), pairs, p, adjusted, same, alive, verdict
+
+
+def _tested(row: Contrast) -> tuple[str, str, str]:
+    """p, adjusted p and equivalence as far as they are known."""
+    change = row.change
+    if change is None:
+        return bare(None), "", ""
+    adjusted = same = ""
+    if change.adjusted_p is not None:
+        adjusted = f"{bare(change.adjusted_p)} {_how(row)}"
+    if change.equivalence is not None:
+        within = "yes" if change.equivalence.within else "no"
+        same = f"{bare(change.equivalence.p)} {within}"
+    return bare(change.p), adjusted, same
 
 
 def _filled(rows: Sequence[tuple[str, ...]], always: Container[int]) -> list[tuple[str, ...]]:
@@ -155,12 +170,14 @@ def _share(share: Proportion) -> str:
 def _mean(values: EndpointSummary) -> str:
     if values.mean is None:
         return "-"
-    return plain_number(values.mean) + (f" ± {plain_number(values.sd)}" if values.sd is not None else "")
+    if values.sd is None:
+        return plain_number(values.mean)
+    return f"{plain_number(values.mean)} ± {plain_number(values.sd)}"
 
 
 def notes_of(outcome: StudyOutcome) -> list[str]:
     """What has to be known to read the numbers: unfinished, diverged, too few seeds, which p is which."""
-    rows = [row for rows in rows_by_endpoint(outcome).values() for row in rows]
+    rows = list(chain.from_iterable(rows_by_endpoint(outcome).values()))
     alpha = level(outcome.plan.alpha)
     notes = [*outcome.notes, *(f"{line[0].upper()}{line[1:]}." for line in outcome.before[1:])]
     if rows:
@@ -177,8 +194,11 @@ def notes_of(outcome: StudyOutcome) -> list[str]:
 def counted(outcome: StudyOutcome) -> str:
     runs = outcome.runs
     text = f"{runs.done:,} of {runs.planned:,} runs done"
-    text += f", {runs.diverged:,} diverged" if runs.diverged else ""
-    return text + (f", {runs.missing:,} missing: UNFINISHED, nothing is decided yet" if runs.missing else "")
+    if runs.diverged:
+        text += f", {runs.diverged:,} diverged"
+    if runs.missing:
+        text += f", {runs.missing:,} missing: UNFINISHED, nothing is decided yet"
+    return text
 
 
 def _claimed(claim: ClaimOutcome) -> str:
@@ -203,10 +223,7 @@ def _how(row: Contrast) -> str:
 
 def _md(text: str) -> str:
     """Text that means itself in Markdown."""
-    flat = " ".join(str(text).split())
-    for mark in "\\`*_[]<>|#":
-        flat = flat.replace(mark, f"\\{mark}" if mark not in "<>" else {"<": "&lt;", ">": "&gt;"}[mark])
-    return flat
+    return " ".join(str(text).split()).translate(MARKDOWN)
 
 
 def _md_table(rows: Sequence[Sequence[str]]) -> list[str]:
