@@ -112,6 +112,8 @@ BAD = {
     "against nothing": (changed("against", "nine"), "no arm 'nine'; did you mean 'none'"),
     "no seeds": (changed("seeds", None), "seeds must be"),
     "seeds backwards": (changed("seeds", "5..1"), "seeds must be"),
+    "seeds of three ends": (changed("seeds", "1..2..3"), "seeds must be"),
+    "seeds of raised digits": (changed("seeds", "²..5"), "seeds must be"),
     "negative seeds": (changed("seeds", [1, -1]), "seeds must be"),
     "a seed twice": (changed("seeds", [1, 1]), "one twice"),
     "no seeds at all": (changed("seeds", 0), "seeds must be"),

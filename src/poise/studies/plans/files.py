@@ -41,6 +41,7 @@ TEST_KEYS = ("part", "endpoint", "arm", "against", "expect", "provided")
 OF_ENDPOINT = ("better", "scale", "margin")
 MOST = 10_000  # seeds
 LONGEST = 100  # of a study's name, in bytes
+SPAN = re.compile(r"\s*(\d+)\s*\.\.\s*(\d+)\s*")  # FIRST..LAST
 FOLDER = re.compile(r"[^./\\][^/\\]*")  # no / or \, and no dot first
 EXPECTED = (*ONE_WAY, "no worse")
 
@@ -208,8 +209,9 @@ def _seeds(value: Any, where: str) -> list[int]:
     """A number of them, the first and the last, or a list."""
     if isinstance(value, int) and not isinstance(value, bool) and 0 < value <= MOST:
         return list(range(value))
-    if isinstance(value, str) and all(part.strip().isdigit() for part in value.split("..")) and ".." in value:
-        first, last = (int(part) for part in value.split(".."))
+    ends = SPAN.fullmatch(value) if isinstance(value, str) else None
+    if ends is not None:
+        first, last = map(int, ends.groups())
         if first <= last < first + MOST:
             return list(range(first, last + 1))
     if isinstance(value, Sequence) and value and all(map(_is_seed, value)):
