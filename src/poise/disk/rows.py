@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -46,8 +46,10 @@ def wrong_row(row: Mapping[str, object]) -> str:
     """What is the matter with a line of a record, {"step": 16, NAME: number, ...}; empty where nothing is."""
     if natural(row.get("step")) is None:
         return "it has no step"
-    wrong = next((key for key, value in row.items() if type(value) not in (int, float)), None)
-    return "" if wrong is None else f"{wrong[:60]!r} is no number"
+    for name, value in row.items():
+        if type(value) not in (int, float):
+            return f"{name[:60]!r} is no number"
+    return ""
 
 
 def wrong_event(entry: Mapping[str, object]) -> str:
@@ -78,16 +80,23 @@ def wrong_report(report: Any) -> str:
         return "it has no steps"
     if not isinstance(report.get("recipe", ""), str):
         return "'recipe' is no name"
-    for key, fits in (("best", _best), ("floor", _numbers), ("scores", _scores), ("findings", _findings),
-                      ("sentences", _texts), ("notes", _texts), ("rollbacks", _texts)):  # fmt: skip
+    for key, fits in (("best", _best), ("floor", _numbers)):
         if key in report and not fits(report[key]):
+            return f"'{key}' is not what a run writes"
+    for key, fits in (("scores", _score), ("findings", _finding), ("sentences", _text), ("notes", _text),
+                      ("rollbacks", _text)):  # fmt: skip
+        if key in report and not _all(fits, report[key]):
             return f"'{key}' is not what a run writes"
     return ""
 
 
 def _number(value: Any) -> bool:
     """NaN and infinity too; no whole number that no float can hold."""
-    return isinstance(value, float) or (isinstance(value, int) and not isinstance(value, bool) and abs(value) < 10**300)
+    if isinstance(value, bool):
+        return False
+    if isinstance(value, int):
+        return abs(value) < 10**300
+    return isinstance(value, float)
 
 
 def _numbers(value: Any) -> bool:
@@ -95,24 +104,33 @@ def _numbers(value: Any) -> bool:
 
 
 def _best(value: Any) -> bool:
-    whole = isinstance(value, dict) and natural(value.get("step")) is not None and _number(value.get("value"))
-    return value == {} or (whole and isinstance(value.get("score"), str))
+    """Empty where no score was taken."""
+    if value == {}:
+        return True
+    return _step_in(value, "step") and _number(value.get("value")) and _texts_in(value, ("score",))
 
 
-def _scores(value: Any) -> bool:
-    return isinstance(value, list) and all(
-        _numbers(entry) and natural(entry.get("step")) is not None for entry in value
-    )
+def _score(value: Any) -> bool:
+    return _numbers(value) and _step_in(value, "step")
 
 
-def _texts(value: Any) -> bool:
-    return isinstance(value, list) and all(isinstance(entry, str) for entry in value)
+def _finding(value: Any) -> bool:
+    return _step_in(value, "since") and _texts_in(value, ("name", "severity", "sentence", "action"))
 
 
-def _findings(value: Any) -> bool:
-    return isinstance(value, list) and all(
-        isinstance(entry, dict)
-        and natural(entry.get("since")) is not None
-        and all(isinstance(entry.get(key), str) for key in ("name", "severity", "sentence", "action"))
-        for entry in value
-    )
+def _text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _step_in(value: Any, key: str) -> bool:
+    """Whether it is an object with a step of that name."""
+    return isinstance(value, dict) and natural(value.get(key)) is not None
+
+
+def _texts_in(entry: Mapping[str, object], keys: Sequence[str]) -> bool:
+    return all(isinstance(entry.get(key), str) for key in keys)
+
+
+def _all(fits: Callable[[Any], bool], value: Any) -> bool:
+    """Whether it is a list of such."""
+    return isinstance(value, list) and all(map(fits, value))

@@ -7,7 +7,8 @@ import os
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from operator import attrgetter
+from functools import partial
+from operator import attrgetter, itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -79,14 +80,22 @@ def _state(folder: RunFolder) -> str:
         return "training"
     if folder.done:
         return "finished"
-    return "diverged" if folder.diverged else "stopped"
+    if folder.diverged:
+        return "diverged"
+    return "stopped"
 
 
 def _planned(arguments: Arguments) -> int | None:
-    """How many steps were asked for, of all stages together."""
+    """How many steps were asked for, of all stages together; None where that is not known of each."""
     asked = [value for name, value in arguments.items() if name == "steps" or name.endswith("_steps")]
-    counts = [value for value in asked if type(value) is int and 0 <= value < MOST]
-    return sum(counts) if asked and len(counts) == len(asked) else None
+    if not asked:
+        return None
+    total = 0
+    for value in asked:
+        if type(value) is not int or not 0 <= value < MOST:
+            return None
+        total += value
+    return total
 
 
 def _strengths(arguments: Arguments) -> Arguments:
@@ -120,20 +129,28 @@ def chosen(
 ) -> list[ListedRun]:
     """Those whose data, recipe and state are asked for, sorted: newest last, by name, steps or size, or by a score
     (`kid`: the lowest best value of a score of that name first, and runs without one last)."""
-    rows = [row for row in found if data is None or data.lower() in str(row.data).lower()]
-    rows = [row for row in rows if recipe in (None, row.recipe) and state in (None, row.state)]
+    rows = [row for row in found if _is_of(row, data, recipe, state)]
     if sort in SORTS:
         return sorted(rows, key=attrgetter(SORTS[sort]))
     scores = {row.best.score for row in rows if row.best}
     if rows and not any(sort.lower() in score.lower() for score in scores):
         known = [*SORTS, *sorted(scores)]
         raise PoiseError(f"--sort {sort}: no run has such a score{nearest(sort, known, '.')} Use {', '.join(known)}")
+    return sorted(rows, key=partial(_best_of, sort.lower()))
 
-    def by_score(row: ListedRun) -> float:
-        fits = row.best is not None and sort.lower() in row.best.score.lower()
-        return float(row.best.value) if row.best and fits else float("inf")
 
-    return sorted(rows, key=by_score)
+def _is_of(row: ListedRun, data: str | None, recipe: str | None, state: str | None) -> bool:
+    """Whether a run has these data (a part of their name is enough), recipe and state; None is any."""
+    if data is not None and data.lower() not in str(row.data).lower():
+        return False
+    return recipe in (None, row.recipe) and state in (None, row.state)
+
+
+def _best_of(score: str, row: ListedRun) -> float:
+    """The best value of a score with such a name, in small letters; infinite where the run has none."""
+    if row.best is None or score not in row.best.score.lower():
+        return float("inf")
+    return float(row.best.value)
 
 
 def lines(rows: Sequence[ListedRun], width: int | None = None) -> list[str]:
@@ -146,16 +163,20 @@ def lines(rows: Sequence[ListedRun], width: int | None = None) -> list[str]:
     ]
     table: list[tuple[str, ...]] = [head, *cells]
     if width is not None:
-        for leave in range(len(LEAST) + 1):
-            kept = [i for i, name in enumerate(head) if name not in LEAST[:leave]]
-            fitted = _fitted([tuple(row[i] for i in kept) for row in table], width)
-            if fitted is not None:
-                table = fitted
-                break
-        else:
-            table = [(_cut(row[0], NARROWEST), row[3], row[4]) for row in table]
+        table = _narrowed(table, width)
     whys = [f"{row.name}: {row.why}" for row in rows if row.why]
     return [*columns(table), *whys]
+
+
+def _narrowed(table: list[tuple[str, ...]], width: int) -> list[tuple[str, ...]]:
+    """The table in `width` columns: with cut names, then without what is left out first, then only what has to be."""
+    head = table[0]
+    for leave in range(len(LEAST) + 1):
+        kept = [i for i, name in enumerate(head) if name not in LEAST[:leave]]
+        fitted = _fitted(list(map(itemgetter(*kept), table)), width)
+        if fitted is not None:
+            return fitted
+    return [(_cut(row[0], NARROWEST), row[3], row[4]) for row in table]
 
 
 def _fitted(table: list[tuple[str, ...]], width: int) -> list[tuple[str, ...]] | None:
@@ -193,14 +214,16 @@ def _l2(row: ListedRun) -> str:
 
 def _short_number(value: Any) -> str:
     """A strength in a few letters, whatever a foreign run has there."""
+    if not isinstance(value, int | float):
+        return str(value).partition(":")[0][:12]
     try:
-        return f"{float(value):g}" if isinstance(value, int | float) else str(value).partition(":")[0][:12]
+        return f"{float(value):g}"
     except OverflowError:
         return "huge"
 
 
 def _step(row: ListedRun) -> str:
-    if row.state == "finished" or not row.of or row.of == row.step:
+    if row.state == "finished" or row.of in (None, 0, row.step):
         return f"{row.step:,}"
     return f"{row.step:,} of {row.of:,}"
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import os
 import time
+from bisect import bisect_left
 from collections.abc import Mapping
 from functools import partial
 from itertools import accumulate
@@ -39,8 +40,12 @@ LAG = 8  # looks that it may take until trouble is seen
 def lazily(row: Mapping[str, object]) -> list[str]:
     """Names of a step's numbers that are recorded whatever the step: shares of the gradient, with the penalty's value
     and strength."""
-    measured = [name.removesuffix(".share") for name in row if name.endswith(".share")]
-    return [key for name in measured for key in (name, f"{name}.strength", f"{name}.share") if key in row]
+    found = []
+    for name in row:
+        if name.endswith(".share"):
+            penalty = name.removesuffix(".share")
+            found += [key for key in (penalty, f"{penalty}.strength", name) if key in row]
+    return found
 
 
 def little_covered(games: list[Any]) -> list[str]:
@@ -49,7 +54,9 @@ def little_covered(games: list[Any]) -> list[str]:
     lines = []
     for player in players.values():
         for penalty in player.penalties:
-            told = penalty.covers_of(player.module).warning() if hasattr(penalty, "covers_of") else ""
+            if not hasattr(penalty, "covers_of"):
+                continue
+            told = penalty.covers_of(player.module).warning()
             if told and penalty.strength != 0:
                 lines.append(f"{player.name}: {told}")
     return list(dict.fromkeys(lines))
@@ -68,7 +75,9 @@ class Session:
         # resumed, nor what a stage begins with on what was trained when it was rolled back.
         self.monitors = [stage.monitor() if stage.monitor else None for stage in recipe.stages]
         self.notes = [*recipe.notes, *little_covered([stage.game for stage in recipe.stages])]
-        self.fresh = [initial(stage.game) for stage in recipe.stages] if len(recipe.stages) > 1 else []
+        self.fresh: list[Any] = []
+        if len(recipe.stages) > 1:
+            self.fresh = [initial(stage.game) for stage in recipe.stages]
         self.ends = list(accumulate(stage.steps for stage in recipe.stages))
         self.total, self.stage = self.ends[-1], 0
         self.base = [rates(stage.game) for stage in recipe.stages]
@@ -170,14 +179,15 @@ class Session:
             if done == first and i > 0:
                 begin(stage.game, self.fresh[i], after=self.recipe.stages[i - 1].game)
                 self.remedies.apply(stage.game, self.base[i])
+            seed = self.recipe.seed
+            if i > 0:
+                seed = fold_seed(seed, 2**32 + i)  # no two stages share their noise
             try:
                 train(
                     stage.game,
                     stage.stream,
                     range(done - first, stage.steps),
-                    fold_seed(self.recipe.seed, 2**32 + i)
-                    if i
-                    else self.recipe.seed,  # no two stages share their noise
+                    seed,
                     self.remedies.dials(stage.dials),
                     partial(self._watch, first),
                     self.recipe.execution,
@@ -195,11 +205,11 @@ class Session:
         newest = latest(self.folder.checkpoints)
         done = 0 if newest is None else step_of(newest)
         # A checkpoint at the end of a stage is that stage's: the next one begins from its modules.
-        self.stage = next((i for i, end in enumerate(self.ends) if done <= end), len(self.ends) - 1)
-        if newest is None and self.may_roll_back:
-            save(self.folder.checkpoints, 0, self.game, self.recipe.execution)
-        elif newest is not None:
+        self.stage = min(bisect_left(self.ends, done), len(self.ends) - 1)
+        if newest is not None:
             load(newest, self.game, self.recipe.execution)
+        elif self.may_roll_back:
+            save(self.folder.checkpoints, 0, self.game, self.recipe.execution)
         for one, base in zip(self.recipe.stages, self.base, strict=True):
             self.remedies.apply(one.game, base)
         self.folder.rewind(done)
@@ -237,10 +247,8 @@ class Session:
         self.view.step(made, entry)
         if scored or step % self._stride() == 0:
             self._look(step)
-        due = cadence.checkpoint and made % cadence.checkpoint == 0
-        late = cadence.checkpoint is None and time.monotonic() - self.saved_at > MINUTE
         enough = scored and self._past_patience()
-        if due or late or enough or self.best_step == made or made in self.ends or self.stop.asked:
+        if enough or self._is_kept(made):
             self._save(made, row)
         if enough and made < self.total:
             raise EarlyStop
@@ -248,6 +256,16 @@ class Session:
             self.folder.event("stopped", step=made)
             raise Interrupted(f"stopped after step {made}")
         self.threads.next(made)
+
+    def _is_kept(self, made: int) -> bool:
+        """Whether a step ends with a checkpoint: where one is due, where it is the best or a stage's last, and where a
+        sitting ends."""
+        if made == self.best_step or made in self.ends or self.stop.asked:
+            return True
+        every = self.recipe.cadence.checkpoint
+        if every is None:
+            return time.monotonic() - self.saved_at > MINUTE
+        return every > 0 and made % every == 0
 
     def _threads(self) -> Any:
         """With how many threads steps are computed: measured on a CPU, unless somebody has said a number."""
@@ -282,12 +300,12 @@ class Session:
                 self.folder.event("finding", seen=step, **finding.to_dict())
         self.told = names
         self.view.findings(step + 1, self.findings)
+        if not self.may_roll_back:
+            return
         for finding in self.findings:
-            sick = (
-                Divergence.of(finding, step, record.roles)
-                if finding.severity == "critical" and self.may_roll_back
-                else None
-            )
+            if finding.severity != "critical":
+                continue
+            sick = Divergence.of(finding, step, record.roles)
             if sick is not None:
                 raise sick
 
@@ -297,7 +315,10 @@ class Session:
 
         if not self.may_roll_back:
             good = latest(self.folder.checkpoints)
-            self.folder.event("diverged", step=sick.step, player=error and error.player, term=error and error.what)
+            player = term = None
+            if error is not None:
+                player, term = error.player, error.what
+            self.folder.event("diverged", step=sick.step, player=player, term=term)
             where = f"the last good checkpoint is {good}" if good else "there is no earlier checkpoint"
             raise PoiseError(f"{sick}; {where}; a new run with --on-divergence rollback would go on by itself")
         try:

@@ -34,14 +34,19 @@ class Measure:
         self.player, self.step, self.on = player, step, on
         self.row: dict[str, float | Tensor] = {}
         self.shrunk: dict[str, Tensor] = {}
+        self.weights: list[Tensor] = []
+        self.layers: dict[str, int] = {}  # name of a weight with two or more axes -> its place among the weights
         if self.on:
-            named = [(n, p) for n, p in player.module.named_parameters() if p.requires_grad]
-            self.weights = [p for _, p in named]
-            self.layers = {name: i for i, (name, p) in enumerate(named) if p.ndim > 1}
-            sizes = _norms([p.grad for p in self.weights if p.grad is not None])
+            for name, weight in player.module.named_parameters():
+                if not weight.requires_grad:
+                    continue
+                if weight.ndim > 1:
+                    self.layers[name] = len(self.weights)
+                self.weights.append(weight)
+            gradients = {i: weight.grad for i, weight in enumerate(self.weights) if weight.grad is not None}
+            sizes = _norms(list(gradients.values()))
             self.loss_norm = torch.linalg.vector_norm(sizes).clamp_min(TINY)
-            places = iter(sizes)
-            known = {i: next(places) for i, p in enumerate(self.weights) if p.grad is not None}
+            known = dict(zip(gradients, sizes, strict=True))
             self.row |= {f"grad_norm.{name}": known.get(i, 0.0) for name, i in self.layers.items()}
 
     def about_to_add(self, penalty: WeightPenalty) -> None:
@@ -55,13 +60,26 @@ class Measure:
         if not self.on:
             return
         self.row[f"{penalty.name}.strength"] = penalty.strength_at(self.step)
-        if not penalty.decoupled:
-            self.row[f"{penalty.name}.value"] = penalty(self.player.module, self.step).detach()
-            pairs = [(p.grad, g) for p, g in zip(self.weights, self.gradients, strict=True) if p.grad is not None]
-            both = [(now, before) for now, before in pairs if before is not None]
-            torch._foreach_sub_([before for _, before in both], [now for now, _ in both])
-            changes = [now if before is None else before for now, before in pairs]
-            self.row[f"{penalty.name}.share"] = share_of(torch.linalg.vector_norm(_norms(changes)), self.loss_norm)
+        if penalty.decoupled:
+            return
+        self.row[f"{penalty.name}.value"] = penalty(self.player.module, self.step).detach()
+        added = torch.linalg.vector_norm(_norms(self._changes()))
+        self.row[f"{penalty.name}.share"] = share_of(added, self.loss_norm)
+
+    def _changes(self) -> list[Tensor]:
+        """What was added to the gradients since they were copied, up to the sign; the copies are used up."""
+        earlier, later, changes = [], [], []
+        for weight, before in zip(self.weights, self.gradients, strict=True):
+            if weight.grad is None:
+                continue
+            if before is None:
+                changes.append(weight.grad)
+                continue
+            earlier.append(before)
+            later.append(weight.grad)
+            changes.append(before)
+        torch._foreach_sub_(earlier, later)
+        return changes
 
     def about_to_shrink(self) -> None:
         """Call before the decoupled forms act."""

@@ -45,18 +45,22 @@ def _rise(held: Series, seen: Series, worth: float = RISE) -> _Rise | None:
     size = min(len(held), len(seen)) - PROBES + 1
     if size < 3 or held.steps != seen.steps:
         return None
-    windows = [held.values[i : i + PROBES] for i in range(size)]
-    level, error = [fmean(w) for w in windows], [_error(w) for w in windows]
-    fit = [fmean(seen.values[i : i + PROBES]) for i in range(size)]
+    windows, fit = _windows(held, size), list(map(fmean, _windows(seen, size)))
+    level, error = list(map(fmean, windows)), list(map(_error, windows))
     low, found = 0, []
     for i in range(size):
-        low = i if level[i] < level[low] else low
+        if level[i] < level[low]:
+            low = i
         rise = level[i] - level[low]
         usual = median(error[low : i + 1])  # one window's own may be small by chance
         sure = rise > max(worth, SURE * math.hypot(max(error[i], usual), max(error[low], usual)))
         found.append(rise if sure and fit[i] < fit[low] else 0.0)
     lowest = held.steps[low + min(range(PROBES), key=windows[low].__getitem__)]
     return _Rise(Series(held.steps[PROBES - 1 :], found), lowest, level[-1] - level[low], fit[low] - fit[-1])
+
+
+def _windows(s: Series, count: int) -> list[list[float]]:
+    return [s.values[i : i + PROBES] for i in range(count)]
 
 
 def _error(values: Sequence[float]) -> float:
@@ -67,7 +71,9 @@ def _error(values: Sequence[float]) -> float:
 def _costs(record: Record, player: str, network: str) -> tuple[str, Series, Series]:
     """What is minimised, its name and what it is on held-out and on training items: the objective where that is more
     than the likelihood. Where its terms are weighed, only probes with the weight of now can be compared."""
-    name = network + ("objective" if len(record.series(f"{player}/{network}objective_heldout")) else "nll")
+    name = f"{network}nll"
+    if len(record.series(f"{player}/{network}objective_heldout")):
+        name = f"{network}objective"
     held, seen = (record.series(f"{player}/{name}_{side}") for side in ("heldout", "training"))
     weight = record.series(f"{player}/beta")
     if not len(weight):
@@ -77,8 +83,13 @@ def _costs(record: Record, player: str, network: str) -> tuple[str, Series, Seri
 
 
 def _at(s: Series, steps: set[int]) -> Series:
-    kept = [(step, value) for step, value in zip(s.steps, s.values, strict=True) if step in steps]
-    return Series([step for step, _ in kept], [value for _, value in kept])
+    """What was recorded at these steps."""
+    found = Series([], [])
+    for step, value in zip(s.steps, s.values, strict=True):
+        if step in steps:
+            found.steps.append(step)
+            found.values.append(value)
+    return found
 
 
 @register("symptom", "overfitting")
@@ -89,8 +100,10 @@ def overfitting(record: Record) -> Finding | None:
     for network, player in product(("shown_", ""), record.players("nll_heldout")):
         name, held, seen = _costs(record, player, network)
         found = _rise(held, seen, nats.worth)
-        since = holding(found.over, lambda rise: rise > 0, least=LAST) if found else None
-        if found is None or since is None:
+        if found is None:
+            continue
+        since = holding(found.over, lambda rise: rise > 0, least=LAST)
+        if since is None:
             continue
         now, train = held.tail(PROBES), seen.tail(PROBES)
         who = f"the averaged {player}" if network else f"the {record.called(player)}"
@@ -115,19 +128,21 @@ def overfitting(record: Record) -> Finding | None:
 
 def _remedies(record: Record, player: str, steps: int) -> list[Idea | None]:
     """What may help a network that knows its items by heart, as far as it is not in force yet."""
-    drops = ("dropout", "dropout_output", "weight_drop") if record.advises("dropout") else ()
-    endless = record.argument("scores", 0) and record.argument("patience") is None
-    return [
-        *(_more(record, f"{player}.{name}") for name in drops),
-        idea("{} 2 {} 1", "ar", "tar") if not record.argument("ar", 0.0) else None,
-        *(_stronger(record, player, option) for option in ("l2-recurrent", "l2-generator")),
-        *(_stronger(record, player, option, 1e-3, 1.0) for option in ("l2-encoder", "l2-decoder")),
-        idea("{} true", "flip") if record.argument("flip") is False else None,
-        _fewer(record, "latent-size"),
-        idea("more data"),
-        idea(f"{{}} {steps}", record.option("warm-steps", "steps")) if steps > 0 else None,
-        idea("{} 2", "patience") if endless else None,
-    ]
+    found: list[Idea | None] = []
+    if record.advises("dropout"):
+        found += [_more(record, f"{player}.{name}") for name in ("dropout", "dropout_output", "weight_drop")]
+    if not record.argument("ar", 0.0):
+        found.append(idea("{} 2 {} 1", "ar", "tar"))
+    found += [_stronger(record, player, option) for option in ("l2-recurrent", "l2-generator")]
+    found += [_stronger(record, player, option, 1e-3, 1.0) for option in ("l2-encoder", "l2-decoder")]
+    if record.argument("flip") is False:
+        found.append(idea("{} true", "flip"))
+    found += [_fewer(record, "latent-size"), idea("more data")]
+    if steps > 0:
+        found.append(idea(f"{{}} {steps}", record.option("warm-steps", "steps")))
+    if record.argument("scores", 0) and record.argument("patience") is None:
+        found.append(idea("{} 2", "patience"))
+    return found
 
 
 def _more(record: Record, option: str) -> Idea | None:
