@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+
 from poise.direction import SIGN, shown
 from poise.evaluation.report import EvaluationReport, Section, SeenClasses, place_of
 from poise.metrics.core.rows import ScoreRow, gathered
@@ -22,26 +24,52 @@ def evaluation_lines(report: EvaluationReport) -> list[str]:
     sections = [*by_features, *report.sections]
     lines = [_title(report)]
     for section in (*by_features, *(one for one in report.sections if one.rows)):
-        table = _against_real(section) if section.columns is None else _beside(section)
-        lines += ["", f"{section.title}:", *(f"  {line}" for line in columns(table))]
-        lines += [f"  {line}" for line in section.about]
+        lines += ["", f"{section.title}:", *_indented(_table(section)), *_indented(section.about)]
     lines += _shares(report)
-    titles: dict[str, str] = {}
+    lines += _meanings(sections)
+    notes = list(report.notes)
     for section in sections:
-        titles |= section.titles
-    if titles:
-        ordered = sorted(titles.items(), key=lambda item: place_of(item[0]))
-        how = HOW if any(row.perfect for section in sections for row in section.rows) else ()
-        lines += ["", "How to read it:", *(f"  {line}" for line in how), *(f"  {line}" for line in columns(ordered))]
-    notes = gathered([*report.notes, *(note for section in sections for note in section.notes)])
-    return [*lines, *(["", "Notes:"] if notes else []), *(f"  {note}" for note in notes)]
+        notes += section.notes
+    if notes:
+        lines += ["", "Notes:", *_indented(gathered(notes))]
+    return lines
 
 
 def _title(report: EvaluationReport) -> str:
     names, counts = report.names, report.counts
-    made = f"{names.what} ({names.checkpoint})" if names.checkpoint else names.what
-    text = f"{made}: {counts['made']:,} {report.noun} against {counts['heldout']:,} real ones of {names.against}"
-    return text + (f", trained on {names.trained_on}" if names.trained_on else "")
+    text = names.what
+    if names.checkpoint:
+        text += f" ({names.checkpoint})"
+    text += f": {counts['made']:,} {report.noun} against {counts['heldout']:,} real ones of {names.against}"
+    if names.trained_on:
+        text += f", trained on {names.trained_on}"
+    return text
+
+
+def _indented(lines: Iterable[str]) -> list[str]:
+    return [f"  {line}" for line in lines]
+
+
+def _table(section: Section) -> list[str]:
+    if section.columns is None:
+        return columns(_against_real(section))
+    return columns(_beside(section))
+
+
+def _meanings(sections: Sequence[Section]) -> list[str]:
+    """What the numbers mean, for those that have to be explained."""
+    titles: dict[str, str] = {}
+    compared = False
+    for section in sections:
+        titles |= section.titles
+        compared |= any(row.perfect for row in section.rows)
+    if not titles:
+        return []
+    lines = ["", "How to read it:"]
+    if compared:
+        lines += _indented(HOW)
+    ordered = sorted(titles.items(), key=lambda item: place_of(item[0]))
+    return lines + _indented(columns(ordered))
 
 
 def _against_real(section: Section) -> list[tuple[str, ...]]:
@@ -70,8 +98,9 @@ def _beside(section: Section) -> list[tuple[str, ...]]:
 
 def _other(estimate: Estimate | None, n: int) -> str:
     """A value of another column, with the number of recordings where it is not that of the first one."""
-    of = f" (of {estimate.n:,})" if estimate and estimate.n != n else ""
-    return f"{_value(estimate)}{of}"
+    if estimate is None or estimate.n == n:
+        return _value(estimate)
+    return f"{_value(estimate)} (of {estimate.n:,})"
 
 
 def _verdict(row: ScoreRow, name: str) -> str:
@@ -83,7 +112,11 @@ def _verdict(row: ScoreRow, name: str) -> str:
 
 
 def _p(p: float | None) -> str:
-    return "" if p is None else f"{p:.2g}" if p >= 0.0005 else "<0.0005"
+    if p is None:
+        return ""
+    if p >= 0.0005:
+        return f"{p:.2g}"
+    return "<0.0005"
 
 
 def _value(estimate: Estimate | None) -> str:
@@ -99,14 +132,10 @@ def _shares(report: EvaluationReport, most: int = 20) -> list[str]:
         return []
     rows = [("CLASS", "GENERATED", "REAL")]
     rows += [(of.name, f"{100 * of.made:.1f} %", f"{100 * of.real:.1f} %") for of in shares[:most]]
-    more = [f"  and {len(shares) - most:,} more classes"] if len(shares) > most else []
-    return [
-        "",
-        "Shares of the classes, as the small classifier sees them:",
-        *(f"  {line}" for line in columns(rows)),
-        *more,
-        *_modes(report.class_modes),
-    ]
+    lines = ["", "Shares of the classes, as the small classifier sees them:", *_indented(columns(rows))]
+    if len(shares) > most:
+        lines.append(f"  and {len(shares) - most:,} more classes")
+    return lines + _modes(report.class_modes)
 
 
 def _modes(modes: SeenClasses | None) -> list[str]:

@@ -51,12 +51,15 @@ def speech_section(sides: Sides, options: EvaluationOptions, task: TaskProgress)
     """The metrics of pairs, for clips with counterparts; None where there are no such, or where `--metrics` names none
     of them."""
     found, wanted = sides.comparison, options.metrics
+    if found is None:
+        return None
     if wanted is None:
-        members = find_metrics(PairedMetric)
+        members, copies = find_metrics(PairedMetric), True
     else:
         members = sorted(named_metrics(PairedMetric, wanted), key=lambda member: wanted.index(member.name))
-    copies = found is not None and found.trained is not None and (wanted is None or COPYING in wanted)
-    if found is None or not (members or copies):
+        copies = COPYING in wanted
+    copies = copies and found.trained is not None
+    if not members and not copies:
         return None
     return section_of(found, members, options.seed, task, options.language, copies)
 
@@ -80,18 +83,21 @@ def section_of(
     if members:
         score = partial(_scores, comparison, members=members, seed=seed, language=language)
         made = score(comparison.made, range(comparison.n), tell=task(comparison.what))
-        baselines = {
-            name: Baseline(score(one.made, one.places, tell=task(name)), one.places) for name, one in beside.items()
-        }
+        baselines = {}
+        for name, one in beside.items():
+            baselines[name] = Baseline(score(one.made, one.places, tell=task(name)), one.places)
         contexts = _contexts(comparison, language)
         rows, few = _enough([(member, _rows(member, made, baselines)) for member in members], contexts)
-        told = {note.left_out for note in few}
-        notes += [*made.missing, *(note for note in made.left_out if not (note.of and note.left_out in told)), *few]
-    titles = {member.name: member.title for member in members for row in rows if row.title == member.title}
+        notes += [*made.missing, *_not_told(made.left_out, few), *few]
+    shown = {row.title for row in rows}
+    titles = {member.name: member.title for member in members if member.title in shown}
+    about = [one.about for one in beside.values()]
+    if about:
+        about.append(READ)
     if copies and comparison.trained is not None:
-        more, about = _copies(comparison, comparison.trained, seed, task("copies of training clips"))
+        more, left_out = _copies(comparison, comparison.trained, seed, task("copies of training clips"))
         rows += more
-        notes += about
+        notes += left_out
         titles |= {row.metric: row.title for row in more if row.metric in TITLES}
     return Section(
         "speech",
@@ -100,8 +106,14 @@ def section_of(
         titles,
         notes,
         columns=list(beside),
-        about=[*(one.about for one in beside.values()), *([READ] if beside else [])],
+        about=about,
     )
+
+
+def _not_told(left_out: Sequence[Note], few: Sequence[Note]) -> list[Note]:
+    """What was left out of a metric, other than what is told of a row that was left out as a whole."""
+    told = {note.left_out for note in few}
+    return [note for note in left_out if not note.of or note.left_out not in told]
 
 
 def _scores(
@@ -179,28 +191,34 @@ def _copies(comparison: Comparison, trained: Trained, seed: int, tell: Progress)
 
     draw = np.random.default_rng((seed, comparison.n, trained.n))
     known = np.sort(draw.permutation(trained.n)[:MOST_TRAINED]).tolist()
-    clips = [features(trained.clip(i)) for i in known]
-    kept = [i for i, clip in zip(known, clips, strict=True) if len(clip)]
-    clips = [clip for clip in clips if len(clip)]
+    kept, clips = [], []
+    for i in known:
+        clip = features(trained.clip(i))
+        if len(clip):
+            kept.append(i)
+            clips.append(clip)
     order = draw.permutation(comparison.n).tolist()
-    chosen: list[tuple[Any, Any]] = []
-    cells, lengths = 0.0, np.array([len(clip) for clip in clips])
+    made: list[Any] = []
+    real: list[Any] = []
+    cells, lengths = 0.0, np.array(list(map(len, clips)))
     for place in order:
         pair = features(comparison.made(place)), features(comparison.real(place).real)
         if not all(map(len, pair)):
             continue
         cells += sum(float((len(part) * (len(part) + lengths)).sum()) for part in pair)
-        if cells > CELLS and len(chosen) >= LEAST_PAIRS:
+        if cells > CELLS and len(made) >= LEAST_PAIRS:
             break
-        chosen.append(pair)
-    if not chosen or not clips:
+        made.append(pair[0])
+        real.append(pair[1])
+    if not made or not clips:
         return [], [Note("the clips are shorter than a hop.", "Copying")]
-    labels = None if trained.labels is None else [trained.labels[i] for i in kept]
-    made, real = ([pair[i] for pair in chosen] for i in (0, 1))
-    found = copied_clips(made, real, clips, labels, lambda done: tell(done, 2 * len(chosen)))
+    labels = None
+    if trained.labels is not None:
+        labels = [trained.labels[i] for i in kept]
+    found = copied_clips(made, real, clips, labels, lambda done: tell(done, 2 * len(made)))
     notes = []
-    if len(chosen) < comparison.n or len(clips) < trained.n:
-        some = f"{len(chosen):,} of {comparison.n:,} recordings and {len(clips):,} of {trained.n:,} training clips"
+    if len(made) < comparison.n or len(clips) < trained.n:
+        some = f"{len(made):,} of {comparison.n:,} recordings and {len(clips):,} of {trained.n:,} training clips"
         notes.append(Note(f"Copying looks at {some}, chosen by the seed."))
     rows = [ScoreRow(name, TITLES.get(name, ""), _way(name), estimate) for name, estimate in found.estimates().items()]
     return rows, notes
