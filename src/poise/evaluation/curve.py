@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from poise.disk import write_json
 from poise.disk.description import RunSpec
@@ -35,7 +34,7 @@ class CurveRow:
     temperature: float
     scores: Mapping[str, float]
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, str | float]:
         return {"model": self.model, "step": self.step, "temperature": self.temperature, **self.scores}
 
 
@@ -50,7 +49,7 @@ class Curve:
     real: Mapping[str, float]
     rows: Sequence[CurveRow]
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         return {**vars(self), "rows": [row.to_dict() for row in self.rows]}
 
 

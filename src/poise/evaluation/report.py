@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,8 +40,8 @@ class Section:
     samples: int | None = None
     keys: Sequence[str] = BESIDE
 
-    def to_dict(self) -> dict[str, Any]:
-        found: dict[str, Any] = {"name": self.name, "title": self.title}
+    def to_dict(self) -> dict[str, object]:
+        found: dict[str, object] = {"name": self.name, "title": self.title}
         if self.columns is not None:
             found["columns"] = list(self.columns)
         if self.samples is not None:
@@ -74,7 +73,7 @@ class ByFeatures:
         about = [f"means: {', '.join(means)}"] if means else []
         return Section(self.extractor, title, rows, told, self.evaluation.remarks, about=about)
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         means = {"means": self.means} if self.means else {}
         return {"extractor": self.extractor, "digest": self.digest, **self.evaluation.to_dict(), **means}
 
@@ -87,7 +86,7 @@ class ClassShare:
     made: float
     real: float
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, str | float]:
         return {"class": self.name, "made": self.made, "real": self.real}
 
 
@@ -114,7 +113,7 @@ class EvaluationEntry:
     counts: Mapping[str, int]
     by: Mapping[str, Mapping[str, Mapping[str, object]]]
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         return {name: value for name, value in vars(self).items() if name != "by" or value}
 
     def keep(self, run: RunFolder) -> None:
@@ -149,7 +148,7 @@ class EvaluationReport:
     notes: Sequence[Note] = ()
     own_metrics: Mapping[str, str | None] = field(default_factory=dict)
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """For JSON; notes are sentences there."""
         own = {"own_metrics": dict(self.own_metrics)} if self.own_metrics else {}
         return {
@@ -172,7 +171,7 @@ class EvaluationReport:
         return EvaluationEntry(str(self.names.checkpoint), self.names.against, self.seed, self.counts, by)
 
 
-def _values(rows: Sequence[ScoreRow], keys: Sequence[str]) -> dict[str, dict[str, Any]]:
+def _values(rows: Sequence[ScoreRow], keys: Sequence[str]) -> dict[str, Mapping[str, object]]:
     kept = [key for key in ("made", "perfect", "copied", "beside") if key in keys]
     return {row.metric: row.to_dict(kept) for row in rows}
 

@@ -39,7 +39,7 @@ class SideNames:
     trained_on: str | None = None
     checkpoint: str | None = None
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, str]:
         """What is known of it, for JSON."""
         found = {name: getattr(self, name) for name in ("what", "checkpoint", "modality", "against", "trained_on")}
         return {name: value for name, value in found.items() if value is not None}

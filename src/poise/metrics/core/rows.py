@@ -85,7 +85,7 @@ class ScoreRow:
         assert self.perfect is not None, f"{self.metric} is not compared with a perfect generator"
         return max(self.made.low, self.perfect.low) > min(self.made.high, self.perfect.high)
 
-    def to_dict(self, keys: Sequence[str] = AGAINST_REAL) -> dict[str, Any]:
+    def to_dict(self, keys: Sequence[str] = AGAINST_REAL) -> dict[str, object]:
         """These keys of it, for JSON."""
         differences = {
             name: dict(zip(("value", "low", "high"), found, strict=True)) for name, found in self.difference.items()

@@ -53,7 +53,7 @@ class Evaluation:
     def remark(self, sentence: str) -> None:
         self.remarks.append(Note(sentence))
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """Plain dictionaries, lists, numbers and strings, for JSON."""
         sizes = {"name": self.name, "n": self.n, "m": self.m, "d": self.d, "train": self.train, "seed": self.seed}
         return {**sizes, "rows": [row.to_dict() for row in self.rows], "notes": self.notes}

@@ -47,7 +47,7 @@ class SentenceTables:
     mean_units: float  # in a training sentence, its end included
     notes: list[str] = field(default_factory=list)
     oracle: Oracle | None = None
-    counts: dict[str, Any] = field(default_factory=dict)  # what became of the file's sentences
+    counts: dict[str, object] = field(default_factory=dict)  # what became of the file's sentences
 
     @property
     def length(self) -> int:

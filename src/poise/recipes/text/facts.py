@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from poise.data.tokenizers.alphabet import Units
 from poise.recipes.common.facts import PerStep, RunFacts
@@ -15,12 +14,12 @@ class SentenceFacts(RunFacts):
     after the other; `length`: units of a sampled sentence at most, its end included."""
 
     data: str
-    units: dict[str, Any]
+    units: dict[str, object]
     ends: bool
     running: bool = False
     length: int
     fingerprint: str
-    counts: dict[str, Any]
+    counts: dict[str, object]
     stages: list[tuple[str, int]] | None = None
     learning_rates: dict[str, str] | None = None
     not_advised: list[str] | None = None
