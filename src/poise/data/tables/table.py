@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -79,6 +79,19 @@ def place_of(path: Path, layout: Layout, column: str) -> int:
         f"it has: {', '.join(layout.header[:8])}" if layout.header else f"its columns have numbers, 1 to {layout.width}"
     )
     raise PoiseError(f"{path} has no column '{column}'{nearest(column, layout.header)}; {has}")
+
+
+def place_among(columns: Sequence[str], usual: Iterable[str]) -> int | None:
+    """Where the first of the usual names stands that is among plain names of columns; None where none of them is."""
+    for name in usual:
+        if name in columns:
+            return columns.index(name)
+    return None
+
+
+def keys_of(rows: Iterable[Mapping[str, object]]) -> list[str]:
+    """The keys of objects of JSON, each once, in the order in which they are first there: they name the columns."""
+    return list(dict.fromkeys(itertools.chain.from_iterable(rows)))
 
 
 @dataclass(frozen=True)

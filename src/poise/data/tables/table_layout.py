@@ -49,11 +49,14 @@ class Layout:
     escaped: bool = False
 
     def __str__(self) -> str:
-        parted = DELIMITERS.get(self.delimiter, repr(self.delimiter)) if self.delimiter else ""
-        fields = f"{self.width} columns parted by {parted}" if parted else "one column"
-        place = "the first line" if not self.skip else f"line {self.skip + 1}"
-        names = f"named in {place}" if self.header else "without names"
-        return f"{fields}, {names}"
+        fields = "one column"
+        if self.delimiter:
+            parted = DELIMITERS.get(self.delimiter, repr(self.delimiter))
+            fields = f"{self.width} columns parted by {parted}"
+        if not self.header:
+            return f"{fields}, without names"
+        place = f"line {self.skip + 1}" if self.skip else "the first line"
+        return f"{fields}, named in {place}"
 
 
 def layout_of(
@@ -67,31 +70,65 @@ def layout_of(
     Errors: PoiseError for a delimiter of more than one sign, and what `lines_in` says.
     """
     lines = [f"{line}\n" for _, line in itertools.islice(lines_in(path, encoding, LeftOut("")), LOOKED_AT)]
-    sign = None if delimiter is None else NAMES.get(delimiter, delimiter)
-    if sign is not None and (len(sign) != 1 or sign in '"\r\n'):
-        raise PoiseError(f"--delimiter {delimiter!r} is not possible: give one sign, or comma, semicolon, tab or pipe")
-    stated = re.fullmatch(r'"?sep=(.)"?', lines[0].strip(), re.IGNORECASE) if lines else None  # as Excel writes it
-    skip = 1 if stated else 0
-    sign = sign or (stated[1] if stated else None)
+    sign = _asked_sign(delimiter)
+    stated = _stated_sign(lines)
+    skip = 0
+    if stated is not None:
+        skip = 1
+        sign = sign or stated
+    lines = lines[skip:]
     signs = [sign] if sign else list(DELIMITERS)
-    names = {plain(name) for name in (*known, *asked)}
-    found = _of_header(lines[skip:], signs, names)
-    if found is not None:
+    names = set(map(plain, (*known, *asked)))
+    found = _of_header(lines, signs, names)
+    if found is None:
+        way = _best(lines, signs, path.suffix.lower())
+    else:
         sign, above = found
         skip += above
-    lines = lines[skip:]
-    best = _read_as(lines, sign) if found else _best(lines, signs, path.suffix.lower())
-    if best is None and sign is None:
-        head = lines[0].strip().strip('"') if lines else ""
-        return Layout("", _one_quoted(lines), (head,) if plain(head) in names else (), 1, skip)
-    best = best or Layout(sign or ",", sign != "|", (), 0)
-    rows = _parsed(lines, best)
-    width = Counter(map(len, rows)).most_common(1)[0][0] if rows else 0
-    fields = tuple(field.strip() for field in rows[0]) if rows else ()
-    named = any(plain(field) in names for field in fields)
-    if named and len(fields) == 1 and not best.quoted:  # one column, of texts with the sign in them
+        lines = lines[above:]
+        way = _read_as(lines, sign)
+    if way is None:
+        if sign is None:
+            return _one_column(lines, names, skip)
+        way = _by_quotes(sign)
+    return _with_columns(way, lines, names, skip)
+
+
+def _asked_sign(delimiter: str | None) -> str | None:
+    """The sign that a user asks for, by itself or by its name. PoiseError for more than one sign."""
+    if delimiter is None:
+        return None
+    sign = NAMES.get(delimiter, delimiter)
+    if len(sign) != 1 or sign in '"\r\n':
+        raise PoiseError(f"--delimiter {delimiter!r} is not possible: give one sign, or comma, semicolon, tab or pipe")
+    return sign
+
+
+def _stated_sign(lines: list[str]) -> str | None:
+    """The sign that the first line states, as Excel writes it: sep=;"""
+    stated = re.fullmatch(r'"?sep=(.)"?', "".join(lines[:1]).strip(), re.IGNORECASE)
+    return stated[1] if stated else None
+
+
+def _one_column(lines: list[str], names: set[str], skip: int) -> Layout:
+    """A table in which no sign parts fields; its first line may be a known name."""
+    head = "".join(lines[:1]).strip().strip('"')
+    header = (head,) if plain(head) in names else ()
+    return Layout("", _one_quoted(lines), header, 1, skip)
+
+
+def _with_columns(way: Layout, lines: list[str], names: set[str], skip: int) -> Layout:
+    """A way of writing with its columns: by the first line where a name in it is known, else by most rows."""
+    rows = _parsed(lines, way)
+    if not rows:
+        return replace(way, header=(), width=0, skip=skip)
+    fields = tuple(map(str.strip, rows[0]))
+    if not names.intersection(map(plain, fields)):
+        width = Counter(map(len, rows)).most_common(1)[0][0]
+        return replace(way, header=(), width=width, skip=skip)
+    if len(fields) == 1 and not way.quoted:  # one column, of texts with the sign in them
         return Layout("", False, fields, 1, skip)
-    return replace(best, header=fields if named else (), width=len(fields) if named else width, skip=skip)
+    return replace(way, header=fields, width=len(fields), skip=skip)
 
 
 def plain(name: str) -> str:
@@ -104,19 +141,19 @@ def _of_header(lines: list[str], signs: list[str], names: set[str]) -> tuple[str
     how many lines are above it."""
     for above in range(min(HEADS, len(lines))):
         for sign in signs:
-            head = _parsed(lines[above : above + 1], Layout(sign, sign != "|", (), 0))
-            if not head or len(head[0]) < 2 or not any(plain(field) in names for field in head[0]):
+            head = _parsed(lines[above : above + 1], _by_quotes(sign))
+            fields = head[0] if head else []
+            if len(fields) < 2 or not names.intersection(map(plain, fields)):
                 continue
-            rows = _parsed(lines[:above], Layout(sign, False, (), 0))
-            other = [len(row) for row in rows if sum(bool(field.strip()) for field in row) > 1]
-            if len(head[0]) not in other:
+            others = _parsed(lines[:above], Layout(sign, False, (), 0))
+            if len(fields) not in {len(row) for row in others if len(list(filter(str.strip, row))) > 1}:
                 return sign, above
     return None
 
 
-def _read_as(lines: list[str], sign: str | None) -> Layout:
+def _read_as(lines: list[str], sign: str) -> Layout:
     """Whether quotes bind, and how they are written, in a table with this sign."""
-    ways = _ways(sign or ",", lines)
+    ways = _ways(sign, lines)
     return max(ways, key=lambda way: (_alike(lines, way), _binds(lines, way), ways.index(way)))
 
 
@@ -130,10 +167,19 @@ def _best(lines: list[str], signs: list[str], suffix: str) -> Layout | None:
     for sign in signs:
         for place, way in enumerate(_ways(sign, lines)):
             rows = _parsed(lines, way)
-            width, count = Counter(map(len, rows)).most_common(1)[0] if rows else (0, 0)
+            if not rows:
+                continue
+            width, count = Counter(map(len, rows)).most_common(1)[0]
             if width > 1 and count >= ALIKE * len(rows):
                 found.append((_binds(lines, way), count / len(rows), sign == usual, width, place, way))
-    return max(found, key=lambda one: one[:-1])[-1] if found else None
+    if not found:
+        return None
+    return max(found, key=lambda one: one[:-1])[-1]
+
+
+def _by_quotes(sign: str) -> Layout:
+    """A table with this sign where nothing speaks against quotes that bind; between pipes they are but quotes."""
+    return Layout(sign, sign != "|", (), 0)
 
 
 def _ways(sign: str, lines: list[str]) -> list[Layout]:
@@ -141,23 +187,30 @@ def _ways(sign: str, lines: list[str]) -> list[Layout]:
     bare = Layout(sign, False, (), 0)
     if sign == "|":
         return [bare]
-    escaped = [Layout(sign, True, (), 0, escaped=True)] if any('\\"' in line for line in lines) else []
-    return [Layout(sign, True, (), 0), *escaped, bare]
+    ways = [Layout(sign, True, (), 0)]
+    if any('\\"' in line for line in lines):
+        ways.append(Layout(sign, True, (), 0, escaped=True))
+    return [*ways, bare]
 
 
 def _alike(lines: list[str], way: Layout) -> float:
     """Share of the rows that have as many fields as the first."""
-    rows = _parsed(lines, way)
-    return sum(len(row) == len(rows[0]) for row in rows) / len(rows) if rows else 0.0
+    widths = list(map(len, _parsed(lines, way)))
+    if not widths:
+        return 0.0
+    return widths.count(widths[0]) / len(widths)
 
 
 def _binds(lines: list[str], way: Layout) -> bool:
     """Whether most lines with quotes have a whole field in them, where a way of reading goes by quotes."""
+    if not way.quoted:
+        return False
     sign = re.escape(way.delimiter)
     inside = r'(?:[^"\\]|\\.)' if way.escaped else r'(?:[^"]|"")'
     field = re.compile(rf'(?:^|{sign})\s*"{inside}*"\s*(?={sign}|$)')
     quotes = [line.rstrip("\n") for line in lines if '"' in line]
-    return way.quoted and bool(quotes) and 2 * sum(bool(field.search(line)) for line in quotes) >= len(quotes)
+    whole = list(filter(field.search, quotes))
+    return 2 * len(whole) >= len(quotes) > 0
 
 
 def reader_of(lines: Iterable[str], layout: Layout) -> Any:
@@ -191,6 +244,6 @@ def _parsed(lines: list[str], layout: Layout) -> list[list[str]]:
 
 def _one_quoted(lines: list[str]) -> bool:
     """Whether quotes bind in a table of one column: some field begins with one, and so read no row has two fields."""
-    return any(line.lstrip().startswith('"') for line in lines) and all(
-        len(row) == 1 for row in _parsed(lines, Layout(",", True, (), 1))
-    )
+    if not any(line.lstrip().startswith('"') for line in lines):
+        return False
+    return all(len(row) == 1 for row in _parsed(lines, Layout(",", True, (), 1)))
