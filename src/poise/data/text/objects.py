@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from types import UnionType
 from typing import Any
 
 from poise import disk
 from poise.data.tables.columns import LOOKED_AT, by_name, running_text
 from poise.data.tables.encoding import Encoding, LeftOut, lines_in
+from poise.data.tables.table import keys_of
 from poise.errors import PoiseError, nearest
 
 LARGEST_LIST = 512 << 20  # bytes of a file that is one JSON list, which is read whole
+NO_OBJECT = 'no object with columns, such as {"text": ...}'
 HALF = re.compile("[\ud800-\udfff]")  # of a pair that is one character in UTF-16
 
 
@@ -20,26 +23,29 @@ def objects_of(path: Path, encoding: Encoding, column: str | None, bad: LeftOut)
     """The texts of a column of JSON, one object a line or a list of them, and how it was read."""
     bad.what = "lines"
     rows = _rows_of_json(path, encoding, bad)
-    places = [f"line {number}" for number, _ in rows]
-    values = [row for _, row in rows]
-    strings = sum(isinstance(value, str) for value in values)
-    if strings and strings == len(values) and column is None:
-        texts = [value for value, place in zip(values, places, strict=True) if _whole(value, place, bad)]
+    if rows and column is None and _all_are(str, [row for _, row in rows]):
+        texts = [row for number, row in rows if _whole(row, f"line {number}", bad)]
         return texts, ["JSON, a sentence each"]
-    if not any(isinstance(value, dict) for value in values):
-        for place in places:
-            bad.add(place, 'no object with columns, such as {"text": ...}')
+    objects = [row for _, row in rows if isinstance(row, dict)]
+    if not objects:
+        for number, _ in rows:
+            bad.add(f"line {number}", NO_OBJECT)
         return [], ["JSON"]
-    chosen, why = _key(path, [value for value in values if isinstance(value, dict)], column)
+    chosen, why = _key(path, objects, column)
     texts = []
-    for value, place in zip(values, places, strict=True):
-        if not isinstance(value, dict):
-            bad.add(place, 'no object with columns, such as {"text": ...}')
-        elif not isinstance(value.get(chosen), str):
+    for number, row in rows:
+        place = f"line {number}"
+        if not isinstance(row, dict):
+            bad.add(place, NO_OBJECT)
+        elif not isinstance(row.get(chosen), str):
             bad.add(place, f"no text in column '{chosen}'")
-        elif _whole(value[chosen], place, bad):
-            texts.append(value[chosen])
+        elif _whole(row[chosen], place, bad):
+            texts.append(row[chosen])
     return texts, [f"JSON, sentences in column '{chosen}' ({why}; --column sets it)"]
+
+
+def _all_are(kind: type | UnionType, values: Iterable[object]) -> bool:
+    return all(isinstance(value, kind) for value in values)
 
 
 def _whole(text: str, place: str, bad: LeftOut) -> bool:
@@ -70,7 +76,7 @@ def _listed(path: Path, encoding: Encoding) -> list[Any] | None:
     if path.stat().st_size > LARGEST_LIST:
         raise PoiseError(f"{path} has more than {LARGEST_LIST >> 20} MB: write one object a line, as .jsonl")
     lines = [line for _, line in lines_in(path, encoding)]
-    first = next((line for line in lines if line.strip()), "")
+    first = next(filter(str.strip, lines), "")
     if not first.lstrip().startswith(("[", "{")):
         return None
     try:
@@ -87,22 +93,27 @@ def _rows_of_object(found: Any) -> list[Any] | None:
 
     None for what is none of these, such as the only row of a file of one object a line.
     """
-    values = list(found.values()) if isinstance(found, dict) else []
+    if not isinstance(found, dict):
+        return None
+    values = list(found.values())
     lists = [value for value in values if isinstance(value, list) and value]
-    if len(lists) == 1 and all(isinstance(member, str | dict) for member in lists[0]):
+    if len(lists) == 1 and _all_are(str | dict, lists[0]):
         return lists[0]
     columns = [list(value.values()) if isinstance(value, dict) else value for value in values]
-    if len(columns) > 0 and all(isinstance(column, list) and len(column) == len(columns[0]) for column in columns):
+    if _all_are(list, columns) and len(set(map(len, columns))) == 1:
         return [dict(zip(found, row, strict=True)) for row in zip(*columns, strict=True)]
-    return values if len(values) > 1 and all(isinstance(value, str) for value in values) and "0" in found else None
+    if len(values) > 1 and "0" in found and _all_are(str, values):
+        return values
+    return None
 
 
 def _key(path: Path, rows: Sequence[dict[str, Any]], column: str | None) -> tuple[str, str]:
     """The key of the sentences and why it is taken. PoiseError where it is not there, or two could be meant."""
-    keys = list(dict.fromkeys(str(key) for row in rows[:LOOKED_AT] for key in row))
+    some = rows[:LOOKED_AT]
+    keys = keys_of(some)
+    has = ", ".join(keys[:8]) or "none"
     if column is not None:
         if column not in keys:
-            has = ", ".join(keys[:8]) or "none"
             raise PoiseError(f"{path} has no column '{column}'{nearest(column, keys)}; it has: {has}")
         return column, "as asked"
     place = by_name(keys)
@@ -110,10 +121,11 @@ def _key(path: Path, rows: Sequence[dict[str, Any]], column: str | None) -> tupl
         return keys[place], "by its name"
     if len(keys) == 1:
         return keys[0], "the only one"
-    columns = [[row[key] if isinstance(row.get(key), str) else "" for row in rows[:LOOKED_AT]] for key in keys]
-    place = running_text(columns)
+    place = running_text([[_text_of(row.get(key)) for row in some] for key in keys])
     if place is None:
-        raise PoiseError(
-            f"{path}: name the column of the sentences with --column; it has: {', '.join(keys[:8]) or 'none'}"
-        )
+        raise PoiseError(f"{path}: name the column of the sentences with --column; it has: {has}")
     return keys[place], "a guess: the longest texts"
+
+
+def _text_of(value: object) -> str:
+    return value if isinstance(value, str) else ""

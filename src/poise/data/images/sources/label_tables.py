@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 
 from poise import disk
 from poise.data.tables.encoding import LeftOut, encoding_of, lines_in
-from poise.data.tables.table import read_table
+from poise.data.tables.table import keys_of, place_among, read_table
 from poise.data.tables.table_layout import plain
 from poise.errors import PoiseError
 
@@ -48,19 +48,34 @@ def classes_in(content: bytes, file: str, names: Sequence[str]) -> dict[str, str
     Errors: PoiseError where it is no table.
     """
     header, rows = _rows(content, file)
-    small = [plain(name) for name in header]
-    place = next((small.index(name) for name in FILE if name in small), None)
-    label = next((small.index(name) for name in CLASS if name in small), None)
-    if not header and rows and len(rows[0]) == 2:
-        place, label = 0, 1
-    if place is None or label is None or place == label:
+    columns = _columns(header, rows)
+    if columns is None:
         return {}
+    place, label = columns
     known = _Names(names)
     found = {}
     for row in rows:
-        if len(row) > max(place, label) and (picture := known.find(row[place].strip())):
+        if len(row) <= max(place, label):
+            continue
+        picture = known.find(row[place].strip())
+        if picture:
             found[picture] = row[label].strip()
-    return found if 2 * len(found) >= len(rows) > 0 else {}
+    if 2 * len(found) < len(rows):
+        return {}
+    return found
+
+
+def _columns(header: Sequence[str], rows: Sequence[Sequence[str]]) -> tuple[int, int] | None:
+    """Where files and classes are: by the names of the columns, or the only two of a table without names."""
+    if not header:
+        if rows and len(rows[0]) == 2:
+            return 0, 1
+        return None
+    small = list(map(plain, header))
+    place, label = place_among(small, FILE), place_among(small, CLASS)
+    if place is None or label is None:
+        return None
+    return place, label
 
 
 class _Names:
@@ -78,7 +93,7 @@ class _Names:
     def find(self, written: str) -> str | None:
         name = "/".join(part for part in written.replace("\\", "/").split("/") if part not in ("", "."))
         tried = (name, _last(name), _stem(_last(name)))
-        return next((self._known[one] for one in tried if one in self._known), None)
+        return next(filter(None, map(self._known.get, tried)), None)
 
 
 def _last(name: str) -> str:
@@ -111,10 +126,10 @@ def _objects(path: Path) -> tuple[Sequence[str], list[list[str]]]:
     rows = []
     for _, line in lines_in(path, encoding_of(path), LeftOut("lines")):
         try:
-            row = disk.loads(line) if line.strip() else None
+            row = disk.loads(line)
         except ValueError:
             continue
         if isinstance(row, dict):
             rows.append(row)
-    header = list(dict.fromkeys(str(key) for row in rows[:500] for key in row))
+    header = keys_of(rows[:500])
     return header, [[str(row.get(key, "")) for key in header] for row in rows]

@@ -39,14 +39,23 @@ def top(name: str) -> str:
     return first if slash else ""
 
 
+def _splits(folders: Iterable[str]) -> dict[str, str]:
+    """Folder -> "train", "val" or "test", of those whose names say so."""
+    return {folder: _PARTS[folder.lower()] for folder in folders if folder.lower() in _PARTS}
+
+
+def _shown(folders: Iterable[str]) -> str:
+    return " and ".join(f"{folder}/" for folder in sorted(folders))
+
+
 def parts(names: Sequence[str]) -> Parts | None:
     """The splits that the folders of these pictures are, if there is one to train on and nothing lies beside them."""
-    count = Counter(top(name) for name in names)
-    found = {folder: _PARTS[folder.lower()] for folder in count if folder.lower() in _PARTS}
+    count = Counter(map(top, names))
+    found = _splits(count)
     if len(found) < len(count) or "train" not in found.values():
         return None
     own = "test" if "test" in found.values() else "val"
-    rank = {"train": 0, "val": 2 if own == "val" else 1, "test": 2}
+    rank = {"train": 0, "val": 1, "test": 2} | {own: 2}
     ranks = [rank[found[top(name)]] for name in names]
     order = sorted(range(len(names)), key=lambda row: ranks[row])  # stable: the order of the names within a part
     said = {"train": "to train on", own: "held out"}
@@ -58,25 +67,25 @@ def parts(names: Sequence[str]) -> Parts | None:
 
 def beside_splits(names: Iterable[str]) -> str:
     """A line where train/ and test/ are there, but something else as well, so that they are no splits."""
-    count = Counter(top(name) for name in names)
-    kinds = {_PARTS[folder.lower()] for folder in count if folder.lower() in _PARTS}
-    others = [folder for folder in count if folder.lower() not in _PARTS]
-    if "train" not in kinds or len(kinds) < 2 or not others:
+    count = Counter(map(top, names))
+    found = _splits(count)
+    others = [folder for folder in count if folder not in found]
+    if not others or not set(found.values()) > {"train"}:
         return ""
     what = f"the folder {others[0]}/" if others[0] else f"{count['']:,} pictures"
-    splits = " and ".join(f"{folder}/" for folder in sorted(count) if folder.lower() in _PARTS)
-    return f"{splits} are read as ordinary folders and not as splits, for beside them lie {what}: move these away"
+    return (
+        f"{_shown(found)} are read as ordinary folders and not as splits, for beside them lie {what}: move these away"
+    )
 
 
 def below_one(names: Sequence[str]) -> str:
     """A line where splits lie in the only folder that there is, as an archive unpacks."""
-    folders = {top(name) for name in names}
+    folders = set(map(top, names))
     below = [name.partition("/")[2] for name in names]
-    if len(folders) != 1 or not all(folders) or parts(below) is None:
+    if len(folders) != 1 or "" in folders or parts(below) is None:
         return ""
-    only = folders.pop()
-    splits = " and ".join(f"{folder}/" for folder in sorted({top(name) for name in below}))
-    return f"{splits} lie in {only}/, which is read as a class: give that folder to have them as splits"
+    splits = _shown(set(map(top, below)))
+    return f"{splits} lie in {folders.pop()}/, which is read as a class: give that folder to have them as splits"
 
 
 def folder_class(path: object, name: str, split: bool) -> str:
@@ -126,21 +135,22 @@ def file_classes(path: object, file: str, content: bytes, names: Sequence[str]) 
         raise PoiseError(f"{path}: {file} cannot be read ({error}): correct it") from None
     missing = [name for name in names if name not in found]
     if missing:
+        more = f" and {len(missing) - 1:,} more" if missing[1:] else ""
         raise PoiseError(
-            f"{path}: {file} has no class for '{missing[0]}'"
-            + (f" and {len(missing) - 1:,} more" if missing[1:] else "")
-            + ": add what is missing, or remove the pictures"
+            f"{path}: {file} has no class for '{missing[0]}'{more}: add what is missing, or remove the pictures"
         )
-    words = [str(found[name]) for name in names]
+    classes = [found[name] for name in names]
+    words = list(map(str, classes))
+    numbers = False
     if file == DATASET_FILE:
-        odd = [name for name in names if not isinstance(found[name], int | str)]
-        if odd:
-            raise PoiseError(
-                f"{path}: {file} gives '{odd[0]}' the class {str(found[odd[0]])[:40]}: give each one whole number "
-                "or word"
-            )
-        if all(isinstance(found[name], int) for name in names):
-            return words, sorted(set(words), key=int)
-    if is_offered(file) and all(word.isdecimal() for word in words):
+        for name, one in zip(names, classes, strict=True):
+            if not isinstance(one, int | str):
+                raise PoiseError(
+                    f"{path}: {file} gives '{name}' the class {str(one)[:40]}: give each one whole number or word"
+                )
+        numbers = all(isinstance(one, int) for one in classes)
+    elif is_offered(file):
+        numbers = all(map(str.isdecimal, words))
+    if numbers:
         return words, sorted(set(words), key=int)
     return words, sorted(set(words))
