@@ -9,6 +9,7 @@ A member turns a text into a list of parts that can be said by themselves, each 
 
 from __future__ import annotations
 
+import itertools
 import re
 import unicodedata
 from collections.abc import Callable, Sequence
@@ -24,16 +25,21 @@ from poise.registry import find, names, register
 Unit = tuple[str, str]  # phone, tone
 Parts = list[list[Unit]]
 PAD = ""  # the phone of nothing
-_OPTIONAL = SIGNS + JOINERS + INSIDE  # blanks where they never occurred
+_OPTIONAL = frozenset(SIGNS + JOINERS + INSIDE)  # blanks where they never occurred
 
 
 @register("speech units", "syllables")
 def syllables(text: str) -> Parts:
     """One part for each syllable: its initial, if there is one, and its final."""
-    return [
-        [(sound, str(tone)) for sound in (f"{initial}-" if initial else "", final) if sound]
-        for initial, final, tone in parse(text)
-    ]
+    parts = []
+    for initial, final, tone in parse(text):
+        part = []
+        if initial:
+            part.append((f"{initial}-", str(tone)))
+        if final:
+            part.append((final, str(tone)))
+        parts.append(part)
+    return parts
 
 
 @register("speech units", "characters")
@@ -45,8 +51,15 @@ def characters(text: str) -> Parts:
 @register("speech units", "phonemes")
 def phonemes(text: str) -> Parts:
     """One part: what stands between blanks."""
-    found = [re.fullmatch(r"(.*?)(\d*)", symbol) for symbol in text.split()]
-    return [[(match[1] or match[2], match[2] if match[1] else "") for match in found if match]]
+    return [list(map(_phoneme, text.split()))]
+
+
+def _phoneme(symbol: str) -> Unit:
+    """A symbol without the number at its end, and the number; one that is all number is a phone."""
+    phone = re.sub(r"\d+\Z", "", symbol)
+    if not phone:
+        return symbol, ""
+    return phone, symbol[len(phone) :]
 
 
 class SpeechTokenizer:
@@ -65,27 +78,41 @@ class SpeechTokenizer:
     def fit(cls, kind: str, texts: Sequence[str]) -> SpeechTokenizer:
         """All that occurs in the texts."""
         split: Callable[[str], Parts] = find("speech units", kind)
-        units = [unit for text in texts for part in split(text) for unit in part]
-        return cls(kind, sorted({phone for phone, _ in units}), sorted({tone for _, tone in units}))
+        phones, tones = set(), set()
+        for part in itertools.chain.from_iterable(map(split, texts)):
+            for phone, tone in part:
+                phones.add(phone)
+                tones.add(tone)
+        return cls(kind, sorted(phones), sorted(tones))
 
     def parts(self, text: str) -> Parts:
         """What of a text can be said by itself, in order.
 
         A sign that never occurred, such as an exclamation mark, is a blank, and where there is none, nothing.
         """
-        return [part for part in map(self._heard, self._split(text)) if part]
+        return list(filter(None, map(self._heard, self._split(text))))
 
     def _heard(self, part: list[Unit]) -> list[Unit]:
-        strange = [len(phone) == 1 and phone in _OPTIONAL and phone not in self._phone for phone, _ in part]
-        if not any(strange):
+        if not any(map(self._gone, part)):
             return part
-        blank = [(" ", "")] if " " in self._phone else []
         found: list[Unit] = []
-        for unit, gone in zip(part, strange, strict=True):
-            for one in blank if gone else [unit]:
-                if one[0] != " " or (found and found[-1][0] != " "):
-                    found.append(one)
-        return found[:-1] if found and found[-1][0] == " " else found
+        before = " "  # so that none is at the beginning
+        for unit in part:
+            if self._gone(unit):
+                if " " not in self._phone:
+                    continue
+                unit = (" ", "")
+            if unit[0] == before == " ":
+                continue
+            found.append(unit)
+            before = unit[0]
+        if before == " ":
+            return found[:-1]
+        return found
+
+    def _gone(self, unit: Unit) -> bool:
+        """Whether a unit is a sign that never occurred and need not be said."""
+        return unit[0] in _OPTIONAL and unit[0] not in self._phone
 
     def encode(self, units: Sequence[Unit]) -> np.ndarray:
         """Numbers of phones and tones: int64 [L,2]. PoiseError for what did not occur in training."""
