@@ -10,7 +10,7 @@ from pathlib import Path
 
 from poise import disk
 from poise.data.tables.encoding import LeftOut, encoding_of, lines_in
-from poise.data.tables.table import TableRow, read_table
+from poise.data.tables.table import TableRow, keys_of, read_table
 from poise.data.tables.table_layout import plain
 from poise.data.transcripts.sound_names import SoundNames
 from poise.errors import PoiseError
@@ -50,12 +50,21 @@ def rows_in(
 
 def _bars(path: Path) -> str | None:
     """A "|" parts the fields wherever most lines have one, whatever else is in them."""
-    some = [line for line in _first_lines(path) if line.strip()]
-    return "|" if some and sum("|" in line for line in some) > 0.9 * len(some) else None
+    some = filled_lines(path)
+    if sum("|" in line for line in some) > 0.9 * len(some):
+        return "|"
+    return None
 
 
-def _first_lines(path: Path) -> list[str]:
-    return [line for _, line in itertools.islice(lines_in(path, encoding_of(path), LeftOut("")), 200)]
+def filled_lines(path: Path, looked_at: int = 200) -> list[str]:
+    """Those of the first lines that hold something."""
+    lines = itertools.islice(lines_in(path, encoding_of(path), LeftOut("")), looked_at)
+    return [line for _, line in lines if line.strip()]
+
+
+def name_a_file(cells: Sequence[str], names: SoundNames) -> bool:
+    """Whether one of the cells is the name of a recording."""
+    return any(map(names.find, filter(None, map(str.strip, cells))))
 
 
 def by_first_word(path: Path, names: SoundNames) -> bool:
@@ -65,21 +74,24 @@ def by_first_word(path: Path, names: SoundNames) -> bool:
     """
     if path.suffix.lower() not in ("", ".txt"):
         return False
-    lines = [line for line in _first_lines(path) if line.strip()]
-    if 2 * sum("|" in line or "\t" in line for line in lines) > len(lines):
+    lines = filled_lines(path)
+    parted = [line for line in lines if re.search(r"[|\t]", line)]
+    if 2 * len(parted) > len(lines):
         return False
     parts = [line.split(None, 1) for line in lines]
-    hits = sum(len(part) == 2 and bool(names.find(part[0])) for part in parts)
+    hits = sum(bool(names.find(part[0])) for part in parts if len(part) == 2)
     return 2 * hits >= len(parts) > 0
 
 
 def _spaced(path: Path, bad: LeftOut) -> tuple[tuple[str, ...], list[TableRow], str]:
     """Lines of a name, a blank and a text; of LibriSpeech (84-121123-0000) the voice is the first number."""
-    lines = [(number, line.split(None, 1)) for number, line in lines_in(path, encoding_of(path), bad) if line.strip()]
-    rows = [TableRow(number, [part[0], part[1].strip() if len(part) > 1 else ""]) for number, part in lines]
-    numbered = [re.fullmatch(r"(\d+)-\d+-\d+", row.fields[0]) for row in rows]
-    if all(numbered):
-        rows = [TableRow(row.line, [*row.fields, str(m[1])]) for row, m in zip(rows, numbered, strict=True) if m]
+    rows = []
+    for number, line in lines_in(path, encoding_of(path), bad):
+        if line.strip():
+            name, *text = line.split(None, 1)
+            rows.append(TableRow(number, [name, "".join(text).strip()]))
+    if all(re.fullmatch(r"\d+-\d+-\d+", row.fields[0]) for row in rows):
+        rows = [TableRow(row.line, [*row.fields, row.fields[0].partition("-")[0]]) for row in rows]
         return (FILE[0], TEXT[0], VOICE[0]), rows, "a name (VOICE-CHAPTER-NUMBER), a blank and what is said"
     return (FILE[0], TEXT[0]), rows, "a name, a blank and what is said"
 
@@ -91,7 +103,8 @@ def objects_name_files(path: Path, names: SoundNames) -> bool:
     except PoiseError:
         return False
     some = rows[:LOOKED_AT]
-    return 2 * sum(any(names.find(cell) for cell in row.fields if cell) for row in some) >= len(some) > 0
+    hits = sum(name_a_file(row.fields, names) for row in some)
+    return 2 * hits >= len(some) > 0
 
 
 def _objects(path: Path, bad: LeftOut) -> tuple[tuple[str, ...], list[TableRow], str]:
@@ -128,15 +141,19 @@ def _as_one(path: Path) -> list[object] | None:
         found = disk.loads("\n".join(line for _, line in lines_in(path, encoding_of(path), LeftOut(""))))
     except ValueError:
         return None
-    if isinstance(found, dict) and found and all(isinstance(value, str) for value in found.values()):
-        if not set(map(plain, found)) & {*FILE, *TEXT}:
-            return [{FILE[0]: name, TEXT[0]: text} for name, text in found.items()]
+    if isinstance(found, list):
+        return found
+    if not isinstance(found, dict) or not found:
+        return None
+    if not all(isinstance(value, str) for value in found.values()):
+        return None
+    if {*FILE, *TEXT}.intersection(map(plain, found)):
         return [found]
-    return found if isinstance(found, list) else None
+    return [{FILE[0]: name, TEXT[0]: text} for name, text in found.items()]
 
 
 def _columns_of(objects: list[tuple[int, dict[str, object]]]) -> tuple[tuple[str, ...], list[TableRow], str]:
-    header = tuple(dict.fromkeys(str(key) for _, row in objects[:LOOKED_AT] for key in row))
+    header = tuple(keys_of(row for _, row in objects[:LOOKED_AT]))
     rows = [TableRow(number, [_cell(row.get(key)) for key in header]) for number, row in objects]
     return header, rows, f"JSON with {', '.join(header[:8])}"
 
@@ -145,5 +162,6 @@ def _cell(value: object) -> str:
     """A value of JSON as text; the path of an {"audio": {"path": ...}}."""
     if isinstance(value, dict):
         value = value.get("path")
-    plain = "" if value is None or isinstance(value, (dict, list)) else str(value).strip()
-    return plain.encode(errors="replace").decode()
+    if value is None or isinstance(value, (dict, list)):
+        return ""
+    return str(value).strip().encode(errors="replace").decode()

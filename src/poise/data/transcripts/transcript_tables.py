@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from poise.data.tables.encoding import LeftOut
-from poise.data.tables.table import TableRow, place_of
+from poise.data.tables.table import TableRow, place_among, place_of
 from poise.data.tables.table_layout import Layout, plain
 from poise.data.transcripts.sound_names import SoundNames
 from poise.data.transcripts.transcript_rows import FILE, LOOKED_AT, TEXT, VOICE, rows_in
@@ -29,6 +29,16 @@ class Transcript(NamedTuple):
 
     text: str = ""
     voice: str = ""
+
+    def short_text(self) -> str:
+        """The text, cut where it is too long for an example."""
+        if len(self.text) <= LONGEST_SHOWN:
+            return self.text
+        return f"{self.text[: LONGEST_SHOWN - 1]}…"
+
+    def told_voice(self) -> str:
+        """What follows the text in an example: ", voice Ann", or nothing."""
+        return f", voice {self.voice}" if self.voice else ""
 
 
 @dataclass(frozen=True)
@@ -62,7 +72,7 @@ def transcripts_in(path: Path, names: SoundNames, columns: Columns, found: dict[
     """
     bad = LeftOut("lines")
     header, rows, how = rows_in(path, columns.asked(), bad, names)
-    if header and any(names.find(field) for field in header) and not columns.asked():
+    if not columns.asked() and any(map(names.find, header)):
         rows.insert(0, TableRow(1, list(header)))  # a first line that is no header: it names a file
         header = ()
     places = _places(path, header, rows, names, columns)
@@ -70,32 +80,46 @@ def transcripts_in(path: Path, names: SoundNames, columns: Columns, found: dict[
 
 
 def _places(path: Path, header: Sequence[str], rows: Sequence[TableRow], names: SoundNames, columns: Columns) -> Places:
-    width = len(header) or (len(rows[0].fields) if rows else 0)
+    width = len(header)
+    if rows and not header:
+        width = len(rows[0].fields)
     layout = Layout("", False, tuple(header), width)
     some = [row.fields for row in rows[:LOOKED_AT]]
-    small = [plain(name) for name in header]
+    small = list(map(plain, header))
 
     def given(asked: str | None, usual: Sequence[str]) -> int | None:
         if asked is not None:
             return place_of(path, layout, asked)
-        return next((small.index(name) for name in usual if name in small), None)
+        return place_among(small, usual)
 
     file, text, voice = given(columns.file, FILE), given(columns.text, TEXT), given(columns.voice, VOICE)
-    guessed = file is None or text is None
+    guessed = None in (file, text)
     if file is None:
-        hits = [sum(bool(names.find(row[at])) for row in some) if at != text else -1 for at in range(width)]
-        file = max(range(width), key=lambda at: hits[at], default=0)
+        file = _naming(some, _others(width, text), names)
     if text is None:
-        text = _longest(some, [at for at in range(width) if at not in (file, voice)])
+        text = _longest(some, _others(width, file, voice))
     if voice is None and not header:
-        voice = _few(some, [at for at in range(width) if at not in (file, text)])
-        guessed = guessed or voice is not None
-    if text is None or not width:
+        voice = _few(some, _others(width, file, text))
+        guessed |= voice is not None
+    if text is None:
         raise PoiseError(
             f"{path}: line {rows[0].line if rows else 1} has {_fields(width)}: write file|text on each line, or name "
             "the columns with --file-column and --text-column"
         )
     return Places(file, text, voice, guessed)
+
+
+def _others(width: int, *taken: int | None) -> list[int]:
+    return [at for at in range(width) if at not in taken]
+
+
+def _naming(some: Sequence[Sequence[str]], places: Sequence[int], names: SoundNames) -> int:
+    """The first of the columns whose values name a file most often; 0 where there is none to choose from."""
+
+    def hits(at: int) -> int:
+        return sum(bool(names.find(row[at])) for row in some)
+
+    return max(places, key=hits, default=0)
 
 
 def _longest(some: Sequence[Sequence[str]], places: Sequence[int]) -> int | None:
@@ -112,7 +136,7 @@ def _few(some: Sequence[Sequence[str]], places: Sequence[int]) -> int | None:
     """The first column whose values come back: at most half as many as rows."""
     for at in places:
         values = [row[at] for row in some if row[at]]
-        if values and 2 * len(set(values)) <= len(values) and 2 * len(values) > len(some):
+        if 2 * len(set(values)) <= len(values) and 2 * len(values) > len(some):
             return at
     return None
 
@@ -157,7 +181,9 @@ def _named(bad: LeftOut, count: int) -> str:
 def _unmatched(written: str, files: Sequence[str], names: SoundNames, first: bool) -> str:
     if files:
         return f"names '{written}', which is several sound files"
-    near = nearest(written, names.known) if first and len(names.known) < FEW_NAMES else ""
+    near = ""
+    if first and len(names.known) < FEW_NAMES:
+        near = nearest(written, names.known)
     return f"names '{written}', which is no sound file{near}"
 
 
@@ -165,13 +191,14 @@ def _told(path: Path, mine: dict[str, Transcript], places: Places, how: str, hea
     """How a table was read, with an example."""
 
     def called(at: int | None) -> str:
-        return "none" if at is None else f"'{header[at]}'" if header else f"{at + 1}"
+        if at is None:
+            return "none"
+        return f"'{header[at]}'" if header else f"{at + 1}"
 
     example = ""
     if mine:
         file, transcript = next(iter(mine.items()))
-        text = transcript.text if len(transcript.text) <= LONGEST_SHOWN else f"{transcript.text[: LONGEST_SHOWN - 1]}…"
-        example = f'; {file} -> "{text}"' + (f", voice {transcript.voice}" if transcript.voice else "")
+        example = f'; {file} -> "{transcript.short_text()}"{transcript.told_voice()}'
     guess = "a guess; " if places.guessed else ""
     return (
         f"{path.name}: {how}; file in column {called(places.file)}, text in {called(places.text)}, voice in "

@@ -10,16 +10,15 @@ a folder txt/ with the same folders below it, one for each voice.
 
 from __future__ import annotations
 
-import itertools
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from poise.data.files.walking import walked
-from poise.data.tables.encoding import LeftOut, encoding_of, lines_in, lines_of
+from poise.data.tables.encoding import lines_of
 from poise.data.transcripts.sound_names import SoundNames, folder_of, last, stem, without_microphone
-from poise.data.transcripts.transcript_rows import by_first_word, objects_name_files
+from poise.data.transcripts.transcript_rows import by_first_word, filled_lines, name_a_file, objects_name_files
 from poise.data.transcripts.transcript_tables import Columns, Transcript, transcripts_in
 from poise.errors import PoiseError, nearest
 from poise.terminal import escaped
@@ -71,17 +70,23 @@ def read_transcripts(
     names, found = SoundNames(folder, files), Transcripts()
     tables = _tables(folder, files, names, columns)
     for place, table in enumerate(tables):
-        inside = table.parent.relative_to(folder).as_posix() if table.is_relative_to(folder) else "."
-        of_it = names if inside == "." else _below(folder, files, inside)
-        told = transcripts_in(table, of_it, columns, found.by_file)
-        found.notes += told if place < TOLD else told[1:]  # the first says how it was read
+        told = transcripts_in(table, _names_for(table, folder, files, names), columns, found.by_file)
+        if place >= TOLD:
+            del told[0]  # how it was read
+        found.notes += told
     if len(tables) > TOLD:
         found.notes.insert(TOLD, f"{len(tables) - TOLD:,} more tables like these, the last {tables[-1].name}")
-    return found if found.notes or columns.asked() else _by_text_files(folder, files)
+    if found.notes or columns.asked():
+        return found
+    return _by_text_files(folder, files)
 
 
-def _below(folder: Path, files: Sequence[str], inside: str) -> SoundNames:
-    """Names as a table in a folder below writes them; those of the whole folder where it holds none itself."""
+def _names_for(table: Path, folder: Path, files: Sequence[str], names: SoundNames) -> SoundNames:
+    """Names as a table writes them that may lie in a folder below; `names`, those of the whole folder, else or where
+    it holds no files itself."""
+    if table.parent == folder or not table.is_relative_to(folder):
+        return names
+    inside = table.parent.relative_to(folder).as_posix()
     mine = [name for name in files if name.startswith(f"{inside}/")]
     return SoundNames(folder, mine or files).under(inside)
 
@@ -89,24 +94,25 @@ def _below(folder: Path, files: Sequence[str], inside: str) -> SoundNames:
 def _tables(folder: Path, files: Sequence[str], names: SoundNames, columns: Columns) -> list[Path]:
     """The tables of what is said, in order."""
     if columns.metadata is not None:
-        asked = next((p for p in (Path(columns.metadata), folder / columns.metadata) if p.is_file()), None)
-        if asked is None:
-            raise PoiseError(f"--metadata {columns.metadata}: there is no such file, nor one of that name in {folder}")
-        return [asked]
+        for asked in (Path(columns.metadata), folder / columns.metadata):
+            if asked.is_file():
+                return [asked]
+        raise PoiseError(f"--metadata {columns.metadata}: there is no such file, nor one of that name in {folder}")
     for name in TABLES:
         if (folder / name).is_file():
             return [folder / name]
-    found = [
-        Path(above) / name
-        for above, inside in walked(folder)
-        for name in inside
-        if name in TABLES[:-1] or name.lower().endswith(TRANS)
-    ]  # one in each folder, as of train and test
+    found = []
+    for above, inside in walked(folder):  # one in each folder, as of train and test
+        found += [Path(above, name) for name in filter(_is_usual, inside)]
     if not found and sum(_beside(folder, name) is not None for name in files) * 2 < len(files):
         found = [path for path in _lists(folder, files) if _is_list(path, names)]
     if columns.asked() and not found:
         raise PoiseError(f"{folder} has no table for --file-column, --text-column or --voice-column: give --metadata")
     return sorted(found)
+
+
+def _is_usual(name: str) -> bool:
+    return name in TABLES[:-1] or name.lower().endswith(TRANS)
 
 
 def _lists(folder: Path, files: Sequence[str]) -> Iterator[Path]:
@@ -115,10 +121,17 @@ def _lists(folder: Path, files: Sequence[str]) -> Iterator[Path]:
     below = [path for path in sorted(folder.iterdir()) if path.is_dir() and not path.name.startswith(".")]
     for place in (folder, *below[:MOST_FOLDERS]):
         for path in sorted(place.iterdir()):
-            usual = path.suffix.lower() in SUFFIXES or path.name == KALDI
-            usual = usual and not path.name.startswith((".", "invalidated"))
-            if usual and path.is_file() and path.stem not in stems:
+            if _may_be_list(path) and path.stem not in stems:
                 yield path
+
+
+def _may_be_list(path: Path) -> bool:
+    """Whether it is a file with a usual name of lists."""
+    if path.name.startswith((".", "invalidated")):
+        return False
+    if path.name != KALDI and path.suffix.lower() not in SUFFIXES:
+        return False
+    return path.is_file()
 
 
 def _is_list(path: Path, names: SoundNames) -> bool:
@@ -126,11 +139,11 @@ def _is_list(path: Path, names: SoundNames) -> bool:
     if path.suffix.lower() in (".json", ".jsonl"):
         return objects_name_files(path, names)
     try:
-        lines = [line for _, line in itertools.islice(lines_in(path, encoding_of(path), LeftOut("")), LOOKED_AT)]
+        lines = filled_lines(path, LOOKED_AT)
     except PoiseError:
         return False
-    rows = [re.split(r"[|\t,;\"]", line) for line in lines if line.strip()]
-    hits = sum(any(names.find(cell.strip()) for cell in row if cell.strip()) for row in rows if len(row) > 1)
+    rows = [re.split(r"[|\t,;\"]", line) for line in lines]
+    hits = sum(name_a_file(row, names) for row in rows if len(row) > 1)
     return 2 * hits >= len(rows) > 0 or by_first_word(path, names)
 
 
@@ -148,7 +161,9 @@ def _text_in(path: Path) -> str:
     if path.suffix == ".trn":
         return " ".join(next(lines, "").split())
     text = _joined(lines)
-    return "" if path.suffix == ".lab" and re.match(r"\d+\s+\d+\s", text) else text
+    if path.suffix == ".lab" and re.match(r"\d+\s+\d+\s", text):
+        return ""
+    return text
 
 
 def _by_text_files(folder: Path, files: Sequence[str]) -> Transcripts:
@@ -157,21 +172,26 @@ def _by_text_files(folder: Path, files: Sequence[str]) -> Transcripts:
     if beside or not (folder / "txt").is_dir():
         by_file = {name: Transcript(_text_in(path)) for name, path in beside.items()}
         suffixes = " or ".join(sorted({path.suffix for path in beside.values()}))
-        notes = [f"texts from the {suffixes} beside each recording{_example(by_file)}"] if by_file else []
-        return Transcripts(by_file, notes)
+        return _noted(by_file, f"texts from the {suffixes} beside each recording")
     by_file = {}
     for name in files:
         who = last(folder_of(name))
         path = folder / "txt" / who / f"{without_microphone(last(stem(name)))}.txt"
         if path.is_file():
             by_file[name] = Transcript(_joined(lines_of(path)), escaped(who))
-    notes = [f"texts from txt/, voices from its folders{_example(by_file)}"] if by_file else []
-    return Transcripts(by_file, notes)
+    return _noted(by_file, "texts from txt/, voices from its folders")
+
+
+def _noted(by_file: dict[str, Transcript], how: str) -> Transcripts:
+    """With how it came to be known and an example, where anything is."""
+    if not by_file:
+        return Transcripts()
+    return Transcripts(by_file, [how + _example(by_file)])
 
 
 def _example(by_file: dict[str, Transcript]) -> str:
     file, first = next(iter(by_file.items()))
-    return f': {file} -> "{first.text[:40]}"' + (f", voice {first.voice}" if first.voice else "")
+    return f': {file} -> "{first.text[:40]}"{first.told_voice()}'
 
 
 def _joined(lines: Iterator[str]) -> str:
@@ -180,23 +200,23 @@ def _joined(lines: Iterator[str]) -> str:
 
 def _by_pattern(folder: Path, files: Sequence[str], labels: str) -> dict[str, Transcript]:
     parts = re.split(r"\{([^{}]*)\}", labels)
-    fields = [field for field in parts[1::2] if field]
-    if bad := [field for field in fields if field not in FIELDS]:
-        raise PoiseError(
-            f"--labels {labels}: there is no field '{bad[0]}'{nearest(bad[0], FIELDS)}; give text and voice"
-        )
-    if not fields or len(set(fields)) < len(fields) or any("{" in part or "}" in part for part in parts[::2]):
+    literals, inside = parts[::2], parts[1::2]
+    fields = list(filter(None, inside))
+    for name in fields:
+        if name not in FIELDS:
+            raise PoiseError(
+                f"--labels {labels}: there is no field '{name}'{nearest(name, FIELDS)}; give text and voice"
+            )
+    if not fields or len(set(fields)) < len(fields) or re.search("[{}]", "".join(literals)):
         raise PoiseError(f"--labels {labels}: give the fields text and voice once each, such as {{voice}}/{{text}}")
-    pattern = re.escape(parts[0])
-    for name, literal in zip(parts[1::2], parts[2::2], strict=True):
+    pattern = re.escape(literals[0])
+    for name, literal in zip(inside, literals[1:], strict=True):
         pattern += (f"(?P<{name}>[^/]+?)" if name else "[^/]+?") + re.escape(literal)
     compiled = re.compile(pattern)
-    matches = {name: compiled.fullmatch(stem(name)) for name in files}
-    found = {
-        name: Transcript(**{field: escaped(value) for field, value in match.groupdict().items()})
-        for name, match in matches.items()
-        if match
-    }
+    found = {}
+    for file in files:
+        if match := compiled.fullmatch(stem(file)):
+            found[file] = Transcript(**{name: escaped(value) for name, value in match.groupdict().items()})
     if files and not found:
         raise PoiseError(f"--labels {labels} matches no file of {folder}, such as {files[0]}: correct the pattern")
     return found
