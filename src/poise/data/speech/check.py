@@ -15,7 +15,7 @@ from poise.data.files.items import Progress
 from poise.data.files.walking import in_order, shown
 from poise.data.speech import loudness as levels
 from poise.data.speech.no_sound import other_files, told
-from poise.data.speech.notes import ExampleClip, example, named
+from poise.data.speech.notes import ExampleClip, channels_told, example, named
 from poise.data.speech.speech import Wave, digest_of, read_sound, sound_files
 from poise.data.transcripts.letters import lost_in
 from poise.data.transcripts.transcripts import METADATA, Transcript, read_transcripts
@@ -38,6 +38,10 @@ class Facts(NamedTuple):
     clipped: bool
     digest: bytes
 
+    @property
+    def audible(self) -> bool:
+        return self.level > -math.inf
+
 
 @dataclass
 class SpeechReport:
@@ -53,12 +57,17 @@ class SpeechReport:
     flags: list[str] = field(default_factory=list)  # suggested flags, each with its reason
 
     @property
+    def sound(self) -> list[Facts]:
+        """The facts about what is not silent."""
+        return [fact for fact in self.facts if fact.audible]
+
+    @property
     def silent(self) -> list[str]:
         return [name for name, fact in zip(self.files, self.facts, strict=True) if fact.level == -math.inf]
 
     @property
     def quiet(self) -> list[str]:
-        sound = [(name, f.level) for name, f in zip(self.files, self.facts, strict=True) if f.level > -math.inf]
+        sound = [(name, f.level) for name, f in zip(self.files, self.facts, strict=True) if f.audible]
         return [sound[row][0] for row in levels.quiet([level for _, level in sound])]
 
     @property
@@ -88,7 +97,7 @@ class SpeechReport:
     def lines(self) -> list[str]:
         """The report for people, one fact a line."""
         seconds = np.array([fact.seconds for fact in self.facts])
-        sound = [fact for fact in self.facts if fact.level > -math.inf]
+        sound = self.sound
         lengths = ", ".join(
             f"{what} {np.quantile(seconds, share, method='inverted_cdf'):.2f}" for what, share in QUANTILES.items()
         )
@@ -97,7 +106,7 @@ class SpeechReport:
             f"such as: {self._example()}",
             f"formats: {_counts(fact.form for fact in self.facts)}",
             f"rates in Hz: {_counts(f'{fact.rate:,}' for fact in self.facts)}",
-            f"channels: {_counts(_channels(fact.channels) for fact in self.facts)}",
+            f"channels: {_counts(channels_told(fact.channels) for fact in self.facts)}",
             f"seconds in a clip: {lengths}",
             f"silence at the ends: {sum(fact.seconds - fact.speech for fact in sound):.1f} s",
         ]
@@ -137,7 +146,9 @@ def check_speech(name: str, folder: Path, progress: Progress | None = None) -> S
         if progress:
             progress(done, len(paths))
     if not report.facts:
-        first = f", the first being {' ('.join(report.unreadable[0])})" if report.unreadable else ""
+        first = ""
+        if report.unreadable:
+            first = f", the first being {' ('.join(report.unreadable[0])})"
         raise PoiseError(f"{folder}: none of {len(files):,} sound files can be read{first}; give a folder with some")
     lost = {file for file, _ in report.unreadable}
     report.by_file = {file: one for file, one in read.by_file.items() if shown(file) not in lost}
@@ -150,15 +161,19 @@ def _facts(file: Path) -> Facts | str:
     if isinstance(found, str):
         return found
     x = found.samples
-    silent = levels.frame_levels(x, found.rate).max() < levels.SILENT
     seconds = len(x) / found.rate
+    speech, level = 0.0, -math.inf
+    silent = levels.frame_levels(x, found.rate).max() < levels.SILENT
+    if not silent:
+        speech = len(levels.trimmed(x, found.rate)) / found.rate
+        level = levels.level(x, found.rate)
     return Facts(
         f"{found.form} {found.subtype}",
         found.rate,
         found.channels,
         seconds,
-        0.0 if silent else len(levels.trimmed(x, found.rate)) / found.rate,
-        -math.inf if silent else levels.level(x, found.rate),
+        speech,
+        level,
         found.clipped,
         digest_of(Wave(x, found.rate)),
     )
@@ -166,7 +181,7 @@ def _facts(file: Path) -> Facts | str:
 
 def _suggest(report: SpeechReport, files: Sequence[str]) -> list[str]:
     flags = []
-    facts = [fact for fact in report.facts if fact.level > -math.inf]
+    facts = report.sound
     rates = sorted(fact.rate for fact in facts)
     if rates and rates[len(rates) // 2] < RATE:
         flags.append(f"--rate {rates[len(rates) // 2]} (half of the clips have no more samples a second)")
@@ -195,23 +210,20 @@ def _texts_of(by_file: dict[str, Transcript], count: int) -> list[str]:
     texts = [one.text for one in by_file.values() if one.text]
     if not texts:
         return [f"texts: none (give a {METADATA}, or a .txt beside each file)"]
-    lost = lost_in(texts) if suggested(texts) == "characters" else ""
-    return [
-        f"texts: {len(texts):,} of {count:,} clips have one, {len(set(texts)):,} of them different",
-        *([f"in --units characters: {lost}"] if lost else []),
-    ]
+    told = [f"texts: {len(texts):,} of {count:,} clips have one, {len(set(texts)):,} of them different"]
+    if suggested(texts) == "characters" and (lost := lost_in(texts)):
+        told.append(f"in --units characters: {lost}")
+    return told
 
 
 def _voices(voices: dict[str, int]) -> list[str]:
-    return [f"voices: {len(voices):,}: {named([f'{name} ({n:,})' for name, n in voices.items()])}"] if voices else []
+    if not voices:
+        return []
+    return [f"voices: {len(voices):,}: {named([f'{name} ({n:,})' for name, n in voices.items()])}"]
 
 
 def _some(what: str, names: Sequence[str]) -> list[str]:
     return [f"{what}: {len(names):,}" + (f": {named(names)}" if names else "")]
-
-
-def _channels(count: int) -> str:
-    return {1: "mono", 2: "stereo"}.get(count, f"{count} channels")
 
 
 def _counts(things: Iterable[str]) -> str:

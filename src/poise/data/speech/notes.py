@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from poise.data.files.walking import shown
 from poise.data.speech.clips import ClipOptions, Prepared
 from poise.data.speech.loudness import BELOW, KEPT, PEAK, QUIET
-from poise.data.transcripts.transcript_tables import LONGEST_SHOWN, Transcript
+from poise.data.transcripts.transcript_tables import Transcript
 
 NAMED = 5  # files that a note names
 HOW = "; channels are averaged, --rate, --trim, --loudness and --longest say what is made of it"
@@ -31,21 +31,28 @@ def notes_on(
     known, voices = sum(bool(one.text) for one in transcripts), sorted({one.voice for one in transcripts})
     reasons = [f"{file} ({reason})" for file, reason in left_out]
     other = [f"{n:,} from {int(source):,} Hz" for source, n in meta["rates"].items() if int(source) != options.rate]
-    silence = f"{meta['cut']:.1f} s, {BELOW:.0f} dB below the loudest part; {1000 * KEPT:.0f} ms of it stay"
-    brought = "" if options.loudness is None else f", brought to {options.loudness:g} dB"
-    limited = f" but for {meta['limited']:,} that would come above {PEAK:g}" if meta["limited"] else ""
+    level = f"{meta['level']:.1f} dB"
+    if options.loudness is not None:
+        level += f", brought to {options.loudness:g} dB"
+    if meta["limited"]:
+        level += f" but for {meta['limited']:,} that would come above {PEAK:g}"
     facts = {
-        name: f"{count:,} clips, {length / 60:.1f} minutes at {options.rate:,} Hz, {length / count:.2f} s on average",
-        "such as": example(ExampleClip(**meta["first"]), transcripts[0]) + HOW if "first" in meta else "",
-        "texts": f"{known:,} of the {count:,} clips have one",
-        "voices": f"{len(voices):,}: {named(voices)}" if len(voices) > 1 else "",
-        "left out": f"{len(left_out):,} files: {named(reasons)}" if left_out else "",
-        "recorded too loud, so that they are clipped": _some(meta["clipped"]),
-        f"{QUIET:.0f} dB quieter than most, and perhaps empty": _some(meta["quiet"]),
-        f"resampled to {options.rate:,} Hz": named(other),
-        "silence cut at the ends": silence if options.trim else "",
-        "mean level of the speech": f"{meta['level']:.1f} dB{brought}{limited}",
+        name: f"{count:,} clips, {length / 60:.1f} minutes at {options.rate:,} Hz, {length / count:.2f} s on average"
     }
+    if "first" in meta:
+        facts["such as"] = example(ExampleClip(**meta["first"]), transcripts[0]) + HOW
+    facts["texts"] = f"{known:,} of the {count:,} clips have one"
+    if len(voices) > 1:
+        facts["voices"] = f"{len(voices):,}: {named(voices)}"
+    if left_out:
+        facts["left out"] = f"{len(left_out):,} files: {named(reasons)}"
+    facts["recorded too loud, so that they are clipped"] = _some(meta["clipped"])
+    facts[f"{QUIET:.0f} dB quieter than most, and perhaps empty"] = _some(meta["quiet"])
+    facts[f"resampled to {options.rate:,} Hz"] = named(other)
+    if options.trim:
+        silence = f"{meta['cut']:.1f} s, {BELOW:.0f} dB below the loudest part; {1000 * KEPT:.0f} ms of it stay"
+        facts["silence cut at the ends"] = silence
+    facts["mean level of the speech"] = level
     return [*read, *(f"{what}: {fact}" for what, fact in facts.items() if fact)]
 
 
@@ -62,11 +69,13 @@ class ExampleClip:
 
 def example(first: ExampleClip, transcript: Transcript) -> str:
     """a.wav (WAV PCM_16, 44,100 Hz, stereo, 3.21 s) -> "hello", voice Ann."""
-    channels = {1: "mono", 2: "stereo"}.get(first.channels, f"{first.channels} channels")
-    text = transcript.text if len(transcript.text) <= LONGEST_SHOWN else f"{transcript.text[: LONGEST_SHOWN - 1]}…"
-    heard = f' -> "{text}"' if text else ""
-    voice = f", voice {transcript.voice}" if transcript.voice else ""
-    return f"{shown(first.file)} ({first.form}, {first.rate:,} Hz, {channels}, {first.seconds:.2f} s){heard}{voice}"
+    heard = f' -> "{transcript.short_text()}"' if transcript.text else ""
+    what = f"{first.form}, {first.rate:,} Hz, {channels_told(first.channels)}, {first.seconds:.2f} s"
+    return f"{shown(first.file)} ({what}){heard}{transcript.told_voice()}"
+
+
+def channels_told(count: int) -> str:
+    return {1: "mono", 2: "stereo"}.get(count, f"{count} channels")
 
 
 def _some(names: Sequence[str]) -> str:
