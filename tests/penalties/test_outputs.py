@@ -156,7 +156,8 @@ def test_what_is_of_a_discriminator_is_refused_elsewhere(name, where):
     options = SimpleNamespace(lr=1e-3, clip=None, betas=(0.5, 0.99), penalties=[find("penalty", name)()])
     with pytest.raises(PoiseError, match=rf"--{where}\.penalties\+={name}: {name} is a penalty on a discriminator"):
         check_player(where, options, ())
-    check_player("vocoder-discriminator", options, ())
+    for fine in ("discriminator", "vocoder-discriminator", "critic"):  # the last of somebody's own recipe
+        check_player(fine, options, ())
 
 
 @pytest.mark.slow

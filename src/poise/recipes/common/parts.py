@@ -42,7 +42,10 @@ def weighed(name: str, weight: Scheduled, steps: int, value: Callable[[Any], tor
     return [] if asked == 0 else [Term(name, value, asked)]
 
 
-OF_A_DISCRIMINATOR = {  # player -> where a penalty on a discriminator's slopes or outputs belongs instead
+OF_A_DISCRIMINATOR = {  # a player that does not discriminate -> where a penalty on slopes or outputs belongs instead
+    "model": "leave it out",
+    "encoder": "leave it out",
+    "decoder": "leave it out",
     "generator": "use --discriminator.penalties+={kind}",
     "vocoder": "use --vocoder-discriminator.penalties+={kind}",
     "autoencoder": "use --discriminator.penalties+={kind} with --objective vae_gan",
@@ -62,10 +65,10 @@ def check_player(name: str, options: Any, sizes: Sequence[str] = ("width", "dept
         raise PoiseError(f"--{name}.betas must be at least 0 and below 1, not {list(options.betas)}")
     for penalty in options.penalties:
         kind = type(penalty).__name__
-        if penalty.reads in ("slopes", "outputs") and "discriminator" not in name:
+        if penalty.reads in ("slopes", "outputs") and name in OF_A_DISCRIMINATOR:
             raise PoiseError(
                 f"--{name}.penalties+={kind}: {kind} is a penalty on a discriminator and would do nothing here; "
-                + OF_A_DISCRIMINATOR.get(name, "leave it out").format(kind=kind)
+                + OF_A_DISCRIMINATOR[name].format(kind=kind)
             )
         if name != "model" and penalty.reads == "states":
             raise PoiseError(
