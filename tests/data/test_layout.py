@@ -175,7 +175,7 @@ def test_labels_that_nobody_wants_change_nothing(labels, tmp_path):
     assert open_images(tmp_path / "set", labels=labels, heldout=0).fingerprint == before
 
 
-@pytest.mark.parametrize("label", [[0, 1], 0.5, None, {"a": 1}])
+@pytest.mark.parametrize("label", [[0, 1], 0.5, None, {"a": 1}, True, False])
 def test_labels_that_are_no_class_are_named_and_stop_nothing(label, tmp_path):
     table = nvidia(tmp_path / "set") | {"00000/img00000003.png": label}
     (tmp_path / "set/dataset.json").write_text(json.dumps({"labels": list(table.items())}))

@@ -63,6 +63,9 @@ def test_a_named_column_and_commas_and_line_ends_in_quotes(tmp_path: Path) -> No
         ("a.jsonl", '{"text": 3}\n', None, r"line 1 \(no text in column 'text'\)"),
         ("a.jsonl", '{"text": "x"}\n', "txt", r"no column 'txt'; did you mean 'text'\?; it has: text"),
         ("a.jsonl", '{"a": "x", "b": "y"}\n', None, r"name the column of the sentences with --column; it has: a, b"),
+        ("a.csv", "sep=,\n", None, r"a\.csv is a table without rows: give one with a sentence in each"),
+        ("a.csv", "sep=;\n\n\n", None, "is a table without rows"),
+        ("a.csv", "text,n\n", None, "holds no sentences"),
         ("a.csv", "a,b\nx,y\n", None, r"--column; by its number, as the first line has no names: a, b"),
         (
             "a.csv",

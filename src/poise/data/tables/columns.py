@@ -154,6 +154,8 @@ def _chosen(path: Path, layout: Layout, some: Sequence[Sequence[str]]) -> tuple[
         raise PoiseError(f"{path} {why}")
     if layout.header:
         has = f"it has: {_names(layout.header)}"
+    elif not some:
+        raise PoiseError(f"{path} is a table without rows: give one with a sentence in each")
     else:
         has = f"by its number, as the first line has no names: {_names(some[0])}"
     raise PoiseError(f"{path}: name the column of the sentences with --column; {has}")

@@ -144,7 +144,7 @@ def file_classes(path: object, file: str, content: bytes, names: Sequence[str]) 
     numbers = False
     if file == DATASET_FILE:
         for name, one in zip(names, classes, strict=True):
-            if not isinstance(one, int | str):
+            if not isinstance(one, int | str) or isinstance(one, bool):
                 raise PoiseError(
                     f"{path}: {file} gives '{name}' the class {str(one)[:40]}: give each one whole number or word"
                 )
