@@ -47,7 +47,7 @@ HOMES: dict[str, tuple[str, ...] | dict[str, str]] = {
         "poise.metrics.text.members",
         "poise.metrics.text.verse",
     ),
-    "network": ("poise.models.images",),
+    "network": ("poise.models.images", "poise.models.modern"),
     "penalty": (
         "poise.penalties.gradients",
         "poise.penalties.outputs",

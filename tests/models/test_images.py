@@ -27,7 +27,7 @@ def test_every_size_is_reached_exactly(name, size):
     g, d = pair(name, size, 3, width=2)
     x = g(g.noise(2), None)
     assert x.shape == (2, 3, size, size)
-    assert x.abs().max() <= 1
+    assert x.abs().max() <= 1 or name == "modern"  # which leaves the cutting off to whoever draws
     verdict = d(x, None)
     assert verdict.logits[0].shape == (2,)
     at_the_end = [] if name == "short_dcgan" else [d.sides[-1]]

@@ -99,7 +99,7 @@ def test_every_network_and_likelihood_makes_an_autoencoder(network, likelihood):
     torch.testing.assert_close(model(mean), picture, atol=1e-5, rtol=1e-3)
     model.nll(raw, x).mean().backward()
     silent = {name for name, p in model.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0}
-    assert not silent
+    assert not [name for name in silent if ".narrow." not in name]  # of blocks that begin as the identity
     assert model.noise(5).shape == (5, 3)
 
 

@@ -125,8 +125,27 @@ def test_scale_invariant_weights_under_spectral_norm_and_of_a_plain_net():
 def test_the_generators_with_batch_normalisation_have_such_weights_and_the_discriminators_none(network):
     pair = find("network", network)
     g, d = pair.generator(16, 1, width=4, noise=8), pair.discriminator(16, 1, width=4)
-    assert scale_invariant(g, lambda: g(draws(8, 8)))
+    normalises = any(isinstance(layer, nn.BatchNorm2d) for layer in g.modules())
+    assert normalises == (network != "modern")
+    assert bool(scale_invariant(g, lambda: g(draws(8, 8)))) == normalises
     assert scale_invariant(d, lambda: d(draws(8, 1, 16, 16)).logits[0]) == []
+
+
+def test_a_weight_that_begins_as_nothing_hides_none_before_it():
+    """In x + C₂(a(C₁x)) with C₂ = 0 neither has an effect yet; behind a normalisation C₁ has none for good."""
+
+    def block(*between):
+        torch.manual_seed(0)
+        last = nn.Linear(8, 4, bias=False)
+        nn.init.zeros_(last.weight)
+        return nn.Sequential(nn.Linear(4, 8), *between, nn.ReLU(), last)
+
+    plain, normalising = block(), block(nn.LayerNorm(8))
+    nn.init.zeros_(normalising[0].bias)
+    x = draws(8, 4)
+    assert scale_invariant(plain, lambda: x + plain(x)) == []
+    assert scale_invariant(normalising, lambda: x + normalising(x)) == ["0.weight"]
+    assert not plain[-1].weight.any() and not normalising[-1].weight.any()
 
 
 def test_scale_matters_whatever_the_dropout_and_however_weak_the_weight():

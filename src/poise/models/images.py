@@ -2,7 +2,8 @@
 
 The players of a family mirror each other: the discriminator's stages are the generator's in reverse. Names in the
 registry (family "network"): `dcgan` (Radford et al. 2016), `short_dcgan` (the same with a layer less in each player)
-and `residual`. More than 250 lines, because the three families are read side by side.
+and `residual`; `modern` is in `poise.models.modern`. More than 250 lines, because the three families are read side by
+side.
 """
 
 from __future__ import annotations

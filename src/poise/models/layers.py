@@ -37,19 +37,27 @@ def normalised(channels: int, norm: str) -> nn.Module:
     return nn.BatchNorm2d(channels) if norm == "batch" else nn.Identity()
 
 
+def weighted(module: nn.Module) -> list[nn.Module]:
+    """Convolutions and linear layers, for a norm to divide their weights by. One that is 0, as the last of a block that
+    begins as the identity, has none: it is drawn from N(0, 1/fan-in) instead."""
+    layers = [layer for layer in module.modules() if isinstance(layer, nn.Linear | nn.modules.conv._ConvNd)]
+    for layer in layers:
+        if not layer.weight.any():
+            nn.init.normal_(layer.weight, 0.0, layer.weight[0].numel() ** -0.5)
+    return list(layers)
+
+
 def spectrally_normalised(module: nn.Module) -> nn.Module:
     """W/σ_max(W) on every convolution and linear layer, one power iteration a step (Miyato et al. 2018)."""
-    for layer in list(module.modules()):
-        if isinstance(layer, nn.Linear | nn.modules.conv._ConvNd):
-            spectral_norm(layer)
+    for layer in weighted(module):
+        spectral_norm(layer)
     return module
 
 
 def weight_normalised(module: nn.Module) -> nn.Module:
     """w = g·v/‖v‖ on every convolution and linear layer, ‖v‖ by output (Salimans & Kingma 2016)."""
-    for layer in list(module.modules()):
-        if isinstance(layer, nn.Linear | nn.modules.conv._ConvNd):
-            weight_norm(layer)
+    for layer in weighted(module):
+        weight_norm(layer)
     return module
 
 

@@ -94,8 +94,9 @@ def scale_invariant(module: nn.Module, forward: Callable[[], Tensor], tolerance:
 
     Found by trying: each weight with two or more axes is made 16 times as large, and `forward()` computed again on the
     same input, with the same dropout where the module is in training mode. On such a weight L2 only sets the effective
-    learning rate lr/‖w‖² (van Laarhoven 2017). `tolerance`: largest relative change of the output; normalisation's ε
-    leaves a little.
+    learning rate lr/‖w‖² (van Laarhoven 2017). Weights that are all 0, as the last of a block that begins as the
+    identity, hide those before them: they are numbers while this is tried, and 0 again afterwards. `tolerance`: largest
+    relative change of the output; normalisation's ε leaves a little.
     """
 
     def computed() -> Tensor:
@@ -104,11 +105,14 @@ def scale_invariant(module: nn.Module, forward: Callable[[], Tensor], tolerance:
             return forward().float()
 
     buffers = {name: b.clone() for name, b in module.named_buffers()}
+    weights = {name: weight for name, weight in module.named_parameters() if weight.ndim >= 2}
+    zeros = [weight for weight in weights.values() if not weight.any()]
+    rng = torch.Generator().manual_seed(0)
+    for weight in zeros:
+        weight.copy_(torch.randn(weight.shape, generator=rng) * weight[0].numel() ** -0.5)
     plain = computed()
     found = []
-    for name, weight in module.named_parameters():
-        if weight.ndim < 2:
-            continue
+    for name, weight in weights.items():
         kept = weight.detach().clone()
         weight.mul_(16)
         changed = float((computed() - plain).norm() / plain.norm().clamp_min(1e-30))
@@ -117,4 +121,6 @@ def scale_invariant(module: nn.Module, forward: Callable[[], Tensor], tolerance:
             found.append(name)
     for name, buffer in module.named_buffers():
         buffer.copy_(buffers[name])
+    for weight in zeros:
+        weight.zero_()
     return found

@@ -31,8 +31,8 @@ class GeneratorOptions(GeneratorAdam):
 
     Args:
         width: channels at full size; doubled at each smaller size, at most eightfold.
-        depth: layers (dcgan) or blocks (residual) at each size.
-        norm: batch or none.
+        depth: layers (dcgan) or blocks (residual, modern) at each size.
+        norm: batch or none; modern has none.
     """
 
     width: int = 32
@@ -46,8 +46,8 @@ class DiscriminatorOptions(DiscriminatorAdam):
 
     Args:
         width: channels at full size; doubled at each smaller size, at most eightfold.
-        depth: layers (dcgan) or blocks (residual) at each size.
-        norm: batch or none; under batch normalisation L2 changes only the step size.
+        depth: layers (dcgan) or blocks (residual, modern) at each size.
+        norm: batch or none (modern has none); under batch normalisation L2 changes only the step size.
         spectral: spectral norm on every layer; L2 then acts on the effective weight.
     """
 
@@ -83,8 +83,9 @@ def images(
         conditional: generate by class; needs labels.
         augment: differentiable augmentation: any of color,translation,cutout joined by commas, none, or auto
             (all three up to 20,000 pictures, none above).
-        network: dcgan, short_dcgan (a layer less in each player), residual, or MODULE.CLASS of a file of your own (see
-            poise.networks) with options as its fields.
+        network: dcgan, short_dcgan (a layer less in each player), residual, modern (residual without normalisation; see
+            docs/networks.md for what goes with it), or MODULE.CLASS of a file of your own (see poise.networks) with
+            options as its fields.
         loss: nonsaturating, minimax (the article's), hinge, least_squares, wasserstein, relativistic, or
             MODULE.CLASS of your own (see poise.losses).
         noise: length of the generator's noise vector.
