@@ -41,6 +41,8 @@ VARIANTS = {
     "fp16": {"precision": "fp16"},
     "conditional": {"conditional": True, "flip": True, "augment": "color,translation,cutout"},
     "residual": {"network": "residual", "loss": "relativistic"},
+    "steered": {"augment_probability": "steered", "network": "modern"},
+    "scheduled augmentation": {"augment": "color,cutout", "augment_probability": "linear:0:0.5"},
 }
 
 

@@ -66,13 +66,36 @@ def resolve(asked: str, training: int) -> str:
     return asked
 
 
-def augmentation(kinds: str) -> Callable[[Tensor], Tensor]:
-    """The function that applies the named kinds in turn; `none` changes nothing."""
-    steps = [KINDS[name] for name in ([] if kinds == "none" else kinds.split(","))]
+class Augmentation:
+    """The named kinds in turn, each applied to each picture with a probability of its own draw.
 
-    def view(x: Tensor) -> Tensor:
-        for step in steps:
-            x = step(x)
-        return x.contiguous(memory_format=torch.channels_last) if steps else x
+        x ← kind(x) where u < p, x elsewhere, u ~ U(0, 1) for each picture and kind
 
-    return view
+    The expectation of what a kind does is (1 − p)·x + p·E kind(x). Without a probability every kind is applied always
+    and nothing else is drawn.
+
+    Args:
+        kinds: names joined by commas, or none.
+        probability: p at the beginning, which whoever steers or schedules it sets; None for always.
+
+    Example:
+        >>> view = Augmentation("cutout", 0.0)
+        >>> view(torch.ones(2, 1, 16, 16)).min().item()
+        1.0
+        >>> view.probability = 1.0
+        >>> view(torch.ones(2, 1, 16, 16)).min().item()
+        0.0
+    """
+
+    def __init__(self, kinds: str, probability: float | None = None) -> None:
+        self.steps = [KINDS[name] for name in ([] if kinds == "none" else kinds.split(","))]
+        self.probability = probability
+
+    def __call__(self, x: Tensor) -> Tensor:
+        for step in self.steps:
+            x = step(x) if self.probability is None else self._perhaps(step, x, self.probability)
+        return x.contiguous(memory_format=torch.channels_last) if self.steps else x
+
+    def _perhaps(self, step: Callable[[Tensor], Tensor], x: Tensor, probability: float) -> Tensor:
+        chosen = torch.rand(len(x), 1, 1, 1, device=x.device) < probability
+        return torch.where(chosen, step(x), x)

@@ -159,6 +159,8 @@ class _Watching(View):
                         f"λ {latest[f'{name}.strength']:.2g}  share of the gradient {latest[key]:.2g}",
                     )
                 )
+        if "augment_probability" in latest:
+            rows.append(("augmentation", f"probability {latest['augment_probability']:.2f}"))
         seen = {key.split("/on_")[1]: value for key, value in latest.items() if "/on_" in key}
         if seen:
             rows.append(("D's mean output", "  ".join(f"{name} {value:+.2f}" for name, value in seen.items())))

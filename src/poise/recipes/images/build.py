@@ -8,12 +8,12 @@ from typing import Any
 import torch
 from torch import nn
 
-from poise.core import Batch
+from poise.core import Batch, ScheduledValue
 from poise.data.draws.order import Prefetch
 from poise.data.images.images import ImageSet
 from poise.data.images.stream import ImageStream
 from poise.games.adversarial import Adversarial, adversarial_terms, joint_allowed
-from poise.games.augment import augmentation, resolve
+from poise.games.augment import Augmentation, resolve
 from poise.losses import Loss
 from poise.models.own import OwnDiscriminator, OwnGenerator
 from poise.networks import ImageNetworks
@@ -21,8 +21,9 @@ from poise.penalties import Penalty
 from poise.recipes.common.affordable import check_affordable
 from poise.recipes.common.options import Options, RunOptions
 from poise.recipes.common.own import fits, told
-from poise.recipes.common.parts import check_player, machine, player
+from poise.recipes.common.parts import check_player, learning_rates, machine, player
 from poise.recipes.common.recipe import Arguments
+from poise.recipes.images import steering
 from poise.recipes.images.facts import ImageFacts
 from poise.registry import find
 from poise.training.ema import Ema, noise_feed
@@ -30,17 +31,33 @@ from poise.training.precision import Execution
 from poise.training.schedules import Scheduled
 
 
-def facts(pictures: ImageSet, conditional: bool, augment: str, execution: Execution) -> ImageFacts:
+def facts(
+    pictures: ImageSet, conditional: bool, augment: str, probability: Scheduled, execution: Execution
+) -> ImageFacts:
     """What rebuilds the generator without the data, and what was chosen for the user."""
+    asked = steering.kinds(augment, probability)
     return ImageFacts(
         size=pictures.size,
         channels=pictures.channels,
         classes=list(pictures.classes) if conditional else [],
         data=pictures.describe(),
         fingerprint=pictures.fingerprint,
-        augment=resolve(augment, len(pictures.train)),
+        augment=resolve(asked, len(pictures.train)),
         **machine(execution),
     )
+
+
+def dials(
+    game: Adversarial,
+    options: Options,
+    probability: Scheduled,
+    pictures: ImageSet,
+    run: RunOptions,
+    execution: Execution,
+) -> list[ScheduledValue]:
+    """What is set before each step: learning rates that follow a schedule, and the probability of augmentation."""
+    rates = learning_rates(game.players, options, run.steps)
+    return [*rates, *steering.chances(probability, game, pictures, run, execution)]
 
 
 def unpenalised(l2: Mapping[str, Scheduled], options: Options) -> list[str]:
@@ -131,7 +148,7 @@ def game(
     fits(network, "generator", g, few, labels)
     fits(network, "discriminator", d, few.new_zeros(2, facts.channels, facts.size, facts.size), labels)
     average = Ema(g, run.ema, noise_feed(noise, execution.device, len(facts.classes)))
-    built = Adversarial(g, d, view=augmentation(facts.augment or "none"), joint=joint_allowed(d))
+    built = Adversarial(g, d, view=Augmentation(facts.augment or "none"), joint=joint_allowed(d))
     built.players = (
         player("discriminator", d, options["discriminator"], to_discriminate, penalties["discriminator"]),
         player("generator", g, options["generator"], to_generate, penalties["generator"], (average,)),

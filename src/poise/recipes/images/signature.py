@@ -64,6 +64,7 @@ def images(
     l2_discriminator: Scheduled = 0.0,
     conditional: bool = False,
     augment: str = "auto",
+    augment_probability: Scheduled = 1.0,
     network: ImageNetworks | str = "dcgan",
     loss: Loss | str = "nonsaturating",
     noise: int = 64,
@@ -83,6 +84,8 @@ def images(
         conditional: generate by class; needs labels.
         augment: differentiable augmentation: any of color,translation,cutout joined by commas, none, or auto
             (all three up to 20,000 pictures, none above).
+        augment_probability: with which probability each kind is applied to a picture: a number, a schedule such as
+            linear:0:0.3, or steered: up from 0 while D tells training from held-out pictures, down while it does not.
         network: dcgan, short_dcgan (a layer less in each player), residual, modern (residual without normalisation; see
             docs/networks.md for what goes with it), or MODULE.CLASS of a file of your own (see poise.networks) with
             options as its fields.
@@ -109,7 +112,7 @@ def images(
     run.check(noise=noise)
     execution = common.execution_of(run)
     seen = image_data.pictures(data, pictures, run.seed, conditional)
-    facts = parts.facts(seen, conditional, augment, execution)
+    facts = parts.facts(seen, conditional, augment, augment_probability, execution)
     options = {"generator": generator, "discriminator": discriminator}
     l2 = {"generator": l2_generator, "discriminator": l2_discriminator}
     penalties = {name: common.own_penalties(name, l2, options, run.steps) for name in options}
@@ -119,7 +122,7 @@ def images(
         game,
         parts.stream(seen, run, execution, conditional, pictures.flip),
         run.steps,
-        common.learning_rates(game.players, options, run.steps),
+        parts.dials(game, options, augment_probability, seen, run, execution),
         outcomes.monitor(game, average, seen, facts, run.batch, run.seed, execution),
     )
     judged = (seen, run.score_samples, run.seed)

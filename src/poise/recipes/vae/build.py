@@ -89,7 +89,7 @@ def facts(
     automatic = objective.sigma if kind.spread else None
     two = len(objective.players) > 1
     return VaeFacts(
-        **{**vars(image_parts.facts(pictures, False, "none", execution)), "augment": None},
+        **{**vars(image_parts.facts(pictures, False, "none", 1.0, execution)), "augment": None},
         objective=asked.name,
         asked=dict(asked.values),
         deterministic=objective.deterministic,
