@@ -47,7 +47,13 @@ HOMES: dict[str, tuple[str, ...] | dict[str, str]] = {
         "poise.metrics.text.members",
         "poise.metrics.text.verse",
     ),
-    "network": ("poise.models.images", "poise.models.modern"),
+    "network": {
+        "dcgan": "poise.models.images.dcgan",
+        "short_dcgan": "poise.models.images.dcgan",
+        "bilinear": "poise.models.images.bilinear",
+        "residual": "poise.models.images.residual",
+        "modern": "poise.models.images.modern",
+    },
     "penalty": (
         "poise.penalties.gradients",
         "poise.penalties.outputs",

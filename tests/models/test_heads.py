@@ -10,7 +10,7 @@ from torch.nn import functional as F
 from poise.audio.spectrograms import magnitude
 from poise.core import DiscriminatorOutput
 from poise.models.heads import PERIODS, Heads, Period, Resolution
-from poise.models.layers import NORMS
+from poise.models.shared.layers import NORMS
 from poise.penalties import L2, R1
 from poise.penalties.gradients import half_squared_slope
 from poise.recipes.vocoder.build import SHORTEST

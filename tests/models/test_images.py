@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from poise.errors import PoiseError
-from poise.models.layers import sides
+from poise.models.shared.layers import sides
 from poise.registry import find, names
 
 NETWORKS = names("network")

@@ -7,8 +7,7 @@ from itertools import pairwise
 import pytest
 import torch
 
-from poise.models.layers import sides
-from poise.models.modern import (
+from poise.models.images.modern import (
     GAIN,
     PICTURE,
     Enlarge,
@@ -19,6 +18,7 @@ from poise.models.modern import (
     enlargements,
     interpolation,
 )
+from poise.models.shared.layers import sides
 
 LARGE = [pytest.param(size, marks=pytest.mark.slow) for size in (64, 96, 128, 256)]
 SIZES = [16, 28, 32, 50, *LARGE]

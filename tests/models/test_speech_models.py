@@ -11,8 +11,8 @@ from torch import nn
 from poise.audio.spectrograms import LOWEST
 from poise.audio.speech_conditions import mask_of, with_frames
 from poise.errors import PoiseError
-from poise.models.layers import NORMS, ConvNeXt, renormalised, weight_normalised
 from poise.models.script import LengthRegulator, places
+from poise.models.shared.layers import NORMS, ConvNeXt, renormalised, weight_normalised
 from poise.models.speech import AcousticModel, MelCritic
 from poise.penalties import L2
 from poise.penalties.gradients import half_squared_slope

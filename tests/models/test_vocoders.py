@@ -12,7 +12,7 @@ import poise.models.vocoders as vocoders
 from poise.audio.spectrograms import Mel
 from poise.core import Player, Term
 from poise.errors import PoiseError
-from poise.models.layers import NORMS, renormalised
+from poise.models.shared.layers import NORMS, renormalised
 from poise.penalties import L2
 from poise.registry import find, names
 from poise.training.ema import Ema

@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import nn
 
-from poise.models.layers import spectrally_normalised
 from poise.models.rnn import Dropouts, Recurrent
+from poise.models.shared.layers import spectrally_normalised
 from poise.models.text import TextGenerator
 from poise.monitor.measures import auc, compact, nearest, scale_invariant, split_z, spread
 from poise.registry import find, names

@@ -1,4 +1,4 @@
-"""Networks and nothing else; importing this room enters them into the registry (family "network")."""
+"""Networks and nothing else."""
 
 from poise.models.images import ImageDiscriminator, ImageGenerator, NetworkPair
 

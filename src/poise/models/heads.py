@@ -17,7 +17,7 @@ from torch.nn import functional as F
 
 from poise.audio.spectrograms import magnitude
 from poise.core import DiscriminatorOutput
-from poise.models.layers import renormalised
+from poise.models.shared.layers import renormalised
 from poise.registry import register
 
 PERIODS = (2, 3, 5)

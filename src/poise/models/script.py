@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from poise.audio.speech_conditions import spread_over, total_of
-from poise.models.layers import ConvNeXt
+from poise.models.shared.layers import ConvNeXt
 
 WAVES = 4  # of the place within a unit: sin and cos of πkp, k = 1 … 4
 PLACES = 2 * WAVES + 4

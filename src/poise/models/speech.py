@@ -15,8 +15,8 @@ from poise.audio.spectrograms import LOWEST
 from poise.audio.speech_conditions import mask_of, with_frames
 from poise.core import DiscriminatorOutput
 from poise.errors import PoiseError
-from poise.models.layers import ConvNeXt, renormalised
 from poise.models.script import LengthRegulator
+from poise.models.shared.layers import ConvNeXt, renormalised
 from poise.models.vocoders import MIDDLE, SPREAD
 from poise.registry import register
 

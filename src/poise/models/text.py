@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from poise.core import DiscriminatorOutput
-from poise.models.layers import spectrally_normalised
 from poise.models.rnn import embedded
+from poise.models.shared.layers import spectrally_normalised
 from poise.registry import register
 
 END = 0

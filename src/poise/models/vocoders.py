@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from poise.audio.spectrograms import FLOOR, Mel, inverse_stft
 from poise.errors import PoiseError
-from poise.models.layers import ConvNeXt
+from poise.models.shared.layers import ConvNeXt
 from poise.registry import register
 
 MIDDLE, SPREAD = -5.0, 3.0  # of log-mels of speech, about: brings the input near mean 0 and variance 1

@@ -31,7 +31,7 @@ class GeneratorOptions(GeneratorAdam):
 
     Args:
         width: channels at full size; doubled at each smaller size, at most eightfold.
-        depth: layers (dcgan) or blocks (residual, modern) at each size.
+        depth: layers (dcgan, bilinear) or blocks (residual, modern) at each size.
         norm: batch or none; modern has none.
     """
 
@@ -46,7 +46,7 @@ class DiscriminatorOptions(DiscriminatorAdam):
 
     Args:
         width: channels at full size; doubled at each smaller size, at most eightfold.
-        depth: layers (dcgan) or blocks (residual, modern) at each size.
+        depth: layers (dcgan, bilinear) or blocks (residual, modern) at each size.
         norm: batch or none (modern has none); under batch normalisation L2 changes only the step size.
         spectral: spectral norm on every layer; L2 then acts on the effective weight.
     """
@@ -86,9 +86,9 @@ def images(
             (all three up to 20,000 pictures, none above).
         augment_probability: with which probability each kind is applied to a picture: a number, a schedule such as
             linear:0:0.3, or steered: up from 0 while D tells training from held-out pictures, down while it does not.
-        network: dcgan, short_dcgan (a layer less in each player), residual, modern (residual without normalisation; see
-            docs/networks.md for what goes with it), or MODULE.CLASS of a file of your own (see poise.networks) with
-            options as its fields.
+        network: dcgan, short_dcgan (a layer less in each player), bilinear (interpolation instead of transposed
+            convolutions in the generator), residual, modern (residual without normalisation; docs/networks.md has what
+            goes with it), or MODULE.CLASS of a file of your own (see poise.networks) with options as its fields.
         loss: nonsaturating, minimax (the article's), hinge, least_squares, wasserstein, relativistic, or
             MODULE.CLASS of your own (see poise.losses).
         noise: length of the generator's noise vector.

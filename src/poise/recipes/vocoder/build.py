@@ -17,8 +17,8 @@ from poise.data.speech.segments import SegmentStream
 from poise.errors import PoiseError
 from poise.games.adversarial import Adversarial, adversarial_terms, joint_allowed
 from poise.losses.reconstruction import log_mel_l1, matched, multi_resolution
-from poise.models.layers import renormalised
 from poise.models.own import OwnDiscriminator, OwnVocoder
+from poise.models.shared.layers import renormalised
 from poise.networks import VocoderNetworks
 from poise.recipes.common.facts import PerStep
 from poise.recipes.common.own import fits, told, with_features

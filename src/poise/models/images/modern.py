@@ -12,7 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from poise.models.images import ImageDiscriminator, ImageGenerator, NetworkPair
+from poise.models.images.base import ImageDiscriminator, ImageGenerator, NetworkPair
+from poise.models.images.bilinear import Bilinear
 from poise.registry import register
 
 SLOPE = 0.2  # of the leaky ReLU
@@ -52,15 +53,15 @@ def interpolation(before: int, after: int) -> Tensor:
     return F.interpolate(lines, size=after, mode="linear", align_corners=False).squeeze(1).T
 
 
-class Enlarge(nn.Module):
+class Enlarge(Bilinear):
     """To side × side by linear interpolation in both directions, times `gain`."""
 
     def __init__(self, side: int, gain: float) -> None:
-        super().__init__()
-        self.side, self.gain = side, gain
+        super().__init__(side)
+        self.gain = gain
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.interpolate(x, size=(self.side, self.side), mode="bilinear", align_corners=False) * self.gain
+        return super().forward(x) * self.gain
 
 
 def enlargements(sides: list[int]) -> list[Enlarge]:

@@ -1,0 +1,48 @@
+"""A generator that convolves at the smaller size and enlarges by interpolation, beside the discriminator of `dcgan`.
+
+A transposed convolution of stride 2 leaves a grid in the picture until it is trained away (Odena et al. 2016). Here
+neighbours begin alike, and a stage costs half of the transposed one.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from itertools import pairwise
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from poise.models.images.base import ImageGenerator, NetworkPair, further
+from poise.models.images.dcgan import DcganDiscriminator
+from poise.models.shared.layers import initialise, normalised
+from poise.registry import register
+
+
+class Bilinear(nn.Module):
+    """To side × side by linear interpolation in both directions; the corners are those of the picture, not the centres
+    of its corner pixels."""
+
+    def __init__(self, side: int) -> None:
+        super().__init__()
+        self.side = side
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.interpolate(x, size=(self.side, self.side), mode="bilinear", align_corners=False)
+
+
+class BilinearGenerator(ImageGenerator):
+    """At each size a 3×3 convolution to the next width, interpolation to the next size, batch normalisation and ReLU; a
+    3×3 convolution to the picture and tanh."""
+
+    def build(self, depth: int, norm: str) -> None:
+        relu = partial(nn.ReLU, inplace=True)
+        layers: list[nn.Module] = [normalised(self.widths[0], norm), relu()]
+        layers += further(self.widths[0], depth, norm, relu)
+        for i, (before, after) in enumerate(pairwise(self.widths)):
+            layers += [nn.Conv2d(before, after, 3, padding=1, bias=norm == "none"), Bilinear(self.sides[i + 1])]
+            layers += [normalised(after, norm), relu(), *further(after, depth, norm, relu)]
+        self.stages, self.last = nn.Sequential(*layers), nn.Conv2d(self.widths[-1], self.channels, 3, padding=1)
+        initialise(self)
+
+
+register("network", "bilinear")(NetworkPair(BilinearGenerator, DcganDiscriminator))
