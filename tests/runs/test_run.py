@@ -41,7 +41,7 @@ VARIANTS = {
     "fp16": {"precision": "fp16"},
     "conditional": {"conditional": True, "flip": True, "augment": "color,translation,cutout"},
     "residual": {"network": "residual", "loss": "relativistic"},
-    "steered": {"augment_probability": "steered", "network": "modern"},
+    "steered": {"augment_probability": "steered", "network": "modern", "ema_half_life": 50},
     "scheduled augmentation": {"augment": "color,cutout", "augment_probability": "linear:0:0.5"},
 }
 

@@ -118,9 +118,18 @@ def test_a_group_in_a_function():
         ({}, {"warm_steps": 0}, "--warm-steps must be at least 1, not 0"),
         ({"seed": -1}, {}, r"--seed must be at least 0 and below 2\^63, not -1"),
         ({"ema": 1.0}, {}, "--ema must be at least 0 and below 1, not 1.0"),
+        ({"ema_half_life": 0}, {}, "--ema-half-life must be at least 1, not 0"),
     ],
 )
 def test_what_no_run_can_have(options, counts, said):
     RunOptions().check(warm_steps=1, threads_of_a_stage=None)
     with pytest.raises(PoiseError, match=said):
         RunOptions(**options).check(**counts)
+
+
+@pytest.mark.parametrize("batch", [1, 32, 500])
+def test_an_average_in_items_forgets_alike_whatever_the_batch(batch):
+    """After a half-life of items what was there has a weight of one half; without one the decay is that of --ema."""
+    run = RunOptions(batch=batch, ema=0.9, ema_half_life=1000)
+    assert run.decay ** (1000 / batch) == pytest.approx(0.5)
+    assert RunOptions(batch=batch, ema=0.9).decay == 0.9

@@ -80,6 +80,7 @@ class RunOptions(Group):
         batch: items per move.
         micro_batches: pieces in which a batch is computed, to save memory; penalties still count once.
         ema: decay of the moving average of the generator's weights, from which samples are drawn.
+        ema_half_life: items in whose moves the average forgets half of what it was, whatever the batch; instead of ema.
         seed: of the weights, the order of the data and the noise.
         device: auto, cpu, cuda, cuda:1 or mps.
         precision: auto (bf16 where the hardware has it), fp32, bf16 or fp16.
@@ -99,6 +100,7 @@ class RunOptions(Group):
     batch: int = 32
     micro_batches: int = 1
     ema: float = 0.999
+    ema_half_life: int | None = None
     seed: int = 0
     device: str = "auto"
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
@@ -123,6 +125,17 @@ class RunOptions(Group):
             raise PoiseError(f"--seed must be at least 0 and below 2^63, not {self.seed}")
         if not 0 <= self.ema < 1:
             raise PoiseError(f"--ema must be at least 0 and below 1, not {self.ema}")
+        check_counts(ema_half_life=self.ema_half_life)
+
+    @property
+    def decay(self) -> float:
+        """β of the moving average, for each move: 0.5^(batch/half-life) where that is given.
+
+        Example:
+            >>> RunOptions(batch=100, ema_half_life=200).decay ** 2  # two moves
+            0.5000000000000001
+        """
+        return self.ema if self.ema_half_life is None else 0.5 ** (self.batch / self.ema_half_life)
 
     @property
     def acting(self) -> Stopping:

@@ -147,7 +147,7 @@ def game(
     labels = torch.zeros(2, dtype=torch.long, device=execution.device) if facts.classes else None
     fits(network, "generator", g, few, labels)
     fits(network, "discriminator", d, few.new_zeros(2, facts.channels, facts.size, facts.size), labels)
-    average = Ema(g, run.ema, noise_feed(noise, execution.device, len(facts.classes)))
+    average = Ema(g, run.decay, noise_feed(noise, execution.device, len(facts.classes)))
     built = Adversarial(g, d, view=Augmentation(facts.augment or "none"), joint=joint_allowed(d))
     built.players = (
         player("discriminator", d, options["discriminator"], to_discriminate, penalties["discriminator"]),

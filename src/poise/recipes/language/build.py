@@ -175,7 +175,7 @@ def game(
         net = model(network, options, facts).to(execution.device)
     if isinstance(network, TextNetworks):
         tried(network, net, penalties)
-    average, carried = Ema(net, run.ema), Carried()
+    average, carried = Ema(net, run.decay), Carried()
     built = LanguageModelGame(net, carried)
     built.players = (player("model", net, options, window_term(), penalties, (carried, average)),)
     return built, average.module

@@ -157,7 +157,7 @@ def speech(
         loss=loss, weights={"mel": mel, "features": features, "stft": stft}, options=options,
         l2={"generator": l2_generator, "discriminator": l2_discriminator, "vocoder": l2_vocoder,
             "vocoder_discriminator": l2_vocoder_discriminator},
-        ema=run.ema, steps=steps, execution=execution, seed=run.seed,
+        ema=run.decay, steps=steps, execution=execution, seed=run.seed,
     )  # fmt: skip
     players = SpeechPlayers(facts, setup, lengths.segment)
     stages = outcomes.stages(players, speech, lengths.segment, run)

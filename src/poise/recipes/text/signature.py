@@ -143,7 +143,7 @@ def text(
     setup = Setup(
         networks={"generator": network, "discriminator": critic}, loss=loss, weights={"likelihood": likelihood},
         options=options, l2={"generator": l2_generator, "discriminator": l2_discriminator, "embedding": l2_embedding},
-        ema=run.ema, steps=steps, execution=execution, seed=run.seed,
+        ema=run.decay, steps=steps, execution=execution, seed=run.seed,
     )  # fmt: skip
     players = TextPlayers(facts, setup, estimator, language.mean_units)
     unused = own.unused(network, options, players.game.discriminator, OURS)

@@ -166,7 +166,7 @@ def game(
         net.to(execution.device, memory_format=torch.channels_last)
         fits(network, "encoder", net.encoder, some)
         fits(network, "decoder", net.decoder, some.new_zeros(2, facts.latent_size))
-        average = Ema(net, run.ema, data_feed(pictures, run.seed, execution))
+        average = Ema(net, run.decay, data_feed(pictures, run.seed, execution))
         built = asked.objective.game(
             ObjectiveParts(net, average, asked.values, asked.options, penalties, judging, run.steps)
         )

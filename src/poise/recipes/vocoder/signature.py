@@ -133,7 +133,7 @@ def vocoder(
     setup = Setup(
         networks={"generator": network, "discriminator": critic}, loss=loss,
         weights={"mel": mel, "stft": stft, "features": features}, options=options,
-        l2={"generator": l2_generator, "discriminator": l2_discriminator}, ema=run.ema, steps=steps,
+        l2={"generator": l2_generator, "discriminator": l2_discriminator}, ema=run.decay, steps=steps,
         execution=execution, seed=run.seed,
     )  # fmt: skip
     waves = parts.Waves(heard, setup)
