@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -62,16 +62,24 @@ def run(
     place = where(folder, known, arguments.get("data"), data)
 
     def build() -> Recipe:
-        return kind_of(recipe).build(**instantiated(recipe, {**arguments, "data": place}))
+        placed = {**arguments, "data": place}
+        if known is not None and folder.origin.exists():  # the run itself keeps what it began with
+            placed["from_run"] = str(folder.origin)
+        return kind_of(recipe).build(**instantiated(recipe, placed))
 
     built = build()
     named = sources(arguments, *([recipe] if "." in recipe else []))
     path = place if absolute(place) is not None else None
     asked = RunSpec(recipe, arguments, built.table, versions(), path, named)
     if known is None:
-        known = asked if _create(folder, asked) else _known(folder, recipe, arguments)
+        known = asked if _create(folder, asked, built.origin) else _known(folder, recipe, arguments)
     if known.facts.get("fingerprint") != asked.facts["fingerprint"]:
         raise _other_data(folder, data)
+    if known.facts.get("origin") != asked.facts.get("origin"):
+        raise PoiseError(
+            f"{folder.path} began with other weights than {arguments.get('from_run')} has now, and {folder.origin}, "
+            f"where they were kept, is not there or changed: put it back, or start a new run with --out"
+        )
     with folder.locked():
         if data is not None and known.data_path != place:
             folder.describe(replace(known, data_path=place))
@@ -111,12 +119,12 @@ def _other_data(folder: RunFolder, data: str | None) -> PoiseError:
     return PoiseError(f"the data of {folder.path} has changed since the run began; start a new run with --out")
 
 
-def _create(folder: RunFolder, described: RunSpec) -> bool:
-    """Make the folder; False where another process has just made it."""
+def _create(folder: RunFolder, asked: RunSpec, origin: Mapping[str, bytes]) -> bool:
+    """Make the folder, with the files of the first weights; False where another process has just made it."""
     if (folder.path / "spec.json").exists():
         return False
     try:
-        folder.create(described)
+        folder.create(asked, origin)
     except PoiseError:
         if (folder.path / "spec.json").exists():
             return False
