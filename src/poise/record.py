@@ -1,9 +1,9 @@
 """The run folder: what a run was asked to do, what it recorded, and whether it is done. No torch in here.
 
 RUN/
-  spec.json       recipe, arguments, seed, versions, what the data was
+  spec.json       recipe, arguments, seed, versions, what the data was, how the run was lengthened
   record.jsonl    one line per recorded step: {"step": 16, "discriminator/adversarial": 1.38, ...}
-  events.jsonl    started, stopped, went on, what was found, rolled back, finished: with the time
+  events.jsonl    started, stopped, went on, what was found, rolled back, finished, lengthened: with the time
   remedies.json   what was changed when the run was rolled back, if it was
   threads.json    from which step on how many CPU threads computed it, where that was chosen by measuring
   samples/        STEP.png, always the same noise

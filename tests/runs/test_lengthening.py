@@ -17,6 +17,7 @@ from poise.report.conclude import since_best
 from poise.report.live import Silent
 from poise.runs.further import pace
 from poise.runs.further.lengthening import Further, described, line_of, longer
+from poise.runs.listing import about
 from poise.runs.report import RunReport
 from poise.runs.run import Interrupted, Stop, run
 from poise.specs.spec import instantiated, kind_of
@@ -234,6 +235,23 @@ def test_a_run_that_ended_early_goes_on_from_there_and_its_patience_begins_anew(
     assert [entry.step for entry in longer_run.scores] == [2, 10, 20, 30, 40] and longer_run.steps == 40
     assert longer_run.sentences[-2].startswith("The run ended early, after 40 of 65 steps: 2 scores in a row")
     assert RunFolder(tmp_path / "a").spec().lengthened == (Lengthening(20, 65),)
+
+
+@pytest.mark.slow
+def test_stopped_in_an_earlier_stage_it_has_more_of_the_last_one_to_come(grammar, tmp_path):
+    asked = text_spec(grammar)
+    with pytest.raises(Interrupted):
+        run(asked, tmp_path / "a", Stopping(3, stop := Stop()), stop)
+    with pytest.raises(Interrupted):
+        run(asked, tmp_path / "a", Stopping(6, stop := Stop()), stop, further=Further(steps=4))
+    folder = RunFolder(tmp_path / "a")
+    listed = about(folder)
+    assert (listed.state, listed.step, listed.of) == ("stopped", 6, 24)
+    assert folder.spec().facts["stages"] == [["likelihood", 7], ["critic", 4], ["adversarial", 13]]
+    run(asked, tmp_path / "a")
+    run(asked, tmp_path / "b")
+    run(asked, tmp_path / "b", further=Further(steps=4))
+    assert_same(state(tmp_path / "a"), state(tmp_path / "b"))
 
 
 # Minutes.

@@ -12,6 +12,7 @@ import safetensors.torch
 import torch
 
 from poise.cli import main
+from poise.disk.rows import StepRow
 from poise.errors import PoiseError
 from poise.record import RunFolder
 from poise.runs.load import Run
@@ -26,9 +27,9 @@ LAST = "step-00000008"
 
 @pytest.fixture(scope="session")
 def origin(pictures, tmp_path_factory):
-    """A finished run of eight steps, which are its only scores too."""
+    """A finished run of eight steps."""
     folder = tmp_path_factory.mktemp("origin") / "run"
-    run(spec(pictures, steps=8, scores=1, score_samples=8, seed=7), folder)
+    run(spec(pictures, steps=8, seed=7), folder)
     return folder
 
 
@@ -202,7 +203,7 @@ def test_what_was_kept_is_checked_and_stands_in_for_a_changed_origin(pictures, o
     shutil.rmtree(folder.origin)  # the other run still has them
     shutil.copytree(tmp_path / "a", tmp_path / "b")
     run(kept, tmp_path / "a")
-    again = spec(pictures, steps=8, scores=1, score_samples=8, seed=8)
+    again = spec(pictures, steps=8, seed=8)
     shutil.rmtree(other)
     run(again, other)  # another run at the same place, of as many steps
     with pytest.raises(PoiseError, match=r"b began with other weights than .*/other has now, and .*put it back"):
@@ -223,9 +224,13 @@ SMALL = [
 
 @pytest.fixture(scope="module")
 def made(pictures, origin, tmp_path_factory):
+    """runs/first, whose last step was scored."""
     folder = tmp_path_factory.mktemp("made")
     (folder / "runs").mkdir()
     shutil.copytree(origin, folder / "runs" / "first")
+    first = RunFolder(folder / "runs" / "first")
+    first.add(StepRow({"step": 7, "score/KID-EffLite0": 1.0}))
+    first.close()
     return folder
 
 
