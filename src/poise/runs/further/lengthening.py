@@ -111,7 +111,7 @@ def line_of(lengthened: Sequence[Lengthening]) -> str:
         unit = "" if parts else " steps"
         timed = ""
         if one.minutes is not None and one.milliseconds is not None:
-            timed = f" ({one.minutes:g} minutes at {one.milliseconds:.3g} ms a step; samples and scores come on top)"
+            timed = f" ({one.minutes:g} minutes at {one.milliseconds:.3g} ms a step; scores come on top)"
         parts.append(f"from {one.start:,} to {one.end:,}{unit}{timed}")
     return ", then ".join(parts)
 
