@@ -1,13 +1,14 @@
 """The run folder: what a run was asked to do, what it recorded, and whether it is done. No torch in here.
 
 RUN/
-  spec.json       recipe, arguments, seed, versions, what the data was
+  spec.json       recipe, arguments, seed, versions, what the data was, how the run was lengthened
   record.jsonl    one line per recorded step: {"step": 16, "discriminator/adversarial": 1.38, ...}
-  events.jsonl    started, stopped, went on, what was found, rolled back, finished: with the time
+  events.jsonl    started, stopped, went on, what was found, rolled back, finished, lengthened: with the time
   remedies.json   what was changed when the run was rolled back, if it was
   threads.json    from which step on how many CPU threads computed it, where that was chosen by measuring
   samples/        STEP.png, always the same noise
   checkpoints/    step-00000500/ ...: see poise.training.checkpoint
+  origin/         the weights that it began with, where they are of another run
   report.json     scores, strengths, shares, what to say about them
   DONE            empty; the only sign that the run is complete
 
@@ -20,7 +21,7 @@ import contextlib
 import json
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
@@ -101,13 +102,23 @@ class RunFolder:
     def checkpoints(self) -> Path:
         return self.path / "checkpoints"
 
-    def create(self, spec: RunSpec) -> None:
-        """Make the folder under a temporary name and rename it: it is there with its `spec.json`, or not at all."""
+    @property
+    def origin(self) -> Path:
+        return self.path / "origin"
+
+    def create(self, spec: RunSpec, origin: Mapping[str, bytes] | None = None) -> None:
+        """Make the folder under a temporary name and rename it: it is there with its `spec.json`, or not at all.
+
+        `origin`: file name -> content, of weights that the run begins with.
+        """
         new = None
         try:
             new = RunFolder(disk.temporary_folder(self.path))
             for folder in (new.samples, new.checkpoints):
                 folder.mkdir(parents=True)
+            for name, content in (origin or {}).items():
+                new.origin.mkdir(exist_ok=True)
+                write_atomically(new.origin / name, content)
             write_json(new.path / "spec.json", {"format": FORMAT, **spec.to_dict()})
             if self.path.is_dir():
                 self.path.rmdir()  # empty, or the caller would not make a run of it

@@ -173,7 +173,7 @@ def test_a_run_that_another_process_makes_meanwhile_is_that_run(tmp_path, monkey
         run(spec, other.path)
     assert run(spec, other.path).steps == 8
     create = RunFolder.create
-    monkeypatch.setattr(RunFolder, "create", lambda self, described: [create(self, described) for _ in range(2)])
+    monkeypatch.setattr(RunFolder, "create", lambda self, *asked: [create(self, *asked) for _ in range(2)])
     assert run(spec, tmp_path / "p").steps == 8, "the other one was a moment faster"
 
 

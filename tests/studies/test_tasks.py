@@ -7,6 +7,7 @@ import math
 
 import pytest
 
+from poise.disk.description import Lengthening, RunSpec
 from poise.errors import PoiseError
 from poise.record import RunFolder
 from poise.studies.plans.plan import Arm, Endpoint, Part, Plan
@@ -82,6 +83,18 @@ def test_states_and_which_results_there_are(tmp_path):
     plan = Plan("x", "", [PART])
     found = results_of(plan, [task(name=name, seed=i) for i, name in enumerate(names)], tmp_path)
     assert [(result.run, result.seed) for result in found] == [("done", 0), ("diverged", 1)]
+
+
+def test_runs_of_a_part_that_were_lengthened_unequally_are_not_compared(tmp_path):
+    plan, tasks = Plan("x", "", [PART]), [task(name=name, seed=i) for i, name in enumerate("ab")]
+    for name in "ab":
+        folder_of(tmp_path / name)
+    longer = RunSpec("images", lengthened=(Lengthening(80, 100),)).to_dict()
+    (tmp_path / "a/spec.json").write_text(json.dumps(longer))
+    with pytest.raises(PoiseError, match=r"part 'p': some of its runs were lengthened, to 100 steps, and .*/b was not"):
+        results_of(plan, tasks, tmp_path)
+    (tmp_path / "b/spec.json").write_text(json.dumps(longer))
+    assert [result.run for result in results_of(plan, tasks, tmp_path)] == ["a", "b"]
 
 
 @pytest.mark.parametrize(

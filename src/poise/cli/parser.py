@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 from collections.abc import Callable
 from typing import Any, NoReturn
 
@@ -35,6 +36,17 @@ def whole(low: int, high: int = 2**63 - 1) -> Callable[[str], int]:
             raise OutOfBounds(f"must be {limit}, not {said}")
         return int(text)
 
+    return number
+
+
+def above_0(text: str) -> float:
+    """The type of a number above 0, as `--minutes 2.5`."""
+    try:
+        number = float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"'{text[:30]}' is no number") from None
+    if not 0 < number < math.inf:
+        raise OutOfBounds(f"must be a number above 0, not {text.strip()[:30]}")
     return number
 
 

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from poise.cli.parser import QUIET, RUN, command, whole
+from poise.cli.parser import QUIET, RUN, above_0, command, whole
 from poise.disk.description import AskedRun
 from poise.errors import PoiseError
 from poise.report.in_terminal import WAYS
@@ -16,14 +16,19 @@ from poise.terminal import pasted
 
 if TYPE_CHECKING:
     from poise.record import RunFolder
+    from poise.runs.further.lengthening import Further
     from poise.runs.report import RunReport
 
 
 def add(commands: Any) -> None:
     """Enter the commands."""
     command(commands, "train", None, "train on your data: poise train images DATA (or text, language, vocoder, speech)")
-    made = command(commands, "resume", resume, "go on with a run that was stopped")
+    made = command(commands, "resume", resume, "go on with a run that was stopped, or beyond the end of one")
     made.add_argument("run", help=RUN)
+    made.add_argument("--steps", type=whole(1, 10**9), metavar="MORE", help="lengthen its last stage by so many steps")
+    made.add_argument(
+        "--minutes", type=above_0, metavar="MORE", help="the same by as many steps as take so long, measured first"
+    )
     made.add_argument(
         "--from-step",
         type=whole(0),
@@ -62,7 +67,14 @@ def train(argv: list[str]) -> int:
     return go({"recipe": argv[0], "arguments": Completed(arguments)}, out, quiet, show=show)
 
 
-def go(spec: AskedRun, out: str | Path | None, quiet: bool, data: str | None = None, show: str | None = None) -> int:
+def go(
+    spec: AskedRun,
+    out: str | Path | None,
+    quiet: bool,
+    data: str | None = None,
+    show: str | None = None,
+    further: Further | None = None,
+) -> int:
     """Run to the end or to Ctrl-C, then say where things are."""
     from poise.data.files import reading
     from poise.record import remember
@@ -79,12 +91,12 @@ def go(spec: AskedRun, out: str | Path | None, quiet: bool, data: str | None = N
 
     previous = {s: signal.signal(s, ask) for s in (signal.SIGINT, signal.SIGTERM)}
     folder, arguments = folder_of(spec["recipe"], spec["arguments"], out)
-    already = folder.done
+    already = folder.done and further is None
     if out is not None:
         remember(folder.path)
     reading.quiet = quiet
     try:
-        report = run({**spec, "arguments": arguments}, folder.path, view(quiet, show), stop, data)
+        report = run({**spec, "arguments": arguments}, folder.path, view(quiet, show), stop, data, further)
     except Interrupted as reason:
         print(f"{reason}; go on with: poise resume {shown(folder)}", file=sys.stderr if quiet else sys.stdout)
         return 130
@@ -137,10 +149,17 @@ def best_of(report: RunReport) -> str:
 
 def resume(options: argparse.Namespace) -> int:
     from poise.record import find_run
+    from poise.runs.further.lengthening import Further
     from poise.runs.load import check_classes, trust_all
     from poise.runs.rollback import rewind
     from poise.specs.spec import of_before
 
+    further = None
+    if options.steps is not None or options.minutes is not None:
+        further = Further(options.steps, options.minutes)
+    if further is not None and options.from_step is not None:
+        flag = "--minutes" if options.steps is None else "--steps"
+        raise PoiseError(f"{flag} makes the run longer and --from-step takes it back: do one after the other")
     folder = find_run(options.run)
     spec = folder.spec()
     if options.trust:
@@ -151,4 +170,4 @@ def resume(options: argparse.Namespace) -> int:
             left = rewind(folder, options.from_step)
         print(f"what came after step {left:,} is forgotten", file=sys.stderr if options.quiet else sys.stdout)
     asked: AskedRun = {"recipe": spec.recipe, "arguments": of_before(spec.recipe, spec.arguments)}
-    return go(asked, folder.path, options.quiet, options.data, options.show)
+    return go(asked, folder.path, options.quiet, options.data, options.show, further)

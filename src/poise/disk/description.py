@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypedDict
+from typing import Any, Self, TypedDict
+
+from poise.disk.reading import natural
 
 Arguments = dict[str, object]  # of a recipe's signature, as JSON has them: groups are tables
 
@@ -17,12 +19,40 @@ class AskedRun(TypedDict):
 
 
 @dataclass(frozen=True)
+class Lengthening:
+    """A run whose end after `start` steps became one after `end`, both counted over all stages. `minutes` and
+    `milliseconds` of a step, as measured then, where it was asked for in minutes."""
+
+    start: int
+    end: int
+    minutes: float | None = None
+    milliseconds: float | None = None
+
+    @classmethod
+    def from_dict(cls, content: Any) -> Self | None:
+        """None where this is no lengthening."""
+        if not isinstance(content, dict):
+            return None
+        start, end = natural(content.get("start")), natural(content.get("end"))
+        if start is None or end is None or not start < end:
+            return None
+        timed = [content.get(name) for name in ("minutes", "milliseconds")]
+        minutes, milliseconds = (float(value) if isinstance(value, int | float) else None for value in timed)
+        return cls(start, end, minutes, milliseconds)
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON: what is not known is left out."""
+        return {name: value for name, value in vars(self).items() if value is not None}
+
+
+@dataclass(frozen=True)
 class RunSpec:
     """The description of a run.
 
     `arguments` of the recipe's signature; `facts`, what rebuilds the generator without the data, and what the data was;
     `versions` of what made the numbers; `data_path`, absolute, None for data that are no path; `sources`, dotted path
-    of code that is not Poise's -> sha256 of its source.
+    of code that is not Poise's -> sha256 of its source; `lengthened`, how the run got longer than `arguments` say, in
+    the order in which that was asked for.
     """
 
     recipe: str = ""
@@ -31,6 +61,12 @@ class RunSpec:
     versions: Mapping[str, str] = field(default_factory=dict)
     data_path: str | None = None
     sources: Mapping[str, str | None] = field(default_factory=dict)
+    lengthened: tuple[Lengthening, ...] = ()
+
+    @property
+    def end(self) -> int | None:
+        """After how many steps of all stages a lengthened run ends; None where it is as long as its arguments say."""
+        return self.lengthened[-1].end if self.lengthened else None
 
     @classmethod
     def from_dict(cls, content: Any) -> RunSpec | None:
@@ -43,11 +79,20 @@ class RunSpec:
         path, sources = content.get("data_path"), content.get("sources")
         path = path if isinstance(path, str) else None
         sources = sources if isinstance(sources, dict) else {}
-        return cls(content["recipe"], arguments, facts, versions, path, sources)
+        entries = content.get("lengthened", [])
+        longer = [Lengthening.from_dict(entry) for entry in entries] if isinstance(entries, list) else [None]
+        known = tuple(entry for entry in longer if entry is not None)
+        if len(known) < len(longer):
+            return None
+        return cls(content["recipe"], arguments, facts, versions, path, sources, known)
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON: what is not known is left out."""
         found = {name: getattr(self, name) for name in ("recipe", "arguments", "facts", "versions")}
         if self.data_path is not None:
             found["data_path"] = self.data_path
-        return found | ({"sources": self.sources} if self.sources else {})
+        if self.sources:
+            found["sources"] = self.sources
+        if self.lengthened:
+            found["lengthened"] = [entry.to_dict() for entry in self.lengthened]
+        return found

@@ -104,7 +104,9 @@ def best(rows: Rows, primary: Sequence[str]) -> BestScore | None:
     return None
 
 
-def since_best(rows: Rows, primary: Sequence[str]) -> int:
-    """How many scores were taken since the best one; 0 where none was taken."""
+def since_best(rows: Rows, primary: Sequence[str], after: int = 0) -> int:
+    """How many scores were taken since the best one, and after so many steps; 0 where none was taken."""
     found = best(rows, primary)
-    return sum(entry.step > found.step for entry in scores(rows)) if found else 0
+    if found is None:
+        return 0
+    return sum(entry.step > max(found.step, after) for entry in scores(rows))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from poise.disk.description import RunSpec
 from poise.record import RunFolder
 from poise.report.table import columns
+from poise.runs.further.lengthening import line_of
 from poise.runs.listing import about
 from poise.runs.report import RunReport
 
@@ -25,7 +26,10 @@ def difference(one: RunFolder, other: RunFolder) -> dict[str, list[tuple[str, st
 
 
 def _asked(spec: RunSpec) -> Values:
-    return {"recipe": spec.recipe, **spec.versions, **_flat(spec.arguments)}
+    found = {"recipe": spec.recipe, **spec.versions, **_flat(spec.arguments)}
+    if spec.lengthened:
+        found["lengthened"] = line_of(spec.lengthened)
+    return found
 
 
 def _flat(table: object, above: str = "") -> Values:

@@ -66,7 +66,7 @@ def about(folder: RunFolder) -> ListedRun:
             rows = folder.rows()
             if found.state == "training" and rows:
                 found.step = max(found.step, rows[-1].step + 1)
-            found.of = _planned(arguments)
+            found.of = spec.end or _planned(arguments)
             found.best = best(rows, kind_of(spec.recipe).primary)
     except PoiseError as error:
         found.state, found.why = "broken", str(error)

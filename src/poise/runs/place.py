@@ -13,6 +13,7 @@ from typing import Any
 
 from poise.disk.description import Arguments, RunSpec
 from poise.errors import PoiseError
+from poise.recipes.common.whence import asked_checkpoint
 from poise.record import RunFolder, runs_root
 from poise.specs.spec import Completed, completed, of_before, run_name
 
@@ -45,10 +46,31 @@ def folder_of(recipe: str, arguments: Arguments, out: str | Path | None) -> tupl
     tidy = Completed(typed)
     if "data" in typed:
         tidy["data"] = tidied(typed["data"])
+    tidy.update(_origin(typed))
     if out:
         return RunFolder(Path(out)), tidy
     before = runs_root() / run_name(recipe, typed)
     return RunFolder(before if before.exists() else runs_root() / run_name(recipe, tidy)), tidy
+
+
+def _origin(arguments: Arguments) -> Arguments:
+    """The run that another begins with by its folder, and its checkpoint by its step, so that the same is the same.
+
+    A run that is not there any more stays as it was written, where the step is a number: who has begun with it needs
+    it no more.
+    """
+    run, step = arguments.get("from_run"), arguments.get("from_step")
+    if not isinstance(run, str):
+        return {}
+    if not isinstance(step, int | str):
+        return {}
+    try:
+        folder, found = asked_checkpoint(run, step)
+    except PoiseError:
+        if isinstance(step, int):
+            return {}
+        raise
+    return {"from_run": tidied(str(folder.path)), "from_step": found}
 
 
 def same(known: RunSpec, arguments: Arguments) -> bool:

@@ -17,10 +17,12 @@ OWN_FILES = (
 )  # fmt: skip
 EVALUATION = re.compile(r"evaluation-[\w-]+\.json")
 TEMPORARY = re.compile(r"\..+\.[^.]+-\d+-[0-9a-f]{16}\.tmp")
-# In its folders: samples of a step (of an auto-encoder three), real ones, the page that plays them; checkpoints.
+# In its folders: samples of a step (of an auto-encoder three), real ones, the page that plays them; checkpoints;
+# the weights that it began with.
 OWN_INSIDE = {
     "samples": re.compile(r"(\d{8}(-reconstructions|-interpolations)?|real)(\.\w+)?|index\.html|texts\.json"),
     "checkpoints": re.compile(r"step-\d{8}"),
+    "origin": re.compile(r"[\w.]+\.safetensors|origin\.json"),
 }
 
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from poise.disk.description import Arguments, AskedRun, RunSpec
 from poise.errors import PoiseError
+from poise.recipes.common.recipe import Recipe
 from poise.record import RunFolder
 from poise.report.live import Silent, View
 from poise.runs.ending import Interrupted, Stop, scored_on
+from poise.runs.further.lengthening import Further, described, lengthen, longer
 from poise.runs.load import check_classes
 from poise.runs.place import absolute, folder_of, same, where
 from poise.runs.report import RunReport
@@ -26,6 +29,7 @@ def run(
     view: View | None = None,
     stop: Stop | None = None,
     data: str | None = None,
+    further: Further | None = None,
 ) -> RunReport:
     """Train what `spec` describes, or go on where it stopped, or return the report of a run that is done.
 
@@ -36,6 +40,7 @@ def run(
         view: shows progress; by default nothing.
         stop: lets a signal handler end the run after the current step.
         data: where the data of a run that is there are now, if they were moved; their content must be the same.
+        further: how much longer a run that is there becomes; this is kept, so it is asked for once.
 
     Returns:
         What `report.json` holds.
@@ -50,32 +55,60 @@ def run(
     if (folder.path / "spec.json").exists():
         known = _known(folder, recipe, arguments)
         arguments = of_before(recipe, known.arguments)
-        if folder.done and data is None:
+        if folder.done and data is None and further is None:
             return RunReport.of(folder)
     elif folder.path.exists() and (not folder.path.is_dir() or any(folder.path.iterdir())):
         raise PoiseError(f"{folder.path} exists and is not a run folder; choose another --out")
     place = where(folder, known, arguments.get("data"), data)
-    built = kind_of(recipe).build(**instantiated(recipe, {**arguments, "data": place}))
+
+    def build() -> Recipe:
+        placed = {**arguments, "data": place}
+        if known is not None and folder.origin.exists():  # the run itself keeps what it began with
+            placed["from_run"] = str(folder.origin)
+        return kind_of(recipe).build(**instantiated(recipe, placed))
+
+    built = build()
     named = sources(arguments, *([recipe] if "." in recipe else []))
     path = place if absolute(place) is not None else None
-    described = RunSpec(recipe, arguments, built.table, versions(), path, named)
+    asked = RunSpec(recipe, arguments, built.table, versions(), path, named)
     if known is None:
-        known = described if _create(folder, described) else _known(folder, recipe, arguments)
-    if known.facts.get("fingerprint") != described.facts["fingerprint"]:
+        known = asked if _create(folder, asked, built.origin) else _known(folder, recipe, arguments)
+    if known.facts.get("fingerprint") != asked.facts["fingerprint"]:
         raise _other_data(folder, data)
+    if known.facts.get("origin") != asked.facts.get("origin"):
+        raise PoiseError(
+            f"{folder.path} began with other weights than {arguments.get('from_run')} has now, and {folder.origin}, "
+            f"where they were kept, is not there or changed: put it back, or start a new run with --out"
+        )
     with folder.locked():
         if data is not None and known.data_path != place:
             folder.describe(replace(known, data_path=place))
-        if folder.done:  # by another process, since we looked
+        if further is not None:
+            _lengthen(folder, build, further)
+        elif folder.done:  # by another process, since we looked
             return RunReport.of(folder)
-        for part in (folder.samples, folder.checkpoints):  # who copies runs may lose folders that are empty
-            part.mkdir(exist_ok=True)
-        session = Session(folder, built, described, view or Silent(), stop or Stop())
-        try:
-            return session.train()
-        finally:
-            folder.close()
-            session.view.close()
+        added = folder.spec().lengthened
+        return _sitting(folder, longer(built, added), described(asked, added), view, stop)
+
+
+def _sitting(folder: RunFolder, recipe: Recipe, spec: RunSpec, view: View | None, stop: Stop | None) -> RunReport:
+    """Train to the end, with the folder's lock held."""
+    for part in (folder.samples, folder.checkpoints):  # who copies runs may lose folders that are empty
+        part.mkdir(exist_ok=True)
+    session = Session(folder, recipe, spec, view or Silent(), stop or Stop())
+    try:
+        return session.train()
+    finally:
+        folder.close()
+        session.view.close()
+
+
+def _lengthen(folder: RunFolder, build: Callable[[], Recipe], further: Further) -> None:
+    """Make the run longer, with its lock held; a recipe of its own is spent on what a step takes."""
+    from poise.runs.further.pace import seconds_of_a_step
+
+    recipe = build()
+    lengthen(folder, folder.spec(), recipe, further, lambda: seconds_of_a_step(folder.path, recipe))
 
 
 def _other_data(folder: RunFolder, data: str | None) -> PoiseError:
@@ -86,12 +119,12 @@ def _other_data(folder: RunFolder, data: str | None) -> PoiseError:
     return PoiseError(f"the data of {folder.path} has changed since the run began; start a new run with --out")
 
 
-def _create(folder: RunFolder, described: RunSpec) -> bool:
-    """Make the folder; False where another process has just made it."""
+def _create(folder: RunFolder, asked: RunSpec, origin: Mapping[str, bytes]) -> bool:
+    """Make the folder, with the files of the first weights; False where another process has just made it."""
     if (folder.path / "spec.json").exists():
         return False
     try:
-        folder.create(described)
+        folder.create(asked, origin)
     except PoiseError:
         if (folder.path / "spec.json").exists():
             return False
@@ -104,5 +137,17 @@ def _known(folder: RunFolder, recipe: str, arguments: Arguments) -> RunSpec:
     known = folder.spec()
     check_classes(folder, known)
     if known.recipe != recipe or not same(known, arguments):
-        raise PoiseError(f"{folder.path} holds a run with other arguments; choose another --out")
+        raise PoiseError(
+            f"{folder.path} holds a run with other arguments; choose another --out{_longer(known, arguments)}"
+        )
     return known
+
+
+def _longer(known: RunSpec, arguments: Arguments) -> str:
+    """What to do where all that differs is that more steps are asked for."""
+    asked, has = arguments.get("steps"), known.arguments.get("steps")
+    if not (isinstance(asked, int) and isinstance(has, int) and asked > has):
+        return ""
+    if not same(known, Arguments({**arguments, "steps": has})):
+        return ""
+    return ", or lengthen it with poise resume RUN --steps MORE"

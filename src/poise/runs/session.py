@@ -25,6 +25,7 @@ from poise.report.conclude import best, since_best
 from poise.report.live import View
 from poise.runs.early import Early
 from poise.runs.ending import EarlyStop, Interrupted, Stop, last_word, scored_on
+from poise.runs.further.lengthening import line_of
 from poise.runs.report import RunReport, conclude
 from poise.runs.rollback import Divergence, Rollbacks, protected, rates
 from poise.specs.spec import kind_of
@@ -80,6 +81,7 @@ class Session:
             self.fresh = [initial(stage.game) for stage in recipe.stages]
         self.ends = list(accumulate(stage.steps for stage in recipe.stages))
         self.total, self.stage = self.ends[-1], 0
+        self.formerly = [one.start for one in spec.lengthened if one.start < self.total]  # ends before it got longer
         self.base = [rates(stage.game) for stage in recipe.stages]
         self.remedies = Rollbacks(folder, recipe.acting.rollbacks)
         self.early = Early(folder, recipe, view, self.total)
@@ -148,6 +150,8 @@ class Session:
                 f"in a row were no better than that of step {self.best_step:,} (poise sample ... --step best)."
             )
         report.sentences += [f"The run was {line}." for line in report.rollbacks]
+        if self.spec.lengthened:
+            report.sentences.append(f"The run was lengthened {line_of(self.spec.lengthened)}.")
         left = [finding.name for finding in self.findings if finding.severity != "note"]
         if left and self.remedies.made:
             report.sentences.append(
@@ -236,7 +240,7 @@ class Session:
         local, monitor = step - offset, self.monitors[self.stage]
         if local % cadence.probe == 0 and monitor is not None:
             entry |= monitor(local // cadence.probe)
-        if self.early.due() or made % cadence.sample == 0 or made in self.ends:
+        if self.early.due() or made % cadence.sample == 0 or self._is_end(made):
             self.early.shown(made, self.recipe.show(self.folder.samples / f"{made:08d}"))
         scored = made in cadence.scores
         if scored:
@@ -257,10 +261,14 @@ class Session:
             raise Interrupted(f"stopped after step {made}")
         self.threads.next(made)
 
+    def _is_end(self, made: int) -> bool:
+        """Whether a stage ends with a step, or the run ended there before it was lengthened."""
+        return made in self.ends or made in self.formerly
+
     def _is_kept(self, made: int) -> bool:
         """Whether a step ends with a checkpoint: where one is due, where it is the best or a stage's last, and where a
         sitting ends."""
-        if made == self.best_step or made in self.ends or self.stop.asked:
+        if made == self.best_step or self._is_end(made) or self.stop.asked:
             return True
         every = self.recipe.cadence.checkpoint
         if every is None:
@@ -339,7 +347,11 @@ class Session:
     def _past_patience(self) -> bool:
         patience = self.recipe.acting.patience
         last = self.stage == len(self.recipe.stages) - 1  # an earlier stage is never what was asked for
-        return patience is not None and last and since_best(self.rows, self.primary) >= patience
+        if patience is None or not last:
+            return False
+        reached = self.rows[-1].step + 1 if self.rows else 0
+        begun = max((step for step in self.formerly if step <= reached), default=0)  # it counts anew from there
+        return since_best(self.rows, self.primary, begun) >= patience
 
     def _score(self, made: int) -> dict[str, float]:
         """Scores of the averaged generator against the held-out pictures, for the record."""
@@ -363,9 +375,9 @@ class Session:
         return entry
 
     def _kept(self, made: int) -> set[int | None]:
-        """Steps whose checkpoints stay: the best, the end of each stage, and where the run may be rolled back, where to
-        and the best there."""
-        kept = {self.best_step, *self.ends}
+        """Steps whose checkpoints stay: the best, the end of each stage and of a run that got longer, and where the run
+        may be rolled back, where to and the best there."""
+        kept = {self.best_step, *self.ends, *self.formerly}
         if not self.may_roll_back:
             return kept
         back_to = protected(made, self.every, LAG * self._stride())

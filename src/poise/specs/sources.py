@@ -26,7 +26,7 @@ from poise.terminal import pasted
 FILE = "trusted-sources.txt"  # in the cache: one sha256 a line
 _HERE: set[str] = set()  # trusted by this process, even where the cache cannot be written
 PATH = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)+")
-DATA = ("data", "metadata")  # paths of files, which are never imported
+DATA = ("data", "metadata", "from_run")  # paths of files, which are never imported
 
 
 def class_paths(value: Any) -> Iterator[str]:

@@ -69,7 +69,7 @@ class Record(NamedTuple):
             if step < first + steps:
                 return StageSpan(name, first, steps)
             first += steps
-        asked: Any = self.spec.arguments.get("steps")
+        asked: Any = self.spec.end or self.spec.arguments.get("steps")
         return StageSpan("", first, int(asked or 0))
 
     def part_done(self, step: int) -> float:

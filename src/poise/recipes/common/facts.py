@@ -52,6 +52,21 @@ class PerStep:
     amounts: dict[str, float]
 
 
+@dataclass(frozen=True)
+class OriginFacts:
+    """Whose networks a run began with: `run`, as its folder was called then, `step` of the checkpoint, and `files`,
+    name -> sha256."""
+
+    run: str
+    step: int
+    files: dict[str, str]
+
+    @property
+    def whence(self) -> str:
+        """In words."""
+        return f"{self.run}, step {self.step:,}"
+
+
 def _read(name: str, kind: Any, value: Any) -> Any:
     """The value of a field of this type; what is inside lists and tables is not looked at."""
     kinds = get_args(kind) if isinstance(kind, UnionType) else (kind,)

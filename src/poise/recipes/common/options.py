@@ -148,6 +148,36 @@ class RunOptions(Group):
 
 
 @dataclass(frozen=True)
+class OriginOptions(Group):
+    """With which weights a run begins.
+
+    Args:
+        from_run: begin with the networks of a run: its path, its name, a unique beginning of its name, or last; what
+            has the same name and shape in them is taken, the rest is fresh.
+        from_step: of which of its checkpoints: last, best, or the step of one that is kept.
+        from_parts: which networks: generator (and its average), discriminator or both.
+    """
+
+    from_run: str | None = None
+    from_step: int | str = "last"
+    from_parts: Literal["generator", "discriminator", "both"] = "both"
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """The players whose weights are taken."""
+        return ("generator", "discriminator") if self.from_parts == "both" else (self.from_parts,)
+
+    def check(self) -> None:
+        """PoiseError for options that would do nothing."""
+        if self.from_run is not None:
+            return
+        for name, default in (("from_step", "last"), ("from_parts", "both")):
+            if getattr(self, name) != default:
+                flag = f"--{name.replace('_', '-')}"
+                raise PoiseError(f"{flag} {getattr(self, name)} does nothing without --from-run RUN: add it")
+
+
+@dataclass(frozen=True)
 class SingleRunOptions(RunOptions):
     """How long, where and under what eyes a run trains, in single precision unless told otherwise.
 

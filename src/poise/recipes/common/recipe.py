@@ -132,6 +132,7 @@ class Recipe:
     final: Callable[[], Scorer] | None = None  # one that compares with held-out items that the other leaves out
     acting: Stopping = Stopping()
     notes: list[str] = field(default_factory=list)  # sentences for the user: unreadable files, missing packages
+    origin: Mapping[str, bytes] = field(default_factory=dict)  # files of first weights, for the folder of a new run
 
     @property
     def table(self) -> dict[str, Any]:

@@ -19,7 +19,8 @@ from poise.models.own import OwnDiscriminator, OwnGenerator
 from poise.networks import ImageNetworks
 from poise.penalties import Penalty
 from poise.recipes.common.affordable import check_affordable
-from poise.recipes.common.options import Options, RunOptions
+from poise.recipes.common.options import Options, OriginOptions, RunOptions
+from poise.recipes.common.origin import Origin, origin_of, take, take_average
 from poise.recipes.common.own import fits, told
 from poise.recipes.common.parts import check_player, learning_rates, machine, player
 from poise.recipes.common.recipe import Arguments
@@ -31,8 +32,18 @@ from poise.training.precision import Execution
 from poise.training.schedules import Scheduled
 
 
+def begun(options: OriginOptions) -> Origin | None:
+    """What the run begins with, if another run is named: its generator, the average of that, its discriminator."""
+    return origin_of(options, "images", averaged=("generator",))
+
+
 def facts(
-    pictures: ImageSet, conditional: bool, augment: str, probability: Scheduled, execution: Execution
+    pictures: ImageSet,
+    conditional: bool,
+    augment: str,
+    probability: Scheduled,
+    execution: Execution,
+    origin: Origin | None = None,
 ) -> ImageFacts:
     """What rebuilds the generator without the data, and what was chosen for the user."""
     asked = steering.kinds(augment, probability)
@@ -43,6 +54,7 @@ def facts(
         data=pictures.describe(),
         fingerprint=pictures.fingerprint,
         augment=resolve(asked, len(pictures.train)),
+        origin=origin.facts if origin else None,
         **machine(execution),
     )
 
@@ -127,8 +139,9 @@ def game(
     facts: ImageFacts,
     run: RunOptions,
     execution: Execution,
+    origin: Origin | None = None,
 ) -> tuple[Adversarial, nn.Module]:
-    """The game, D first, and the averaged generator."""
+    """The game, D first, and the averaged generator; `origin` has weights to begin with."""
     for name, own in options.items():
         check_player(name, own)
     to_discriminate, to_generate = adversarial_terms(find("loss", loss))
@@ -141,6 +154,7 @@ def game(
         torch.manual_seed(run.seed)
         d = discriminator(network, options["discriminator"], facts)
         g = generator(network, noise, options["generator"], facts)
+    take(origin, {"generator": g, "discriminator": d})
     for net in (d, g):
         net.to(execution.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     few = torch.zeros(2, noise, device=execution.device)
@@ -148,6 +162,7 @@ def game(
     fits(network, "generator", g, few, labels)
     fits(network, "discriminator", d, few.new_zeros(2, facts.channels, facts.size, facts.size), labels)
     average = Ema(g, run.decay, noise_feed(noise, execution.device, len(facts.classes)))
+    take_average(origin, "generator", average)
     built = Adversarial(g, d, view=Augmentation(facts.augment or "none"), joint=joint_allowed(d))
     built.players = (
         player("discriminator", d, options["discriminator"], to_discriminate, penalties["discriminator"]),

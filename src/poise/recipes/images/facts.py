@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from poise.recipes.common.facts import RunFacts
+from poise.recipes.common.facts import OriginFacts, RunFacts
 
 
 @dataclass(frozen=True, kw_only=True)
 class ImageFacts(RunFacts):
-    """Of pictures [channels,size,size]; `classes`: the names of those that are made by class."""
+    """Of pictures [channels,size,size]; `classes`: the names of those that are made by class; `origin`: of the first
+    weights, where they were taken from another run."""
 
     size: int
     channels: int
@@ -20,3 +21,4 @@ class ImageFacts(RunFacts):
     device: str
     precision: str
     threads: int
+    origin: OriginFacts | None = None

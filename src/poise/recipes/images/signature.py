@@ -14,7 +14,7 @@ from poise.errors import PoiseError
 from poise.lazy import later
 from poise.losses import Loss
 from poise.networks import ImageNetworks
-from poise.recipes.common.options import DiscriminatorAdam, GeneratorAdam, RunOptions
+from poise.recipes.common.options import DiscriminatorAdam, GeneratorAdam, OriginOptions, RunOptions
 from poise.recipes.common.recipe import Recipe, RecipeEntry, Stage
 from poise.recipes.images.facts import ImageFacts
 from poise.recipes.images.options import PictureOptions
@@ -71,6 +71,7 @@ def images(
     generator: GeneratorOptions = GeneratorOptions(),  # noqa: B008
     discriminator: DiscriminatorOptions = DiscriminatorOptions(),  # noqa: B008
     pictures: PictureOptions = PictureOptions(),  # noqa: B008
+    origin: OriginOptions = OriginOptions(),  # noqa: B008
     run: RunOptions = RunOptions(steps=15_000, ema=0.9995),  # noqa: B008
 ) -> Recipe:
     """Train a GAN on pictures.
@@ -101,6 +102,7 @@ def images(
         on_divergence: stop, or roll back to a checkpoint from before the trouble and go on with halved learning rates
             (the generator's alone after a collapse; a weaker penalty where that has killed the discriminator).
         pictures: options of reading the pictures.
+        origin: with which weights the run begins.
         run: options of the run.
     """
     from poise.recipes.common import own
@@ -112,11 +114,12 @@ def images(
     run.check(noise=noise)
     execution = common.execution_of(run)
     seen = image_data.pictures(data, pictures, run.seed, conditional)
-    facts = parts.facts(seen, conditional, augment, augment_probability, execution)
+    begun = parts.begun(origin)
+    facts = parts.facts(seen, conditional, augment, augment_probability, execution, begun)
     options = {"generator": generator, "discriminator": discriminator}
     l2 = {"generator": l2_generator, "discriminator": l2_discriminator}
     penalties = {name: common.own_penalties(name, l2, options, run.steps) for name in options}
-    game, average = parts.game(network, loss, noise, options, penalties, facts, run, execution)
+    game, average = parts.game(network, loss, noise, options, penalties, facts, run, execution, begun)
     stage = Stage(
         "adversarial",
         game,
@@ -139,7 +142,8 @@ def images(
         judge=outcomes.judge(*judged) if run.scores else None,
         final=outcomes.judge(*judged, unseen=True) if run.scores else None,
         acting=run.acting,
-        notes=[*image_data.notes(seen, data), *said, *common.compiled(run, [stage])],
+        notes=[*image_data.notes(seen, data), *(begun.notes if begun else []), *said, *common.compiled(run, [stage])],
+        origin=begun.keeps() if begun else {},
     )
 
 

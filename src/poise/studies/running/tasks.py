@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import inspect
 import json
@@ -10,7 +11,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
-from poise.disk.description import Arguments, AskedRun
+from poise.disk import read_json
+from poise.disk.description import Arguments, AskedRun, RunSpec
 from poise.disk.rows import StepRow
 from poise.errors import PoiseError
 from poise.recipes.common.options import parameters
@@ -102,13 +104,32 @@ def state_of(folder: RunFolder) -> State:
 
 
 def results_of(plan: Plan, tasks: list[Task], runs: Path) -> list[Result]:
-    """What each run says that has come to its end."""
-    found = []
-    for task in tasks:
-        folder = RunFolder(runs / task.name)
-        if state_of(folder) in ("done", "diverged"):
-            found.append(result_of(plan.part(task.part), task, folder))
-    return found
+    """What each run says that has come to its end. Errors: PoiseError where runs of a part are not equally long."""
+    each = [(task, RunFolder(runs / task.name)) for task in tasks]
+    over = [(task, folder) for task, folder in each if state_of(folder) in ("done", "diverged")]
+    for part in plan.parts:
+        _check_lengths(part, [folder for task, folder in over if task.part == part.name and folder.done])
+    return [result_of(plan.part(task.part), task, folder) for task, folder in over]
+
+
+def _check_lengths(part: Part, folders: list[RunFolder]) -> None:
+    """PoiseError where some runs of a part were lengthened after they were made, and others not, or not as far."""
+    ends = {folder.path: _end(folder) for folder in folders}
+    longest = max((end for end in ends.values() if end is not None), default=None)
+    for path, end in ends.items():
+        if end != longest:
+            raise PoiseError(
+                f"part '{part.name}': some of its runs were lengthened, to {longest:,} steps, and {path} was not: they "
+                f"cannot be compared; lengthen all of them alike with poise resume RUN --steps MORE"
+            )
+
+
+def _end(folder: RunFolder) -> int | None:
+    """After how many steps a run ends that was lengthened; None for one that was not."""
+    with contextlib.suppress(PoiseError):  # a damaged description is told where it is needed
+        spec = RunSpec.from_dict(read_json(folder.path / "spec.json"))
+        return spec.end if spec is not None else None
+    return None
 
 
 def result_of(part: Part, task: Task, folder: RunFolder) -> Result:

@@ -1,0 +1,182 @@
+"""First weights out of a run that is there, for networks of the same kind. Loads torch.
+
+What is taken is kept in the folder of the new run, as it lay in the checkpoint, with a sha256 of each file: a run that
+goes on finds it there and needs the other run no more.
+
+    RUN/origin/generator.safetensors, generator.ema.safetensors ...    files of the checkpoint
+    RUN/origin/origin.json                                             run, step, sha256 of each file
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import safetensors
+import safetensors.torch
+import torch
+from torch import Tensor, nn
+
+from poise import disk
+from poise.errors import PoiseError
+from poise.recipes.common.facts import OriginFacts
+from poise.recipes.common.options import OriginOptions
+from poise.recipes.common.whence import asked_checkpoint
+from poise.training.checked import FILE, checked_step
+from poise.training.ema import Ema
+
+KEPT = "origin.json"
+SHOWN = 3  # names of fresh tensors that are told
+
+
+@dataclass
+class Origin:
+    """What a run begins with: `facts` of where it is from, `files` by name, `notes` on what of it was taken, and the
+    players of which that was `whole`, so that nothing of them is fresh."""
+
+    facts: OriginFacts
+    files: Mapping[str, bytes]
+    notes: list[str] = field(default_factory=list)
+    whole: set[str] = field(default_factory=set)
+
+    def keeps(self) -> dict[str, bytes]:
+        """File name -> content, for the folder of the new run."""
+        return {**self.files, KEPT: json.dumps(asdict(self.facts), indent=2).encode()}
+
+
+def origin_of(options: OriginOptions, recipe: str, averaged: Sequence[str]) -> Origin | None:
+    """Read the weights that are asked for; None where none are.
+
+    Args: options; recipe, of which the run must be; averaged, the players that have an average, which is read too.
+    Errors: PoiseError for another kind of run, no such checkpoint, or one that is damaged.
+    """
+    options.check()
+    if options.from_run is None:
+        return None
+    names = [f"{part}.safetensors" for part in options.parts]
+    names += [f"{part}.ema.safetensors" for part in options.parts if part in averaged]
+    place = Path(options.from_run)
+    if os.path.lexists(place / KEPT):
+        return _kept(place, names)
+    folder, step = asked_checkpoint(options.from_run, options.from_step)
+    spec = folder.spec()
+    if spec.recipe != recipe:
+        raise PoiseError(f"--from-run {options.from_run} is a run of {spec.recipe}: name one of poise train {recipe}")
+    checkpoint = folder.checkpoints / f"step-{step:08d}"
+    if not (checkpoint / "manifest.json").exists():
+        raise PoiseError(f"--from-run {options.from_run} keeps no checkpoint of step {step}: see {folder.checkpoints}")
+    checked_step(checkpoint)
+    files = {name: _content(checkpoint / name) for name in names}
+    return Origin(OriginFacts(str(folder.path), step, _digests(files)), files)
+
+
+def _kept(place: Path, names: Sequence[str]) -> Origin:
+    """What a run kept when it began."""
+    damaged = PoiseError(
+        f"{place} does not hold the weights that the run began with: it is damaged; put it back, or start a new run"
+    )
+    try:
+        facts = OriginFacts(**disk.read_json(place / KEPT))
+    except TypeError:
+        raise damaged from None
+    if not (isinstance(facts.run, str) and isinstance(facts.step, int)):
+        raise damaged
+    files = {name: _content(place / name) for name in names}
+    if facts.files != _digests(files):
+        raise damaged
+    return Origin(facts, files)
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return disk.read_bytes(path, min(path.lstat().st_size, FILE))
+    except OSError as error:
+        raise PoiseError(
+            f"{path} cannot be read ({error.strerror or error}): no weights can be taken from it"
+        ) from None
+
+
+def _digests(files: Mapping[str, bytes]) -> dict[str, str]:
+    return {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
+
+
+def take(origin: Origin | None, networks: Mapping[str, nn.Module]) -> None:
+    """Put what fits by name and shape into the networks, in place, and note what was taken; the rest stays fresh.
+
+    Call it before averages are made of the networks, and `take_average` then. Args: origin, None for nothing; networks,
+    by player. Errors: PoiseError where nothing of a network fits.
+    """
+    for part, net in networks.items():
+        if origin is not None and f"{part}.safetensors" in origin.files:
+            _take(origin, net, part)
+
+
+@torch.no_grad()
+def take_average(origin: Origin | None, part: str, average: Ema) -> None:
+    """Let an average begin with averaged weights where they fit.
+
+    Of a player that was taken whole it has as many moves behind it as these, so that it does not forget them as it
+    forgets fresh weights.
+    """
+    if origin is None or f"{part}.ema.safetensors" not in origin.files:
+        return
+    own = average.module.state_dict()
+    for name, value in _fitting(origin, f"{part}.ema.safetensors", own).items():
+        own[name].copy_(value)
+    average.stale = True
+    if part in origin.whole:
+        average.moves = origin.facts.step
+
+
+def _fitting(origin: Origin, file: str, own: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors of a file that a network has too, in the same shape. Errors: PoiseError for what is no number."""
+    try:
+        found = safetensors.torch.load(origin.files[file])
+    except safetensors.SafetensorError as error:
+        raise PoiseError(f"{file} of {origin.facts.whence} cannot be read as safetensors ({error})") from None
+    fitting = {name: value for name, value in found.items() if name in own and _alike(value, own[name])}
+    for name, value in fitting.items():
+        if value.is_floating_point() and not bool(torch.isfinite(value).all()):
+            raise PoiseError(
+                f"{file} of {origin.facts.whence} has numbers in {name} that are not finite: take an earlier step"
+            )
+    return fitting
+
+
+@torch.no_grad()
+def _take(origin: Origin, net: nn.Module, part: str) -> None:
+    """Put what fits into a network, and note what that was."""
+    whence, own = origin.facts.whence, net.state_dict()
+    fitting = _fitting(origin, f"{part}.safetensors", own)
+    weights = dict(net.named_parameters())
+    taken = [name for name in weights if name in fitting]
+    if not taken:
+        raise PoiseError(
+            f"--from-run: nothing of the {part} of {whence} fits this run: no tensor has the same name and shape; "
+            f"give this run its --network, --size and widths, or use other --from-parts"
+        )
+    for name, value in fitting.items():
+        own[name].copy_(value)
+    share = sum(weights[name].numel() for name in taken) / sum(value.numel() for value in weights.values())
+    fresh = [name for name in weights if name not in fitting]
+    more = f" and {len(fresh) - SHOWN} more" if len(fresh) > SHOWN else ""
+    left = f"; fresh: {', '.join(fresh[:SHOWN])}{more}" if fresh else ""
+    counted = f"took {len(taken)} of {len(weights)} tensors of the {part} ({_percent(share)} of its parameters)"
+    origin.notes.append(f"{counted} from {whence}{left}")
+    if not fresh:
+        origin.whole.add(part)
+
+
+def _alike(one: Tensor, other: Tensor) -> bool:
+    return one.shape == other.shape and one.dtype == other.dtype
+
+
+def _percent(share: float) -> str:
+    """A share that is not all of it is never told as 100 %."""
+    if share == 1:
+        return "100 %"
+    return f"{min(100 * share, 99.9):.3g} %"

@@ -1,0 +1,1 @@
+"""Runs that go on beyond their end: for so many steps more, or for so many minutes."""
