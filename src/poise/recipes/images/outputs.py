@@ -97,6 +97,14 @@ def draw(
     return out
 
 
+def by_class(generator: nn.Module, facts: ImageFacts, n: int, seed: int, truncation: float | None = None) -> np.ndarray:
+    """n samples of each class: uint8 [classes, n, H, W, C]. Column i has the noise of sample i in every row, so a row
+    is what `draw` gives of that label. Errors: PoiseError for a run without classes."""
+    if not facts.classes:
+        raise PoiseError("--by-class needs a run with classes, and this one has none: train one with --conditional true")
+    return np.stack([draw(generator, facts, n, seed, label, truncation) for label in facts.classes])
+
+
 @torch.no_grad()
 def interpolate(generator: nn.Module, facts: ImageFacts, rows: int, between: int, seed: int) -> np.ndarray:
     """Ways from one sample to another along the sphere of the noise: uint8 [rows, between, H, W, C].
