@@ -57,7 +57,11 @@ def test_the_command_writes_a_row_or_a_folder_for_each(runs, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("run", "more", "words"),
     [
-        ("without", [], "--by-class needs a run with classes, and this one has none: train one with --conditional true"),
+        (
+            "without",
+            [],
+            "--by-class needs a run with classes, and this one has none: train one with --conditional true",
+        ),
         ("with", ["--label", "2"], "draws every class of with: leave out --label 2"),
         ("with", ["--temperature", "1"], "--temperature does nothing for with"),
         ("with", ["--out", "rows.gif"], "name a .png file"),

@@ -43,7 +43,7 @@ def by_class_to(run: Run, n: int, seed: int, out: str | None, asked: Mapping[str
     path = Path(out or run.recipe.default_out)
     check_pictures(path)
     made = run.by_class(n, seed, **asked)
-    classes = list(run.facts.classes)
+    classes = [str(name) for name in run.facts.classes]
     if path.suffix:
         save_grid(made.reshape(-1, *made.shape[2:]), path, columns=n)
     else:
