@@ -75,6 +75,7 @@ HOMES: dict[str, tuple[str, ...] | dict[str, str]] = {
     "speech": ("poise.models.speech",),
     "speech units": ("poise.data.transcripts.utterances",),
     "symptom": (
+        "poise.monitor.findings.appearance",
         "poise.monitor.findings.discriminator",
         "poise.monitor.findings.generator",
         "poise.monitor.findings.latent",

@@ -25,6 +25,8 @@ PROBED: dict[str, Value] = {
     "generator/inside": 0.5, "generator/inside_null": 0.5, "generator/inside_z": 0.2,
     "generator/shown_diversity": lambda t: 0.95 * min(1.0, 0.1 + 8 * t), "generator/shown_nearest": 0.5,
     "generator/shown_inside": 0.5, "generator/shown_inside_null": 0.5, "generator/shown_inside_z": 0.2,
+    "generator/shown_lightness": lambda t: -2.5 + 2.6 * min(1.0, 8 * t), "generator/shown_contrast": 1.0,
+    "generator/shown_saturation": 1.0, "generator/shown_tint": 0.2,
 }  # fmt: skip
 SHOWN = {key for key in PROBED if "shown_" in key} | {"generator/drift"}  # at each fourth probe
 FITTED: dict[str, Value] = {

@@ -69,6 +69,7 @@ CASES = {
         discriminator__auc_training=late(0.7, 0.45, 0.2), discriminator__auc_heldout=late(0.7, 0.45, 0.2),
         discriminator__adversarial=1.386,
     ),
+    "lightness or colour off": lambda: record(generator__shown_contrast=late(1.0, 0.5, 0.3)),
     "nothing was learnt": lambda: flat(scored(record(), [30.0, 29.0, 28.5, 28.5]), 30.0),
 }  # fmt: skip
 

@@ -5,13 +5,19 @@ from __future__ import annotations
 import argparse
 import shutil
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from poise.cli.parser import RUN, SEED, STEP, command, whole
+from poise.cli.parser import RUN, SEED, STEP, OutOfBounds, command, whole
+from poise.errors import PoiseError
 from poise.report.in_terminal import WAYS, drawn, picture_in, way_of
 from poise.terminal import raw
 
+if TYPE_CHECKING:
+    from poise.runs.load import Run
+
+SAMPLES, OF_A_CLASS = 64, 8  # how many where nobody says
 SAMPLE: dict[str, dict[str, Any]] = {
     "--voice": {"metavar": "NAME", "help": "of speech: say every text in this voice of the run"},
     "--label": {"help": "one class only, for a conditional run of pictures"},
@@ -31,6 +37,16 @@ SAMPLE: dict[str, dict[str, Any]] = {
 }
 
 
+def neighbours(text: str) -> int:
+    """How many training pictures stand beside a sample; the number may be left out, where the run must not follow."""
+    try:
+        return whole(1, 16)(text)
+    except OutOfBounds:
+        raise
+    except argparse.ArgumentTypeError as error:
+        raise argparse.ArgumentTypeError(f"{error}: write the run before this option, or a number behind it") from None
+
+
 def add(commands: Any) -> None:
     """Enter the commands."""
     add_sample(commands)
@@ -40,7 +56,9 @@ def add(commands: Any) -> None:
 def add_sample(commands: Any) -> None:
     made = command(commands, "sample", sample, "draw samples from a run")
     made.add_argument("run", help=RUN)
-    made.add_argument("-n", type=whole(1, 10**8), default=64, help="how many (default 64)")
+    made.add_argument(
+        "-n", type=whole(1, 10**8), help=f"how many (default {SAMPLES}; --by-class: {OF_A_CLASS} of each)"
+    )
     made.add_argument("--seed", **SEED, help="of the noise; the same seed gives the same samples")
     made.add_argument(
         "--out",
@@ -48,6 +66,15 @@ def add_sample(commands: Any) -> None:
     )
     for flag, more in SAMPLE.items():
         made.add_argument(flag, **more)
+    made.add_argument(
+        "--beside-nearest",
+        nargs="?",
+        const=1,
+        type=neighbours,
+        metavar="K",
+        help="of pictures: each sample at the left of the K training pictures nearest to it (default 1)",
+    )
+    made.add_argument("--by-class", action="store_true", help="of a conditional run of pictures: a row for each class")
     made.add_argument("--step", **STEP)
     made.add_argument("--show", choices=WAYS, help="draw what was made in the terminal as well")
 
@@ -66,15 +93,29 @@ def add_interpolate(commands: Any) -> None:
 def sample(options: argparse.Namespace) -> int:
     from poise.record import find_run
     from poise.runs.load import Run
-    from poise.runs.write import sample_to
 
     asked = {name: getattr(options, name) for name in (flag.lstrip("-").replace("-", "_") for flag in SAMPLE)}
     run = Run(find_run(options.run), options.step)
-    for line in sample_to(run, options.n, options.seed, options.out, asked):
+    for line in drawn_to(run, options, asked):
         print(line)
     if options.show:
         show(Path(options.out or run.recipe.default_out), options.show)
     return 0
+
+
+def drawn_to(run: Run, options: argparse.Namespace, asked: Mapping[str, object]) -> list[str]:
+    """Draw samples in the arrangement that is asked for; returns what to tell."""
+    from poise.evaluation.beside import beside_nearest_to
+    from poise.runs.write import by_class_to, sample_to
+
+    if options.by_class:
+        if options.beside_nearest:
+            raise PoiseError("--by-class and --beside-nearest arrange samples in two ways: ask for one at a time")
+        return by_class_to(run, options.n or OF_A_CLASS, options.seed, options.out, asked)
+    n = options.n or SAMPLES
+    if options.beside_nearest:
+        return beside_nearest_to(run, n, options.seed, options.out, options.beside_nearest, asked)
+    return sample_to(run, n, options.seed, options.out, asked)
 
 
 def interpolate(options: argparse.Namespace) -> int:

@@ -36,7 +36,9 @@ def intact(run: Run, open_it: Callable[..., T], *more: Any) -> T:
 
 def _unchanged(run: Run, fingerprint: str) -> None:
     if fingerprint != run.spec.facts["fingerprint"]:
-        raise PoiseError(f"the data of {run.path} has changed since the run; scores would not be comparable")
+        raise PoiseError(
+            f"the data of {run.path} has changed since the run: put the old data back to compare with them"
+        )
 
 
 def own_corpus(run: Run) -> Any:

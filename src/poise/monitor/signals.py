@@ -16,6 +16,8 @@ Names in the record (all of plain, not augmented items; D and G in evaluation mo
                               user is shown, what is scored and saved; at each fourth probe
     generator/drift           distance of the fixed items from those of the averaged generator, in the same unit; at
                               each fourth probe
+    generator/shown_lightness, shown_contrast, shown_saturation, shown_tint   of pictures: those of the averaged
+                              generator against the data (`poise.monitor.appearance`); at each fourth probe
     PLAYER/effective_lr.LAYER     lr/‖w‖² of weights whose scale does nothing
     data/training, heldout    once: how many items of each are looked at (at most 2,000)
     data/split_z              once: whether training and held-out items can be told apart (`measures.split_z`)
@@ -34,6 +36,7 @@ import torch
 from torch import Tensor, nn
 
 from poise.core import Batch
+from poise.monitor.appearance import AppearanceOfData, appearance, compared
 from poise.monitor.findings.windows import SHOWN_EVERY
 from poise.monitor.measures import auc, compact, nearest, scale_invariant, split_z, spread
 
@@ -56,6 +59,7 @@ class MonitorInputs:
         conditions: (n, seed) -> cond of n generated items, or None.
         learning_rates: player name -> its current learning rate.
         compact: items [n,...] -> rows [n,F] whose distances mean something; default as for pictures.
+        looks: of pictures, how light, how rich in contrast and how colourful training pictures are.
     """
 
     generator: nn.Module
@@ -68,6 +72,7 @@ class MonitorInputs:
     conditions: Callable[[int, int], Tensor | None] = lambda n, seed: None
     learning_rates: Mapping[str, Callable[[], float]] = field(default_factory=dict)
     compact: Callable[[Tensor], Tensor] = compact
+    looks: AppearanceOfData | None = None
 
 
 class AdversarialMonitor:
@@ -113,8 +118,12 @@ class AdversarialMonitor:
         rows = watched.compact(made)
         found = self._of_d(logits) | self._of_items("", rows, few) | self._of_layers()
         if probe % SHOWN_EVERY == 0:
-            shown = watched.compact(watched.averaged(z, cond))
+            drawn = watched.averaged(z, cond)
+            shown = watched.compact(drawn)
             found |= self._of_items("shown_", shown, few)
+            if watched.looks is not None:
+                seen_by_user = compared(appearance(drawn), watched.looks)
+                found |= {f"generator/shown_{name}": value for name, value in seen_by_user.items()}
             if self.unit > 1e-6:
                 found["generator/drift"] = float((rows[:few] - shown[:few]).norm(dim=1).mean()) / self.unit
         return found

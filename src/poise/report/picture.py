@@ -32,9 +32,18 @@ def png(picture: Image.Image) -> bytes:
     return buffer.getvalue()
 
 
-def save_grid(images: np.ndarray, path: Path, columns: int | None = None) -> None:
+def strips(groups: np.ndarray, gap: int = 1) -> np.ndarray:
+    """Groups of pictures uint8 [N,K,H,W,C], side by side on grey: uint8 [N,H,K·W + (K − 1)·gap,C]."""
+    n, k, height, width, channels = groups.shape
+    found = np.full((n, height, k * (width + gap) - gap, channels), 128, np.uint8)
+    for i in range(k):
+        found[:, :, i * (width + gap) : i * (width + gap) + width] = groups[:, i]
+    return found
+
+
+def save_grid(images: np.ndarray, path: Path, columns: int | None = None, gap: int = 2) -> None:
     """One PNG with all pictures, written whole or not at all."""
-    write_atomically(path, png(grid(images, columns)))
+    write_atomically(path, png(grid(images, columns, gap)))
 
 
 def save_each(images: np.ndarray, folder: Path) -> None:
@@ -46,3 +55,20 @@ def save_each(images: np.ndarray, folder: Path) -> None:
     for i, image in enumerate(images):
         picture = Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image)
         write_atomically(folder / f"{i:05d}.png", png(picture))
+
+
+def check_pictures(path: Path) -> None:
+    """PoiseError for a file that is no .png: pictures go into one grid, or into a folder."""
+    if path.suffix and path.suffix != ".png":
+        raise PoiseError(f"--out {path}: name a .png file for a grid, or a folder")
+
+
+def save_pictures(images: np.ndarray, path: Path, columns: int | None = None, gap: int = 2) -> bool:
+    """Pictures as one grid (.png), or one by one in a folder; returns whether it was a grid. Errors: see
+    `check_pictures`."""
+    check_pictures(path)
+    if path.suffix:
+        save_grid(images, path, columns, gap)
+    else:
+        save_each(images, path)
+    return bool(path.suffix)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,7 +25,10 @@ if TYPE_CHECKING:
     from poise.recipes.common.recipe import RecipeEntry
 
 
-VERBS = {"say": "speak"}  # what a recipe does -> how one says it, where that is another word
+VERBS = {
+    "say": "speak",
+    "by_class": "draw by class",
+}  # what a recipe does -> how one says it, where that is another word
 
 
 class Run:
@@ -33,7 +36,8 @@ class Run:
 
     Args: folder; step, of the weights: "last", "best" (of a scored run), or the number of a checkpoint that is kept.
 
-    What it can do is what its recipe can: every run can `sample`; runs of pictures `interpolate`; auto-encoders
+    What it can do is what its recipe can: every run can `sample`; runs of pictures `interpolate`; image GANs that were
+    trained by class `by_class`; auto-encoders
     `encode`; speech `say` and `vocode`. Errors: PoiseError, one sentence, for what this recipe cannot, and for a run
     that is damaged or has no such checkpoint.
 
@@ -105,13 +109,29 @@ class Run:
 
         `asked`: the options of `poise sample` that the recipe knows, such as label= or temperature=.
         """
+        given = self._known(n, asked)
+        return self.recipe.draw(self.generator, self.facts, n, seed, **given)
+
+    def by_class(self, n: int = 8, seed: int = 0, **asked: Any) -> np.ndarray:
+        """n samples of each class of a conditional run: uint8 [classes, n, H, W, C], the same noise in each column.
+
+        `asked`: as of `sample`, but for label.
+        """
+        draw, given = self.able("by_class"), self._known(n, asked)
+        if "label" in given:
+            raise PoiseError(f"--by-class draws every class of {self.name}: leave out --label {given['label']}")
+        found: np.ndarray = draw(self.generator, self.facts, n, seed, **given)
+        return found
+
+    def _known(self, n: int, asked: Mapping[str, Any]) -> dict[str, Any]:
+        """What is asked of samples, where the recipe knows it."""
         if n < 1:
             raise PoiseError(f"-n must be at least 1, not {n}")
         given = {name: value for name, value in asked.items() if value is not None}
         for name in given:
             if name not in self.recipe.asks:
                 raise self._unknown(name)
-        return self.recipe.draw(self.generator, self.facts, n, seed, **given)
+        return given
 
     def interpolate(self, rows: int = 8, between: int = 8, seed: int = 0) -> np.ndarray:
         """Ways from one sample to another: uint8 [rows, between, H, W, C], both ends among them."""

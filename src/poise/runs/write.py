@@ -5,6 +5,7 @@ Each function returns what to tell the user. Whatever can be wrong with the requ
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -12,9 +13,11 @@ from poise.data.speech.speech import Wave, read_sound
 from poise.data.text.text import shortened
 from poise.errors import PoiseError
 from poise.report.audio import check_wav, save_wav
+from poise.report.picture import check_pictures, save_each, save_grid
 from poise.runs.load import Run
 
 SHOWN = 5  # texts that are printed
+NAMED = 100  # names of classes that are printed
 SLOWEST, FASTEST = 0.25, 4.0  # --speed
 
 
@@ -29,6 +32,28 @@ def sample_to(run: Run, n: int, seed: int, out: str | None, asked: Mapping[str, 
     if run.recipe.modality != "text":
         return [said]
     return [said, *(f"  {shortened(text)}" for text in samples[:SHOWN])]
+
+
+def by_class_to(run: Run, n: int, seed: int, out: str | None, asked: Mapping[str, object]) -> list[str]:
+    """Draw n samples of each class of a run: one grid (.png) with a row for each, or a folder with one for each.
+
+    The same noise stands in each column. Returns what to tell, with the names of the classes from the top.
+    Errors: PoiseError for a run that knows no classes, and for `label` among what is asked.
+    """
+    path = Path(out or run.recipe.default_out)
+    check_pictures(path)
+    made = run.by_class(n, seed, **asked)
+    classes = [str(name) for name in run.facts.classes]
+    if path.suffix:
+        save_grid(made.reshape(-1, *made.shape[2:]), path, columns=n)
+    else:
+        for number, (name, row) in enumerate(zip(classes, made, strict=True)):
+            plain = re.sub(r"[^\w-]+", "-", name)[:60]  # a name of a class may hold anything
+            save_each(row, path / f"{number:03d}-{plain}")
+    rows = "rows from the top" if path.suffix else "a folder each"
+    more = f" ... {len(classes) - NAMED:,} more" if len(classes) > NAMED else ""
+    named = ", ".join(shortened(name) for name in classes[:NAMED])
+    return [f"{path}: {n:,} samples of each of the {len(classes):,} classes of {run.name}", f"  {rows}: {named}{more}"]
 
 
 def say_to(run: Run, text: str, out: str, voice: str | None = None, seed: int = 0, speed: float = 1.0) -> list[str]:

@@ -32,9 +32,25 @@ def nearest(rows: Features, among: Features) -> tuple[Tensor, Tensor]:
         >>> distance.tolist(), index.tolist()
         ([0.0, 2.0], [1, 0])
     """
-    index: Tensor = among.against(rows, NearestRows(1))[0].columns.which[:, 0]
+    distance, index = nearest_rows(rows, among, 1)
+    return distance[:, 0], index[:, 0]
+
+
+def nearest_rows(rows: Features, among: Features, k: int) -> tuple[Tensor, Tensor]:
+    """Distances [n,k] of each row to the k nearest rows of another set, nearest first, and which [n,k] these are.
+
+    Distances as of `nearest`. Needs k rows in the other set.
+
+    Example:
+        >>> distance, index = nearest_rows(Features(np.array([[1.0]])), Features(np.array([[9.0], [0.0], [3.0]])), 2)
+        >>> distance.tolist(), index.tolist()
+        ([[1.0, 2.0]], [[1, 2]])
+    """
+    index: Tensor = among.against(rows, NearestRows(k))[0].columns.which
     parts = zip(rows.values.split(1024), index.split(1024), strict=True)
-    return torch.cat([(part - among.values[where]).norm(dim=1) for part, where in parts]), index
+    distance = torch.cat([(part[:, None] - among.values[where]).norm(dim=2) for part, where in parts])
+    distance, order = distance.sort(1)
+    return distance, index.gather(1, order)
 
 
 @FeatureMetric.define(

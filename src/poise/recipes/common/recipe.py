@@ -165,7 +165,8 @@ class RecipeEntry:
     `reads(arguments, look=None)` opens the data as a run does and says in a line what it is; `look` sees each picture.
     `autoencoder(generator, facts)` is what encodes and decodes pictures in a recipe that has such; its likelihood and
     latents are then measured. `interpolate(generator, facts, rows, between, seed)` are ways from one sample to another,
-    uint8 [rows, between, H, W, C], and `encode(generator, facts, pictures)` the latents of pictures, float32 [n,Z].
+    uint8 [rows, between, H, W, C], `by_class(generator, facts, n, seed, **asked)` n samples of each class, uint8
+    [classes, n, H, W, C], and `encode(generator, facts, pictures)` the latents of pictures, float32 [n,Z].
     """
 
     build: Callable[..., Recipe]
@@ -186,4 +187,5 @@ class RecipeEntry:
     reads: Callable[..., str] | None = None
     interpolate: Callable[..., Any] | None = None
     encode: Callable[..., Any] | None = None
+    by_class: Callable[..., Any] | None = None
     facts: type[RunFacts] | None = None

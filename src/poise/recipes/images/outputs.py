@@ -17,6 +17,7 @@ from poise.data.images.images import ImageSet
 from poise.data.images.stream import ImageStream
 from poise.errors import PoiseError
 from poise.metrics.distributions.judge import LEAST, Judge
+from poise.monitor.appearance import AppearanceOfData, appearance
 from poise.monitor.measures import compact
 from poise.monitor.signals import REFERENCES, AdversarialMonitor, MonitorInputs
 from poise.recipes.common.parts import learning_rate
@@ -97,6 +98,16 @@ def draw(
     return out
 
 
+def by_class(generator: nn.Module, facts: ImageFacts, n: int, seed: int, truncation: float | None = None) -> np.ndarray:
+    """n samples of each class: uint8 [classes, n, H, W, C]. Column i has the noise of sample i in every row, so a row
+    is what `draw` gives of that label. Errors: PoiseError for a run without classes."""
+    if not facts.classes:
+        raise PoiseError(
+            "--by-class needs a run with classes, and this one has none: train one with --conditional true"
+        )
+    return np.stack([draw(generator, facts, n, seed, label, truncation) for label in facts.classes])
+
+
 @torch.no_grad()
 def interpolate(generator: nn.Module, facts: ImageFacts, rows: int, between: int, seed: int) -> np.ndarray:
     """Ways from one sample to another along the sphere of the noise: uint8 [rows, between, H, W, C].
@@ -162,6 +173,7 @@ def monitor(
                 n = min(max(batch, min(LOOK, 2 * batch)), len(rows))  # at most two batches, for the sake of time
                 streams[name] = ImageStream(pictures, n, seed + 1, execution.device, labels=conditional, split=split)
         rates = {roles.get(p.name, p.name): partial(learning_rate, p.optim) for p in game.players}
+        chosen = {name: reference_rows(rows, seed) for name, rows in splits.items() if len(rows)}
         return AdversarialMonitor(
             MonitorInputs(
                 game.generator,
@@ -169,31 +181,39 @@ def monitor(
                 averaged,
                 noise,
                 streams,
-                {
-                    name: references(pictures, rows, seed).to(execution.device)
-                    for name, rows in splits.items()
-                    if len(rows)
-                },
+                {name: measured(pictures, rows, compact).to(execution.device) for name, rows in chosen.items()},
                 lambda: execution.autocast(False),
                 conditions,
                 rates,
+                looks=looks(pictures, chosen["training"], conditional),
             )
         )
 
     return built
 
 
-def references(pictures: ImageSet, rows: np.ndarray, seed: int) -> Tensor:
-    """At most 2,000 pictures of a split in random order, averaged down for comparisons: float32 [N,F].
+def reference_rows(rows: np.ndarray, seed: int) -> np.ndarray:
+    """At most 2,000 rows of a split in random order, for comparisons.
 
     The order matters: whoever takes the first few must not get those of one folder.
     """
-    chosen = np.random.default_rng((seed, len(rows))).permutation(rows)[:REFERENCES]
+    return np.random.default_rng((seed, len(rows))).permutation(rows)[:REFERENCES]
+
+
+def measured(pictures: ImageSet, rows: np.ndarray, of: Callable[[Tensor], Tensor]) -> Tensor:
+    """`of` pictures [n,C,H,W] in [−1, 1], a few at a time: float32 [N,F]."""
     parts = []
-    for start in range(0, len(chosen), CHUNK):
-        part = torch.from_numpy(np.asarray(pictures.images[chosen[start : start + CHUNK]]))
-        parts.append(compact(part.permute(0, 3, 1, 2).float() / 127.5 - 1))
+    for start in range(0, len(rows), CHUNK):
+        part = torch.from_numpy(np.asarray(pictures.images[rows[start : start + CHUNK]]))
+        parts.append(of(part.permute(0, 3, 1, 2).float() / 127.5 - 1))
     return torch.cat(parts)
+
+
+def looks(pictures: ImageSet, rows: np.ndarray, conditional: bool) -> AppearanceOfData:
+    """How light, how rich in contrast and how colourful pictures are; of a conditional run each class counts alike."""
+    by_class = conditional and pictures.labels is not None
+    labels = torch.from_numpy(np.asarray(pictures.labels)[rows]) if by_class else None
+    return AppearanceOfData.of(measured(pictures, rows, appearance), labels)
 
 
 def judge(pictures: ImageSet, n: int, seed: int, unseen: bool = False) -> Callable[[], Judge] | None:

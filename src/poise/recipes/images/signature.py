@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from poise.errors import PoiseError
 from poise.lazy import later
 from poise.losses import Loss
 from poise.networks import ImageNetworks
@@ -19,7 +18,7 @@ from poise.recipes.common.recipe import Recipe, RecipeEntry, Stage
 from poise.recipes.images.facts import ImageFacts
 from poise.recipes.images.options import PictureOptions
 from poise.registry import register
-from poise.report.picture import save_each, save_grid
+from poise.report.picture import save_pictures
 from poise.training.schedules import Scheduled
 
 OURS = ("width", "depth", "norm", "spectral")  # options of our networks, which have no meaning for others
@@ -149,13 +148,7 @@ def images(
 
 def _write(samples, path: Path) -> str:  # type: ignore[no-untyped-def]
     """One grid (.png), or a folder of pictures."""
-    if path.suffix and path.suffix != ".png":
-        raise PoiseError(f"--out {path}: name a .png file for a grid, or a folder")
-    if path.suffix == ".png":
-        save_grid(samples, path)
-        return f"{len(samples)} samples"
-    save_each(samples, path)
-    return f"{len(samples)} pictures"
+    return f"{len(samples)} {'samples' if save_pictures(samples, path) else 'pictures'}"
 
 
 register("recipe", "images")(
@@ -169,6 +162,7 @@ register("recipe", "images")(
         asks=("label", "truncation"),
         reads=later("poise.recipes.images.data:reads"),
         interpolate=later("poise.recipes.images.outputs:interpolate"),
+        by_class=later("poise.recipes.images.outputs:by_class"),
         facts=ImageFacts,
     )
 )
