@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from poise.record import RunFolder
     from poise.runs.further.lengthening import Further
     from poise.runs.report import RunReport
+    from poise.specs.spec import Completed
 
 
 def add(commands: Any) -> None:
@@ -58,13 +59,36 @@ def train(argv: list[str]) -> int:
     parser = parser_for(argv[0])
     parser.add_argument("--out", help="run folder; by default runs/RECIPE-DATA-HASH, the same for the same arguments")
     parser.add_argument("--show", choices=WAYS, help="draw each grid of samples in the terminal as well")
+    parser.add_argument(
+        "--minutes", type=above_0, help="train for about so long instead of --steps: a few steps are timed once"
+    )
     parser.add_argument("--quiet", **QUIET)
     arguments: dict[str, Any] = parser.parse(argv[1:])
     out, quiet, show = arguments.pop("out"), arguments.pop("quiet"), arguments.pop("show")
+    minutes = arguments.pop("minutes")
     if out is not None and not out.strip():
         raise PoiseError("--out is empty: name where to write")
     trust_all(argv[0], arguments)  # whoever names code on the command line has it executed
-    return go({"recipe": argv[0], "arguments": Completed(arguments)}, out, quiet, show=show)
+    asked, folder = Completed(arguments), out
+    if minutes is not None:
+        asked, folder = _in_minutes(argv, asked, minutes, out, quiet)
+    return go({"recipe": argv[0], "arguments": asked}, folder, quiet, show=show)
+
+
+def _in_minutes(
+    argv: list[str], arguments: Completed, minutes: float, out: str | None, quiet: bool
+) -> tuple[Completed, str]:
+    """The arguments with as many steps as take so long, and the folder; a line says how many."""
+    from poise.cli.minutes import for_minutes
+    from poise.runs.further.lengthening import Further
+
+    if any(word.partition("=")[0] == "--steps" for word in argv):
+        raise PoiseError("--minutes and --steps both say how long the run is: give one of them")
+    Further(minutes=minutes)  # refuses what no run can last
+    found, path, line = for_minutes(argv[0], arguments, minutes, out)
+    if not quiet:
+        print(line, flush=True)
+    return found, str(path)
 
 
 def go(

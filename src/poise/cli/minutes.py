@@ -1,0 +1,38 @@
+"""A new run of so many minutes: how many steps that is here, found once, before the run begins."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from poise.disk.description import Arguments
+from poise.errors import PoiseError
+from poise.record import RunFolder, runs_root
+from poise.runs.further.pace import seconds_of_a_step
+from poise.runs.place import folder_of
+from poise.specs.spec import Completed, instantiated, kind_of, run_name
+
+
+def for_minutes(recipe: str, arguments: Arguments, minutes: float, out: str | None) -> tuple[Completed, Path, str]:
+    """The arguments with the `steps` that are trained in so many minutes here, the run's folder, and a line about it.
+
+    The folder is called after the arguments and the minutes, and a run that is there has its steps already: the same
+    command goes on with the same run, on a busy day too. Scores come on top of the minutes.
+
+    Errors: PoiseError for a recipe of several stages, and whatever its building refuses.
+    """
+    _, tidy = folder_of(recipe, arguments, out)
+    path = Path(out) if out else runs_root() / run_name(recipe, {**tidy, "minutes": minutes})
+    folder = RunFolder(path)
+    if (path / "spec.json").exists():
+        steps = folder.spec().arguments.get("steps")
+        return Completed({**tidy, "steps": steps}), path, f"{minutes:g} minutes were found to be {steps:,} steps"
+    built = kind_of(recipe).build(**instantiated(recipe, tidy))
+    if len(built.stages) != 1:
+        stages = ", ".join(stage.name for stage in built.stages)
+        raise PoiseError(f"--minutes: {recipe} has several stages ({stages}): give the steps of each instead")
+    with tempfile.TemporaryDirectory() as nothing:
+        seconds = seconds_of_a_step(Path(nothing), built)
+    steps = max(1, round(60 * minutes / seconds))
+    line = f"{minutes:g} minutes are about {steps:,} steps here, {1000 * seconds:.3g} ms each; scores come on top"
+    return Completed({**tidy, "steps": steps}), path, line

@@ -1,0 +1,77 @@
+"""poise train --minutes: how many steps that is is found once, and the same command is the same run."""
+
+from __future__ import annotations
+
+import pytest
+
+from poise.cli import minutes as measured
+from poise.cli.program import main
+from poise.record import RunFolder
+
+SMALL = ["--batch=8", "--noise=8", "--generator.width=4", "--discriminator.width=4", "--scores=0", "--threads=1",
+         "--precision=fp32", "--device=cpu"]  # fmt: skip
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("POISE_RUNS", "runs")
+    return tmp_path
+
+
+@pytest.fixture
+def paces(monkeypatch):
+    """Seconds of a step, one for each time that somebody measures them."""
+    left = [0.5, 7.0]
+    monkeypatch.setattr(measured, "seconds_of_a_step", lambda folder, recipe: left.pop(0))
+    return left
+
+
+@pytest.mark.slow
+def test_minutes_are_steps_that_are_found_once(place, pictures, paces, capsys):
+    words = ["train", "images", pictures, *SMALL, "--minutes", "0.1"]
+    assert main(words) == 0
+    said = capsys.readouterr().out
+    assert "0.1 minutes are about 12 steps here, 500 ms each; scores come on top" in said
+    (run,) = (path for path in (place / "runs").iterdir() if path.is_dir())
+    assert RunFolder(run).spec().arguments["steps"] == 12 and RunFolder(run).report()["steps"] == 12
+    assert main(words) == 0
+    said = capsys.readouterr().out
+    assert "0.1 minutes were found to be 12 steps" in said and "was finished before" in said
+    assert len(paces) == 1, "measured once"
+    assert main(["runs"]) == 0
+    assert capsys.readouterr().out.count(run.name) == 1
+    assert main([*words[:-1], "0.2", "--out", "mine"]) == 0
+    assert RunFolder(place / "mine").spec().arguments["steps"] == 2, "12 s of 7 s each"
+
+
+@pytest.mark.slow
+def test_a_run_of_so_many_minutes_is_the_run_of_so_many_steps(place, pictures, paces):
+    assert main(["train", "images", pictures, *SMALL, "--minutes", "0.1", "--out", "a", "--quiet"]) == 0
+    assert main(["train", "images", pictures, *SMALL, "--steps", "12", "--out", "b", "--quiet"]) == 0
+    one, other = (RunFolder(place / name) for name in "ab")
+    assert one.spec().arguments == other.spec().arguments and one.rows() == other.rows()
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["--minutes", "1", "--steps", "4"], "--minutes and --steps both say how long the run is"),
+        (["--minutes", "1", "--steps=4"], "--minutes and --steps both say how long the run is"),
+        (["--minutes", "0"], "--minutes"),
+        (["--minutes", "nan"], "--minutes"),
+        (["--minutes", "soon"], "--minutes"),
+        (["--minutes", "1e300"], "--minutes must be above 0 and at most"),
+    ],
+)
+def test_what_no_run_can_last_is_refused(place, pictures, capsys, words, sentence):
+    assert main(["train", "images", pictures, *SMALL, *words]) == 2
+    told = capsys.readouterr().err
+    assert sentence in told and "Traceback" not in told and len(told.strip().splitlines()) == 1
+    assert not (place / "runs").exists()
+
+
+def test_a_recipe_of_several_stages_has_steps_of_each(place, capsys):
+    (place / "lines.txt").write_text("".join(f"the {a} sees the {b} .\n" for a in "abcdefgh" for b in "ijklmnop"))
+    assert main(["train", "text", "lines.txt", "--minutes", "1", "--heldout", "0.2", "--batch", "8"]) == 2
+    assert "has several stages (likelihood" in capsys.readouterr().err
