@@ -13,15 +13,18 @@ from poise.recipes.common.options import Group, RunOptions, grouped, groups, par
 from poise.specs.spec import all_recipes, completed, instantiated, kind_of, of_before, parser_for, run_name
 
 RECIPES = all_recipes()
-R1 = {"discriminator": {"penalties": [{"class_path": "R1", "init_args": {"gamma": 1.0}}]}}
+# Defaults of that commit that are others now.
+RATE = {"lr": 2e-4}
+IMAGES = {"network": "dcgan", "generator": RATE, "discriminator": RATE}
+R1 = {"discriminator": {"penalties": [{"class_path": "R1", "init_args": {"gamma": 1.0}}], **RATE}}
 # Arguments of a run, and the end of its name at commit b2b2567.
 NAMES: list[tuple[str, dict[str, Any], str]] = [
-    ("images", {}, "07e716e2"),
-    ("images", {"steps": 100, "batch": 8, "generator": {"width": 8}}, "39559c9b"),
-    ("images", {"bits": 12, "splits": "none", "compile": True}, "e6743e6c"),
+    ("images", IMAGES, "07e716e2"),
+    ("images", {**IMAGES, "steps": 100, "batch": 8, "generator": {"width": 8, **RATE}}, "39559c9b"),
+    ("images", {**IMAGES, "bits": 12, "splits": "none", "compile": True}, "e6743e6c"),
     (
         "images",
-        {**R1, "l2_generator": "cosine:1e-3:1e-5", "order": "names"},
+        {**IMAGES, **R1, "l2_generator": "cosine:1e-3:1e-5", "order": "names"},
         "ff385aff",
     ),
     ("vae", {}, "21a27b72"),

@@ -109,7 +109,8 @@ def generator(network: ImageNetworks | str, noise: int, options: Any, facts: Ima
 
 def rebuilt(arguments: Arguments, facts: ImageFacts) -> nn.Module:
     """The generator of a run, with fresh weights."""
-    return generator(arguments["network"], arguments["noise"], arguments["generator"], facts)
+    network = arguments["network"] if facts.network is None else facts.network
+    return generator(network, arguments["noise"], arguments["generator"], facts)
 
 
 def discriminator(network: ImageNetworks | str, options: Any, facts: ImageFacts) -> nn.Module:

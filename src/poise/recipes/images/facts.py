@@ -18,6 +18,7 @@ class ImageFacts(RunFacts):
     data: str
     fingerprint: str
     augment: str | None = None
+    network: str | None = None
     device: str
     precision: str
     threads: int

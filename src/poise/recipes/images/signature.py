@@ -29,11 +29,14 @@ class GeneratorOptions(GeneratorAdam):
     """The generator.
 
     Args:
+        lr: learning rate of Adam: a number, a schedule over the run such as linear:4e-4:4e-5, or auto (4e-4 for
+            bilinear where D sees augmented pictures, else 2e-4).
         width: channels at full size; doubled at each smaller size, at most eightfold.
         depth: layers (dcgan, bilinear) or blocks (residual, modern) at each size.
         norm: batch or none; modern has none.
     """
 
+    lr: Scheduled = "auto"
     width: int = 32
     depth: int = 1
     norm: Literal["batch", "none"] = "batch"
@@ -56,6 +59,18 @@ class DiscriminatorOptions(DiscriminatorAdam):
     spectral: bool = False
 
 
+@dataclass
+class ImageDiscriminatorOptions(DiscriminatorOptions):
+    """The discriminator.
+
+    Args:
+        lr: learning rate of Adam: a number, a schedule over the run such as linear:4e-4:4e-5, or auto (4e-4 for
+            bilinear where D sees augmented pictures, else 2e-4).
+    """
+
+    lr: Scheduled = "auto"
+
+
 def images(
     data: str,
     *,
@@ -64,11 +79,11 @@ def images(
     conditional: bool = False,
     augment: str = "auto",
     augment_probability: Scheduled = 1.0,
-    network: ImageNetworks | str = "dcgan",
+    network: ImageNetworks | str = "auto",
     loss: Loss | str = "nonsaturating",
     noise: int = 64,
     generator: GeneratorOptions = GeneratorOptions(),  # noqa: B008
-    discriminator: DiscriminatorOptions = DiscriminatorOptions(),  # noqa: B008
+    discriminator: ImageDiscriminatorOptions = ImageDiscriminatorOptions(),  # noqa: B008
     pictures: PictureOptions = PictureOptions(),  # noqa: B008
     origin: OriginOptions = OriginOptions(),  # noqa: B008
     run: RunOptions = RunOptions(steps=15_000, ema=0.9995),  # noqa: B008
@@ -86,9 +101,10 @@ def images(
             (all three up to 20,000 pictures, none above).
         augment_probability: with which probability each kind is applied to a picture: a number, a schedule such as
             linear:0:0.3, or steered: up from 0 while D tells training from held-out pictures, down while it does not.
-        network: dcgan, short_dcgan (a layer less in each player), bilinear (interpolation instead of transposed
-            convolutions in the generator), residual, modern (residual without normalisation; docs/networks.md has what
-            goes with it), or MODULE.CLASS of a file of your own (see poise.networks) with options as its fields.
+        network: auto (bilinear where D sees augmented pictures, else dcgan), dcgan, short_dcgan (a layer less in each
+            player), bilinear (interpolation instead of transposed convolutions in the generator), residual, modern
+            (residual without normalisation; docs/networks.md has what goes with it), or MODULE.CLASS of a file of your
+            own (see poise.networks) with options as its fields.
         loss: nonsaturating, minimax (the article's), hinge, least_squares, wasserstein, relativistic, or
             MODULE.CLASS of your own (see poise.losses).
         noise: length of the generator's noise vector.
@@ -109,26 +125,24 @@ def images(
     from poise.recipes.images import build as parts
     from poise.recipes.images import data as image_data
     from poise.recipes.images import outputs as outcomes
+    from poise.recipes.images import situation
 
     run.check(noise=noise)
     execution = common.execution_of(run)
     seen = image_data.pictures(data, pictures, run.seed, conditional)
     begun = parts.begun(origin)
     facts = parts.facts(seen, conditional, augment, augment_probability, execution, begun)
-    options = {"generator": generator, "discriminator": discriminator}
+    players = {"generator": generator, "discriminator": discriminator}
+    network, options, facts, chosen = situation.settle(network, players, seen, facts)
     l2 = {"generator": l2_generator, "discriminator": l2_discriminator}
     penalties = {name: common.own_penalties(name, l2, options, run.steps) for name in options}
     game, average = parts.game(network, loss, noise, options, penalties, facts, run, execution, begun)
-    stage = Stage(
-        "adversarial",
-        game,
-        parts.stream(seen, run, execution, conditional, pictures.flip),
-        run.steps,
-        parts.dials(game, options, augment_probability, seen, run, execution),
-        outcomes.monitor(game, average, seen, facts, run.batch, run.seed, execution),
-    )
+    stream = parts.stream(seen, run, execution, conditional, pictures.flip)
+    dials = parts.dials(game, options, augment_probability, seen, run, execution)
+    watch = outcomes.monitor(game, average, seen, facts, run.batch, run.seed, execution)
+    stage = Stage("adversarial", game, stream, run.steps, dials, watch)
     judged = (seen, run.score_samples, run.seed)
-    said = [*parts.unpenalised(l2, options), *own.unused(network, options, game.discriminator, OURS)]
+    said = [*chosen, *parts.unpenalised(l2, options), *own.unused(network, options, game.discriminator, OURS)]
     return Recipe(
         stages=[stage],
         seed=run.seed,

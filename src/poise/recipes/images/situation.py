@@ -1,0 +1,50 @@
+"""What is chosen for a user who does not choose, out of what was measured (docs/log.md): from the data alone, so that a
+run that goes on elsewhere chooses the same. No torch in here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+from poise.data.images.images import ImageSet
+from poise.networks import ImageNetworks
+from poise.recipes.images.facts import ImageFacts
+
+AUTO = "auto"
+RATE = 2e-4  # of both players
+FAST = 4e-4  # of both players where few pictures are augmented and the generator interpolates
+
+
+class Settled(NamedTuple):
+    """A network that has a name, options whose rates are numbers or schedules, and a line about what was chosen."""
+
+    network: ImageNetworks | str
+    options: dict[str, Any]
+    facts: ImageFacts
+    notes: list[str]
+
+
+def settle(network: ImageNetworks | str, options: Mapping[str, Any], pictures: ImageSet, facts: ImageFacts) -> Settled:
+    """What `auto` means here.
+
+    network: `bilinear` where D sees augmented pictures, `dcgan` where it does not: without augmentation the former
+    collapses. Learning rates: 4e-4 for `bilinear` under augmentation, else 2e-4.
+    """
+    augmented = facts.augment not in (None, "none")
+    chosen: list[str] = []
+    if network == AUTO:
+        network = "bilinear" if augmented else "dcgan"
+        facts = replace(facts, network=network)
+        chosen.append(f"--network {network}")
+    rate = FAST if augmented and network == "bilinear" else RATE
+    settled = {}
+    for name, own in options.items():
+        if own.lr == AUTO:
+            own = replace(own, lr=rate)
+            chosen.append(f"--{name}.lr {rate:g}")
+        settled[name] = own
+    colours = {1: "grey", 3: "colour", 4: "transparent"}[pictures.channels]
+    how = f"augmented by {facts.augment}" if augmented else "not augmented"
+    why = f"{len(pictures.train):,} {colours} pictures, {how}"
+    return Settled(network, settled, facts, [f"{why}: {', '.join(chosen)} (docs/networks.md)"] if chosen else [])
