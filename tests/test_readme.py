@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from poise.specs.spec import parser_for
+from poise.cli.train import parser_of
 
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -54,7 +54,7 @@ def test_commands_exist(command, capsys):
         return
     assert words[0] == "poise"
     if words[1] == "train":
-        parsed = parser_for(words[2]).parse(words[3:])
+        parsed = parser_of(words[2]).parse(words[3:])
         assert parsed["data"] in DATA[words[2]]
         return
     from poise.cli import tree

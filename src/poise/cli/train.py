@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from poise.record import RunFolder
     from poise.runs.further.lengthening import Further
     from poise.runs.report import RunReport
-    from poise.specs.spec import Completed
+    from poise.specs.spec import Completed, Parser
 
 
 def add(commands: Any) -> None:
@@ -46,7 +46,7 @@ def train(argv: list[str]) -> int:
     """poise train RECIPE ...: arguments are the recipe's."""
     from poise.runs.load import trust_all
     from poise.specs.sources import trust
-    from poise.specs.spec import Completed, all_recipes, kind_of, parser_for
+    from poise.specs.spec import Completed, all_recipes, kind_of
 
     if not argv or argv[0] in ("-h", "--help"):
         print("usage: poise train RECIPE DATA [options]\n\nRecipes:")
@@ -56,13 +56,7 @@ def train(argv: list[str]) -> int:
         return 0
     if "." in argv[0]:
         trust(argv[0])
-    parser = parser_for(argv[0])
-    parser.add_argument("--out", help="run folder; by default runs/RECIPE-DATA-HASH, the same for the same arguments")
-    parser.add_argument("--show", choices=WAYS, help="draw each grid of samples in the terminal as well")
-    parser.add_argument(
-        "--minutes", type=above_0, help="train for about so long instead of --steps: a few steps are timed once"
-    )
-    parser.add_argument("--quiet", **QUIET)
+    parser = parser_of(argv[0])
     arguments: dict[str, Any] = parser.parse(argv[1:])
     out, quiet, show = arguments.pop("out"), arguments.pop("quiet"), arguments.pop("show")
     minutes = arguments.pop("minutes")
@@ -73,6 +67,20 @@ def train(argv: list[str]) -> int:
     if minutes is not None:
         asked, folder = _in_minutes(argv, asked, minutes, out, quiet)
     return go({"recipe": argv[0], "arguments": asked}, folder, quiet, show=show)
+
+
+def parser_of(recipe: str) -> Parser:
+    """The recipe's own flags, and those of the command."""
+    from poise.specs.spec import parser_for
+
+    parser = parser_for(recipe)
+    parser.add_argument("--out", help="run folder; by default runs/RECIPE-DATA-HASH, the same for the same arguments")
+    parser.add_argument("--show", choices=WAYS, help="draw each grid of samples in the terminal as well")
+    parser.add_argument(
+        "--minutes", type=above_0, help="train for about so long instead of --steps: a few steps are timed once"
+    )
+    parser.add_argument("--quiet", **QUIET)
+    return parser
 
 
 def _in_minutes(

@@ -3,12 +3,12 @@ run that goes on elsewhere chooses the same. No torch in here."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from poise.data.images.images import ImageSet
 from poise.networks import ImageNetworks
+from poise.recipes.common.options import Options
 from poise.recipes.images.facts import ImageFacts
 
 AUTO = "auto"
@@ -20,12 +20,12 @@ class Settled(NamedTuple):
     """A network that has a name, options whose rates are numbers or schedules, and a line about what was chosen."""
 
     network: ImageNetworks | str
-    options: dict[str, Any]
+    options: Options
     facts: ImageFacts
     notes: list[str]
 
 
-def settle(network: ImageNetworks | str, options: Mapping[str, Any], pictures: ImageSet, facts: ImageFacts) -> Settled:
+def settle(network: ImageNetworks | str, options: Options, pictures: ImageSet, facts: ImageFacts) -> Settled:
     """What `auto` means here.
 
     network: `bilinear` where D sees augmented pictures, `dcgan` where it does not: without augmentation the former
