@@ -239,7 +239,7 @@ ARGUMENTS = [
     ("size too large", flags("--size", "512"), r"--size 512 .*16 to 256"),
     ("size zero", flags("--size", "0"), r"--size 0 "),
     ("size in words", flags("--size", "big"), r"--size must be a whole number or null, not big"),
-    ("channels two", flags("--channels", "2"), r"--channels must be one of 1, 3 or null, not 2"),
+    ("channels two", flags("--channels", "2"), r"--channels must be one of 1, 3, 4 or null, not 2"),
     ("background unknown", flags("--background", "nocolour"), r"background 'nocolour' .*#rrggbb"),
     ("flag unknown", flags("--stesp", "3"), r"option --stesp; did you mean '--steps'\?"),
     ("flag unlike any", flags("--zzzzzz", "3"), r"option --zzzzzz; see --help"),

@@ -43,6 +43,7 @@ def made(tmp_path_factory) -> Path:
 CASES = [
     ("unknown objective", vae("--objective", "vea"), r"--objective vea is unknown; use vae, rae, vae_gan"),
     ("unknown likelihood", vae("--likelihood", "gaussain"), r"called 'gaussain'; did you mean 'gaussian'"),
+    ("alpha", vae("--channels", "4"), r"--channels 4 is for poise train images: .* use --channels 3"),
     ("unknown network", vae("--network", "resnet"), r"no network called 'resnet'"),
     ("L2 on a discriminator that is not there", vae("--l2-discriminator", "1e-4"),
      r"--l2-discriminator \S+ does nothing for --objective vae: leave it out, or use --objective vae_gan"),

@@ -47,7 +47,10 @@ class ImageNetworks(Networks, ABC):
 
     @abstractmethod
     def generator(self, size: int, channels: int, noise: int, classes: int) -> nn.Module:
-        """z [B,noise] -> x [B,channels,size,size]; called as net(z, y), y being class ids [B], where classes > 0."""
+        """z [B,noise] -> x [B,channels,size,size]; called as net(z, y), y being class ids [B], where classes > 0.
+
+        Four channels are premultiplied colour and alpha, in [−1, 1] like the others (`poise.pixels.transparency`).
+        """
 
     @abstractmethod
     def discriminator(self, size: int, channels: int, classes: int) -> nn.Module:

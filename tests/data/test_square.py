@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from poise.data.images.sources.decode import content_hash, decode, square
+from poise.data.images.sources.decode import content_hash, decode
+from poise.data.images.sources.square import square
 from poise.errors import PoiseError
 
 RED, GREEN, BLUE = (200, 30, 10), (20, 180, 60), (5, 40, 220)

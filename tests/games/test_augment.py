@@ -8,11 +8,20 @@ import torch
 from poise.errors import PoiseError
 from poise.games.augment import KINDS, Augmentation, colour, cutout, resolve, translation
 
+CHANNELS = pytest.mark.parametrize("channels", [3, 4])
 
+
+def pictures(n, channels, side=16, **more):
+    """Random pictures in [0, 1]; of four channels premultiplied ones in [−1, 1] that have any alpha."""
+    x = torch.rand(n, channels, side, side, **more)
+    return torch.cat([x[:, :3] * x[:, 3:], x[:, 3:]], 1) * 2 - 1 if channels == 4 else x
+
+
+@CHANNELS
 @pytest.mark.parametrize("name", KINDS)
-def test_shape_kept_draws_differ_between_pictures_and_gradient_passes(name):
+def test_shape_kept_draws_differ_between_pictures_and_gradient_passes(name, channels):
     torch.manual_seed(0)
-    x = torch.rand(1, 3, 16, 16).expand(6, -1, -1, -1).clone().requires_grad_()
+    x = pictures(1, channels).expand(6, -1, -1, -1).clone().requires_grad_()
     y = KINDS[name](x)
     assert y.shape == x.shape
     assert any(not torch.equal(y[0], other) for other in y[1:])
@@ -53,33 +62,36 @@ def test_auto_depends_on_the_number_of_pictures():
     assert Augmentation("none")(x) is x
 
 
+@CHANNELS
 @pytest.mark.parametrize("name", KINDS)
-def test_without_a_probability_nothing_more_is_drawn_than_the_kind_draws(name):
-    x = torch.rand(5, 3, 16, 16)
+def test_without_a_probability_nothing_more_is_drawn_than_the_kind_draws(name, channels):
+    x = pictures(5, channels)
     torch.manual_seed(0)
     expected = KINDS[name](x)
     torch.manual_seed(0)
     torch.testing.assert_close(Augmentation(name)(x), expected, rtol=0, atol=0)
 
 
+@CHANNELS
 @pytest.mark.parametrize("name", KINDS)
 @pytest.mark.parametrize("probability", [0.0, 0.3, 1.0])
-def test_a_probability_chooses_pictures_and_leaves_the_others_alone(name, probability):
+def test_a_probability_chooses_pictures_and_leaves_the_others_alone(name, probability, channels):
     """The share that is changed is p, and a picture is changed as the kind would change it or not at all."""
     torch.manual_seed(0)
-    x = torch.rand(1, 3, 16, 16).expand(4000, -1, -1, -1)
+    x = pictures(1, channels).expand(4000, -1, -1, -1)
     changed = (Augmentation(name, probability)(x) != x).flatten(1).any(1).float().mean().item()
     always = (KINDS[name](x) != x).flatten(1).any(1).float().mean().item()  # a shift may be by nothing
     error = (probability * (1 - probability) / 4000) ** 0.5
     assert changed == pytest.approx(probability * always, abs=4 * error + 0.02 * probability)
 
 
+@pytest.mark.parametrize("channels", [1, 4])
 @pytest.mark.parametrize("name", KINDS)
-def test_the_expectation_at_a_probability_is_the_mixture(name):
+def test_the_expectation_at_a_probability_is_the_mixture(name, channels):
     """E view(x) = (1 − p)·x + p·E kind(x), pixel by pixel, within five standard errors; cutout's by hand as well."""
     torch.manual_seed(0)
     n, p = 20_000, 0.4
-    picture = torch.rand(1, 1, 8, 8) * 2 - 1
+    picture = pictures(1, 4, 8) if channels == 4 else torch.rand(1, 1, 8, 8) * 2 - 1
     x = picture.expand(n, -1, -1, -1)
     whole, mixed = KINDS[name](x), Augmentation(name, p)(x)
     expected = (1 - p) * picture[0] + p * whole.mean(0)
@@ -95,10 +107,11 @@ def test_the_chance_of_cutout_by_hand():
     assert hidden[0, 0].item() == pytest.approx(0.5 / 16, abs=0.01)
 
 
+@CHANNELS
 @pytest.mark.parametrize("name", KINDS)
-def test_the_gradient_at_a_probability_is_that_of_what_was_applied(name):
+def test_the_gradient_at_a_probability_is_that_of_what_was_applied(name, channels):
     """Of pictures that were left alone it is 1; in all it agrees with finite differences in double precision."""
-    x = torch.rand(12, 3, 4, 4, dtype=torch.float64, requires_grad=True)
+    x = pictures(12, channels, 4, dtype=torch.float64).requires_grad_()
     view = Augmentation(name, 0.5)
 
     def seeded(x):
@@ -109,3 +122,44 @@ def test_the_gradient_at_a_probability_is_that_of_what_was_applied(name):
     (gradient,) = torch.autograd.grad(seeded(x).sum(), x)
     left = (seeded(x) == x).flatten(1).all(1)
     assert left.any() and (gradient[left] == 1).all()
+
+
+def seeded_colour(x):
+    torch.manual_seed(5)
+    return colour(x)
+
+
+def test_colour_of_opaque_pictures_with_alpha_is_that_without_cut_off_where_bytes_end():
+    x = torch.rand(32, 3, 8, 8) * 2 - 1
+    made = seeded_colour(torch.cat([x, torch.ones(32, 1, 8, 8)], 1))
+    torch.testing.assert_close(made[:, :3], seeded_colour(x).clamp(-1, 1), atol=2e-6, rtol=0)
+    assert (made[:, 3] == 1).all()
+
+
+def test_colour_of_one_straight_colour_is_the_same_at_any_alpha():
+    """(x_c + 1)/(x_a + 1) is the straight colour, and what is done to it does not hang on how transparent it is."""
+    straight, alpha = torch.rand(32, 3, 1, 1), torch.rand(32, 1, 8, 8) * 0.9 + 0.1
+    made = seeded_colour(torch.cat([straight * alpha, alpha], 1) * 2 - 1)
+    expected = (seeded_colour(straight.expand(-1, -1, 8, 8) * 2 - 1).clamp(-1, 1) + 1) / 2
+    torch.testing.assert_close((made[:, :3] + 1) / (made[:, 3:] + 1), expected, atol=1e-5, rtol=0)
+
+
+def test_colour_leaves_alpha_alone_and_colours_between_nothing_and_alpha():
+    torch.manual_seed(0)
+    x = pictures(64, 4)
+    x[:8] = -1.0  # pictures of nothing
+    x[8:16, :, 4:] = -1.0
+    made = colour(x)
+    assert torch.equal(made[:, 3], x[:, 3])
+    assert (made[:, :3] >= -1).all() and (made[:, :3] <= made[:, 3:] + 1e-6).all()
+    assert (made[:8] == -1).all() and (made[8:16, :, 4:] == -1).all(), "what is transparent stays so"
+    assert not torch.equal(made[16:], x[16:])
+
+
+def test_translation_and_cutout_put_transparency_where_nothing_is():
+    torch.manual_seed(0)
+    x = torch.ones(64, 4, 16, 16)
+    for kind in (translation, cutout):
+        made = kind(x)
+        gone = (made != 1).any(1)
+        assert gone.any() and (made.permute(0, 2, 3, 1)[gone] == -1).all()

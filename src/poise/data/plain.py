@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,7 +30,7 @@ CHUNK_BYTES = 1 << 26  # of pictures in memory at once; as floats they take four
 
 
 class Pictures(Items):
-    """Pictures of an `ImageSet`, all of one size.
+    """Pictures of an `ImageSet`, all of one size, over its background where they have alpha.
 
     Args: images; split: from a share to the same pictures with that share held out. None: as `images` is split.
     """
@@ -40,13 +40,19 @@ class Pictures(Items):
     def __init__(self, images: ImageSet, split: Callable[[float], ImageSet] | None = None) -> None:
         super().__init__(images.name, images.fingerprint, images.unreadable)
         self.set, self._split, self.notes = images, split, list(images.notes)
+        self._seen = images.seen
+        if images.transparent:
+            self.notes.append(
+                f"{images.transparent:,} of {len(images.images):,} pictures are transparent in part: they are compared "
+                f"over {images.background}"
+            )
         self.chunk = max(1, min(CHUNK, CHUNK_BYTES // int(np.prod(images.images.shape[1:]))))
 
     def __len__(self) -> int:
         return len(self.set.images)
 
     def take(self, rows: Rows) -> NDArray[np.uint8]:
-        return np.asarray(self.set.images[rows])
+        return np.asarray(self._seen[rows])
 
     def rows(self) -> Rows:
         return self.set.order
@@ -58,13 +64,19 @@ class Pictures(Items):
 
 
 def open_pictures(
-    source: str | Path, size: int | None = None, progress: Progress | None = None, bits: int | None = None
+    source: str | Path,
+    size: int | None = None,
+    progress: Progress | None = None,
+    bits: int | None = None,
+    background: str = "white",
 ) -> Pictures:
-    """Pictures with the labels that come with them, each brought to `size` (default and `bits`: see `open_images`)."""
-    whole = open_images(source, size, labels="auto", heldout=0, progress=progress, bits=bits, order="content")
+    """Pictures with the labels that come with them, each brought to `size` (default, `bits` and `background`: see
+    `open_images`)."""
+    how: dict[str, Any] = {"labels": "auto", "bits": bits, "order": "content", "background": background}
+    whole = open_images(source, size, heldout=0, progress=progress, **how)
 
     def split(heldout: float) -> ImageSet:
-        return open_images(source, whole.size, whole.channels, "auto", heldout=heldout, bits=bits, order="content")
+        return open_images(source, whole.size, whole.channels, heldout=heldout, **how)
 
     found = Pictures(whole, split)
     found.own_test = len(whole.train) < len(whole.images)  # with nothing held out, only rows of a test split are unused
@@ -77,12 +89,14 @@ def open_items(
     size: int | None = None,
     progress: Progress | None = None,
     bits: int | None = None,
+    background: str = "white",
 ) -> Items:
     """A folder of pictures or of sound files, a .txt, .jsonl or .csv of sentences, a zip, .npy, .npz or IDX file of
     pictures, or a fetched set of the catalogue.
 
     Args: source; column: of the sentences in a .jsonl or .csv; size: side that pictures are brought to (default: see
-    `open_images`); bits: of 16-bit pictures, see there; progress: called as progress(done, total) while files are read.
+    `open_images`); bits: of 16-bit pictures, background: under transparent ones, see there; progress: called as
+    progress(done, total) while files are read.
 
     Errors: `PoiseError` where nothing is there or can be read, and for a folder of as many pictures as sound files.
     Where one kind is more than the other, it is what is read.
@@ -102,7 +116,7 @@ def open_items(
     openers: dict[str, Callable[[], Items]] = {
         "text": lambda: text.open_sentences(name, column) if name else text.open_text(path, column),
         "speech": lambda: speech.open_speech(path, progress, name),
-        "image": lambda: open_pictures(name or source, size, progress, bits),
+        "image": lambda: open_pictures(name or source, size, progress, bits, background),
     }
     found = openers[kind]()
     found.left_out += beside

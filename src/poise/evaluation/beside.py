@@ -12,15 +12,18 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from poise.data.images.sources.square import colour_of
+from poise.data.plain import Pictures
 from poise.errors import PoiseError
 from poise.evaluation.choice import EvaluationOptions, extractors_for
 from poise.evaluation.items import Side
 from poise.evaluation.sides import MOST_TRAINED
-from poise.evaluation.sources import OWN, TaskProgress
+from poise.evaluation.sources import OWN, TaskProgress, background_of
 from poise.metrics.core.sets import Features
 from poise.metrics.distributions.copying import nearest_rows
 from poise.metrics.features.feature_files import batch_of, kept_features
 from poise.metrics.features.features import Extractor, features
+from poise.pixels.transparency import over
 from poise.report.picture import check_pictures, save_pictures, strips
 from poise.report.progress import ProgressView
 from poise.runs.load import Run
@@ -76,24 +79,29 @@ class NearestTraining:
 def nearest_training(run: Run, samples: NDArray[np.uint8], k: int, task: TaskProgress) -> NearestTraining:
     """The training pictures nearest to samples uint8 [n,H,W,C] of a run.
 
-    At most 10,000 training and 1,000 held-out pictures are looked at; their features are kept in the cache.
+    At most 10,000 training and 1,000 held-out pictures are looked at; their features are kept in the cache. Pictures
+    with alpha are compared over the background of the run, and returned with their alpha.
     Errors: PoiseError for data that have moved or changed since the run, for a k above their number, and where the
     weights of the extractor are not installed.
     """
     (extractor, *_), _ = extractors_for("image", EvaluationOptions(), {})
+    colour = colour_of(background_of(run))
     check_there(run.folder, run.spec)
     train, heldout = OWN["image"](run)
     looked = train.at_most(MOST_TRAINED, DRAW_SEED)
+    assert isinstance(looked.items, Pictures)
     if k > len(looked):
         raise PoiseError(f"--beside-nearest {k} is not possible: {run.name} had {len(looked):,} training pictures")
     among = Features(_kept(extractor, looked, task))
-    made = np.concatenate([features(extractor, batch_of(samples[i : i + 256])) for i in range(0, len(samples), 256)])
+    blocks = [over(samples[i : i + 256], colour) for i in range(0, len(samples), 256)]
+    made = np.concatenate([features(extractor, batch_of(block)) for block in blocks])
     distances, index = nearest_rows(Features(made), among, k)
     floor = np.empty(0)
     if len(heldout):
         fresh = Features(_kept(extractor, heldout.at_most(MOST_HELD, DRAW_SEED), task))
         floor = nearest_rows(fresh, among, 1)[0][:, 0].numpy()
-    pictures = looked.items.take(looked.rows[index.flatten().numpy()]).reshape(*index.shape, *samples.shape[1:])
+    near = looked.rows[index.flatten().numpy()]
+    pictures = np.asarray(looked.items.set.images[near]).reshape(*index.shape, *samples.shape[1:])
     return NearestTraining(pictures, distances.numpy(), floor, extractor.name, len(looked), len(train))
 
 

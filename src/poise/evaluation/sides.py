@@ -12,11 +12,13 @@ from numpy.typing import NDArray
 
 from poise.data.files.items import NOUNS, Items
 from poise.data.files.store import sha256_of
+from poise.data.images.sources.square import colour_of
 from poise.data.plain import Pictures
 from poise.errors import PoiseError
 from poise.evaluation.items import Drawn, Remade, Side, by_name
-from poise.evaluation.sources import OWN, Real, intact
+from poise.evaluation.sources import OWN, Real, background_of, intact
 from poise.metrics.speech.comparison import Comparison
+from poise.pixels.transparency import WITH_ALPHA, over
 from poise.runs.load import Run
 from poise.runs.place import check_there
 
@@ -73,6 +75,9 @@ def sides_of_run(run: Run, n: int | None, seed: int, real: Real) -> Sides:
             f"scores while training are in {run.path / 'report.json'}"
         )
     made, comparison, notes = _of_generator(run, n, seed, own=real.against is None)
+    if _has_alpha(run):
+        real = replace(real, background=background_of(run))
+        notes.append(f"Samples and real pictures are compared over {real.background}, the --background of the run.")
     autoencoder = run.recipe.autoencoder(run.generator, run.facts) if run.recipe.autoencoder else None
     what, checkpoint = str(run.path), run.checkpoint.name
     if real.against is not None:
@@ -91,7 +96,7 @@ def sides_of_run(run: Run, n: int | None, seed: int, real: Real) -> Sides:
     names = SideNames(what, f"{own.name} (held-out part)", modality, _named(train), checkpoint)
     labels, classes = (own.set.labels, own.set.classes) if isinstance(own, Pictures) else (None, ())
     sides = _sized(Sides(made, heldout, train, names, labels, classes), seed)
-    return replace(sides, comparison=comparison, autoencoder=autoencoder)
+    return replace(sides, comparison=comparison, autoencoder=autoencoder, notes=sides.notes + notes)
 
 
 def _of_generator(run: Run, n: int | None, seed: int, own: bool) -> tuple[Side, Comparison | None, list[str]]:
@@ -112,8 +117,18 @@ def _of_generator(run: Run, n: int | None, seed: int, own: bool) -> tuple[Side, 
             notes.append(f"Recordings are not compared one by one: {error}.")
     asked: Any = run.spec.arguments.get("score_samples", 1000)
     n = asked if n is None else n
-    drawn = Drawn(run.name, recipe.modality, weights, partial(recipe.draw, generator, run.facts), n, seed)
+    drawn = Drawn(run.name, recipe.modality, weights, partial(_seen, run), n, seed)
     return Side(drawn, np.arange(n)), None, notes
+
+
+def _has_alpha(run: Run) -> bool:
+    return run.spec.facts.get("channels") == WITH_ALPHA
+
+
+def _seen(run: Run, n: int, seed: int) -> Any:
+    """n samples of a run, as they are compared: pictures with alpha over the background of the run."""
+    samples = run.recipe.draw(run.generator, run.facts, n, seed)
+    return over(samples, colour_of(background_of(run))) if _has_alpha(run) else samples
 
 
 def sides_of_items(items: Items, n: int | None, seed: int, real: Real) -> Sides:

@@ -56,6 +56,11 @@ def _own_sentences(run: Run) -> tuple[Side, Side]:
     return Side(items, corpus.train), Side(items, corpus.heldout)
 
 
+def background_of(run: Run) -> str:
+    """The colour that lies under transparent pictures of a run, or that they are compared over."""
+    return str(run.spec.arguments["background"])
+
+
 def _own_pictures(run: Run) -> tuple[Side, Side]:
     """Training and held-out pictures of a run, split as then."""
     arguments: dict[str, Any] = run.spec.arguments
@@ -66,7 +71,7 @@ def _own_pictures(run: Run) -> tuple[Side, Side]:
         facts["channels"],
         arguments.get("labels", "none"),
         fit=arguments["fit"],
-        background=arguments["background"],
+        background=background_of(run),
         heldout=arguments["heldout"],
         limit=arguments.get("limit"),  # runs of earlier versions have none
         seed=arguments["seed"],
@@ -125,6 +130,7 @@ class Real:
     column: str | None
     task: TaskProgress
     bits: int | None = None
+    background: str = "white"  # under transparent pictures
 
     def reference(self, size: int | None) -> Items:
         return self._opened(str(self.against), size)
@@ -139,4 +145,4 @@ class Real:
 
     def _opened(self, source: str, size: int | None) -> Items:
         tell = self.task(f"reading {Path(source).name}")
-        return open_items(source, column_of(source, self.column), size, tell, self.bits)
+        return open_items(source, column_of(source, self.column), size, tell, self.bits, self.background)

@@ -1,7 +1,8 @@
 """Differentiable augmentation of everything D sees (Zhao et al. 2020, "DiffAugment").
 
 The same kinds are applied to real and generated pictures, each picture with its own draw, and the generator's
-gradient passes through. Pictures [B,C,H,W] in [−1, 1].
+gradient passes through. Pictures [B,C,H,W] in [−1, 1]; of four channels the last is alpha and the others are
+premultiplied (see `poise.pixels.transparency`).
 """
 
 from __future__ import annotations
@@ -13,13 +14,17 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from poise.errors import PoiseError, nearest
+from poise.pixels.transparency import WITH_ALPHA
 
+TINY = 1e-6  # of a pixel: a picture of less is transparent, and its mean colour is nobody's concern
 FEW = 20_000  # up to this many training pictures, "auto" turns all of it on
 
 
 def colour(x: Tensor) -> Tensor:
-    """Brightness + U(−½, ½), saturation × U(0, 2), contrast × U(½, 3/2)."""
+    """Brightness + U(−½, ½), saturation × U(0, 2), contrast × U(½, 3/2); alpha stays as it is."""
     brightness, saturation, contrast = torch.rand(3, len(x), 1, 1, 1, device=x.device, dtype=x.dtype)
+    if x.shape[1] == WITH_ALPHA:
+        return premultiplied_colour(x, brightness, saturation, contrast)
     x = x + (brightness - 0.5)
     grey = x.mean(1, keepdim=True)
     x = grey + (x - grey) * (2 * saturation)
@@ -28,8 +33,24 @@ def colour(x: Tensor) -> Tensor:
     return found
 
 
+def premultiplied_colour(x: Tensor, brightness: Tensor, saturation: Tensor, contrast: Tensor) -> Tensor:
+    """What `colour` does to the straight colours of pictures [B,4,H,W], by its draws [B,1,1,1] from U(0, 1).
+
+    With a = (x_a + 1)/2 and p = x_c + 1, which is 2·a·colour, brightness adds a·(u − ½) to p, and contrast is about
+    a·m, m = Σp/Σa being the mean over what is there. In the end p is cut off at 0 and at 2a, which is all that alpha
+    lets through: an opaque picture becomes what `colour` makes of it, cut off at −1 and 1; transparent pixels stay so.
+    """
+    alpha, p = (x[:, 3:] + 1) / 2, x[:, :3] + 1
+    p = p + alpha * (brightness - 0.5)
+    grey = p.mean(1, keepdim=True)
+    p = grey + (p - grey) * (2 * saturation)
+    mean = p.mean(1, keepdim=True).sum((2, 3), keepdim=True) / alpha.sum((2, 3), keepdim=True).clamp_min(TINY)
+    p = alpha * mean + (p - alpha * mean) * (contrast + 0.5)
+    return torch.cat([p.clamp_min(0).minimum(2 * alpha) - 1, x[:, 3:]], 1)
+
+
 def translation(x: Tensor, share: float = 0.125) -> Tensor:
-    """A shift by up to `share` of the side each way, black where the picture left."""
+    """A shift by up to `share` of the side each way, black where the picture left; transparent where there is alpha."""
     height, width = x.shape[-2:]
     most = max(1, round(height * share))
     shift = torch.randint(-most, most + 1, (2, len(x), 1), device=x.device)
@@ -41,14 +62,14 @@ def translation(x: Tensor, share: float = 0.125) -> Tensor:
 
 
 def cutout(x: Tensor, share: float = 0.5) -> Tensor:
-    """A grey square of `share` of the side at a random place."""
+    """A grey square of `share` of the side at a random place; a transparent one where there is alpha."""
     height, width = x.shape[-2:]
     side = round(height * share)
     centre = torch.rand(2, len(x), 1, device=x.device) * torch.tensor([height, width], device=x.device)[:, None, None]
     rows = (torch.arange(height, device=x.device) - centre[0]).abs() < side / 2
     columns = (torch.arange(width, device=x.device) - centre[1]).abs() < side / 2
     hidden = rows[:, :, None] & columns[:, None, :]
-    return x.masked_fill(hidden[:, None], 0.0)
+    return x.masked_fill(hidden[:, None], -1.0 if x.shape[1] == WITH_ALPHA else 0.0)
 
 
 KINDS: dict[str, Callable[[Tensor], Tensor]] = {"color": colour, "translation": translation, "cutout": cutout}

@@ -60,6 +60,7 @@ class MonitorInputs:
         learning_rates: player name -> its current learning rate.
         compact: items [n,...] -> rows [n,F] whose distances mean something; default as for pictures.
         looks: of pictures, how light, how rich in contrast and how colourful training pictures are.
+        seen: items -> as `looks` saw those of the data; as they are by default.
     """
 
     generator: nn.Module
@@ -73,6 +74,7 @@ class MonitorInputs:
     learning_rates: Mapping[str, Callable[[], float]] = field(default_factory=dict)
     compact: Callable[[Tensor], Tensor] = compact
     looks: AppearanceOfData | None = None
+    seen: Callable[[Tensor], Tensor] = lambda items: items
 
 
 class AdversarialMonitor:
@@ -122,7 +124,7 @@ class AdversarialMonitor:
             shown = watched.compact(drawn)
             found |= self._of_items("shown_", shown, few)
             if watched.looks is not None:
-                seen_by_user = compared(appearance(drawn), watched.looks)
+                seen_by_user = compared(appearance(watched.seen(drawn)), watched.looks)
                 found |= {f"generator/shown_{name}": value for name, value in seen_by_user.items()}
             if self.unit > 1e-6:
                 found["generator/drift"] = float((rows[:few] - shown[:few]).norm(dim=1).mean()) / self.unit

@@ -88,11 +88,14 @@ def drawn(path: Path, columns: int, rows: int, way: str) -> str:
 
     Errors: PoiseError where the file is no picture.
     """
+    import numpy as np
     from PIL import Image
+
+    from poise.report.picture import opaque
 
     try:
         with Image.open(path) as opened:
-            image = opened.convert("RGB")
+            image = Image.fromarray(opaque(np.asarray(opened.convert("RGBA"))))
     except (OSError, ValueError):
         raise PoiseError(f"{path} cannot be shown: it is no picture") from None
     if way == "blocks":

@@ -10,10 +10,18 @@ from PIL import Image
 
 from poise.disk import write_atomically
 from poise.errors import PoiseError
+from poise.pixels.transparency import checkerboard, over
+
+
+def opaque(images: np.ndarray) -> np.ndarray:
+    """Pictures uint8 [...,H,W,4] over a checkerboard: uint8 [...,H,W,3]; others as they are."""
+    return over(images, checkerboard(*images.shape[-3:-1]))
 
 
 def grid(images: np.ndarray, columns: int | None = None, gap: int = 2, enlarge: int | None = None) -> Image.Image:
-    """Pictures uint8 [N,H,W,C] side by side on grey; small ones are enlarged by a whole factor to about 64 pixels."""
+    """Pictures uint8 [N,H,W,C] side by side on grey, those with alpha over a checkerboard of their own; small ones are
+    enlarged by a whole factor to about 64 pixels."""
+    images = opaque(images)
     n, height, width, channels = images.shape
     columns = columns or int(np.ceil(np.sqrt(n)))
     rows = -(-n // columns)
@@ -36,6 +44,7 @@ def strips(groups: np.ndarray, gap: int = 1) -> np.ndarray:
     """Groups of pictures uint8 [N,K,H,W,C], side by side on grey: uint8 [N,H,K·W + (K − 1)·gap,C]."""
     n, k, height, width, channels = groups.shape
     found = np.full((n, height, k * (width + gap) - gap, channels), 128, np.uint8)
+    found[..., 3:] = 255
     for i in range(k):
         found[:, :, i * (width + gap) : i * (width + gap) + width] = groups[:, i]
     return found
@@ -47,7 +56,7 @@ def save_grid(images: np.ndarray, path: Path, columns: int | None = None, gap: i
 
 
 def save_each(images: np.ndarray, folder: Path) -> None:
-    """00000.png, 00001.png ... in a folder."""
+    """00000.png, 00001.png ... in a folder, with the transparency that the pictures have."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -13,7 +13,7 @@ import zipfile
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -23,10 +23,11 @@ from poise.data.files.turns import turns
 from poise.data.files.walking import Progress, in_order
 from poise.data.images.examples import examples
 from poise.data.images.options import VERSION, PictureKey
-from poise.data.images.sources.decode import Decoded, content_hash, largest, square
+from poise.data.images.sources.decode import Decoded, content_hash, is_transparent, largest
 from poise.data.images.sources.depth import Deep
 from poise.data.images.sources.opening import Unreadable
 from poise.data.images.sources.source import Job, Source
+from poise.data.images.sources.square import square
 from poise.errors import PoiseError
 
 
@@ -49,6 +50,17 @@ class Look(Protocol):
 
     def finish(self, source: Source) -> None:
         """There are no more."""
+
+
+class _Worked(NamedTuple):
+    """About one picture that was decoded; `seen` is what a `Look` saw in it."""
+
+    pixels: np.ndarray
+    digest: bytes
+    deep: str
+    largest: float | None
+    transparent: bool
+    seen: Any
 
 
 def look_again(source: Source, look: Look, progress: Progress | None) -> None:
@@ -82,6 +94,7 @@ def build(
 
     deep = Deep()
     kept: list[int] = []
+    transparent = 0
     unreadable = list(source.lost)
     passing = source.passing  # a folder that cannot be read today may be tomorrow
     with store.building(folder) as temporary:
@@ -92,35 +105,32 @@ def build(
             jobs = source.jobs(count_frames=look is not None)
             for i, result in enumerate(in_order(partial(_worked, options, look), jobs)):
                 if look is not None:
-                    look.add(source.picture_name(i), i, result if isinstance(result, Unreadable) else result[4])
+                    look.add(source.picture_name(i), i, result if isinstance(result, Unreadable) else result.seen)
                 if isinstance(result, Unreadable):
                     unreadable.append((source.picture_name(i), str(result)))
                     passing |= result.passing
                 else:
-                    pixels.append(result[0])
-                    hashes.append(np.frombuffer(result[1], np.uint8))
+                    pixels.append(result.pixels)
+                    hashes.append(np.frombuffer(result.digest, np.uint8))
                     kept.append(i)
-                    deep.add(result[2], result[3])
+                    deep.add(result.deep, result.largest)
+                    transparent += result.transparent
                 if progress:
                     progress(i + 1, len(source))
         if kept:
             deep.check(source.path, options.bits)
-        shown = {"deep": asdict(deep), "examples": examples(source, options)}
+        shown = {"deep": asdict(deep), "examples": examples(source, options), "transparent": transparent}
         _finish(source, temporary, kept, unreadable, labelled, passing, shown)
     return load(folder, passing=True) or _gone(folder)
 
 
-def _worked(
-    options: PictureKey, look: Look | None, job: Job
-) -> tuple[np.ndarray, bytes, str, float | None, Any] | Unreadable:
-    """Pixels, content hash, depth and largest value of one picture, and what `look` saw in it."""
-
-    def made() -> tuple[np.ndarray, bytes, str, float | None, Any]:
+def _worked(options: PictureKey, look: Look | None, job: Job) -> _Worked | Unreadable:
+    def made() -> _Worked:
         picture = job()
         pixels = square(picture.image, options.size, options.channels, options.fit, options.background)
         digest = content_hash(picture.image)
         seen = None if look is None else look.facts(picture, digest)
-        return pixels, digest, picture.deep, largest(picture), seen
+        return _Worked(pixels, digest, picture.deep, largest(picture), is_transparent(picture.image), seen)
 
     try:
         with turns():

@@ -169,7 +169,10 @@ def _suggest(source: Source, report: Report) -> list[str]:
     if report.grey == count and report.transparent:
         flags.append("--channels 1 (all are grey)")
     if report.transparent:
-        flags.append(f"--background white (or another colour: {report.transparent:,} have transparency)")
+        flags.append(
+            f"--background white (or another colour: {report.transparent:,} have transparency; poise train images "
+            "--channels 4 keeps it)"
+        )
     rules: tuple[tuple[str, Callable[[], bool]], ...] = (
         ("file", lambda: bool(_labels(source, "file"))),
         ("folders", lambda: len(_labels(source, "folders")) > 1),

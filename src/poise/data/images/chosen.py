@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from poise.data.files.items import ORDERS
-from poise.data.images.sources.decode import FITS
+from poise.data.images.options import KINDS
 from poise.data.images.sources.layout import SPLITS
 from poise.data.images.sources.source import Source
+from poise.data.images.sources.square import FITS
 from poise.errors import PoiseError
 
 LABELS = ("auto", "none", "folders", "file")
@@ -42,8 +43,9 @@ def check(
     """Errors: PoiseError for options that cannot be."""
     if size is not None and not 1 <= size <= LARGEST_SIZE:
         raise PoiseError(f"--size {size} is not possible: give a number of pixels from 1 to {LARGEST_SIZE}")
-    if channels not in (None, 1, 3):
-        raise PoiseError(f"--channels {channels} is not possible: give 1 (grey) or 3 (colour)")
+    if channels not in (None, *KINDS):
+        kinds = ", ".join(f"{count} ({kind})" for count, kind in KINDS.items())
+        raise PoiseError(f"--channels {channels} is not possible: give {kinds}")
     if labels not in LABELS:
         raise PoiseError(f"labels '{labels}' is not known: give auto, none, folders or file")
     if fit not in FITS:

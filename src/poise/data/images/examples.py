@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from poise.data.images.options import PictureKey
+from poise.data.images.options import KINDS, PictureKey
 from poise.data.images.sources.decode import Decoded, values_of
 from poise.data.images.sources.opening import Unreadable
 from poise.data.images.sources.source import Source
@@ -35,7 +35,7 @@ def examples(source: Source, options: PictureKey) -> list[str]:
             continue
         said = found(source.picture_name(row), picture.format, picture.mode, picture.image.size, picture.image.mode,
                      values(picture))  # fmt: skip
-        colour = "grey" if options.channels == 1 else "colour"
+        colour = KINDS[options.channels]
         depth = f", {options.bits} bits (--bits)" if options.bits else ""
         lines.append(
             f"example: {said} -> {options.size}x{options.size} (--size), {colour} (--channels), --fit {options.fit}"

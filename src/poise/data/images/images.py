@@ -15,6 +15,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 
@@ -29,18 +30,22 @@ from poise.data.images.chosen import LARGEST_SIZE, check, default_channels, defa
 from poise.data.images.examples import examples
 from poise.data.images.options import PictureKey
 from poise.data.images.sources import depth
-from poise.data.images.sources.decode import colour_of, quiet
+from poise.data.images.sources.decode import quiet
 from poise.data.images.sources.files import FolderSource, ZipSource
 from poise.data.images.sources.formats import idx_folder, idx_source, npy_source, npz_source
 from poise.data.images.sources.source import Source
+from poise.data.images.sources.square import colour_of
 from poise.errors import PoiseError
+from poise.pixels.transparency import WITH_ALPHA, Flattened
+
+DESCRIBED = {1: "grey", 3: "RGB", 4: "RGBA"}
 
 
 @dataclass(frozen=True, eq=False)
 class ImageSet:
     """Decoded pictures and how they are split; `train` and `heldout` are rows of `images`, as in `order`."""
 
-    images: np.memmap  # uint8 [N, H, W, C], read-only
+    images: np.memmap  # uint8 [N, H, W, C], read-only; four channels have straight alpha
     labels: np.ndarray | None  # int64 [N], or None
     classes: tuple[str, ...]
     train: np.ndarray  # int64
@@ -52,6 +57,8 @@ class ImageSet:
     shown: list[str] = field(default_factory=list)  # how the first pictures were read
     share: str = ""  # which share would hold some out, where none are
     order: np.ndarray = field(default_factory=lambda: np.empty(0, np.int64))  # int64 [N], all rows
+    transparent: int | None = None  # pictures that are so anywhere; None where an earlier version has decoded them
+    background: str = "white"  # what lies under transparency, or is laid under it where there is alpha
 
     @property
     def size(self) -> int:
@@ -61,11 +68,18 @@ class ImageSet:
     def channels(self) -> int:
         return int(self.images.shape[3])
 
+    @property
+    def seen(self) -> np.ndarray:
+        """The pictures as they are scored: uint8 [N, H, W, C], C 1 or 3; over `background` where they have alpha."""
+        if self.channels != WITH_ALPHA:
+            return self.images
+        return cast(np.ndarray, Flattened(self.images, colour_of(self.background)))
+
     def describe(self) -> str:
         """One line: "cats: 1,234 pictures 64x64 RGB, 1,111 to train on and 123 held out, 2 classes"."""
         text = (
             f"{self.name}: {len(self.images):,} pictures {self.size}x{self.size} "
-            f"{'RGB' if self.channels == 3 else 'grey'}, {len(self.train):,} to train on and "
+            f"{DESCRIBED[self.channels]}, {len(self.train):,} to train on and "
             f"{len(self.heldout):,} held out"
         )
         if self.labels is not None:
@@ -94,12 +108,13 @@ def open_images(
 
     size: side in pixels. None: the pictures' own, if all are squares of one size; else the largest power of
         two, at most 64 and at least 8, that is no larger than the shorter side of 95 % of the pictures.
-    channels: 1 or 3. None: 1 if all pictures (and `background`) are grey, else 3.
+    channels: 1, 3, or 4 (colour and straight alpha). None: 1 if all pictures (and `background`) are grey, else 3.
     labels: "none"; "folders" (the first folder below `source`, or below its splits, is the class); "file" (what comes
         with the data: the IDX file of labels, `labels` or `y` in an npz, labels.json or NVIDIA's dataset.json in a
         folder or zip); "auto": "file" where such labels are, else "none".
     fit: "crop" cuts the middle square of a picture that is none; "pad" keeps it whole, with margins.
-    background: any Pillow colour name or #rrggbb; lies under transparent pixels and fills the margins of "pad".
+    background: any Pillow colour name or #rrggbb; lies under transparent pixels and fills the margins of "pad". With 4
+        channels these stay transparent, and it is what the pictures are scored over.
     heldout: the share of pictures to hold out, in [0, 1). A picture is held out when the first 64 bits of its
         content hash, divided by 2^64, are below it, so copies of one picture are on one side, and adding
         pictures never moves another one. A set with a test split of its own holds out that instead, whole,
@@ -156,7 +171,7 @@ def open_images(
         places = by_content(cached.hashes) if order == "content" and opened.named else np.arange(len(cached.images))
         found = _split(cached, places, key, heldout, name, classes, limit, seed)
         shown = cached.meta.get("examples") or examples(opened, options)  # a cache of an earlier version has none
-        return replace(found, notes=notes, shown=shown)
+        return replace(found, notes=notes, shown=shown, background=background)
 
 
 def listed(path: Path, splits: str, told: Told) -> Source:
@@ -217,6 +232,7 @@ def _split(
         unreadable=[(file, reason) for file, reason in cached.meta["unreadable"]],
         share="" if len(held) else _share(places, own, heldout),
         order=order,
+        transparent=cached.meta.get("transparent"),
     )
 
 

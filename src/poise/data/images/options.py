@@ -6,6 +6,7 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass
 
+KINDS = {1: "grey", 3: "colour", 4: "colour and alpha"}  # --channels -> what that is
 VERSION = 1  # of the cache: another number, and everything is decoded anew
 
 

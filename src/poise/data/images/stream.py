@@ -14,6 +14,7 @@ from poise.core import Batch
 from poise.data.draws.order import SPLITS, Order, moved
 from poise.data.images.images import ImageSet
 from poise.errors import PoiseError
+from poise.pixels.transparency import as_trained
 
 _FLIP = 1
 
@@ -22,10 +23,10 @@ class ImageStream:
     """Minibatches of an `ImageSet`, each picture once per epoch, in an order that is new in each epoch.
 
     Draw d holds the positions d·B .. d·B + B − 1 of the endless row of epochs, so a batch may straddle two.
-    `real` is float32 [B, C, H, W] = pixel / 127.5 − 1 in [−1, 1], in channels_last order on `device`; `cond`
-    is int64 [B] if `labels`. `flip` mirrors each picture left to right with probability ½. Raises PoiseError
-    for a batch larger than the split, labels that are not there, a split that is unknown or empty, or a
-    device that is absent.
+    `real` is float32 [B, C, H, W] = pixel / 127.5 − 1 in [−1, 1], in channels_last order on `device`, premultiplied
+    where there is alpha (see `transparency.as_trained`); `cond` is int64 [B] if `labels`. `flip` mirrors each picture
+    left to right with probability ½. Raises PoiseError for a batch larger than the split, labels that are not there, a
+    split that is unknown or empty, or a device that is absent.
     """
 
     def __init__(
@@ -71,9 +72,8 @@ class ImageStream:
             mirrored = (self._order.bits(_FLIP, draw).random_raw(self.batch) >> np.uint64(63)).astype(bool)
             pixels[mirrored] = pixels[mirrored, :, ::-1]
         real = self._moved(torch.from_numpy(pixels)).permute(0, 3, 1, 2)  # [B,H,W,C] -> [B,C,H,W], channels_last
-        real = real.to(torch.float32).div_(127.5).sub_(1.0)
         cond = None if self._labels is None else self._moved(torch.from_numpy(self._labels[rows]))
-        return Batch(real.contiguous(memory_format=torch.channels_last), cond)
+        return Batch(as_trained(real).contiguous(memory_format=torch.channels_last), cond)
 
     def rows(self, draw: int) -> np.ndarray:
         """The rows of `images.images` in draw number `draw`: int64 [B]."""

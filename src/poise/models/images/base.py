@@ -35,7 +35,7 @@ class ImageGenerator(nn.Module, ABC):
 
     Args:
         size: S, the side of the picture in pixels, 16 to 256.
-        channels: C, 1 for grey, 3 for colour.
+        channels: C, 1 for grey, 3 for colour, 4 for premultiplied colour and alpha.
         width: channels of the stage at full size; doubled at each smaller stage, at most eightfold.
         depth: layers (dcgan) or blocks (residual) at each size.
         noise: Z.

@@ -123,7 +123,9 @@ class Recipe:
     execution: Execution
     cadence: StepIntervals
     facts: RunFacts | dict[str, Any]  # what rebuilds the generator without the data, and what the data was
-    sampler: Callable[[int, int], Any]  # (n, seed) -> n samples of the averaged generator: uint8 [n,H,W,C], or texts
+    sampler: Callable[
+        [int, int], Any
+    ]  # (n, seed) -> n samples of the averaged generator to judge: uint8 [n,H,W,C], or texts
     show: Callable[[Path], Path]  # writes the samples of this moment to a path without a suffix; returns the file
     real: Callable[[Path], Path] | None = (
         None  # writes real items in the same way, where `show` has none beside its own

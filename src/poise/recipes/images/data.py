@@ -8,6 +8,7 @@ from poise.data.images.cache import Look
 from poise.data.images.images import ImageSet, open_images
 from poise.errors import PoiseError
 from poise.limits import LARGEST_SIDE, SMALLEST_SIDE, check_side
+from poise.pixels.transparency import WITH_ALPHA
 from poise.recipes.common.recipe import Arguments
 from poise.recipes.images.options import PictureOptions
 from poise.terminal import pasted
@@ -44,10 +45,28 @@ def reads(arguments: Arguments, look: Look | None = None) -> str:
 
 def notes(pictures: ImageSet, data: str) -> list[str]:
     """What a user should know of the pictures before they are trained on; `data` as it was given."""
-    lines = [*pictures.shown, *pictures.notes]
+    lines = [*pictures.shown, *pictures.notes, *_transparency(pictures)]
     lines += [f"left out {name}: {reason}" for name, reason in pictures.unreadable[:5]]
     if not len(pictures.heldout):
         lines.append(f"no pictures are held out, so samples are not scored; {pictures.share}")
     more = len(pictures.unreadable) - 5
     seen = f"left out {more:,} more unreadable files: poise data check {pasted(data)}"
     return [*lines, seen] if more > 0 else lines
+
+
+def _transparency(pictures: ImageSet) -> list[str]:
+    """What becomes of transparent pictures, where there are any or they are asked for."""
+    count, colour = pictures.transparent or 0, pictures.background
+    if pictures.channels == WITH_ALPHA:
+        if not count:
+            return ["no picture is transparent: alpha is 255 everywhere, so --channels 3 would do"]
+        return [
+            f"{count:,} of {len(pictures.images):,} pictures are transparent in part; scores and the finding about "
+            f"lightness and colour see them, and samples, over {colour} (--background), grids over a checkerboard"
+        ]
+    if not count:
+        return []
+    return [
+        f"{count:,} of {len(pictures.images):,} pictures are transparent in part and are laid onto {colour} "
+        "(--background); poise train images --channels 4 keeps transparency"
+    ]

@@ -14,11 +14,12 @@ class PictureOptions(Group):
 
     Args:
         size: side of the pictures in pixels, 16 to 256; by default that of the data, at most 64 where it varies.
-        channels: 1 for grey, 3 for colour; by default what the data has.
+        channels: 1 for grey, 3 for colour, 4 for colour and transparency (images alone); by default grey or colour, as
+            the data are.
         labels: where classes come from: sub-folders, a file that belongs to the data, nowhere, or auto (that file
             if there is one).
         fit: how pictures that are not square are made so.
-        background: colour under transparent pictures and beside padded ones.
+        background: colour under transparent pictures and beside padded ones; with --channels 4 they are scored over it.
         heldout: share of the pictures that is kept from training and used to judge; sets with a test split use it.
         limit: train on so many pictures only, drawn by the seed, to see what less data would give; by default on all.
         bits: how many of the 16 bits of grey pictures carry the values, such as 12; by default all.
@@ -29,7 +30,7 @@ class PictureOptions(Group):
     """
 
     size: int | None = None
-    channels: Literal[1, 3] | None = None
+    channels: Literal[1, 3, 4] | None = None
     labels: Literal["auto", "none", "folders", "file"] = "auto"
     fit: Literal["crop", "pad"] = "crop"
     background: str = "white"

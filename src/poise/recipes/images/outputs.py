@@ -14,12 +14,14 @@ from torch import Tensor, nn
 
 from poise.data.files.store import cache_dir
 from poise.data.images.images import ImageSet
+from poise.data.images.sources.square import colour_of
 from poise.data.images.stream import ImageStream
 from poise.errors import PoiseError
 from poise.metrics.distributions.judge import LEAST, Judge
 from poise.monitor.appearance import AppearanceOfData, appearance
 from poise.monitor.measures import compact
 from poise.monitor.signals import REFERENCES, AdversarialMonitor, MonitorInputs
+from poise.pixels.transparency import as_pixels, as_trained, over, seen_over
 from poise.recipes.common.parts import learning_rate
 from poise.recipes.images.facts import ImageFacts
 from poise.report.picture import save_grid
@@ -76,7 +78,8 @@ def draw(
 ) -> np.ndarray:
     """n samples as uint8 [n,H,W,C]; sample i depends on (seed, i) alone, whatever n is.
 
-    With classes they take turns, or are all of `label`. `truncation` cuts the noise off: see `truncated`.
+    Four channels have straight alpha. With classes they take turns, or are all of `label`. `truncation` cuts the noise
+    off: see `truncated`.
     """
     device = next(generator.parameters()).device
     classes = facts.classes
@@ -93,9 +96,14 @@ def draw(
         z = (z if truncation is None else truncated(z, truncation)).to(device)
         y = kinds[start : start + CHUNK].to(device)
         x = generator(z[: len(y)], y if classes else None)
-        out[start : start + len(y)] = to_uint8(x)
+        out[start : start + len(y)] = as_pixels(x)
     generator.train(was_training)
     return out
+
+
+def draw_seen(generator: nn.Module, facts: ImageFacts, n: int, seed: int, background: str) -> np.ndarray:
+    """n samples as they are scored: uint8 [n,H,W,C] with C 1 or 3, over the background where they have alpha."""
+    return over(draw(generator, facts, n, seed), colour_of(background))
 
 
 def by_class(generator: nn.Module, facts: ImageFacts, n: int, seed: int, truncation: float | None = None) -> np.ndarray:
@@ -130,16 +138,11 @@ def interpolate(generator: nn.Module, facts: ImageFacts, rows: int, between: int
     labels = (torch.arange(rows) % max(classes, 1)).repeat_interleave(between).to(device) if classes else None
     flat = z.flatten(0, 1).to(device)
     parts = [
-        to_uint8(generator(flat[at : at + CHUNK], None if labels is None else labels[at : at + CHUNK]))
+        as_pixels(generator(flat[at : at + CHUNK], None if labels is None else labels[at : at + CHUNK]))
         for at in range(0, len(flat), CHUNK)
     ]
     made = np.concatenate(parts)
     return made.reshape(rows, between, *made.shape[1:])
-
-
-def to_uint8(x: Tensor) -> np.ndarray:
-    """[B,C,H,W] in [−1, 1] -> uint8 [B,H,W,C], rounded."""
-    return ((x.float().clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
 
 
 def monitor(
@@ -186,6 +189,7 @@ def monitor(
                 conditions,
                 rates,
                 looks=looks(pictures, chosen["training"], conditional),
+                seen=partial(seen_over, colour=colour_of(pictures.background)),
             )
         )
 
@@ -205,29 +209,31 @@ def measured(pictures: ImageSet, rows: np.ndarray, of: Callable[[Tensor], Tensor
     parts = []
     for start in range(0, len(rows), CHUNK):
         part = torch.from_numpy(np.asarray(pictures.images[rows[start : start + CHUNK]]))
-        parts.append(of(part.permute(0, 3, 1, 2).float() / 127.5 - 1))
+        parts.append(of(as_trained(part.permute(0, 3, 1, 2))))
     return torch.cat(parts)
 
 
 def looks(pictures: ImageSet, rows: np.ndarray, conditional: bool) -> AppearanceOfData:
-    """How light, how rich in contrast and how colourful pictures are; of a conditional run each class counts alike."""
+    """How light, how rich in contrast and how colourful pictures are, over the background where they have alpha; of a
+    conditional run each class counts alike."""
+    colour = colour_of(pictures.background)
     by_class = conditional and pictures.labels is not None
     labels = torch.from_numpy(np.asarray(pictures.labels)[rows]) if by_class else None
-    return AppearanceOfData.of(measured(pictures, rows, appearance), labels)
+    return AppearanceOfData.of(measured(pictures, rows, lambda x: appearance(seen_over(x, colour))), labels)
 
 
 def judge(pictures: ImageSet, n: int, seed: int, unseen: bool = False) -> Callable[[], Judge] | None:
     """The judge of this data set, built when first needed: it reads weights and may train a small classifier.
 
-    `unseen`: one that compares with the held-out pictures which the other leaves out. None where nothing is held out:
-    there is nothing to compare with.
+    It sees pictures over the background where they have alpha. `unseen`: one that compares with the held-out pictures
+    which the other leaves out. None where nothing is held out: there is nothing to compare with.
     """
     if n < LEAST:
         raise PoiseError(f"scores need at least {LEAST} samples (--score-samples), not {n}")
     if not len(pictures.heldout):
         return None
     return lambda: Judge(
-        pictures.images,
+        pictures.seen,
         pictures.train,
         pictures.heldout,
         labels=pictures.labels,

@@ -149,7 +149,7 @@ def images(
         execution=execution,
         cadence=run.cadence(run.steps),
         facts=facts,
-        sampler=lambda n, seed: outcomes.draw(average, facts, n, seed),
+        sampler=lambda n, seed: outcomes.draw_seen(average, facts, n, seed, pictures.background),
         show=lambda stem: outcomes.show(average, facts, stem),
         real=lambda stem: outcomes.show_real(seen, stem),
         judge=outcomes.judge(*judged) if run.scores else None,

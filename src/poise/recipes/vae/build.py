@@ -19,12 +19,15 @@ from poise.monitor.latent import nats_fact
 from poise.networks import AutoencoderNetworks
 from poise.penalties import L2, Penalty
 from poise.penalties.covers import within
+from poise.pixels.transparency import WITH_ALPHA
 from poise.recipes.common.affordable import check_affordable
 from poise.recipes.common.options import Options, RunOptions
 from poise.recipes.common.own import fits, with_features
 from poise.recipes.common.own import unused as unused_options
 from poise.recipes.common.parts import check_player, l2
 from poise.recipes.images import build as image_parts
+from poise.recipes.images import data as image_data
+from poise.recipes.images.options import PictureOptions
 from poise.recipes.images.signature import OURS, DiscriminatorOptions
 from poise.recipes.vae.facts import VaeFacts
 from poise.recipes.vae.networks import discriminator, model
@@ -66,6 +69,16 @@ def asked(name: str, given: Mapping[str, Any], options: Options, micro_batches: 
             f"would take apart: use --micro-batches 1"
         )
     return Asked(name, objective, values, {player: options[player] for player in objective.players})
+
+
+def read(data: str, options: PictureOptions, seed: int) -> ImageSet:
+    """The pictures of a run. Errors: PoiseError for pictures with alpha, and as of `images.data.pictures`."""
+    if options.channels == WITH_ALPHA:
+        raise PoiseError(
+            f"--channels {options.channels} is for poise train images: the likelihoods of poise train vae are of grey "
+            "and colours alone; use --channels 3, which lays transparent pictures onto --background"
+        )
+    return image_data.pictures(data, options, seed)
 
 
 def facts(

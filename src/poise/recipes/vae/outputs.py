@@ -16,6 +16,7 @@ from poise.errors import PoiseError
 from poise.metrics.latent.judge import heldout_scores
 from poise.models.vae import AutoEncoder
 from poise.monitor.latent import LatentMonitor
+from poise.pixels.transparency import as_pixels
 from poise.recipes.images import outputs as image_outcomes
 from poise.recipes.vae.build import Drawing, no_prior
 from poise.recipes.vae.facts import VaeFacts
@@ -63,7 +64,7 @@ def chosen(pictures: ImageSet, n: int) -> np.ndarray:
 @torch.no_grad()
 def reconstructions(model: AutoEncoder, real: np.ndarray, across: int = ACROSS) -> np.ndarray:
     """Rows of `across` pictures, and below each row what comes back of their posterior means: uint8 [2n,H,W,C]."""
-    made = image_outcomes.to_uint8(model(_means(model, real)))
+    made = as_pixels(model(_means(model, real)))
     pairs = [(real[i : i + across], made[i : i + across]) for i in range(0, len(real) - len(real) % across, across)]
     return np.concatenate([part for pair in pairs for part in pair] or [real, made])
 
@@ -78,7 +79,7 @@ def interpolations(model: AutoEncoder, real: np.ndarray, rows: int = ROWS, betwe
     for row in range(rows):
         start, end = z[2 * row], z[2 * row + 1]
         way = torch.linspace(0, 1, between, device=z.device).unsqueeze(1)
-        made = image_outcomes.to_uint8(model(torch.lerp(start, end, way)))
+        made = as_pixels(model(torch.lerp(start, end, way)))
         found += [real[2 * row, None], made, real[2 * row + 1, None]]
     return np.concatenate(found) if found else real
 

@@ -123,7 +123,7 @@ def vae(
         run.micro_batches,
     )  # fmt: skip
     execution = common.execution_of(run)
-    seen = image_data.pictures(data, pictures, run.seed)
+    seen = parts.read(data, pictures, run.seed)
     facts = parts.facts(seen, asked, latent_size, likelihood, sigma, latents, run.steps, execution)
     penalties = parts.penalties(asked, l2_encoder, l2_decoder, run.steps)
     game, drawing = parts.game(network, asked, penalties, seen, facts, run, execution)

@@ -24,6 +24,7 @@ from poise.data.images.sources import depth
 from poise.data.images.sources.decode import Decoded
 from poise.data.images.sources.source import Job, Source
 from poise.errors import PoiseError
+from poise.pixels.transparency import WITH_ALPHA
 
 BROKEN = (OSError, EOFError, ValueError, KeyError, zlib.error, zipfile.BadZipFile, struct.error, RuntimeError)
 LARGEST = 2**48  # numbers in an array
@@ -87,6 +88,11 @@ class ArraySource(Source):
                     f"{part.name} and {pictures[0].name} hold pictures of different kinds: "
                     f"{part.shape} {part.dtype} and {pictures[0].shape} {pictures[0].dtype}; make them alike"
                 )
+        if self._square[2] == WITH_ALPHA:
+            self.notes.append(
+                f"the four channels of {pictures[0].name} are read as red, green, blue and straight alpha: "
+                "colours that are not multiplied by it"
+            )
         self.own_test = sum(part.shape[0] for part in pictures[1:])
         self._paths = files
         stats = [file.stat() for file in files]

@@ -1,7 +1,7 @@
 """One encoded picture -> 8-bit pixels -> a square of the data set. Pillow only; nothing here writes.
 
 The steps are apart because the content hash is taken between them: it must not depend on the size, the
-colours or the background that a run asks for.
+colours or the background that a run asks for. The second one is `square`.
 """
 
 from __future__ import annotations
@@ -13,20 +13,18 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import numpy as np
-from PIL import Image, ImageColor
+from PIL import Image
 
 from poise.data.files.turns import still_wanted, wait_for_turn
 from poise.data.images.sources import depth
 from poise.data.images.sources.depth import TooDeep
 from poise.data.images.sources.opening import Unreadable, in_mode, opened, unreadable, upright
-from poise.errors import PoiseError
 
 SUFFIXES = frozenset(
     ".png .apng .jpg .jpeg .jpe .jfif .webp .gif .bmp .dib .tif .tiff .pnm .pbm .pgm .ppm".split()  # noqa: SIM905
 )
 LARGE = 25_000_000  # pixels from which on pictures are decoded one at a time: see `turns.turns`
 ROUNDING = 1e-3  # by how much floats in [0, 1] may lie outside
-FITS = ("crop", "pad")
 _WIDE = frozenset({"I", "I;16", "I;16L", "I;16B", "I;16N"})
 _NO_FRAMES = ("MPO", "PSD", "ICNS")  # further pictures are previews (as telephones write them), layers, other sizes
 _GREY = _WIDE | {"1", "L", "LA", "La", "F"}
@@ -128,6 +126,14 @@ def values_of(image: Image.Image) -> tuple[int, int]:
     return min(int(low) for low, _ in bands), max(int(high) for _, high in bands)
 
 
+def is_transparent(image: Image.Image) -> bool:
+    """Whether a picture in mode L, LA, RGB or RGBA is transparent anywhere."""
+    if image.mode not in ("LA", "RGBA"):
+        return False
+    lowest: Any = image.getchannel("A").getextrema()[0]
+    return bool(lowest < 255)
+
+
 def content_hash(image: Image.Image) -> bytes:
     """sha256 (32 bytes) of "WxH:RGB" or "WxH:RGBA" and the pixels at their original size.
 
@@ -135,10 +141,7 @@ def content_hash(image: Image.Image) -> bytes:
     transparency as black, so the same picture in another container (PNG, BMP, TIFF, lossless WebP) has the
     same hash.
     """
-    mode = "RGB"
-    if image.mode in ("LA", "RGBA"):
-        lowest, _ = image.getchannel("A").getextrema()
-        mode = "RGB" if lowest == 255 else "RGBA"
+    mode = "RGBA" if is_transparent(image) else "RGB"
     digest = hashlib.sha256(f"{image.width}x{image.height}:{mode}".encode())
     for top, bottom in _strips(image):
         part = in_mode(image if bottom - top == image.height else image.crop((0, top, image.width, bottom)), mode)
@@ -149,53 +152,6 @@ def content_hash(image: Image.Image) -> bytes:
         else:
             digest.update(part.tobytes())
     return digest.digest()
-
-
-def square(image: Image.Image, size: int, channels: int, fit: str = "crop", background: str = "white") -> np.ndarray:
-    """The picture as uint8 [size, size, channels].
-
-    Transparency is laid onto `background` first, so that no dark fringe appears when it is resized.
-    fit="crop" cuts the middle square, "pad" keeps all and fills up with `background`. Resizing is Lanczos
-    with antialiasing; a picture that has the size already keeps its exact pixels. channels is 1 (ITU-R 601
-    luma) or 3.
-    """
-    colour = colour_of(background)
-    if image.mode in ("LA", "RGBA"):
-        rgba = image.convert("RGBA")
-        image = Image.alpha_composite(Image.new("RGBA", rgba.size, (*colour, 255)), rgba)
-    image = in_mode(image, "RGB" if channels == 3 else "L")
-    width, height = image.size
-    if width == height == size:
-        return np.frombuffer(image.tobytes(), np.uint8).reshape(size, size, channels)
-    if fit == "crop":
-        side = min(width, height)
-        left, top = (width - side) // 2, (height - side) // 2
-        image = _resize(image.crop((left, top, left + side, top + side)), size, size)
-    else:
-        side = max(width, height)
-        image = _resize(image, max(1, round(width * size / side)), max(1, round(height * size / side)))
-        canvas = Image.new("RGB", (size, size), colour).convert(image.mode)
-        canvas.paste(image, ((size - image.width) // 2, (size - image.height) // 2))
-        image = canvas
-    return np.asarray(image, dtype=np.uint8).reshape(size, size, channels)
-
-
-def colour_of(background: str) -> tuple[int, int, int]:
-    """Red, green and blue of a colour name or #rrggbb; PoiseError if Pillow does not know it."""
-    try:
-        red, green, blue = ImageColor.getrgb(background)[:3]
-    except ValueError:
-        raise PoiseError(
-            f"background '{background}' is not a colour: give a name such as 'white', or '#rrggbb'"
-        ) from None
-    return red, green, blue
-
-
-def _resize(image: Image.Image, width: int, height: int) -> Image.Image:
-    if image.size == (width, height):
-        return image
-    # reducing_gap: a box filter first where the picture is much larger; 3 is Pillow's "almost the same".
-    return image.resize((width, height), Image.Resampling.LANCZOS, reducing_gap=3.0)
 
 
 def _eight_bits(image: Image.Image, bits: int | None) -> tuple[Image.Image, float | None, float | None]:

@@ -1,0 +1,1 @@
+"""Pixels of pictures, before anybody knows where they come from or go to."""
