@@ -11,10 +11,11 @@ finding counts if it was raised at any look of the run; looks are counted after 
 from __future__ import annotations
 
 import argparse
-import json
 import os
 from pathlib import Path
 from typing import Any
+
+from common import told
 
 FINDING = "lightness or colour off"
 SMALL = {
@@ -110,10 +111,7 @@ def main() -> None:
     os.environ["OMP_NUM_THREADS"] = "1"
     if not options.read:
         train(out, options.first)
-    result = table(out)
-    print(json.dumps(result, indent=1))
-    if options.json:
-        Path(options.json).write_text(json.dumps(result, indent=1) + "\n")
+    told(table(out), options.json)
 
 
 if __name__ == "__main__":

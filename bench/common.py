@@ -66,6 +66,14 @@ def environment() -> dict[str, Any]:
     }
 
 
+def told(table: Any, path: str | None) -> None:
+    """Print a table as JSON, and write it where a path is given."""
+    text = json.dumps(table, indent=1)
+    print(text)
+    if path:
+        Path(path).write_text(text + "\n")
+
+
 def write(path: str, name: str, result: dict[str, Any]) -> None:
     """Put one result under its name into a JSON file that keeps the others."""
     file = Path(path)

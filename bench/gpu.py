@@ -37,7 +37,6 @@ from poise.runs.report import RunReport
 from poise.training.checkpoint import all_checkpoints
 from poise.training.precision import pick_device
 
-HERE = Path(__file__).parent
 TINY_RECIPES = ("images", "vae", "text", "language", "vocoder", "speech")
 SETTLED = 50  # steps before the clock of a network begins
 PLAYERS = {"generator": {"width": 4}, "discriminator": {"width": 4}}

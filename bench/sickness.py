@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import gzip
-import json
 import os
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
@@ -22,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from common import told
 
 SMALL = {
     "data": "fashion-mnist", "steps": 800, "batch": 32, "threads": 1, "log_every": 8, "sample_every": 400,
@@ -225,10 +225,7 @@ def main() -> None:
         with ProcessPoolExecutor(options.workers, mp_context=get_context("spawn")) as pool:
             for i, _ in enumerate(pool.map(one, todo)):
                 print(f"{i + 1}/{len(todo)} {todo[i][1]}", flush=True)
-    result = table(out)
-    print(json.dumps(result, indent=1))
-    if options.json:
-        Path(options.json).write_text(json.dumps(result, indent=1) + "\n")
+    told(table(out), options.json)
 
 
 if __name__ == "__main__":

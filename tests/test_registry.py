@@ -13,7 +13,9 @@ import pytest
 from poise.errors import PoiseError
 from poise.registry import HOMES, find, names, register
 
-UPON = {  # recipes that are built of another one's parts
+UPON = {  # members that are built of another one's parts
+    "bilinear": ["poise.models.images.dcgan"],
+    "modern": ["poise.models.images.bilinear", "poise.models.images.dcgan"],
     "speech": ["poise.recipes.vocoder.signature"],
     "vae": ["poise.recipes.images.signature"],
 }

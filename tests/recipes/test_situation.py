@@ -61,6 +61,16 @@ def test_what_is_chosen(photos, augment, asked, network, rate):
     assert (f"--network {network}" in line) == (asked == "auto")
 
 
+def test_a_normalisation_that_modern_does_not_have_is_told(photos):
+    options = {
+        "generator": GeneratorOptions(lr=1e-4),
+        "discriminator": ImageDiscriminatorOptions(lr=1e-4, norm="batch"),
+    }
+    (line,) = settle("modern", options, photos, facts("none")).notes
+    assert line.startswith("--discriminator.norm batch: of no use with modern")
+    assert settle("dcgan", options, photos, facts("none")).notes == []
+
+
 def test_nothing_is_said_where_nothing_was_chosen(photos):
     options = {"generator": GeneratorOptions(lr=1e-4), "discriminator": ImageDiscriminatorOptions(lr=1e-4)}
     assert settle("dcgan", options, photos, facts("none")).notes == []

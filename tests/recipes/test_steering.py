@@ -86,9 +86,11 @@ def test_its_state_is_all_that_it_remembers():
     assert resumed.state_dict() == whole.state_dict()
 
 
-def test_steering_means_all_kinds_unless_some_are_named():
+def test_a_probability_means_all_kinds_unless_some_are_named():
     assert kinds("auto", "steered") == "color,translation,cutout"
-    assert kinds("cutout", "steered") == "cutout" and kinds("auto", 1.0) == "auto" == kinds("auto", 0.5)
+    assert kinds("cutout", "steered") == "cutout" and kinds("auto", 1.0) == "auto"
+    assert kinds("auto", 0.5) == kinds("auto", "linear:0:1") == "color,translation,cutout"
+    assert kinds("cutout", 0.0) == kinds("auto", 0) == "none"
     with pytest.raises(PoiseError, match="nothing to apply"):
         kinds("none", 0.5)
 

@@ -26,6 +26,8 @@ def for_minutes(recipe: str, arguments: Arguments, minutes: float, out: str | No
     folder = RunFolder(path)
     if (path / "spec.json").exists():
         steps = folder.spec().arguments.get("steps")
+        if not isinstance(steps, int):
+            raise PoiseError(f"{path} holds a run without a number of steps: choose another --out")
         return Completed({**tidy, "steps": steps}), path, f"{minutes:g} minutes were found to be {steps:,} steps"
     built = kind_of(recipe).build(**instantiated(recipe, tidy))
     if len(built.stages) != 1:

@@ -73,12 +73,13 @@ def cutout(x: Tensor, share: float = 0.5) -> Tensor:
 
 
 KINDS: dict[str, Callable[[Tensor], Tensor]] = {"color": colour, "translation": translation, "cutout": cutout}
+EVERYTHING = ",".join(KINDS)
 
 
 def resolve(asked: str, training: int) -> str:
     """`auto` becomes all kinds for few pictures and `none` for many; names are checked."""
     if asked == "auto":
-        return ",".join(KINDS) if training <= FEW else "none"
+        return EVERYTHING if training <= FEW else "none"
     for name in [] if asked == "none" else asked.split(","):
         if name not in KINDS:
             raise PoiseError(

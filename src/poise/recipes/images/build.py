@@ -69,7 +69,7 @@ def dials(
 ) -> list[ScheduledValue]:
     """What is set before each step: learning rates that follow a schedule, and the probability of augmentation."""
     rates = learning_rates(game.players, options, run.steps)
-    return [*rates, *steering.chances(probability, game, pictures, run, execution)]
+    return [*rates, *steering.probability_dials(probability, game, pictures, run, execution)]
 
 
 def unpenalised(l2: Mapping[str, Scheduled], options: Options) -> list[str]:

@@ -47,4 +47,7 @@ def settle(network: ImageNetworks | str, options: Options, pictures: ImageSet, f
     colours = {1: "grey", 3: "colour", 4: "transparent"}[pictures.channels]
     how = f"augmented by {facts.augment}" if augmented else "not augmented"
     why = f"{len(pictures.train):,} {colours} pictures, {how}"
-    return Settled(network, settled, facts, [f"{why}: {', '.join(chosen)} (docs/networks.md)"] if chosen else [])
+    notes = [f"{why}: {', '.join(chosen)} (docs/networks.md)"] if chosen else []
+    if network == "modern" and settled["discriminator"].norm != "none":
+        notes.append("--discriminator.norm batch: of no use with modern, which has no normalisation")
+    return Settled(network, settled, facts, notes)

@@ -13,7 +13,7 @@ from poise.data.images.images import ImageSet
 from poise.data.images.stream import ImageStream
 from poise.errors import PoiseError
 from poise.games.adversarial import Adversarial
-from poise.games.augment import Augmentation
+from poise.games.augment import EVERYTHING, Augmentation
 from poise.monitor.measures import auc
 from poise.recipes.common.options import RunOptions
 from poise.training.precision import Execution
@@ -72,15 +72,18 @@ class Steering:
 
 
 def kinds(augment: str, probability: Scheduled) -> str:
-    """The kinds of augmentation that are asked for: all where they are steered and nobody says which.
+    """The kinds of augmentation that are asked for: all where a probability is given and nobody says of which; none
+    where it is 0.
 
     Errors: PoiseError for a probability beside no augmentation.
     """
-    if augment == "none" and probability != 1.0:
+    if probability == 1.0:
+        return augment
+    if augment == "none":
         raise PoiseError(f"{FLAG} {probability}: with --augment none there is nothing to apply; leave one of them out")
-    if augment == "auto" and probability == STEERED:
-        return "color,translation,cutout"
-    return augment
+    if probability == 0.0:
+        return "none"
+    return EVERYTHING if augment == "auto" else augment
 
 
 def opinions(game: Adversarial, execution: Execution) -> Callable[[Batch], Tensor]:
@@ -97,14 +100,14 @@ def opinions(game: Adversarial, execution: Execution) -> Callable[[Batch], Tenso
     return judged
 
 
-def chances(
+def probability_dials(
     asked: Scheduled, game: Adversarial, pictures: ImageSet, run: RunOptions, execution: Execution
 ) -> list[ScheduledValue]:
     """What sets the probability of the game's augmentation before each step; nothing where it is always 1.
 
     Errors: PoiseError for a probability above 1, or for steering where no pictures are held out.
     """
-    if asked == 1.0 or not isinstance(game.view, Augmentation):
+    if asked in (0.0, 1.0) or not isinstance(game.view, Augmentation):
         return []
     view, at = game.view, _course(asked, run.steps)
     if at is None:
