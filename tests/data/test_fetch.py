@@ -70,7 +70,7 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Pa
         digest = hashlib.sha256(source.read_bytes()).hexdigest()
         real = catalogue.find("noto-emoji")
         entry = dataclasses.replace(
-            real, client=client, sha256=digest, size=source.stat().st_size, filename="emoji.tgz"
+            real, client=client, sha256=digest, size=source.stat().st_size, filename="emoji.tgz", web=()
         )
         monkeypatch.setattr(catalogue, "_ENTRIES", (entry,))
         return source

@@ -14,6 +14,7 @@ from poise.data.catalogue.speech_sets import SPEECH
 from poise.data.catalogue.web import WebFile
 from poise.errors import PoiseError, nearest
 
+_EMOJI_DATA = "https://raw.githubusercontent.com/iamcal/emoji-data/v16.0.0"
 _ENTRIES = (
     Entry(
         name="fashion-mnist",
@@ -77,6 +78,21 @@ _ENTRIES = (
         size=74_344_091,
         sha256="fb5fd131b362aab7a55542d2a147a79708cce0a8b1c1bbacd470172708b5c438",
         unpack="poise.data.images.unpack:noto_emoji",
+        web=(
+            WebFile(
+                f"{_EMOJI_DATA}/emoji.json",
+                "emoji.json",
+                1_313_457,
+                "1d602e65be88772bf8cc368ce16b855d719eeddbafe128d471b80203f494d29f",
+            ),
+            WebFile(
+                f"{_EMOJI_DATA}/sheet_google_64.png",
+                "sheet_google_64.png",
+                13_842_666,
+                "795a0c598d162c9a4aae23f2188c607b8c9bc1912cb7d84382459f8de91a3ae1",
+            ),
+        ),
+        web_unpack="poise.data.images.unpack:noto_emoji_published",
     ),
     Entry(
         name="digits",

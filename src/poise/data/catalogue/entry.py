@@ -20,7 +20,9 @@ class Entry:
     `unpack` is the dotted path of what fills an empty folder, called as (archive, folder, **options), so that only what
     is fetched loads what its kind of data needs. `data` is what to open in it, "" being the folder itself;
     `column` is the one that holds the sentences, where nobody names another; `language` that of what is said or written
-    ("en"), where it is known. `web` are the files as their publisher has them, for machines without the client.
+    ("en"), where it is known. `web` are the files as their publisher has them, for machines without the client, and
+    `web_unpack` is the dotted path of what makes the same set of them, called as (folder of the files, folder,
+    **options); "" where they are the set.
     """
 
     name: str
@@ -40,6 +42,7 @@ class Entry:
     column: str = ""
     language: str = ""
     web: tuple[WebFile, ...] = ()
+    web_unpack: str = ""
 
     @property
     def folder(self) -> Path:
@@ -54,3 +57,7 @@ class Entry:
     def unpacked(self, archive: Path, folder: Path) -> None:
         """Fill an empty folder with what is in the package. Errors: PoiseError where something is missing in it."""
         loaded(self.unpack)(archive, folder, **self.options)
+
+    def web_unpacked(self, files: Path, folder: Path) -> None:
+        """Fill an empty folder with the set that the publisher's files hold. Errors as for `unpacked`."""
+        loaded(self.web_unpack)(files, folder, **self.options)

@@ -67,9 +67,15 @@ def _from_publisher(entry: Entry, reason: PoiseError, progress: Progress | None,
     first = str(reason).partition(": place ")[0].partition(", or place ")[0]
     host = urlsplit(entry.web[0].url).hostname
     tell(f"{entry.name}: {first}; so it comes over HTTPS from its publisher, {host}")
+    parts = entry.placed.parent
     try:
         with store.building(entry.folder) as folder:
-            bring(entry.web, entry.placed.parent, folder, progress)
+            if not entry.web_unpack:
+                bring(entry.web, parts, folder, progress)
+                return
+            with store.temporary(parts) as files:
+                bring(entry.web, parts, files, progress)
+                entry.web_unpacked(files, folder)
     except PoiseError as error:
         raise PoiseError(f"{error}; before that: {reason}") from None
 

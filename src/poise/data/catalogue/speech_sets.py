@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from poise.data.catalogue.entry import Entry
+from poise.data.catalogue.web import WebFile
 
 _SHARE_ALIKE, _ATTRIBUTION = "CC-BY-SA-3.0", "CC-BY-3.0"
 _NAMES = ", with a text where the name of the file spells it out"
@@ -39,6 +40,22 @@ _PROMPTS: dict[str, tuple[str, str, int, str]] = {
         "673b4238a6b8269960f055d868c6a11083f7a0d00979167cb01554046b48ed9b",
     ),
 }
+# The same as their publisher packs them: language: (bytes, sha256).
+_PUBLISHED: dict[str, tuple[int, str]] = {
+    "en": (10_756_090, "59891033e764d9dffc5ccdd78e845a1c8ea6bed0b434128bb0199c63ef591770"),
+    "es": (13_175_419, "3c474f73cc4f65478b3cf05ab0c5da19c8ce408699f61491f6aafba450cb540a"),
+    "fr": (10_975_670, "7ff3ca96bbb295a6458e6eb1ff92690d9a5d0db0b4ddfa2c488237e4d251efbe"),
+    "it": (10_191_350, "44a7fd7b067ff7f71df7fec31f9a8c960e13d35ca30c31878913c4020bfc00b6"),
+    "ru": (10_635_740, "fde2a071b811a081219138693d6813d122d91c2c3423936274b110b97645b61b"),
+}
+_RELEASES = "https://downloads.asterisk.org/pub/telephony/sounds/releases"
+
+
+def _published(language: str) -> WebFile:
+    size, sha256 = _PUBLISHED[language]
+    name = f"asterisk-core-sounds-{language}-g722-1.6.1"
+    return WebFile(f"{_RELEASES}/{name}.tar.gz", f"{name}.tgz", size, sha256)  # .tgz: the sum is of what is sent
+
 
 SPEECH = (
     Entry(
@@ -70,6 +87,8 @@ SPEECH = (
             unpack="poise.data.speech.unpack:asterisk",
             options={"language": language},
             language=language,
+            web=(_published(language),),
+            web_unpack="poise.data.speech.unpack:asterisk_published",
         )
         for language, (voice, licence, size, sha256) in _PROMPTS.items()
     ),

@@ -6,12 +6,18 @@ import hashlib
 import io
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from poise.data.catalogue.unpack import deb_data, need, take
 from poise.errors import PoiseError
 
+_SIDE, _BORDER, _CELL = 64, 1, 66  # pixels in the sheet of the emoji
+_EMOJI_LICENCE = """The pictures are Noto Emoji of Google, under the Apache License 2.0: https://github.com/googlefonts/noto-emoji
+The table of their names and places is emoji-data, under the MIT License, Copyright (c) 2013 Cal Henderson:
+https://github.com/iamcal/emoji-data
+"""
 # sha256 of the digits: uint8 [1797, 8, 8] and then little-endian int64 [1797], as bytes.
 DIGITS_SHA256 = "0b7e9c3202d7bcd255d6a19a238d3743bf5e320ba74812a6679958a017c55382"
 
@@ -40,13 +46,8 @@ def noto_emoji(archive: Path, folder: Path) -> None:
     tables = {"package/emoji.json": "emoji.json", "package/LICENSE": "LICENSE"}
     with open(archive, "rb") as file:
         take(archive, file, tables.get, folder)
-    try:
-        rows = json.loads((folder / "emoji.json").read_bytes())
-        labels = {
-            row["image"]: row["category"] for row in rows if row["has_img_google"] and row["category"] != "Component"
-        }
-    except (OSError, ValueError, KeyError, TypeError):
-        raise PoiseError(f"{archive.name} has no table of emoji: get it again") from None
+    rows = _emoji(folder / "emoji.json", archive.name)
+    labels = {row["image"]: row["category"] for row in rows}
     (folder / "emoji.json").unlink()
 
     def picture(name: str) -> str | None:
@@ -55,6 +56,44 @@ def noto_emoji(archive: Path, folder: Path) -> None:
 
     with open(archive, "rb") as file:
         need(archive, take(archive, file, picture, folder), set(labels))
+    _write_labels(folder, labels)
+
+
+def noto_emoji_published(files: Path, folder: Path) -> None:
+    """The same pictures cut out of the publisher's sheet, emoji.json saying which lies where.
+
+    A cell of the sheet is a picture and a pixel around it. What is seen is the same; where nothing is, the hidden
+    colour may be another, and the files are packed otherwise.
+    """
+    from PIL import Image
+
+    name = "sheet_google_64.png"
+    rows = _emoji(files / "emoji.json", "emoji.json")
+    try:
+        with Image.open(files / name) as opened:
+            sheet = opened.convert("RGBA")
+        for row in rows:
+            left, top = (_CELL * row[axis] + _BORDER for axis in ("sheet_x", "sheet_y"))
+            right, bottom = left + _SIDE, top + _SIDE
+            if right > sheet.width or bottom > sheet.height:
+                raise PoiseError(f"{name} has no cell for {row['image']}: get it again")
+            sheet.crop((left, top, right, bottom)).save(folder / row["image"])
+    except (OSError, KeyError, TypeError):
+        raise PoiseError(f"{name} is damaged: get it again") from None
+    (folder / "LICENSE").write_text(_EMOJI_LICENCE)
+    _write_labels(folder, {row["image"]: row["category"] for row in rows})
+
+
+def _emoji(table: Path, source: str) -> list[dict[str, Any]]:
+    """The rows of emoji.json that are emoji with a picture of Google's."""
+    try:
+        rows: list[dict[str, Any]] = json.loads(table.read_bytes())
+        return [row for row in rows if row["has_img_google"] and row["category"] != "Component" and row["image"]]
+    except (OSError, ValueError, KeyError, TypeError):
+        raise PoiseError(f"{source} has no table of emoji: get it again") from None
+
+
+def _write_labels(folder: Path, labels: dict[str, str]) -> None:
     (folder / "labels.json").write_text(json.dumps(labels, indent=0, sort_keys=True))
 
 

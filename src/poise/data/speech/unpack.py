@@ -26,6 +26,7 @@ RATE = 16_000  # of G.722
 _SYLLABLE = re.compile(r"(?:\./)?usr/share/gcin-voice/ogg/([\u3105-\u312f]+)([1-4]?)/([35])\.ogg")
 _VOICES = {"3": "A", "5": "B"}
 _TONES = {"": "", "1": "˙", "2": "ˊ", "3": "ˇ", "4": "ˋ"}  # what ends the name of a folder -> the mark
+_PUBLISHED_PROMPT = re.compile(r"(?:\./)?((?:[a-z]+/)?[\w-]+)\.g722")
 _PROMPT = re.compile(r"(?:\./)?usr/share/asterisk/sounds/[A-Za-z_]+/((?:[a-z]+/)?[\w-]+)\.g722")
 # Tones, chimes, screams and stillness among the prompts.
 _NO_SPEECH = re.compile(r"beep(err)?|(a|de)scending-2tone|confbridge-(join|leave)|tt-monkeys|silence/.*")
@@ -66,22 +67,38 @@ def asterisk(archive: Path, folder: Path, language: str) -> None:
     Left out are tones and stillness, and empty files. Errors: `PoiseError` without the packages av and soundfile, and
     for a package that is damaged or another one.
     """
+    with io.BytesIO(deb_data(archive)) as data:
+        _prompts(archive, data, _PROMPT, language, folder)
+        _copyright(archive, data, f"asterisk-core-sounds-{language}-g722", folder)
+
+
+def asterisk_published(files: Path, folder: Path, language: str) -> None:
+    """The same of the publisher's archive, the one file there is in `files`."""
+    (archive,) = files.iterdir()
+    licence = re.compile(rf"(?:\./)?LICENSE-asterisk-core-{language}-[\d.]+")
+    with open(archive, "rb") as data:
+        _prompts(archive, data, _PUBLISHED_PROMPT, language, folder)
+        data.seek(0)
+        found = take(archive, data, lambda member: "LICENSE" if licence.fullmatch(member) else None, folder)
+    need(archive, found, {"LICENSE"})
+
+
+def _prompts(archive: Path, data: io.BufferedIOBase, prompt: re.Pattern[str], language: str, folder: Path) -> None:
+    """The recordings of an archive whose members match `prompt`, and metadata.csv."""
     soundfile = soundfile_module()
     av = _av()
 
     def rename(member: str) -> str | None:
-        match = _PROMPT.fullmatch(member)
+        match = prompt.fullmatch(member)
         return None if match is None or _NO_SPEECH.fullmatch(match[1]) else match[1]
 
     rows = []
-    with io.BytesIO(deb_data(archive)) as data:
-        for name, content in members(archive, data, rename):
-            if not content:
-                continue
-            (folder / name).parent.mkdir(exist_ok=True)
-            soundfile.write(folder / f"{name}.flac", _decoded(av, content), RATE, subtype="PCM_16")
-            rows.append((f"{name}.flac", spelled_out(name) if language == "en" else ""))
-        _copyright(archive, data, f"asterisk-core-sounds-{language}-g722", folder)
+    for name, content in members(archive, data, rename):
+        if not content:
+            continue
+        (folder / name).parent.mkdir(exist_ok=True)
+        soundfile.write(folder / f"{name}.flac", _decoded(av, content), RATE, subtype="PCM_16")
+        rows.append((f"{name}.flac", spelled_out(name) if language == "en" else ""))
     _write(archive, folder, ("file", "text"), sorted(rows))
 
 
