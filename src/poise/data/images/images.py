@@ -58,6 +58,7 @@ class ImageSet:
     share: str = ""  # which share would hold some out, where none are
     order: np.ndarray = field(default_factory=lambda: np.empty(0, np.int64))  # int64 [N], all rows
     transparent: int | None = None  # pictures that are so anywhere; None where an earlier version has decoded them
+    mirrored: bool = False  # whether mirror images are trained on as well
     background: str = "white"  # what lies under transparency, or is laid under it where there is alpha
 
     @property

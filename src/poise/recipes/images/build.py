@@ -82,9 +82,9 @@ def unpenalised(l2: Mapping[str, Scheduled], options: Options) -> list[str]:
 
 
 def stream(
-    pictures: ImageSet, run: RunOptions, execution: Execution, conditional: bool = False, flip: bool = False
+    pictures: ImageSet, run: RunOptions, execution: Execution, conditional: bool = False
 ) -> Callable[[int], Batch]:
-    plain = ImageStream(pictures, run.batch, run.seed, execution.device, labels=conditional, flip=flip)
+    plain = ImageStream(pictures, run.batch, run.seed, execution.device, labels=conditional, flip=pictures.mirrored)
     return plain if execution.device.type == "cpu" else Prefetch(plain)
 
 

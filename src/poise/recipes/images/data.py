@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from poise.data.images.cache import Look
 from poise.data.images.images import ImageSet, open_images
+from poise.data.images.mirror import TOLD, told_from_mirror
 from poise.errors import PoiseError
 from poise.limits import LARGEST_SIDE, SMALLEST_SIDE, check_side
 from poise.pixels.transparency import WITH_ALPHA
@@ -32,7 +34,7 @@ def pictures(
         raise PoiseError(
             f"--conditional needs two classes at least and {found.name} has {len(found.classes)}: leave it out"
         )
-    return found
+    return _mirrored(found, options.flip, seed)
 
 
 def reads(arguments: Arguments, look: Look | None = None) -> str:
@@ -41,6 +43,20 @@ def reads(arguments: Arguments, look: Look | None = None) -> str:
     found = pictures(arguments["data"], PictureOptions.of(arguments), arguments["seed"], conditional, look)
     check_side(found.size)
     return found.describe()
+
+
+def _mirrored(found: ImageSet, flip: bool | str, seed: int) -> ImageSet:
+    """The same pictures with the choice whether mirror images are trained on, and why where it was left to the data."""
+    if isinstance(flip, bool):
+        return replace(found, mirrored=flip)
+    told = told_from_mirror(found, seed)
+    share = (
+        f"{told.share:.0%} [{told.low:.0%}, {told.high:.0%}] of {told.n:,} pictures are told from their mirror images"
+    )
+    why = f"{TOLD:.0%} or more, so mirror images are not trained on"
+    if not told.foreign:
+        why = f"fewer than {TOLD:.0%}, so mirror images are trained on as well"
+    return replace(found, mirrored=not told.foreign, notes=[*found.notes, f"--flip auto: {share}, {why}"])
 
 
 def notes(pictures: ImageSet, data: str) -> list[str]:

@@ -26,7 +26,7 @@ class PictureOptions(Group):
         splits: auto (folders train/, test/, val/ right below the data are splits) or none (they are ordinary folders).
         order: content (the order in which pictures come does not depend on how their files are called), or names, as in
             runs of earlier versions.
-        flip: also train on mirror images.
+        flip: also train on mirror images: true, false, or auto (where pictures cannot be told from theirs).
     """
 
     size: int | None = None
@@ -39,4 +39,4 @@ class PictureOptions(Group):
     bits: int | None = None
     splits: Literal["auto", "none"] = "auto"
     order: Literal["content", "names"] = "content"
-    flip: bool = False
+    flip: bool | Literal["auto"] = False

@@ -137,7 +137,7 @@ def images(
     l2 = {"generator": l2_generator, "discriminator": l2_discriminator}
     penalties = {name: common.own_penalties(name, l2, options, run.steps) for name in options}
     game, average = parts.game(network, loss, noise, options, penalties, facts, run, execution, begun)
-    stream = parts.stream(seen, run, execution, conditional, pictures.flip)
+    stream = parts.stream(seen, run, execution, conditional)
     dials = parts.dials(game, options, augment_probability, seen, run, execution)
     watch = outcomes.monitor(game, average, seen, facts, run.batch, run.seed, execution)
     stage = Stage("adversarial", game, stream, run.steps, dials, watch)

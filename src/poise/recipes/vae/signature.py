@@ -130,7 +130,7 @@ def vae(
     cadence = run.cadence(run.steps)
     monitor = outcomes.monitor(game, drawing, seen, facts, run.batch, cadence.probe, run.seed, execution)
     rates = common.learning_rates(game.players, asked.options, run.steps)
-    stream = image_parts.stream(seen, run, execution, flip=pictures.flip)
+    stream = image_parts.stream(seen, run, execution)
     stage = Stage(facts.stages[0][0], game, stream, run.steps, rates, monitor)
     judged = (seen, drawing, run.score_samples, run.seed)
     return Recipe(
