@@ -194,13 +194,14 @@ class AdamOptions:
 
     Args:
         lr: learning rate of Adam: a number, or a schedule over the run such as linear:4e-4:4e-5.
-        betas: Adam's decay rates of the first and second moment.
+        betas: Adam's decay rates of the first and second moment; that of the second may follow a schedule, as in
+            [0, cosine:0.9:0.99].
         penalties: further penalties by name.
         clip: largest norm of the gradient; none by default.
     """
 
     lr: Scheduled = 2e-4
-    betas: tuple[float, float] = (0.5, 0.999)
+    betas: tuple[float, Scheduled] = (0.5, 0.999)
     penalties: list[Penalty] = field(default_factory=list)
     clip: float | None = None
 

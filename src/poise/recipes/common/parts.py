@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, TypedDict
 
 import torch
@@ -61,8 +62,7 @@ def check_player(name: str, options: Any, sizes: Sequence[str] = ("width", "dept
             raise PoiseError(f"{flag} must be above 0, not {rate}")
     if options.clip is not None and not options.clip > 0:
         raise PoiseError(f"--{name}.clip must be above 0, not {options.clip}; leave it out to clip nothing")
-    if not all(0 <= beta < 1 for beta in options.betas):
-        raise PoiseError(f"--{name}.betas must be at least 0 and below 1, not {list(options.betas)}")
+    _check_betas(name, options.betas)
     for penalty in options.penalties:
         kind = type(penalty).__name__
         if penalty.reads in ("slopes", "outputs") and name in OF_A_DISCRIMINATOR:
@@ -146,10 +146,11 @@ def player(
         rule.covered(net)  # one that does not fit the network is refused here, not at the first step
     extra = [found for penalty in penalties for found in penalty.terms()]
     settle = [found.value.commit for found in extra if hasattr(found.value, "commit")]  # once after each move
+    betas = options.betas[0], value_at(number_or_schedule(options.betas[1], f"{flag}.betas", steps=1), 0)
     return Player(
         name,
         net,
-        torch.optim.Adam(net.parameters(), first_lr, betas=tuple(options.betas), fused=True),
+        torch.optim.Adam(net.parameters(), first_lr, betas=betas, fused=True),
         terms=[term, *also, *extra],
         penalties=rules,
         turns=getattr(options, "turns", 1),
@@ -158,23 +159,42 @@ def player(
     )
 
 
-def learning_rates(players: Sequence[Player[Any]], options: Options, steps: int) -> list[ScheduledValue]:
-    """A dial for each player whose learning rate follows a schedule."""
-    return scheduled(players, {player.name: options[player.name].lr for player in players}, steps)
+def _check_betas(name: str, betas: tuple[float, Scheduled]) -> None:
+    flag = f"--{name}.betas"
+    second = number_or_schedule(betas[1], flag, steps=1)
+    if not all(0 <= beta < 1 for beta in (betas[0], value_at(second, 0), value_at(second, 1))):
+        raise PoiseError(f"{flag} must be at least 0 and below 1, not {list(betas)}")
 
 
-def scheduled(players: Sequence[Player[Any]], rates: Mapping[str, Scheduled], steps: int) -> list[ScheduledValue]:
-    """The same of rates by player."""
+def adam_dials(players: Sequence[Player[Any]], options: Options, steps: int) -> list[ScheduledValue]:
+    """A dial for each learning rate and each β₂ that follows a schedule over a stage of `steps`."""
+    return dials_of_rates(players, {player.name: options[player.name].lr for player in players}, options, steps)
 
-    def dial(player: Player[Any], schedule: Callable[[int], float]) -> ScheduledValue:
-        def apply(value: float) -> None:
-            for group in player.optim.param_groups:
-                group["lr"] = value
 
-        return ScheduledValue(f"{player.name}/lr", schedule, apply)
+def dials_of_rates(
+    players: Sequence[Player[Any]], rates: Mapping[str, Scheduled], options: Options, steps: int
+) -> list[ScheduledValue]:
+    """The same with other learning rates, by player, than those of their options."""
+    dials = []
+    for player in players:
+        flag = f"--{player.name.replace('_', '-')}"
+        rate = number_or_schedule(rates[player.name], f"{flag}.lr", steps)
+        second = number_or_schedule(options[player.name].betas[1], f"{flag}.betas", steps)
+        if callable(rate):
+            dials.append(ScheduledValue(f"{player.name}/lr", rate, partial(_set_rate, player.optim)))
+        if callable(second):
+            dials.append(ScheduledValue(f"{player.name}/beta2", second, partial(_set_beta2, player.optim)))
+    return dials
 
-    asked = [(p, number_or_schedule(rates[p.name], f"--{p.name.replace('_', '-')}.lr", steps)) for p in players]
-    return [dial(player, schedule) for player, schedule in asked if callable(schedule)]
+
+def _set_rate(optimizer: torch.optim.Optimizer, value: float) -> None:
+    for group in optimizer.param_groups:
+        group["lr"] = value
+
+
+def _set_beta2(optimizer: torch.optim.Optimizer, value: float) -> None:
+    for group in optimizer.param_groups:
+        group["betas"] = (group["betas"][0], value)
 
 
 def compiled(run: RunOptions, stages: Sequence[Stage]) -> list[str]:

@@ -22,7 +22,7 @@ from poise.recipes.common.affordable import check_affordable
 from poise.recipes.common.options import Options, OriginOptions, RunOptions
 from poise.recipes.common.origin import Origin, origin_of, take, take_average
 from poise.recipes.common.own import fits, told
-from poise.recipes.common.parts import check_player, learning_rates, machine, player
+from poise.recipes.common.parts import adam_dials, check_player, machine, player
 from poise.recipes.common.recipe import Arguments
 from poise.recipes.images import steering
 from poise.recipes.images.facts import ImageFacts
@@ -68,7 +68,7 @@ def dials(
     execution: Execution,
 ) -> list[ScheduledValue]:
     """What is set before each step: learning rates that follow a schedule, and the probability of augmentation."""
-    rates = learning_rates(game.players, options, run.steps)
+    rates = adam_dials(game.players, options, run.steps)
     return [*rates, *steering.probability_dials(probability, game, pictures, run, execution)]
 
 

@@ -54,7 +54,7 @@ class ModelOptions(AdamOptions):
     """
 
     lr: Scheduled = "cosine:4e-3:2e-4"
-    betas: tuple[float, float] = (0.9, 0.99)
+    betas: tuple[float, Scheduled] = (0.9, 0.99)
     cell: Literal["lstm", "gru"] = "lstm"
     embed: int = 128
     hidden: int | None = None
@@ -118,7 +118,7 @@ def language(
     penalties = parts.penalties(network, model, l2_recurrent, l2_output, l2_embedding, ar, tar, run.steps)
     game, average = parts.game(network, model, facts, penalties, run, execution)
     stream = parts.stream(text, window, run, execution)
-    rates = common.learning_rates(game.players, {"model": model}, run.steps)
+    rates = common.adam_dials(game.players, {"model": model}, run.steps)
     stage = Stage("likelihood", game, stream, run.steps, rates, outcomes.monitor(game, average, text, execution))
     return Recipe(
         stages=[stage],

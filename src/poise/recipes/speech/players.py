@@ -14,7 +14,7 @@ from poise.games.adversarial import adversarial_terms, joint_allowed
 from poise.games.speech import JointGame, SpeechGame, duration_error, mel_l1, unit_error
 from poise.losses.reconstruction import matched
 from poise.recipes.common.own import fits, with_features
-from poise.recipes.common.parts import built, learning_rates, own_penalties, player, scheduled, weighed
+from poise.recipes.common.parts import adam_dials, built, dials_of_rates, own_penalties, player, weighed
 from poise.recipes.common.setup import Setup
 from poise.recipes.speech import finished
 from poise.recipes.speech import networks as parts
@@ -82,12 +82,12 @@ class Mels:
     def warm_dials(self) -> list[ScheduledValue]:
         """Of the acoustic stage."""
         rates = {"generator": self.setup.options["generator"].warm_lr}
-        return scheduled(self.acoustic.players, rates, self.steps["acoustic"])
+        return dials_of_rates(self.acoustic.players, rates, self.setup.options, self.steps["acoustic"])
 
     @property
     def dials(self) -> list[ScheduledValue]:
         """Of the adversarial stage."""
-        return learning_rates(self.game.players, self.setup.options, self.steps["adversarial"])
+        return adam_dials(self.game.players, self.setup.options, self.steps["adversarial"])
 
 
 class Playing(NamedTuple):
@@ -138,7 +138,7 @@ class SpeechPlayers:
             mel=waves.mel, segment=segment // waves.mel.hop, speech=SpeechGame(mels.generator, None),
         )  # fmt: skip
         game.players, game.modules = (judge, vocoder, mels.again("joint", of_d)), mels.game.players[0].resting()
-        return Playing(game, learning_rates(game.players, mels.setup.options, mels.steps["joint"]))
+        return Playing(game, adam_dials(game.players, mels.setup.options, mels.steps["joint"]))
 
 
 def resting(players: Sequence[Player[Any]]) -> dict[str, Stateful]:

@@ -39,7 +39,7 @@ class SpeechGeneratorOptions(GeneratorAdam):
 
     lr: Scheduled = "cosine:5e-4:5e-5"
     warm_lr: Scheduled = "cosine:1e-3:2e-4"
-    betas: tuple[float, float] = (0.8, 0.99)
+    betas: tuple[float, Scheduled] = (0.8, 0.99)
     width: int = 192
     depth: int = 6
     noise: int = 16
@@ -58,7 +58,7 @@ class SpeechDiscriminatorOptions(DiscriminatorAdam):
     """
 
     lr: Scheduled = "cosine:5e-4:5e-5"
-    betas: tuple[float, float] = (0.8, 0.99)
+    betas: tuple[float, Scheduled] = (0.8, 0.99)
     width: int = 16
     norm: Literal["none", "weight", "spectral"] = "none"
     clip: float | None = 10.0

@@ -18,7 +18,7 @@ from poise.games.text import Reinforce, TextGame
 from poise.models.text import counted
 from poise.penalties import L2Rows, Penalty
 from poise.recipes.common.own import fits
-from poise.recipes.common.parts import built, l2, learning_rates, own_penalties, player, scheduled
+from poise.recipes.common.parts import adam_dials, built, dials_of_rates, l2, own_penalties, player
 from poise.recipes.common.setup import Setup
 from poise.recipes.text.build import critic, generator
 from poise.recipes.text.facts import SentenceFacts
@@ -113,13 +113,13 @@ class TextPlayers:
     def warm_dials(self) -> list[ScheduledValue]:
         """Of the first stage."""
         rates = {"generator": self.options["generator"].warm_lr}
-        return scheduled(self.sentences.players, rates, self.steps["likelihood"])
+        return dials_of_rates(self.sentences.players, rates, self.options, self.steps["likelihood"])
 
     @property
     def critic_dials(self) -> list[ScheduledValue]:
         """Of the stage in which the discriminator is alone: the first value of a scheduled learning rate."""
         steps = 10**9 * max(1, self.steps["adversarial"])  # so long that it does not fall yet
-        return learning_rates(self.alone.players, self.options, steps)
+        return adam_dials(self.alone.players, self.options, steps)
 
     def dials(self, temperature: Scheduled) -> list[ScheduledValue]:
         """Of the second stage: learning rates, and the temperature of the Gumbel-softmax."""
@@ -131,6 +131,6 @@ class TextPlayers:
                 raise PoiseError(f"--temperature must be above 0, not {temperature}")
         set_temperature = partial(setattr, self.generator, "temperature")
         return [
-            *learning_rates(self.game.players, self.options, steps),
+            *adam_dials(self.game.players, self.options, steps),
             ScheduledValue("temperature", schedule, set_temperature),
         ]

@@ -41,7 +41,7 @@ class TextGeneratorOptions(GeneratorAdam):
 
     lr: Scheduled = "linear:2e-4:2e-5"
     warm_lr: Scheduled = "cosine:4e-3:4e-4"
-    betas: tuple[float, float] = (0.5, 0.99)
+    betas: tuple[float, Scheduled] = (0.5, 0.99)
     embed: int = 64
     hidden: int = 192
     layers: int = 1
@@ -65,7 +65,7 @@ class TextDiscriminatorOptions(DiscriminatorAdam):
     """
 
     lr: Scheduled = "linear:1e-3:1e-4"
-    betas: tuple[float, float] = (0.5, 0.99)
+    betas: tuple[float, Scheduled] = (0.5, 0.99)
     embed: int = 64
     representations: int = 1
     width: int = 128

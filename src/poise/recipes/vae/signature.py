@@ -34,7 +34,7 @@ class AutoencoderOptions(AdamOptions):
     """
 
     lr: Scheduled = "cosine:1e-3:1e-4"
-    betas: tuple[float, float] = (0.9, 0.99)
+    betas: tuple[float, Scheduled] = (0.9, 0.99)
     width: int = 32
     depth: int = 1
     norm: Literal["batch", "none"] = "batch"
@@ -129,7 +129,7 @@ def vae(
     game, drawing = parts.game(network, asked, penalties, seen, facts, run, execution)
     cadence = run.cadence(run.steps)
     monitor = outcomes.monitor(game, drawing, seen, facts, run.batch, cadence.probe, run.seed, execution)
-    rates = common.learning_rates(game.players, asked.options, run.steps)
+    rates = common.adam_dials(game.players, asked.options, run.steps)
     stream = image_parts.stream(seen, run, execution)
     stage = Stage(facts.stages[0][0], game, stream, run.steps, rates, monitor)
     judged = (seen, drawing, run.score_samples, run.seed)

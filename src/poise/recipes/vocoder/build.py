@@ -22,7 +22,7 @@ from poise.models.shared.layers import renormalised
 from poise.networks import VocoderNetworks
 from poise.recipes.common.facts import PerStep
 from poise.recipes.common.own import fits, told, with_features
-from poise.recipes.common.parts import built, learning_rates, machine, own_penalties, player, scheduled, weighed
+from poise.recipes.common.parts import adam_dials, built, dials_of_rates, machine, own_penalties, player, weighed
 from poise.recipes.common.recipe import Arguments
 from poise.recipes.common.setup import Setup
 from poise.recipes.vocoder.facts import VocoderFacts
@@ -226,12 +226,14 @@ class Waves:
     @property
     def warm_dials(self) -> list[ScheduledValue]:
         """Of the spectral stage."""
-        return scheduled(self.spectral.players, {self.made: self._own.warm_lr}, self.steps["spectral"])
+        return dials_of_rates(
+            self.spectral.players, {self.made: self._own.warm_lr}, self.setup.options, self.steps["spectral"]
+        )
 
     @property
     def dials(self) -> list[ScheduledValue]:
         """Of the adversarial stage."""
-        return learning_rates(self.game.players, self.setup.options, self.steps["adversarial"])
+        return adam_dials(self.game.players, self.setup.options, self.steps["adversarial"])
 
 
 def _of_waves(loss: Callable[..., torch.Tensor], round: Any) -> torch.Tensor:

@@ -38,7 +38,7 @@ class VocoderGeneratorOptions(GeneratorAdam):
 
     lr: Scheduled = "cosine:1e-3:1e-4"
     warm_lr: Scheduled = "cosine:2e-3:5e-4"
-    betas: tuple[float, float] = (0.8, 0.99)
+    betas: tuple[float, Scheduled] = (0.8, 0.99)
     width: int = 192
     depth: int = 5
     norm: Literal["none", "weight", "spectral"] = "none"
@@ -57,7 +57,7 @@ class VocoderDiscriminatorOptions(DiscriminatorAdam):
     """
 
     lr: Scheduled = "cosine:5e-4:5e-5"
-    betas: tuple[float, float] = (0.8, 0.99)
+    betas: tuple[float, Scheduled] = (0.8, 0.99)
     width: int = 8
     norm: Literal["none", "weight", "spectral"] = "none"
     clip: float | None = 10.0
