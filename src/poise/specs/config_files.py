@@ -1,4 +1,4 @@
-"""Configuration files in the place of flags: --config FILE, in YAML or TOML."""
+"""Configuration files in the place of flags: --config FILE, in YAML or TOML, or the name of one that Poise brings."""
 
 from __future__ import annotations
 
@@ -13,23 +13,39 @@ from pathlib import Path
 import yaml  # type: ignore[import-untyped]
 
 from poise.disk.description import Arguments
-from poise.errors import PoiseError
+from poise.errors import PoiseError, nearest
 from poise.specs.yaml_text import loaded
+
+PRESETS = Path(__file__).parent / "presets"
+
+
+def presets() -> list[str]:
+    """Names of the configuration files that Poise brings."""
+    return sorted(path.stem for path in PRESETS.glob("*.yaml"))
+
+
+def located(path: str) -> str:
+    """A file as it is named, or else that of Poise which is called so."""
+    if not Path(path).exists() and path in presets():
+        return str(PRESETS / f"{path}.yaml")
+    return path
 
 
 @contextlib.contextmanager
 def readable_configs(words: list[str]) -> Iterator[tuple[list[str], list[str]]]:
-    """The words with each TOML file replaced by a JSON file, which the parser reads; and the files' own names."""
+    """The words with a JSON file for each TOML file, which the parser reads, and a file for each name; and what they
+    were called."""
     ready, files, made = list(words), [], []
     try:
         for place, path in config_places(words):
             files.append(path)
-            content = read_config(path)
+            name, content = located(path), read_config(path)
             if path.endswith(".toml"):
                 handle, name = tempfile.mkstemp(suffix=".yaml")
                 made.append(name)
                 with os.fdopen(handle, "w", encoding="utf-8") as file:
                     json.dump(content, file, default=str)
+            if name != path:
                 ready[place] = f"--config={name}" if words[place].startswith("--config=") else name
         yield ready, files
     finally:
@@ -49,12 +65,16 @@ def without_configs(words: list[str]) -> list[str]:
 
 
 def read_config(path: str) -> Arguments:
-    """The table of arguments in a YAML or TOML file."""
+    """The table of arguments in a YAML or TOML file, or in one that Poise brings."""
     kind = "TOML" if path.endswith(".toml") else "YAML"
-    if not Path(path).is_file():
-        raise PoiseError(f"--config {path or '(nothing)'}: there is no such file; name a YAML or TOML file")
+    file = Path(located(path))
+    if not file.is_file():
+        raise PoiseError(
+            f"--config {path or '(nothing)'}: there is no such file{nearest(path, presets(), '.')} Name a YAML or TOML "
+            f"file, or one of {', '.join(presets())}"
+        )
     try:
-        text = Path(path).read_text(encoding="utf-8")
+        text = file.read_text(encoding="utf-8")
         content = tomllib.loads(text) if kind == "TOML" else loaded(text)
     except PoiseError as error:
         raise PoiseError(f"--config {path} {error}") from None

@@ -25,7 +25,7 @@ from poise.recipes.common.options import grouped, groups, parameters
 from poise.recipes.common.recipe import RecipeEntry
 from poise.registry import find, names
 from poise.specs.bounds import check_numbers, no_endless_numbers
-from poise.specs.config_files import readable_configs, without_configs
+from poise.specs.config_files import located, presets, readable_configs, without_configs
 from poise.specs.parser_errors import dashed, sentence
 from poise.specs.sources import PATH, allow, allow_trusted, file_of, is_trusted
 
@@ -76,7 +76,7 @@ class Parser(jsonargparse.ArgumentParser):
         no_endless_numbers(argv)
         words = [underscored(word) for word in argv]
         with readable_configs(words) as (readable, files):
-            texts = [*words, *(Path(file).read_text(encoding="utf-8") for file in files)]
+            texts = [*words, *(Path(located(file)).read_text(encoding="utf-8") for file in files)]
             allow(found.group() for text in texts for found in PATH.finditer(text))  # the user names it
             try:
                 parsed = plain(self.parse_args(readable))
@@ -132,7 +132,8 @@ def parser_for(recipe: str, prog: str | None = None) -> Parser:
     build = kind_of(recipe).build
     doc = docstring_parser.parse(build.__doc__ or "")
     parser = Parser(prog=prog or f"poise train {recipe}", description=doc.short_description)
-    parser.add_argument("--config", action=jsonargparse.ActionConfigFile, help="a YAML or TOML file with arguments")  # type: ignore[attr-defined]
+    said = f"a YAML or TOML file with arguments, or one of {', '.join(presets())} for images"
+    parser.add_argument("--config", action=jsonargparse.ActionConfigFile, help=said)  # type: ignore[attr-defined]
     parser.add_function_arguments(build, as_positional=True, skip=set(groups(build)))
     helps = {part.arg_name: part.description for part in doc.params if part.description}
     for group in groups(build).values():
