@@ -8,6 +8,7 @@ from pathlib import Path
 from poise.disk.description import Arguments
 from poise.errors import PoiseError
 from poise.record import RunFolder, runs_root
+from poise.runs.further.lengthening import steps_in
 from poise.runs.further.pace import seconds_of_a_step
 from poise.runs.place import folder_of
 from poise.specs.spec import Completed, instantiated, kind_of, run_name
@@ -28,13 +29,16 @@ def for_minutes(recipe: str, arguments: Arguments, minutes: float, out: str | No
         steps = folder.spec().arguments.get("steps")
         if not isinstance(steps, int):
             raise PoiseError(f"{path} holds a run without a number of steps: choose another --out")
-        return Completed({**tidy, "steps": steps}), path, f"{minutes:g} minutes were found to be {steps:,} steps"
+        line = f"{minutes:g} minutes were found to be {steps:,} steps"
+        if out:  # whose minutes nobody has written down
+            line = f"{path} holds a run of {steps:,} steps already: --minutes {minutes:g} would be for a new one"
+        return Completed({**tidy, "steps": steps}), path, line
     built = kind_of(recipe).build(**instantiated(recipe, tidy))
     if len(built.stages) != 1:
         stages = ", ".join(stage.name for stage in built.stages)
         raise PoiseError(f"--minutes: {recipe} has several stages ({stages}): give the steps of each instead")
     with tempfile.TemporaryDirectory() as nothing:
         seconds = seconds_of_a_step(Path(nothing), built)
-    steps = max(1, round(60 * minutes / seconds))
+    steps = steps_in(minutes, seconds)
     line = f"{minutes:g} minutes are about {steps:,} steps here, {1000 * seconds:.3g} ms each; scores come on top"
     return Completed({**tidy, "steps": steps}), path, line

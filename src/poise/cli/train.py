@@ -88,12 +88,21 @@ def _in_minutes(
 ) -> tuple[Completed, str]:
     """The arguments with as many steps as take so long, and the folder; a line says how many."""
     from poise.cli.minutes import for_minutes
+    from poise.data.files import reading
     from poise.runs.further.lengthening import Further
+    from poise.specs.config_files import config_places, read_config
 
     if any(word.partition("=")[0] == "--steps" for word in argv):
         raise PoiseError("--minutes and --steps both say how long the run is: give one of them")
+    for _, file in config_places(argv):
+        if "steps" in read_config(file):
+            raise PoiseError(f"--minutes and the steps of --config {file} both say how long the run is: leave one out")
     Further(minutes=minutes)  # refuses what no run can last
-    found, path, line = for_minutes(argv[0], arguments, minutes, out)
+    reading.quiet = quiet
+    try:
+        found, path, line = for_minutes(argv[0], arguments, minutes, out)
+    finally:
+        reading.quiet = False
     if not quiet:
         print(line, flush=True)
     return found, str(path)

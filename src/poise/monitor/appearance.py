@@ -49,7 +49,7 @@ class AppearanceOfData(NamedTuple):
             _, which, counts = labels.cpu().unique(return_inverse=True, return_counts=True)
             weights = 1 / counts[which].double()
         weights = (weights / weights.sum())[:, None]
-        known = rows.double().cpu()
+        known = rows.cpu().double()
         mean = (weights * known).sum(0)
         lightness = known[:, 2:].mean(1, keepdim=True)
         parts = torch.cat([lightness, known[:, 2:] - lightness], 1)
@@ -73,7 +73,7 @@ def compared(rows: Tensor, data: AppearanceOfData) -> dict[str, float]:
         >>> {name: round(value, 6) for name, value in found.items()}  # (0.375 − 0.25) / 0.25; 0.375 / 0.75
         {'lightness': 0.5, 'contrast': 0.5}
     """
-    mean = rows.double().cpu().mean(0)
+    mean = rows.cpu().double().mean(0)
     lightness, expected = float(mean[2:].mean()), float(data.channels.mean())
     found = {"lightness": (lightness - expected) / max(data.lightness_spread, LEAST_UNIT)}
     if data.contrast > LEAST_CONTRAST:

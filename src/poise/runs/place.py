@@ -74,9 +74,13 @@ def _origin(arguments: Arguments) -> Arguments:
 
 
 def same(known: RunSpec, arguments: Arguments) -> bool:
-    """Whether a run was asked for the same: all arguments, and the data under whichever name."""
+    """Whether a run was asked for the same: all arguments, and the data and the run begun with under whichever name."""
     before = of_before(known.recipe, known.arguments)
-    if {**before, "data": None} != {**arguments, "data": None}:
+    places: Arguments = {"data": None, "from_run": None}
+    if {**before, **places} != {**arguments, **places}:
+        return False
+    begun, asked = before.get("from_run"), arguments.get("from_run")
+    if begun != asked and (absolute(begun) is None or absolute(begun) != absolute(asked)):
         return False
     one, other = before.get("data"), arguments.get("data")
     return tidied(one) == tidied(other) or (known.data_path is not None and known.data_path == absolute(other))

@@ -126,6 +126,21 @@ class WarmUp(_Between):
         return self.start + (self.end - self.start) * share
 
 
+def bounds(value: float | Callable[[int], float], steps: int) -> tuple[float, float]:
+    """The smallest and the largest number that a schedule has over `steps` steps, or over its own length if that is
+    longer: at a hundred places, which are enough for what rises or falls.
+
+    Example:
+        >>> bounds(Cosine(0.9, 0.99, steps=200), 10)
+        (0.9, 0.99)
+    """
+    if not callable(value):
+        return value, value
+    end = max(steps, getattr(value, "steps", None) or 0)
+    found = [float(value(round(end * share / 100))) for share in range(101)]
+    return min(found), max(found)
+
+
 def number_or_schedule(
     value: float | str | Callable[[int], float], what: str, steps: int | None = None
 ) -> float | Callable[[int], float]:

@@ -4,7 +4,7 @@ What is taken is kept in the folder of the new run, as it lay in the checkpoint,
 goes on finds it there and needs the other run no more.
 
     RUN/origin/generator.safetensors, generator.ema.safetensors ...    files of the checkpoint
-    RUN/origin/origin.json                                             run, step, sha256 of each file
+    RUN/origin/origin.json                                             run, step, sha256 of each file, and `OriginKnown`
 """
 
 from __future__ import annotations
@@ -12,8 +12,10 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import pickle
+import zipfile
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 
 import safetensors
@@ -22,30 +24,46 @@ import torch
 from torch import Tensor, nn
 
 from poise import disk
+from poise.disk.description import RunSpec
 from poise.errors import PoiseError
 from poise.recipes.common.facts import OriginFacts
 from poise.recipes.common.options import OriginOptions
 from poise.recipes.common.whence import asked_checkpoint
-from poise.training.checked import FILE, checked_step
+from poise.training.checked import FILE, REST, checked_step, no_state, resume_state
 from poise.training.ema import Ema
 
 KEPT = "origin.json"
 SHOWN = 3  # names of fresh tensors that are told
+DAMAGED = (
+    pickle.UnpicklingError, zipfile.BadZipFile, EOFError, OSError, KeyError, TypeError, AttributeError, ValueError,
+    RuntimeError,
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class OriginKnown:
+    """What else is known of the other run: the `moves` of each average, its `network` where that has a name, and the
+    names of its `classes`. Runs of before have not kept it."""
+
+    moves: Mapping[str, int] = field(default_factory=dict)
+    network: str | None = None
+    classes: Sequence[str] = ()
 
 
 @dataclass
 class Origin:
-    """What a run begins with: `facts` of where it is from, `files` by name, `notes` on what of it was taken, and the
-    players of which that was `whole`, so that nothing of them is fresh."""
+    """What a run begins with: `facts` of where it is from, `files` by name, what else is `known`, `notes` on what of it
+    was taken, and the players of which that was `whole`, so that nothing of them is fresh."""
 
     facts: OriginFacts
     files: Mapping[str, bytes]
+    known: OriginKnown = OriginKnown()
     notes: list[str] = field(default_factory=list)
     whole: set[str] = field(default_factory=set)
 
     def keeps(self) -> dict[str, bytes]:
         """File name -> content, for the folder of the new run."""
-        return {**self.files, KEPT: json.dumps(asdict(self.facts), indent=2).encode()}
+        return {**self.files, KEPT: json.dumps({**asdict(self.facts), **asdict(self.known)}, indent=2).encode()}
 
 
 def origin_of(options: OriginOptions, recipe: str, averaged: Sequence[str]) -> Origin | None:
@@ -71,7 +89,24 @@ def origin_of(options: OriginOptions, recipe: str, averaged: Sequence[str]) -> O
         raise PoiseError(f"--from-run {options.from_run} keeps no checkpoint of step {step}: see {folder.checkpoints}")
     checked_step(checkpoint)
     files = {name: _content(checkpoint / name) for name in names}
-    return Origin(OriginFacts(str(folder.path), step, _digests(files)), files)
+    known = OriginKnown(_moves(checkpoint, options.parts), _network(spec), list(spec.facts.get("classes") or []))
+    return Origin(OriginFacts(str(folder.path), step, _digests(files)), files, known)
+
+
+def _moves(checkpoint: Path, parts: Sequence[str]) -> dict[str, int]:
+    """How many moves are behind each average: those of the run itself, and of what it began with."""
+    try:
+        path = checkpoint / "resume.pt"
+        kept = resume_state(path, min(2 * path.lstat().st_size + REST, FILE), torch.device("cpu"))["parts"]
+        return {part: int(kept[f"{part}.ema"]["moves"]) for part in parts if f"{part}.ema" in kept}
+    except DAMAGED as error:
+        raise no_state(checkpoint / "resume.pt", error) from None
+
+
+def _network(spec: RunSpec) -> str | None:
+    """That of a run, where it is one that has a name."""
+    asked = spec.facts.get("network") or spec.arguments.get("network")
+    return asked if isinstance(asked, str) and "." not in asked else None
 
 
 def _kept(place: Path, names: Sequence[str]) -> Origin:
@@ -80,15 +115,19 @@ def _kept(place: Path, names: Sequence[str]) -> Origin:
         f"{place} does not hold the weights that the run began with: it is damaged; put it back, or start a new run"
     )
     try:
-        facts = OriginFacts(**disk.read_json(place / KEPT))
-    except TypeError:
+        content = dict(disk.read_json(place / KEPT))
+        known = OriginKnown(
+            **{name.name: content.pop(name.name) for name in fields(OriginKnown) if name.name in content}
+        )
+        facts = OriginFacts(**content)
+    except (TypeError, ValueError):
         raise damaged from None
     if not (isinstance(facts.run, str) and isinstance(facts.step, int)):
         raise damaged
     files = {name: _content(place / name) for name in names}
     if facts.files != _digests(files):
         raise damaged
-    return Origin(facts, files)
+    return Origin(facts, files, known)
 
 
 def _content(path: Path) -> bytes:
@@ -129,7 +168,17 @@ def take_average(origin: Origin | None, part: str, average: Ema) -> None:
         own[name].copy_(value)
     average.stale = True
     if part in origin.whole:
-        average.moves = origin.facts.step
+        average.moves = origin.known.moves.get(part, origin.facts.step)
+
+
+def foreign_classes(origin: Origin | None, classes: Sequence[str]) -> list[str]:
+    """A line where vectors of classes were taken for others: they fit where there are as many, whatever they mean."""
+    known = list(origin.known.classes) if origin is not None else []
+    if not classes or len(known) != len(classes) or known == list(classes):
+        return []
+    pairs = [f"{one} for {other}" for one, other in zip(known, classes, strict=True) if one != other]
+    more = f" and {len(pairs) - SHOWN} more" if len(pairs) > SHOWN else ""
+    return [f"the vectors of other classes were taken, by their order: {', '.join(pairs[:SHOWN])}{more}"]
 
 
 def _fitting(origin: Origin, file: str, own: Mapping[str, Tensor]) -> dict[str, Tensor]:

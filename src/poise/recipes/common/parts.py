@@ -17,7 +17,7 @@ from poise.recipes.common.options import Options, RunOptions, check_counts
 from poise.recipes.common.recipe import Stage
 from poise.recipes.common.setup import Setup
 from poise.training.precision import Execution, keep_freed_memory, pick_device, pick_precision
-from poise.training.schedules import Scheduled, number_or_schedule
+from poise.training.schedules import Scheduled, bounds, number_or_schedule
 
 
 def l2(name: str, strength: Scheduled, kind: Callable[[Scheduled], Penalty] = L2) -> Penalty:
@@ -161,8 +161,8 @@ def player(
 
 def _check_betas(name: str, betas: tuple[float, Scheduled]) -> None:
     flag = f"--{name}.betas"
-    second = number_or_schedule(betas[1], flag, steps=1)
-    if not all(0 <= beta < 1 for beta in (betas[0], value_at(second, 0), value_at(second, 1))):
+    second = bounds(number_or_schedule(betas[1], flag, steps=1), 1)
+    if not all(0 <= beta < 1 for beta in (betas[0], *second)):
         raise PoiseError(f"{flag} must be at least 0 and below 1, not {list(betas)}")
 
 
@@ -195,6 +195,17 @@ def _set_rate(optimizer: torch.optim.Optimizer, value: float) -> None:
 def _set_beta2(optimizer: torch.optim.Optimizer, value: float) -> None:
     for group in optimizer.param_groups:
         group["betas"] = (group["betas"][0], value)
+
+
+def run_notes(run: RunOptions, stages: Sequence[Stage]) -> list[str]:
+    """What a user should know of the options of a run: which decay of the average counts, what is not compiled."""
+    notes = compiled(run, stages)
+    if run.ema_half_life is not None:
+        notes.append(
+            f"--ema-half-life {run.ema_half_life:,}: a decay of {run.decay:.6g} of the average at --batch {run.batch}; "
+            "--ema is not used"
+        )
+    return notes
 
 
 def compiled(run: RunOptions, stages: Sequence[Stage]) -> list[str]:

@@ -20,7 +20,7 @@ from poise.networks import ImageNetworks
 from poise.penalties import Penalty
 from poise.recipes.common.affordable import check_affordable
 from poise.recipes.common.options import Options, OriginOptions, RunOptions
-from poise.recipes.common.origin import Origin, origin_of, take, take_average
+from poise.recipes.common.origin import Origin, foreign_classes, origin_of, take, take_average
 from poise.recipes.common.own import fits, told
 from poise.recipes.common.parts import adam_dials, check_player, machine, player
 from poise.recipes.common.recipe import Arguments
@@ -156,6 +156,8 @@ def game(
         d = discriminator(network, options["discriminator"], facts)
         g = generator(network, noise, options["generator"], facts)
     take(origin, {"generator": g, "discriminator": d})
+    if origin is not None:
+        origin.notes += foreign_classes(origin, facts.classes)
     for net in (d, g):
         net.to(execution.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     few = torch.zeros(2, noise, device=execution.device)

@@ -133,7 +133,8 @@ def images(
     begun = parts.begun(origin)
     facts = parts.facts(seen, conditional, augment, augment_probability, execution, begun)
     players = {"generator": generator, "discriminator": discriminator}
-    network, options, facts, chosen = situation.settle(network, players, seen, facts)
+    other = begun.known.network if begun else None
+    network, options, facts, chosen = situation.settle(network, players, seen, facts, augment_probability, other)
     l2 = {"generator": l2_generator, "discriminator": l2_discriminator}
     penalties = {name: common.own_penalties(name, l2, options, run.steps) for name in options}
     game, average = parts.game(network, loss, noise, options, penalties, facts, run, execution, begun)
@@ -155,7 +156,7 @@ def images(
         judge=outcomes.judge(*judged) if run.scores else None,
         final=outcomes.judge(*judged, unseen=True) if run.scores else None,
         acting=run.acting,
-        notes=[*image_data.notes(seen, data), *(begun.notes if begun else []), *said, *common.compiled(run, [stage])],
+        notes=[*image_data.notes(seen, data), *(begun.notes if begun else []), *said, *common.run_notes(run, [stage])],
         origin=begun.keeps() if begun else {},
     )
 

@@ -1,5 +1,5 @@
-"""What is chosen for a user who does not choose, out of what was measured (docs/log.md): from the data alone, so that a
-run that goes on elsewhere chooses the same. No torch in here."""
+"""What is chosen for a user who does not choose, out of what was measured (docs/log.md): from what the run is given
+alone, so that one that goes on elsewhere chooses the same."""
 
 from __future__ import annotations
 
@@ -7,9 +7,12 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from poise.data.images.images import ImageSet
+from poise.games.augment import FEW
 from poise.networks import ImageNetworks
 from poise.recipes.common.options import Options
 from poise.recipes.images.facts import ImageFacts
+from poise.recipes.images.steering import begins_at_zero
+from poise.training.schedules import Scheduled
 
 AUTO = "auto"
 RATE = 2e-4  # of both players
@@ -25,18 +28,28 @@ class Settled(NamedTuple):
     notes: list[str]
 
 
-def settle(network: ImageNetworks | str, options: Options, pictures: ImageSet, facts: ImageFacts) -> Settled:
+def settle(
+    network: ImageNetworks | str,
+    options: Options,
+    pictures: ImageSet,
+    facts: ImageFacts,
+    probability: Scheduled = 1.0,
+    begun_with: str | None = None,
+) -> Settled:
     """What `auto` means here.
 
-    network: `bilinear` where D sees augmented pictures, `dcgan` where it does not: without augmentation the former
-    collapses. Learning rates: 4e-4 for `bilinear` under augmentation, else 2e-4.
+    network: that of the run that this one begins with, `begun_with`; else `bilinear` where D sees augmented pictures,
+    `dcgan` where it does not: without augmentation the former collapses. Many pictures with a `probability` of
+    augmentation that begins at 0 count as not augmented, as it may stay there. Learning rates: 4e-4 for `bilinear`
+    under augmentation, else 2e-4.
     """
-    augmented = facts.augment not in (None, "none")
+    named = facts.augment not in (None, "none")
+    augmented = named and not (begins_at_zero(probability) and len(pictures.train) > FEW)
     chosen: list[str] = []
     if network == AUTO:
-        network = "bilinear" if augmented else "dcgan"
+        network = begun_with or ("bilinear" if augmented else "dcgan")
         facts = replace(facts, network=network)
-        chosen.append(f"--network {network}")
+        chosen.append(f"--network {network}{', that of the run begun with' if begun_with else ''}")
     rate = FAST if augmented and network == "bilinear" else RATE
     settled = {}
     for name, own in options.items():
@@ -45,7 +58,8 @@ def settle(network: ImageNetworks | str, options: Options, pictures: ImageSet, f
             chosen.append(f"--{name}.lr {rate:g}")
         settled[name] = own
     colours = {1: "grey", 3: "colour", 4: "transparent"}[pictures.channels]
-    how = f"augmented by {facts.augment}" if augmented else "not augmented"
+    how = f"augmented by {facts.augment}" if named else "not augmented"
+    how += f" with a probability of {probability}" if named and probability != 1.0 else ""
     why = f"{len(pictures.train):,} {colours} pictures, {how}"
     notes = [f"{why}: {', '.join(chosen)} (docs/networks.md)"] if chosen else []
     if network == "modern" and settled["discriminator"].norm != "none":

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from poise.core import Batch, ScheduledValue
+from poise.core import Batch, ScheduledValue, value_at
 from poise.data.images.images import ImageSet
 from poise.data.images.stream import ImageStream
 from poise.errors import PoiseError
@@ -17,7 +17,7 @@ from poise.games.augment import EVERYTHING, Augmentation
 from poise.monitor.measures import auc
 from poise.recipes.common.options import RunOptions
 from poise.training.precision import Execution
-from poise.training.schedules import Scheduled, number_or_schedule
+from poise.training.schedules import Scheduled, bounds, number_or_schedule
 
 STEERED = "steered"
 NAME = "augment_probability"  # in the record
@@ -86,6 +86,13 @@ def kinds(augment: str, probability: Scheduled) -> str:
     return EVERYTHING if augment == "auto" else augment
 
 
+def begins_at_zero(probability: Scheduled) -> bool:
+    """Whether D sees pictures as they are at first, and may go on doing so."""
+    if probability == STEERED:
+        return True
+    return value_at(number_or_schedule(probability, FLAG, steps=1), 0) == 0
+
+
 def opinions(game: Adversarial, execution: Execution) -> Callable[[Batch], Tensor]:
     """D's output on plain pictures, averaged over heads: [n], in evaluation mode and without a graph."""
 
@@ -132,7 +139,7 @@ def _course(asked: Scheduled, steps: int) -> Callable[[int], float] | None:
         return None
     found = number_or_schedule(asked, FLAG, steps)
     course = found if callable(found) else lambda step: float(found)
-    for step in (0, steps):
-        if course(step) > 1:
-            raise PoiseError(f"{FLAG} must be at most 1, not {course(step):g}: a number, a schedule or {STEERED}")
+    _, most = bounds(found, steps)
+    if most > 1:
+        raise PoiseError(f"{FLAG} must be at most 1, not {most:g}: a number, a schedule or {STEERED}")
     return course

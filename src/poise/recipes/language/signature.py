@@ -131,7 +131,7 @@ def language(
         real=lambda stem: writing.show_real([text.corpus.sentences[row] for row in text.corpus.train], stem),
         judge=outcomes.judge(average, text, execution) if run.scores else None,
         acting=run.acting,
-        notes=[*text.notes, *own.unused(network, {"model": model}, None, OURS), *common.compiled(run, [stage])],
+        notes=[*text.notes, *own.unused(network, {"model": model}, None, OURS), *common.run_notes(run, [stage])],
     )
 
 

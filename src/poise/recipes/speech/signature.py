@@ -169,7 +169,7 @@ def speech(
         show=lambda stem: outcomes.show(players.voice, stem, speech),
         judge=outcomes.judge(speech, run.score_samples, run.seed) if run.scores else None,
         acting=run.acting,
-        notes=[*speech.notes, *outcomes.unused(setup, players), *common.compiled(run, stages)],
+        notes=[*speech.notes, *outcomes.unused(setup, players), *common.run_notes(run, stages)],
     )  # fmt: skip
 
 

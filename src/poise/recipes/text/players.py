@@ -24,7 +24,7 @@ from poise.recipes.text.build import critic, generator
 from poise.recipes.text.facts import SentenceFacts
 from poise.registry import find, register
 from poise.training.ema import Ema
-from poise.training.schedules import Scheduled, number_or_schedule
+from poise.training.schedules import Scheduled, bounds, number_or_schedule
 
 
 class Estimator(NamedTuple):
@@ -126,9 +126,8 @@ class TextPlayers:
         steps = self.steps["adversarial"]
         asked = number_or_schedule(temperature, "--temperature", steps)
         schedule = asked if callable(asked) else (lambda step: float(asked))
-        for step in (0, steps):
-            if not schedule(step) > 0:
-                raise PoiseError(f"--temperature must be above 0, not {temperature}")
+        if not bounds(asked, steps)[0] > 0:
+            raise PoiseError(f"--temperature must be above 0, not {temperature}")
         set_temperature = partial(setattr, self.generator, "temperature")
         return [
             *adam_dials(self.game.players, self.options, steps),

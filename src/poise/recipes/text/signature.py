@@ -160,7 +160,7 @@ def text(
         real=real,
         judge=outcomes.judge(players, language, run.score_samples, run.seed) if run.scores else None,
         acting=run.acting,
-        notes=[*language.notes, *unused, *common.compiled(run, stages)],
+        notes=[*language.notes, *unused, *common.run_notes(run, stages)],
     )
 
 

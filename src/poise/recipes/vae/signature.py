@@ -145,7 +145,7 @@ def vae(
         judge=outcomes.judge(*judged) if run.scores else None,
         final=outcomes.judge(*judged, unseen=True) if run.scores else None,
         acting=run.acting,
-        notes=[*image_data.notes(seen, data), *parts.unused(network, asked, game), *common.compiled(run, [stage])],
+        notes=[*image_data.notes(seen, data), *parts.unused(network, asked, game), *common.run_notes(run, [stage])],
     )
 
 

@@ -149,7 +149,7 @@ def vocoder(
         show=lambda stem: outcomes.show(waves.average, facts, stem, known),
         judge=outcomes.judge(known, heard, run.score_samples, run.seed) if run.scores else None,
         acting=run.acting,
-        notes=[*known.notes, *unused, *common.compiled(run, stages)],
+        notes=[*known.notes, *unused, *common.run_notes(run, stages)],
     )
 
 

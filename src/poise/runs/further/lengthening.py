@@ -1,7 +1,8 @@
 """A run that goes on beyond its end: how much further, how its recipe gets longer, and what is said of it.
 
 The arguments of the run stay as they were, and with them its name and the length of its schedules: over what is added
-a schedule keeps the value of its end. So the steps of a run are the same however often, and when, it is lengthened.
+a schedule keeps the value of its end (one that has a length of its own goes on to that). So the steps of a run are the
+same however often, and when, it is lengthened.
 What was added stands in `spec.json` beside the arguments.
 """
 
@@ -16,6 +17,7 @@ from poise.disk.description import Lengthening, RunSpec
 from poise.errors import PoiseError
 from poise.recipes.common.recipe import Recipe, Stage
 from poise.record import RunFolder
+from poise.training.checkpoint import checked_step, latest
 
 MOST = 10**9  # steps and minutes that are believed
 Value = Callable[[int], float]  # of a scheduled number, at a step of its stage
@@ -49,20 +51,25 @@ def lengthen(folder: RunFolder, spec: RunSpec, recipe: Recipe, further: Further,
     holder of the lock.
 
     Args: folder; spec; recipe, as built from the arguments; further; pace, measures the seconds of a step.
-    Errors: PoiseError, with nothing changed, where the learning rate of what is added would be 0.
+    Errors: PoiseError, with nothing changed, where the run cannot go on from what is on the disk, or the learning rate
+    of what is added would be 0.
     """
+    newest = latest(folder.checkpoints)
+    if newest is not None:
+        checked_step(newest)
+    folder.rows(), folder.events()
     planned = sum(stage.steps for stage in recipe.stages)
     start = spec.end or planned
     if folder.done:
         start = int(folder.report()["steps"])
-    _check_rates(recipe.stages[-1], start, planned)
     if further.steps is not None:
         added = Lengthening(start, start + further.steps)
     else:
         seconds = pace()
         minutes = float(further.minutes or 0.0)
-        steps = min(max(1, round(60 * minutes / seconds)), MOST)
-        added = Lengthening(start, start + steps, minutes, round(1000 * seconds, 3))
+        added = Lengthening(start, start + steps_in(minutes, seconds), minutes, round(1000 * seconds, 3))
+    first = sum(stage.steps for stage in recipe.stages[:-1])
+    _check_rates(recipe.stages[-1], start - first, added.end - first)
     # A process that is killed between these lines leaves a run that was stopped at its old end.
     for name in ("DONE", "report.json"):
         (folder.path / name).unlink(missing_ok=True)
@@ -70,6 +77,11 @@ def lengthen(folder: RunFolder, spec: RunSpec, recipe: Recipe, further: Further,
     folder.describe(found)
     folder.event("lengthened", **added.to_dict())
     return found
+
+
+def steps_in(minutes: float, seconds: float) -> int:
+    """Steps of so many seconds in so many minutes, one at least."""
+    return min(max(1, round(60 * minutes / seconds)), MOST)
 
 
 def described(spec: RunSpec, lengthened: tuple[Lengthening, ...]) -> RunSpec:
@@ -131,8 +143,11 @@ def _scored(scores: tuple[int, ...], lengthened: Sequence[Lengthening]) -> tuple
 
 
 def _scheduled(stage: Stage) -> dict[str, Value]:
-    """Every number of a stage that may follow a schedule, by its name in the record."""
-    found: dict[str, Value] = {dial.name: dial.schedule for dial in stage.dials}
+    """Every number of a stage that may follow a schedule, by its name in the record; none that is steered by what the
+    networks do, which would move it."""
+    found: dict[str, Value] = {
+        dial.name: dial.schedule for dial in stage.dials if not hasattr(dial.schedule, "state_dict")
+    }
     for player in stage.game.players:
         for penalty in player.penalties:
             found[f"{player.name}/{penalty.name}"] = penalty.strength_at
@@ -155,12 +170,10 @@ def _held(stage: Stage, planned: int, end: int) -> list[str]:
     return found
 
 
-def _check_rates(stage: Stage, start: int, planned: int) -> None:
-    """PoiseError where a learning rate has come to 0 at the end of its schedule: nothing would be learnt any more."""
-    if start < planned:
-        return
+def _check_rates(stage: Stage, start: int, end: int) -> None:
+    """PoiseError where a learning rate is 0 in the second half of what is added: nothing would be learnt any more."""
     for dial in stage.dials:
-        if dial.name.endswith("/lr") and dial.schedule(stage.steps) == 0:
+        if dial.name.endswith("/lr") and dial.schedule((start + end) // 2) == 0 == dial.schedule(end - 1):
             raise PoiseError(
                 f"the learning rate of the {dial.name.removesuffix('/lr')} is 0 at the end of its schedule, where it "
                 f"stays in a longer run: nothing would be learnt; start a new run with a larger --steps"

@@ -79,11 +79,15 @@ def seconds_of_a_step(run: Path, recipe: Recipe) -> float:
 def _training(stage: Stage, at: int, recipe: Recipe) -> float:
     """Seconds of a step of training, from step `at` of the stage on."""
     watch = _Stopwatch()
-    with contextlib.suppress(_Timed, NonFinite):
+    try:
         train(
             stage.game, stage.stream, range(at, at + 10**6), recipe.seed, stage.dials, watch, recipe.execution,
             detail_every=recipe.cadence.log,
         )  # fmt: skip
+    except _Timed:
+        pass
+    except NonFinite as error:
+        raise PoiseError(f"the run diverged while a step was timed ({error}): give --steps, not --minutes") from None
     return max(watch.ended - watch.began, 1e-6) / max(watch.steps, 1)
 
 
