@@ -298,3 +298,10 @@ def test_examples_run_and_are_short(path):
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
     done = subprocess.run([python, path], capture_output=True, text=True, env=environment)
     assert done.returncode == 0, done.stderr
+
+
+def test_float64_is_asked_for_on_the_cpu_alone():
+    """Apple's GPU has none: `x.cpu().double()`, never the other way round."""
+    asked = re.compile(r"\.(double\(\)|to\((dtype=)?torch\.float64\))\.cpu\(\)")
+    assert asked.search("rows.double().cpu()") and asked.search("x.to(torch.float64).cpu()")
+    assert not [path.name for path in FILES if asked.search(path.read_text(encoding="utf-8"))]

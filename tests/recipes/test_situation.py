@@ -16,6 +16,7 @@ from poise.recipes.images.signature import GeneratorOptions, ImageDiscriminatorO
 from poise.recipes.images.situation import settle
 from poise.record import RunFolder
 from poise.runs.load import Run
+from poise.specs.spec import completed, instantiated, kind_of
 from poise.training.checkpoint import all_checkpoints
 
 RUN = ["--steps", "4", "--batch", "4", "--scores", "0", "--threads", "1", "--log-every", "1", "--size", "16",
@@ -96,3 +97,26 @@ def test_a_run_is_that_of_whoever_writes_it_out(flags, network, rate, capsys):
     assert spec["arguments"]["generator"]["lr"] == "auto"
     np.testing.assert_array_equal(Run(chosen).sample(4, seed=1), Run(written).sample(4, seed=1))
     assert value_at(rate, 0) == next(row for row in chosen.rows() if "generator/lr" in row)["generator/lr"]
+
+
+@pytest.mark.parametrize(
+    ("probability", "many", "network"),
+    [(1.0, True, "bilinear"), (0.5, True, "bilinear"), ("steered", False, "bilinear"), ("steered", True, "dcgan"),
+     ("linear:0:0.3", True, "dcgan"), ("linear:0.1:0.3", True, "bilinear")],
+)  # fmt: skip
+def test_many_pictures_that_may_stay_as_they_are_count_as_not_augmented(
+    probability, many, network, photos, monkeypatch
+):
+    """Without augmentation the interpolating generator collapses."""
+    if many:
+        monkeypatch.setattr("poise.recipes.images.situation.FEW", 10)
+    options = {"generator": GeneratorOptions(), "discriminator": ImageDiscriminatorOptions()}
+    found = settle("auto", options, photos, facts("cutout"), probability)
+    assert found.network == network and found.options["generator"].lr == (4e-4 if network == "bilinear" else 2e-4)
+    assert (f"with a probability of {probability}" in found.notes[0]) == (probability != 1.0)
+
+
+def test_a_half_life_beside_a_decay_is_told(photos, tmp_path):
+    asked = {"data": "pictures.npy", "steps": 2, "batch": 4, "ema": 0.5, "ema_half_life": 5000, "scores": 0}
+    recipe = kind_of("images").build(**instantiated("images", completed("images", asked)))
+    assert "--ema-half-life 5,000: a decay of 0.999446 of the average at --batch 4; --ema is not used" in recipe.notes

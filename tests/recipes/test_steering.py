@@ -138,3 +138,12 @@ def test_what_cannot_be_is_told_in_a_sentence(flags, sentence, capsys, tmp_path)
     told = capsys.readouterr().err
     assert sentence in told and "Traceback" not in told
     assert not (tmp_path / "refused").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("course", ["linear:0:2", "linear:0:2:2000", "cosine:1.5:0.1"])
+def test_a_course_beyond_one_is_refused_also_where_it_is_longer_than_the_run(course, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    np.save("p.npy", np.random.default_rng(0).integers(0, 256, (40, 16, 16), dtype=np.uint8))
+    assert main(["train", "images", "p.npy", "--steps", "4", "--batch", "4", "--augment-probability", course]) == 2
+    assert "--augment-probability must be at most 1, not" in capsys.readouterr().err

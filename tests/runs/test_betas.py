@@ -40,7 +40,9 @@ def test_both_rates_may_follow_schedules_and_numbers_have_no_dial():
     assert adam_dials([player((0.5, 0.5))], {"net": AdamOptions(betas=(0.5, 0.999))}, 10) == []
 
 
-@pytest.mark.parametrize("betas", [(0.5, "cosine:0.9:1"), (0.5, "linear:1.5:0.9"), (1.0, COSINE), (0.5, 1.0)])
+@pytest.mark.parametrize(
+    "betas", [(0.5, "cosine:0.9:1"), (0.0, "cosine:0.9:1.5:200"), (0.5, "linear:1.5:0.9"), (1.0, COSINE), (0.5, 1.0)]
+)
 def test_one_and_more_are_refused(betas):
     with pytest.raises(PoiseError, match=r"--net\.betas must be at least 0 and below 1, not \["):
         check_player("net", AdamOptions(betas=betas), sizes=())

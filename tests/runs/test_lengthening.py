@@ -12,16 +12,17 @@ import pytest
 
 from poise.cli import main
 from poise.disk.description import Lengthening, RunSpec
+from poise.errors import PoiseError
 from poise.record import RunFolder
 from poise.report.conclude import since_best
 from poise.report.live import Silent
 from poise.runs.further import pace
-from poise.runs.further.lengthening import Further, described, line_of, longer
+from poise.runs.further.lengthening import MOST, Further, _check_rates, described, line_of, longer, steps_in
 from poise.runs.listing import about
 from poise.runs.report import RunReport
 from poise.runs.run import Interrupted, Stop, run
 from poise.specs.spec import instantiated, kind_of
-from poise.training.checkpoint import all_checkpoints
+from poise.training.checkpoint import all_checkpoints, latest
 from tests.evaluation.texts import MODEL, TEXT, language_spec, text_spec
 from tests.evaluation.voices import PLAYER, SPEECH, D, sentences_spec, vocoder_spec, write_sentences
 from tests.refusals import snapshot, told
@@ -358,3 +359,68 @@ def test_what_would_not_train_is_told_and_changes_nothing(argv, said, place, pic
     assert main([pictures if word == "DATA" else word for word in argv]) == 2
     assert re.search(said, told(capsys))
     assert snapshot(place) == before
+
+
+def damaged_checkpoint(folder):
+    newest = latest(folder / "checkpoints")
+    with open(newest / "generator.safetensors", "ab") as file:
+        file.write(b"x")
+
+
+def damaged_record(folder):
+    lines = (folder / "record.jsonl").read_text().splitlines()
+    (folder / "record.jsonl").write_text("\n".join(["no row", *lines]) + "\n")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("damage", [damaged_checkpoint, damaged_record])
+def test_a_run_that_cannot_go_on_is_not_lengthened(damage, place, pictures, capsys):
+    """However often it is asked for."""
+    assert main(["train", "images", pictures, *SMALL, "--quiet", "--out=spoilt"]) == 0
+    damage(place / "spoilt")
+    before = snapshot(place)
+    for _ in range(2):
+        assert main(["resume", "spoilt", "--steps", "3"]) == 2
+        assert told(capsys)
+        assert snapshot(place) == before
+
+
+def rated(pictures, lr, steps=40):
+    (stage,) = built(spec(pictures, steps=steps, generator={**TINY, "lr": lr})).stages
+    return stage
+
+
+@pytest.mark.parametrize(
+    ("lr", "start", "end", "refused"),
+    [
+        ("linear:1e-3:0", 40, 44, True),
+        ("linear:1e-3:0", 20, 200, True),  # it had ended early
+        ("linear:1e-3:0:60", 40, 50, False),  # still on its way
+        ("linear:1e-3:0:60", 40, 200, True),
+        ("linear:1e-3:1e-5", 40, 200, False),
+    ],
+)
+def test_steps_without_a_learning_rate_are_refused(lr, start, end, refused, pictures):
+    if refused:
+        with pytest.raises(PoiseError, match="the learning rate of the generator is 0 at the end of its schedule"):
+            _check_rates(rated(pictures, lr), start, end)
+    else:
+        _check_rates(rated(pictures, lr), start, end)
+
+
+def test_what_is_steered_is_not_moved_by_asking(pictures):
+    recipe = built(spec(pictures, steps=40, augment="cutout", augment_probability="steered"))
+    (steered,) = (dial.schedule for dial in recipe.stages[0].dials)
+    before = steered.state_dict()
+    longer(recipe, [Lengthening(40, 60)])
+    assert steered.state_dict() == before
+
+
+def test_no_more_steps_than_are_believed():
+    assert (steps_in(10, 0.5), steps_in(1e-9, 5.0), steps_in(1e9, 1e-6)) == (1200, 1, MOST)
+
+
+def test_a_run_that_diverges_while_a_step_is_timed_is_told(pictures, tmp_path):
+    fast = {who: {**TINY, "lr": 1e30} for who in ("generator", "discriminator")}
+    with pytest.raises(PoiseError, match=r"the run diverged while a step was timed .*: give --steps, not --minutes"):
+        pace.seconds_of_a_step(tmp_path, built(spec(pictures, steps=40, **fast)))

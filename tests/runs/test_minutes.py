@@ -75,3 +75,26 @@ def test_a_recipe_of_several_stages_has_steps_of_each(place, capsys):
     (place / "lines.txt").write_text("".join(f"the {a} sees the {b} .\n" for a in "abcdefgh" for b in "ijklmnop"))
     assert main(["train", "text", "lines.txt", "--minutes", "1", "--heldout", "0.2", "--batch", "8"]) == 2
     assert "has several stages (likelihood" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_a_folder_that_holds_a_run_is_said_to_hold_it(place, pictures, paces, capsys):
+    """Nobody has written down of which minutes its steps are."""
+    assert main(["train", "images", pictures, *SMALL, "--steps", "3", "--out", "a", "--quiet"]) == 0
+    assert main(["train", "images", pictures, *SMALL, "--minutes", "60", "--out", "a"]) == 0
+    said = capsys.readouterr().out
+    assert "a holds a run of 3 steps already: --minutes 60 would be for a new one" in said and "found to be" not in said
+
+
+def test_steps_of_a_configuration_file_beside_minutes_are_refused(place, pictures, capsys):
+    (place / "c.yaml").write_text("steps: 500\n")
+    words = ["train", "images", pictures, *SMALL, "--config", "c.yaml", "--minutes", "0.1"]
+    assert main(words) == 2
+    assert "--minutes and the steps of --config c.yaml both say how long the run is" in capsys.readouterr().err
+    assert not (place / "runs").exists()
+
+
+@pytest.mark.slow
+def test_quiet_is_quiet_while_data_are_read(place, pictures, paces, capsys):
+    assert main(["train", "images", pictures, *SMALL, "--minutes", "0.1", "--quiet"]) == 0
+    assert capsys.readouterr() == ("", "")

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import safetensors.torch
 import torch
+from PIL import Image
 
 from poise.cli import main
 from poise.disk.rows import StepRow
@@ -300,3 +301,68 @@ def test_an_origin_that_will_not_do_is_told_and_changes_nothing(what, said, plac
     assert main(["train", "images", pictures, *SMALL, "--from-run", "first"]) == 2
     assert re.search(said, told(capsys))
     assert snapshot(place) == before
+
+
+@pytest.mark.slow
+def test_it_is_resumed_from_any_folder(place, pictures, monkeypatch, capsys):
+    """Its origin is the same wherever one stands, also where that lies beside it."""
+    assert main(["train", "images", pictures, *SMALL, "--from-run", "first", "--out", "second"]) == 0
+    for here in (place / "runs", place / "runs" / "first", place.parent):
+        monkeypatch.chdir(here)
+        assert main(["resume", str(place / "second"), "--steps", "1", "--quiet"]) == 0, here
+    assert RunFolder(place / "second").report()["steps"] == RunFolder(place / "second").spec().end
+
+
+@pytest.mark.slow
+def test_in_a_chain_the_average_has_the_moves_of_all(pictures, origin, tmp_path):
+    """8 of the first run, 3 of the second: a third begins with 11 behind it."""
+    second = spec(pictures, steps=3, seed=3, from_run=str(origin))
+    run(second, tmp_path / "second")
+    third = built(spec(pictures, seed=4, from_run=str(tmp_path / "second")))
+    (moves,) = (hook.moves for player in third.stages[0].game.players for _, hook in player.hooks())
+    assert moves == 11
+    resumed = built({**second, "arguments": {**second["arguments"], "from_run": str(tmp_path / "second" / "origin")}})
+    (moves,) = (hook.moves for player in resumed.stages[0].game.players for _, hook in player.hooks())
+    assert moves == 8, "as it was kept"
+
+
+def test_a_network_that_nobody_names_is_that_of_the_run_begun_with(pictures, tmp_path):
+    """Beside few pictures `auto` would choose another one, of which half would be fresh."""
+    run(spec(pictures, steps=2, network="dcgan"), tmp_path / "other")
+    begun = built(spec(pictures, steps=2, from_run=str(tmp_path / "other")))
+    assert begun.facts.network == "dcgan"
+    assert any("--network dcgan, that of the run begun with" in note for note in begun.notes)
+    assert sum("(100 % of its parameters)" in note for note in begun.notes) == 2
+    run(spec(pictures, steps=2, from_run=str(tmp_path / "other")), tmp_path / "new")
+    shutil.rmtree(tmp_path / "other")
+    again = spec(pictures, steps=2, from_run=str(tmp_path / "new" / "origin"))
+    assert built(again).facts.network == "dcgan", "as it was kept"
+
+
+def test_vectors_of_other_classes_are_told(tmp_path):
+    rng = np.random.default_rng(0)
+    for kinds in (("cat", "dog"), ("truck", "van")):
+        for kind in kinds:
+            folder = tmp_path / kinds[0] / kind
+            folder.mkdir(parents=True)
+            for i in range(12):
+                Image.fromarray(rng.integers(0, 256, (16, 16), dtype=np.uint8)).save(folder / f"{i}.png")
+    classes = {"conditional": True, "labels": "folders", "batch": 4, "steps": 2}
+    run(spec(str(tmp_path / "cat"), **classes), tmp_path / "first")
+    notes = built(spec(str(tmp_path / "truck"), **classes, from_run=str(tmp_path / "first"))).notes
+    assert "the vectors of other classes were taken, by their order: cat for truck, dog for van" in notes
+    same = built(spec(str(tmp_path / "cat"), **classes, from_run=str(tmp_path / "first"))).notes
+    assert not any("other classes" in note for note in same)
+
+
+def test_an_origin_that_an_earlier_version_kept_is_read(pictures, origin, tmp_path):
+    """Without what else is known of the other run."""
+    run(spec(pictures, steps=3, seed=3, from_run=str(origin)), tmp_path / "run")
+    kept = tmp_path / "run" / "origin" / "origin.json"
+    content = json.loads(kept.read_text())
+    assert content.pop("moves") == {"generator": 8} and content.pop("network") == "bilinear"
+    assert content.pop("classes") == []
+    kept.write_text(json.dumps(content))
+    begun = built(spec(pictures, steps=3, seed=3, from_run=str(kept.parent)))
+    (moves,) = (hook.moves for player in begun.stages[0].game.players for _, hook in player.hooks())
+    assert moves == 8

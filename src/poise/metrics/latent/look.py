@@ -202,7 +202,7 @@ def _noise(seed: int, number: int, samples: int, size: int) -> Tensor:
 
 
 def _joined(column: Sequence[Tensor | None]) -> Tensor | None:
-    known = [part.double().cpu() for part in column if part is not None]
+    known = [part.cpu().double() for part in column if part is not None]
     return torch.cat(known) if known else None
 
 
