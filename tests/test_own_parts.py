@@ -57,8 +57,8 @@ MISFITS = {
                            "its generator must be an nn.Module with weights, not NoneType"),
     "images, no such method": ("def generator(self, size, ", "def generator(self, ", [],
                                r"its generator cannot be made \(TypeError: .* positional arguments"),
-    "images, squares alone": ("", "", ["--size", "20x16"], r"its generator cannot be made of size=\(16, 20\), which is "
-                              r"\(height, width\) \(TypeError: "),
+    "images, squares alone": ("", "", ["--size", "20x16"],
+                              r"its discriminator cannot be made of size=\(16, 20\), which is \(height, width\) \(Ty"),
     "vae, squares alone": ("", "", ["--size", "20x16"], r"its encoder cannot be made of size=\(16, 20\), which is "),
     "vae": ("self.hidden, outputs)", "self.hidden, outputs + 1)", [], r"its encoder gives \[2, 65\], not \[2, 64\]"),
     "vae, decoder": ("Linear(latents, self", "Linear(latents + 1, self", [],
