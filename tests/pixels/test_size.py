@@ -20,7 +20,8 @@ def test_what_is_written_and_what_is_kept(written, kept):
 
 
 @pytest.mark.parametrize(
-    "wrong", ["", "x", "96x", "x64", "96x64x3", "abc", "64.0", "1e2", "-64", "96 x 64", "96*64", "9:6", "٦٤", "9" * 50]
+    "wrong",
+    ["", "x", "6\n4", "96x", "x64", "96x64x3", "abc", "64.0", "1e2", "-64", "96 x 64", "96*64", "9:6", "٦٤", "9" * 50],
 )
 def test_what_is_no_size(wrong):
     with pytest.raises(PoiseError, match=r"is no size: give the side .* or WIDTHxHEIGHT, such as 96x64$") as told:

@@ -29,7 +29,7 @@ def read_size(given: int | str) -> int | str:
     found = WRITTEN.fullmatch(given.strip())
     if found is None:
         raise PoiseError(
-            f"--size '{given[:40]}' is no size: give the side of squares in pixels, such as 64, or WIDTHxHEIGHT, such "
+            f"--size {given[:40]!r} is no size: give the side of squares in pixels, such as 64, or WIDTHxHEIGHT, such "
             "as 96x64"
         )
     if found[2] is None:

@@ -74,12 +74,12 @@ def enlargements(sizes: Sequence[Sides]) -> list[Enlarge]:
     mean ‖row of M‖² · mean ‖row of N‖², which is (mean ‖row of M‖²)² in squares.
     """
     both = [height_and_width(size) for size in sizes]
-    down, across = (kept([size[axis] for size in both]) for axis in (0, 1))
+    down, across = (variance_ratios([size[axis] for size in both]) for axis in (0, 1))
     # The root of a square is exact, so that the gain of squares is the ratio itself.
     return [Enlarge(size, math.sqrt(one * other)) for size, one, other in zip(both[1:], down, across, strict=True)]
 
 
-def kept(sides: list[int]) -> list[float]:
+def variance_ratios(sides: list[int]) -> list[float]:
     """By how much mean ‖row‖² falls, from each side to the next: before over after, of the product up to there."""
     product = torch.eye(sides[0], dtype=torch.float64)
     spread = [1.0]
