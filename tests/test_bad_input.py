@@ -241,7 +241,7 @@ ARGUMENTS = [
     ("size in words", flags("--size", "big"), r"--size 'big' is no size: give .* such as 64, or WIDTHxHEIGHT"),
     ("size of one side", flags("--size", "96x"), r"--size '96x' is no size: give .*WIDTHxHEIGHT, such as 96x64"),
     ("size of three sides", flags("--size", "96x64x3"), r"--size '96x64x3' is no size"),
-    ("size with a sign", flags("--size", "-96x64"), r"--size '-96x64' is no size"),
+    ("size with a sign", flags("--size=-96x64"), r"--size '-96x64' is no size"),
     ("size with a fraction", flags("--size", "64.0"), r"--size '64.0' is no size"),
     ("size that might be hexadecimal", flags("--size", "0x64"), r"--size 0x64 is out of reach: each side .*16 to 256"),
     ("size too narrow", flags("--size", "8x64"), r"--size 8x64 is out of reach: each side .* 16 to 256 pixels"),
