@@ -18,7 +18,8 @@ REASON = re.compile(r"More than (250|40) lines, because \w+")
 PACKAGE = ROOT / "src" / "poise"
 RANK = {
     **dict.fromkeys(["errors", "lazy", "terminal"], -1),
-    **dict.fromkeys(["limits", "installing", "intervals", "direction", "pixels"], -0.9),
+    "limits": -0.95,
+    **dict.fromkeys(["installing", "intervals", "direction", "pixels"], -0.9),
     "disk": -0.5,
     **dict.fromkeys(["core", "registry", "record", "audio", "networks"], 0),
     **dict.fromkeys(["data", "models", "games", "training", "report"], 1),

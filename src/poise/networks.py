@@ -26,13 +26,19 @@ weights are drawn from torch's generator, which has been seeded, and buffers tha
 They are tried on two items before a run begins. Where a `discriminator` is not defined or gives None, the recipe's own
 is taken; its logits are [B] or [B, positions], or a `poise.core.DiscriminatorOutput`, which feature matching needs.
 
-Shape letters: B batch, C channels, S side, Z latents, T units of a sentence, V vocabulary, M mel bands, F frames.
+`size` is the side of square pictures, a number. For rectangles it is (height, width), of --size 96x64 (64, 96): a
+network that can only do squares fails there, which is told in a sentence.
+
+Shape letters: B batch, C channels, H height, W width, Z latents, T units of a sentence, V vocabulary, M mel bands,
+F frames.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
+
+from poise.pixels.size import Sides
 
 if TYPE_CHECKING:
     from torch import nn
@@ -43,32 +49,32 @@ class Networks:
 
 
 class ImageNetworks(Networks, ABC):
-    """A generator and a discriminator of pictures [B,C,S,S] in [-1, 1]; its fields are its options."""
+    """A generator and a discriminator of pictures [B,C,H,W] in [-1, 1]; its fields are its options."""
 
     @abstractmethod
-    def generator(self, size: int, channels: int, noise: int, classes: int) -> nn.Module:
-        """z [B,noise] -> x [B,channels,size,size]; called as net(z, y), y being class ids [B], where classes > 0.
+    def generator(self, size: Sides, channels: int, noise: int, classes: int) -> nn.Module:
+        """z [B,noise] -> x [B,channels,H,W]; called as net(z, y), y being class ids [B], where classes > 0.
 
         Four channels are premultiplied colour and alpha, in [−1, 1] like the others (`poise.pixels.transparency`).
         """
 
     @abstractmethod
-    def discriminator(self, size: int, channels: int, classes: int) -> nn.Module:
+    def discriminator(self, size: Sides, channels: int, classes: int) -> nn.Module:
         """x -> logits; called as net(x, y) where classes > 0."""
 
 
 class AutoencoderNetworks(Networks, ABC):
-    """An encoder and a decoder of pictures [B,C,S,S] in [-1, 1], for `poise train vae`; its fields are its options."""
+    """An encoder and a decoder of pictures [B,C,H,W] in [-1, 1], for `poise train vae`; its fields are its options."""
 
     @abstractmethod
-    def encoder(self, size: int, channels: int, outputs: int) -> nn.Module:
+    def encoder(self, size: Sides, channels: int, outputs: int) -> nn.Module:
         """x -> [B,outputs]: means of Z latents, then their log-variances; the latents themselves for rae."""
 
     @abstractmethod
-    def decoder(self, size: int, channels: int, latents: int) -> nn.Module:
-        """z [B,latents] -> raw [B,channels,size,size], before any squashing."""
+    def decoder(self, size: Sides, channels: int, latents: int) -> nn.Module:
+        """z [B,latents] -> raw [B,channels,H,W], before any squashing."""
 
-    def discriminator(self, size: int, channels: int) -> nn.Module | None:
+    def discriminator(self, size: Sides, channels: int) -> nn.Module | None:
         """x -> logits, for vae_gan."""
         return None
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from poise.errors import PoiseError
-from poise.games.augment import KINDS, Augmentation, colour, cutout, resolve, translation
+from poise.games.augment import KINDS, Augmentation, colour, cutout, resolve, shifts, translation
 
 CHANNELS = pytest.mark.parametrize("channels", [3, 4])
 
@@ -45,6 +45,38 @@ def test_cutout_hides_at_most_a_quarter():
     y = cutout(torch.ones(64, 1, 16, 16))
     hidden = (y == 0).flatten(1).float().mean(1)
     assert 0 < hidden.min() and hidden.max() <= 0.26
+
+
+def test_a_rectangle_is_shifted_and_hidden_by_a_share_of_each_side():
+    """Of 16x40: two pixels up and down, five to the sides; a hole of 8 rows and 20 columns, where it lies inside."""
+    torch.manual_seed(0)
+    x = torch.full((400, 1, 16, 40), -1.0)
+    x[:, :, 8, 20] = 1.0
+    places = (translation(x) > 0).nonzero()
+    assert len(places) == 400
+    assert set((places[:, 2] - 8).tolist()) == set(range(-2, 3)) and set((places[:, 3] - 20).tolist()) == set(
+        range(-5, 6)
+    )
+    hidden = cutout(torch.ones(400, 1, 16, 40))[:, 0] == 0
+    assert hidden.any(2).sum(1).max() == 8 and hidden.any(1).sum(1).max() == 20
+
+
+def test_shifts_of_a_square_are_one_draw():
+    torch.manual_seed(0)
+    expected = torch.randint(-2, 3, (2, 5, 1))
+    torch.manual_seed(0)
+    assert torch.equal(shifts(5, 2, 2, torch.device("cpu")), expected)
+
+
+@CHANNELS
+@pytest.mark.parametrize("name", KINDS)
+def test_every_kind_takes_rectangles_and_lets_the_gradient_through(name, channels):
+    torch.manual_seed(0)
+    x = pictures(4, channels, 24)[:, :, :16].contiguous().requires_grad_()
+    y = KINDS[name](x)
+    assert y.shape == (4, channels, 16, 24)
+    y.sum().backward()
+    assert x.grad.abs().sum() > 0
 
 
 def test_colour_leaves_grey_pictures_grey():

@@ -40,6 +40,15 @@ def test_it_learns_digits(trained: SmallClassifier, digits: Digits) -> None:
     assert trained.name == "classifier@8"
 
 
+@pytest.mark.parametrize(("height", "width"), [(16, 24), (40, 20)])
+def test_rectangles_are_read_as_they_are_or_brought_to_its_square(height: int, width: int) -> None:
+    images = np.random.default_rng(0).integers(0, 256, (20, height, width, 3), np.uint8)
+    classifier = train_classifier(images, np.arange(20) % 2, steps=1)
+    assert classifier.name == f"classifier@{width}x{height}" and classifier(tensor(images)).shape == (20, 64)
+    with pytest.raises(PoiseError, match="rotations are learnt from square pictures"):
+        train_rotations(images, steps=1)
+
+
 @pytest.mark.slow
 def test_features_do_not_depend_on_the_batch(trained: SmallClassifier, digits: Digits) -> None:
     images = tensor(digits[0][:64])

@@ -31,13 +31,14 @@ def test_every_size_is_reached_exactly(name, size):
     verdict = d(x, None)
     assert verdict.logits[0].shape == (2,)
     at_the_end = [] if name == "short_dcgan" else [d.sides[-1]]
-    assert [f.shape[-1] for f in verdict.features[0]] == d.sides[1:] + at_the_end
+    assert [f.shape[-2:] for f in verdict.features[0]] == d.sides[1:] + at_the_end
 
 
 def test_sides_halve_down_to_at_most_seven():
-    assert sides(28) == [28, 14, 7] and sides(64) == [64, 32, 16, 8, 4] and sides(100) == [100, 50, 25, 12, 6]
+    for found in ([28, 14, 7], [64, 32, 16, 8, 4], [100, 50, 25, 12, 6]):
+        assert sides(found[0]) == [(side, side) for side in found]
     for size in range(16, 257):
-        assert 4 <= sides(size)[-1] <= 7
+        assert 4 <= sides(size)[-1][0] <= 7
     for size in (0, 15, 257):
         with pytest.raises(PoiseError, match=f"--size {size} is out of reach"):
             sides(size)

@@ -90,7 +90,7 @@ def gradients_lengths(size):
     """
     larger, found = enlargements(sides(size)[::-1]), []
     product, gain = torch.eye(size, dtype=torch.float64), 1.0
-    for layer, (before, after) in zip(larger[::-1], pairwise(sides(size)), strict=True):
+    for layer, ((before, _), (after, _)) in zip(larger[::-1], pairwise(sides(size)), strict=True):
         found.append(gain**2 * product.square().sum().item() ** 2)
         product, gain = product @ interpolation(after, before), gain * layer.gain
     found.append(gain**2 * product.square().sum().item() ** 2)
@@ -133,7 +133,7 @@ def test_every_stage_of_the_discriminator_begins_with_the_variance_of_its_pictur
         lengths.append(torch.stack([stage.grad.square().sum() for stage in stages[:-1]]))
     found = torch.stack(squares).mean(0).tolist()
     assert found[:-1] == pytest.approx([1.0] * len(blocks), rel=0.2)
-    pixels = torch.tensor([side**2 for side in sides(size)])
+    pixels = torch.tensor([height * width for height, width in sides(size)])
     relative = torch.stack(lengths).mean(0) * pixels
     assert (relative / relative[-1]).tolist() == pytest.approx([1.0] * len(pixels), rel=0.2)
 

@@ -65,6 +65,16 @@ def test_the_table_of_a_run_is_as_it_was(recipe):
         assert kind.from_dict({**table, "of tomorrow": 3}) == facts, "keys that nobody knows do not matter"
 
 
+@pytest.mark.parametrize("recipe", ["images", "vae"])
+def test_a_square_is_a_number_and_a_rectangle_what_the_user_wrote(recipe):
+    kind, (table, *_) = TABLES[recipe]
+    square = kind.from_dict(table)
+    assert square.size == 16 == square.sides and square.shape == (1, 16, 16)
+    facts = kind.from_dict({**table, "size": "96x64"})
+    assert facts.sides == (64, 96) and facts.shape == (1, 64, 96)
+    assert json.dumps(facts.to_dict()) == json.dumps({**table, "size": "96x64"})
+
+
 @pytest.mark.parametrize("recipe", TABLES)
 def test_what_a_damaged_table_lacks_or_has_otherwise_is_named(recipe):
     kind, (table, *_) = TABLES[recipe]

@@ -65,7 +65,7 @@ class Pictures(Items):
 
 def open_pictures(
     source: str | Path,
-    size: int | None = None,
+    size: int | str | None = None,
     progress: Progress | None = None,
     bits: int | None = None,
     background: str = "white",
@@ -86,7 +86,7 @@ def open_pictures(
 def open_items(
     source: str | Path,
     column: str | None = None,
-    size: int | None = None,
+    size: int | str | None = None,
     progress: Progress | None = None,
     bits: int | None = None,
     background: str = "white",
@@ -94,9 +94,9 @@ def open_items(
     """A folder of pictures or of sound files, a .txt, .jsonl or .csv of sentences, a zip, .npy, .npz or IDX file of
     pictures, or a fetched set of the catalogue.
 
-    Args: source; column: of the sentences in a .jsonl or .csv; size: side that pictures are brought to (default: see
-    `open_images`); bits: of 16-bit pictures, background: under transparent ones, see there; progress: called as
-    progress(done, total) while files are read.
+    Args: source; column: of the sentences in a .jsonl or .csv; size: side or WIDTHxHEIGHT that pictures are brought to
+    (default: see `open_images`); bits: of 16-bit pictures, background: under transparent ones, see there; progress:
+    called as progress(done, total) while files are read.
 
     Errors: `PoiseError` where nothing is there or can be read, and for a folder of as many pictures as sound files.
     Where one kind is more than the other, it is what is read.

@@ -165,6 +165,8 @@ def _wanted(sides: Sides, options: EvaluationOptions) -> list[str]:
 def _enough(name: str, sides: Sides) -> str | None:
     """Why a small network cannot be trained, or None."""
     member, heldout = find("extractor", name), sides.heldout
+    if name == "rotations" and not _square(heldout):
+        return "rotations are learnt from square pictures, and these are rectangles: use other --features"
     if len(heldout) < member.least:
         return f"{name} needs {member.least:,} held-out pictures, half of them to be trained on, not {len(heldout):,}"
     if _colours(sides.made) > _colours(heldout):
@@ -176,6 +178,11 @@ def _enough(name: str, sides: Sides) -> str | None:
 
 def _colours(side: Side) -> int:
     return int(side.items.take(side.rows[:1]).shape[3])
+
+
+def _square(side: Side) -> bool:
+    _, height, width, _ = side.items.take(side.rows[:1]).shape
+    return bool(height == width)
 
 
 def _installed(name: str) -> bool:

@@ -149,7 +149,7 @@ def sides_of_items(items: Items, n: int | None, seed: int, real: Real) -> Sides:
     return sides
 
 
-def _with_real(made: Side, what: str, real: Real, size: int | None, seed: int) -> Sides:
+def _with_real(made: Side, what: str, real: Real, size: int | str | None, seed: int) -> Sides:
     against = real.reference(size)
     rows, part = (against.split()[1], True) if against.own_test else (against.rows(), False)
     train = None

@@ -132,10 +132,10 @@ class Real:
     bits: int | None = None
     background: str = "white"  # under transparent pictures
 
-    def reference(self, size: int | None) -> Items:
+    def reference(self, size: int | str | None) -> Items:
         return self._opened(str(self.against), size)
 
-    def trained(self, size: int | None, against: Items | None) -> tuple[Rows | None, Side]:
+    def trained(self, size: int | str | None, against: Items | None) -> tuple[Rows | None, Side]:
         """The training side; and where it is the same data as the reference, the rows that are held out of both."""
         items = self._opened(str(self.trained_on), size)
         if against is not None and against.fingerprint == items.fingerprint:
@@ -143,6 +143,6 @@ class Real:
             return heldout, Side(items, train)
         return None, Side(items, items.split()[0] if items.own_test else items.rows())
 
-    def _opened(self, source: str, size: int | None) -> Items:
+    def _opened(self, source: str, size: int | str | None) -> Items:
         tell = self.task(f"reading {Path(source).name}")
         return open_items(source, column_of(source, self.column), size, tell, self.bits, self.background)

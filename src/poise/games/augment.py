@@ -50,24 +50,32 @@ def premultiplied_colour(x: Tensor, brightness: Tensor, saturation: Tensor, cont
 
 
 def translation(x: Tensor, share: float = 0.125) -> Tensor:
-    """A shift by up to `share` of the side each way, black where the picture left; transparent where there is alpha."""
+    """A shift by up to `share` of each side, black where the picture left; transparent where there is alpha."""
     height, width = x.shape[-2:]
-    most = max(1, round(height * share))
-    shift = torch.randint(-most, most + 1, (2, len(x), 1), device=x.device)
-    rows = (torch.arange(height, device=x.device) + shift[0] + most).clamp(0, height + 2 * most - 1)
-    columns = (torch.arange(width, device=x.device) + shift[1] + most).clamp(0, width + 2 * most - 1)
-    padded = F.pad(x, (most, most, most, most), value=-1.0)
+    down, across = (max(1, round(side * share)) for side in (height, width))
+    shift = shifts(len(x), down, across, x.device)
+    rows = (torch.arange(height, device=x.device) + shift[0] + down).clamp(0, height + 2 * down - 1)
+    columns = (torch.arange(width, device=x.device) + shift[1] + across).clamp(0, width + 2 * across - 1)
+    padded = F.pad(x, (across, across, down, down), value=-1.0)
     picture = torch.arange(len(x), device=x.device)[:, None, None]
     return padded.permute(0, 2, 3, 1)[picture, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
 
 
+def shifts(n: int, down: int, across: int, device: torch.device) -> Tensor:
+    """Whole pixels from −down to down, and from −across to across: int64 [2,n,1]. Where these are the same, as of
+    squares, all are one draw."""
+    if down == across:
+        return torch.randint(-down, down + 1, (2, n, 1), device=device)
+    return torch.stack([torch.randint(-most, most + 1, (n, 1), device=device) for most in (down, across)])
+
+
 def cutout(x: Tensor, share: float = 0.5) -> Tensor:
-    """A grey square of `share` of the side at a random place; a transparent one where there is alpha."""
+    """A grey rectangle of `share` of each side at a random place; a transparent one where there is alpha."""
     height, width = x.shape[-2:]
-    side = round(height * share)
+    high, wide = round(height * share), round(width * share)
     centre = torch.rand(2, len(x), 1, device=x.device) * torch.tensor([height, width], device=x.device)[:, None, None]
-    rows = (torch.arange(height, device=x.device) - centre[0]).abs() < side / 2
-    columns = (torch.arange(width, device=x.device) - centre[1]).abs() < side / 2
+    rows = (torch.arange(height, device=x.device) - centre[0]).abs() < high / 2
+    columns = (torch.arange(width, device=x.device) - centre[1]).abs() < wide / 2
     hidden = rows[:, :, None] & columns[:, None, :]
     return x.masked_fill(hidden[:, None], -1.0 if x.shape[1] == WITH_ALPHA else 0.0)
 

@@ -27,7 +27,7 @@ class Shaped(nn.Module):
 
 
 class OwnGenerator(nn.Module):
-    """Noise for a network of a user's: z [B,Z], and class ids [B] where there are classes -> [B,C,S,S]."""
+    """Noise for a network of a user's: z [B,Z], and class ids [B] where there are classes -> [B,C,H,W]."""
 
     def __init__(self, net: Any, noise: int, classes: int, shape: tuple[int, int, int]) -> None:
         super().__init__()

@@ -21,7 +21,7 @@ from poise.disk.description import Arguments
 from poise.errors import PoiseError
 from poise.installing import version_of
 from poise.lazy import loaded as loaded_from
-from poise.recipes.common.options import grouped, groups, parameters
+from poise.recipes.common.options import Group, grouped, groups, parameters
 from poise.recipes.common.recipe import RecipeEntry
 from poise.registry import find, names
 from poise.specs.bounds import check_numbers, no_endless_numbers
@@ -59,6 +59,7 @@ class Parser(jsonargparse.ArgumentParser):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **{"exit_on_error": False, **kwargs})
+        self.option_groups: list[Group] = []
 
     def options(self) -> list[str]:
         return [name for action in self._actions for name in action.option_strings if name.startswith("--")]
@@ -79,8 +80,7 @@ class Parser(jsonargparse.ArgumentParser):
             texts = [*words, *(Path(located(file)).read_text(encoding="utf-8") for file in files)]
             allow(found.group() for text in texts for found in PATH.finditer(text))  # the user names it
             try:
-                parsed = plain(self.parse_args(readable))
-                self.check_groups(parsed)
+                parsed = self.kept(plain(self.parse_args(readable)))
             except (jsonargparse.ArgumentError, ArithmeticError, TypeError, ValueError, OSError, PoiseError) as error:
                 blamed = f"--config {', '.join(files)}: " if files and self._accepts(without_configs(words)) else ""
                 raise PoiseError(blamed + sentence(str(error), self.options())) from None
@@ -90,7 +90,7 @@ class Parser(jsonargparse.ArgumentParser):
     def _accepts(self, words: list[str]) -> bool:
         """Whether the flags alone would do, so that a configuration file is to blame."""
         try:
-            self.check_groups(plain(self.parse_args(words)))
+            self.kept(plain(self.parse_args(words)))
         except (jsonargparse.ArgumentError, ArithmeticError, TypeError, ValueError, OSError, PoiseError) as error:
             return "arguments are required" in str(error)
         return True
@@ -102,6 +102,14 @@ class Parser(jsonargparse.ArgumentParser):
             group, dot, first = flag.removeprefix("--").partition(".")
             if dot and first != "help" and not isinstance(arguments.get(group, {}), dict):
                 raise PoiseError(f"--{group} must hold options such as {first}, not {arguments[group]!r}")
+
+    def kept(self, arguments: Arguments) -> Arguments:
+        """Checked, and as a run keeps them."""
+        self.check_groups(arguments)
+        return {
+            **arguments,
+            **{name: value for group in self.option_groups for name, value in group.kept(arguments).items()},
+        }
 
     def refuse(self, error: Exception) -> NoReturn:
         """Turn the parser's message into one sentence."""
@@ -136,7 +144,8 @@ def parser_for(recipe: str, prog: str | None = None) -> Parser:
     parser.add_argument("--config", action=jsonargparse.ActionConfigFile, help=said)  # type: ignore[attr-defined]
     parser.add_function_arguments(build, as_positional=True, skip=set(groups(build)))
     helps = {part.arg_name: part.description for part in doc.params if part.description}
-    for group in groups(build).values():
+    parser.option_groups = list(groups(build).values())
+    for group in parser.option_groups:
         parser.add_class_arguments(type(group), default=group, skip=set(group.without), instantiate=False)
         parser.describe({flag: helps[flag] for flag in group.flags() if flag in helps})
     return parser
@@ -163,8 +172,7 @@ def completed(recipe: str, arguments: Arguments) -> Completed:
         found = plain(parser.parse_object(copy.deepcopy(arguments)))
     except (jsonargparse.ArgumentError, ArithmeticError, TypeError, ValueError) as error:
         parser.refuse(error)
-    parser.check_groups(found)
-    return Completed(found)
+    return Completed(parser.kept(found))
 
 
 def instantiated(recipe: str, arguments: Arguments) -> Arguments:

@@ -8,6 +8,7 @@ readable pictures.
 from __future__ import annotations
 
 import json
+import math
 import shutil
 import zipfile
 from dataclasses import asdict, dataclass
@@ -29,6 +30,7 @@ from poise.data.images.sources.opening import Unreadable
 from poise.data.images.sources.source import Job, Source
 from poise.data.images.sources.square import square
 from poise.errors import PoiseError
+from poise.pixels.size import height_and_width
 
 
 @dataclass(frozen=True)
@@ -88,8 +90,8 @@ def build(
 ) -> Cached:
     """Decode everything into `folder`, which appears only when it is whole, while `look` sees it."""
     labelled = source.labels(options.labels)
-    shape = (options.size, options.size, options.channels)
-    bytes_each = options.size * options.size * options.channels + 40  # the pixels, a hash and a label
+    shape = (*height_and_width(options.size), options.channels)
+    bytes_each = math.prod(shape) + 40  # the pixels, a hash and a label
     store.need_room(folder.parent, len(source) * bytes_each, f"decoding {len(source):,} pictures")
 
     deep = Deep()

@@ -38,10 +38,16 @@ def without_labels(source: Source, labels: str) -> str:
 
 
 def check(
-    size: int | None, channels: int | None, labels: str, fit: str, heldout: float, splits: str, order: str = "names"
+    size: int | str | None,
+    channels: int | None,
+    labels: str,
+    fit: str,
+    heldout: float,
+    splits: str,
+    order: str = "names",
 ) -> None:
     """Errors: PoiseError for options that cannot be."""
-    if size is not None and not 1 <= size <= LARGEST_SIZE:
+    if isinstance(size, int) and not 1 <= size <= LARGEST_SIZE:
         raise PoiseError(f"--size {size} is not possible: give a number of pixels from 1 to {LARGEST_SIZE}")
     if channels not in (None, *KINDS):
         kinds = ", ".join(f"{count} ({kind})" for count, kind in KINDS.items())

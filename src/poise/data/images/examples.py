@@ -7,6 +7,7 @@ from poise.data.images.sources.decode import Decoded, values_of
 from poise.data.images.sources.opening import Unreadable
 from poise.data.images.sources.source import Source
 from poise.errors import PoiseError
+from poise.pixels.size import dimensions
 
 _MODES = {"L": "grey", "LA": "grey with transparency", "RGB": "colour", "RGBA": "colour with transparency"}
 
@@ -38,7 +39,7 @@ def examples(source: Source, options: PictureKey) -> list[str]:
         colour = KINDS[options.channels]
         depth = f", {options.bits} bits (--bits)" if options.bits else ""
         lines.append(
-            f"example: {said} -> {options.size}x{options.size} (--size), {colour} (--channels), --fit {options.fit}"
+            f"example: {said} -> {dimensions(options.size)} (--size), {colour} (--channels), --fit {options.fit}"
             f"{depth}, {class_of(source, row, options.labels)}"
         )
     return lines

@@ -36,6 +36,7 @@ from poise.data.images.sources.formats import idx_folder, idx_source, npy_source
 from poise.data.images.sources.source import Source
 from poise.data.images.sources.square import colour_of
 from poise.errors import PoiseError
+from poise.pixels.size import dimensions, read_size, size_of
 from poise.pixels.transparency import WITH_ALPHA, Flattened
 
 DESCRIBED = {1: "grey", 3: "RGB", 4: "RGBA"}
@@ -62,8 +63,9 @@ class ImageSet:
     background: str = "white"  # what lies under transparency, or is laid under it where there is alpha
 
     @property
-    def size(self) -> int:
-        return int(self.images.shape[1])
+    def size(self) -> int | str:
+        """The side of squares, or "WIDTHxHEIGHT"."""
+        return size_of(*self.images.shape[1:3])
 
     @property
     def channels(self) -> int:
@@ -79,7 +81,7 @@ class ImageSet:
     def describe(self) -> str:
         """One line: "cats: 1,234 pictures 64x64 RGB, 1,111 to train on and 123 held out, 2 classes"."""
         text = (
-            f"{self.name}: {len(self.images):,} pictures {self.size}x{self.size} "
+            f"{self.name}: {len(self.images):,} pictures {dimensions(self.size)} "
             f"{DESCRIBED[self.channels]}, {len(self.train):,} to train on and "
             f"{len(self.heldout):,} held out"
         )
@@ -90,7 +92,7 @@ class ImageSet:
 
 def open_images(
     source: str | Path,
-    size: int | None = None,
+    size: int | str | None = None,
     channels: int | None = None,
     labels: str = "none",
     fit: str = "crop",
@@ -107,13 +109,13 @@ def open_images(
 ) -> ImageSet:
     """Open a folder, zip, .npy, .npz or IDX file, or a fetched set of the catalogue, as an `ImageSet`.
 
-    size: side in pixels. None: the pictures' own, if all are squares of one size; else the largest power of
-        two, at most 64 and at least 8, that is no larger than the shorter side of 95 % of the pictures.
+    size: side in pixels, or "WIDTHxHEIGHT". None: the pictures' own, if all are squares of one size; else the largest
+        power of two, at most 64 and at least 8, that is no larger than the shorter side of 95 % of the pictures.
     channels: 1, 3, or 4 (colour and straight alpha). None: 1 if all pictures (and `background`) are grey, else 3.
     labels: "none"; "folders" (the first folder below `source`, or below its splits, is the class); "file" (what comes
         with the data: the IDX file of labels, `labels` or `y` in an npz, labels.json or NVIDIA's dataset.json in a
         folder or zip); "auto": "file" where such labels are, else "none".
-    fit: "crop" cuts the middle square of a picture that is none; "pad" keeps it whole, with margins.
+    fit: "crop" cuts the middle of other proportions than those of `size`; "pad" keeps all of it, with margins.
     background: any Pillow colour name or #rrggbb; lies under transparent pixels and fills the margins of "pad". With 4
         channels these stay transparent, and it is what the pictures are scored over.
     heldout: the share of pictures to hold out, in [0, 1). A picture is held out when the first 64 bits of its
@@ -135,6 +137,7 @@ def open_images(
     Unreadable pictures are left out and named in `.unreadable`. Raises PoiseError for options that cannot be,
     and where no picture is left.
     """
+    size = None if size is None else read_size(size)
     check(size, channels, labels, fit, heldout, splits, order)
     bits = depth.checked(bits)
     colour = colour_of(background)

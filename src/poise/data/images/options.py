@@ -14,7 +14,7 @@ VERSION = 1  # of the cache: another number, and everything is decoded anew
 class PictureKey:
     """What changes the decoded pixels or labels, so part of the key of the cache."""
 
-    size: int
+    size: int | str  # side of squares, or WIDTHxHEIGHT: see `pixels.size`
     channels: int
     fit: str
     background: str

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from poise.errors import PoiseError
 from poise.metrics.features.features import BATCH, Material, check_images, exact, features
+from poise.pixels.size import size_of
 from poise.registry import register
 
 DIM = 64
@@ -87,7 +88,7 @@ class SmallClassifier:
         self._net.eval().requires_grad_(False)
         self.classes = classes
         self.accuracy = float(self._net.accuracy)  # share of right answers on pictures left out of its training
-        self.name = f"{self.kind}@{height}" if height == width else f"{self.kind}@{height}x{width}"
+        self.name = f"{self.kind}@{size_of(height, width)}"
         self.digest = _digest(self._net)
 
     @classmethod

@@ -5,6 +5,7 @@ The players of a family mirror each other: the discriminator's stages are the ge
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import NamedTuple
@@ -21,6 +22,7 @@ from poise.models.shared.layers import (
     spectrally_normalised,
     widths,
 )
+from poise.pixels.size import Sides
 
 
 class NetworkPair(NamedTuple):
@@ -31,10 +33,10 @@ class NetworkPair(NamedTuple):
 
 
 class ImageGenerator(nn.Module, ABC):
-    """z [B,Z] (and class ids [B]) -> picture [B,C,S,S] in [−1, 1].
+    """z [B,Z] (and class ids [B]) -> picture [B,C,H,W] in [−1, 1].
 
     Args:
-        size: S, the side of the picture in pixels, 16 to 256.
+        size: side of square pictures, or (H, W), in pixels, each 16 to 256.
         channels: C, 1 for grey, 3 for colour, 4 for premultiplied colour and alpha.
         width: channels of the stage at full size; doubled at each smaller stage, at most eightfold.
         depth: layers (dcgan) or blocks (residual) at each size.
@@ -48,7 +50,7 @@ class ImageGenerator(nn.Module, ABC):
 
     def __init__(
         self,
-        size: int,
+        size: Sides,
         channels: int,
         width: int = 32,
         depth: int = 1,
@@ -58,10 +60,10 @@ class ImageGenerator(nn.Module, ABC):
     ) -> None:
         super().__init__()
         self.noise_size, self.classes, self.channels = noise, classes, channels
-        self.sides = sides(size)[::-1]  # smallest first
+        self.sides = sides(size)[::-1]  # (height, width), smallest first
         self.widths = widths(width, len(self.sides))[::-1]
         self.labelled = ClassConditioning(noise, classes)
-        self.start = nn.Linear(self.labelled.width, self.widths[0] * self.sides[0] ** 2)
+        self.start = nn.Linear(self.labelled.width, self.widths[0] * math.prod(self.sides[0]))
         self.build(depth, norm)
 
     @abstractmethod
@@ -73,7 +75,7 @@ class ImageGenerator(nn.Module, ABC):
 
     def raw(self, z: Tensor, y: Tensor | None = None) -> Tensor:
         """The picture before its tanh: what a decoder gives its likelihood."""
-        x = self.start(self.labelled(z, y)).unflatten(1, (self.widths[0], self.sides[0], self.sides[0]))
+        x = self.start(self.labelled(z, y)).unflatten(1, (self.widths[0], *self.sides[0]))
         found: Tensor = self.last(self.stages(x))
         return found
 
@@ -82,7 +84,7 @@ class ImageGenerator(nn.Module, ABC):
 
 
 class ImageDiscriminator(nn.Module, ABC):
-    """Picture [B,C,S,S] (and class ids [B]) -> `DiscriminatorOutput` with one logit [B] and the output of every stage.
+    """Picture [B,C,H,W] (and class ids [B]) -> `DiscriminatorOutput` with one logit [B] and the output of every stage.
 
     Arguments as for `ImageGenerator`; `spectral`: spectral norm on every layer. `norm="batch"` makes the logit of
     a sample depend on its batch and hides the weights' scale from the loss, so the default is none.
@@ -92,7 +94,7 @@ class ImageDiscriminator(nn.Module, ABC):
 
     def __init__(
         self,
-        size: int,
+        size: Sides,
         channels: int,
         width: int = 32,
         depth: int = 1,
@@ -102,7 +104,7 @@ class ImageDiscriminator(nn.Module, ABC):
     ) -> None:
         super().__init__()
         self.classes = classes
-        self.sides = sides(size)  # largest first
+        self.sides = sides(size)  # (height, width), largest first
         self.widths = widths(width, len(self.sides))
         self.build(channels, depth, norm)
         self.logit = ProjectionHead(self.widths[-1], self.sides[-1], classes)
@@ -123,6 +125,11 @@ class ImageDiscriminator(nn.Module, ABC):
             x = stage(x)
             features.append(x)
         return DiscriminatorOutput((self.logit(x, y),), (tuple(features),))
+
+
+def left_over(smaller: tuple[int, int], larger: tuple[int, int]) -> tuple[int, int]:
+    """What twice the smaller sides lack of the larger ones, 0 or 1 each: the output padding that brings it back."""
+    return larger[0] - 2 * smaller[0], larger[1] - 2 * smaller[1]
 
 
 def further(width: int, depth: int, norm: str, activation: Callable[[], nn.Module]) -> list[nn.Module]:

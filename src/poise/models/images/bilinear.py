@@ -15,19 +15,20 @@ from torch.nn import functional as F
 from poise.models.images.base import ImageGenerator, NetworkPair, further
 from poise.models.images.dcgan import DcganDiscriminator
 from poise.models.shared.layers import initialise, normalised
+from poise.pixels.size import Sides, height_and_width
 from poise.registry import register
 
 
 class Bilinear(nn.Module):
-    """To side × side by linear interpolation in both directions; the corners are those of the picture, not the centres
-    of its corner pixels."""
+    """To side × side, or to (height, width), by linear interpolation in both directions; the corners are those of the
+    picture, not the centres of its corner pixels."""
 
-    def __init__(self, side: int) -> None:
+    def __init__(self, size: Sides) -> None:
         super().__init__()
-        self.side = side
+        self.sides = height_and_width(size)
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.interpolate(x, size=(self.side, self.side), mode="bilinear", align_corners=False)
+        return F.interpolate(x, size=self.sides, mode="bilinear", align_corners=False)
 
 
 class BilinearGenerator(ImageGenerator):

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from torch import nn
 
-from poise.models.images.base import ImageDiscriminator, ImageGenerator, NetworkPair, further
+from poise.models.images.base import ImageDiscriminator, ImageGenerator, NetworkPair, further, left_over
 from poise.models.shared.layers import initialise, normalised
 from poise.registry import register
 
@@ -21,7 +21,7 @@ class DcganGenerator(ImageGenerator):
         layers: list[nn.Module] = [normalised(self.widths[0], norm), relu()]
         layers += further(self.widths[0], depth, norm, relu)
         for i, (before, after) in enumerate(pairwise(self.widths)):
-            odd = self.sides[i + 1] - 2 * self.sides[i]
+            odd = left_over(self.sides[i], self.sides[i + 1])
             layers.append(nn.ConvTranspose2d(before, after, 4, 2, 1, output_padding=odd, bias=norm == "none"))
             layers += [normalised(after, norm), relu(), *further(after, depth, norm, relu)]
         self.stages, self.last = nn.Sequential(*layers), nn.Conv2d(self.widths[-1], self.channels, 3, padding=1)
@@ -55,7 +55,7 @@ class ShortDcganGenerator(ImageGenerator):
         layers: list[nn.Module] = [normalised(self.widths[0], norm), relu()]
         for i in range(len(self.sides) - 1):
             into = self.widths[i + 1]
-            odd = self.sides[i + 1] - 2 * self.sides[i]
+            odd = left_over(self.sides[i], self.sides[i + 1])
             last = i == len(self.sides) - 2
             out, bias = self.channels if last else into, last or norm == "none"
             up = nn.ConvTranspose2d(self.widths[i], out, 4, 2, 1, output_padding=odd, bias=bias)

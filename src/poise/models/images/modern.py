@@ -6,6 +6,8 @@ variance 1: what a layer does can be read off it, and an L2 penalty changes the 
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from itertools import pairwise
 
 import torch
@@ -14,6 +16,7 @@ from torch.nn import functional as F
 
 from poise.models.images.base import ImageDiscriminator, ImageGenerator, NetworkPair
 from poise.models.images.bilinear import Bilinear
+from poise.pixels.size import Sides, height_and_width
 from poise.registry import register
 
 SLOPE = 0.2  # of the leaky ReLU
@@ -54,28 +57,36 @@ def interpolation(before: int, after: int) -> Tensor:
 
 
 class Enlarge(Bilinear):
-    """To side × side by linear interpolation in both directions, times `gain`."""
+    """To side × side, or to (height, width), by linear interpolation in both directions, times `gain`."""
 
-    def __init__(self, side: int, gain: float) -> None:
-        super().__init__(side)
+    def __init__(self, size: Sides, gain: float) -> None:
+        super().__init__(size)
         self.gain = gain
 
     def forward(self, x: Tensor) -> Tensor:
         return super().forward(x) * self.gain
 
 
-def enlargements(sides: list[int]) -> list[Enlarge]:
-    """From each side to the next. Interpolating independent numbers takes from their variance: the gains give it back.
+def enlargements(sizes: Sequence[Sides]) -> list[Enlarge]:
+    """From each size to the next. Interpolating independent numbers takes from their variance: the gains give it back.
 
-    With M the product of the interpolations up to a stage, its pixels have the variance (mean ‖row of M‖²)².
+    With M and N the products of the interpolations up to a stage, along height and width, its pixels have the variance
+    mean ‖row of M‖² · mean ‖row of N‖², which is (mean ‖row of M‖²)² in squares.
     """
+    both = [height_and_width(size) for size in sizes]
+    down, across = (variance_ratios([size[axis] for size in both]) for axis in (0, 1))
+    # The root of a square is exact, so that the gain of squares is the ratio itself.
+    return [Enlarge(size, math.sqrt(one * other)) for size, one, other in zip(both[1:], down, across, strict=True)]
+
+
+def variance_ratios(sides: list[int]) -> list[float]:
+    """By how much mean ‖row‖² falls, from each side to the next: before over after, of the product up to there."""
     product = torch.eye(sides[0], dtype=torch.float64)
-    spread, layers = [1.0], []
+    spread = [1.0]
     for before, after in pairwise(sides):
         product = interpolation(before, after) @ product
         spread.append(product.square().sum(1).mean().item())
-        layers.append(Enlarge(after, spread[-2] / spread[-1]))
-    return layers
+    return [before / after for before, after in pairwise(spread)]
 
 
 class ModernGenerator(ImageGenerator):
@@ -87,7 +98,7 @@ class ModernGenerator(ImageGenerator):
     def build(self, depth: int, norm: str) -> None:
         smallest, width = self.sides[0], self.widths[0]
         self.start = nn.Linear(self.labelled.width, width, bias=False)
-        self.basis = nn.Parameter(torch.randn(width, smallest, smallest))
+        self.basis = nn.Parameter(torch.randn(width, *smallest))
         scaled(self.start)
         layers: list[nn.Module] = [ModernBlock(width) for _ in range(depth)]
         larger = enlargements(self.sides)
@@ -111,16 +122,17 @@ class ModernGenerator(ImageGenerator):
 
 
 class Reduce(nn.Module):
-    """To side × side by the mean over the pixels."""
+    """To side × side, or to (height, width), by the mean over the pixels."""
 
-    def __init__(self, side: int) -> None:
+    def __init__(self, size: Sides) -> None:
         super().__init__()
-        self.side = side
+        self.sides = height_and_width(size)
 
     def forward(self, x: Tensor) -> Tensor:
-        if x.shape[-1] == 2 * self.side:
+        height, width = self.sides
+        if x.shape[-2:] == (2 * height, 2 * width):
             return F.avg_pool2d(x, 2)
-        return F.adaptive_avg_pool2d(x, self.side)
+        return F.adaptive_avg_pool2d(x, self.sides)
 
 
 class ModernDiscriminator(ImageDiscriminator):

@@ -35,14 +35,14 @@ class ResidualBlock(nn.Module):
 
 
 class Resize(nn.Module):
-    """To side × side: nearest neighbour upwards; the mean over the pixels downwards."""
+    """To (height, width): nearest neighbour upwards; the mean over the pixels downwards."""
 
-    def __init__(self, side: int) -> None:
+    def __init__(self, sides: tuple[int, int]) -> None:
         super().__init__()
-        self.side = side
+        self.sides = sides
 
     def forward(self, x: Tensor) -> Tensor:
-        return resized(x, self.side) if x.shape[-1] < self.side else F.adaptive_avg_pool2d(x, self.side)
+        return resized(x, self.sides) if x.shape[-1] < self.sides[1] else F.adaptive_avg_pool2d(x, self.sides)
 
 
 class ResidualGenerator(ImageGenerator):
@@ -50,9 +50,9 @@ class ResidualGenerator(ImageGenerator):
 
     def build(self, depth: int, norm: str) -> None:
         layers: list[nn.Module] = []
-        for i, side in enumerate(self.sides):
+        for i, size in enumerate(self.sides):
             before = self.widths[max(i - 1, 0)]
-            layers.append(Resize(side))
+            layers.append(Resize(size))
             layers += [ResidualBlock(before if k == 0 else self.widths[i], self.widths[i], norm) for k in range(depth)]
         self.stages = nn.Sequential(*layers)
         width = self.widths[-1]

@@ -9,17 +9,23 @@ from torch.nn.utils.parametrizations import spectral_norm, weight_norm
 
 from poise.errors import PoiseError
 from poise.limits import check_side
+from poise.pixels.size import Sides, height_and_width
 
 
-def sides(size: int) -> list[int]:
-    """The side of the picture at every stage, largest first: halved, rounding down, until it is at most 7.
+def sides(size: Sides) -> list[tuple[int, int]]:
+    """(height, width) of the picture at every stage, largest first: both are halved, rounding down, until the smaller
+    one is at most 7.
 
-    28 -> [28, 14, 7]; 64 -> [64, 32, 16, 8, 4]; 100 -> [100, 50, 25, 12, 6].
+    64 -> 64, 32, 16, 8, 4 in both directions; 100 -> 100, 50, 25, 12, 6; (64, 96) -> (64, 96), (32, 48), (16, 24),
+    (8, 12), (4, 6). A rectangle so has the stages of a square of its smaller side, and its smallest picture nearly its
+    proportions: every stage enlarges both directions alike. Errors: PoiseError for a side below 16 or above 256.
     """
-    check_side(size)
-    found = [size]
-    while found[-1] > 7:
-        found.append(found[-1] // 2)
+    found = [height_and_width(size)]
+    for side in found[0]:
+        check_side(side)
+    while min(found[-1]) > 7:
+        height, width = found[-1]
+        found.append((height // 2, width // 2))
     return found
 
 
@@ -101,9 +107,10 @@ class ProjectionHead(nn.Module):
     """Features [B,C,H,W] -> logit [B]: a linear layer, and with classes ⟨embedding(y), Σ_hw features⟩ added
     (projection discriminator, Miyato & Koyama 2018)."""
 
-    def __init__(self, channels: int, side: int, classes: int) -> None:
+    def __init__(self, channels: int, sides: tuple[int, int], classes: int) -> None:
         super().__init__()
-        self.linear = nn.Linear(channels * side * side, 1)
+        height, width = sides
+        self.linear = nn.Linear(channels * height * width, 1)
         self.embedding = nn.Embedding(classes, channels) if classes else None
         if self.embedding is not None:
             nn.init.normal_(self.embedding.weight, 0.0, 0.02)
@@ -118,9 +125,9 @@ class ProjectionHead(nn.Module):
         return logit
 
 
-def resized(x: Tensor, side: int) -> Tensor:
-    """Nearest neighbour to side × side."""
-    return x if x.shape[-1] == side else F.interpolate(x, size=(side, side), mode="nearest")
+def resized(x: Tensor, sides: tuple[int, int]) -> Tensor:
+    """Nearest neighbour to (height, width)."""
+    return x if x.shape[-2:] == sides else F.interpolate(x, size=sides, mode="nearest")
 
 
 class ConvNeXt(nn.Module):

@@ -34,6 +34,12 @@ class Group:
         """The group out of all arguments of a run; those that are not there are as in the class."""
         return cls(**{name: arguments[name] for name in cls.flags() if name in arguments})
 
+    @classmethod
+    def kept(cls, arguments: Mapping[str, object]) -> dict[str, object]:
+        """Those of the arguments that a run keeps otherwise than they may be written, as it keeps them. Errors:
+        PoiseError for what cannot be read."""
+        return {}
+
 
 def groups(build: Callable[..., Any]) -> dict[str, Group]:
     """The groups that a recipe's function takes, by parameter, each with the recipe's defaults."""

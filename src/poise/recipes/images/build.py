@@ -88,15 +88,20 @@ def stream(
     return plain if execution.device.type == "cpu" else Prefetch(plain)
 
 
+def of_rectangles(facts: ImageFacts) -> str:
+    """How a network of a user's was called for rectangles, for a message: it may know squares alone."""
+    return "" if isinstance(facts.size, int) else f" of size={facts.sides}, which is (height, width)"
+
+
 def generator(network: ImageNetworks | str, noise: int, options: Any, facts: ImageFacts) -> nn.Module:
     """The generator alone, with fresh weights; `options` is a `GeneratorOptions`."""
     if isinstance(network, ImageNetworks):
-        size, channels, classes = facts.size, facts.channels, len(facts.classes)
-        with told(network, "generator cannot be made"):
-            made = network.generator(size, channels, noise, classes)
-            return OwnGenerator(made, noise, classes, (channels, size, size))
+        classes = len(facts.classes)
+        with told(network, f"generator cannot be made{of_rectangles(facts)}"):
+            made = network.generator(facts.sides, facts.channels, noise, classes)
+            return OwnGenerator(made, noise, classes, facts.shape)
     net: nn.Module = find("network", network).generator(
-        size=facts.size,
+        size=facts.sides,
         channels=facts.channels,
         width=options.width,
         depth=options.depth,
@@ -117,10 +122,10 @@ def discriminator(network: ImageNetworks | str, options: Any, facts: ImageFacts)
     """The discriminator alone, with fresh weights; `options` is a `DiscriminatorOptions`."""
     if isinstance(network, ImageNetworks):
         classes = len(facts.classes)
-        with told(network, "discriminator cannot be made"):
-            return OwnDiscriminator(network.discriminator(facts.size, facts.channels, classes), classes)
+        with told(network, f"discriminator cannot be made{of_rectangles(facts)}"):
+            return OwnDiscriminator(network.discriminator(facts.sides, facts.channels, classes), classes)
     net: nn.Module = find("network", network).discriminator(
-        size=facts.size,
+        size=facts.sides,
         channels=facts.channels,
         width=options.width,
         depth=options.depth,
@@ -163,7 +168,7 @@ def game(
     few = torch.zeros(2, noise, device=execution.device)
     labels = torch.zeros(2, dtype=torch.long, device=execution.device) if facts.classes else None
     fits(network, "generator", g, few, labels)
-    fits(network, "discriminator", d, few.new_zeros(2, facts.channels, facts.size, facts.size), labels)
+    fits(network, "discriminator", d, few.new_zeros(2, *facts.shape), labels)
     average = Ema(g, run.decay, noise_feed(noise, execution.device, len(facts.classes)))
     take_average(origin, "generator", average)
     built = Adversarial(g, d, view=Augmentation(facts.augment or "none"), joint=joint_allowed(d))

@@ -10,6 +10,7 @@ from poise.data.images.images import ImageSet, open_images
 from poise.data.images.mirror import TOLD, told_from_mirror
 from poise.errors import PoiseError
 from poise.limits import LARGEST_SIDE, SMALLEST_SIDE, check_side
+from poise.pixels.size import height_and_width
 from poise.pixels.transparency import WITH_ALPHA
 from poise.recipes.common.recipe import Arguments
 from poise.recipes.images.options import PictureOptions
@@ -24,7 +25,7 @@ def pictures(
                            "limit": options.limit, "seed": seed, "bits": options.bits, "splits": options.splits,
                            "order": options.order, "largest": LARGEST_SIDE}  # fmt: skip
     found = open_images(data, options.size, options.channels, options.labels, look=look, **how)
-    if options.size is None and found.size < SMALLEST_SIDE:
+    if options.size is None and min(height_and_width(found.size)) < SMALLEST_SIDE:
         found = open_images(data, SMALLEST_SIDE, options.channels, options.labels, **how)
     if conditional and found.labels is None:
         raise PoiseError(
@@ -41,7 +42,8 @@ def reads(arguments: Arguments, look: Look | None = None) -> str:
     """What a run with these arguments reads, in a line. Errors: PoiseError where it would read nothing."""
     conditional = arguments.get("conditional", False)
     found = pictures(arguments["data"], PictureOptions.of(arguments), arguments["seed"], conditional, look)
-    check_side(found.size)
+    for side in height_and_width(found.size):
+        check_side(side)
     return found.describe()
 
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from poise.pixels.size import Sides, height_and_width, sides_of
 from poise.recipes.common.facts import OriginFacts, RunFacts
 
 
 @dataclass(frozen=True, kw_only=True)
 class ImageFacts(RunFacts):
-    """Of pictures [channels,size,size]; `classes`: the names of those that are made by class; `origin`: of the first
-    weights, where they were taken from another run."""
+    """Of pictures [channels,height,width]; `size`: the side of squares, or "WIDTHxHEIGHT"; `classes`: the names of
+    those that are made by class; `origin`: of the first weights, where they were taken from another run."""
 
-    size: int
+    size: int | str
     channels: int
     classes: list[str]
     data: str
@@ -23,3 +24,13 @@ class ImageFacts(RunFacts):
     precision: str
     threads: int
     origin: OriginFacts | None = None
+
+    @property
+    def sides(self) -> Sides:
+        """What networks are given: the side of squares, or (height, width)."""
+        return sides_of(self.size)
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Channels, height and width."""
+        return self.channels, *height_and_width(self.size)

@@ -87,7 +87,8 @@ def draw(
         known = ", ".join(classes[:8]) or "none: this run has no classes"
         raise PoiseError(f"--label {label} is unknown; the classes are {known}")
     kinds = torch.arange(n) % max(len(classes), 1) if label is None else torch.full((n,), classes.index(label))
-    out = np.empty((n, facts.size, facts.size, facts.channels), np.uint8)
+    channels, height, width = facts.shape
+    out = np.empty((n, height, width, channels), np.uint8)
     was_training = generator.training
     generator.eval()
     for chunk, start in enumerate(range(0, n, CHUNK)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -111,7 +112,7 @@ def facts(
         sigma=automatic if sigma == "auto" else sigma,
         latents=objective.latents if latents == "auto" else latents,
         stages=[("adversarial" if two else "likelihood", steps)],
-        nats=nats_fact(pictures.channels * pictures.size**2),
+        nats=nats_fact(math.prod(pictures.images.shape[1:])),
         roles={"adversarial": {"generator": "autoencoder", "discriminator": "discriminator"}} if two else None,
     )
 
@@ -163,7 +164,7 @@ def game(
 ) -> tuple[Any, Drawing]:
     """The game, the discriminator first if there is one, and what draws from the averaged auto-encoder."""
 
-    some = torch.zeros(2, facts.channels, facts.size, facts.size, device=execution.device)
+    some = torch.zeros(2, *facts.shape, device=execution.device)
 
     def judging() -> nn.Module:
         net = discriminator(network, asked.options["discriminator"], facts)

@@ -27,13 +27,14 @@ def coders(network: AutoencoderNetworks | str, options: Any, facts: VaeFacts) ->
     """Encoder and decoder."""
     outputs = facts.latent_size if facts.deterministic else 2 * facts.latent_size
     if isinstance(network, AutoencoderNetworks):
-        with told(network, "encoder cannot be made"):
-            first = Shaped(network.encoder(facts.size, facts.channels, outputs), "encoder", (outputs,))
-        with told(network, "decoder cannot be made"):
-            made = network.decoder(facts.size, facts.channels, facts.latent_size)
-            return first, Shaped(made, "decoder", (facts.channels, facts.size, facts.size))
+        how = image_parts.of_rectangles(facts)
+        with told(network, f"encoder cannot be made{how}"):
+            first = Shaped(network.encoder(facts.sides, facts.channels, outputs), "encoder", (outputs,))
+        with told(network, f"decoder cannot be made{how}"):
+            made = network.decoder(facts.sides, facts.channels, facts.latent_size)
+            return first, Shaped(made, "decoder", facts.shape)
     pair, latents = find("network", network), facts.latent_size
-    size = {"size": facts.size, "channels": facts.channels}
+    size = {"size": facts.sides, "channels": facts.channels}
     own = {"width": options.width, "depth": options.depth, "norm": options.norm}
     encoder = ImageEncoder(pair.discriminator(**size, **own), outputs)
     return encoder, ImageDecoder(pair.generator(**size, **own, noise=latents))
@@ -43,8 +44,8 @@ def discriminator(network: AutoencoderNetworks | str, options: Any, facts: VaeFa
     """That of vae_gan, with fresh weights: the network's own, or ours beside a network that has none."""
     if not isinstance(network, AutoencoderNetworks):
         return image_parts.discriminator(network, options, facts)
-    with told(network, "discriminator cannot be made"):
-        own = judges(network, network.discriminator(facts.size, facts.channels))
+    with told(network, f"discriminator cannot be made{image_parts.of_rectangles(facts)}"):
+        own = judges(network, network.discriminator(facts.sides, facts.channels))
     return own or image_parts.discriminator("short_dcgan", options, facts)
 
 

@@ -92,10 +92,10 @@ def interpolate(model: AutoEncoder, facts: VaeFacts, rows: int, between: int, se
 @torch.no_grad()
 def encode(model: AutoEncoder, facts: VaeFacts, pictures: np.ndarray) -> np.ndarray:
     """Means of the latents of pictures uint8 [n,H,W,C]: float32 [n,Z]. Errors: PoiseError for another size."""
-    side, channels = facts.size, facts.channels
-    if pictures.dtype != np.uint8 or pictures.shape[1:] != (side, side, channels):
+    channels, height, width = facts.shape
+    if pictures.dtype != np.uint8 or pictures.shape[1:] != (height, width, channels):
         raise PoiseError(
-            f"this run encodes pictures as uint8 [n, {side}, {side}, {channels}], not as {pictures.dtype} "
+            f"this run encodes pictures as uint8 [n, {height}, {width}, {channels}], not as {pictures.dtype} "
             f"{list(pictures.shape)}"
         )
     parts = [_means(model, pictures[at : at + PAIRS]).float().cpu().numpy() for at in range(0, len(pictures), PAIRS)]
