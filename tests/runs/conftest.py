@@ -7,7 +7,10 @@ import pytest
 import torch
 
 from poise import registry
+from poise.errors import PoiseError
 from poise.losses import AdversarialLoss
+from poise.recipes.common.options import RunOptions
+from poise.recipes.common.parts import recurrent_execution
 from poise.record import RunFolder
 from poise.registry import find
 from poise.report.live import Silent
@@ -15,6 +18,24 @@ from poise.training.checkpoint import latest
 from tests.evaluation.texts import sentences
 
 TINY = {"width": 4}
+
+
+def recurrent_in_bf16() -> bool:
+    """Whether this CPU computes recurrent layers in bf16; not each does, and Poise says so."""
+    try:
+        recurrent_execution(RunOptions(precision="bf16", device="cpu"))
+    except PoiseError:
+        return False
+    return True
+
+
+needs_bf16 = pytest.mark.skipif(not recurrent_in_bf16(), reason="this CPU computes no recurrent layers in bf16")
+
+
+def variants(named, fast):
+    """Their names as parameters of a test: slow but for those that are `fast`, in bf16 where it is computed."""
+    marks = {name: [needs_bf16] if named[name].get("precision") == "bf16" else [] for name in named}
+    return [pytest.param(name, marks=[*marks[name], *([] if name in fast else [pytest.mark.slow])]) for name in named]
 
 
 @pytest.fixture(scope="session")

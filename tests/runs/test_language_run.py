@@ -17,7 +17,7 @@ from poise.runs.run import Interrupted, Stop, run
 from poise.runs.write import sample_to
 from poise.training.checkpoint import all_checkpoints
 from tests.evaluation.texts import MODEL, PLAYER, language_spec
-from tests.runs.conftest import Stopping, assert_same, state
+from tests.runs.conftest import Stopping, assert_same, needs_bf16, state, variants
 
 DROPS = {
     "dropout_embedding": 0.1,
@@ -84,9 +84,7 @@ def test_the_score_is_the_perplexity_of_the_heldout_text(grammar, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "name", [name if name in FAST else pytest.param(name, marks=pytest.mark.slow) for name in VARIANTS]
-)
+@pytest.mark.parametrize("name", variants(VARIANTS, FAST))
 def test_resumed_equals_uninterrupted_bit_for_bit(grammar, tmp_path, name):
     """Stopped twice, within a reading of the text: weights, optimiser, record and the carried state."""
     changes = VARIANTS[name]
@@ -136,6 +134,7 @@ def test_shares_are_recorded_without_changing_the_run(grammar, tmp_path):
     assert state(tmp_path / "1")[1] == state(tmp_path / "1000")[1]
 
 
+@needs_bf16
 @pytest.mark.slow
 def test_bf16_follows_full_precision(grammar, tmp_path):
     found = {}

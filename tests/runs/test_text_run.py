@@ -12,7 +12,7 @@ from poise.runs.run import Interrupted, Stop, run
 from poise.runs.write import sample_to
 from poise.training.checkpoint import all_checkpoints
 from tests.evaluation.texts import ALONE, GAME, PLAYER, WARM, text_spec
-from tests.runs.conftest import Stopping, assert_same, state
+from tests.runs.conftest import Stopping, assert_same, state, variants
 
 D = {**PLAYER, "width": 3, "dropout": 0.1}
 R1 = {"class_path": "R1", "init_args": {"gamma": 0.1, "every": 3}}
@@ -89,9 +89,7 @@ def test_the_same_spec_is_the_same_run(grammar, tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "name", [name if name in FAST else pytest.param(name, marks=pytest.mark.slow) for name in VARIANTS]
-)
+@pytest.mark.parametrize("name", variants(VARIANTS, FAST))
 def test_resumed_equals_uninterrupted_bit_for_bit(grammar, tmp_path, name):
     """Stopped in each stage and exactly where stages meet; continued each time by a fresh game."""
     changes = VARIANTS[name]

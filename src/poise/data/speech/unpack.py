@@ -67,6 +67,7 @@ def asterisk(archive: Path, folder: Path, language: str) -> None:
     Left out are tones and stillness, and empty files. Errors: `PoiseError` without the packages av and soundfile, and
     for a package that is damaged or another one.
     """
+    _decoders()
     with io.BytesIO(deb_data(archive)) as data:
         _prompts(archive, data, _PROMPT, language, folder)
         _copyright(archive, data, f"asterisk-core-sounds-{language}-g722", folder)
@@ -74,6 +75,7 @@ def asterisk(archive: Path, folder: Path, language: str) -> None:
 
 def asterisk_published(files: Path, folder: Path, language: str) -> None:
     """The same of the publisher's archive, the one file there is in `files`."""
+    _decoders()
     (archive,) = files.iterdir()
     licence = re.compile(rf"(?:\./)?LICENSE-asterisk-core-{language}-[\d.]+")
     with open(archive, "rb") as data:
@@ -85,8 +87,7 @@ def asterisk_published(files: Path, folder: Path, language: str) -> None:
 
 def _prompts(archive: Path, data: io.BufferedIOBase, prompt: re.Pattern[str], language: str, folder: Path) -> None:
     """The recordings of an archive whose members match `prompt`, and metadata.csv."""
-    soundfile = soundfile_module()
-    av = _av()
+    soundfile, av = _decoders()
 
     def rename(member: str) -> str | None:
         match = prompt.fullmatch(member)
@@ -100,6 +101,11 @@ def _prompts(archive: Path, data: io.BufferedIOBase, prompt: re.Pattern[str], la
         soundfile.write(folder / f"{name}.flac", _decoded(av, content), RATE, subtype="PCM_16")
         rows.append((f"{name}.flac", spelled_out(name) if language == "en" else ""))
     _write(archive, folder, ("file", "text"), sorted(rows))
+
+
+def _decoders() -> tuple[ModuleType, ModuleType]:
+    """The packages soundfile and av. Errors: PoiseError where one is not there."""
+    return soundfile_module(), _av()
 
 
 def _decoded(av: ModuleType, content: bytes) -> NDArray[np.int16]:
