@@ -134,3 +134,11 @@ def test_a_finding_says_which_of_the_two_networks_it_is_about(weights, average):
     of_average = average(1.0) > weights(1.0)
     assert ("the averaged model" in found.sentence) == of_average
     assert ("shown_nll_gap" in found.numbers) == of_average
+
+
+@pytest.mark.parametrize(("worse", "said"), [(False, []), (True, ["learning rate too large"])])
+def test_large_first_steps_are_no_sickness_where_the_held_out_likelihood_became_better(worse, said):
+    """As of language models at four times the default rate (docs/log.md)."""
+    heldout = (lambda t: 6.0 + t) if worse else (lambda t: 6.0 - 2.5 * t)
+    rows = fitted(update=falls(0.2, 0.01), norm=falls(5.0, 30.0), nll_heldout=heldout)
+    assert [name for name in named(rows) if name == "learning rate too large"] == said

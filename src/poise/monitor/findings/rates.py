@@ -16,13 +16,18 @@ def too_large_a_rate(record: Record) -> Finding | None:
     """The first steps moved a player's weights by a large part of their length, and they have grown far beyond it.
 
     Under Adam the first step has the length lr·√n whatever the gradient is, so this tells a rate that does not fit the
-    scale at which the weights begin. In a later stage a player begins with trained weights: nothing is said then.
+    scale at which the weights begin. In a later stage a player begins with trained weights: nothing is said then. Nor is
+    it of one whose held-out likelihood is measured and has become better: language models at twice and four times the
+    default rate step as far and end better.
     """
     if record.stage.first > 0:
         return None
     for player in record.players():
         updates, lengths = record.series(f"{player}/update"), record.series(f"{player}/norm")
         if len(updates) < 2 * EARLY or len(lengths) != len(updates) or lengths.values[0] <= 0:
+            continue
+        heldout = record.series(f"{player}/nll_heldout")
+        if len(heldout) > 1 and heldout.last < heldout.values[0]:
             continue
         first, grown = max(updates.values[:EARLY]), lengths.last / lengths.values[0]
         if first < FAR or grown < GROWN:
