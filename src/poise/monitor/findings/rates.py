@@ -16,8 +16,8 @@ def too_large_a_rate(record: Record) -> Finding | None:
     """The first steps moved a player's weights by a large part of their length, and they have grown far beyond it.
 
     Under Adam the first step has the length lr·√n whatever the gradient is, so this tells a rate that does not fit the
-    scale at which the weights begin. In a later stage a player begins with trained weights: nothing is said then. Nor is
-    it of one whose held-out likelihood is measured and has become better: language models at twice and four times the
+    scale at which the weights begin. In a later stage a player begins with trained weights: nothing is said then, nor
+    of one whose held-out likelihood is measured and has become better: language models at twice and four times the
     default rate step as far and end better.
     """
     if record.stage.first > 0:
