@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from poise.data.images.images import open_images
-from poise.data.images.sources.square import square
+from poise.data.images.sources.fitting import fitted
 from poise.data.images.stream import ImageStream
 from poise.errors import PoiseError
 
@@ -22,15 +22,15 @@ def numbered(width: int, height: int) -> np.ndarray:
     return np.stack([10 * columns, 10 * rows, 0 * rows], -1).astype(np.uint8)
 
 
-def fitted(pixels: np.ndarray, size: str, fit: str, channels: int = 3) -> np.ndarray:
-    return square(Image.fromarray(pixels), size, channels, fit, "blue")
+def on_blue(pixels: np.ndarray, size: str, fit: str, channels: int = 3) -> np.ndarray:
+    return fitted(Image.fromarray(pixels), size, channels, fit, "blue")
 
 
 def test_crop_cuts_out_the_largest_middle_of_the_same_proportions() -> None:
     """24x16 of a square of 24 is rows 4 to 19, 16x24 are columns 4 to 19: nothing is resized."""
     pixels = numbered(24, 24)
-    assert np.array_equal(fitted(pixels, "24x16", "crop"), pixels[4:20])
-    assert np.array_equal(fitted(pixels, "16x24", "crop"), pixels[:, 4:20])
+    assert np.array_equal(on_blue(pixels, "24x16", "crop"), pixels[4:20])
+    assert np.array_equal(on_blue(pixels, "16x24", "crop"), pixels[:, 4:20])
 
 
 def test_crop_resizes_what_is_left_after_cutting() -> None:
@@ -39,15 +39,15 @@ def test_crop_resizes_what_is_left_after_cutting() -> None:
     pixels = numbered(24, 20)
     for size, part in (((16, 24), pixels[:, 5:18]), ((48, 32), pixels[2:18])):
         expected = Image.fromarray(part).resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)
-        assert np.array_equal(fitted(pixels, f"{size[0]}x{size[1]}", "crop"), np.asarray(expected))
+        assert np.array_equal(on_blue(pixels, f"{size[0]}x{size[1]}", "crop"), np.asarray(expected))
 
 
 def test_pad_keeps_all_and_adds_margins_where_the_picture_ends() -> None:
     pixels = numbered(16, 16)
-    beside = fitted(pixels, "24x16", "pad")
+    beside = on_blue(pixels, "24x16", "pad")
     assert beside.shape == (16, 24, 3) and np.array_equal(beside[:, 4:20], pixels)
     assert (beside[:, :4] == PAPER).all() and (beside[:, 20:] == PAPER).all()
-    above = fitted(pixels, "16x24", "pad")
+    above = on_blue(pixels, "16x24", "pad")
     assert above.shape == (24, 16, 3) and np.array_equal(above[4:20], pixels)
     assert (above[:4] == PAPER).all() and (above[20:] == PAPER).all()
 
@@ -55,14 +55,14 @@ def test_pad_keeps_all_and_adds_margins_where_the_picture_ends() -> None:
 def test_pad_makes_it_fit_the_nearer_border() -> None:
     """40x20 of one colour in 20x16: as wide, so 10 rows of it from row 3."""
     flat = np.full((20, 40, 3), 200, np.uint8)
-    found = fitted(flat, "20x16", "pad")
+    found = on_blue(flat, "20x16", "pad")
     assert (found[3:13] == 200).all() and (found[:3] == PAPER).all() and (found[13:] == PAPER).all()
 
 
 @pytest.mark.parametrize("fit", ["crop", "pad"])
 def test_margins_of_pictures_with_alpha_are_transparent(fit: str) -> None:
     pixels = np.dstack([numbered(16, 16), np.full((16, 16), 255, np.uint8)])
-    found = fitted(pixels, "24x16", fit, channels=4)
+    found = on_blue(pixels, "24x16", fit, channels=4)
     assert found.shape == (16, 24, 4)
     if fit == "pad":
         assert np.array_equal(found[:, 4:20], pixels) and not found[:, :4].any() and not found[:, 20:].any()

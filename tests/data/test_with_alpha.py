@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from poise.data.images.images import ImageSet, open_images
-from poise.data.images.sources.square import square
+from poise.data.images.sources.fitting import fitted
 from poise.data.images.stream import ImageStream
 from poise.recipes.images.data import notes
 
@@ -110,7 +110,7 @@ def test_resizing_bleeds_no_colour_out_of_what_is_transparent(size: int) -> None
     """Red on transparent green stays red: straight colours, resized as they are, would turn brown at the edge."""
     pixels = np.full((16, 16, 4), (0, 255, 0, 0), np.uint8)
     pixels[:, :7] = (255, 0, 0, 255)
-    made = square(Image.fromarray(pixels), size, 4)
+    made = fitted(Image.fromarray(pixels), size, 4)
     there = made[..., 3] > 0
     assert there.any() and not there.all() and ((made[..., 3] > 0) & (made[..., 3] < 255)).any()
     assert (made[there][:, 1:3] == 0).all() and (made[there][:, 0] >= 254).all() and (made[~there] == 0).all()
@@ -119,8 +119,8 @@ def test_resizing_bleeds_no_colour_out_of_what_is_transparent(size: int) -> None
 def test_over_a_colour_and_then_resized_is_resized_and_then_over_that_colour() -> None:
     """Both ways are linear; where Lanczos overshoots, and at the roundings, they may differ a little."""
     smooth = Image.fromarray(STRAIGHT).resize((64, 64), Image.Resampling.BICUBIC)
-    found = open_images_of(square(smooth, 16, 4), "#2080ff").seen[0].astype(int)
-    assert np.abs(found - square(smooth, 16, 3, background="#2080ff")).mean() < 1
+    found = open_images_of(fitted(smooth, 16, 4), "#2080ff").seen[0].astype(int)
+    assert np.abs(found - fitted(smooth, 16, 3, background="#2080ff")).mean() < 1
 
 
 def open_images_of(pixels: np.ndarray, background: str) -> ImageSet:
@@ -130,9 +130,9 @@ def open_images_of(pixels: np.ndarray, background: str) -> ImageSet:
 
 def test_margins_are_transparent_and_the_middle_is_cut_out() -> None:
     picture = Image.new("RGB", (16, 8), (9, 8, 7))
-    padded = square(picture, 16, 4, "pad", "blue")
+    padded = fitted(picture, 16, 4, "pad", "blue")
     assert (padded[:4] == 0).all() and (padded[12:] == 0).all() and (padded[4:12] == (9, 8, 7, 255)).all()
-    assert (square(picture, 8, 4, "crop") == (9, 8, 7, 255)).all()
+    assert (fitted(picture, 8, 4, "crop") == (9, 8, 7, 255)).all()
 
 
 def test_the_cache_keeps_both_apart(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from poise.data.images.sources.square import colour_of
+from poise.data.images.sources.fitting import colour_of
 from poise.data.plain import Pictures
 from poise.errors import PoiseError
 from poise.evaluation.choice import EvaluationOptions, extractors_for

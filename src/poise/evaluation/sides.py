@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from poise.data.files.items import NOUNS, Items
 from poise.data.files.store import sha256_of
-from poise.data.images.sources.square import colour_of
+from poise.data.images.sources.fitting import colour_of
 from poise.data.plain import Pictures
 from poise.errors import PoiseError
 from poise.evaluation.items import Drawn, Remade, Side, by_name

@@ -26,9 +26,9 @@ from poise.data.images.examples import examples
 from poise.data.images.options import VERSION, PictureKey
 from poise.data.images.sources.decode import Decoded, content_hash, is_transparent, largest
 from poise.data.images.sources.depth import Deep
+from poise.data.images.sources.fitting import fitted
 from poise.data.images.sources.opening import Unreadable
 from poise.data.images.sources.source import Job, Source
-from poise.data.images.sources.square import square
 from poise.errors import PoiseError
 from poise.pixels.size import height_and_width
 
@@ -129,7 +129,7 @@ def build(
 def _worked(options: PictureKey, look: Look | None, job: Job) -> _Worked | Unreadable:
     def made() -> _Worked:
         picture = job()
-        pixels = square(picture.image, options.size, options.channels, options.fit, options.background)
+        pixels = fitted(picture.image, options.size, options.channels, options.fit, options.background)
         digest = content_hash(picture.image)
         seen = None if look is None else look.facts(picture, digest)
         return _Worked(pixels, digest, picture.deep, largest(picture), is_transparent(picture.image), seen)

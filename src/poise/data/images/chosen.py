@@ -6,9 +6,9 @@ import numpy as np
 
 from poise.data.files.items import ORDERS
 from poise.data.images.options import KINDS
+from poise.data.images.sources.fitting import FITS
 from poise.data.images.sources.layout import SPLITS
 from poise.data.images.sources.source import Source
-from poise.data.images.sources.square import FITS
 from poise.errors import PoiseError
 
 LABELS = ("auto", "none", "folders", "file")

@@ -32,9 +32,9 @@ from poise.data.images.options import PictureKey
 from poise.data.images.sources import depth
 from poise.data.images.sources.decode import quiet
 from poise.data.images.sources.files import FolderSource, ZipSource
+from poise.data.images.sources.fitting import colour_of
 from poise.data.images.sources.formats import idx_folder, idx_source, npy_source, npz_source
 from poise.data.images.sources.source import Source
-from poise.data.images.sources.square import colour_of
 from poise.errors import PoiseError
 from poise.pixels.size import dimensions, read_size, size_of
 from poise.pixels.transparency import WITH_ALPHA, Flattened

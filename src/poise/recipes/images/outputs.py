@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from poise.data.files.store import cache_dir
 from poise.data.images.images import ImageSet
-from poise.data.images.sources.square import colour_of
+from poise.data.images.sources.fitting import colour_of
 from poise.data.images.stream import ImageStream
 from poise.errors import PoiseError
 from poise.metrics.distributions.judge import LEAST, Judge

@@ -54,10 +54,7 @@ def lengthen(folder: RunFolder, spec: RunSpec, recipe: Recipe, further: Further,
     Errors: PoiseError, with nothing changed, where the run cannot go on from what is on the disk, or the learning rate
     of what is added would be 0.
     """
-    newest = latest(folder.checkpoints)
-    if newest is not None:
-        checked_step(newest)
-    folder.rows(), folder.events()
+    _check_going_on(folder)
     planned = sum(stage.steps for stage in recipe.stages)
     start = spec.end or planned
     if folder.done:
@@ -77,6 +74,15 @@ def lengthen(folder: RunFolder, spec: RunSpec, recipe: Recipe, further: Further,
     folder.describe(found)
     folder.event("lengthened", **added.to_dict())
     return found
+
+
+def _check_going_on(folder: RunFolder) -> None:
+    """PoiseError where the newest checkpoint, the record or the events of a run are damaged."""
+    newest = latest(folder.checkpoints)
+    if newest is not None:
+        checked_step(newest)
+    folder.rows()
+    folder.events()
 
 
 def steps_in(minutes: float, seconds: float) -> int:

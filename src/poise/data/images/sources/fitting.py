@@ -13,7 +13,7 @@ from poise.pixels.transparency import WITH_ALPHA
 FITS = ("crop", "pad")
 
 
-def square(
+def fitted(
     image: Image.Image, size: int | str, channels: int, fit: str = "crop", background: str = "white"
 ) -> np.ndarray:
     """The picture as uint8 [size, size, channels], or of WIDTHxHEIGHT as uint8 [HEIGHT, WIDTH, channels].
