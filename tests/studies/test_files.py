@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import tomllib
+from pathlib import Path
 
 import pytest
 import yaml
@@ -207,3 +208,26 @@ def test_what_a_claim_says_is_what_is_tested():
         ("difference", 0.1, True), ("ratio", 0.2, True), ("difference", 0.2, False)
     ]  # fmt: skip
     assert (plan.alpha, plan.facts, plan.name) == (0.01, {"notes": "Seeds are fixed."}, "small")
+
+
+@pytest.mark.parametrize("name", ["4e-3", "1.0e-3", "off", "010", "2026-11-29", "1_000", "0x10", "1:30", "~x"])
+def test_whatever_looks_like_a_number_is_a_name_wherever_names_stand(tmp_path, name):
+    """Parts, arms and endpoints, where they are named and where they are meant."""
+    (tmp_path / "a.yaml").write_text(
+        f"against: {name}\nseeds: 5\n"
+        f"parts:\n  {name}:\n    recipe: images\n    arguments: {{steps: 1e3}}\n"
+        f"    arms: {{{name}: {{}}, L2: {{l2_generator: 1e-3}}}}\n"
+        f"    endpoints: {{{name}: {{score: KID, at: best, better: lower}}}}\n"
+        f"claims:\n  - says: yes\n"
+        f"    tests: [{{part: {name}, endpoint: {name}, arm: L2, against: {name}, expect: lower}}]\n"
+    )
+    plan = read_plan(tmp_path / "a.yaml")
+    part, test = plan.parts[0], plan.claims[0].tests[0]
+    assert [part.name, part.against, part.arms[0].name, part.endpoints[0].name] == [name] * 4
+    assert [test.part, test.against, test.endpoint] == [name] * 3
+    assert part.arguments == {"steps": 1000.0} and part.arms[1].arguments == {"l2_generator": 0.001}
+
+
+@pytest.mark.parametrize("path", sorted((Path(__file__).parents[2] / "studies").glob("*.yaml")), ids=lambda p: p.stem)
+def test_each_study_of_our_own_is_a_plan(path):
+    assert read_plan(path).parts

@@ -14,6 +14,7 @@ import yaml  # type: ignore[import-untyped]
 from poise.errors import PoiseError
 from poise.specs.yaml_text import loaded
 
+HOLDING_NAMES = ("part", "endpoint", "arm", "against")  # their values name other entries of the file
 NUMBER = re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+")
 
 
@@ -28,7 +29,7 @@ def table_of(path: Path) -> Any:
                 raise PoiseError(f"{path} must set STUDY to a table with name, recipe, arms, seeds and endpoints")
             return found["STUDY"]
         text = path.read_text(encoding="utf-8")
-        return tomllib.loads(text) if path.suffix == ".toml" else _numbers(loaded(text))
+        return tomllib.loads(text) if path.suffix == ".toml" else _numbers(loaded(text, HOLDING_NAMES))
     except PoiseError as error:
         raise error if str(error).startswith(str(path)) else PoiseError(f"{path}: {error}") from None
     except (OSError, ValueError, yaml.YAMLError) as error:
@@ -52,7 +53,7 @@ def _executed(path: str, content: bytes) -> dict[str, object]:
 def _numbers(value: Any) -> Any:
     """1e-3 is a number, whatever the YAML of 2005 says."""
     if isinstance(value, dict):
-        return {key: _numbers(item) for key, item in value.items()}
+        return {key: item if key in HOLDING_NAMES else _numbers(item) for key, item in value.items()}
     if isinstance(value, list):
         return [_numbers(item) for item in value]
     return float(value) if isinstance(value, str) and NUMBER.fullmatch(value) else value
