@@ -27,7 +27,7 @@ RANK = {
     "recipes": 3,
     "specs": 4,
     "runs": 5,
-    **dict.fromkeys(["evaluation", "studies"], 6),
+    **dict.fromkeys(["evaluation", "export", "studies"], 6),
     **dict.fromkeys(["cli", "door"], 7),
     **dict.fromkeys(["__main__", "__init__"], 8),
 }

@@ -42,6 +42,8 @@ def test_a_wheel_trains_and_shows_without_the_source_tree(tmp_path):
     assert "Look at demo/samples.png" in said and (here / "demo" / "samples.png").exists()
     assert "demo/run" in run(["-m", "poise", "runs"], here, **alone)
     assert run(["-m", "poise", "--version"], here, **alone).startswith("poise ")
+    words = ["export", "demo/run", "-o", "handed", "--torch", "--page"]
+    assert "page/index.html" in run(["-m", "poise", *words], here, **alone)
     program = "from poise.penalties import L2, attach; from torch import nn; print(L2(1e-4).covers_of(nn.Linear(2, 2)))"
     assert "l2 covers 1 tensors" in run(["-c", program], here, **alone)
     assert not list((place / "poise").rglob("*.md")) and (place / "poise" / "py.typed").exists()

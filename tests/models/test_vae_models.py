@@ -12,7 +12,7 @@ from torch import distributions
 from poise.errors import PoiseError
 from poise.installing import install
 from poise.models.likelihoods import FLOOR, BernoulliLikelihood, GaussianLikelihood
-from poise.models.vae import AutoEncoder, FromMixture, ImageDecoder, ImageEncoder
+from poise.models.vae import AutoEncoder, FromMixture, ImageDecoder, ImageEncoder, mixture
 from poise.registry import find, names
 from poise.training.ema import Ema
 from poise.training.mixture import Fitted, LatentMixture, fit
@@ -191,7 +191,7 @@ def test_no_draw_is_of_a_component_without_weight():
 
 def test_a_mixture_that_was_never_fitted_is_refused():
     with pytest.raises(PoiseError, match="no mixture was fitted"):
-        FromMixture(autoencoder())
+        mixture(autoencoder())
 
 
 def test_drawing_from_the_mixture_leaves_the_mode_of_the_model_alone():

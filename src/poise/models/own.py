@@ -23,7 +23,7 @@ class Shaped(nn.Module):
         self.net, self.what, self.shape = _module(net, what), what, shape
 
     def forward(self, x: Tensor) -> Tensor:
-        return _shaped(self.net(x), self.what, (len(x), *self.shape))
+        return _shaped(self.net(x), self.what, (x.shape[0], *self.shape))
 
 
 class OwnGenerator(nn.Module):
@@ -39,7 +39,7 @@ class OwnGenerator(nn.Module):
         return torch.randn(n, self.noise_size, device=like.device, dtype=like.dtype)
 
     def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
-        return _shaped(self.net(z, y) if self.classes else self.net(z), "generator", (len(z), *self.shape))
+        return _shaped(self.net(z, y) if self.classes else self.net(z), "generator", (z.shape[0], *self.shape))
 
 
 class OwnDiscriminator(nn.Module):

@@ -138,11 +138,6 @@ class FromMixture(nn.Module):
 
     def __init__(self, model: AutoEncoder) -> None:
         super().__init__()
-        if not model.mixture_fitted:
-            raise PoiseError(
-                "no mixture was fitted to the latents of this checkpoint, which was made without scikit-learn: use "
-                f"--latents prior, or {install('vae', 'scikit-learn')} and train again"
-            )
         self.model = model
         self.noise_size = model.noise_size + 1
         self.train(model.training)  # a new module would be training, and the model with it
@@ -151,7 +146,8 @@ class FromMixture(nn.Module):
         """[B,Z]."""
         model, chance = self.model, torch.special.ndtr(noise[:, -1])
         upto = model.mixture_weights.cumsum(0)
-        k = torch.searchsorted(upto, chance * upto[-1])  # rounding may end it off 1: never a component of weight 0
+        # Rounding may end the weights off 1: never a component of weight 0.
+        k = (upto < (chance * upto[-1]).unsqueeze(1)).sum(1)
         return model.mixture_means[k] + (model.mixture_factors[k] @ noise[:, :-1, None]).squeeze(2)
 
     def forward(self, noise: Tensor, cond: Tensor | None = None) -> Tensor:
@@ -160,4 +156,14 @@ class FromMixture(nn.Module):
 
 
 register("latents", "prior")(lambda model: model)
-register("latents", "mixture")(FromMixture)
+
+
+@register("latents", "mixture")
+def mixture(model: AutoEncoder) -> FromMixture:
+    """Errors: PoiseError where none was fitted to these weights."""
+    if not model.mixture_fitted:
+        raise PoiseError(
+            "no mixture was fitted to the latents of this checkpoint, which was made without scikit-learn: use "
+            f"--latents prior, or {install('vae', 'scikit-learn')} and train again"
+        )
+    return FromMixture(model)

@@ -65,6 +65,16 @@ def height_and_width(size: int | str | tuple[int, int]) -> tuple[int, int]:
     return int(height), int(width)
 
 
+def both_sides(size: Sides) -> tuple[int, int]:
+    """(height, width) of what networks are given.
+
+    Example:
+        >>> both_sides(64), both_sides((64, 96))
+        ((64, 64), (64, 96))
+    """
+    return size if isinstance(size, tuple) else (size, size)
+
+
 def sides_of(size: int | str) -> Sides:
     """What networks are given: the number of a square, or (height, width).
 

@@ -48,12 +48,7 @@ def as_trained(pixels: Tensor) -> Tensor:
 
 
 def as_pixels(x: Tensor) -> NDArray[np.uint8]:
-    """What networks make, [B,C,H,W] in [−1, 1] -> pixels uint8 [B,H,W,C]: round((x + 1)·127.5), clamped.
-
-    With four channels the result has straight alpha. Alpha A is rounded like any channel, and of the colour
-    p = (x + 1)·127.5 remains round(255·min(p, A)/A): a colour above its alpha is cut off, and where A is 0 it is 0.
-    Laid over black that is p again, with an error of at most A/510 of a level where p was not above A. Of what
-    `as_trained` made, every pixel comes back as it was, but for the colour under A = 0.
+    """What networks make, [B,C,H,W] in [−1, 1] -> pixels uint8 [B,H,W,C]: `levels` as an array.
 
     Example:
         >>> import torch
@@ -61,12 +56,29 @@ def as_pixels(x: Tensor) -> NDArray[np.uint8]:
         array([[255,  64, 255,  51],
                [  0,   0,   0,   0]], dtype=uint8)
     """
-    levels = (x.float().clamp(-1, 1) + 1) * 127.5
-    if levels.shape[1] == WITH_ALPHA:
-        alpha = levels[:, 3:].round()
-        levels[:, :3] = levels[:, :3].minimum(alpha) * 255 / alpha.clamp_min(1)
-        levels[:, 3:] = alpha
-    return levels.round().byte().permute(0, 2, 3, 1).cpu().numpy()
+    pixels: NDArray[np.uint8] = levels(x).round().byte().permute(0, 2, 3, 1).cpu().numpy()
+    return pixels
+
+
+def levels(x: Tensor) -> Tensor:
+    """What networks make, [B,C,H,W] in [−1, 1] -> levels float [B,C,H,W] from 0 to 255: (x + 1)·127.5, clamped.
+
+    With four channels the result has straight alpha. Alpha A is rounded like any channel, and of the colour
+    p = (x + 1)·127.5 remains 255·min(p, A)/A: a colour above its alpha is cut off, and where A is 0 it is 0. Rounded
+    and laid over black that is p again, with an error of at most A/510 of a level where p was not above A. Of what
+    `as_trained` made, every pixel comes back as it was, but for the colour under A = 0.
+
+    Example:
+        >>> import torch
+        >>> levels(torch.tensor([-0.6, -0.9, 0.3, -0.6])[None, :, None, None]).flatten()
+        tensor([255.0000,  63.7500, 255.0000,  51.0000])
+    """
+    found = (x.float().clamp(-1, 1) + 1) * 127.5
+    if found.shape[1] == WITH_ALPHA:
+        alpha = found[:, 3:].round()
+        found[:, :3] = found[:, :3].minimum(alpha) * 255 / alpha.clamp_min(1)
+        found[:, 3:] = alpha
+    return found
 
 
 def over(pixels: NDArray[np.uint8], colour: Colour | NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -22,12 +22,14 @@ if TYPE_CHECKING:
     from torch import nn
 
     from poise.data.speech.speech import Wave
+    from poise.recipes.common.portable import Portable
     from poise.recipes.common.recipe import RecipeEntry
 
 
 VERBS = {
     "say": "speak",
     "by_class": "draw by class",
+    "portable": "be exported",
 }  # what a recipe does -> how one says it, where that is another word
 
 
@@ -154,6 +156,14 @@ class Run:
 
         vocode = self.able("vocode")
         found: Wave = vocode(self.generator, self.facts, Wave(resampled(wave, self.rate), self.rate))
+        return found
+
+    @functools.cached_property
+    def portable(self) -> Portable:
+        """What `poise export` hands over: the network as code and as graphs."""
+        found: Portable = self.able("portable")(
+            instantiated(self.spec.recipe, without_classes(self.spec.arguments)), self.facts, self.generator
+        )
         return found
 
     @property

@@ -7,7 +7,7 @@ missing?). Both in nats per unit.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Self
 
 import torch
@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from poise.data.tokenizers.alphabet import Units
+from poise.data.tokenizers.joining import joined_by_spaces
 
 
 class Oracle(nn.Module):
@@ -76,8 +77,9 @@ class Numbers(Units):
     def split(self, sentence: str) -> list[str]:
         return sentence.split()
 
-    def join(self, units: Sequence[str]) -> str:
-        return " ".join(units)
+    @property
+    def joining(self) -> tuple[Callable[..., str], tuple[object, ...]]:
+        return joined_by_spaces, ()
 
     def decode(self, ids: Iterable[int]) -> str:
         return self.join([self.names[int(i)] for i in ids])

@@ -9,10 +9,11 @@ from __future__ import annotations
 import unicodedata
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import takewhile
 from typing import Any, ClassVar, Self
 
+from poise.data.tokenizers.joining import joined_by_spaces, joined_letters
 from poise.errors import PoiseError
 from poise.registry import register
 
@@ -51,9 +52,16 @@ class Units(ABC):
     def split(self, sentence: str) -> list[str]:
         """The units of a sentence as text, known or not."""
 
+    @property
     @abstractmethod
+    def joining(self) -> tuple[Callable[..., str], tuple[object, ...]]:
+        """A function of `poise.data.tokenizers.joining` that writes units as a sentence, and what it is given
+        besides."""
+
     def join(self, units: Sequence[str]) -> str:
         """A sentence of units, as people write it."""
+        function, more = self.joining
+        return function(units, *more)
 
     def encode(self, sentence: str) -> list[int]:
         """Ids without an END; 1 for what is not in the vocabulary."""
@@ -113,8 +121,9 @@ class Whitespace(Units):
     def split(self, sentence: str) -> list[str]:
         return sentence.split()
 
-    def join(self, units: Sequence[str]) -> str:
-        return " ".join(units)
+    @property
+    def joining(self) -> tuple[Callable[..., str], tuple[object, ...]]:
+        return joined_by_spaces, ()
 
 
 @register("units", "character")
@@ -134,5 +143,6 @@ class Characters(Units):
     def split(self, sentence: str) -> list[str]:
         return list(unicodedata.normalize("NFC", sentence))
 
-    def join(self, units: Sequence[str]) -> str:
-        return "".join(units)
+    @property
+    def joining(self) -> tuple[Callable[..., str], tuple[object, ...]]:
+        return joined_letters, ()

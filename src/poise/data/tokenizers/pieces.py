@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Self
 
 from poise.data.tokenizers.alphabet import END, LEAST_SIZE, SPECIAL, UNKNOWN, Units
+from poise.data.tokenizers.joining import joined_pieces
 from poise.errors import PoiseError
 from poise.installing import install
 from poise.registry import register
@@ -56,8 +57,9 @@ class Pieces(Units):
         found: list[int] = self._processor.encode(tidied(sentence))
         return found
 
-    def join(self, units: Sequence[str]) -> str:
-        return "".join(units).replace("▁", " ").strip()
+    @property
+    def joining(self) -> tuple[Callable[..., str], tuple[object, ...]]:
+        return joined_pieces, ()
 
     def to_dict(self) -> dict[str, Any]:
         return {"kind": self.kind, "model": base64.b64encode(self.model).decode()}

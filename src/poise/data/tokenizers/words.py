@@ -6,17 +6,13 @@ import re
 import sys
 import unicodedata
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any, Self
 
-from poise.data.tokenizers.alphabet import SPECIAL, UNKNOWN, Units, most_frequent
+from poise.data.tokenizers.alphabet import SPECIAL, Units, most_frequent
+from poise.data.tokenizers.joining import capitalised, first_word, joined_words
 from poise.registry import register
-
-CLOSING = frozenset(".,;:!?)]}%’”»…。，、；：！？）」』】》")  # no space before
-OPENING = frozenset("([{“‘«„‚¿¡$£€（「『【《")  # no space after
-EITHER = frozenset("\"'")  # straight quotes open or close
-PAUSES = frozenset(",:;—–-")  # between one of these and a capital, a quote without a partner opens
 
 
 @cache
@@ -36,16 +32,6 @@ def _pattern() -> re.Pattern[str]:
 
 # The same of a sentence in ASCII, where the many marks need not be looked for: five times as fast.
 _ASCII = re.compile(r"[^\W_]+(?:(?:['\-]|(?<=\d)[.,](?=\d))[^\W_]+)*|\S", re.ASCII)
-
-
-def is_word(unit: str) -> bool:
-    return unit[0].isalnum()
-
-
-def capitalised(word: str) -> str:
-    """The word with a capital first letter, where that is one letter and can be undone; else the word as it is."""
-    capital = word[0].upper()
-    return capital + word[1:] if len(capital) == 1 and capital.lower() == word[0] else word
 
 
 def uncapitalised(word: str) -> str:
@@ -79,7 +65,7 @@ class Words(Units):
         begun: Counter[str] = Counter()  # the first ones, and the signs before them
         for sentence in sentences:
             units = plain.split(sentence)
-            first = plain._first_word(units)
+            first = first_word(units)
             inside.update(units[first + 1 :])
             begun.update(units[: first + 1])
         small = [word for word, n in inside.items() if capitalised(word) != word and n > inside[capitalised(word)]]
@@ -95,7 +81,7 @@ class Words(Units):
             units: list[str] = _ASCII.findall(sentence)
         else:
             units = _pattern().findall(unicodedata.normalize("NFC", sentence))
-        first = self._first_word(units)
+        first = first_word(units)
         if first < len(units):
             units[first] = self._cased(units[first])
         return units
@@ -105,24 +91,9 @@ class Words(Units):
         plain = uncapitalised(word)
         return plain if plain in self.small else word
 
-    def join(self, units: Sequence[str]) -> str:
-        units = list(units)
-        first = self._first_word(units)
-        if first < len(units) and units[first] in self.small:
-            units[first] = capitalised(units[first])
-        pieces: list[str] = []
-        glued, opened = True, set[str]()  # whether the next unit follows without a space; quotes that are open
-        for i, unit in enumerate(units):
-            opens = unit in OPENING or (unit in EITHER and _opens(units, i, opened))
-            closes = not opens and (unit in CLOSING or unit in EITHER)
-            pieces += [unit] if glued or closes else [" ", unit]
-            glued = opens and not unicodedata.category((units[i + 1 : i + 2] or ["x"])[0][0]).startswith("M")
-        return "".join(pieces)
-
-    @staticmethod
-    def _first_word(units: Sequence[str]) -> int:
-        """The place of the first word; `len(units)` where there is none. "<unknown>" counts as a word."""
-        return next((i for i, unit in enumerate(units) if is_word(unit) or unit == SPECIAL[UNKNOWN]), len(units))
+    @property
+    def joining(self) -> tuple[Callable[..., str], tuple[object, ...]]:
+        return joined_words, (self.small,)
 
     def to_dict(self) -> dict[str, Any]:
         return {**super().to_dict(), "small": sorted(self.small)}
@@ -130,16 +101,3 @@ class Words(Units):
     @classmethod
     def from_dict(cls, content: dict[str, Any]) -> Self:
         return cls(content["names"], content["small"])
-
-
-def _opens(units: Sequence[str], i: int, opened: set[str]) -> bool:
-    """Whether a straight quote opens: it has a partner further on, or stands where only an opening one can."""
-    quote = units[i]
-    if quote in opened:
-        opened.discard(quote)
-        return False
-    if quote in units[i + 1 :]:
-        opened.add(quote)
-        return True
-    before, after = "".join(units[i - 1 : i]), "".join(units[i + 1 : i + 2])
-    return i == 0 or before in OPENING or (before in PAUSES and after[:1].isupper())

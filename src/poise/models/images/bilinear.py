@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from poise.models.images.base import ImageGenerator, NetworkPair, further
 from poise.models.images.dcgan import DcganDiscriminator
 from poise.models.shared.layers import initialise, normalised
-from poise.pixels.size import Sides, height_and_width
+from poise.pixels.size import Sides, both_sides
 from poise.registry import register
 
 
@@ -25,7 +25,7 @@ class Bilinear(nn.Module):
 
     def __init__(self, size: Sides) -> None:
         super().__init__()
-        self.sides = height_and_width(size)
+        self.sides = both_sides(size)
 
     def forward(self, x: Tensor) -> Tensor:
         return F.interpolate(x, size=self.sides, mode="bilinear", align_corners=False)

@@ -16,7 +16,7 @@ from torch.nn import functional as F
 
 from poise.models.images.base import ImageDiscriminator, ImageGenerator, NetworkPair
 from poise.models.images.bilinear import Bilinear
-from poise.pixels.size import Sides, height_and_width
+from poise.pixels.size import Sides, both_sides
 from poise.registry import register
 
 SLOPE = 0.2  # of the leaky ReLU
@@ -73,7 +73,7 @@ def enlargements(sizes: Sequence[Sides]) -> list[Enlarge]:
     With M and N the products of the interpolations up to a stage, along height and width, its pixels have the variance
     mean ‖row of M‖² · mean ‖row of N‖², which is (mean ‖row of M‖²)² in squares.
     """
-    both = [height_and_width(size) for size in sizes]
+    both = [both_sides(size) for size in sizes]
     down, across = (variance_ratios([size[axis] for size in both]) for axis in (0, 1))
     # The root of a square is exact, so that the gain of squares is the ratio itself.
     return [Enlarge(size, math.sqrt(one * other)) for size, one, other in zip(both[1:], down, across, strict=True)]
@@ -126,7 +126,7 @@ class Reduce(nn.Module):
 
     def __init__(self, size: Sides) -> None:
         super().__init__()
-        self.sides = height_and_width(size)
+        self.sides = both_sides(size)
 
     def forward(self, x: Tensor) -> Tensor:
         height, width = self.sides

@@ -9,7 +9,7 @@ from torch.nn.utils.parametrizations import spectral_norm, weight_norm
 
 from poise.errors import PoiseError
 from poise.limits import check_side
-from poise.pixels.size import Sides, height_and_width
+from poise.pixels.size import Sides, both_sides
 
 
 def sides(size: Sides) -> list[tuple[int, int]]:
@@ -20,7 +20,7 @@ def sides(size: Sides) -> list[tuple[int, int]]:
     (8, 12), (4, 6). A rectangle so has the stages of a square of its smaller side, and its smallest picture nearly its
     proportions: every stage enlarges both directions alike. Errors: PoiseError for a side below 16 or above 256.
     """
-    found = [height_and_width(size)]
+    found = [both_sides(size)]
     for side in found[0]:
         check_side(side)
     while min(found[-1]) > 7:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from poise.data.speech.speech import Wave
     from poise.metrics.speech.comparison import Comparison
     from poise.models.vae import AutoEncoder
+    from poise.recipes.common.portable import Portable
     from poise.training.precision import Execution
 
 Arguments = Mapping[str, Any]  # of a run, by name
@@ -169,6 +170,7 @@ class RecipeEntry:
     latents are then measured. `interpolate(generator, facts, rows, between, seed)` are ways from one sample to another,
     uint8 [rows, between, H, W, C], `by_class(generator, facts, n, seed, **asked)` n samples of each class, uint8
     [classes, n, H, W, C], and `encode(generator, facts, pictures)` the latents of pictures, float32 [n,Z].
+    `portable(arguments, facts, generator)` is what is handed over by `poise export`.
     """
 
     build: Callable[..., Recipe]
@@ -190,4 +192,5 @@ class RecipeEntry:
     interpolate: Callable[..., Any] | None = None
     encode: Callable[..., Any] | None = None
     by_class: Callable[..., Any] | None = None
+    portable: Callable[[Arguments, Any, Any], Portable] | None = None
     facts: type[RunFacts] | None = None

@@ -21,7 +21,7 @@ from poise.metrics.distributions.judge import LEAST, Judge
 from poise.monitor.appearance import AppearanceOfData, appearance
 from poise.monitor.measures import compact
 from poise.monitor.signals import REFERENCES, AdversarialMonitor, MonitorInputs
-from poise.pixels.transparency import as_pixels, as_trained, over, seen_over
+from poise.pixels.transparency import as_pixels, as_trained, levels, over, seen_over
 from poise.recipes.common.parts import learning_rate
 from poise.recipes.images.facts import ImageFacts
 from poise.report.picture import save_grid
@@ -67,7 +67,6 @@ def truncated(z: Tensor, limit: float) -> Tensor:
     return inside.clamp(-limit, limit).to(z.dtype)
 
 
-@torch.no_grad()
 def draw(
     generator: nn.Module,
     facts: ImageFacts,
@@ -81,25 +80,35 @@ def draw(
     Four channels have straight alpha. With classes they take turns, or are all of `label`. `truncation` cuts the noise
     off: see `truncated`.
     """
-    device = next(generator.parameters()).device
     classes = facts.classes
     if label is not None and label not in classes:
         known = ", ".join(classes[:8]) or "none: this run has no classes"
         raise PoiseError(f"--label {label} is unknown; the classes are {known}")
     kinds = torch.arange(n) % max(len(classes), 1) if label is None else torch.full((n,), classes.index(label))
-    channels, height, width = facts.shape
-    out = np.empty((n, height, width, channels), np.uint8)
     was_training = generator.training
     generator.eval()
+    pixels = pictures_of(generator, n, seed, kinds if classes else None, truncation)
+    generator.train(was_training)
+    return pixels.numpy()
+
+
+@torch.no_grad()
+def pictures_of(
+    generator: nn.Module, n: int, seed: int, kinds: Tensor | None = None, truncation: float | None = None
+) -> Tensor:
+    """n samples of a generator in evaluation mode: uint8 [n,H,W,C], on the CPU; n at least 1.
+
+    Sample i depends on (seed, i) alone. `kinds`: class ids [n]. `truncation` cuts the noise off: see `truncated`.
+    """
+    device, found = next(generator.parameters()).device, []
     for chunk, start in enumerate(range(0, n, CHUNK)):
         rng = torch.Generator().manual_seed(fold_seed(seed, chunk))
         z = torch.randn(CHUNK, generator.noise_size, generator=rng)  # type: ignore[call-overload]
         z = (z if truncation is None else truncated(z, truncation)).to(device)
-        y = kinds[start : start + CHUNK].to(device)
-        x = generator(z[: len(y)], y if classes else None)
-        out[start : start + len(y)] = as_pixels(x)
-    generator.train(was_training)
-    return out
+        count = min(CHUNK, n - start)
+        y = None if kinds is None else kinds[start : start + count].to(device)
+        found.append(levels(generator(z[:count], y)).round().byte().permute(0, 2, 3, 1).cpu())
+    return torch.cat(found)
 
 
 def draw_seen(generator: nn.Module, facts: ImageFacts, n: int, seed: int, background: str) -> np.ndarray:

@@ -178,6 +178,7 @@ register("recipe", "images")(
         reads=later("poise.recipes.images.data:reads"),
         interpolate=later("poise.recipes.images.outputs:interpolate"),
         by_class=later("poise.recipes.images.outputs:by_class"),
+        portable=later("poise.recipes.images.portable:portable"),
         facts=ImageFacts,
     )
 )

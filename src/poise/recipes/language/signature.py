@@ -147,6 +147,7 @@ register("recipe", "language")(
         default_out="samples.txt",
         players=("model",),
         corpus=partial(writing.corpus_of, unknown="keep"),
+        portable=later("poise.recipes.text.portable:portable_language"),
         facts=SentenceFacts,
     )
 )

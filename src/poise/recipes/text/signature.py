@@ -175,6 +175,7 @@ register("recipe", "text")(
         asks=writing.ASKS,
         default_out="samples.txt",
         corpus=partial(writing.corpus_of, unknown="drop"),
+        portable=later("poise.recipes.text.portable:portable"),
         facts=SentenceFacts,
     )
 )

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from torch import nn
 
 ORACLE = "oracle"  # the data of a made-up language
-CHUNK = 256  # sentences drawn at a time
 SHOWN = 20  # sentences in a file of samples
 SHOWN_SEED = 1_234_567  # the same noise in every run
 ASKS = ("temperature", "top_k", "top_p", "start", "form")
@@ -68,30 +67,27 @@ def draw_ids(
     top_p: float | None = None,
 ) -> list[list[int]]:
     """The same as ids, without the end."""
-    import torch
+    from poise.models.sampling import Sampling
+    from poise.recipes.text.drawing import drawn_ids
 
-    from poise.models.sampling import Sampling, after_a_sentence, generate
-    from poise.training.loop import fold_seed
-
-    sampling = Sampling(temperature, top_k, top_p)
-    units, length = facts.vocabulary, facts.length
-    ends, net = facts.ends, getattr(network, "net", network)
+    units, net = facts.vocabulary, getattr(network, "net", network)
     bare = [END, *(i for i, name in enumerate(units.names) if not any(map(str.isalnum, name)))] if given else []
-    device = next(network.parameters()).device
     was_training = network.training
     network.eval()
-    found: list[list[int]] = []
-    for chunk in range(-(-n // CHUNK)):
-        rng = torch.Generator().manual_seed(fold_seed(seed, chunk))
-        noise = torch.rand(CHUNK, length, generator=rng).to(device)  # whole chunks, so that n changes nothing
-        never = [UNKNOWN] if ends else []
-        before = None
-        if facts.running:
-            before = after_a_sentence(net, torch.rand(CHUNK, length, generator=rng).to(device), never)
-        made = generate(net, noise, sampling, ends=ends, never=never, given=given, bare=bare, state=before)
-        found += made[: n - chunk * CHUNK].tolist()
+    found = drawn_ids(
+        net,
+        n,
+        seed,
+        facts.length,
+        Sampling(temperature, top_k, top_p),
+        ends=facts.ends,
+        running=facts.running,
+        never=[UNKNOWN] if facts.ends else [],
+        given=given,
+        bare=bare,
+    )
     network.train(was_training)
-    return [row[: row.index(END)] if ends and END in row else row for row in found]
+    return found
 
 
 def corpus_of(arguments: Arguments, unknown: str) -> Corpus:

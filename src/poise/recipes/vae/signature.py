@@ -163,6 +163,7 @@ register("recipe", "vae")(
         reads=later("poise.recipes.images.data:reads"),
         interpolate=later("poise.recipes.vae.outputs:interpolate"),
         encode=later("poise.recipes.vae.outputs:encode"),
+        portable=later("poise.recipes.vae.portable:portable"),
         facts=VaeFacts,
     )
 )

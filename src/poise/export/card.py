@@ -1,0 +1,179 @@
+"""`--hub`: what a model repository holds beside the network: README.md (the card), config.json, samples."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from poise.disk import write_json
+from poise.errors import PoiseError
+from poise.export.plain import CODE, WEIGHTS
+from poise.report.table import number
+from poise.runs.report import RunReport
+
+if TYPE_CHECKING:
+    from poise.recipes.common.portable import Portable
+    from poise.runs.load import Run
+
+TASKS = {"images": "unconditional-image-generation", "vae": "unconditional-image-generation"}
+TASKS |= {"text": "text-generation", "language": "text-generation", "speech": "text-to-speech"}
+SHOWN = 16  # sentences in the card
+SEED = 0
+
+
+def written(run: Run, portable: Portable, folder: Path, licence: str | None) -> list[str]:
+    """README.md, config.json and samples; returns lines that say what they are."""
+    samples = samples_of(run, folder)
+    (folder / "README.md").write_text(card(run, portable, samples, licence), encoding="utf-8")
+    described = {
+        "architecture": portable.network.code(),
+        "recipe": run.spec.recipe,
+        "page": dict(portable.page),
+        "arguments": plainly(run.folder.spec().arguments),
+        "versions": dict(run.spec.versions),
+    }
+    write_json(folder / "config.json", described)
+    told = "" if licence else "; its licence is 'other' until you say which with --licence"
+    return [f"README.md: the model card, from the record{told}", "config.json: the network and its arguments"]
+
+
+def samples_of(run: Run, folder: Path) -> list[str]:
+    """A file of samples beside the card; returns lines of Markdown that show them."""
+    made = run.sample(64 if run.recipe.modality == "image" else SHOWN, SEED)
+    if run.recipe.modality == "image":
+        from poise.report.picture import save_grid
+
+        save_grid(made, folder / "samples.png")
+        return [f"![64 samples of seed {SEED}, not selected](samples.png)"]
+    if run.recipe.modality == "text":
+        return [f"{SHOWN} samples of seed {SEED}, not selected:", "", *(f"> {_plain(one)}\n>" for one in made)]
+    run.recipe.write(made, folder / "samples")
+    return [f"`samples/` has sounds of seed {SEED}, not selected."]
+
+
+def card(run: Run, portable: Portable, samples: Iterable[str], licence: str | None) -> str:
+    """The text of README.md."""
+    report = _report(run)
+    spec, facts = run.spec, run.spec.facts
+    parts = [
+        *_front(run, licence),
+        f"# {run.name}",
+        "",
+        *samples,
+        "",
+        "## Use",
+        "",
+        "```python",
+        "from generator import open_generator",
+        "",
+        "generator = open_generator()",
+        "```",
+        "",
+        *portable.lines,
+        "",
+        f"`{CODE}` needs PyTorch and nothing else; `{WEIGHTS}` is beside it. `python {CODE}` writes samples.",
+        "",
+        "## Data",
+        "",
+        _plain(facts.get("data") or "not said in the record"),
+        "",
+        "## Training",
+        "",
+        f"{report.steps:,} steps of `{spec.recipe}` by Poise {spec.versions.get('poise', '')} with PyTorch "
+        f"{spec.versions.get('torch', '')}; these weights are of step {_step(run):,}, averaged while training.",
+        "",
+        *_list(report.sentences, "No penalty was recorded."),
+        "",
+        "## Scores",
+        "",
+        *_scores(report),
+        "",
+        "## What the monitor found",
+        "",
+        *_list([f"{found.name}: {found.sentence}" for found in report.findings], "Nothing: no finding at the end."),
+        "",
+        "## Copies",
+        "",
+        *_copies(report),
+        "",
+        "## Limits",
+        "",
+        "It shows what its data show, and leaves out what they leave out. Whether you may use it and hand it on "
+        "depends on the licence of the data.",
+        "",
+    ]
+    return "\n".join(parts)
+
+
+def _front(run: Run, licence: str | None) -> list[str]:
+    """The fields that a model repository reads."""
+    task = TASKS.get(run.spec.recipe)
+    lines = ["---", f"license: {_field(licence) if licence else 'other'}", "library_name: pytorch"]
+    lines += [f"pipeline_tag: {task}"] if task else []
+    return [*lines, "tags:", "- poise", f"- {run.spec.recipe}", "---"]
+
+
+def _field(licence: str) -> str:
+    if not licence.replace("-", "").replace(".", "").isalnum() or not licence.isascii():
+        raise PoiseError(f"--licence {licence[:40]!r}: give a short name such as apache-2.0, cc-by-4.0 or mit")
+    return licence.lower()
+
+
+def _report(run: Run) -> RunReport:
+    try:
+        return RunReport.of(run.folder)
+    except PoiseError:
+        raise PoiseError(
+            f"{run.path} has no report yet, which the card of --hub is written from: let the run end, or leave out "
+            "--hub"
+        ) from None
+
+
+def _step(run: Run) -> int:
+    return int(run.checkpoint.name.removeprefix("step-"))
+
+
+def _scores(report: RunReport) -> list[str]:
+    """The last scores with their intervals, beside those of real items."""
+    if not report.scores:
+        return ["The run was not scored."]
+    last: Mapping[str, Any] = report.scores[-1]
+    names = [name for name in last if name != "step" and not name.endswith((".low", ".high"))]
+    rows = ["| score | this model | 95 % | real beside real |", "|---|---|---|---|"]
+    for name in names:
+        low, high = last.get(f"{name}.low"), last.get(f"{name}.high")
+        span = f"{number(low)} to {number(high)}" if low is not None and high is not None else ""
+        floor = report.floor.get(name)
+        rows.append(f"| {_plain(name)} | {number(last[name])} | {span} | {'' if floor is None else number(floor)} |")
+    return [f"After {int(last['step']):,} steps, against held-out data:", "", *rows]
+
+
+def _copies(report: RunReport) -> list[str]:
+    """What is known about samples that are training items."""
+    found = [finding.sentence for finding in report.findings if "cop" in finding.name]
+    known = [name for entry in report.scores[-1:] for name in entry if "cop" in name.lower()]
+    lines = [f"{name}: {number(report.scores[-1][name])}" for name in known if not name.endswith((".low", ".high"))]
+    return _list([*found, *lines], "The monitor did not find that samples are copies of training items.")
+
+
+def _list(sentences: Iterable[str], otherwise: str) -> list[str]:
+    return [f"- {_plain(sentence)}" for sentence in sentences] or [otherwise]
+
+
+def _plain(text: str) -> str:
+    """Text from data or names as it stands: no markup comes of it."""
+    for sign, code in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ("|", "&#124;"), ("`", "&#96;")):
+        text = str(text).replace(sign, code)
+    return " ".join(text.split()).replace("](", "]&#40;").replace("*", "&#42;").replace("_", "&#95;")
+
+
+def plainly(value: Any) -> Any:
+    """Arguments as JSON can hold them, without paths of this machine."""
+    if isinstance(value, Mapping):
+        return {str(key): plainly(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [plainly(part) for part in value]
+    if isinstance(value, str) and Path(value).is_absolute():
+        return Path(value).name
+    return value

@@ -1,0 +1,56 @@
+"""`--page`: a folder with an index.html that draws from the generator in any browser, from the disk, asking nothing of
+anybody: the graphs run in onnxruntime-web, which lies beside them."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from poise.errors import PoiseError
+
+if TYPE_CHECKING:
+    from poise.recipes.common.portable import Portable
+
+FOLDER = "page"
+RUNTIME = ("ort-wasm-simd-threaded.wasm.gz", "ort-wasm-simd-threaded.mjs")
+LARGEST = 20_000_000  # bytes of the folder
+ZIPPED = b"\x1f\x8b"
+
+
+def written(portable: Portable, graphs: dict[str, bytes], title: str, about: str, folder: Path) -> list[str]:
+    """Fill folder/page; returns lines that say what it is. Errors: PoiseError for a network that is too large."""
+    import jinja2
+
+    ours = resources.files("poise.export") / "web"
+    place = folder / FOLDER
+    place.mkdir()
+    kind = str(portable.page["kind"])
+    environment = jinja2.Environment(autoescape=True, keep_trailing_newline=True)
+    template = environment.from_string((ours / "index.html").read_text(encoding="utf-8"))
+    (place / "index.html").write_text(template.render(title=title, about=about, kind=kind), encoding="utf-8")
+    for name in ("page.css", "common.js", f"{kind}.js"):
+        (place / name).write_bytes((ours / name).read_bytes())
+    runtime = ours / "runtime"
+    (place / "ort.wasm.min.js").write_bytes((runtime / "ort.wasm.min.js").read_bytes())
+    wasm, glue = (packed((runtime / name).read_bytes()) for name in RUNTIME)
+    (place / "runtime.js").write_text(f'globalThis.POISE_RUNTIME = {{wasm: "{wasm}", glue: "{glue}"}};\n')
+    (place / "LICENCE-onnxruntime-web.txt").write_bytes((runtime / "LICENCE.txt").read_bytes())
+    model = {"about": dict(portable.page), "graphs": {name: packed(content) for name, content in graphs.items()}}
+    (place / "model.js").write_text(f"globalThis.POISE_MODEL = {json.dumps(model)};\n", encoding="utf-8")
+    size = sum(path.stat().st_size for path in place.iterdir())
+    if size > LARGEST:
+        raise PoiseError(
+            f"the page would have {size / 1e6:.0f} MB, and {LARGEST / 1e6:.0f} are the most that a page may have: the "
+            "network is too large for a browser; use --onnx or --torch"
+        )
+    return [f"{FOLDER}/index.html: {size / 1e6:.1f} MB, opens in a browser from the disk and asks nothing of anybody"]
+
+
+def packed(content: bytes) -> str:
+    """By gzip, as letters; what is packed already only as letters. The same content gives the same letters."""
+    whole = content if content.startswith(ZIPPED) else gzip.compress(content, 9, mtime=0)
+    return base64.b64encode(whole).decode()

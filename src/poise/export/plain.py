@@ -1,0 +1,61 @@
+"""`--torch`: a folder that runs with torch alone: generator.py, weights.safetensors, README.md."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from poise.export.bundle import Bundle
+from poise.export.standalone import read_weights, tiled, write_png
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from poise.recipes.common.portable import Portable
+
+CODE, WEIGHTS = "generator.py", "weights.safetensors"
+IMPORTS = (read_weights, tiled, write_png)
+
+
+def written(portable: Portable, generator: nn.Module, title: str, folder: Path) -> list[str]:
+    """Fill the folder; returns lines that say what is in it."""
+    from safetensors.torch import save
+
+    state = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in generator.state_dict().items()}
+    weights = save(state)
+    (folder / WEIGHTS).write_bytes(weights)
+    for name, table in portable.tables.items():
+        (folder / name).write_text(json.dumps(table, ensure_ascii=False) + "\n", encoding="utf-8")
+    text = code(portable, title)
+    (folder / CODE).write_text(text, encoding="utf-8")
+    return [
+        f"{CODE}: {len(text.splitlines())} lines that need torch and nothing else; python {CODE} -n 64 --seed 3",
+        f"{WEIGHTS}: {len(weights) / 1e6:.1f} MB, sha256 {hashlib.sha256(weights).hexdigest()}",
+    ]
+
+
+def code(portable: Portable, title: str) -> str:
+    """The text of generator.py."""
+    bundle = Bundle()
+    bundle.imports("argparse")
+    things: list[Callable[..., Any]] = [*portable.network.functions(), *portable.uses, *IMPORTS]
+    for thing in things:
+        bundle.add(thing)
+    calls = "\n".join([*portable.lines, "", "Trained and written by Poise; its code below: Apache-2.0."])
+    plainly = title.replace("\\", "/").replace('"', "'")  # it may hold names that somebody else gave
+    opening = f'"""{plainly}\n\n{calls}\n"""'
+    return f"{bundle.text(opening)}\n\n{opens(portable)}\n{portable.program}"
+
+
+def opens(portable: Portable) -> str:
+    """The function that opens the generator."""
+    return (
+        "def open_generator(folder: Path = Path(__file__).parent) -> nn.Module:\n"
+        '    """The generator with its weights, in evaluation mode."""\n'
+        f"    generator = {portable.network.code()}\n"
+        f'    generator.load_state_dict(read_weights(folder / "{WEIGHTS}"))\n'
+        "    return generator.eval()\n"
+    )

@@ -1,0 +1,33 @@
+"""Runs that are handed over, each made once."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import pytest
+
+from tests.export import tiny
+
+
+@pytest.fixture(scope="session")
+def shop(tmp_path_factory):
+    """A folder with data, and in it the runs that were asked for so far."""
+    folder = tmp_path_factory.mktemp("export")
+    tiny.write_data(folder)
+    return folder, {}
+
+
+@pytest.fixture
+def handed(shop, monkeypatch):
+    """kind -> its run, the current folder being that of the data."""
+    folder, runs = shop
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr(sys, "path", [*sys.path, os.fspath(folder)])
+
+    def of(kind):
+        if kind not in runs:
+            runs[kind] = tiny.made(kind)
+        return runs[kind]
+
+    return of

@@ -1,0 +1,259 @@
+"""A run handed over: with torch alone it draws the same, ONNX files give the same numbers, and it is all or nothing."""
+
+from __future__ import annotations
+
+import html.parser
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from poise.cli import main
+from poise.errors import PoiseError
+from poise.export import onnx_file
+from poise.export.export import Wanted, export
+from poise.registry import names
+from poise.runs.load import Run
+from tests.export.tiny import KINDS
+
+# Runs a program of a folder where nothing can be imported but torch and what it needs itself.
+ALONE = """
+import runpy, sys
+
+class Refused:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in ("poise", "numpy", "PIL", "safetensors", "scipy", "jsonargparse"):
+            raise ModuleNotFoundError(name)
+
+sys.meta_path.insert(0, Refused())
+sys.argv = sys.argv[1:]
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+
+
+def alone(folder: Path, *words: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", ALONE, str(folder / "generator.py"), *words],
+        capture_output=True,
+        text=True,
+        cwd=folder,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def tiled(pixels):
+    """The grid that the program writes, by numpy."""
+    n, height, width, channels = pixels.shape
+    columns = int(np.ceil(np.sqrt(n)))
+    rows = -(-n // columns)
+    whole = np.full((rows * height, columns * width, channels), 255, np.uint8)
+    for i, picture in enumerate(pixels):
+        top, left = i // columns * height, i % columns * width
+        whole[top : top + height, left : left + width] = picture
+    return whole.squeeze(-1) if channels == 1 else whole
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", KINDS)
+def test_with_torch_alone_it_draws_what_the_run_draws_bit_for_bit(kind, handed, tmp_path):
+    run = handed(kind)
+    export(run, tmp_path / "out", Wanted(torch=True), tell=lambda line: None)
+    if run.recipe.modality == "image":
+        alone(tmp_path / "out", "-n", "7", "--seed", "3", "--out", "grid.png")
+        drawn = np.asarray(Image.open(tmp_path / "out" / "grid.png"))
+        assert np.array_equal(drawn, tiled(run.sample(7, seed=3)))
+        assert len(np.unique(drawn)) > 2
+    else:
+        told = alone(tmp_path / "out", "-n", "7", "--seed", "3", "--temperature", "0.9", "--top-p", "0.95")
+        wanted = run.sample(7, seed=3, temperature=0.9, top_p=0.95)
+        assert told == "".join(f"{sentence}\n" for sentence in wanted) and len(set(wanted)) > 1
+
+
+def test_every_network_is_handed_over():
+    """A network, or a recipe that can be exported, that is new must be among the kinds."""
+    from poise.specs.spec import all_recipes, kind_of
+
+    assert {name for name in all_recipes() if kind_of(name).portable} == {recipe for recipe, _ in KINDS.values()}
+    tried = {arguments.get("network") for _, arguments in KINDS.values()}
+    assert {*names("network"), *names("sequence")} <= tried
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_onnx_file_gives_the_numbers_of_pytorch_for_any_number_of_items(kind, handed, tmp_path):
+    import onnx
+    import onnxruntime
+
+    run = handed(kind)
+    export(run, tmp_path / "out", Wanted(onnx=True), tell=lambda line: None)
+    (graph,) = run.portable.graphs
+    path = tmp_path / "out" / f"{graph.name}.onnx"
+    onnx.checker.check_model(onnx.load(path), full_check=True)
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    assert [value.name for value in session.get_inputs()] == [value.name for value in graph.inputs]
+    for n in (1, 5):
+        given = graph.examples(n, 9)
+        fed = {value.name: tensor.numpy() for value, tensor in zip(graph.inputs, given, strict=True)}
+        with torch.no_grad():
+            wanted = graph.module(*given)
+        for one, got in zip(wanted if isinstance(wanted, tuple) else (wanted,), session.run(None, fed), strict=True):
+            assert got.shape == one.shape and np.abs(got - one.numpy()).max() <= 1e-5
+    (parity,) = json.loads((tmp_path / "out" / "parity.json").read_text())
+    assert parity["inputs"] == 64 and 0 <= max(parity["largest"].values()) <= 1e-4
+
+
+def test_pictures_of_the_graph_are_those_that_are_shown(handed):
+    """Rounded to 255 steps they are the samples of the run, transparency and classes included."""
+    for kind in ("short_dcgan", "residual", "modern"):
+        run = handed(kind)
+        (graph,) = run.portable.graphs
+        given = graph.examples(6, 4)
+        with torch.no_grad():
+            shown = (graph.module(*given) * 255).round().byte().permute(0, 2, 3, 1).numpy()
+        rng = torch.Generator().manual_seed(_seed(4))
+        z = torch.randn(6, run.generator.noise_size, generator=rng)
+        assert torch.equal(z, given[0])
+        y = given[1] if len(given) > 1 else None
+        from poise.pixels.transparency import as_pixels
+
+        with torch.no_grad():
+            assert np.array_equal(shown, as_pixels(run.generator(z, y)))
+
+
+def _seed(seed):
+    from poise.training.loop import fold_seed
+
+    return fold_seed(seed, 0)
+
+
+@pytest.mark.slow
+def test_a_file_that_gives_other_numbers_is_not_handed_over(handed, tmp_path, monkeypatch):
+    run = handed("dcgan")
+    good = onnx_file.exported
+
+    def bad(graph, metadata):
+        with torch.no_grad():
+            weight = graph.module.generator.last.weight
+            before = weight.clone()
+            weight.mul_(1.01)
+            try:
+                return good(graph, metadata)
+            finally:
+                weight.copy_(before)
+
+    monkeypatch.setattr(onnx_file, "exported", bad)
+    with pytest.raises(
+        PoiseError, match=r"generator.onnx gives other pictures than PyTorch, by .* nothing was written"
+    ):
+        export(run, tmp_path / "out", Wanted(torch=True, onnx=True))
+    assert list(tmp_path.iterdir()) == []
+
+
+REFUSED = {
+    "nothing wanted": ([], "say what to hand over"),
+    "a folder in use": (["--torch", "-o", "full"], "there is something already"),
+    "a file": (["--torch", "-o", "full/x"], "there is something already"),
+    "below a file": (["--torch", "-o", "full/x/y"], "it cannot be made"),
+    "a licence without a card": (["--torch", "--licence", "mit"], "add --hub"),
+    "no licence": (["--hub", "--licence", "a b: c"], "give a short name"),
+    "no such step": (["--torch", "--step", "7"], "keeps no checkpoint of step 7"),
+    "no such run": (None, "there is no run"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_cannot_be_is_one_sentence_and_leaves_nothing(case, handed, tmp_path, capsys, monkeypatch):
+    words, expected = REFUSED[case]
+    run = handed("dcgan")
+    place = tmp_path / "place"
+    (place / "full").mkdir(parents=True)
+    (place / "full" / "x").write_text("mine")
+    asked = str(run.path) if words is not None else "nothing"
+    path = run.path.resolve()
+    monkeypatch.chdir(place)
+    words = [
+        "export",
+        str(path) if asked != "nothing" else asked,
+        "-o",
+        "new",
+        *(["--torch"] if words is None else words),
+    ]
+    assert main(words) == 2
+    told = capsys.readouterr().err
+    assert told.startswith("poise: ") and told.count("\n") == 1 and expected in told
+    assert sorted(p.name for p in place.rglob("*")) == ["full", "x"]
+
+
+class _Parser(html.parser.HTMLParser):
+    def __init__(self):
+        super().__init__()
+        self.scripts, self.addresses, self.text = 0, [], ""
+
+    def handle_starttag(self, tag, attrs):
+        self.scripts += tag == "script"
+        self.addresses += [value for name, value in attrs if name in ("src", "href")]
+
+    def handle_data(self, data):
+        self.text += data
+
+
+@pytest.mark.slow
+def test_names_that_somebody_else_gave_become_no_markup_and_no_code(handed, tmp_path):
+    """In the name of the run, in what the data was, and in the classes."""
+    import shutil
+
+    evil = 'x"""\nraise SystemExit("run")\n"""<script>alert(1)</script>`|](x)\\'
+    run = handed("residual")
+    copied = tmp_path / "a<b>&c"
+    shutil.copytree(run.path, copied)
+    table = json.loads((copied / "spec.json").read_text())
+    table["facts"]["data"] = evil
+    table["facts"]["classes"] = [evil, "b", "c"]
+    (copied / "spec.json").write_text(json.dumps(table))
+    from poise.record import RunFolder
+
+    other = Run(RunFolder(copied))
+    out = tmp_path / "out"
+    export(other, out, Wanted(torch=True, page=True, hub=True), tell=lambda line: None)
+    alone(out, "-n", "3", "--out", "grid.png")
+    card = (out / "README.md").read_text()
+    assert "<script" not in card and "&lt;script&gt;" in card
+    page = _Parser()
+    page.feed((out / "page" / "index.html").read_text())
+    assert page.scripts == 5 and "<script>alert(1)</script>" in page.text
+    assert all("/" not in address and ":" not in address for address in page.addresses)
+    assert sum(path.stat().st_size for path in (out / "page").iterdir()) < 20_000_000
+
+
+@pytest.mark.slow
+def test_the_card_says_what_the_record_says(handed, tmp_path, capsys):
+    """Data, steps, penalties and whether they acted, findings; a short name as licence; the picture is there."""
+    run = handed("dcgan")
+    assert main(["export", str(run.path), "-o", str(tmp_path / "out"), "--hub", "--licence", "CC-BY-4.0"]) == 0
+    card = (tmp_path / "out" / "README.md").read_text()
+    assert card.startswith("---\nlicense: cc-by-4.0\n")
+    for sentence in run.report["sentences"]:
+        assert sentence in card
+    assert "2 steps of `images`" in card and "The run was not scored." in card
+    assert "![64 samples of seed 0, not selected](samples.png)" in card
+    assert (tmp_path / "out" / "samples.png").is_file() and (tmp_path / "out" / "generator.py").is_file()
+    assert str(tmp_path) not in (tmp_path / "out" / "config.json").read_text()
+    assert capsys.readouterr().out.splitlines()[0].endswith(f"-> {tmp_path / 'out'}")
+
+
+@pytest.mark.slow
+def test_a_network_that_cannot_be_captured_is_told(handed, tmp_path, monkeypatch):
+    """It looks at its numbers: what is left is PyTorch."""
+    run = handed("dcgan")
+    (graph,) = run.portable.graphs
+    monkeypatch.setattr(graph.module, "forward", lambda noise, label=None: noise if noise.sum() > 0 else -noise)
+    with pytest.raises(PoiseError, match=r"the generator cannot be captured as ONNX by .*--torch hands it over"):
+        export(run, tmp_path / "out", Wanted(onnx=True))
+    assert list(tmp_path.iterdir()) == []
