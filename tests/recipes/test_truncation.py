@@ -9,7 +9,7 @@ import torch
 from scipy import stats
 
 from poise.errors import PoiseError
-from poise.recipes.images.outputs import truncated
+from poise.recipes.images.drawing import truncated
 
 Z = torch.special.ndtri((torch.arange(200_000, dtype=torch.float64) + 0.5) / 200_000)  # the quantiles of N(0, 1)
 

@@ -55,55 +55,35 @@ def samples_of(run: Run, folder: Path) -> list[str]:
 def card(run: Run, portable: Portable, samples: Iterable[str], licence: str | None) -> str:
     """The text of README.md."""
     report = _report(run)
-    spec, facts = run.spec, run.spec.facts
-    parts = [
-        *_front(run, licence),
-        f"# {run.name}",
-        "",
-        *samples,
-        "",
-        "## Use",
-        "",
-        "```python",
-        "from generator import open_generator",
-        "",
-        "generator = open_generator()",
-        "```",
-        "",
-        *portable.lines,
-        "",
-        f"`{CODE}` needs PyTorch and nothing else; `{WEIGHTS}` is beside it. `python {CODE}` writes samples.",
-        "",
-        "## Data",
-        "",
-        _plain(facts.get("data") or "not said in the record"),
-        "",
-        "## Training",
-        "",
-        f"{report.steps:,} steps of `{spec.recipe}` by Poise {spec.versions.get('poise', '')} with PyTorch "
-        f"{spec.versions.get('torch', '')}; these weights are of step {_step(run):,}, averaged while training.",
-        "",
-        *_list(report.sentences, "No penalty was recorded."),
-        "",
-        "## Scores",
-        "",
-        *_scores(report),
-        "",
-        "## What the monitor found",
-        "",
-        *_list([f"{found.name}: {found.sentence}" for found in report.findings], "Nothing: no finding at the end."),
-        "",
-        "## Copies",
-        "",
-        *_copies(report),
-        "",
-        "## Limits",
-        "",
-        "It shows what its data show, and leaves out what they leave out. Whether you may use it and hand it on "
-        "depends on the licence of the data.",
-        "",
-    ]
-    return "\n".join(parts)
+    versions = run.spec.versions
+    found = [f"{finding.name}: {finding.sentence}" for finding in report.findings]
+    sections = {
+        "Use": _use(portable),
+        "Data": [_plain(run.spec.facts.get("data") or "not said in the record")],
+        "Training": [
+            f"{report.steps:,} steps of `{run.spec.recipe}` by Poise {versions.get('poise', '')} with PyTorch "
+            f"{versions.get('torch', '')}; these weights are of step {_step(run):,}, averaged while training.",
+            "",
+            *_list(report.sentences, "No penalty was recorded."),
+        ],
+        "Scores": _scores(report),
+        "What the monitor found": _list(found, "Nothing: no finding at the end."),
+        "Copies": _copies(report, run),
+        "Limits": [
+            "It shows what its data show, and leaves out what they leave out. Whether you may use it and hand it on "
+            "depends on the licence of the data."
+        ],
+    }
+    lines = [*_front(run, licence), f"# {_plain(run.name)}", "", *samples]
+    for heading, body in sections.items():
+        lines += ["", f"## {heading}", "", *body]
+    return "\n".join(lines) + "\n"
+
+
+def _use(portable: Portable) -> list[str]:
+    code = ["```python", "from generator import open_generator", "", "generator = open_generator()", "```"]
+    files = f"`{CODE}` needs PyTorch and nothing else; `{WEIGHTS}` is beside it. `python {CODE}` writes samples."
+    return [*code, "", *portable.lines, "", files]
 
 
 def _front(run: Run, licence: str | None) -> list[str]:
@@ -149,12 +129,12 @@ def _scores(report: RunReport) -> list[str]:
     return [f"After {int(last['step']):,} steps, against held-out data:", "", *rows]
 
 
-def _copies(report: RunReport) -> list[str]:
-    """What is known about samples that are training items."""
-    found = [finding.sentence for finding in report.findings if "cop" in finding.name]
-    known = [name for entry in report.scores[-1:] for name in entry if "cop" in name.lower()]
-    lines = [f"{name}: {number(report.scores[-1][name])}" for name in known if not name.endswith((".low", ".high"))]
-    return _list([*found, *lines], "The monitor did not find that samples are copies of training items.")
+def _copies(report: RunReport, run: Run) -> list[str]:
+    """What is known about samples that are training items; nothing is said well of what was not looked at."""
+    found = [finding.sentence for finding in report.findings if finding.name == "memorisation"]
+    looked = any(key.endswith("/inside") for row in run.folder.rows() for key in row)
+    otherwise = "The monitor compared samples with training items while training and found no copying."
+    return _list(found, otherwise if looked else "It was not looked at whether samples are copies of training items.")
 
 
 def _list(sentences: Iterable[str], otherwise: str) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -21,14 +20,14 @@ from poise.metrics.distributions.judge import LEAST, Judge
 from poise.monitor.appearance import AppearanceOfData, appearance
 from poise.monitor.measures import compact
 from poise.monitor.signals import REFERENCES, AdversarialMonitor, MonitorInputs
-from poise.pixels.transparency import as_pixels, as_trained, levels, over, seen_over
+from poise.pixels.transparency import as_pixels, as_trained, over, seen_over
 from poise.recipes.common.parts import learning_rate
+from poise.recipes.images.drawing import CHUNK, pictures_of
 from poise.recipes.images.facts import ImageFacts
 from poise.report.picture import save_grid
 from poise.training.loop import fold_seed
 from poise.training.precision import Execution
 
-CHUNK = 256  # pictures drawn at a time
 LOOK = 64  # pictures of each kind that the monitor likes to show to D: an AUC of 32 against 32 scatters by 0.07
 
 
@@ -49,22 +48,6 @@ def show_real(pictures: ImageSet, stem: Path) -> Path:
     picked = np.random.default_rng(GRID_SEED).permutation(pictures.train)[:GRID]
     save_grid(np.asarray(pictures.images[picked]), path)
     return path
-
-
-def truncated(z: Tensor, limit: float) -> Tensor:
-    """Normal noise -> noise of the normal law cut off at ±limit: z' = Φ⁻¹(Φ(−t) + Φ(z)·(Φ(t) − Φ(−t))), t the limit.
-
-    It keeps the order, so the same noise gives the same picture nearer to the mean. With φ the density, the mean is 0
-    and the variance 1 − 2tφ(t)/(2Φ(t) − 1): 0.29 for a limit of 1, 0.77 for 2. Computed in float64.
-
-    Errors: PoiseError for a limit that is not above 0, or not finite.
-    """
-    if not 0 < limit < math.inf:
-        raise PoiseError(f"--truncation must be above 0 and finite, not {limit}; 2 cuts off little, 0.5 much")
-    wide = z.double()
-    below = torch.special.ndtr(torch.tensor(-limit, dtype=torch.float64, device=z.device))
-    inside: Tensor = torch.special.ndtri(below + torch.special.ndtr(wide) * (1 - 2 * below))
-    return inside.clamp(-limit, limit).to(z.dtype)
 
 
 def draw(
@@ -90,25 +73,6 @@ def draw(
     pixels = pictures_of(generator, n, seed, kinds if classes else None, truncation)
     generator.train(was_training)
     return pixels.numpy()
-
-
-@torch.no_grad()
-def pictures_of(
-    generator: nn.Module, n: int, seed: int, kinds: Tensor | None = None, truncation: float | None = None
-) -> Tensor:
-    """n samples of a generator in evaluation mode: uint8 [n,H,W,C], on the CPU; n at least 1.
-
-    Sample i depends on (seed, i) alone. `kinds`: class ids [n]. `truncation` cuts the noise off: see `truncated`.
-    """
-    device, found = next(generator.parameters()).device, []
-    for chunk, start in enumerate(range(0, n, CHUNK)):
-        rng = torch.Generator().manual_seed(fold_seed(seed, chunk))
-        z = torch.randn(CHUNK, generator.noise_size, generator=rng)  # type: ignore[call-overload]
-        z = (z if truncation is None else truncated(z, truncation)).to(device)
-        count = min(CHUNK, n - start)
-        y = None if kinds is None else kinds[start : start + count].to(device)
-        found.append(levels(generator(z[:count], y)).round().byte().permute(0, 2, 3, 1).cpu())
-    return torch.cat(found)
 
 
 def draw_seen(generator: nn.Module, facts: ImageFacts, n: int, seed: int, background: str) -> np.ndarray:

@@ -13,8 +13,8 @@ from poise.networks import ImageNetworks
 from poise.pixels.transparency import levels
 from poise.recipes.common.portable import Call, Graph, Portable, Value
 from poise.recipes.common.recipe import Arguments
+from poise.recipes.images.drawing import pictures_of
 from poise.recipes.images.facts import ImageFacts
-from poise.recipes.images.outputs import pictures_of
 from poise.registry import find
 from poise.training.loop import fold_seed
 
@@ -37,7 +37,7 @@ if __name__ == "__main__":
 '''
 
 
-class Pictures(nn.Module):
+class ShownPictures(nn.Module):
     """Noise [B,Z] (and class ids [B]) -> pictures [B,C,H,W] from 0 to 1, with straight alpha: those that are shown,
     before they are rounded to 255 steps."""
 
@@ -98,7 +98,7 @@ def handed_over(network: Call, facts: ImageFacts, generator: Any, around: type[n
         network,
         (pictures_of,) if around is None else (around, pictures_of),
         PROGRAM.replace("{kinds}", kinds).replace("{generator}", opened),
-        [Graph("generator", Pictures(generator).eval(), inputs, [picture], examples)],
+        [Graph("generator", ShownPictures(generator).eval(), inputs, [picture], examples)],
         page,
         [
             f"`{opened}(z{', label' if classes else ''})`: z [B,{size}] from N(0, 1)"
