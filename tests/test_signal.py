@@ -182,3 +182,17 @@ def test_what_is_said_to_fit_fits():
     assert Mel(window=20, hop=8, bands=4).hop == 8
     assert Mel(high=8000.0).filters().equal(Mel().filters())
     assert Mel(**Mel(8000, 64, 16, 8, 50.0, 3000.0).to_dict()) == Mel(8000, 64, 16, 8, 50.0, 3000.0)
+
+
+@pytest.mark.parametrize(("window", "hop"), SIZES)
+def test_the_transforms_as_matrices_are_the_transforms(window, hop):
+    """Log-mels of waves, and waves of spectra, also of those that belong to no wave."""
+    from poise.audio.matrices import MatrixInverse, MatrixMel
+
+    mel = Mel(rate=16_000, window=window, hop=hop, bands=4)
+    rng = torch.Generator().manual_seed(0)
+    wave = torch.randn(2, 30 * hop, generator=rng) * 0.1
+    assert torch.allclose(MatrixMel(mel)(wave), mel(wave), atol=1e-4)
+    spectrum = torch.randn(2, 9, window // 2 + 1, 2, generator=rng)
+    wanted = inverse_stft(torch.view_as_complex(spectrum), window, hop)
+    assert torch.allclose(MatrixInverse(window, hop)(*spectrum.unbind(-1)), wanted, atol=1e-5)

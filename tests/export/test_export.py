@@ -6,6 +6,7 @@ import html.parser
 import json
 import subprocess
 import sys
+import wave
 from pathlib import Path
 
 import numpy as np
@@ -14,10 +15,12 @@ import torch
 from PIL import Image
 
 from poise.cli import main
+from poise.data.speech.speech import Wave
 from poise.errors import PoiseError
 from poise.export import onnx_file
 from poise.export.export import Wanted, export
 from poise.registry import names
+from poise.report.audio import save_wav
 from poise.runs.load import Run
 from tests.export.tiny import KINDS
 
@@ -60,20 +63,41 @@ def tiled(pixels):
     return whole.squeeze(-1) if channels == 1 else whole
 
 
+def open_wave(path):
+    with wave.open(str(path), "rb") as file:
+        numbers = np.frombuffer(file.readframes(file.getnframes()), "<i2")
+        return Wave(numbers.astype(np.float32) / 32768, file.getframerate())
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_with_torch_alone_it_draws_what_the_run_draws_bit_for_bit(kind, handed, tmp_path):
     run = handed(kind)
-    export(run, tmp_path / "out", Wanted(torch=True), tell=lambda line: None)
+    out = tmp_path / "out"
+    export(run, out, Wanted(torch=True), tell=lambda line: None)
+    recipe = KINDS[kind][0]
     if run.recipe.modality == "image":
-        alone(tmp_path / "out", "-n", "7", "--seed", "3", "--out", "grid.png")
-        drawn = np.asarray(Image.open(tmp_path / "out" / "grid.png"))
+        alone(out, "-n", "7", "--seed", "3", "--out", "grid.png")
+        drawn = np.asarray(Image.open(out / "grid.png"))
         assert np.array_equal(drawn, tiled(run.sample(7, seed=3)))
         assert len(np.unique(drawn)) > 2
-    else:
-        told = alone(tmp_path / "out", "-n", "7", "--seed", "3", "--temperature", "0.9", "--top-p", "0.95")
+    elif run.recipe.modality == "text":
+        told = alone(out, "-n", "7", "--seed", "3", "--temperature", "0.9", "--top-p", "0.95")
         wanted = run.sample(7, seed=3, temperature=0.9, top_p=0.95)
         assert told == "".join(f"{sentence}\n" for sentence in wanted) and len(set(wanted)) > 1
+    elif recipe == "vocoder":
+        recording = Path("syllables", "low", "ma1.wav").resolve()
+        alone(out, str(recording), "--out", "again.wav")
+        save_wav(run.vocode(open_wave(recording)).samples, run.rate, out / "wanted.wav")
+        assert (out / "again.wav").read_bytes() == (out / "wanted.wav").read_bytes()
+    else:
+        text = {"characters": "ma1 ni2", "phonemes": "ma1 ni2"}.get(kind.partition(", ")[2], "ma1ni2")
+        alone(out, text, "--voice", "1", "--seed", "3", "--speed", "0.8", "--out", "said.wav")
+        said = run.say(text, voice=run.facts.voices[1], seed=3, speed=0.8)
+        save_wav(said.samples, run.rate, out / "wanted.wav")
+        got, wanted = open_wave(out / "said.wav").samples, open_wave(out / "wanted.wav").samples
+        assert got.shape == wanted.shape and np.abs(got - wanted).max() <= 1.1 / 32768, "cross-fades in two libraries"
+        assert np.abs(got).max() > 0
 
 
 def test_every_network_is_handed_over():
@@ -82,7 +106,7 @@ def test_every_network_is_handed_over():
 
     assert {name for name in all_recipes() if kind_of(name).portable} == {recipe for recipe, _ in KINDS.values()}
     tried = {arguments.get("network") for _, arguments in KINDS.values()}
-    assert {*names("network"), *names("sequence")} <= tried
+    assert {*names("network"), *names("sequence"), *names("vocoder")} <= tried
 
 
 @pytest.mark.slow
@@ -93,20 +117,22 @@ def test_an_onnx_file_gives_the_numbers_of_pytorch_for_any_number_of_items(kind,
 
     run = handed(kind)
     export(run, tmp_path / "out", Wanted(onnx=True), tell=lambda line: None)
-    (graph,) = run.portable.graphs
-    path = tmp_path / "out" / f"{graph.name}.onnx"
-    onnx.checker.check_model(onnx.load(path), full_check=True)
-    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    assert [value.name for value in session.get_inputs()] == [value.name for value in graph.inputs]
-    for n in (1, 5):
-        given = graph.examples(n, 9)
-        fed = {value.name: tensor.numpy() for value, tensor in zip(graph.inputs, given, strict=True)}
-        with torch.no_grad():
-            wanted = graph.module(*given)
-        for one, got in zip(wanted if isinstance(wanted, tuple) else (wanted,), session.run(None, fed), strict=True):
-            assert got.shape == one.shape and np.abs(got - one.numpy()).max() <= 1e-5
-    (parity,) = json.loads((tmp_path / "out" / "parity.json").read_text())
-    assert parity["inputs"] == 64 and 0 <= max(parity["largest"].values()) <= 1e-4
+    for graph in run.portable.graphs:
+        path = tmp_path / "out" / f"{graph.name}.onnx"
+        onnx.checker.check_model(onnx.load(path), full_check=True)
+        session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+        assert [value.name for value in session.get_inputs()] == [value.name for value in graph.inputs]
+        for n in (1, 5):
+            given = graph.examples(n, 9)
+            fed = {value.name: tensor.numpy() for value, tensor in zip(graph.inputs, given, strict=True)}
+            with torch.no_grad():
+                wanted = graph.module(*given)
+            several = wanted if isinstance(wanted, tuple) else (wanted,)
+            for one, got in zip(several, session.run(None, fed), strict=True):
+                assert got.shape == one.shape and np.abs(got - one.numpy()).max() <= 2e-5
+    table = json.loads((tmp_path / "out" / "parity.json").read_text())
+    assert [entry["file"] for entry in table] == [f"{graph.name}.onnx" for graph in run.portable.graphs]
+    assert all(entry["inputs"] == 64 and 0 <= max(entry["largest"].values()) <= 1e-4 for entry in table)
 
 
 def test_pictures_of_the_graph_are_those_that_are_shown(handed):
@@ -246,6 +272,23 @@ def test_the_card_says_what_the_record_says(handed, tmp_path, capsys):
     assert (tmp_path / "out" / "samples.png").is_file() and (tmp_path / "out" / "generator.py").is_file()
     assert str(tmp_path) not in (tmp_path / "out" / "config.json").read_text()
     assert capsys.readouterr().out.splitlines()[0].endswith(f"-> {tmp_path / 'out'}")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["vae", "text, lstm", "language", "speech", "vocoder, vocos"])
+def test_a_card_of_each_recipe_has_samples_and_a_task(kind, handed, tmp_path):
+    run = handed(kind)
+    export(run, tmp_path / "out", Wanted(hub=True), tell=lambda line: None)
+    card = (tmp_path / "out" / "README.md").read_text()
+    table = json.loads((tmp_path / "out" / "config.json").read_text())
+    assert (
+        table["recipe"] == KINDS[kind][0] and table["architecture"] in (tmp_path / "out" / "generator.py").read_text()
+    )
+    if run.recipe.modality == "text":
+        sentence = run.sample(1, seed=0)[0].split()[0].strip(".,()")
+        assert f"> {sentence}" in card
+    else:
+        assert list((tmp_path / "out").glob("samples*"))
 
 
 @pytest.mark.slow

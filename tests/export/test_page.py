@@ -11,7 +11,9 @@ import numpy as np
 import pytest
 import torch
 
+from poise.data.speech.speech import Wave
 from poise.export.export import Wanted, export
+from poise.recipes.speech.drawing import parts_of
 from poise.recipes.text.drawing import CHUNK
 from poise.training.loop import fold_seed
 
@@ -193,7 +195,63 @@ def test_every_control_of_a_page_of_sentences_works(opened, browser):
     browser.execute_script("document.getElementById('copy').click()")
 
 
-@pytest.mark.parametrize("kind", ["dcgan", "text, lstm"])
+@pytest.mark.parametrize("kind", ["speech", "speech, characters", "speech, phonemes", "own speech"])
+def test_a_page_of_speech_says_what_the_run_says(kind, opened, browser):
+    """Text to numbers, lengths, log-mels and waves; each part with the noise that it is given."""
+    run = opened(kind)
+    table = run.portable.page
+    text = {"syllables": "ma1 ni2du", "characters": "Ma1, ni2!", "phonemes": "ma1 ni2"}[table["units"]]
+    if table["units"] == "syllables":
+        text = "ma1 ni2"
+    parts = parts_of(text, table)
+    assert browser.execute_script("return poise.parts(arguments[0])", text) == [list(map(list, part)) for part in parts]
+    rngs = [torch.Generator().manual_seed(fold_seed(3, i)) for i in range(len(parts))]
+    noises = [torch.randn(1, table["noise"], generator=rng)[0].tolist() for rng in rngs]
+    script = """const [parts, noises, done] = arguments;
+        poise.sayParts(parts, 1, 0.8, noises.map((noise) => Float32Array.from(noise)))
+        .then((found) => done(Array.from(found.samples)))"""
+    found = np.array(browser.execute_async_script(script, parts, noises))
+    wanted = run.say(text, voice=run.facts.voices[1], seed=3, speed=0.8).samples
+    assert found.shape == wanted.shape and np.abs(found - wanted).max() <= 1e-4
+
+
+def test_every_control_of_a_page_of_speech_works(opened, browser):
+    run = opened("speech")
+
+    def heard():
+        script = """const done = arguments[0];
+            fetch(document.querySelector("audio").src).then((found) => found.arrayBuffer())
+            .then((content) => done(Array.from(new Uint8Array(content))))"""
+        return browser.execute_async_script(script)
+
+    first = heard()
+    assert bytes(first[:4]) == b"RIFF" and len(first) > 100
+    for event, values in (("change", {"seed": 2}), ("change", {"text": "ni2 ma1"}), ("input", {"speed": 0.5})):
+        before = heard()
+        sent(browser, event, **values)
+        assert heard() != before
+    sent(browser, "change", voice=len(run.facts.voices) - 1)
+    browser.execute_script("document.body.dataset.milliseconds = ''; document.getElementById('say').click()")
+    waited(browser, "document.body.dataset.milliseconds !== ''")
+    browser.execute_script(
+        "const e = document.getElementById('text'); e.value = 'zhuang1'; e.dispatchEvent(new Event('change'))"
+    )
+    waited(browser, "document.getElementById('status').textContent.includes('zhuang')")
+    assert browser.execute_script("return document.querySelector('.sound canvas').height") == run.facts.heard.bands
+
+
+@pytest.mark.parametrize("kind", ["vocoder, vocos", "vocoder, hifigan", "own vocoder"])
+def test_a_page_of_a_vocoder_gives_back_what_the_run_gives_back(kind, opened, browser):
+    run = opened(kind)
+    samples = np.random.default_rng(0).normal(0, 0.1, 777).astype(np.float32)
+    script = """const done = arguments[1];
+        poise.copied(Float32Array.from(arguments[0])).then((found) => done(Array.from(found.wave)))"""
+    found = np.array(browser.execute_async_script(script, samples.tolist()))
+    wanted = run.vocode(Wave(samples, run.rate)).samples
+    assert found.shape == wanted.shape and np.abs(found - wanted).max() <= 1e-4
+
+
+@pytest.mark.parametrize("kind", ["dcgan", "text, lstm", "speech", "vocoder, vocos"])
 def test_both_languages_have_every_word(kind, opened, browser):
     opened(kind)
     words = browser.execute_script("return poise.words")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import wave
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,10 @@ ONCE = {"steps": 2, "batch": 8, "scores": 0, "precision": "fp32", "device": "cpu
 WRITTEN = {**ONCE, "data": "grammar.txt"}
 WARM = {"warm_steps": 2, "critic_steps": 1, "generator": {"hidden": 8, "embed": 6}, "discriminator": {"width": 4}}
 NARROW = {"generator": {"width": 2}, "discriminator": {"width": 2}, "noise": 5}
+SOUND = {"rate": 8000, "window": 64, "hop": 16, "bands": 8, "heldout": 0.3, "segment": 320, "warm_steps": 2}
+HEARD = {**ONCE, **SOUND, "data": "syllables", "generator": {"width": 8, "depth": 1}}
+SPOKEN = {**HEARD, "labels": "{voice}/{text}", "vocoder_warm_steps": 2, "vocoder_steps": 2,
+          "vocoder": {"width": 8, "depth": 1}}  # fmt: skip
 # What a network of pictures is asked for: what differs from grey squares.
 PICTURES: dict[str, dict[str, Any]] = {
     "dcgan": {"data": "grey.npy"},
@@ -41,6 +46,14 @@ KINDS: dict[str, tuple[str, dict[str, Any]]] = {
     "text, rows of numbers": ("text", {**ONCE, **WARM, "data": "oracle", "share": 0.02}),
     "own text": ("text", {**WRITTEN, "warm_steps": 2, "critic_steps": 1, "network": "mytext.Small"}),
     "language": ("language", {**WRITTEN, "model": {**MODEL, "layers": 2, "tied": True, "weight_drop": 0.2}}),
+    **{f"vocoder, {name}": ("vocoder", {**HEARD, "network": name}) for name in names("vocoder")},
+    "vocoder, weight norm": ("vocoder", {**HEARD, "generator": {"width": 8, "depth": 1, "norm": "weight"}}),
+    "own vocoder": ("vocoder", {**HEARD, "network": "myvocoder.Upsampled", "generator": {}}),
+    "speech": ("speech", SPOKEN),
+    "speech, characters": ("speech", {**SPOKEN, "units": "characters", "vocoder_network": "hifigan"}),
+    "speech, phonemes": ("speech", {**SPOKEN, "units": "phonemes"}),
+    "own speech": ("speech", {**SPOKEN, "network": "myspeech.Shallow", "generator": {"width": 4},
+                              "features": 0, "vocoder_network": "myvocoder.Upsampled", "vocoder": {}}),
     "language, gru": ("language", {**WRITTEN, "model": {**MODEL, "cell": "gru", "tied": False}, "units": "piece"}),
 }  # fmt: skip
 
@@ -60,6 +73,12 @@ def write_data(folder: Path) -> None:
     subjects, verbs, ends = ("the king", "a dog", "Anna"), ("sees", "loves", "calls"), ("a cat", "the sea", "(nobody)")
     lines = [f"{s} {v} {o}{sign}" for s in subjects for v in verbs for o in ends for sign in (".", "!", ", he said.")]
     (folder / "grammar.txt").write_text("".join(f"{line[0].upper()}{line[1:]}\n" for line in lines))
+    for voice in ("low", "high"):
+        (folder / "syllables" / voice).mkdir(parents=True)
+        for name in (f"{initial}{final}{tone}" for initial in "mnldb" for final in "aiu" for tone in (1, 2)):
+            with wave.open(str(folder / "syllables" / voice / f"{name}.wav"), "wb") as file:
+                file.setparams((1, 2, 8000, 0, "NONE", ""))
+                file.writeframes(rng.integers(-3000, 3000, 800).astype("<i2").tobytes())
     for name, text in FILES.items():
         (folder / f"{name}.py").write_text(text)
 

@@ -64,12 +64,12 @@ def test_a_text_is_taken_apart_only_where_training_had_single_syllables(monkeypa
     """No two parts have the same noise."""
     said, asked, seeds = known(texts, durations=durations), [], set()
 
-    def mel_for(generator, cond, seed, speed):
+    def mel_of(generator, cond, seed, speed):
         asked.append(cond)
         seeds.add(seed)
         return torch.zeros(1, 8, 4)
 
-    monkeypatch.setattr(speaking, "mel_for", mel_for)
+    monkeypatch.setattr(speaking, "mel_of", mel_of)
     speaking.say(
         voices_of(said), SpeechFacts.from_dict(json.loads(json.dumps(facts_of(said).to_dict()))), "ma1 na1 ma1"
     )

@@ -211,7 +211,7 @@ def test_a_copy_is_as_long_as_the_recording():
     both = waves()
     both.generator.train()
     for count in (640, 641, 655):
-        made = outcomes.copied(both.generator, MEL, np.zeros(count, np.float32))
+        made = outcomes.copied(both.generator, np.zeros(count, np.float32))
         assert made.shape == (count,) and made.dtype == np.float32
     assert both.generator.training and both.generator.trained == 0
 

@@ -16,6 +16,12 @@ if TYPE_CHECKING:
     from poise.recipes.common.portable import Portable
 
 FOLDER = "page"
+SCRIPTS = {
+    "images": ("common.js", "images.js"),
+    "text": ("common.js", "text.js"),
+    "speech": ("common.js", "sound.js", "speech.js"),
+    "vocoder": ("common.js", "sound.js", "vocoder.js"),
+}
 RUNTIME = ("ort-wasm-simd-threaded.wasm.gz", "ort-wasm-simd-threaded.mjs")
 LARGEST = 20_000_000  # bytes of the folder
 ZIPPED = b"\x1f\x8b"
@@ -28,11 +34,11 @@ def written(portable: Portable, graphs: dict[str, bytes], title: str, about: str
     ours = resources.files("poise.export") / "web"
     place = folder / FOLDER
     place.mkdir()
-    kind = str(portable.page["kind"])
-    environment = jinja2.Environment(autoescape=True, keep_trailing_newline=True)
+    scripts = SCRIPTS[portable.page["kind"]]
+    environment = jinja2.Environment(autoescape=True, keep_trailing_newline=True, trim_blocks=True)
     template = environment.from_string((ours / "index.html").read_text(encoding="utf-8"))
-    (place / "index.html").write_text(template.render(title=title, about=about, kind=kind), encoding="utf-8")
-    for name in ("page.css", "common.js", f"{kind}.js"):
+    (place / "index.html").write_text(template.render(title=title, about=about, scripts=scripts), encoding="utf-8")
+    for name in ("page.css", *scripts):
         (place / name).write_bytes((ours / name).read_bytes())
     runtime = ours / "runtime"
     (place / "ort.wasm.min.js").write_bytes((runtime / "ort.wasm.min.js").read_bytes())

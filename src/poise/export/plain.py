@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from poise.export.bundle import Bundle
-from poise.export.standalone import read_weights, tiled, write_png
+from poise.export.standalone import read_wav, read_weights, tiled, write_png, write_wav
 
 if TYPE_CHECKING:
     from torch import nn
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from poise.recipes.common.portable import Portable
 
 CODE, WEIGHTS = "generator.py", "weights.safetensors"
-IMPORTS = (read_weights, tiled, write_png)
+FILES = {"images": (tiled, write_png), "text": (), "speech": (write_wav,), "vocoder": (read_wav, write_wav)}
 
 
 def written(portable: Portable, generator: nn.Module, title: str, folder: Path) -> list[str]:
@@ -41,7 +41,8 @@ def code(portable: Portable, title: str) -> str:
     """The text of generator.py."""
     bundle = Bundle()
     bundle.imports("argparse")
-    things: list[Callable[..., Any]] = [*portable.network.functions(), *portable.uses, *IMPORTS]
+    things: list[Callable[..., Any]] = [*portable.network.functions(), *portable.uses, read_weights]
+    things += FILES[portable.page["kind"]]
     for thing in things:
         bundle.add(thing)
     calls = "\n".join([*portable.lines, "", "Trained and written by Poise; its code below: Apache-2.0."])

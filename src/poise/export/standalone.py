@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import struct
+import wave
 import zlib
 from pathlib import Path
 
@@ -50,3 +51,26 @@ def write_png(path: Path, pixels: Tensor) -> None:
     for name, data in parts:
         written += struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
     path.write_bytes(written)
+
+
+def read_wav(path: Path) -> tuple[Tensor, int]:
+    """The first channel of a WAV file in 16-bit PCM: float32 [S] in [−1, 1), and its samples a second."""
+    with wave.open(str(path), "rb") as file:
+        if file.getsampwidth() != 2:
+            raise SystemExit(f"{path} is not in 16-bit PCM")
+        content = bytearray(file.readframes(file.getnframes()))
+        numbers = torch.frombuffer(content, dtype=torch.int16).reshape(-1, file.getnchannels())
+        return numbers[:, 0].float() / 32768, file.getframerate()
+
+
+def write_wav(path: Path, samples: Tensor, rate: int) -> None:
+    """Samples [S] as a WAV file in 16-bit PCM; a clip that is too loud is made quieter as a whole."""
+    peak = float(samples.abs().max())
+    if peak > 1 - 2**-15:
+        samples = samples * (0.99 / peak)
+    numbers = (samples.double() * 32768).round().to(torch.int16)
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(rate)
+        file.writeframes(struct.pack(f"<{len(numbers)}h", *numbers.tolist()))

@@ -107,7 +107,7 @@ class OwnVocoder(Vocoder):
         self.net = _module(net, "generator")
 
     def wave(self, x: Tensor, mel: Tensor) -> Tensor:
-        return _shaped(self.net(x), "generator", (len(x), 1, x.shape[2] * self.mel.hop)).squeeze(1).float()
+        return _shaped(self.net(x), "generator", (x.shape[0], 1, x.shape[2] * self.mel.hop)).squeeze(1).float()
 
 
 class OwnAcousticModel(AlignedAcousticModel):
@@ -119,7 +119,7 @@ class OwnAcousticModel(AlignedAcousticModel):
 
     def frames(self, x: Tensor, inside: Tensor) -> Tensor:
         found = self.net(x.transpose(1, 2))
-        return _shaped(found, "generator", (len(x), self.prior.out_features, x.shape[1])).transpose(1, 2)
+        return _shaped(found, "generator", (x.shape[0], self.prior.out_features, x.shape[1])).transpose(1, 2)
 
 
 def _shaped(x: Any, what: str, shape: tuple[int, ...]) -> Tensor:

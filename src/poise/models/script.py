@@ -65,14 +65,20 @@ class LengthRegulator(nn.Module):
         return self.units(cond).sum(1)
 
     def forward(self, cond: Tensor) -> Tensor:
+        if not self.whole:
+            return self.codes(cond, *spread_over(cond))
+        total = total_of(cond)
+        grid = torch.arange(int(total.max()), device=cond.device, dtype=torch.float32).expand(len(cond), -1)
+        place = ((grid + 0.5) / total.clamp_min(1).unsqueeze(1)).clamp(0, 1)
+        return self.codes(cond, None, place)
+
+    def codes(self, cond: Tensor, unit: Tensor | None, place: Tensor) -> Tensor:
+        """The codes of frames that belong to `unit` [B,F] and lie at `place` [B,F] in it; where items are whole, at
+        this place of the item."""
         voice = self.voice(cond[:, 0, 0])
-        if self.whole:
-            total = total_of(cond)
-            grid = torch.arange(int(total.max()), device=cond.device, dtype=torch.float32).expand(len(cond), -1)
-            place = ((grid + 0.5) / total.clamp_min(1).unsqueeze(1)).clamp(0, 1)
+        if unit is None:
             said = self.pooled(cond).unsqueeze(1).expand(-1, place.shape[1], -1)
         else:
-            unit, place = spread_over(cond)
             units = self.units(cond)
             said = units.gather(1, unit.unsqueeze(2).expand(-1, -1, units.shape[2]))
         where = F.gelu(self.place(places(place, total_of(cond), self.seconds)))

@@ -61,8 +61,11 @@ class AlignedAcousticModel(nn.Module):
     def forward(self, z: Tensor | None, cond: Tensor | None) -> Tensor:
         if cond is None or z is None:
             raise PoiseError("a speaker needs noise, and to be told what to say")
-        inside = mask_of(cond).unsqueeze(2)
-        x = (self.first(self.script(cond)) + self.stir(z).unsqueeze(1)) * inside
+        return self.spoken(z, self.script(cond), mask_of(cond).unsqueeze(2))
+
+    def spoken(self, z: Tensor, codes: Tensor, inside: Tensor) -> Tensor:
+        """Codes of frames [B,F,width], those that are `inside` [B,F,1] -> log-mel [B,M,F]."""
+        x = (self.first(codes) + self.stir(z).unsqueeze(1)) * inside
         mel = (self.frames(x, inside).float() * SPREAD + MIDDLE).clamp_min(LOWEST)
         found: Tensor = mel.masked_fill(~inside, LOWEST).transpose(1, 2)
         return found

@@ -77,6 +77,10 @@ class Vocos(Vocoder):
                 nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
 
     def wave(self, x: Tensor, mel: Tensor) -> Tensor:
+        return inverse_stft(torch.complex(*self.spectrum(x, mel)), self.mel.window, self.mel.hop)
+
+    def spectrum(self, x: Tensor, mel: Tensor) -> tuple[Tensor, Tensor]:
+        """Real and imaginary part of what is inverted, each [B,F,K]."""
         x = self.norm(self.first(x).transpose(1, 2))  # [B,F,C]
         for block in self.blocks:
             x = block(x)
@@ -84,8 +88,7 @@ class Vocos(Vocoder):
         with torch.autocast(mel.device.type, enabled=False):  # its rows have both signs
             known = (mel.transpose(1, 2).float().exp() @ self.back.T).clamp_min(FLOOR)
         size = (known * size.exp()).clamp(max=LOUDEST)
-        spectrum = torch.complex(size * phase.cos(), size * phase.sin())  # polar is not everywhere
-        return inverse_stft(spectrum, self.mel.window, self.mel.hop)
+        return size * phase.cos(), size * phase.sin()  # torch.polar is not everywhere
 
 
 def factors(hop: int) -> list[int]:

@@ -26,6 +26,7 @@ from poise.recipes.common.setup import Setup
 from poise.recipes.speech import build as parts
 from poise.recipes.speech import speaking
 from poise.recipes.speech.build import Speech
+from poise.recipes.speech.drawing import mel_of
 from poise.recipes.speech.players import SpeechPlayers
 from poise.recipes.vocoder import outputs as outcomes
 from poise.recipes.vocoder import sounds
@@ -52,7 +53,7 @@ def speak(voices: Any, speech: Speech, row: int, seed: int) -> np.ndarray:
     cond = speech.conditions(np.array([row]))
     cond[:, 0, 1] = 0
     cond[:, 1:, 2] = 0
-    return speaking.heard(voices.vocoder, speaking.mel_for(voices.generator, cond, seed))
+    return speaking.heard(voices.vocoder, mel_of(voices.generator, cond, seed))
 
 
 def speak_heldout(voices: Any, speech: Speech, n: int, seed: int) -> list[Wave]:

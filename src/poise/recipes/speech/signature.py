@@ -189,6 +189,7 @@ register("recipe", "speech")(
         recordings=later("poise.recipes.speech.pairs:recordings"),
         pairs=later("poise.recipes.speech.pairs:pairs"),
         reads=later("poise.recipes.speech.build:reads"),
+        portable=later("poise.recipes.speech.portable:portable"),
         facts=SpeechFacts,
     )
 )

@@ -13,13 +13,12 @@ from poise.audio.speech_conditions import packed
 from poise.data.speech.speech import Wave
 from poise.data.transcripts.utterances import SpeechTokenizer, Unit
 from poise.errors import PoiseError, nearest
+from poise.recipes.speech.drawing import FADE, mel_of
 from poise.recipes.speech.facts import SpeechFacts
 from poise.recipes.vocoder import outputs as outcomes
 from poise.recipes.vocoder import sounds
 from poise.report.audio import joined
 from poise.training.loop import fold_seed
-
-FADE = 0.015  # seconds in which one syllable passes into the next
 
 
 def condition(tokenizer: SpeechTokenizer, units: Sequence[Unit], voice: int) -> Tensor:
@@ -38,18 +37,6 @@ def voice_of(facts: SpeechFacts, name: str | None) -> int:
         known = ", ".join(voice or "one without a name" for voice in voices)
         raise PoiseError(f"--voice {name} is unknown{nearest(name, voices)}; this run has {known}")
     return int(voices.index(name))
-
-
-@torch.no_grad()
-def mel_for(generator: Any, cond: Tensor, seed: int, speed: float = 1.0) -> Tensor:
-    """The log-mel of one item with planned or given frames: [1,M,F]."""
-    device = next(generator.parameters()).device
-    cond = cond.to(device)
-    if not int(cond[0, 0, 1]):
-        cond = generator.planned(cond, speed)
-    rng = torch.Generator().manual_seed(seed)
-    made: Tensor = generator(torch.randn(1, generator.noise_size, generator=rng).to(device), cond)
-    return made
 
 
 @torch.no_grad()
@@ -82,8 +69,7 @@ def say(
     conds = [condition(tokenizer, part, who) for part in parts]  # what cannot be said is known before anything is
     rate = facts.heard.rate
     sound = [
-        heard(voices.vocoder, mel_for(voices.generator, cond, fold_seed(seed, i), speed))
-        for i, cond in enumerate(conds)
+        heard(voices.vocoder, mel_of(voices.generator, cond, fold_seed(seed, i), speed)) for i, cond in enumerate(conds)
     ]
     return sounds.Titled.of(joined(sound, rate, FADE), rate, text)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -26,6 +25,7 @@ from poise.recipes.common.recipe import Stage
 from poise.recipes.vocoder import build as parts
 from poise.recipes.vocoder import sounds
 from poise.recipes.vocoder.build import Waves
+from poise.recipes.vocoder.drawing import copied_wave
 from poise.recipes.vocoder.facts import RecordedFacts
 from poise.training.precision import Execution
 
@@ -43,14 +43,12 @@ def title(recordings: Recordings, row: int) -> str:
     return recordings.texts[row] or recordings.files[row]
 
 
-@torch.no_grad()
-def copied(generator: nn.Module, mel: Any, samples: np.ndarray) -> np.ndarray:
+def copied(generator: nn.Module, samples: np.ndarray) -> np.ndarray:
     """Copy synthesis: the wave that the generator makes of a wave's own log-mel, as long as it: float32 [S]."""
     device = next(generator.parameters()).device
     was_training = generator.training
     generator.eval()
-    wave = torch.from_numpy(np.pad(samples, (0, -len(samples) % mel.hop)))[None].to(device)
-    made = generator(None, mel(wave))[0, 0, : len(samples)].float().cpu().numpy()
+    made = copied_wave(generator, torch.from_numpy(np.array(samples)).to(device)).cpu().numpy()
     generator.train(was_training)
     array: np.ndarray = made
     return array
@@ -63,7 +61,7 @@ def draw(
     mel = facts.heard
     known = recordings or parts.recordings(facts.recordings, facts.fingerprint)
     return [
-        sounds.Titled.of(copied(generator, mel, known.clip(row)), mel.rate, title(known, row))
+        sounds.Titled.of(copied(generator, known.clip(row)), mel.rate, title(known, row))
         for row in chosen(known, n, seed)
     ]
 
@@ -73,14 +71,14 @@ def vocode(generator: nn.Module, facts: RecordedFacts, wave: Wave) -> Wave:
     mel = facts.heard
     if not int(generator.get_buffer("trained")):
         raise PoiseError("the vocoder of this run was not trained yet at this step: go on with poise resume first")
-    return Wave(copied(generator, mel, resampled(wave, mel.rate)), mel.rate)
+    return Wave(copied(generator, resampled(wave, mel.rate)), mel.rate)
 
 
 def show(generator: nn.Module, facts: RecordedFacts, stem: Path, recordings: Recordings) -> Path:
     """The same held-out recordings in every run: as they are, and as the generator gives them back."""
     mel = facts.heard
     rows = [
-        (title(recordings, row), {"real": clip, "generated": copied(generator, mel, clip)})
+        (title(recordings, row), {"real": clip, "generated": copied(generator, clip)})
         for row in chosen(recordings, SHOWN, SHOWN_SEED)
         for clip in [recordings.clip(row)]
     ]

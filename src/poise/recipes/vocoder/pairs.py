@@ -55,7 +55,7 @@ def pairs(generator: nn.Module, facts: RecordedFacts, n: int | None, seed: int) 
     language = language_of(facts.recordings["data"])
 
     def copy(place: int) -> Wave:
-        return Wave(outcomes.copied(generator, mel, known.clip(rows[place])), mel.rate)
+        return Wave(outcomes.copied(generator, known.clip(rows[place])), mel.rate)
 
     def untrained(place: int) -> Wave:
         return Wave(by_griffin_lim(mel, known.clip(rows[place])), mel.rate)

@@ -166,6 +166,7 @@ register("recipe", "vocoder")(
         recordings=later("poise.recipes.vocoder.pairs:recordings"),
         pairs=later("poise.recipes.vocoder.pairs:pairs"),
         reads=later("poise.recipes.vocoder.build:reads"),
+        portable=later("poise.recipes.vocoder.portable:portable"),
         facts=VocoderFacts,
     )
 )

@@ -1,0 +1,109 @@
+"""Texts to sound by torch alone: what is said, as numbers; log-mels; waves; one part after the other."""
+
+from __future__ import annotations
+
+import math
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from poise.audio.speech_conditions import packed
+from poise.training.loop import fold_seed
+
+FADE = 0.015  # seconds in which one syllable passes into the next
+Numbers = list[tuple[int, int]]  # of phones and tones
+
+
+@torch.no_grad()
+def mel_of(generator: Any, cond: Tensor, seed: int, speed: float = 1.0) -> Tensor:
+    """The log-mel of one item with planned or given frames: [1,M,F]."""
+    device = next(generator.parameters()).device
+    cond = cond.to(device)
+    if not int(cond[0, 0, 1]):
+        cond = generator.planned(cond, speed)
+    rng = torch.Generator().manual_seed(seed)
+    made: Tensor = generator(torch.randn(1, generator.noise_size, generator=rng).to(device), cond)
+    return made
+
+
+@torch.no_grad()
+def spoken_parts(voices: Any, parts: Sequence[Numbers], voice: int, seed: int, speed: float, rate: int) -> Tensor:
+    """Parts of a text, each said by itself by a trained vocoder, the next following into it: samples [S]."""
+    waves = []
+    for i, part in enumerate(parts):
+        ids = torch.tensor(part, dtype=torch.int64).unsqueeze(0)
+        nothing = torch.zeros(1, dtype=torch.int64)
+        cond = packed(nothing + voice, ids[..., 0], ids[..., 1], torch.zeros_like(ids[..., 0]), nothing)
+        mel = mel_of(voices.generator, cond, fold_seed(seed, i), speed)
+        waves.append(voices.vocoder(None, mel)[0, 0].float().cpu())
+    return faded(waves, round(FADE * rate))
+
+
+def faded(waves: Sequence[Tensor], length: int) -> Tensor:
+    """Waves one after the other, each cross-faded into the next over `length` samples, at most half of either."""
+    found = waves[0]
+    for before, wave in pairwise(waves):
+        n = min(length, len(before) // 2, len(wave) // 2)
+        rising = (1 - (math.pi * (torch.arange(n, dtype=torch.float64) + 0.5) / max(n, 1)).cos()) / 2
+        shared = found[len(found) - n :]
+        shared = shared + rising.float() * (wave[:n] - shared)
+        found = torch.cat([found[: len(found) - n], shared, wave[n:]])
+    return found
+
+
+def parts_of(text: str, table: Mapping[str, Any]) -> list[Numbers]:
+    """What of a text can be said, as numbers of phones and tones, in parts that are said by themselves.
+
+    Syllables are pinyin with numbers of tones (ni3hao3), from the table of their spellings; characters are small
+    letters, anything else a blank; phonemes stand between blanks, each with its tone behind it. ValueError for what was
+    never heard.
+    """
+    found = [_numbered(part, table) for part in _split(text, table)]
+    found = [part for part in found if part]
+    if not found:
+        raise ValueError(f"there is nothing to say in {text!r}")
+    if table["whole"] and table["single"]:
+        return found
+    return [[unit for part in found for unit in part]]
+
+
+def _split(text: str, table: Mapping[str, Any]) -> list[list[tuple[str, str]]]:
+    if table["units"] == "syllables":
+        return _pinyin(text, table["spellings"])
+    if table["units"] == "phonemes":
+        symbols = [(re.sub(r"\d+\Z", "", symbol) or symbol, symbol) for symbol in text.split()]
+        return [[(phone, symbol[len(phone) :]) for phone, symbol in symbols]]
+    plain = unicodedata.normalize("NFC", text).casefold()
+    known = "".join(letter if letter in table["phones"] else " " for letter in plain)
+    blank = " " if " " in table["phones"] else ""
+    return [[(letter, "") for letter in blank.join(known.split())]]
+
+
+def _pinyin(text: str, spellings: Mapping[str, Sequence[str]]) -> list[list[tuple[str, str]]]:
+    """The longest spelling first; without a number a syllable is neutral, 5."""
+    plain = unicodedata.normalize("NFC", text.lower()).replace("u:", "v").replace("ü", "v").replace("ê", "eh")
+    found = []
+    for word, number in re.findall(r"([a-z]+)([0-5]?)", plain):
+        rest = word
+        while rest:
+            end = next((n for n in range(len(rest), 0, -1) if rest[:n] in spellings), 0)
+            if not end:
+                raise ValueError(f"'{word}' is no pinyin that was heard in training")
+            tone = number if end == len(rest) and number not in ("", "0") else "5"
+            found.append([(phone, tone) for phone in spellings[rest[:end]]])
+            rest = rest[end:]
+    return found
+
+
+def _numbered(part: Sequence[tuple[str, str]], table: Mapping[str, Any]) -> Numbers:
+    phones = {phone: i for i, phone in enumerate(table["phones"], 1)}
+    tones = {tone: i for i, tone in enumerate(table["tones"])}
+    for phone, tone in part:
+        if phone not in phones or tone not in tones:
+            raise ValueError(f"'{phone}{tone}' was never heard in training")
+    return [(phones[phone], tones[tone]) for phone, tone in part]

@@ -1,0 +1,172 @@
+"""A speaker handed over: both networks as code and as graphs, and what turns texts into numbers. Loads torch."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from poise.audio.speech_conditions import packed
+from poise.data.transcripts import syllables
+from poise.models.own import OwnAcousticModel
+from poise.models.speech import AlignedAcousticModel
+from poise.networks import SpeechNetworks
+from poise.recipes.common.portable import Call, Graph, Portable, Value
+from poise.recipes.common.recipe import Arguments
+from poise.recipes.speech.drawing import FADE, parts_of, spoken_parts
+from poise.recipes.speech.facts import SpeechFacts
+from poise.recipes.speech.networks import Voice, sizes_of
+from poise.recipes.vocoder.portable import check_trained, log_mel, vocoder_call, wave_graph
+from poise.registry import find
+from poise.training.loop import fold_seed
+
+SAID = "units.json"
+PROGRAM = '''
+def main() -> None:
+    """Say a text."""
+    table = json.loads((Path(__file__).parent / "units.json").read_text(encoding="utf-8"))
+    parser = argparse.ArgumentParser(description="Says a text.")
+    parser.add_argument("text", help=f"in {table['units']}; of syllables pinyin with numbers of tones: ni3hao3")
+    parser.add_argument("--voice", type=int, default=0, help=f"number of a voice: {dict(enumerate(table['voices']))}")
+    parser.add_argument("--seed", type=int, default=0, help="of the noise; the same seed says it the same way")
+    parser.add_argument("--speed", type=float, default=1.0, help="0.25 to 4, where 1 is as in the recordings")
+    parser.add_argument("--out", default="said.wav", help="the file to write")
+    options = parser.parse_args()
+    try:
+        parts = parts_of(options.text, table)
+    except ValueError as error:
+        raise SystemExit(str(error)) from None
+    samples = spoken_parts(open_generator(), parts, options.voice, options.seed, options.speed, RATE)
+    write_wav(Path(options.out), samples, RATE)
+
+
+if __name__ == "__main__":
+    main()
+'''
+
+
+class Plan(nn.Module):
+    """Phones and tones [1,L] in a voice [1] -> frames of each unit [1,L], of the item [1,1] where it is whole: not yet
+    rounded, at speed 1."""
+
+    def __init__(self, model: AlignedAcousticModel) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, phones: Tensor, tones: Tensor, voice: Tensor) -> Tensor:
+        return self.model.log_frames(_condition(phones, tones, voice)).exp()
+
+
+class Speak(nn.Module):
+    """The log-mel [1,M,F] of an item whose frames [F] belong to `unit` and lie at `place` in it, from 0 to 1; of one
+    that is whole `place` is in the item, and `unit` tells nothing."""
+
+    def __init__(self, model: AlignedAcousticModel) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(
+        self, noise: Tensor, phones: Tensor, tones: Tensor, voice: Tensor, unit: Tensor, place: Tensor
+    ) -> Tensor:
+        total = torch.ones_like(unit).sum(1)
+        cond = _condition(phones, tones, voice, total)
+        if self.model.whole:
+            codes = self.model.script.codes(cond, None, place + 0 * unit)
+        else:
+            codes = self.model.script.codes(cond, unit, place)
+        return self.model.spoken(noise, codes, torch.ones_like(place, dtype=torch.bool).unsqueeze(2))
+
+
+def _condition(phones: Tensor, tones: Tensor, voice: Tensor, total: Tensor | None = None) -> Tensor:
+    nothing = torch.zeros_like(voice)
+    return packed(voice, phones, tones, torch.zeros_like(phones), nothing if total is None else total)
+
+
+def portable(arguments: Arguments, facts: SpeechFacts, generator: nn.Module) -> Portable:
+    """Of a run of `speech`. Errors: PoiseError where its vocoder was not trained yet."""
+    assert isinstance(generator, Voice) and isinstance(generator.generator, AlignedAcousticModel)
+    check_trained(generator.vocoder)
+    mel, model = facts.heard, generator.generator
+    table = spoken_table(facts)
+    return Portable(
+        Call(Voice, (acoustic_call(arguments, facts), spoken_with(arguments, facts))),
+        (spoken_parts, parts_of),
+        PROGRAM.replace("RATE", str(mel.rate)),
+        [*acoustic_graphs(model, facts), wave_graph(mel, generator.vocoder)],
+        {"kind": "speech", "rate": mel.rate, "hop": mel.hop, "noise": model.noise_size, "fade": FADE, **table},
+        ["`open_generator()`: .generator makes log-mels of conditions and noise, .vocoder waves of log-mels"],
+        {SAID: table},
+    )
+
+
+def acoustic_call(arguments: Arguments, facts: SpeechFacts) -> Call:
+    """What makes the generator of log-mels."""
+    network, options = arguments["network"], arguments["generator"]
+    if isinstance(network, SpeechNetworks):
+        made = Call("generator", (options.width, facts.heard.bands), of=Call(type(network), options=vars(network)))
+        return Call(OwnAcousticModel, (made, *sizes_of(facts), options.width, options.noise))
+    return Call(find("speech", network), (*sizes_of(facts), options.width, options.depth, options.noise))
+
+
+def spoken_with(arguments: Arguments, facts: SpeechFacts) -> Call:
+    """What makes the vocoder: its own, or one that was borrowed."""
+    if facts.vocoder is not None:
+        return vocoder_call(facts.vocoder.network, facts.vocoder, facts.heard)
+    return vocoder_call(arguments["vocoder_network"], arguments["vocoder"], facts.heard)
+
+
+def spoken_table(facts: SpeechFacts) -> dict[str, Any]:
+    """What `parts_of` goes by; of syllables all spellings of which every sound was heard."""
+    units = facts.units
+    table = {
+        "units": units["kind"],
+        "phones": list(units["phones"]),
+        "tones": list(units["tones"]),
+        "voices": list(facts.voices),
+        "whole": facts.whole,
+        "single": facts.single,
+        "example": facts.texts[0][0] if facts.texts else "",
+    }
+    if units["kind"] == "syllables":
+        heard = set(units["phones"])
+        spelt = {}
+        for initial, final in syllables.TABLE:
+            sounds = [*([f"{initial}-"] if initial else []), final]
+            if heard.issuperset(sounds):
+                spelt[syllables.to_pinyin(syllables.Syllable(initial, final, 5)).rstrip("5")] = sounds
+        table["spellings"] = spelt
+    return table
+
+
+def acoustic_graphs(model: AlignedAcousticModel, facts: SpeechFacts) -> list[Graph]:
+    """Lengths first, which the host rounds; then log-mels of so many frames."""
+    phones, tones, voices, *_ = sizes_of(facts)
+    said = [
+        Value("phones", (1, "units"), "int64", "numbers of phones, from 1"),
+        Value("tones", (1, "units"), "int64", "numbers of their tones"),
+        Value("voice", (1,), "int64", "number of the voice"),
+    ]
+    frames = Value("frames", (1, 1 if facts.whole else "units"), "float32", "of each unit, to be divided and rounded")
+    noise = Value("noise", (1, model.noise_size), "float32", "independent numbers from N(0, 1)")
+    unit = Value("unit", (1, "frames"), "int64", "which unit each frame belongs to")
+    place = Value("place", (1, "frames"), "float32", "where in it the middle of the frame lies, from 0 to 1")
+
+    def units(n: int, seed: int) -> tuple[Tensor, ...]:
+        rng = torch.Generator().manual_seed(fold_seed(seed, 0))
+        numbers = (torch.randint(low, high, (1, 3 + n % 7), generator=rng) for low, high in ((1, phones), (0, tones)))
+        return (*numbers, torch.full((1,), seed % voices))
+
+    def spoken(n: int, seed: int) -> tuple[Tensor, ...]:
+        named = units(n, seed)
+        count = named[0].shape[1]
+        rng = torch.Generator().manual_seed(fold_seed(seed, 1))
+        length = 5 + seed % 3
+        belongs = torch.arange(count).repeat_interleave(length).unsqueeze(0)
+        middle = ((torch.arange(length) + 0.5) / length).repeat(count).unsqueeze(0)
+        return torch.randn(1, model.noise_size, generator=rng), *named, belongs, middle
+
+    return [
+        Graph("plan", Plan(model).eval(), said, [frames], units),
+        Graph("speak", Speak(model).eval(), [noise, *said, unit, place], [log_mel(facts.heard)], spoken),
+    ]
