@@ -27,7 +27,6 @@ Ranks alone cannot tell a dead discriminator: they survive at outputs of 1e-29. 
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -35,7 +34,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from poise.core import Batch
+from poise.core import Batch, Timed
 from poise.monitor.appearance import AppearanceOfData, appearance, compared
 from poise.monitor.findings.windows import SHOWN_EVERY
 from poise.monitor.measures import auc, compact, nearest, scale_invariant, split_z, spread
@@ -77,34 +76,31 @@ class MonitorInputs:
     seen: Callable[[Tensor], Tensor] = lambda items: items
 
 
-class AdversarialMonitor:
+class AdversarialMonitor(Timed):
     """Callable: the number of a probe, counted from 0 -> signals. A pure function of that number and the weights.
 
     `seconds` is the time that it has taken so far.
     """
 
     def __init__(self, watched: MonitorInputs) -> None:
-        self.watched, self.seconds = watched, 0.0
-        began = time.perf_counter()
-        self.size = len(watched.streams["training"](0).real)
-        kept = {name: watched.compact(x[:REFERENCES]) for name, x in watched.references.items()}
-        self.training = kept.get("training", torch.zeros(0, 1))
-        self.heldout = kept.get("heldout", self.training[:0])
-        self.unit = spread(self.training[:256])
-        self.free = self._scale_free()
-        self.constant = self._of_data()
-        self.seconds += time.perf_counter() - began
+        self.watched = watched
+        with self.timed():
+            self.size = len(watched.streams["training"](0).real)
+            kept = {name: watched.compact(x[:REFERENCES]) for name, x in watched.references.items()}
+            self.training = kept.get("training", torch.zeros(0, 1))
+            self.heldout = kept.get("heldout", self.training[:0])
+            self.unit = spread(self.training[:256])
+            self.free = self._scale_free()
+            self.constant = self._of_data()
 
     def __call__(self, probe: int) -> dict[str, float]:
-        began = time.perf_counter()
         modes = [(net, net.training) for net in (self.watched.generator, self.watched.discriminator)]
         for net, _ in modes:
             net.eval()
-        with torch.no_grad(), self.watched.autocast():
+        with self.timed(), torch.no_grad(), self.watched.autocast():
             found = self._signals(probe)
         for net, mode in modes:
             net.train(mode)
-        self.seconds += time.perf_counter() - began
         return found if probe else found | self.constant
 
     def _signals(self, probe: int) -> dict[str, float]:

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Unpack
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +17,7 @@ from poise.data.files.reading import Told
 from poise.data.tables.normalised import normalised
 from poise.data.text.corpus import LEAST_TRAIN, SHINGLE
 from poise.data.text.near_duplicates import near_copies
-from poise.data.text.text import open_sentences, shortened
+from poise.data.text.text import TextReading, open_sentences, shortened
 from poise.data.tokenizers.alphabet import SPECIAL, Units
 from poise.data.tokenizers.units import fit_units, suggested_units
 
@@ -67,11 +68,8 @@ class TextReport:
 def check_text(
     source: str | Path,
     column: str | None = None,
-    *,
-    encoding: str | None = None,
-    delimiter: str | None = None,
-    layout: str = "lines",
     told: Told | None = None,
+    **reading: Unpack[TextReading],
 ) -> TextReport:
     """Read every sentence of a file or of a catalogued set (see `open_sentences`) and report on them.
 
@@ -81,7 +79,8 @@ def check_text(
     told = told or Told(str(source))
     size = locate(source)[1].stat().st_size
     most = LOOKED_AT if size > LARGE else None
-    read = open_sentences(source, column, encoding=encoding, delimiter=delimiter, layout=layout, most=most)
+    reading["most"] = most
+    read = open_sentences(source, column, **reading)
     told.begin("looking for units")
     counts = Counter(read.sentences)
     sentences = list(counts)

@@ -11,6 +11,7 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TypedDict, Unpack
 
 import numpy as np
 
@@ -28,6 +29,15 @@ NO_TEXT = (".npy", ".npz", ".zip", ".gz", ".pdf", ".docx", ".parquet", ".safeten
 LAYOUTS = ("lines", "stanzas", "paragraphs")
 PROSE = 45  # characters of a line on average, above which it is no verse
 SHOWN = 60  # characters of an example
+
+
+class TextReading(TypedDict, total=False):
+    """How a file of text is read, beside its column: see `open_text`."""
+
+    encoding: str | None
+    delimiter: str | None
+    layout: str
+    most: int | None
 
 
 class Sentences(Hashed):
@@ -80,16 +90,8 @@ def _looks_like_text(path: Path) -> bool:
     return bool(head) and not any(byte == 127 or (byte < 32 and byte not in b"\t\r\n\f") for byte in head)
 
 
-def open_sentences(
-    source: str | Path,
-    column: str | None = None,
-    *,
-    encoding: str | None = None,
-    delimiter: str | None = None,
-    layout: str = "lines",
-    most: int | None = None,
-) -> Sentences:
-    """The sentences of a text file (see `open_text`), or of a catalogued set of text by its name.
+def open_sentences(source: str | Path, column: str | None = None, **reading: Unpack[TextReading]) -> Sentences:
+    """The sentences of a text file, or of a catalogued set of text by its name. Args: as of `open_text`.
 
     Errors: `PoiseError` where nothing is there, or something else than text.
     """
@@ -104,7 +106,7 @@ def open_sentences(
             f"{source} holds no sentences: give a .txt, .jsonl, .csv or other file of text, or a catalogued set of text"
         )
     column = column or (entry.column if entry else None) or None
-    found = open_text(path, column, encoding=encoding, delimiter=delimiter, layout=layout, most=most)
+    found = open_text(path, column, **reading)
     found.name = name
     return found
 

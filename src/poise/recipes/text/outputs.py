@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
@@ -11,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from poise.core import Batch, ScheduledValue
+from poise.core import Batch, ScheduledValue, Timed
 from poise.errors import PoiseError
 from poise.games.likelihood import nats
 from poise.metrics.text.judge import LEAST, TextJudge
@@ -61,7 +60,7 @@ def _streams(
     return found
 
 
-class LikelihoodMonitor:
+class LikelihoodMonitor(Timed):
     """Nats per unit on training and on held-out sentences, in evaluation mode: what a fit by heart shows.
 
     In the record, for the generator: `nll_training`, `nll_heldout` and their difference `nll_gap`; at each fourth probe
@@ -69,19 +68,17 @@ class LikelihoodMonitor:
     """
 
     def __init__(self, players: TextPlayers, streams: dict[str, Callable[[int], Batch]]) -> None:
-        self.players, self.streams, self.seconds = players, streams, 0.0
+        self.players, self.streams = players, streams
 
     @torch.no_grad()
     def __call__(self, probe: int) -> dict[str, float]:
-        began = time.perf_counter()
         net = self.players.generator
         net.eval()
-        with self.players.execution.autocast(False):
+        with self.timed(), self.players.execution.autocast(False):
             found = self._of(net, probe, "nll")
             if probe % SHOWN_EVERY == 0:
                 found |= self._of(self.players.average, probe, "shown_nll")
         net.train()
-        self.seconds += time.perf_counter() - began
         return {f"generator/{name}": value for name, value in found.items()}
 
     def _of(self, net: Any, probe: int, name: str) -> dict[str, float]:

@@ -89,7 +89,7 @@ def _rae(pieces: ObjectiveParts) -> Vae:
 def _vae_gan(pieces: ObjectiveParts) -> VaeGan:
     judging, making = vae_gan_terms(find("loss", pieces.asked["loss"]))
     d = pieces.judging()
-    game = VaeGan(pieces.model, d)
+    game = VaeGan(pieces.model, discriminator=d)
     values: dict[str, Callable[[Any], Any]] = {
         "adversarial": making,
         "features": lambda round: feature_matching(round.on_real, round.on_reconstruction),
