@@ -11,7 +11,7 @@ from poise.data.speech.loudness import BELOW, KEPT, PEAK, QUIET
 from poise.data.transcripts.transcript_tables import Transcript
 
 NAMED = 5  # files that a note names
-HOW = "; channels are averaged, --rate, --trim, --loudness and --longest say what is made of it"
+FLAGS = "; channels are averaged, --rate, --trim, --loudness and --longest say what is made of it"
 
 
 def notes_on(
@@ -40,7 +40,7 @@ def notes_on(
         name: f"{count:,} clips, {length / 60:.1f} minutes at {options.rate:,} Hz, {length / count:.2f} s on average"
     }
     if "first" in meta:
-        facts["such as"] = example(ExampleClip(**meta["first"]), transcripts[0]) + HOW
+        facts["such as"] = example(ExampleClip(**meta["first"]), transcripts[0]) + FLAGS
     facts["texts"] = f"{known:,} of the {count:,} clips have one"
     if len(voices) > 1:
         facts["voices"] = f"{len(voices):,}: {named(voices)}"
@@ -70,11 +70,11 @@ class ExampleClip:
 def example(first: ExampleClip, transcript: Transcript) -> str:
     """a.wav (WAV PCM_16, 44,100 Hz, stereo, 3.21 s) -> "hello", voice Ann."""
     heard = f' -> "{transcript.short_text()}"' if transcript.text else ""
-    what = f"{first.form}, {first.rate:,} Hz, {channels_told(first.channels)}, {first.seconds:.2f} s"
-    return f"{shown(first.file)} ({what}){heard}{transcript.told_voice()}"
+    what = f"{first.form}, {first.rate:,} Hz, {channel_text(first.channels)}, {first.seconds:.2f} s"
+    return f"{shown(first.file)} ({what}){heard}{transcript.voice_suffix()}"
 
 
-def channels_told(count: int) -> str:
+def channel_text(count: int) -> str:
     return {1: "mono", 2: "stereo"}.get(count, f"{count} channels")
 
 

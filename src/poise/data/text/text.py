@@ -144,7 +144,7 @@ def open_text(
     if kind == "text":
         if column is not None:
             raise PoiseError(f"{path} has no columns: leave out --column {column}, or give a .jsonl or .csv file")
-        texts, told = _plain(path, found_encoding, layout, bad), [f"a sentence {LAYOUTS_SAID[layout]}"]
+        texts, told = _plain(path, found_encoding, layout, bad), [f"a sentence {LAYOUT_PHRASES[layout]}"]
     elif layout != "lines":
         raise PoiseError(f"{path} is a table, which has no {layout}: leave out --layout {layout}")
     elif kind == "json":
@@ -154,7 +154,7 @@ def open_text(
     return _sentences(path, texts, told, found_encoding, bad)
 
 
-LAYOUTS_SAID = {"lines": "a line", "stanzas": "a stanza", "paragraphs": "a paragraph"}
+LAYOUT_PHRASES = {"lines": "a line", "stanzas": "a stanza", "paragraphs": "a paragraph"}
 
 
 def _sentences(path: Path, texts: list[str], told: list[str], encoding: Encoding, bad: LeftOut) -> Sentences:
@@ -175,7 +175,7 @@ def _sentences(path: Path, texts: list[str], told: list[str], encoding: Encoding
 
 def _stanzas(told: list[str], texts: list[str]) -> list[str]:
     """A word about lines that stand in groups, where nobody has said that they are to be read as such."""
-    if told != [f"a sentence {LAYOUTS_SAID['lines']}"]:
+    if told != [f"a sentence {LAYOUT_PHRASES['lines']}"]:
         return []
     sizes, size = [], 0
     for text in [*texts, ""]:
@@ -206,7 +206,7 @@ def shortened(sentence: str) -> str:
 
 
 def _plain(path: Path, encoding: Encoding, layout: str, bad: LeftOut) -> list[str]:
-    lines = [line for _, line in lines_in(path, encoding, bad if encoding.how in SURE else None)]
+    lines = [line for _, line in lines_in(path, encoding, bad if encoding.basis in SURE else None)]
     if layout == "lines":
         return lines
     groups: list[list[str]] = [[]]

@@ -22,7 +22,7 @@ from poise.models.own import OwnDiscriminator, OwnSequence
 from poise.models.rnn import WITHOUT_DROPOUT, Dropouts
 from poise.models.text import TextGenerator
 from poise.networks import TextNetworks
-from poise.recipes.common.own import told
+from poise.recipes.common.own import user_errors
 from poise.recipes.common.parts import check_player, machine
 from poise.recipes.common.recipe import Arguments
 from poise.recipes.text.facts import SentenceFacts
@@ -138,7 +138,7 @@ def critic(network: TextNetworks | str, kind: str, options: Any, facts: Sentence
     """The discriminator alone, with fresh weights: that of a user's network where it has one, else of this kind;
     `options` is a `TextDiscriminatorOptions`."""
     if isinstance(network, TextNetworks):
-        with told(network, "discriminator cannot be made"):
+        with user_errors(network, "discriminator cannot be made"):
             own = network.discriminator(len(facts.vocabulary), facts.length)
             if own is not None:
                 return OwnDiscriminator(own)
@@ -148,7 +148,7 @@ def critic(network: TextNetworks | str, kind: str, options: Any, facts: Sentence
 
 def sequence(network: TextNetworks, facts: SentenceFacts) -> OwnSequence:
     """A user's network with fresh weights."""
-    with told(network, "generator cannot be made"):
+    with user_errors(network, "generator cannot be made"):
         return OwnSequence(network.generator(len(facts.vocabulary)), len(facts.vocabulary))
 
 

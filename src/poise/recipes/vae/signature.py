@@ -116,7 +116,7 @@ def vae(
     from poise.recipes.vae import outputs as outcomes
 
     run.check(latent_size=latent_size)
-    asked = parts.asked(
+    asked = parts.objective_options(
         objective,
         {"beta": beta, "free_bits": free_bits, "latent": latent, "pixels": pixels, "features": features,
          "adversarial": adversarial, "loss": loss, "l2_discriminator": l2_discriminator},
