@@ -141,18 +141,16 @@ class AdversarialMonitor(Timed):
         return made
 
     def _of_d(self, logits: dict[str, Tensor]) -> dict[str, float]:
+        fake, train, held = logits["generated"], logits["training"], logits.get("heldout")
+        contrast = float(torch.cat(list(logits.values())).std())
+        alive = not (contrast < DEAD and abs(float(train.mean()) - float(fake.mean())) < DEAD)
         found = {f"on_{name}": float(x.mean()) for name, x in logits.items()}
-        fake, train = logits["generated"], logits["training"]
-        found["contrast"] = float(torch.cat(list(logits.values())).std())
-        alive = not (found["contrast"] < DEAD and abs(found["on_training"] - found["on_generated"]) < DEAD)
-        found["alive"] = float(alive)
-        found["sign"] = float(train.sign().mean())
-        for name in logits:
-            if name != "generated":
-                found[f"auc_{name}"] = auc(logits[name], fake) if alive else 0.5
-        if "auc_heldout" in found:
-            found["auc_gap"] = found["auc_training"] - found["auc_heldout"]
-            found["auc_seen"] = auc(logits["training"], logits["heldout"]) if alive else 0.5
+        found |= {"contrast": contrast, "alive": float(alive), "sign": float(train.sign().mean())}
+        ranks = {name: auc(x, fake) if alive else 0.5 for name, x in logits.items() if name != "generated"}
+        found |= {f"auc_{name}": rank for name, rank in ranks.items()}
+        if held is not None:
+            gap = ranks["training"] - ranks["heldout"]
+            found |= {"auc_gap": gap, "auc_seen": auc(train, held) if alive else 0.5}
         return {f"discriminator/{name}": value for name, value in found.items()}
 
     def _of_items(self, which: str, made: Tensor, few: int) -> dict[str, float]:
@@ -164,8 +162,7 @@ class AdversarialMonitor(Timed):
         fixed = nearest(made[:few], self.training, self.heldout[:0])
         found: dict[str, float] = {}
         if self.unit > 1e-6:  # training items that are all alike give no unit
-            found["diversity"] = spread(made) / self.unit
-            found["nearest"] = fixed.distance / self.unit
+            found |= {"diversity": spread(made) / self.unit, "nearest": fixed.distance / self.unit}
         if len(self.heldout):
             found |= {"inside": near.inside, "inside_null": near.null, "inside_z": near.z}
         return {f"generator/{which}{name}": value for name, value in found.items()}

@@ -151,15 +151,15 @@ def game(
     for name, own in options.items():
         check_player(name, own)
     to_discriminate, to_generate = adversarial_terms(find("loss", loss))
+    of_d, of_g = options["discriminator"], options["generator"]
     makers = {
-        "discriminator": lambda: discriminator(network, options["discriminator"], facts),
-        "generator": lambda: generator(network, noise, options["generator"], facts),
+        "discriminator": lambda: discriminator(network, of_d, facts),
+        "generator": lambda: generator(network, noise, of_g, facts),
     }
     check_affordable(execution.device, makers)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(run.seed)
-        d = discriminator(network, options["discriminator"], facts)
-        g = generator(network, noise, options["generator"], facts)
+        d, g = discriminator(network, of_d, facts), generator(network, noise, of_g, facts)
     take(origin, {"generator": g, "discriminator": d})
     if origin is not None:
         origin.notes += foreign_classes(origin, facts.classes)
@@ -173,7 +173,7 @@ def game(
     take_average(origin, "generator", average)
     built = Adversarial(g, d, view=Augmentation(facts.augment or "none"), joint=joint_allowed(d))
     built.players = (
-        player("discriminator", d, options["discriminator"], to_discriminate, penalties["discriminator"]),
-        player("generator", g, options["generator"], to_generate, penalties["generator"], (average,)),
+        player("discriminator", d, of_d, to_discriminate, penalties["discriminator"]),
+        player("generator", g, of_g, to_generate, penalties["generator"], (average,)),
     )
     return built, average.module

@@ -53,11 +53,15 @@ class SentenceTables:
     def length(self) -> int:
         return int(self.tables["train"].shape[1])
 
+    @property
+    def heldout(self) -> np.ndarray:
+        return self.tables["heldout"]
 
-def language(data: str, options: SentenceOptions, seed: int) -> SentenceTables:
+
+def language(data: str, options: SentenceOptions) -> SentenceTables:
     """The sentences of a file, or a made-up language."""
     if data == ORACLE:
-        return _made_up(options.share, seed)
+        return _made_up(options.share)
     corpus = open_corpus(data, **vars(options))
     length = int(np.diff(corpus.starts).max()) + 1
     sides = {"train": corpus.train, "heldout": corpus.heldout}
@@ -77,7 +81,7 @@ def language(data: str, options: SentenceOptions, seed: int) -> SentenceTables:
     )
 
 
-def _made_up(share: float, seed: int) -> SentenceTables:
+def _made_up(share: float) -> SentenceTables:
     oracle = Oracle()
     count = max(1, round(share * ORACLE_TRAIN))
     tables = {
@@ -101,7 +105,7 @@ def facts(
     """What rebuilds the generator without the data, and what the data was. Args: steps of each stage, in order."""
     return SentenceFacts(
         data=f"{language.name}: {len(language.tables['train']):,} sentences of {len(language.units):,} "
-        f"{language.units.plural}, {len(language.tables['heldout']):,} held out",
+        f"{language.units.plural}, {len(language.heldout):,} held out",
         units=language.units.to_dict(),
         ends=language.ends,
         length=language.length,

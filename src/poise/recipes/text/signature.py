@@ -138,7 +138,7 @@ def text(
     options = {"generator": generator, "discriminator": discriminator}
     for name, asked in options.items():
         parts.check(name, asked)
-    language = parts.language(data, sentences, run.seed)
+    language = parts.language(data, sentences)
     steps = {"likelihood": warm_steps, "critic": critic_steps, "adversarial": run.steps}
     facts = parts.facts(language, network, execution, steps)
     setup = Setup(
