@@ -220,7 +220,7 @@ EDGE = {
     "recipes/common/options.py:Options": "the same: player -> its options",
     "recipes/common/options.py:Group.of": "the same",
     "recipes/common/options.py:grouped": "the same",
-    "recipes/vae/build.py:asked": "the same: options that only some objectives have",
+    "recipes/vae/build.py:objective_options": "the same: options that only some objectives have",
     "recipes/vae/objectives.py:chosen": "the same",
 }
 

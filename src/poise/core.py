@@ -6,7 +6,9 @@ Z noise.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar, runtime_checkable
 
@@ -114,6 +116,20 @@ class WeightPenalty(Protocol):
     def after_step_(self, module: nn.Module, step: int = 0) -> None: ...
 
     def covered(self, module: nn.Module) -> dict[str, Tensor]: ...
+
+
+class Timed:
+    """What knows how long it has worked in all: `seconds`, spent inside `with self.timed():`."""
+
+    seconds: float = 0.0
+
+    @contextmanager
+    def timed(self) -> Iterator[None]:
+        began = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds += time.perf_counter() - began
 
 
 class Stateful(Protocol):

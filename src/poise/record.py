@@ -282,12 +282,12 @@ def remember(path: Path) -> None:
 
 def find_run(run: str, root: Path | None = None) -> RunFolder:
     """RUN as users write it: a path, a name, a unique beginning of a name, or `last`."""
-    folder = _found(run, root)
+    folder = _run_called(run, root)
     folder.check()
     return folder
 
 
-def _found(run: str, root: Path | None) -> RunFolder:
+def _run_called(run: str, root: Path | None) -> RunFolder:
     if not run.strip():
         raise PoiseError("RUN is empty: name what is meant")
     path = Path(run)

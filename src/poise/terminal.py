@@ -44,11 +44,11 @@ def _written_out(found: re.Match[str]) -> str:
 class Printed:
     """A text stream on which `escaped` text is printed. `raw` is what it prints on, for what draws on a terminal.
 
-    When its reader goes away (a closed pipe), `lost` is set, the rest is dropped, and `said` is told once.
+    When its reader goes away (a closed pipe), `lost` is set, the rest is dropped, and `message` is told once.
     """
 
-    def __init__(self, raw: TextIO, said: str = "") -> None:
-        self.raw, self.said, self.lost = raw, said, False
+    def __init__(self, raw: TextIO, message: str = "") -> None:
+        self.raw, self.message, self.lost = raw, message, False
 
     def write(self, text: str) -> int:
         if not self.lost:
@@ -70,8 +70,8 @@ class Printed:
         silent = os.open(os.devnull, os.O_WRONLY)
         os.dup2(silent, self.raw.fileno())  # what is still in its buffer goes there, at the end too
         os.close(silent)
-        if self.said and sys.stderr is not self:
-            print(self.said, file=sys.stderr, flush=True)
+        if self.message and sys.stderr is not self:
+            print(self.message, file=sys.stderr, flush=True)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.raw, name)

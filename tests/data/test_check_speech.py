@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 import soundfile
 
-from poise.cli.checking import facts
 from poise.data.catalogue import catalogue
 from poise.data.files import store
 from poise.data.speech.check import check_speech
 from poise.data.speech.loudness import to_int16
 from poise.errors import PoiseError
 from tests.data.clips import folder_of, tone
+from tests.data.reports import facts
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def test_a_mixed_folder(mixed: Path, cache: Path) -> None:
         "file|text|voice\na/good.wav|hello|Ann\nb/stereo.ogg|hello|Bob\nb/broken|x|Ann\n"
     )
     report = check_speech("mixed", mixed)
-    assert (len(report.facts), len(report.by_file), report.voices) == (7, 2, {"Ann": 1, "Bob": 1})
+    assert (len(report.infos), len(report.by_file), report.voices) == (7, 2, {"Ann": 1, "Bob": 1})
     assert report.clipped == ["a/clipped.wav"]
     assert report.silent == ["b/silent.wav"]
     assert report.quiet == ["b/faint.wav"]

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from poise.cli.checking import facts
 from poise.data.text.check import check_text, scripts
 from poise.data.text.corpus import open_corpus
 from poise.errors import PoiseError
+from tests.data.reports import facts
 from tests.data.test_corpus import SENTENCES
 
 

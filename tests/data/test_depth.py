@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from poise.cli.checking import facts
 from poise.data.images.check import check
 from poise.data.images.images import open_images
 from poise.data.images.sources.depth import probable
 from poise.errors import PoiseError
+from tests.data.reports import facts
 
 CONTAINERS = ("npy", "npz", "CHW.npy", "png", "tif", "zip of png")
 

@@ -184,7 +184,7 @@ import sys
 import numpy as np, soundfile
 from pathlib import Path
 from poise.data.speech.clips import ClipOptions, prepare
-from poise.data.speech.check import _facts
+from poise.data.speech.check import _info_of
 def most(): return int(next(l for l in open("/proc/self/status") if l.startswith("VmHWM")).split()[1]) / 1e6
 path = Path(sys.argv[1])
 rate, channels, seconds = (int(word) for word in sys.argv[2:])
@@ -195,7 +195,7 @@ with soundfile.SoundFile(path, "w", rate, channels) as out:
 first = most()
 print(prepare(path, ClipOptions(16_000, True, -23.0, 0.1, 20.0)))
 second = most()
-_facts(path)
+_info_of(path)
 print(second - first, most() - first)
 """
 

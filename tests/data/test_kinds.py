@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from poise.cli.checking import facts
 from poise.data import plain
 from poise.data.images.images import open_images
 from poise.data.plain import counted, open_items
 from poise.errors import PoiseError
 from poise.specs.spec import parser_for
+from tests.data.reports import facts
 from tests.data.test_contents import encoded_as
 
 

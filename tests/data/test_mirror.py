@@ -8,7 +8,7 @@ import pytest
 from poise.cli import main
 from poise.data.images import mirror
 from poise.data.images.images import open_images
-from poise.data.images.mirror import told_from_mirror
+from poise.data.images.mirror import mirror_share
 from poise.record import RunFolder
 from poise.runs.load import Run
 
@@ -37,7 +37,7 @@ def turned(pictures, seed=9):
 
 
 def test_pictures_that_lean_to_one_side_are_told(tmp_path):
-    told = told_from_mirror(opened(tmp_path, leaning()), seed=0)
+    told = mirror_share(opened(tmp_path, leaning()), seed=0)
     assert told.share == 1.0 and told.foreign and told.n > 100
 
 
@@ -52,14 +52,14 @@ def test_a_mirror_image_differs_by_the_opposite_at_any_size(side):
 
 
 def test_pictures_turned_by_a_coin_are_not_told(tmp_path):
-    told = told_from_mirror(opened(tmp_path, turned(leaning(400, 28))), seed=0)
+    told = mirror_share(opened(tmp_path, turned(leaning(400, 28))), seed=0)
     assert told.low < 0.5 < told.high and not told.foreign
 
 
 @pytest.mark.parametrize("side", [16, 28])
 def test_pictures_that_are_their_own_mirror_images_are_guessed(side, tmp_path):
     half = noise(60, side, side // 2)
-    told = told_from_mirror(opened(tmp_path, np.concatenate([half, half[:, :, ::-1]], axis=2)), seed=0)
+    told = mirror_share(opened(tmp_path, np.concatenate([half, half[:, :, ::-1]], axis=2)), seed=0)
     assert told.share == 0.5 and not told.foreign
 
 
@@ -79,14 +79,14 @@ def test_colour_that_alpha_hides_tells_nothing(tmp_path):
     shares = []
     for pictures in (hidden, seen):
         object.__setattr__(whole, "images", pictures)
-        shares.append(told_from_mirror(whole, seed=0).share)
+        shares.append(mirror_share(whole, seed=0).share)
     assert shares == [0.5, 1.0]
 
 
 def test_the_same_seed_tells_the_same_and_many_are_drawn_from(tmp_path, monkeypatch):
     monkeypatch.setattr(mirror, "MOST", 50)
     images = opened(tmp_path, noise())
-    first, again, other = (told_from_mirror(images, seed) for seed in (3, 3, 4))
+    first, again, other = (mirror_share(images, seed) for seed in (3, 3, 4))
     assert first == again and first.n == 50 and first.share != other.share
 
 
@@ -94,7 +94,7 @@ def test_the_same_seed_tells_the_same_and_many_are_drawn_from(tmp_path, monkeypa
 def test_few_pictures_are_no_fault(n, tmp_path):
     images = opened(tmp_path, noise(40))
     object.__setattr__(images, "train", images.train[:n])
-    assert 0 <= told_from_mirror(images, seed=0).low <= told_from_mirror(images, seed=0).high <= 1
+    assert 0 <= mirror_share(images, seed=0).low <= mirror_share(images, seed=0).high <= 1
 
 
 @pytest.mark.slow

@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 
 from poise.data.files import reading as module
-from poise.data.files.reading import Told, reading
+from poise.data.files.reading import ReadingProgress, reading
 from poise.data.files.turns import still_wanted
 from poise.data.files.walking import in_order
 from poise.data.images.check import check
@@ -75,7 +75,7 @@ def test_files_are_counted_while_they_are_read(read, photos, soon, monkeypatch, 
 
 
 def test_lines():
-    told = Told("a")
+    told = ReadingProgress("a")
     assert told.line() == "a: reading"
     told(3, 0)
     assert told.line() == "a: reading, 3"

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import soundfile
 
-from poise.cli.checking import facts
 from poise.data.catalogue import fetch
 from poise.data.speech.recordings import open_recordings
 from poise.data.transcripts.syllables import TABLE, parse, to_pinyin
+from tests.data.reports import facts
 
 PROMPTS = {"en": (551, 213), "es": (510, 0), "fr": (544, 0), "it": (582, 0), "ru": (558, 0)}
 

@@ -216,7 +216,7 @@ class Features(nn.Module):
 def adversary(loss="nonsaturating", penalties=()):
     torch.manual_seed(0)
     judging, making = vae_gan_terms(find("loss", loss))
-    game = VaeGan(small(), Features())
+    game = VaeGan(small(), discriminator=Features())
     optims = [torch.optim.Adam(net.parameters(), 1e-2) for net in (game.discriminator, game.model)]
     extra = [term for penalty in penalties for term in penalty.terms()]
     game.players = (

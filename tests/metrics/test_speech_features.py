@@ -127,7 +127,7 @@ def test_what_is_missing_says_what_to_type(monkeypatch: pytest.MonkeyPatch, tmp_
         Resemblyzer()
     with pytest.raises(MissingFeatures, match=r"DNSMOS.*poise data get dnsmos"):
         DNSMOS()
-    monkeypatch.setattr("poise.metrics.features.speech_features.located", lambda name: tmp_path)
+    monkeypatch.setattr("poise.metrics.features.features.located", lambda name: tmp_path)
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     with pytest.raises(MissingFeatures, match=re.escape(install("speech", "onnxruntime"))):
         DNSMOS()

@@ -160,7 +160,7 @@ def test_ideas_are_joined_as_one_says_them():
     assert advice(images, ema, None) == "Try --ema 0.9."
     assert advice(images, ema, more) == "Try --ema 0.9 or more data."
     assert advice(images, ema, ar, batch, more) == "Try --ema 0.9, --batch 8, or more data."
-    assert idea("{} or {}", "l2-generator", "generator.lr").said(images) == "--l2-generator or --generator.lr"
+    assert idea("{} or {}", "l2-generator", "generator.lr").text(images) == "--l2-generator or --generator.lr"
     strong = r1(images, "1", "R1 ({})")
     assert strong == Idea("R1 ({}+=R1 {}=1)", ("discriminator.penalties", "discriminator.penalties.gamma"))
 

@@ -121,7 +121,7 @@ def test_a_run_that_is_rolled_back_knows_the_roles_of_its_stage(monkeypatch):
     dead = Finding("dead discriminator", "critical", 120, "It is dead.", "", {"killed by its penalty": 1.0})
     monkeypatch.setattr(session, "diagnose", lambda record: [dead])
     one = session.Session.__new__(session.Session)
-    one.rows, one.spec, one.told, one.view = rows(False), SPEC, {dead.name}, Silent()
+    one.rows, one.spec, one.reported, one.view = rows(False), SPEC, {dead.name}, Silent()
     one.recipe = SimpleNamespace(acting=Stopping("rollback"))
     with pytest.raises(Divergence) as caught:
         one._look(130)

@@ -16,8 +16,8 @@ from poise.models.speech import AcousticModel
 from poise.models.vae import AutoEncoder
 from poise.models.vocoders import Vocos
 from poise.penalties import L2, R1, R2
+from poise.recipes.common.notes import compiled
 from poise.recipes.common.options import RunOptions
-from poise.recipes.common.parts import compiled
 
 
 class Net(nn.Linear):

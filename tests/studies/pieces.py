@@ -15,8 +15,8 @@ from poise.studies.comparison.outcome import (
     Proportion,
     RunCounts,
     ScoreCurves,
+    ShownChange,
     StudyOutcome,
-    ToldChange,
 )
 from poise.studies.plans.plan import Endpoint, Plan, Result
 
@@ -30,7 +30,7 @@ def row(arm: str, against: str, shift: float, unit: str = "%", **more: Any) -> C
     numbers |= {"differences": {"0": shift - 0.01, "1": shift, "2": shift + 0.01}}
     numbers |= {f.name: more.pop(f.name) for f in fields(PairedChange) if f.name in more}
     change = PairedChange(
-        estimate=shift, mean=0.1 + shift, mean_against=0.1, shown=ToldChange(unit, 1000 * shift, None, None),
+        estimate=shift, mean=0.1 + shift, mean_against=0.1, shown=ShownChange(unit, 1000 * shift, None, None),
         least_p=0.25, adjusted_p=None, equivalence=None, **numbers,
     )  # fmt: skip
     known = {"part": "pictures", "endpoint": "KID", "better": "lower", "scale": "difference", "n": 3, "change": change}

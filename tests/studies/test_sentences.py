@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from poise.studies.comparison.comparison import compare
-from poise.studies.comparison.outcome import ToldChange
-from poise.studies.comparison.text import interval, level, percent, plain_number, probability, told
+from poise.studies.comparison.outcome import ShownChange
+from poise.studies.comparison.text import change_text, interval, level, percent, plain_number, probability
 from poise.studies.plans.plan import Claim
 from poise.studies.report.sentences import counted, lines, markdown, notes_of, rows_by_endpoint, sentence, table, tables
 from tests.studies.numbers import AUC, BOTH, GAP, KID, L2, NONE, STEPS, diverged, plan_of, rests_on, runs, spread
@@ -80,9 +80,9 @@ def test_a_sentence_says_it_all():
 def test_units_of_changes():
     found = outcome()
     change = found.comparisons[0].change
-    assert told(change).startswith("−3.0 % [−4.") and told(None) == "-"
-    assert told(replace(change, shown=ToldChange("factor", 4.0, 3.1, 5.2))) == "×4.0 [3.1, 5.2]"
-    assert told(replace(change, shown=ToldChange("", -0.2, -0.5, 0.1))) == "−0.20 [−0.50, 0.10]"
+    assert change_text(change).startswith("−3.0 % [−4.") and change_text(None) == "-"
+    assert change_text(replace(change, shown=ShownChange("factor", 4.0, 3.1, 5.2))) == "×4.0 [3.1, 5.2]"
+    assert change_text(replace(change, shown=ShownChange("", -0.2, -0.5, 0.1))) == "−0.20 [−0.50, 0.10]"
 
 
 def test_lines_begin_with_the_verdicts_and_end_with_notes():

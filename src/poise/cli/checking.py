@@ -28,7 +28,9 @@ from poise.specs.spec import all_recipes, kind_of, parser_for
 FEW = 50_000  # sentences up to which the suggested flags are tried as well
 
 
-def told(source: str | Path, column: str | None = None, bits: int | None = None, splits: str = "auto") -> Iterator[str]:
+def report_lines(
+    source: str | Path, column: str | None = None, bits: int | None = None, splits: str = "auto"
+) -> Iterator[str]:
     """Lines about a folder, a file or a catalogued set, as soon as they are known.
 
     column: of sentences; bits, splits: of pictures, as in `open_images`. What most files of a folder are is what it is
@@ -53,11 +55,6 @@ def told(source: str | Path, column: str | None = None, bits: int | None = None,
         yield from (f"train {recipe}: {_read_by(recipe, source, {})}" for recipe in _recipes("speech"))
         return
     yield from _of_pictures(source, {"bits": bits, "splits": splits}, beside)
-
-
-def facts(*asked: Any, **more: Any) -> list[str]:
-    """All that `told` says."""
-    return list(told(*asked, **more))
 
 
 def _of_pictures(source: str, given: Mapping[str, Any], beside: list[str]) -> Iterator[str]:
@@ -93,7 +90,7 @@ def is_of_text(source: str) -> bool:
     return is_text(path)
 
 
-def text_facts(
+def report_text(
     source: str,
     column: str | None,
     encoding: str | None,
@@ -106,9 +103,9 @@ def text_facts(
     Args: see `open_corpus`. Errors: PoiseError where it cannot be read.
     """
     given = {"column": column, "encoding": encoding, "delimiter": delimiter, "layout": layout}
-    with reading(source) as told:
+    with reading(source) as progress:
         asked = {**given, "layout": "lines" if layout == RUNNING else layout}
-        report = check_text(source, **asked, told=told)  # type: ignore[arg-type]
+        report = check_text(source, **asked, progress=progress)  # type: ignore[arg-type]
     for line in report.lines():
         say(line)
     if is_large(source):

@@ -30,12 +30,12 @@ def add(commands: Any) -> None:
 
 
 def data_check(options: argparse.Namespace) -> int:
-    from poise.cli.checking import is_of_text, text_facts, told
+    from poise.cli.checking import is_of_text, report_lines, report_text
 
     if is_of_text(options.path):
-        text_facts(options.path, options.column, options.encoding, options.delimiter, options.layout, print)
+        report_text(options.path, options.column, options.encoding, options.delimiter, options.layout, print)
         return 0
-    for line in told(options.path, options.column, options.bits, options.splits):
+    for line in report_lines(options.path, options.column, options.bits, options.splits):
         print(line)
     return 0
 

@@ -51,7 +51,7 @@ def study(options: argparse.Namespace) -> int:
         raise PoiseError("poise study needs a file (docs/studies.md), or --endpoints RECIPE")
     asked = Study.of(options.file, options.out)
     workers = options.workers or cores()
-    tell = _silent if options.quiet else _told
+    tell = _silent if options.quiet else _printed
     for line in asked.before():
         tell(line)
     if options.dry_run:
@@ -97,7 +97,7 @@ def trained(asked: Any, workers: int, options: argparse.Namespace) -> int:
     return code
 
 
-def _told(line: str) -> None:
+def _printed(line: str) -> None:
     print(line, flush=True)
 
 

@@ -15,7 +15,7 @@ from poise.data.catalogue.locate import locate
 from poise.data.files.contents import HEAD, content
 from poise.data.files.items import CHUNK, SHARE, Items, Progress, Rows
 from poise.data.files.others import SOUNDS
-from poise.data.files.reading import Told, reading
+from poise.data.files.reading import ReadingProgress, reading
 from poise.data.files.walking import shown, walked
 from poise.data.images.images import ImageSet, open_images
 from poise.data.images.sources import decode
@@ -155,18 +155,18 @@ def counted(path: Path) -> Counted:
     Of the first files the content is looked at, and of those whose name says nothing; names that are known are trusted
     from then on.
     """
-    with reading(path.name or str(path)) as told:
-        told.begin("looking what there is")
-        return _counted(path, told)
+    with reading(path.name or str(path)) as progress:
+        progress.begin("looking what there is")
+        return _counted(path, progress)
 
 
-def _counted(path: Path, told: Told) -> Counted:
+def _counted(path: Path, progress: ReadingProgress) -> Counted:
     pictures, sounds, looked, seen = 0, 0, 0, 0
     texts: list[str] = []
     first: dict[str, str] = {}
     for above, files in walked(path):
         seen += len(files)
-        told(seen, 0)
+        progress(seen, 0)
         for name in files:
             suffix = os.path.splitext(name)[1].lower()
             known = "picture" if suffix in decode.SUFFIXES else "sound" if suffix in speech.SUFFIXES else ""

@@ -141,7 +141,7 @@ def by_name(made: Side, real: Items) -> tuple[Comparison | None, list[str]]:
             "compared one by one only where all have exactly one."
         )
         return None, [some] if found else []
-    said, notes = _said(real)
+    said, notes = _transcripts_of(real)
     generated, rows, language = made.items, made.rows, language_of(real.name)
 
     def real_of(place: int) -> Pair:
@@ -166,7 +166,7 @@ def _names(clips: Clips) -> list[str]:
     return [stem(file.relative_to(clips.folder).as_posix()) for file in clips.files]
 
 
-def _said(real: Clips) -> tuple[dict[str, Transcript], list[str]]:
+def _transcripts_of(real: Clips) -> tuple[dict[str, Transcript], list[str]]:
     """What the folder tells of its clips; a note where what it tells cannot be read."""
     files = [file.relative_to(real.folder).as_posix() for file in real.files]
     try:

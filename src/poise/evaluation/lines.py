@@ -11,7 +11,7 @@ from poise.metrics.core.statistics import Estimate
 from poise.report.table import columns, number
 
 HEAD = ("METRIC", "VALUE [95 % interval]", "N", "P", "A PERFECT GENERATOR", "COPIED TRAINING DATA", "BETTER", "")
-HOW = (
+LEGEND = (
     "N is generated/real. A perfect generator is fresh real data in the generator's place, copied training data is the",
     "training set in its place. A value differs where its interval and that of a perfect generator do not overlap.",
     "P is the p-value of the generator against what no difference, or no copying, would give, where there is a test.",
@@ -67,7 +67,7 @@ def _meanings(sections: Sequence[Section]) -> list[str]:
         return []
     lines = ["", "How to read it:"]
     if compared:
-        lines += _indented(HOW)
+        lines += _indented(LEGEND)
     ordered = sorted(titles.items(), key=lambda item: place_of(item[0]))
     return lines + _indented(columns(ordered))
 

@@ -183,7 +183,7 @@ def _sized(sides: Sides, seed: int) -> Sides:
                 f"{side.items.name}: an evaluation needs at least {least} {what} {noun}, and there are {len(side)}"
             )
     notes = [f"left out of {name}: {where} ({reason})" for name, where, reason in _left_out(sides)]
-    notes += _said(sides)
+    notes += _data_notes(sides)
     heldout = sides.heldout.at_most(max(MOST_HELD, 2 * len(sides.made)), seed)
     train = sides.train.at_most(max(MOST_TRAINED, len(sides.made)), seed) if sides.train else None
     if train is not None and sides.train is not None and len(train) < len(sides.train):
@@ -194,7 +194,7 @@ def _sized(sides: Sides, seed: int) -> Sides:
     return Sides(sides.made, heldout, train, sides.names, sides.labels, sides.classes, notes, sides.train)
 
 
-def _said(sides: Sides) -> list[str]:
+def _data_notes(sides: Sides) -> list[str]:
     """What a user should know of the data that were named, each set once."""
     items = [side.items for side in (sides.made, sides.heldout, sides.train) if side is not None]
     return list(dict.fromkeys(f"{one.name}: {line}" for one in items for line in one.notes))

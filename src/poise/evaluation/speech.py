@@ -88,7 +88,7 @@ def section_of(
             baselines[name] = Baseline(score(one.made, one.places, tell=task(name)), one.places)
         contexts = _contexts(comparison, language)
         rows, few = _enough([(member, _rows(member, made, baselines)) for member in members], contexts)
-        notes += [*made.missing, *_not_told(made.left_out, few), *few]
+        notes += [*made.missing, *_unreported(made.left_out, few), *few]
     shown = {row.title for row in rows}
     titles = {member.name: member.title for member in members if member.title in shown}
     about = [one.about for one in beside.values()]
@@ -110,7 +110,7 @@ def section_of(
     )
 
 
-def _not_told(left_out: Sequence[Note], few: Sequence[Note]) -> list[Note]:
+def _unreported(left_out: Sequence[Note], few: Sequence[Note]) -> list[Note]:
     """What was left out of a metric, other than what is told of a row that was left out as a whole."""
     told = {note.left_out for note in few}
     return [note for note in left_out if not note.of or note.left_out not in told]

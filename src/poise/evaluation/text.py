@@ -23,7 +23,7 @@ from poise.metrics.text.metric import TextMetric, Texts, TextSets
 MOST_READ = 200_000  # training sentences at most
 LEAST = 2  # times that a unit stands in the training sentences; rarer ones are unknown, in real sentences as well
 PLURAL = {"word": "words and signs", "character": "characters"}
-Found = dict[str, dict[str, dict[str, Estimate]]]  # place -> metric -> name -> estimate
+MemberEstimates = dict[str, dict[str, dict[str, Estimate]]]  # place -> metric -> name -> estimate
 KEYS = ("metric", "title", "better", "copied", "made", "perfect")  # of a row in JSON
 
 
@@ -90,9 +90,9 @@ def _measured(
     seed: int,
     notes: list[Note],
     tell: Progress | None,
-) -> Found:
+) -> MemberEstimates:
     """place -> metric -> name -> estimate; a note for a metric that refuses these sentences."""
-    found: Found = {}
+    found: MemberEstimates = {}
     steps = [(place, member) for place in places for member in members]
     for done, (place, member) in enumerate(steps):
         if tell:
@@ -146,7 +146,7 @@ def _unknown(made: Texts, real: Texts, name: str) -> Note:
     )
 
 
-def _rows(member: TextMetric, found: Found) -> list[ScoreRow]:
+def _rows(member: TextMetric, found: MemberEstimates) -> list[ScoreRow]:
     """One for each number that was taken of generated and of held-out sentences."""
     rows = []
     for name in found["made"][member.name]:

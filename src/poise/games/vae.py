@@ -79,13 +79,13 @@ class Vae:
     """An auto-encoder alone with pictures."""
 
     model: Any
-    players: Sequence[Player[VaeRound]] = ()
+    players: Sequence[Player[Any]] = ()
 
     @property
     def generator(self) -> Any:
         return self.model
 
-    def round(self, player: Player[VaeRound], batch: Batch, due: Sequence[Term[VaeRound]]) -> VaeRound:
+    def round(self, player: Player[Any], batch: Batch, due: Sequence[Term[Any]]) -> VaeRound:
         return VaeRound(self.model, batch.real)
 
     @torch.no_grad()

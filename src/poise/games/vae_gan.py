@@ -20,7 +20,7 @@ from torch import Tensor
 
 from poise.core import Batch, DiscriminatorOutput, Player, Term
 from poise.games.adversarial import LossPair, adversarial_terms, notice_slopes, take
-from poise.games.vae import VaeRound
+from poise.games.vae import Vae, VaeRound
 
 
 class VaeGanRound(VaeRound):
@@ -87,25 +87,14 @@ class Against(NamedTuple):
         return self.on_real, self.on_fake
 
 
-@dataclass
-class VaeGan:
+@dataclass(kw_only=True)
+class VaeGan(Vae):
     """An auto-encoder against a discriminator, called D."""
 
-    model: Any
     discriminator: Any
-    players: Sequence[Player[VaeGanRound]] = ()
 
-    @property
-    def generator(self) -> Any:
-        return self.model
-
-    def round(self, player: Player[VaeGanRound], batch: Batch, due: Sequence[Term[VaeGanRound]]) -> VaeGanRound:
+    def round(self, player: Player[Any], batch: Batch, due: Sequence[Term[Any]]) -> VaeGanRound:
         return VaeGanRound(self, player.module is self.model, batch, due)
-
-    @torch.no_grad()
-    def sample(self, n: int, cond: Tensor | None = None) -> Tensor:
-        found: Tensor = self.model(self.model.noise(n), cond)
-        return found
 
 
 def vae_gan_terms(loss: LossPair) -> tuple[Term[VaeGanRound], Callable[[VaeGanRound], Tensor]]:

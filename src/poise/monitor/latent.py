@@ -18,14 +18,13 @@ A deterministic encoder has no rate, no active units and no beta; its objective 
 from __future__ import annotations
 
 import contextlib
-import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from poise.core import Batch, Schedule, value_at
+from poise.core import Batch, Schedule, Timed, value_at
 from poise.games.vae import VaeRound, kl_term, latent_term, nll_term, weighed
 from poise.monitor.findings.windows import SHOWN_EVERY
 
@@ -38,7 +37,7 @@ def nats_fact(dimensions: int) -> dict[str, str | float]:
     return {"of": "pictures", "per": "each", "worth": WORTH * dimensions}
 
 
-class LatentMonitor:
+class LatentMonitor(Timed):
     """Callable: the number of a probe, counted from 0 -> numbers. A pure function of that number and the weights.
 
     Args:
@@ -70,17 +69,15 @@ class LatentMonitor:
         player: str = "autoencoder",
         averaged: Any = None,
     ) -> None:
-        began = time.perf_counter()
         self.model, self.beta, self.free_bits, self.latent, self.pixels = model, beta, free_bits, latent, pixels
         self.every, self.seed, self.autocast, self.player, self.averaged = every, seed, autocast, player, averaged
-        self.pictures = {name: stream(0).real for name, stream in streams.items()}
-        self.seconds = time.perf_counter() - began
+        with self.timed():
+            self.pictures = {name: stream(0).real for name, stream in streams.items()}
 
     def __call__(self, probe: int) -> dict[str, float]:
-        began = time.perf_counter()
         was_training = self.model.training
         self.model.eval()
-        with torch.no_grad(), self.autocast():
+        with self.timed(), torch.no_grad(), self.autocast():
             found = self._of(self.model, probe * self.every)
             if self.averaged is not None and probe % SHOWN_EVERY == 0:
                 shown = self._of(self.averaged, probe * self.every)
@@ -88,7 +85,6 @@ class LatentMonitor:
         self.model.train(was_training)
         if probe == 0:
             found["units"] = float(self.model.noise_size)
-        self.seconds += time.perf_counter() - began
         return {f"{self.player}/{name}": value for name, value in found.items()}
 
     def _of(self, model: Any, step: int) -> dict[str, float]:

@@ -44,10 +44,10 @@ class PairedMonitor(AdversarialMonitor):
 
     def _distances(self, which: str, batches: dict[str, Batch], made: dict[str, Tensor]) -> dict[str, float]:
         """Distances of generated items to their real ones; `which` is a prefix of the names."""
-        found = {f"distance_{name}": float(self.distance(batches[name], made[name]).mean()) for name in made}
-        if "distance_heldout" in found:
-            found["distance_gap"] = found["distance_heldout"] - found["distance_training"]
-        return {f"generator/{which}{name}": value for name, value in found.items()}
+        found = {name: float(self.distance(batches[name], x).mean()) for name, x in made.items()}
+        if "heldout" in found:
+            found |= {"gap": found["heldout"] - found["training"]}
+        return {f"generator/{which}distance_{name}": value for name, value in found.items()}
 
     def _made(self, generator: nn.Module, batch: Batch) -> Tensor:
         made: Tensor = generator(self.watched.noise(len(batch.real), 0), batch.cond)

@@ -27,7 +27,6 @@ Ranks alone cannot tell a dead discriminator: they survive at outputs of 1e-29. 
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -35,7 +34,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from poise.core import Batch
+from poise.core import Batch, Timed
 from poise.monitor.appearance import AppearanceOfData, appearance, compared
 from poise.monitor.findings.windows import SHOWN_EVERY
 from poise.monitor.measures import auc, compact, nearest, scale_invariant, split_z, spread
@@ -77,34 +76,31 @@ class MonitorInputs:
     seen: Callable[[Tensor], Tensor] = lambda items: items
 
 
-class AdversarialMonitor:
+class AdversarialMonitor(Timed):
     """Callable: the number of a probe, counted from 0 -> signals. A pure function of that number and the weights.
 
     `seconds` is the time that it has taken so far.
     """
 
     def __init__(self, watched: MonitorInputs) -> None:
-        self.watched, self.seconds = watched, 0.0
-        began = time.perf_counter()
-        self.size = len(watched.streams["training"](0).real)
-        kept = {name: watched.compact(x[:REFERENCES]) for name, x in watched.references.items()}
-        self.training = kept.get("training", torch.zeros(0, 1))
-        self.heldout = kept.get("heldout", self.training[:0])
-        self.unit = spread(self.training[:256])
-        self.free = self._scale_free()
-        self.constant = self._of_data()
-        self.seconds += time.perf_counter() - began
+        self.watched = watched
+        with self.timed():
+            self.size = len(watched.streams["training"](0).real)
+            kept = {name: watched.compact(x[:REFERENCES]) for name, x in watched.references.items()}
+            self.training = kept.get("training", torch.zeros(0, 1))
+            self.heldout = kept.get("heldout", self.training[:0])
+            self.unit = spread(self.training[:256])
+            self.free = self._scale_free()
+            self.constant = self._of_data()
 
     def __call__(self, probe: int) -> dict[str, float]:
-        began = time.perf_counter()
         modes = [(net, net.training) for net in (self.watched.generator, self.watched.discriminator)]
         for net, _ in modes:
             net.eval()
-        with torch.no_grad(), self.watched.autocast():
+        with self.timed(), torch.no_grad(), self.watched.autocast():
             found = self._signals(probe)
         for net, mode in modes:
             net.train(mode)
-        self.seconds += time.perf_counter() - began
         return found if probe else found | self.constant
 
     def _signals(self, probe: int) -> dict[str, float]:
@@ -145,18 +141,16 @@ class AdversarialMonitor:
         return made
 
     def _of_d(self, logits: dict[str, Tensor]) -> dict[str, float]:
+        fake, train, held = logits["generated"], logits["training"], logits.get("heldout")
+        contrast = float(torch.cat(list(logits.values())).std())
+        alive = not (contrast < DEAD and abs(float(train.mean()) - float(fake.mean())) < DEAD)
         found = {f"on_{name}": float(x.mean()) for name, x in logits.items()}
-        fake, train = logits["generated"], logits["training"]
-        found["contrast"] = float(torch.cat(list(logits.values())).std())
-        alive = not (found["contrast"] < DEAD and abs(found["on_training"] - found["on_generated"]) < DEAD)
-        found["alive"] = float(alive)
-        found["sign"] = float(train.sign().mean())
-        for name in logits:
-            if name != "generated":
-                found[f"auc_{name}"] = auc(logits[name], fake) if alive else 0.5
-        if "auc_heldout" in found:
-            found["auc_gap"] = found["auc_training"] - found["auc_heldout"]
-            found["auc_seen"] = auc(logits["training"], logits["heldout"]) if alive else 0.5
+        found |= {"contrast": contrast, "alive": float(alive), "sign": float(train.sign().mean())}
+        ranks = {name: auc(x, fake) if alive else 0.5 for name, x in logits.items() if name != "generated"}
+        found |= {f"auc_{name}": rank for name, rank in ranks.items()}
+        if held is not None:
+            gap = ranks["training"] - ranks["heldout"]
+            found |= {"auc_gap": gap, "auc_seen": auc(train, held) if alive else 0.5}
         return {f"discriminator/{name}": value for name, value in found.items()}
 
     def _of_items(self, which: str, made: Tensor, few: int) -> dict[str, float]:
@@ -168,8 +162,7 @@ class AdversarialMonitor:
         fixed = nearest(made[:few], self.training, self.heldout[:0])
         found: dict[str, float] = {}
         if self.unit > 1e-6:  # training items that are all alike give no unit
-            found["diversity"] = spread(made) / self.unit
-            found["nearest"] = fixed.distance / self.unit
+            found |= {"diversity": spread(made) / self.unit, "nearest": fixed.distance / self.unit}
         if len(self.heldout):
             found |= {"inside": near.inside, "inside_null": near.null, "inside_z": near.z}
         return {f"generator/{which}{name}": value for name, value in found.items()}

@@ -111,7 +111,7 @@ def coverage(module: nn.Module, covers: Covers = None, penalty: str = "l2") -> C
         if name != names[id(parameter)][0]:
             continue
         is_in = id(parameter) in inside or _effective(name) in through
-        why = "" if is_in else _why(name, layer, parameter, covers)
+        why = "" if is_in else _why(layer, parameter, covers)
         if is_in and not parameter.requires_grad:
             why = FROZEN
         shape, kind, tied = tuple(parameter.shape), type(layer).__name__, tuple(names[id(parameter)][1:])
@@ -144,7 +144,7 @@ def _effective(name: str) -> str:
     return next((name.removesuffix(end) for end in ("_orig", "_g", "_v") if name.endswith(end)), name)
 
 
-def _why(name: str, layer: nn.Module, parameter: nn.Parameter, covers: Covers) -> str:
+def _why(layer: nn.Module, parameter: nn.Parameter, covers: Covers) -> str:
     """The reason for which a parameter is left out."""
     if covers is not None:
         return "not asked for"

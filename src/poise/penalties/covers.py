@@ -78,7 +78,7 @@ def within(part: str) -> Callable[[str, nn.Module], bool]:
     return inside
 
 
-def _asked(covers: Covers, name: str, leaf: str, layer: nn.Module) -> bool:
+def _covers_leaf(covers: Covers, name: str, leaf: str, layer: nn.Module) -> bool:
     if covers is None:
         return _default(leaf, layer)
     if isinstance(covers, str):
@@ -86,7 +86,7 @@ def _asked(covers: Covers, name: str, leaf: str, layer: nn.Module) -> bool:
     if isinstance(covers, type):
         return isinstance(layer, covers) and _is_weight(leaf, layer)
     if isinstance(covers, Sequence):
-        return any(_asked(cover, name, leaf, layer) for cover in covers)
+        return any(_covers_leaf(cover, name, leaf, layer) for cover in covers)
     return bool(covers(name, layer))
 
 
@@ -180,14 +180,14 @@ def covered(module: nn.Module, covers: Covers = None) -> Iterator[Weight]:
         effective = _reparametrised(layer)
         raw_names = {leaf + end for leaf in effective for end in ("_orig", "_g", "_v")}
         for leaf, compute in effective.items():
-            if _asked(covers, name := plain_name(module, f"{prefix}.{leaf}".lstrip(".")), leaf, layer):
+            if _covers_leaf(covers, name := plain_name(module, f"{prefix}.{leaf}".lstrip(".")), leaf, layer):
                 yield Weight(name, compute(), None, _sources(layer, leaf))
         for leaf, parameter in layer._parameters.items():
             if parameter is None or leaf in raw_names or id(parameter) in seen:
                 continue
             if isinstance(parameter, torch.nn.parameter.UninitializedParameter):
                 raise PoiseError(f"{prefix or 'the network'}.{leaf} has no shape yet: run the network once before")
-            if _asked(covers, name := plain_name(module, f"{prefix}.{leaf}".lstrip(".")), leaf, layer):
+            if _covers_leaf(covers, name := plain_name(module, f"{prefix}.{leaf}".lstrip(".")), leaf, layer):
                 seen.add(id(parameter))
                 yield Weight(name, parameter, parameter)
 

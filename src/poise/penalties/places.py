@@ -51,12 +51,12 @@ class Seen:
     where_term: Place | None = None  # the weight when the loss term was first made there
     passes: int = 0  # backward passes through the loss term since the weights moved
     paid: Tensor | None = None  # the sum of the factors with which they reached the penalty
-    said: set[str] = field(default_factory=set)
+    warned: set[str] = field(default_factory=set)
 
     def say_once(self, kind: str, sentence: str, stacklevel: int) -> None:
         """Warn, once for each penalty, network and kind."""
-        if kind not in self.said:
-            self.said.add(kind)
+        if kind not in self.warned:
+            self.warned.add(kind)
             warnings.warn(sentence, PenaltyWarning, stacklevel=stacklevel)
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from poise.disk.description import Arguments, RunSpec
 from poise.errors import PoiseError
-from poise.recipes.common.whence import asked_checkpoint
+from poise.recipes.common.origin_checkpoint import origin_checkpoint
 from poise.record import RunFolder, runs_root
 from poise.specs.spec import Completed, completed, of_before, run_name
 
@@ -65,7 +65,7 @@ def _origin(arguments: Arguments) -> Arguments:
     if not isinstance(step, int | str):
         return {}
     try:
-        folder, found = asked_checkpoint(run, step)
+        folder, found = origin_checkpoint(run, step)
     except PoiseError:
         if isinstance(step, int):
             return {}

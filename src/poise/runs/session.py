@@ -87,7 +87,7 @@ class Session:
         self.early = Early(folder, recipe, view, self.total)
         self.rows: list[StepRow] = []
         self.findings: list[Finding] = []
-        self.told: set[Any] = set()  # names of findings that are events already
+        self.reported: set[Any] = set()  # names of findings that are events already
         self.saved_at = time.monotonic()
         self.scoring = 0.0
 
@@ -219,7 +219,7 @@ class Session:
         self.folder.rewind(done)
         self.rows = self.folder.rows()
         self.best = best(self.rows, self.primary)
-        self.told = {event.details.get("name") for event in self.folder.events() if event.event == "finding"}
+        self.reported = {event.details.get("name") for event in self.folder.events() if event.event == "finding"}
         return done
 
     @property
@@ -304,9 +304,9 @@ class Session:
         self.findings = diagnose(record)
         names = {finding.name for finding in self.findings}
         for finding in self.findings:
-            if finding.name not in self.told:
+            if finding.name not in self.reported:
                 self.folder.event("finding", seen=step, **finding.to_dict())
-        self.told = names
+        self.reported = names
         self.view.findings(step + 1, self.findings)
         if not self.may_roll_back:
             return

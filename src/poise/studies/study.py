@@ -36,7 +36,7 @@ from poise.studies.running.rehearsal import rehearse
 from poise.studies.running.tasks import Task, result_of, results_of, state_of, tasks_of
 from poise.terminal import pasted
 
-TOLD = ("parts", "claims", "alpha")  # what of a plan decides what comes out
+DECISIVE = ("parts", "claims", "alpha")  # what of a plan decides what comes out
 OVER = ("done", "diverged")
 
 
@@ -113,7 +113,7 @@ class Study:
         known = self._kept()
         last = next((e for e in reversed(self.log.entries()) if e.event == "plan changed"), None)
         if digest != (last.details["sha256"] if last else known.sha256):
-            changed = [key for key in TOLD if plan[key] != known.plan[key]] or ["words only"]
+            changed = [key for key in DECISIVE if plan[key] != known.plan[key]] or ["words only"]
             self.log.add("plan changed", sha256=digest, changed=changed, finished=self._ended())
 
     def _kept(self) -> KeptPlan:
@@ -121,7 +121,7 @@ class Study:
         kept = self.path / "plan.json"
         known = read_json(kept)
         keys = ("sha256", "at", "plan")
-        if not isinstance(known, dict) or any(key not in known for key in keys) or not {*TOLD} <= {*known["plan"]}:
+        if not isinstance(known, dict) or any(key not in known for key in keys) or not {*DECISIVE} <= {*known["plan"]}:
             raise PoiseError(f"{kept} is not the plan of a study: it is damaged; put it back, or choose another --out")
         return KeptPlan(**{key: known[key] for key in keys})
 

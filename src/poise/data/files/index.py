@@ -18,7 +18,7 @@ import numpy as np
 
 from poise.data.files import store
 
-FACTS = np.dtype([("digest", np.uint8, (32,)), ("width", np.int32), ("height", np.int32), ("grey", np.bool_)])
+FILE_INFO = np.dtype([("digest", np.uint8, (32,)), ("width", np.int32), ("height", np.int32), ("grey", np.bool_)])
 UNKNOWN = bytes(32)  # the digest of a file that could not be read
 VERSION = 1
 # A file changed this shortly before the index is written could change once more without a new time stamp,
@@ -27,12 +27,12 @@ TOO_FRESH = 2 * 10**9
 
 
 def recall(source: Path, names: list[str], sizes: np.ndarray, stamps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """FACTS [N] with everything still valid filled in, and the rows (int64) that have to be looked at."""
-    facts = np.zeros(len(names), FACTS)
+    """FILE_INFO [N] with everything still valid filled in, and the rows (int64) that have to be looked at."""
+    info = np.zeros(len(names), FILE_INFO)
     known = _load(_place(source))
     if known is None:
-        return facts, np.arange(len(names))
-    old_names, old_sizes, old_stamps, old_facts = known
+        return info, np.arange(len(names))
+    old_names, old_sizes, old_stamps, old_info = known
     if old_names == names:
         rows = np.arange(len(names))
     else:
@@ -41,13 +41,13 @@ def recall(source: Path, names: list[str], sizes: np.ndarray, stamps: np.ndarray
     valid = rows >= 0
     at = rows[valid]
     same = (old_sizes[at] == sizes[valid]) & (old_stamps[at] == stamps[valid])
-    same &= old_facts["digest"][at].any(axis=1)
+    same &= old_info["digest"][at].any(axis=1)
     valid[valid] = same
-    facts[valid] = old_facts[rows[valid]]
-    return facts, np.flatnonzero(~valid)
+    info[valid] = old_info[rows[valid]]
+    return info, np.flatnonzero(~valid)
 
 
-def remember(source: Path, names: list[str], sizes: np.ndarray, stamps: np.ndarray, facts: np.ndarray) -> None:
+def remember(source: Path, names: list[str], sizes: np.ndarray, stamps: np.ndarray, info: np.ndarray) -> None:
     """Write the index of a source. PoiseError where the cache cannot be written."""
     sure = stamps < time.time_ns() - TOO_FRESH
     buffer = io.BytesIO()
@@ -57,7 +57,7 @@ def remember(source: Path, names: list[str], sizes: np.ndarray, stamps: np.ndarr
         names=np.frombuffer("\0".join(names).encode(errors="surrogateescape"), np.uint8),
         sizes=sizes,
         stamps=np.where(sure, stamps, -1),
-        facts=facts,
+        facts=info,
     )
     store.atomic_write(_place(source), buffer.getvalue())
 
@@ -76,10 +76,10 @@ def _load(place: Path) -> tuple[list[str], np.ndarray, np.ndarray, np.ndarray] |
     try:
         with np.load(place, allow_pickle=False) as table:
             names = table["names"].tobytes().decode(errors="surrogateescape").split("\0")
-            sizes, stamps, facts = table["sizes"], table["stamps"], table["facts"]
-            whole = int(table["version"]) == VERSION and facts.dtype == FACTS
+            sizes, stamps, info = table["sizes"], table["stamps"], table["facts"]
+            whole = int(table["version"]) == VERSION and info.dtype == FILE_INFO
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         return None
-    if not whole or not len(names) == len(sizes) == len(stamps) == len(facts):
+    if not whole or not len(names) == len(sizes) == len(stamps) == len(info):
         return None
-    return names, sizes, stamps, facts
+    return names, sizes, stamps, info

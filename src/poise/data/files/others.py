@@ -105,9 +105,9 @@ class Others:
     kinds: Counter[Content] = field(default_factory=Counter)
     first: dict[Content, list[str]] = field(default_factory=dict)
 
-    def add(self, name: str, told: Content) -> None:
-        self.kinds[told] += 1
-        names = self.first.setdefault(told, [])
+    def add(self, name: str, content: Content) -> None:
+        self.kinds[content] += 1
+        names = self.first.setdefault(content, [])
         if len(names) < NAMED:
             names.append(name)
 

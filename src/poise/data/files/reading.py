@@ -1,7 +1,7 @@
 """What a user sees and can do while data are read: how far it is, and a Ctrl-C that is heard at once.
 
-    with reading("photos") as told:
-        open_images("photos", progress=told)
+    with reading("photos") as progress:
+        open_images("photos", progress=progress)
 
 A thread tells how far it is, on standard error: a line that is written over on a terminal, plain lines elsewhere. What
 is over within two seconds is not told.
@@ -28,7 +28,7 @@ REDRAWN = 0.5  # seconds between looks at a line on a terminal
 quiet = False  # whether nothing is told, as --quiet wants it
 
 
-class Told:
+class ReadingProgress:
     """How far it is. `stage`: what is being done; called with (done, total), 0 where the total is not known."""
 
     def __init__(self, name: str) -> None:
@@ -48,35 +48,35 @@ class Told:
 
 
 @contextmanager
-def reading(name: str, shown: bool = True) -> Iterator[Told]:
+def reading(name: str, shown: bool = True) -> Iterator[ReadingProgress]:
     """A block that tells how far it is and that Ctrl-C ends: in the main thread it raises KeyboardInterrupt, even where
     a handler is in force that would let a run end after its step. `shown`: whether it tells."""
-    told, over = Told(name), threading.Event()
-    teller = threading.Thread(target=_tell, args=(told, over, sys.stderr), daemon=True)
+    progress, over = ReadingProgress(name), threading.Event()
+    teller = threading.Thread(target=_show, args=(progress, over, sys.stderr), daemon=True)
     shown = shown and not quiet and multiprocessing.parent_process() is None
     if shown:
         teller.start()
     try:
         with _interruptible():
-            yield told
+            yield progress
     finally:
         over.set()
         if shown:
             teller.join()
 
 
-def _tell(told: Told, over: threading.Event, stream: Any) -> None:
+def _show(progress: ReadingProgress, over: threading.Event, stream: Any) -> None:
     terminal = stream.isatty()
     if over.wait(FIRST):
         return
     due = 0.0
     while True:
         if terminal:
-            raw(stream).write(f"\r\x1b[K{escaped(told.line())}")
+            raw(stream).write(f"\r\x1b[K{escaped(progress.line())}")
             raw(stream).flush()
         elif time.monotonic() >= due:
             due = time.monotonic() + EVERY
-            print(told.line(), file=stream, flush=True)
+            print(progress.line(), file=stream, flush=True)
         if over.wait(REDRAWN):
             break
     if terminal:

@@ -44,11 +44,11 @@ class Cached:
 class Look(Protocol):
     """Whoever wants to see every picture while it is decoded."""
 
-    def facts(self, picture: Decoded, digest: bytes) -> Any:
+    def describe(self, picture: Decoded, digest: bytes) -> Any:
         """About one picture that can be read and its content hash; called on any thread."""
 
     def add(self, name: str, row: int, found: Any | Unreadable) -> None:
-        """What `facts` gave, or why there is nothing; called in the order of the pictures."""
+        """What `describe` gave, or why there is nothing; called in the order of the pictures."""
 
     def finish(self, source: Source) -> None:
         """There are no more."""
@@ -76,7 +76,7 @@ def look_again(source: Source, look: Look, progress: Progress | None) -> None:
 def _looked(look: Look, job: Job) -> Any | Unreadable:
     def seen() -> Any:
         picture = job()
-        return look.facts(picture, content_hash(picture.image))
+        return look.describe(picture, content_hash(picture.image))
 
     try:
         with turns():
@@ -131,7 +131,7 @@ def _worked(options: PictureKey, look: Look | None, job: Job) -> _Worked | Unrea
         picture = job()
         pixels = fitted(picture.image, options.size, options.channels, options.fit, options.background)
         digest = content_hash(picture.image)
-        seen = None if look is None else look.facts(picture, digest)
+        seen = None if look is None else look.describe(picture, digest)
         return _Worked(pixels, digest, picture.deep, largest(picture), is_transparent(picture.image), seen)
 
     try:

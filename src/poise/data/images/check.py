@@ -18,7 +18,7 @@ from poise.data.files.walking import Progress
 from poise.data.images.cache import look_again
 from poise.data.images.check_report import EXAMPLES, Report
 from poise.data.images.chosen import side_of, usable_labels
-from poise.data.images.examples import class_of, found, values
+from poise.data.images.examples import class_of, description, values
 from poise.data.images.images import listed
 from poise.data.images.sources.decode import Decoded, largest, quiet
 from poise.data.images.sources.depth import Deep, checked
@@ -75,7 +75,7 @@ class Looking:
         self._digests: dict[bytes, tuple[int, str]] = {}
         self._counts: dict[str, Counter[Any]] = {name: Counter() for name in ("formats", "modes", "sizes", "copies")}
 
-    def facts(self, picture: Decoded, digest: bytes) -> Any:
+    def describe(self, picture: Decoded, digest: bytes) -> Any:
         half = digest[:16]  # half is enough to tell millions apart
         return _Seen(
             picture.format, picture.mode, picture.image.size, picture.image.mode, picture.animated, half,
@@ -130,12 +130,12 @@ def _examples(source: Source, report: Report, first: list[tuple[int, _Seen]]) ->
     sizes = np.array([size for size, n in report.sizes.items() for _ in range(n)])
     side = max(SMALLEST_SIDE, side_of(sizes[:, 0], sizes[:, 1], LARGEST_SIDE))  # as a run takes it
     colour = "grey" if report.grey == report.count else "colour"
-    how = "file" if _labels(source, "file") else "none"
+    where = "file" if _labels(source, "file") else "none"
     lines = []
     for row, seen in first[:EXAMPLES]:
-        said = found(source.picture_name(row), seen.form, seen.mode, seen.size, seen.kept, seen.ends)
-        becomes = f"{side}x{side} (--size), {colour} (--channels), --fit crop, {class_of(source, row, how)}"
-        lines.append(f"example: {said} -> {becomes}")
+        text = description(source.picture_name(row), seen.form, seen.mode, seen.size, seen.kept, seen.ends)
+        becomes = f"{side}x{side} (--size), {colour} (--channels), --fit crop, {class_of(source, row, where)}"
+        lines.append(f"example: {text} -> {becomes}")
     return lines
 
 
@@ -145,9 +145,9 @@ def _classes(source: Source, titles: tuple[str, ...]) -> dict[str, int]:
     return dict(zip(titles, found.values(), strict=True)) if len(titles) == len(found) else found
 
 
-def _labels(source: Source, how: str) -> dict[str, int]:
+def _labels(source: Source, where: str) -> dict[str, int]:
     try:
-        found = source.labels(how)
+        found = source.labels(where)
     except PoiseError:
         return {}
     if found is None:

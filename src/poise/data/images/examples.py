@@ -19,7 +19,7 @@ def values(picture: Decoded) -> tuple[float, float]:
     return picture.low, picture.high
 
 
-def found(name: str, form: str, mode: str, size: tuple[int, int], kept: str, ends: tuple[float, float]) -> str:
+def description(name: str, form: str, mode: str, size: tuple[int, int], kept: str, ends: tuple[float, float]) -> str:
     """Such as "a.png: PNG, mode P, 40x30, colour, values 3 to 251"."""
     low, high = (f"{end:g}" for end in ends)
     return f"{name}: {form}, {mode}, {size[0]}x{size[1]}, {_MODES.get(kept, kept)}, values {low} to {high}"
@@ -34,24 +34,26 @@ def examples(source: Source, options: PictureKey) -> list[str]:
             picture = job()
         except Unreadable:
             continue
-        said = found(source.picture_name(row), picture.format, picture.mode, picture.image.size, picture.image.mode,
-                     values(picture))  # fmt: skip
+        image = picture.image
+        seen = description(
+            source.picture_name(row), picture.format, picture.mode, image.size, image.mode, values(picture)
+        )
         colour = KINDS[options.channels]
         depth = f", {options.bits} bits (--bits)" if options.bits else ""
         lines.append(
-            f"example: {said} -> {dimensions(options.size)} (--size), {colour} (--channels), --fit {options.fit}"
+            f"example: {seen} -> {dimensions(options.size)} (--size), {colour} (--channels), --fit {options.fit}"
             f"{depth}, {class_of(source, row, options.labels)}"
         )
     return lines
 
 
-def class_of(source: Source, row: int, how: str) -> str:
+def class_of(source: Source, row: int, where: str) -> str:
     """The class of a picture and the flag that says where it comes from."""
     try:
-        labelled = source.labels(how)
+        labelled = source.labels(where)
     except PoiseError:  # whoever needs the labels tells that
         labelled = None
     if labelled is None:
         return "no class (--labels)"
     numbers, names = labelled
-    return f"class {names[int(numbers[row])]} (--labels {how})"
+    return f"class {names[int(numbers[row])]} (--labels {where})"

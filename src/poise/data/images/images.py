@@ -23,7 +23,7 @@ from poise.data.catalogue.locate import locate
 from poise.data.files import store
 from poise.data.files.contents import is_idx
 from poise.data.files.items import among, by_content, drawn
-from poise.data.files.reading import Told, reading
+from poise.data.files.reading import ReadingProgress, reading
 from poise.data.files.walking import Progress
 from poise.data.images.cache import Cached, Look, build, load, look_again
 from poise.data.images.chosen import LARGEST_SIZE, check, default_channels, default_size, usable_labels, without_labels
@@ -143,11 +143,11 @@ def open_images(
     colour = colour_of(background)
     name, path, classes = locate(source)
     catalogued = () if os.path.exists(Path(source).expanduser()) else (name,)
-    with quiet(), reading(name, shown=progress is None) as told, listed(path, splits, told) as opened:
+    with quiet(), reading(name, shown=progress is None) as far, listed(path, splits, far) as opened:
         opened.bits = bits
         labels = without_labels(opened, labels)
-        told.begin("looking at files")
-        opened.look(progress or told)
+        far.begin("looking at files")
+        opened.look(progress or far)
         side = size or default_size(opened, largest)
         planes = channels or default_channels(opened, colour)
         notes = list(opened.notes)
@@ -161,11 +161,11 @@ def open_images(
         )  # fmt: skip
         key = options.key(opened.identity())
         folder = store.cache_dir() / "images" / key
-        told.begin("decoding")
+        far.begin("decoding")
         cached = load(folder)
         if cached is not None and look is not None:
-            look_again(opened, look, progress or told)
-        cached = cached or build(opened, options, folder, progress or told, look)
+            look_again(opened, look, progress or far)
+        cached = cached or build(opened, options, folder, progress or far, look)
         if look is not None:
             look.finish(opened)
         if len(opened.others) and name not in catalogued:  # of a catalogued set they are known: licences, tables
@@ -178,18 +178,18 @@ def open_images(
         return replace(found, notes=notes, shown=shown, background=background)
 
 
-def listed(path: Path, splits: str, told: Told) -> Source:
-    """The source of a path, while `told` tells how many files there are."""
-    told.begin("listing files")
-    return open_source(path, splits, told)
+def listed(path: Path, splits: str, progress: ReadingProgress) -> Source:
+    """The source of a path, while `progress` shows how many files there are."""
+    progress.begin("listing files")
+    return open_source(path, splits, progress)
 
 
-def open_source(path: Path, splits: str = "auto", told: Told | None = None) -> Source:
+def open_source(path: Path, splits: str = "auto", progress: ReadingProgress | None = None) -> Source:
     """The source of an existing path, by what it is. PoiseError for a kind that is not known."""
     if path.is_dir():
-        return idx_folder(path) or FolderSource(path, splits, told)
+        return idx_folder(path) or FolderSource(path, splits, progress)
     if path.suffix.lower() == ".zip":
-        return ZipSource(path, splits, told)
+        return ZipSource(path, splits, progress)
     makers: dict[str, Callable[[Path], Source]] = {".npy": npy_source, ".npz": npz_source}
     maker = idx_source if is_idx(path) else makers.get(path.suffix.lower())
     if maker is None:

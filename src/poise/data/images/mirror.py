@@ -16,7 +16,7 @@ MOST = 2000  # pictures that are looked at
 FOLDS = 5
 RIDGE = 10.0  # times √n, for differences of mean square 1
 ROUNDING = 1e-9  # of values in 0..1
-TOLD = 0.6  # share of pictures from which on mirror images are foreign to the data
+FOREIGN = 0.6  # share of pictures from which on mirror images are foreign to the data
 
 Floats = NDArray[np.float64]
 
@@ -32,10 +32,10 @@ class MirrorShare(NamedTuple):
     @property
     def foreign(self) -> bool:
         """Whether mirror images would be foreign to the data."""
-        return self.share >= TOLD
+        return self.share >= FOREIGN
 
 
-def told_from_mirror(images: ImageSet, seed: int) -> MirrorShare:
+def mirror_share(images: ImageSet, seed: int) -> MirrorShare:
     """How many training pictures a linear classifier tells from their own mirror images.
 
     A picture x of 16x16 pixels and its mirror image x' differ by d, the left half of x − x', and −d the other way
@@ -47,7 +47,7 @@ def told_from_mirror(images: ImageSet, seed: int) -> MirrorShare:
     if len(rows) > MOST:
         rows = np.sort(rng.choice(rows, MOST, replace=False))
     differences = _differences(np.stack([_small(images.images[row]) for row in rows]))
-    return _told(differences, rng)
+    return _share_of(differences, rng)
 
 
 def _small(picture: NDArray[np.uint8]) -> Floats:
@@ -77,7 +77,7 @@ def _differences(pictures: Floats) -> Floats:
     return found / size if size > 0 else found
 
 
-def _told(differences: Floats, rng: np.random.Generator) -> MirrorShare:
+def _share_of(differences: Floats, rng: np.random.Generator) -> MirrorShare:
     """Cross-validated over five folds; a picture that is its own mirror image counts a half."""
     n, width = differences.shape
     order = rng.permutation(n)

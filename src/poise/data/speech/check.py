@@ -14,8 +14,8 @@ import numpy as np
 from poise.data.files.items import Progress
 from poise.data.files.walking import in_order, shown
 from poise.data.speech import loudness as levels
-from poise.data.speech.no_sound import other_files, told
-from poise.data.speech.notes import ExampleClip, channels_told, example, named
+from poise.data.speech.no_sound import describe_files, other_files
+from poise.data.speech.notes import ExampleClip, channel_text, example, named
 from poise.data.speech.speech import Wave, digest_of, read_sound, sound_files
 from poise.data.transcripts.letters import lost_in
 from poise.data.transcripts.transcripts import METADATA, Transcript, read_transcripts
@@ -26,7 +26,7 @@ SHORTEST, LONGEST, RATE = 0.1, 20.0, 16_000  # what `open_recordings` does where
 QUANTILES = {"shortest": 0.0, "a quarter up to": 0.25, "half up to": 0.5, "95 % up to": 0.95, "longest": 1.0}
 
 
-class Facts(NamedTuple):
+class SoundInfo(NamedTuple):
     """About one sound file that can be read."""
 
     form: str  # such as "WAV PCM_16"
@@ -48,8 +48,8 @@ class SpeechReport:
     """Facts about recordings. Counts are of readable files; examples are the first found."""
 
     source: str
-    facts: list[Facts]
-    files: list[str]  # of `facts`
+    infos: list[SoundInfo]
+    files: list[str]  # of `infos`
     unreadable: list[tuple[str, str]] = field(default_factory=list)  # (file, reason), all of them
     by_file: dict[str, Transcript] = field(default_factory=dict)  # of readable files
     others: list[str] = field(default_factory=list)  # files that are no sound
@@ -57,28 +57,28 @@ class SpeechReport:
     flags: list[str] = field(default_factory=list)  # suggested flags, each with its reason
 
     @property
-    def sound(self) -> list[Facts]:
+    def sound(self) -> list[SoundInfo]:
         """The facts about what is not silent."""
-        return [fact for fact in self.facts if fact.audible]
+        return [info for info in self.infos if info.audible]
 
     @property
     def silent(self) -> list[str]:
-        return [name for name, fact in zip(self.files, self.facts, strict=True) if fact.level == -math.inf]
+        return [name for name, info in zip(self.files, self.infos, strict=True) if info.level == -math.inf]
 
     @property
     def quiet(self) -> list[str]:
-        sound = [(name, f.level) for name, f in zip(self.files, self.facts, strict=True) if f.audible]
+        sound = [(name, f.level) for name, f in zip(self.files, self.infos, strict=True) if f.audible]
         return [sound[row][0] for row in levels.quiet([level for _, level in sound])]
 
     @property
     def clipped(self) -> list[str]:
-        return [name for name, fact in zip(self.files, self.facts, strict=True) if fact.clipped]
+        return [name for name, info in zip(self.files, self.infos, strict=True) if info.clipped]
 
     @property
     def duplicates(self) -> list[tuple[str, str]]:
         """(first file, later one with the same samples)."""
         first: dict[bytes, str] = {}
-        pairs = zip(self.files, self.facts, strict=True)
+        pairs = zip(self.files, self.infos, strict=True)
         return [(first[f.digest], name) for name, f in pairs if first.setdefault(f.digest, name) != name]
 
     @property
@@ -90,28 +90,28 @@ class SpeechReport:
         """The first file of which is known what is said, or else the first."""
         told = {shown(name): one for name, one in self.by_file.items()}
         place = next((i for i, name in enumerate(self.files) if name in told), 0)
-        fact = self.facts[place]
-        first = ExampleClip(self.files[place], fact.form, fact.rate, fact.channels, fact.seconds)
+        info = self.infos[place]
+        first = ExampleClip(self.files[place], info.form, info.rate, info.channels, info.seconds)
         return example(first, told.get(self.files[place], Transcript()))
 
     def lines(self) -> list[str]:
         """The report for people, one fact a line."""
-        seconds = np.array([fact.seconds for fact in self.facts])
+        seconds = np.array([info.seconds for info in self.infos])
         sound = self.sound
         lengths = ", ".join(
             f"{what} {np.quantile(seconds, share, method='inverted_cdf'):.2f}" for what, share in QUANTILES.items()
         )
         text = [
-            f"{self.source} (sound): {len(self.facts):,} readable clips, {seconds.sum() / 60:.1f} minutes together",
+            f"{self.source} (sound): {len(self.infos):,} readable clips, {seconds.sum() / 60:.1f} minutes together",
             f"such as: {self._example()}",
-            f"formats: {_counts(fact.form for fact in self.facts)}",
-            f"rates in Hz: {_counts(f'{fact.rate:,}' for fact in self.facts)}",
-            f"channels: {_counts(channels_told(fact.channels) for fact in self.facts)}",
+            f"formats: {_counts(info.form for info in self.infos)}",
+            f"rates in Hz: {_counts(f'{info.rate:,}' for info in self.infos)}",
+            f"channels: {_counts(channel_text(info.channels) for info in self.infos)}",
             f"seconds in a clip: {lengths}",
-            f"silence at the ends: {sum(fact.seconds - fact.speech for fact in sound):.1f} s",
+            f"silence at the ends: {sum(info.seconds - info.speech for info in sound):.1f} s",
         ]
         if sound:
-            loudness = np.array([fact.level for fact in sound])
+            loudness = np.array([info.level for info in sound])
             text.append(
                 f"level of the speech: {loudness.min():.1f} to {loudness.max():.1f} dB, mean {loudness.mean():.1f}"
             )
@@ -121,7 +121,7 @@ class SpeechReport:
         text += _some(f"{levels.QUIET:.0f} dB quieter than most, and perhaps empty", self.quiet)
         text += _some("duplicates", [f"{first} = {second}" for first, second in self.duplicates])
         if self.others:
-            text.append(f"no sound: {told(self.others)}")
+            text.append(f"no sound: {describe_files(self.others)}")
         text.append(f"unreadable: {len(self.unreadable):,}")
         text += [f"  {name}: {reason}" for name, reason in self.unreadable]
         return text + [f"suggested: {flag}" for flag in self.flags]
@@ -137,15 +137,15 @@ def check_speech(name: str, folder: Path, progress: Progress | None = None) -> S
     files = [path.relative_to(folder).as_posix() for path in paths]
     read = read_transcripts(folder, files)
     report = SpeechReport(name, [], [], others=other_files(folder, paths), notes=read.notes)
-    for done, (file, found) in enumerate(zip(files, in_order(_facts, paths), strict=True), 1):
+    for done, (file, found) in enumerate(zip(files, in_order(_info_of, paths), strict=True), 1):
         if isinstance(found, str):
             report.unreadable.append((shown(file), found))
         else:
-            report.facts.append(found)
+            report.infos.append(found)
             report.files.append(shown(file))
         if progress:
             progress(done, len(paths))
-    if not report.facts:
+    if not report.infos:
         first = ""
         if report.unreadable:
             first = f", the first being {' ('.join(report.unreadable[0])})"
@@ -156,7 +156,7 @@ def check_speech(name: str, folder: Path, progress: Progress | None = None) -> S
     return report
 
 
-def _facts(file: Path) -> Facts | str:
+def _info_of(file: Path) -> SoundInfo | str:
     found = read_sound(file)
     if isinstance(found, str):
         return found
@@ -167,7 +167,7 @@ def _facts(file: Path) -> Facts | str:
     if not silent:
         speech = len(levels.trimmed(x, found.rate)) / found.rate
         level = levels.level(x, found.rate)
-    return Facts(
+    return SoundInfo(
         f"{found.form} {found.subtype}",
         found.rate,
         found.channels,
@@ -181,16 +181,16 @@ def _facts(file: Path) -> Facts | str:
 
 def _suggest(report: SpeechReport, files: Sequence[str]) -> list[str]:
     flags = []
-    facts = report.sound
-    rates = sorted(fact.rate for fact in facts)
+    infos = report.sound
+    rates = sorted(info.rate for info in infos)
     if rates and rates[len(rates) // 2] < RATE:
         flags.append(f"--rate {rates[len(rates) // 2]} (half of the clips have no more samples a second)")
-    long = [fact.speech for fact in facts if fact.speech > LONGEST]
+    long = [info.speech for info in infos if info.speech > LONGEST]
     if long:
         flags.append(
             f"--longest {math.ceil(max(long))} ({len(long):,} clips are longer than {LONGEST:g} s, and left out)"
         )
-    short = [fact.speech for fact in facts if fact.speech < SHORTEST]
+    short = [info.speech for info in infos if info.speech < SHORTEST]
     if short:
         flags.append(
             f"--shortest {max(math.floor(100 * min(short)) / 100, 0.01):g} ({len(short):,} clips are shorter than "

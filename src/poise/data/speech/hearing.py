@@ -111,10 +111,10 @@ class _Probed(io.FileIO):
         return data
 
 
-def _by_ffmpeg(file: Path, demuxer: str, how: dict[str, str]) -> Sound:
+def _by_ffmpeg(file: Path, demuxer: str, options: dict[str, str]) -> Sound:
     import av
 
-    with _Probed(file) as raw, av.open(raw, "r", format=demuxer, options=how, metadata_errors="replace") as opened:
+    with _Probed(file) as raw, av.open(raw, "r", format=demuxer, options=options, metadata_errors="replace") as opened:
         raw.left = None
         if not opened.streams.audio:
             raise _Unheard(NO_SOUND)

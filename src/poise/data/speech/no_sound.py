@@ -21,7 +21,7 @@ def other_files(folder: Path, sounds: Iterable[Path]) -> list[str]:
     return sorted(os.path.relpath(path, folder) for path in every if path not in known)
 
 
-def told(files: Sequence[str]) -> str:
+def describe_files(files: Sequence[str]) -> str:
     """How many there are, by suffix, and the names of the first five that are no companions; "" for none."""
     if not files:
         return ""

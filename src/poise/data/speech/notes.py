@@ -11,7 +11,7 @@ from poise.data.speech.loudness import BELOW, KEPT, PEAK, QUIET
 from poise.data.transcripts.transcript_tables import Transcript
 
 NAMED = 5  # files that a note names
-HOW = "; channels are averaged, --rate, --trim, --loudness and --longest say what is made of it"
+FLAGS = "; channels are averaged, --rate, --trim, --loudness and --longest say what is made of it"
 
 
 def notes_on(
@@ -36,24 +36,21 @@ def notes_on(
         level += f", brought to {options.loudness:g} dB"
     if meta["limited"]:
         level += f" but for {meta['limited']:,} that would come above {PEAK:g}"
-    facts = {
-        name: f"{count:,} clips, {length / 60:.1f} minutes at {options.rate:,} Hz, {length / count:.2f} s on average"
-    }
-    if "first" in meta:
-        facts["such as"] = example(ExampleClip(**meta["first"]), transcripts[0]) + HOW
-    facts["texts"] = f"{known:,} of the {count:,} clips have one"
-    if len(voices) > 1:
-        facts["voices"] = f"{len(voices):,}: {named(voices)}"
-    if left_out:
-        facts["left out"] = f"{len(left_out):,} files: {named(reasons)}"
-    facts["recorded too loud, so that they are clipped"] = _some(meta["clipped"])
-    facts[f"{QUIET:.0f} dB quieter than most, and perhaps empty"] = _some(meta["quiet"])
-    facts[f"resampled to {options.rate:,} Hz"] = named(other)
-    if options.trim:
-        silence = f"{meta['cut']:.1f} s, {BELOW:.0f} dB below the loudest part; {1000 * KEPT:.0f} ms of it stay"
-        facts["silence cut at the ends"] = silence
-    facts["mean level of the speech"] = level
-    return [*read, *(f"{what}: {fact}" for what, fact in facts.items() if fact)]
+    first = example(ExampleClip(**meta["first"]), transcripts[0]) + FLAGS if "first" in meta else ""
+    cut = f"{meta['cut']:.1f} s, {BELOW:.0f} dB below the loudest part; {1000 * KEPT:.0f} ms of it stay"
+    notes = (
+        (name, f"{count:,} clips, {length / 60:.1f} minutes at {options.rate:,} Hz, {length / count:.2f} s on average"),
+        ("such as", first),
+        ("texts", f"{known:,} of the {count:,} clips have one"),
+        ("voices", f"{len(voices):,}: {named(voices)}" if len(voices) > 1 else ""),
+        ("left out", f"{len(left_out):,} files: {named(reasons)}" if left_out else ""),
+        ("recorded too loud, so that they are clipped", _some(meta["clipped"])),
+        (f"{QUIET:.0f} dB quieter than most, and perhaps empty", _some(meta["quiet"])),
+        (f"resampled to {options.rate:,} Hz", named(other)),
+        ("silence cut at the ends", cut if options.trim else ""),
+        ("mean level of the speech", level),
+    )
+    return [*read, *(f"{what}: {note}" for what, note in notes if note)]
 
 
 @dataclass(frozen=True)
@@ -70,11 +67,11 @@ class ExampleClip:
 def example(first: ExampleClip, transcript: Transcript) -> str:
     """a.wav (WAV PCM_16, 44,100 Hz, stereo, 3.21 s) -> "hello", voice Ann."""
     heard = f' -> "{transcript.short_text()}"' if transcript.text else ""
-    what = f"{first.form}, {first.rate:,} Hz, {channels_told(first.channels)}, {first.seconds:.2f} s"
-    return f"{shown(first.file)} ({what}){heard}{transcript.told_voice()}"
+    what = f"{first.form}, {first.rate:,} Hz, {channel_text(first.channels)}, {first.seconds:.2f} s"
+    return f"{shown(first.file)} ({what}){heard}{transcript.voice_suffix()}"
 
 
-def channels_told(count: int) -> str:
+def channel_text(count: int) -> str:
     return {1: "mono", 2: "stereo"}.get(count, f"{count} channels")
 
 

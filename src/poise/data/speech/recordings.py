@@ -22,7 +22,7 @@ from poise.data.catalogue.locate import locate
 from poise.data.files.items import ORDERS, SHARE, Progress, Rows, among, by_content, hashes_of, unit_interval
 from poise.data.files.walking import shown
 from poise.data.speech.clips import ClipOptions, Prepared, prepared
-from poise.data.speech.no_sound import other_files, told
+from poise.data.speech.no_sound import describe_files, other_files
 from poise.data.speech.notes import notes_on
 from poise.data.speech.speech import LONGEST, SOUND, sound_files, soundfile_module
 from poise.data.tables.normalised import normalised
@@ -122,7 +122,7 @@ def open_recordings(
     files = [file.relative_to(folder).as_posix() for file in sounds]
     if not files:
         raise PoiseError(f"{folder} holds no {SOUND}: give a folder that does")
-    others = told(other_files(folder, sounds))
+    others = describe_files(other_files(folder, sounds))
     read = read_transcripts(folder, files, labels, Columns(metadata, file_column, text_column, voice_column))
     by_file = read.by_file
     unmatched = [(shown(file), f"does not match --labels {labels}") for file in files if file not in by_file and labels]

@@ -51,18 +51,20 @@ class LeftOut:
 
 @dataclass(frozen=True)
 class Encoding:
-    """`name`, for `codecs`; `how` it is known: "asked for", "UTF-8", "by its mark", "by its zero bytes",
+    """`name`, for `codecs`; `basis`, how it is known: "asked for", "UTF-8", "by its mark", "by its zero bytes",
     "by its escapes", "a guess"."""
 
     name: str
-    how: str
+    basis: str
     damaged: bool = False  # a few lines are not in it, and are left out
     most: int | None = None  # characters after which no further line is read
 
     def __str__(self) -> str:
-        if self.how == "UTF-8":
+        if self.basis == "UTF-8":
             return "UTF-8"
-        return f"{self.name} ({self.how}; --encoding sets it)" if self.how == "a guess" else f"{self.name} {self.how}"
+        if self.basis == "a guess":
+            return f"{self.name} (a guess; --encoding sets it)"
+        return f"{self.name} {self.basis}"
 
 
 def encoding_of(path: Path, asked: str | None = None) -> Encoding:

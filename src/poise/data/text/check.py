@@ -7,16 +7,17 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Unpack
 
 import numpy as np
 from numpy.typing import NDArray
 
 from poise.data.catalogue.locate import locate
-from poise.data.files.reading import Told
+from poise.data.files.reading import ReadingProgress
 from poise.data.tables.normalised import normalised
 from poise.data.text.corpus import LEAST_TRAIN, SHINGLE
 from poise.data.text.near_duplicates import near_copies
-from poise.data.text.text import open_sentences, shortened
+from poise.data.text.text import TextReading, open_sentences, shortened
 from poise.data.tokenizers.alphabet import SPECIAL, Units
 from poise.data.tokenizers.units import fit_units, suggested_units
 
@@ -67,29 +68,27 @@ class TextReport:
 def check_text(
     source: str | Path,
     column: str | None = None,
-    *,
-    encoding: str | None = None,
-    delimiter: str | None = None,
-    layout: str = "lines",
-    told: Told | None = None,
+    progress: ReadingProgress | None = None,
+    **reading: Unpack[TextReading],
 ) -> TextReport:
     """Read every sentence of a file or of a catalogued set (see `open_sentences`) and report on them.
 
-    Nothing is written. `told`: is told what is being done. PoiseError where it cannot be read, or holds no two
+    Nothing is written. `progress`: is told what is being done. PoiseError where it cannot be read, or holds no two
     different units.
     """
-    told = told or Told(str(source))
+    progress = progress or ReadingProgress(str(source))
     size = locate(source)[1].stat().st_size
     most = LOOKED_AT if size > LARGE else None
-    read = open_sentences(source, column, encoding=encoding, delimiter=delimiter, layout=layout, most=most)
-    told.begin("looking for units")
+    reading["most"] = most
+    read = open_sentences(source, column, **reading)
+    progress.begin("looking for units")
     counts = Counter(read.sentences)
     sentences = list(counts)
     kind = suggested_units(sentences)
     units = fit_units(kind, sentences)
     ids = [np.array(units.encode(sentence), np.int32) for sentence in sentences]
     lengths = np.array([len(one) for one in ids])
-    told.begin("looking for near copies")
+    progress.begin("looking for near copies")
     near, _ = near_copies([normalised(sentence) for sentence in sentences], width=SHINGLE[kind])
     report = TextReport(
         source=read.name,

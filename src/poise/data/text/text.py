@@ -11,6 +11,7 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TypedDict, Unpack
 
 import numpy as np
 
@@ -28,6 +29,15 @@ NO_TEXT = (".npy", ".npz", ".zip", ".gz", ".pdf", ".docx", ".parquet", ".safeten
 LAYOUTS = ("lines", "stanzas", "paragraphs")
 PROSE = 45  # characters of a line on average, above which it is no verse
 SHOWN = 60  # characters of an example
+
+
+class TextReading(TypedDict, total=False):
+    """How a file of text is read, beside its column: see `open_text`."""
+
+    encoding: str | None
+    delimiter: str | None
+    layout: str
+    most: int | None
 
 
 class Sentences(Hashed):
@@ -80,16 +90,8 @@ def _looks_like_text(path: Path) -> bool:
     return bool(head) and not any(byte == 127 or (byte < 32 and byte not in b"\t\r\n\f") for byte in head)
 
 
-def open_sentences(
-    source: str | Path,
-    column: str | None = None,
-    *,
-    encoding: str | None = None,
-    delimiter: str | None = None,
-    layout: str = "lines",
-    most: int | None = None,
-) -> Sentences:
-    """The sentences of a text file (see `open_text`), or of a catalogued set of text by its name.
+def open_sentences(source: str | Path, column: str | None = None, **reading: Unpack[TextReading]) -> Sentences:
+    """The sentences of a text file, or of a catalogued set of text by its name. Args: as of `open_text`.
 
     Errors: `PoiseError` where nothing is there, or something else than text.
     """
@@ -104,7 +106,7 @@ def open_sentences(
             f"{source} holds no sentences: give a .txt, .jsonl, .csv or other file of text, or a catalogued set of text"
         )
     column = column or (entry.column if entry else None) or None
-    found = open_text(path, column, encoding=encoding, delimiter=delimiter, layout=layout, most=most)
+    found = open_text(path, column, **reading)
     found.name = name
     return found
 
@@ -142,7 +144,7 @@ def open_text(
     if kind == "text":
         if column is not None:
             raise PoiseError(f"{path} has no columns: leave out --column {column}, or give a .jsonl or .csv file")
-        texts, told = _plain(path, found_encoding, layout, bad), [f"a sentence {LAYOUTS_SAID[layout]}"]
+        texts, told = _plain(path, found_encoding, layout, bad), [f"a sentence {LAYOUT_PHRASES[layout]}"]
     elif layout != "lines":
         raise PoiseError(f"{path} is a table, which has no {layout}: leave out --layout {layout}")
     elif kind == "json":
@@ -152,7 +154,7 @@ def open_text(
     return _sentences(path, texts, told, found_encoding, bad)
 
 
-LAYOUTS_SAID = {"lines": "a line", "stanzas": "a stanza", "paragraphs": "a paragraph"}
+LAYOUT_PHRASES = {"lines": "a line", "stanzas": "a stanza", "paragraphs": "a paragraph"}
 
 
 def _sentences(path: Path, texts: list[str], told: list[str], encoding: Encoding, bad: LeftOut) -> Sentences:
@@ -173,7 +175,7 @@ def _sentences(path: Path, texts: list[str], told: list[str], encoding: Encoding
 
 def _stanzas(told: list[str], texts: list[str]) -> list[str]:
     """A word about lines that stand in groups, where nobody has said that they are to be read as such."""
-    if told != [f"a sentence {LAYOUTS_SAID['lines']}"]:
+    if told != [f"a sentence {LAYOUT_PHRASES['lines']}"]:
         return []
     sizes, size = [], 0
     for text in [*texts, ""]:
@@ -204,7 +206,7 @@ def shortened(sentence: str) -> str:
 
 
 def _plain(path: Path, encoding: Encoding, layout: str, bad: LeftOut) -> list[str]:
-    lines = [line for _, line in lines_in(path, encoding, bad if encoding.how in SURE else None)]
+    lines = [line for _, line in lines_in(path, encoding, bad if encoding.basis in SURE else None)]
     if layout == "lines":
         return lines
     groups: list[list[str]] = [[]]

@@ -10,7 +10,7 @@ import unicodedata
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from itertools import takewhile
+from itertools import chain, takewhile
 from typing import Any, ClassVar, Self
 
 from poise.data.tokenizers.joining import joined_by_spaces, joined_letters
@@ -113,9 +113,7 @@ class Whitespace(Units):
 
     @classmethod
     def fit(cls, sentences: Sequence[str], size: int | None = None, least: int = 1) -> Self:
-        counts: Counter[str] = Counter()
-        for sentence in sentences:
-            counts.update(sentence.split())
+        counts = Counter(chain.from_iterable(map(str.split, sentences)))
         return cls(most_frequent(counts, size, least, cls.plural))
 
     def split(self, sentence: str) -> list[str]:
@@ -135,9 +133,7 @@ class Characters(Units):
 
     @classmethod
     def fit(cls, sentences: Sequence[str], size: int | None = None, least: int = 1) -> Self:
-        counts: Counter[str] = Counter()
-        for sentence in sentences:
-            counts.update(unicodedata.normalize("NFC", sentence))
+        counts = Counter(chain.from_iterable(unicodedata.normalize("NFC", sentence) for sentence in sentences))
         return cls(most_frequent(counts, size, least, cls.plural))
 
     def split(self, sentence: str) -> list[str]:

@@ -36,7 +36,7 @@ class Transcript(NamedTuple):
             return self.text
         return f"{self.text[: LONGEST_SHOWN - 1]}…"
 
-    def told_voice(self) -> str:
+    def voice_suffix(self) -> str:
         """What follows the text in an example: ", voice Ann", or nothing."""
         return f", voice {self.voice}" if self.voice else ""
 
@@ -50,7 +50,7 @@ class Columns:
     text: str | None = None
     voice: str | None = None
 
-    def asked(self) -> list[str]:
+    def named(self) -> list[str]:
         return [name for name in (self.file, self.text, self.voice) if name is not None]
 
 
@@ -71,12 +71,12 @@ def transcripts_in(path: Path, names: SoundNames, columns: Columns, found: dict[
     file each, with the first of them.
     """
     bad = LeftOut("lines")
-    header, rows, how = rows_in(path, columns.asked(), bad, names)
-    if not columns.asked() and any(map(names.find, header)):
+    header, rows, layout = rows_in(path, columns.named(), bad, names)
+    if not columns.named() and any(map(names.find, header)):
         rows.insert(0, TableRow(1, list(header)))  # a first line that is no header: it names a file
         header = ()
     places = _places(path, header, rows, names, columns)
-    return _match(path, rows, places, names, found, bad, how, header)
+    return _match(path, rows, places, names, found, bad, layout, header)
 
 
 def _places(path: Path, header: Sequence[str], rows: Sequence[TableRow], names: SoundNames, columns: Columns) -> Places:
@@ -87,12 +87,12 @@ def _places(path: Path, header: Sequence[str], rows: Sequence[TableRow], names: 
     some = [row.fields for row in rows[:LOOKED_AT]]
     small = list(map(plain, header))
 
-    def given(asked: str | None, usual: Sequence[str]) -> int | None:
-        if asked is not None:
-            return place_of(path, layout, asked)
+    def place(name: str | None, usual: Sequence[str]) -> int | None:
+        if name is not None:
+            return place_of(path, layout, name)
         return place_among(small, usual)
 
-    file, text, voice = given(columns.file, FILE), given(columns.text, TEXT), given(columns.voice, VOICE)
+    file, text, voice = place(columns.file, FILE), place(columns.text, TEXT), place(columns.voice, VOICE)
     guessed = None in (file, text)
     if file is None:
         file = _naming(some, _others(width, text), names)
@@ -143,7 +143,7 @@ def _few(some: Sequence[Sequence[str]], places: Sequence[int]) -> int | None:
 
 def _match(
     path: Path, rows: Sequence[TableRow], places: Places, names: SoundNames, found: dict[str, Transcript], bad: LeftOut,
-    how: str, header: Sequence[str],
+    layout: str, header: Sequence[str],
 ) -> list[str]:  # fmt: skip
     """Enter each row that names one file, once; returns what is to be told."""
     malformed = bad.count
@@ -168,7 +168,7 @@ def _match(
     for file, transcript in mine.items():
         found.setdefault(file, transcript)
     return [
-        _told(path, mine, places, how, header),
+        _reading_note(path, mine, places, layout, header),
         *(f"{path.name}: left out {left}" for left in (bad, twice) if left.count),
     ]
 
@@ -187,7 +187,7 @@ def _unmatched(written: str, files: Sequence[str], names: SoundNames, first: boo
     return f"names '{written}', which is no sound file{near}"
 
 
-def _told(path: Path, mine: dict[str, Transcript], places: Places, how: str, header: Sequence[str]) -> str:
+def _reading_note(path: Path, mine: dict[str, Transcript], places: Places, layout: str, header: Sequence[str]) -> str:
     """How a table was read, with an example."""
 
     def called(at: int | None) -> str:
@@ -198,10 +198,10 @@ def _told(path: Path, mine: dict[str, Transcript], places: Places, how: str, hea
     example = ""
     if mine:
         file, transcript = next(iter(mine.items()))
-        example = f'; {file} -> "{transcript.short_text()}"{transcript.told_voice()}'
+        example = f'; {file} -> "{transcript.short_text()}"{transcript.voice_suffix()}'
     guess = "a guess; " if places.guessed else ""
     return (
-        f"{path.name}: {how}; file in column {called(places.file)}, text in {called(places.text)}, voice in "
+        f"{path.name}: {layout}; file in column {called(places.file)}, text in {called(places.text)}, voice in "
         f"{called(places.voice)} ({guess}--file-column, --text-column and --voice-column set them){example}"
     )
 

@@ -31,7 +31,7 @@ TRANS = (".trans.txt", ".trans.tsv")  # of a folder of LibriSpeech, of LibriTTS
 KALDI = "text"
 BESIDE = (".txt", ".normalized.txt", ".lab")
 MOST_FOLDERS = 50  # right below, in which lists are looked for
-TOLD = 3  # tables of which each is told how it was read
+SHOWN = 3  # tables of which each is told how it was read
 FIELDS = ("text", "voice")
 LOOKED_AT = 50  # lines of a file that may be a list of recordings
 
@@ -71,12 +71,12 @@ def read_transcripts(
     tables = _tables(folder, files, names, columns)
     for place, table in enumerate(tables):
         told = transcripts_in(table, _names_for(table, folder, files, names), columns, found.by_file)
-        if place >= TOLD:
+        if place >= SHOWN:
             del told[0]  # how it was read
         found.notes += told
-    if len(tables) > TOLD:
-        found.notes.insert(TOLD, f"{len(tables) - TOLD:,} more tables like these, the last {tables[-1].name}")
-    if found.notes or columns.asked():
+    if len(tables) > SHOWN:
+        found.notes.insert(SHOWN, f"{len(tables) - SHOWN:,} more tables like these, the last {tables[-1].name}")
+    if found.notes or columns.named():
         return found
     return _by_text_files(folder, files)
 
@@ -106,7 +106,7 @@ def _tables(folder: Path, files: Sequence[str], names: SoundNames, columns: Colu
         found += [Path(above, name) for name in filter(_is_usual, inside)]
     if not found and sum(_beside(folder, name) is not None for name in files) * 2 < len(files):
         found = [path for path in _lists(folder, files) if _is_list(path, names)]
-    if columns.asked() and not found:
+    if columns.named() and not found:
         raise PoiseError(f"{folder} has no table for --file-column, --text-column or --voice-column: give --metadata")
     return sorted(found)
 
@@ -182,16 +182,16 @@ def _by_text_files(folder: Path, files: Sequence[str]) -> Transcripts:
     return _noted(by_file, "texts from txt/, voices from its folders")
 
 
-def _noted(by_file: dict[str, Transcript], how: str) -> Transcripts:
+def _noted(by_file: dict[str, Transcript], source: str) -> Transcripts:
     """With how it came to be known and an example, where anything is."""
     if not by_file:
         return Transcripts()
-    return Transcripts(by_file, [how + _example(by_file)])
+    return Transcripts(by_file, [source + _example(by_file)])
 
 
 def _example(by_file: dict[str, Transcript]) -> str:
     file, first = next(iter(by_file.items()))
-    return f': {file} -> "{first.text[:40]}"{first.told_voice()}'
+    return f': {file} -> "{first.text[:40]}"{first.voice_suffix()}'
 
 
 def _joined(lines: Iterator[str]) -> str:

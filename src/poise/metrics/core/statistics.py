@@ -140,22 +140,22 @@ def kernel_distance(x: Features, y: Features, kernel: Kernel, seed: int | None =
     """
     n, m = len(x), len(y)
     reads = kernel_reads(kernel, n, m, seed)
-    found = {"xx": x.within(*reads.heldout), "yy": y.within(*reads.made), "xy": x.against(y, *reads.between)}
-    sums: dict[str, KernelSums] = {name: answers[0] for name, answers in found.items()}
-    xx, yy, (mean, spread) = _within(sums["xx"]), _within(sums["yy"]), _across(sums["xy"])
+    answers = x.within(*reads.heldout), y.within(*reads.made), x.against(y, *reads.between)
+    of_x, of_y, between = (answer[0] for answer in answers)
+    xx, yy, (mean, spread) = _within(of_x), _within(of_y), _across(between)
     value = xx.mean + yy.mean - 2 * mean
-    counted = _jackknife(xx, sums["xy"].rows, yy.mean, m) + _jackknife(yy, sums["xy"].columns, xx.mean, n)
+    counted = _jackknife(xx, between.rows, yy.mean, m) + _jackknife(yy, between.columns, xx.mean, n)
     interaction = 2 * xx.spread / (n * (n - 1)) + 2 * yy.spread / (m * (m - 1)) + 4 * spread / (n * m)
     p = None
     if seed is not None:
-        p = _permuted_p(sums, torch.stack([f[1] for f in found.values()]).sum(0), labels(n, m, seed), value)
+        rows, inner = torch.cat([xx.rows + between.rows, yy.rows + between.columns]), [answer[1] for answer in answers]
+        p = _permuted_p(rows, n, torch.stack(inner).sum(0), labels(n, m, seed), value)
     return symmetric(value, max(counted - interaction, interaction), n, m, p)
 
 
-def _permuted_p(sums: dict[str, KernelSums], inner: Tensor, relabelled: Tensor, value: float) -> float:
+def _permuted_p(rows: Tensor, n: int, inner: Tensor, relabelled: Tensor, value: float) -> float:
     """p from zᵀKz of every relabelling z of the pooled rows: the sums between and outside follow from row sums."""
-    n, m = len(sums["xx"].rows), len(sums["yy"].rows)
-    rows = torch.cat([sums["xx"].rows + sums["xy"].rows, sums["yy"].rows + sums["xy"].columns])
+    m = len(rows) - n
     touching = rows @ relabelled
     across, outer = touching - inner, rows.sum() - 2 * touching + inner
     permuted = inner / (n * (n - 1)) + outer / (m * (m - 1)) - 2 * across / (n * m)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import numpy as np
 import torch
@@ -20,6 +21,8 @@ from poise.metrics.core.statistics import Estimate, symmetric, upper_tail
 CELLS = 3
 COMPONENTS = 64
 SMALLEST_CELL = 20  # generated rows; cells with no more do not count
+
+_of_copying = partial(FeatureMetric.define, better="target", needs_train=True)
 
 
 def nearest(rows: Features, among: Features) -> tuple[Tensor, Tensor]:
@@ -53,12 +56,10 @@ def nearest_rows(rows: Features, among: Features, k: int) -> tuple[Tensor, Tenso
     return distance, index.gather(1, order)
 
 
-@FeatureMetric.define(
+@_of_copying(
     "copying",
     "Share of generated features nearer to a training row than to a held-out one; 0.5 on average without copying.",
-    "target",
     target="0.5",
-    needs_train=True,
 )
 def copying(compared: Compared, seed: int) -> Estimate:
     """c = P(d(g, T) < d(g, H)), ties counted half, for equally many training rows T and held-out rows H.
@@ -120,12 +121,10 @@ def _clustered(share: Tensor, index: Tensor) -> float:
     return max(float(sums.square().sum()), float(rest.square().sum())) / len(rest) ** 2
 
 
-@FeatureMetric.define(
+@_of_copying(
     "AuthPct",
     "Percentage of generated features that are not suspiciously near to a training row; compare with held-out ones.",
-    "target",
     target=HELD_OUT,
-    needs_train=True,
 )
 def auth_pct(compared: Compared, seed: int) -> Estimate:
     """Percentage of rows farther from their nearest training row than that one is from its nearest (Alaa et al. 2022).
@@ -146,12 +145,10 @@ def auth_pct(compared: Compared, seed: int) -> Estimate:
     return Estimate(value, max(value - half, 0.0), min(value + half, 100.0), len(compared.made), len(_train(compared)))
 
 
-@FeatureMetric.define(
+@_of_copying(
     "AuthPct_gap",
     "AuthPct of the generated features less that of held-out ones; below 0 means copying.",
-    "target",
     target="0",
-    needs_train=True,
 )
 def auth_pct_gap(compared: Compared, seed: int) -> Estimate:
     """AuthPct of generated rows less that of held-out rows taken for generated ones, in percentage points.
@@ -172,13 +169,11 @@ def auth_pct_gap(compared: Compared, seed: int) -> Estimate:
     return symmetric(value, variance, len(made), len(held), p)
 
 
-@FeatureMetric.define(
+@_of_copying(
     "C_T",
     "Z-score of distances to the training set, generated against held-out; far below 0 means copying, far above poor "
     "samples.",
-    "target",
     target="0",
-    needs_train=True,
     least=3 * SMALLEST_CELL + 1,
 )
 def c_t(compared: Compared, seed: int) -> Estimate:

@@ -105,8 +105,8 @@ def evaluate(
     _remarks(chosen, result)
     found: dict[str, dict[str, Estimate]] = {}
     for done, (place, rows) in enumerate(places.items()):
-        told = _Told(progress, done * len(chosen), len(places) * len(chosen), place)
-        found[place] = _measured(Compared(reference, rows, sets.train), chosen, seed, told, result.remarks)
+        step_done = _PlaceProgress(progress, done * len(chosen), len(places) * len(chosen), place)
+        found[place] = _measured(Compared(reference, rows, sets.train), chosen, seed, step_done, result.remarks)
     if any(metric.name == "FD" for metric in chosen):
         result.remark(_bias(reference, n))
     if progress:
@@ -168,7 +168,7 @@ def _bias(reference: Features, n: int) -> str:
     return f"FD: of two sets of {n:,} and {m:,} real rows it would be about {bias:.3g}, by its small-sample bias alone."
 
 
-class _Told(NamedTuple):
+class _PlaceProgress(NamedTuple):
     progress: StepProgress | None
     done: int
     total: int
@@ -180,16 +180,16 @@ class _Told(NamedTuple):
 
 
 def _measured(
-    sets: Compared, metrics: Sequence[FeatureMetric], seed: int, told: _Told, notes: list[Note]
+    sets: Compared, metrics: Sequence[FeatureMetric], seed: int, step_done: _PlaceProgress, notes: list[Note]
 ) -> dict[str, Estimate]:
     """The estimates by name; a note for a metric that refuses these rows."""
     found = {}
-    told(0, "products of all pairs")
+    step_done(0, "products of all pairs")
     share_pass(sets, metrics, seed)
     for step, metric in enumerate(metrics):
-        told(step, metric.name)
+        step_done(step, metric.name)
         try:
             found[metric.name] = metric.estimate(sets, seed)
         except PoiseError as error:
-            notes.append(Note(f"{error}.", f"{metric.name} ({told.place})"))
+            notes.append(Note(f"{error}.", f"{metric.name} ({step_done.place})"))
     return found

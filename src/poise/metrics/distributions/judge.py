@@ -10,9 +10,7 @@ More than 250 lines, because what is drawn, kept back and scored, and in which o
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +19,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from poise.core import Timed
 from poise.data.files.items import Rows, drawn
 from poise.errors import PoiseError
 from poise.metrics.core.feature_metric import FeatureMetric, share_pass
@@ -40,7 +39,7 @@ FLAT = 128  # pictures of one colour: KID is unbiased at any number
 LARGEST_BLOCK = 10_000  # at most so many of them
 
 
-class Judge:
+class Judge(Timed):
     """Scores generated pictures on features, against the held-out part of a data set.
 
     Args:
@@ -105,8 +104,8 @@ class Judge:
         self.extractors: list[Extractor] = []
         self.classifier: SmallClassifier | None = None
         self.shares: list[float] = []
-        self.seconds, self.last_seconds = 0.0, 0.0
-        with self._clock():
+        self.last_seconds = 0.0
+        with self.timed():
             train, held = np.asarray(train, np.int64), np.asarray(heldout, np.int64)
             if self._enough(len(train), len(held)):
                 self._find(extractors)
@@ -124,7 +123,7 @@ class Judge:
 
     def floor(self) -> dict[str, float]:
         """`n` real training pictures against the `m` held-out ones; the keys are those of `score`."""
-        with self._clock():
+        with self.timed():
             if self._floor is None:
                 drawn = {e.name: self._real(e, self._train_rows, "train") for e in self.extractors}
                 self._floor, _ = self._values(drawn, floor=True)
@@ -146,7 +145,7 @@ class Judge:
         if not self.extractors:
             return {}
         start = self.seconds
-        with self._clock():
+        with self.timed():
             made = self._checked(sample(self.n, seed))
             values, self.shares = self._values({e.name: features(e, made) for e in self.extractors})
             values |= self._flat()
@@ -266,14 +265,6 @@ class Judge:
 
     def _draw(self, rows: Rows, n: int, stream: int) -> Rows:
         return drawn(rows, n, (self._seed, stream))
-
-    @contextmanager
-    def _clock(self) -> Iterator[None]:
-        start = time.perf_counter()
-        try:
-            yield
-        finally:
-            self.seconds += time.perf_counter() - start
 
 
 def _without(rows: Rows, taken: Rows) -> Rows:

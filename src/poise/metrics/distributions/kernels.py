@@ -26,6 +26,11 @@ def _gaussian(compared: Compared, seed: int) -> GaussianKernel:
     return GaussianKernel(median_distance(compared.heldout, seed))
 
 
+def _distance(compared: Compared, kernel: CubicKernel | GaussianKernel, seed: int) -> Estimate:
+    found = kernel_distance(compared.heldout, compared.made, kernel, seed)
+    return found._replace(n=len(compared.made), m=len(compared.heldout))
+
+
 @FeatureMetric.define(
     "KID",
     "Difference of all moments up to the third between generated and held-out features; 0 on average if they agree.",
@@ -41,9 +46,7 @@ def kid_metric(compared: Compared, seed: int) -> Estimate:
         >>> kid_metric.estimate(compare(np.zeros((4, 1)), np.ones((4, 1)))).value  # (0 + 1)³ + (1 + 1)³ − 2·(0 + 1)³
         7.0
     """
-    return kernel_distance(compared.heldout, compared.made, CubicKernel(), seed)._replace(
-        n=len(compared.made), m=len(compared.heldout)
-    )
+    return _distance(compared, CubicKernel(), seed)
 
 
 @FeatureMetric.define(
@@ -63,8 +66,7 @@ def mmd(compared: Compared, seed: int) -> Estimate:
         >>> round(mmd.estimate(compare(heldout, heldout + 100)).value, 4)  # twice (2 + 4·e^(−1/2)) / 6
         1.4754
     """
-    found = kernel_distance(compared.heldout, compared.made, _gaussian(compared, seed), seed)
-    return found._replace(n=len(compared.made), m=len(compared.heldout))
+    return _distance(compared, _gaussian(compared, seed), seed)
 
 
 def median_distance(rows: Features, seed: int) -> float:

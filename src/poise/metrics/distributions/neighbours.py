@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import numpy as np
 import torch
@@ -23,6 +24,9 @@ def _asks_of_balls(compared: Compared, seed: int) -> Reads:
     return Reads((NearestRows(K + 1),), (NearestRows(K + 1),), (Hits(K), NearestRows(1)))
 
 
+_of_balls = partial(FeatureMetric.define, least=LEAST, asks=_asks_of_balls)
+
+
 def _counts(compared: Compared) -> tuple[HitCounts, int, int]:
     counts: HitCounts = compared.heldout.against(compared.made, Hits(K))[0]
     return counts, len(compared.made), len(compared.heldout)
@@ -33,13 +37,7 @@ def _share(inside: Tensor, n: int, m: int) -> Estimate:
     return Estimate(value, *wilson(value, n * m / (n + m)), n, m)
 
 
-@FeatureMetric.define(
-    "precision",
-    "Share of generated features inside the region of the held-out ones.",
-    "higher",
-    least=LEAST,
-    asks=_asks_of_balls,
-)
+@_of_balls("precision", "Share of generated features inside the region of the held-out ones.", "higher")
 def precision(compared: Compared, seed: int) -> Estimate:
     """Share of generated rows inside at least one ball around a held-out row (Kynkäänniemi et al. 2019).
 
@@ -59,13 +57,7 @@ def precision(compared: Compared, seed: int) -> Estimate:
     return _share(counts.columns_in_x > 0, n, m)
 
 
-@FeatureMetric.define(
-    "recall",
-    "Share of held-out features inside the region of the generated ones.",
-    "higher",
-    least=LEAST,
-    asks=_asks_of_balls,
-)
+@_of_balls("recall", "Share of held-out features inside the region of the generated ones.", "higher")
 def recall(compared: Compared, seed: int) -> Estimate:
     """Share of held-out rows inside at least one ball around a generated row; otherwise as `precision`.
 
@@ -79,13 +71,11 @@ def recall(compared: Compared, seed: int) -> Estimate:
     return _share(counts.rows_in_y > 0, n, m)
 
 
-@FeatureMetric.define(
+@_of_balls(
     "density",
     "How densely generated features lie where held-out ones do; 1 on average if they agree.",
     "target",
     target="1",
-    least=LEAST,
-    asks=_asks_of_balls,
 )
 def density(compared: Compared, seed: int) -> Estimate:
     """Mean number of balls around held-out rows that hold a generated row, over 5 (Naeem et al. 2020).
@@ -122,13 +112,7 @@ def _jackknife(without: Tensor) -> float:
     return (n - 1) / n * float((without - without.mean()).square().sum())
 
 
-@FeatureMetric.define(
-    "coverage",
-    "Share of held-out features that have a generated one nearby.",
-    "higher",
-    least=LEAST,
-    asks=_asks_of_balls,
-)
+@_of_balls("coverage", "Share of held-out features that have a generated one nearby.", "higher")
 def coverage(compared: Compared, seed: int) -> Estimate:
     """Share of balls around held-out rows that hold a generated row (Naeem et al. 2020).
 

@@ -23,6 +23,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
+from poise.data.catalogue.catalogue import located
 from poise.data.files.store import sha256_of
 from poise.errors import PoiseError
 from poise.installing import install
@@ -87,8 +88,15 @@ class MissingFeatures(PoiseError):
     """
 
     def __init__(self, extractor: str, command: str = "") -> None:
-        how = command or install("scores")
-        super().__init__(f"the weights of {extractor} are not installed, so its scores are left out: {how}")
+        command = command or install("scores")
+        super().__init__(f"the weights of {extractor} are not installed, so its scores are left out: {command}")
+
+
+def weights_of(extractor: str) -> Path:
+    """The folder that `poise data get` fills with the weights of an extractor. Errors: `MissingFeatures` before."""
+    if folder := located(name := extractor.lower()):
+        return folder
+    raise MissingFeatures(extractor, f"poise data get {name}")
 
 
 def check_images(images: Tensor) -> Tensor:
@@ -213,13 +221,11 @@ class EffLite0:
         if size < 32:
             raise PoiseError(f"EffLite0 needs an input size of at least 32 pixels, not {size}")
         data = _weights()
-        self.size, self.device = size, torch.device(device)
-        self.name = f"EffLite0@{size}"
+        self.size, self.device, self.name = size, torch.device(device), f"EffLite0@{size}"
         self.digest = digest_of(data, size, PREPROCESSING)
         state = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
         self._net = Lite0(state).eval().requires_grad_(False).to(self.device)
-        self._mean = torch.tensor(IMAGENET_MEAN, device=self.device)[:, None, None]
-        self._std = torch.tensor(IMAGENET_STD, device=self.device)[:, None, None]
+        self._mean, self._std = torch.tensor([IMAGENET_MEAN, IMAGENET_STD], device=self.device)[:, :, None, None]
 
     @classmethod
     def made(cls, material: Material) -> Self:

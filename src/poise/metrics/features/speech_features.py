@@ -15,11 +15,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from poise.audio.spectrograms import mel_filters
-from poise.data.catalogue.catalogue import located
 from poise.data.speech.speech import Wave, resampled
 from poise.errors import PoiseError
 from poise.installing import install
-from poise.metrics.features.features import Material, MissingFeatures, digest_of, exact, spread
+from poise.metrics.features.features import Material, MissingFeatures, digest_of, exact, spread, weights_of
 from poise.registry import register
 
 RATE = 16_000
@@ -104,9 +103,7 @@ class Resemblyzer:
     dim = 256
 
     def __init__(self) -> None:
-        folder = located("resemblyzer")
-        if folder is None:
-            raise MissingFeatures(self.name, "poise data get resemblyzer")
+        folder = weights_of(self.name)
         weights = folder / "pretrained.pt"
         self.digest = digest_of(weights, VOICE_PREPROCESSING)
         with torch.random.fork_rng(devices=[]):
@@ -162,9 +159,7 @@ class DNSMOS:
     most = 200  # clips of a set that are worth the time, half a second each: there are three features only
 
     def __init__(self) -> None:
-        folder = located("dnsmos")
-        if folder is None:
-            raise MissingFeatures(self.name, "poise data get dnsmos")
+        folder = weights_of(self.name)
         try:
             import onnxruntime
         except ImportError:

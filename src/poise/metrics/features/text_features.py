@@ -15,10 +15,9 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from poise.data.catalogue.catalogue import located
 from poise.errors import PoiseError
 from poise.installing import install
-from poise.metrics.features.features import Material, MissingFeatures, digest_of, exact, spread
+from poise.metrics.features.features import Material, MissingFeatures, digest_of, exact, spread, weights_of
 from poise.metrics.features.minilm import DIM, LONGEST, MiniLM6
 from poise.metrics.features.wordpiece import WordPiece
 from poise.registry import register
@@ -100,9 +99,7 @@ class MiniLM:
     dim = DIM
 
     def __init__(self) -> None:
-        folder = located("minilm")
-        if folder is None:
-            raise MissingFeatures(self.name, "poise data get minilm")
+        folder = weights_of(self.name)
         weights = folder / "model.safetensors"
         self.digest = digest_of(weights, MINILM_PREPROCESSING)
         self._pieces = WordPiece((folder / "vocab.txt").read_text(encoding="utf-8"), LONGEST)

@@ -20,6 +20,7 @@ from poise.metrics.speech.metric import Context
 from poise.metrics.speech.pitch import Pitch, settled
 
 ORDER = 13  # cepstral coefficients, without the 0th
+SHORT = "clips shorter than a hop"  # they have no `warped` nor `matched`
 
 
 class WavePair(NamedTuple):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 import unicodedata
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -24,11 +25,20 @@ WIDE, NARROW = 16_000, 8_000  # samples a second for PESQ
 WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)*")
 
 
-def _stoi_ready() -> None:
-    try:
-        import pystoi  # noqa: F401
-    except ImportError:
-        raise PoiseError(f"STOI needs pystoi, so it is left out: {install('speech', 'pystoi')}") from None
+def _needs(package: str, metric: str, extra: str, more: str = "") -> Callable[[], None]:
+    """What raises PoiseError where the package is missing that a metric is computed by."""
+
+    def ready() -> None:
+        try:
+            importlib.import_module(package)
+        except ImportError:
+            command = install(extra, package)
+            raise PoiseError(f"{metric} needs {package}, so it is left out: {command}{more}") from None
+
+    return ready
+
+
+_sphinx_ready = _needs("pocketsphinx", "WER", "eval")
 
 
 @PairedMetric.define(
@@ -36,7 +46,7 @@ def _stoi_ready() -> None:
     "Short-time objective intelligibility: how well the envelopes of 15 bands follow those of the real clip.",
     "higher",
     unless="clips that differ in length by more than a hop, or with less than about 0.4 s of sound",
-    ready=_stoi_ready,
+    ready=_needs("pystoi", "STOI", "speech"),
 )
 def stoi(real: Wave, made: Wave, context: Context) -> Mapping[str, Value]:
     """STOI in [-1, 1], 1 for equal clips (Taal et al. 2011), by the package pystoi at 10 kHz.
@@ -63,19 +73,12 @@ def stoi(real: Wave, made: Wave, context: Context) -> Mapping[str, Value]:
     return {"STOI": found} if np.isfinite(found) else {}
 
 
-def _pesq_ready() -> None:
-    try:
-        import pesq  # noqa: F401
-    except ImportError:
-        raise PoiseError(f"PESQ needs pesq, so it is left out: {install('pesq')} (with a C compiler)") from None
-
-
 @PairedMetric.define(
     "PESQ",
     "Perceptual evaluation of speech quality: an estimate, from 1 to 4.6, of the opinion that listeners would have.",
     "higher",
     unless="clips that differ in length by more than a hop, are shorter than 0.25 s or have no speech that PESQ finds",
-    ready=_pesq_ready,
+    ready=_needs("pesq", "PESQ", "pesq", " (with a C compiler)"),
 )
 def pesq(real: Wave, made: Wave, context: Context) -> Mapping[str, Value]:
     """Either "PESQ wb", at 16 kHz (ITU-T P.862.2), where the context's rate is 16 kHz or more, or "PESQ nb", at 8 kHz
@@ -155,13 +158,6 @@ def recognised(wave: Wave) -> str:
     decoder.end_utt()
     heard = decoder.hyp()
     return heard.hypstr if heard else ""
-
-
-def _sphinx_ready() -> None:
-    try:
-        import pocketsphinx  # noqa: F401
-    except ImportError:
-        raise PoiseError(f"WER needs pocketsphinx, so it is left out: {install('eval', 'pocketsphinx')}") from None
 
 
 def word_errors(counts: Floats, voices: NDArray[np.int64]) -> float:

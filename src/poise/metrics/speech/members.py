@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from poise.audio.spectrograms import FLOOR, frames_of
 from poise.data.speech.speech import Wave
-from poise.metrics.speech.features import log_mel, same_length, warped
+from poise.metrics.speech.features import SHORT, log_mel, same_length, warped
 from poise.metrics.speech.metric import Context, PairedMetric, Value
 
 DECIBELS = 10 / math.log(10) * math.sqrt(2)  # of one cepstral coefficient
@@ -23,10 +23,7 @@ LENGTHS = "clips that differ in length by more than a hop, or hold less than a f
 
 
 @PairedMetric.define(
-    "log-mel L1",
-    "Mean distance of the log-mel spectrograms, frame by frame.",
-    "lower",
-    unless=LENGTHS,
+    "log-mel L1", "Mean distance of the log-mel spectrograms, frame by frame.", "lower", unless=LENGTHS
 )
 def log_mel_l1(real: Wave, made: Wave, context: Context) -> Mapping[str, Value]:
     """Mean over bands and frames of |ln max(a, 1e-5) - ln max(b, 1e-5)|, a and b magnitudes in mel bands.
@@ -97,7 +94,7 @@ def mr_stft(real: Wave, made: Wave, context: Context) -> Mapping[str, Value]:
     "Mel cepstral distortion after dynamic time warping; timing does not count, only what is sounded.",
     "lower",
     unit="dB",
-    unless="clips shorter than a hop",
+    unless=SHORT,
 )
 def mcd(real: Wave, made: Wave, context: Context) -> Mapping[str, Value]:
     """The mean over the warping path of 10/ln 10 sqrt(2 sum_k (c_k - c'_k)²), k = 1 .. 13 (Kubichek 1993), in dB.

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from poise.data.speech.speech import Wave
 from poise.metrics.core.statistics import Floats
-from poise.metrics.speech.features import matched, pitches
+from poise.metrics.speech.features import SHORT, matched, pitches
 from poise.metrics.speech.metric import Context, PairedMetric, Value
 from poise.metrics.speech.pitch import Pitch
 
@@ -53,10 +53,7 @@ def f0_rmse(real: Wave, made: Wave, context: Context) -> Mapping[str, Value]:
 
 
 @PairedMetric.define(
-    "V/UV error",
-    "Share of frames that are voiced in one clip and not in the other.",
-    "lower",
-    unless="clips shorter than a hop",
+    "V/UV error", "Share of frames that are voiced in one clip and not in the other.", "lower", unless=SHORT
 )
 def voicing_error(real: Wave, made: Wave, context: Context) -> Mapping[str, Value]:
     """In [0, 1], over frames that match as for "F0 RMSE".
@@ -71,10 +68,7 @@ def voicing_error(real: Wave, made: Wave, context: Context) -> Mapping[str, Valu
 
 
 @PairedMetric.define(
-    "periodicity",
-    "Root mean square distance of how periodic the clips are, frame by frame.",
-    "lower",
-    unless="clips shorter than a hop",
+    "periodicity", "Root mean square distance of how periodic the clips are, frame by frame.", "lower", unless=SHORT
 )
 def periodicity(real: Wave, made: Wave, context: Context) -> Mapping[str, Value]:
     """sqrt(mean (p - p')²) over frames that match as for "F0 RMSE", in [0, 1] (Morrison et al. 2022).

@@ -10,14 +10,13 @@ sentences score nearly as real ones do (docs/text-metrics.md).
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from poise.core import Timed
 from poise.data.text.text import Sentences
 from poise.errors import PoiseError
 from poise.metrics.core.feature_metric import FeatureMetric, share_pass
@@ -37,7 +36,7 @@ SCORES = (
 )
 
 
-class TextJudge:
+class TextJudge(Timed):
     """Scores generated sentences against the held-out part of a text.
 
     Args:
@@ -80,13 +79,13 @@ class TextJudge:
     ) -> None:
         if n < LEAST:
             raise PoiseError(f"scores need at least {LEAST} sentences, not {n}")
-        self.seconds, self.last_seconds = 0.0, 0.0
+        self.last_seconds = 0.0
         self.extractors: list[Extractor] = []
         self._vocabulary, self._units, self._encode = vocabulary, units, encode
         self._seed, self._wanted = seed, tuple(scores)
         self._floor: dict[str, float] | None = None
         self._kept: dict[str, Features] = {}
-        with self._clock():
+        with self.timed():
             self.n = min(n, len(train) // 2)
             order = np.random.default_rng((seed, 1)).permutation(len(train))
             self._train = train
@@ -106,7 +105,7 @@ class TextJudge:
         The n-gram model of the training sentences is fitted on the other ones, for floor and scores alike. Copies are
         looked for in the other training sentences here, and in all of them in `score`.
         """
-        with self._clock():
+        with self.timed():
             if self._floor is None:
                 self._floor = self._values(self._drawn, self._others) if self._able else {}
             return dict(self._floor)
@@ -122,7 +121,7 @@ class TextJudge:
         if not self._able:
             return {}
         start = self.seconds
-        with self._clock():
+        with self.timed():
             texts = check_sentences(sample(self.n, seed))
             if len(texts) != self.n:
                 raise PoiseError(f"the generator was asked for {self.n:,} sentences and made {len(texts):,}")
@@ -183,14 +182,6 @@ class TextJudge:
             self.extractors = [USE()] if extractors is None else list(extractors)
         except MissingFeatures as error:
             self.missing.append(str(error))
-
-    @contextmanager
-    def _clock(self) -> Iterator[None]:
-        start = time.perf_counter()
-        try:
-            yield
-        finally:
-            self.seconds += time.perf_counter() - start
 
 
 def _flat(name: str, found: Estimate) -> dict[str, float]:

@@ -18,7 +18,7 @@ class Idea(NamedTuple):
         """Whether the run's recipe has every option of it."""
         return all(record.offers(option) for option in self.options)
 
-    def said(self, record: Record) -> str:
+    def text(self, record: Record) -> str:
         """The words, with flags."""
         words = self.words
         for option in self.options:
@@ -33,7 +33,7 @@ def idea(words: str, *options: str) -> Idea:
 
 def advice(record: Record, *ideas: Idea | None, last: str = "or") -> str:
     """Those of the ideas that fit, as "Try A, B, or C."; None is no idea."""
-    found = [one.said(record) for one in ideas if one is not None and one.fits(record)]
+    found = [one.text(record) for one in ideas if one is not None and one.fits(record)]
     if len(found) < 3:
         return f"Try {f' {last} '.join(found)}." if found else ""
     return f"Try {', '.join(found[:-1])}, {last} {found[-1]}."

@@ -22,7 +22,7 @@ class Trait(NamedTuple):
     """One number of `poise.monitor.appearance`: from where on it is off, and how that is said."""
 
     off: Callable[[float], bool]
-    said: Callable[[float], str]
+    sentence: Callable[[float], str]
 
 
 def _lightness(value: float) -> str:
@@ -59,7 +59,7 @@ def appearance(record: Record) -> Finding | None:
             found[name] = since, level.last
     if not found:
         return None
-    *told, last = [TRAITS[name].said(value) for name, (_, value) in found.items()]
+    *told, last = [TRAITS[name].sentence(value) for name, (_, value) in found.items()]
     all_told = f"{', '.join(told)} and {last}" if told else last
     return Finding(
         "lightness or colour off",

@@ -10,7 +10,7 @@ from __future__ import annotations
 from statistics import fmean
 
 from poise.monitor.findings.advice import Idea, advice, idea
-from poise.monitor.findings.finding import Finding, Record
+from poise.monitor.findings.finding import Finding, Record, Severity
 from poise.monitor.findings.windows import Series, holding
 from poise.registry import register
 
@@ -35,9 +35,9 @@ def posterior_collapse(record: Record) -> Finding | None:
         share = Series(active.steps, [n / units for n in active.values])
         most_since = holding(share, lambda part: part < MOST, least=PROBES)
         if all_since is not None:
-            return _all(record, player, units, all_since)
+            return _collapse(record, player, units, all_since, whole=True)
         if most_since is not None and record.part_done(rate.steps[-1]) >= 1 / 4:
-            return _most(record, player, units, most_since)
+            return _collapse(record, player, units, most_since, whole=False)
     return None
 
 
@@ -46,34 +46,24 @@ def _grows(s: Series) -> bool:
     return len(s) >= PROBES and fmean(s.values[-4:]) > 1.25 * fmean(s.values[-8:-4])
 
 
-def _all(record: Record, player: str, units: int, since: int) -> Finding:
+def _collapse(record: Record, player: str, units: int, since: int, whole: bool) -> Finding:
+    """Of all latents, or of most."""
     numbers = _numbers(record, player, units)
-    return Finding(
-        "posterior collapse",
-        "critical",
-        since,
-        f"The latents tell the decoder {numbers['rate']:.2g} nats of a picture, and {numbers['active units']:.0f} of "
-        f"{units} units are active: it decodes without them, and all that it makes is alike.",
-        advice(record, *_remedies(record, player)),
-        numbers,
+    rate, active = numbers["rate"], numbers["active units"]
+    severity: Severity = "critical"
+    smaller = None
+    sentence = (
+        f"The latents tell the decoder {rate:.2g} nats of a picture, and {active:.0f} of {units} units are active: it "
+        "decodes without them, and all that it makes is alike."
     )
-
-
-def _most(record: Record, player: str, units: int, since: int) -> Finding:
-    numbers = _numbers(record, player, units)
-    return Finding(
-        "posterior collapse",
-        "note",
-        since,
-        f"{numbers['active units']:.0f} of {units} latent units are active ({numbers['rate']:.3g} nats of a picture); "
-        "the others hold noise, which the decoder ignores.",
-        advice(
-            record,
-            *_remedies(record, player),
-            idea(f"a smaller {{}} (now {units}), which would do the same", "latent-size"),
-        ),
-        numbers,
-    )
+    if not whole:
+        severity, smaller = "note", idea(f"a smaller {{}} (now {units}), which would do the same", "latent-size")
+        sentence = (
+            f"{active:.0f} of {units} latent units are active ({rate:.3g} nats of a picture); the others hold noise, "
+            "which the decoder ignores."
+        )
+    remedies = advice(record, *_remedies(record, player), smaller)
+    return Finding("posterior collapse", severity, since, sentence, remedies, numbers)
 
 
 def _numbers(record: Record, player: str, units: int) -> dict[str, float]:

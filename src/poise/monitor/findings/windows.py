@@ -27,10 +27,10 @@ class Series:
         """The mean of the last `window` values; −1 where there are none."""
         return fmean(self.values[-window:]) if self.values else -1.0
 
-    def smoothed(self, window: int, how: Callable[[Sequence[float]], float] = median) -> Series:
-        """`how` of each value and those before it, `window` in all; values with fewer before them are left out."""
+    def smoothed(self, window: int, statistic: Callable[[Sequence[float]], float] = median) -> Series:
+        """`statistic` of each value and those before it, `window` in all; values with fewer are left out."""
         parts = [self.values[i - window + 1 : i + 1] for i in range(window - 1, len(self))]
-        return Series(self.steps[window - 1 :], [how(part) for part in parts])
+        return Series(self.steps[window - 1 :], [statistic(part) for part in parts])
 
 
 def series(rows: Sequence[Mapping[str, float]], key: str) -> Series:

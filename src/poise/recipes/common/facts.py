@@ -62,7 +62,7 @@ class OriginFacts:
     files: dict[str, str]
 
     @property
-    def whence(self) -> str:
+    def described(self) -> str:
         """In words."""
         return f"{self.run}, step {self.step:,}"
 

@@ -28,7 +28,7 @@ from poise.disk.description import RunSpec
 from poise.errors import PoiseError
 from poise.recipes.common.facts import OriginFacts
 from poise.recipes.common.options import OriginOptions
-from poise.recipes.common.whence import asked_checkpoint
+from poise.recipes.common.origin_checkpoint import origin_checkpoint
 from poise.training.checked import FILE, REST, checked_step, no_state, resume_state
 from poise.training.ema import Ema
 
@@ -80,7 +80,7 @@ def origin_of(options: OriginOptions, recipe: str, averaged: Sequence[str]) -> O
     place = Path(options.from_run)
     if os.path.lexists(place / KEPT):
         return _kept(place, names)
-    folder, step = asked_checkpoint(options.from_run, options.from_step)
+    folder, step = origin_checkpoint(options.from_run, options.from_step)
     spec = folder.spec()
     if spec.recipe != recipe:
         raise PoiseError(f"--from-run {options.from_run} is a run of {spec.recipe}: name one of poise train {recipe}")
@@ -186,12 +186,12 @@ def _fitting(origin: Origin, file: str, own: Mapping[str, Tensor]) -> dict[str, 
     try:
         found = safetensors.torch.load(origin.files[file])
     except safetensors.SafetensorError as error:
-        raise PoiseError(f"{file} of {origin.facts.whence} cannot be read as safetensors ({error})") from None
+        raise PoiseError(f"{file} of {origin.facts.described} cannot be read as safetensors ({error})") from None
     fitting = {name: value for name, value in found.items() if name in own and _alike(value, own[name])}
     for name, value in fitting.items():
         if value.is_floating_point() and not bool(torch.isfinite(value).all()):
             raise PoiseError(
-                f"{file} of {origin.facts.whence} has numbers in {name} that are not finite: take an earlier step"
+                f"{file} of {origin.facts.described} has numbers in {name} that are not finite: take an earlier step"
             )
     return fitting
 
@@ -199,13 +199,13 @@ def _fitting(origin: Origin, file: str, own: Mapping[str, Tensor]) -> dict[str, 
 @torch.no_grad()
 def _take(origin: Origin, net: nn.Module, part: str) -> None:
     """Put what fits into a network, and note what that was."""
-    whence, own = origin.facts.whence, net.state_dict()
+    described, own = origin.facts.described, net.state_dict()
     fitting = _fitting(origin, f"{part}.safetensors", own)
     weights = dict(net.named_parameters())
     taken = [name for name in weights if name in fitting]
     if not taken:
         raise PoiseError(
-            f"--from-run: nothing of the {part} of {whence} fits this run: no tensor has the same name and shape; "
+            f"--from-run: nothing of the {part} of {described} fits this run: no tensor has the same name and shape; "
             f"give this run its --network, --size and widths, or use other --from-parts"
         )
     for name, value in fitting.items():
@@ -215,7 +215,7 @@ def _take(origin: Origin, net: nn.Module, part: str) -> None:
     more = f" and {len(fresh) - SHOWN} more" if len(fresh) > SHOWN else ""
     left = f"; fresh: {', '.join(fresh[:SHOWN])}{more}" if fresh else ""
     counted = f"took {len(taken)} of {len(weights)} tensors of the {part} ({_percent(share)} of its parameters)"
-    origin.notes.append(f"{counted} from {whence}{left}")
+    origin.notes.append(f"{counted} from {described}{left}")
     if not fresh:
         origin.whole.add(part)
 

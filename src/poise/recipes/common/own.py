@@ -21,7 +21,7 @@ WRONG = (ArithmeticError, AssertionError, AttributeError, LookupError, RuntimeEr
 
 
 @contextlib.contextmanager
-def told(network: Any, what: str) -> Iterator[None]:
+def user_errors(network: Any, what: str) -> Iterator[None]:
     """Whatever goes wrong with a user's network is told of its file and class, `what` being a part that cannot be made
     or does not take something; nothing is changed for one of ours."""
     try:
@@ -46,7 +46,7 @@ def fits(network: Any, what: str, net: nn.Module, *inputs: Any) -> Any:
         return None
     shapes = " and ".join(str(list(x.shape)) for x in inputs if isinstance(x, Tensor))
     training = net.training
-    with told(network, f"{what} does not take {shapes}"), torch.random.fork_rng(devices=[]), torch.no_grad():
+    with user_errors(network, f"{what} does not take {shapes}"), torch.random.fork_rng(devices=[]), torch.no_grad():
         found = net.eval()(*inputs)
     net.train(training)
     return found
@@ -61,7 +61,7 @@ def judges(network: Any, net: Any) -> OwnDiscriminator | None:
     """The discriminator that a user's class made, None where it brings none and the recipe's own is taken."""
     if net is None:
         return None
-    with told(network, "discriminator cannot be made"):
+    with user_errors(network, "discriminator cannot be made"):
         return OwnDiscriminator(net)
 
 

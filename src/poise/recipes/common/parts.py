@@ -14,7 +14,7 @@ from poise.errors import PoiseError
 from poise.penalties import L2, Penalty
 from poise.recipes.common.affordable import check_affordable
 from poise.recipes.common.options import Options, RunOptions, check_counts
-from poise.recipes.common.recipe import Stage
+from poise.recipes.common.recipe import Stage, StepIntervals, Stopping
 from poise.recipes.common.setup import Setup
 from poise.training.precision import Execution, keep_freed_memory, pick_device, pick_precision
 from poise.training.schedules import Scheduled, bounds, number_or_schedule
@@ -111,6 +111,22 @@ def machine(execution: Execution) -> Machine:
     return {"device": str(execution.device), "precision": execution.precision, "threads": torch.get_num_threads()}
 
 
+class RunFields(TypedDict):
+    """The fields of a `Recipe` that the options of its run decide."""
+
+    stages: Sequence[Stage]
+    seed: int
+    execution: Execution
+    cadence: StepIntervals
+    acting: Stopping
+
+
+def run_fields(run: RunOptions, execution: Execution, stages: Sequence[Stage], *scored_after: int) -> RunFields:
+    """Those of a run through these stages, which is scored after `scored_after` steps too."""
+    cadence = run.cadence(sum(stage.steps for stage in stages), *scored_after)
+    return {"stages": stages, "seed": run.seed, "execution": execution, "cadence": cadence, "acting": run.acting}
+
+
 def recurrent_execution(run: RunOptions) -> Execution:
     """`execution_of` for recurrent layers, which not every CPU computes in half precision: it is tried."""
     execution = execution_of(run)
@@ -195,47 +211,6 @@ def _set_rate(optimizer: torch.optim.Optimizer, value: float) -> None:
 def _set_beta2(optimizer: torch.optim.Optimizer, value: float) -> None:
     for group in optimizer.param_groups:
         group["betas"] = (group["betas"][0], value)
-
-
-def run_notes(run: RunOptions, stages: Sequence[Stage]) -> list[str]:
-    """What a user should know of the options of a run: which decay of the average counts, what is not compiled."""
-    notes = compiled(run, stages)
-    if run.ema_half_life is not None:
-        notes.append(
-            f"--ema-half-life {run.ema_half_life:,}: a decay of {run.decay:.6g} of the average at --batch {run.batch}; "
-            "--ema is not used"
-        )
-    return notes
-
-
-def compiled(run: RunOptions, stages: Sequence[Stage]) -> list[str]:
-    """What --compile asks for: the networks that play in any stage are compiled in place, by torch.compile.
-
-    Returns: a line for each that is not, and why; nothing without --compile.
-    """
-    if not run.compile:
-        return []
-    notes = []
-    players = [player for stage in stages for player in stage.game.players]
-    for name in dict.fromkeys(player.name for player in players):
-        own = [player for player in players if player.name == name]
-        if why := _not_compiled(own[0].module, [term for player in own for term in player.terms]):
-            notes.append(f"--compile: the {name} is not compiled, for {why}")
-        else:
-            own[0].module.compile()
-    return notes
-
-
-def _not_compiled(net: nn.Module, terms: Sequence[Term[Any]]) -> str:
-    """Why torch.compile cannot make a network of this, or a module's `not_compiled` says so; nothing where it can."""
-    if twice := dict.fromkeys(term.name for term in terms if term.second_order):
-        return f"the gradients of gradients of {' and '.join(twice)}"
-    for layer in net.modules():
-        if isinstance(layer, nn.RNNBase):
-            return "its recurrent layers"
-        if why := getattr(layer, "not_compiled", ""):
-            return str(why)
-    return ""
 
 
 def learning_rate(optim: torch.optim.Optimizer) -> float:

@@ -21,7 +21,7 @@ from poise.penalties import Penalty
 from poise.recipes.common.affordable import check_affordable
 from poise.recipes.common.options import Options, OriginOptions, RunOptions
 from poise.recipes.common.origin import Origin, foreign_classes, origin_of, take, take_average
-from poise.recipes.common.own import fits, told
+from poise.recipes.common.own import fits, user_errors
 from poise.recipes.common.parts import adam_dials, check_player, machine, player
 from poise.recipes.common.recipe import Arguments
 from poise.recipes.images import steering
@@ -97,7 +97,7 @@ def generator(network: ImageNetworks | str, noise: int, options: Any, facts: Ima
     """The generator alone, with fresh weights; `options` is a `GeneratorOptions`."""
     if isinstance(network, ImageNetworks):
         classes = len(facts.classes)
-        with told(network, f"generator cannot be made{of_rectangles(facts)}"):
+        with user_errors(network, f"generator cannot be made{of_rectangles(facts)}"):
             made = network.generator(facts.sides, facts.channels, noise, classes)
             return OwnGenerator(made, noise, classes, facts.shape)
     net: nn.Module = find("network", network).generator(
@@ -122,7 +122,7 @@ def discriminator(network: ImageNetworks | str, options: Any, facts: ImageFacts)
     """The discriminator alone, with fresh weights; `options` is a `DiscriminatorOptions`."""
     if isinstance(network, ImageNetworks):
         classes = len(facts.classes)
-        with told(network, f"discriminator cannot be made{of_rectangles(facts)}"):
+        with user_errors(network, f"discriminator cannot be made{of_rectangles(facts)}"):
             return OwnDiscriminator(network.discriminator(facts.sides, facts.channels, classes), classes)
     net: nn.Module = find("network", network).discriminator(
         size=facts.sides,
@@ -151,15 +151,15 @@ def game(
     for name, own in options.items():
         check_player(name, own)
     to_discriminate, to_generate = adversarial_terms(find("loss", loss))
+    of_d, of_g = options["discriminator"], options["generator"]
     makers = {
-        "discriminator": lambda: discriminator(network, options["discriminator"], facts),
-        "generator": lambda: generator(network, noise, options["generator"], facts),
+        "discriminator": lambda: discriminator(network, of_d, facts),
+        "generator": lambda: generator(network, noise, of_g, facts),
     }
     check_affordable(execution.device, makers)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(run.seed)
-        d = discriminator(network, options["discriminator"], facts)
-        g = generator(network, noise, options["generator"], facts)
+        d, g = discriminator(network, of_d, facts), generator(network, noise, of_g, facts)
     take(origin, {"generator": g, "discriminator": d})
     if origin is not None:
         origin.notes += foreign_classes(origin, facts.classes)
@@ -173,7 +173,7 @@ def game(
     take_average(origin, "generator", average)
     built = Adversarial(g, d, view=Augmentation(facts.augment or "none"), joint=joint_allowed(d))
     built.players = (
-        player("discriminator", d, options["discriminator"], to_discriminate, penalties["discriminator"]),
-        player("generator", g, options["generator"], to_generate, penalties["generator"], (average,)),
+        player("discriminator", d, of_d, to_discriminate, penalties["discriminator"]),
+        player("generator", g, of_g, to_generate, penalties["generator"], (average,)),
     )
     return built, average.module

@@ -7,7 +7,7 @@ from typing import Any
 
 from poise.data.images.cache import Look
 from poise.data.images.images import ImageSet, open_images
-from poise.data.images.mirror import TOLD, told_from_mirror
+from poise.data.images.mirror import FOREIGN, mirror_share
 from poise.errors import PoiseError
 from poise.limits import LARGEST_SIDE, SMALLEST_SIDE, check_side
 from poise.pixels.size import height_and_width
@@ -51,13 +51,13 @@ def _mirrored(found: ImageSet, flip: bool | str, seed: int) -> ImageSet:
     """The same pictures with the choice whether mirror images are trained on, and why where it was left to the data."""
     if isinstance(flip, bool):
         return replace(found, mirrored=flip)
-    told = told_from_mirror(found, seed)
+    told = mirror_share(found, seed)
     share = (
         f"{told.share:.0%} [{told.low:.0%}, {told.high:.0%}] of {told.n:,} pictures are told from their mirror images"
     )
-    why = f"{TOLD:.0%} or more, so mirror images are not trained on"
+    why = f"{FOREIGN:.0%} or more, so mirror images are not trained on"
     if not told.foreign:
-        why = f"fewer than {TOLD:.0%}, so mirror images are trained on as well"
+        why = f"fewer than {FOREIGN:.0%}, so mirror images are trained on as well"
     return replace(found, mirrored=not told.foreign, notes=[*found.notes, f"--flip auto: {share}, {why}"])
 
 

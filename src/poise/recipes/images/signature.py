@@ -122,6 +122,7 @@ def images(
     """
     from poise.recipes.common import own
     from poise.recipes.common import parts as common
+    from poise.recipes.common.notes import run_notes
     from poise.recipes.images import build as parts
     from poise.recipes.images import data as image_data
     from poise.recipes.images import outputs as outcomes
@@ -145,18 +146,14 @@ def images(
     judged = (seen, run.score_samples, run.seed)
     said = [*chosen, *parts.unpenalised(l2, options), *own.unused(network, options, game.discriminator, OURS)]
     return Recipe(
-        stages=[stage],
-        seed=run.seed,
-        execution=execution,
-        cadence=run.cadence(run.steps),
+        **common.run_fields(run, execution, [stage]),
         facts=facts,
         sampler=lambda n, seed: outcomes.draw_seen(average, facts, n, seed, pictures.background),
         show=lambda stem: outcomes.show(average, facts, stem),
         real=lambda stem: outcomes.show_real(seen, stem),
         judge=outcomes.judge(*judged) if run.scores else None,
         final=outcomes.judge(*judged, unseen=True) if run.scores else None,
-        acting=run.acting,
-        notes=[*image_data.notes(seen, data), *(begun.notes if begun else []), *said, *common.run_notes(run, [stage])],
+        notes=[*image_data.notes(seen, data), *(begun.notes if begun else []), *said, *run_notes(run, [stage])],
         origin=begun.keeps() if begun else {},
     )
 

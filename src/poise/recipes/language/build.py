@@ -24,7 +24,7 @@ from poise.penalties import AR, L2, TAR, L2Rows, Penalty
 from poise.recipes.common.affordable import check_affordable
 from poise.recipes.common.facts import PerStep
 from poise.recipes.common.options import RunOptions
-from poise.recipes.common.own import fits, place, told
+from poise.recipes.common.own import fits, place, user_errors
 from poise.recipes.common.parts import check_player, machine, player
 from poise.recipes.common.recipe import Arguments
 from poise.recipes.text.build import sequence
@@ -184,7 +184,7 @@ def game(
 def tried(network: TextNetworks, net: nn.Module, penalties: list[Penalty]) -> None:
     """Read three units of two texts; what a penalty reads must be there."""
     ids = torch.zeros(2, 3, dtype=torch.long, device=next(net.parameters()).device)
-    with told(network, "generator cannot begin"):
+    with user_errors(network, "generator cannot begin"):
         state = net.begin(2)  # type: ignore[operator]
     read = fits(network, "generator", net, ids, state)
     for penalty in penalties:

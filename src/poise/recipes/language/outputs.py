@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -11,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from poise.core import Timed
 from poise.games.likelihood import LanguageModelGame, heldout_nats
 from poise.monitor.findings.windows import SHOWN_EVERY
 from poise.recipes.language.build import Text
@@ -19,7 +19,7 @@ from poise.training.precision import Execution
 LOOKED_AT = 4096  # units of either side that the monitor reads
 
 
-class LanguageMonitor:
+class LanguageMonitor(Timed):
     """Nats per unit on the beginnings of the training and of the held-out text, in evaluation mode.
 
     In the record, for the model: `nll_training`, `nll_heldout` and their difference `nll_gap`; at each fourth probe
@@ -27,14 +27,13 @@ class LanguageMonitor:
     """
 
     def __init__(self, model: nn.Module, average: Any, texts: dict[str, Tensor]) -> None:
-        self.model, self.average, self.texts, self.seconds = model, average, texts, 0.0
+        self.model, self.average, self.texts = model, average, texts
 
     def __call__(self, probe: int) -> dict[str, float]:
-        began = time.perf_counter()
-        found = self._of(self.model, "nll")
-        if probe % SHOWN_EVERY == 0:
-            found |= self._of(self.average, "shown_nll")
-        self.seconds += time.perf_counter() - began
+        with self.timed():
+            found = self._of(self.model, "nll")
+            if probe % SHOWN_EVERY == 0:
+                found |= self._of(self.average, "shown_nll")
         return {f"model/{name}": value for name, value in found.items()}
 
     def _of(self, model: Any, name: str) -> dict[str, float]:

@@ -107,6 +107,7 @@ def language(
     """
     from poise.recipes.common import own
     from poise.recipes.common import parts as common
+    from poise.recipes.common.notes import run_notes
     from poise.recipes.language import build as parts
     from poise.recipes.language import outputs as outcomes
 
@@ -121,17 +122,13 @@ def language(
     rates = common.adam_dials(game.players, {"model": model}, run.steps)
     stage = Stage("likelihood", game, stream, run.steps, rates, outcomes.monitor(game, average, text, execution))
     return Recipe(
-        stages=[stage],
-        seed=run.seed,
-        execution=execution,
-        cadence=run.cadence(run.steps),
+        **common.run_fields(run, execution, [stage]),
         facts=facts,
         sampler=lambda n, seed: writing.draw(average, facts, n, seed),
         show=lambda stem: writing.show(average, facts, stem),
         real=lambda stem: writing.show_real([text.corpus.sentences[row] for row in text.corpus.train], stem),
         judge=outcomes.judge(average, text, execution) if run.scores else None,
-        acting=run.acting,
-        notes=[*text.notes, *own.unused(network, {"model": model}, None, OURS), *common.run_notes(run, [stage])],
+        notes=[*text.notes, *own.unused(network, {"model": model}, None, OURS), *run_notes(run, [stage])],
     )
 
 

@@ -8,7 +8,7 @@ from torch import nn
 
 from poise.models.own import OwnAcousticModel, OwnDiscriminator
 from poise.networks import SpeechNetworks
-from poise.recipes.common.own import told
+from poise.recipes.common.own import user_errors
 from poise.recipes.common.recipe import Arguments
 from poise.recipes.speech.facts import SpeechFacts
 from poise.recipes.vocoder import build as waves
@@ -25,7 +25,7 @@ def sizes_of(facts: SpeechFacts) -> tuple[int, int, int, int, float, bool]:
 def speaker(network: SpeechNetworks | str, options: Any, facts: SpeechFacts) -> nn.Module:
     """The generator of log-mels alone, with fresh weights."""
     if isinstance(network, SpeechNetworks):
-        with told(network, "generator cannot be made"):
+        with user_errors(network, "generator cannot be made"):
             made = network.generator(options.width, facts.heard.bands)
             return OwnAcousticModel(made, *sizes_of(facts), options.width, options.noise)
     net: nn.Module = find("speech", network)(*sizes_of(facts), options.width, options.depth, options.noise)
@@ -35,7 +35,7 @@ def speaker(network: SpeechNetworks | str, options: Any, facts: SpeechFacts) -> 
 def critic(network: SpeechNetworks | str, kind: str, options: Any, facts: SpeechFacts) -> nn.Module:
     """The discriminator of log-mels alone, with fresh weights: that of a user's network where it has one."""
     if isinstance(network, SpeechNetworks):
-        with told(network, "discriminator cannot be made"):
+        with user_errors(network, "discriminator cannot be made"):
             own = network.discriminator(facts.heard.bands)
             if own is not None:
                 return OwnDiscriminator(own)

@@ -34,33 +34,32 @@ class Mels:
 
     def __init__(self, facts: SpeechFacts, setup: Setup) -> None:
         self.setup, self.steps, self.weights = setup, setup.steps, setup.weights
-        options, networks = setup.options, setup.networks
-        network = networks["generator"]
+        options, network, kind = setup.options, setup.networks["generator"], setup.networks["discriminator"]
+        of_d, of_g = options["discriminator"], options["generator"]
         makers = {
-            "discriminator": lambda: parts.critic(network, networks["discriminator"], options["discriminator"], facts),
-            "generator": lambda: parts.speaker(network, options["generator"], facts),
+            "discriminator": lambda: parts.critic(network, kind, of_d, facts),
+            "generator": lambda: parts.speaker(network, of_g, facts),
         }
         d, g = built(setup, makers)
         few = torch.zeros(2, 3, dtype=torch.long, device=setup.execution.device)
         cond = packed(few[:, 0], few + 1, few, few + 4, few[:, 0] + 12)
         fits(network, "generator", g, torch.zeros(2, g.noise_size, device=few.device), cond)
         mel = torch.zeros(2, facts.heard.bands, 12, device=few.device)
-        with_features(network, d, self.weights["features"], mel, cond)
+        features, steps = self.weights["features"], self.steps["adversarial"]
+        with_features(network, d, features, mel, cond)
         self.discriminator, self.ema = d, Ema(g, setup.ema)
         self.generator: Any = g
         self.average: Any = self.ema.module
         to_discriminate, to_generate = adversarial_terms(find("loss", setup.loss))
-        penalties = own_penalties("discriminator", setup.l2, options, self.steps["adversarial"])
-        judge = player("discriminator", d, options["discriminator"], to_discriminate, penalties)
+        penalties = own_penalties("discriminator", setup.l2, options, steps)
+        judge = player("discriminator", d, of_d, to_discriminate, penalties)
         self.acoustic = SpeechGame(g, d, joint=joint_allowed(d))
-        warm = self._generates(self._own("acoustic"), "acoustic", options["generator"].warm_lr)
+        warm = self._generates(self._own("acoustic"), "acoustic", of_g.warm_lr)
         warm.turns = 1
         self.acoustic.players, self.acoustic.modules = (warm,), judge.resting()
         self.game = SpeechGame(g, d, joint=joint_allowed(d))
-        alike = weighed("features", self.weights["features"], self.steps["adversarial"], matched)
-        speaks = self._generates(
-            [to_generate, *self._own("adversarial"), *alike], "adversarial", options["generator"].lr
-        )
+        alike = weighed("features", features, steps, matched)
+        speaks = self._generates([to_generate, *self._own("adversarial"), *alike], "adversarial", of_g.lr)
         self.game.players = (judge, speaks)
 
     def _own(self, stage: str) -> list[Term[Any]]:

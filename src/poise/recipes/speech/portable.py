@@ -46,7 +46,7 @@ if __name__ == "__main__":
 '''
 
 
-class Plan(nn.Module):
+class PlannedFrames(nn.Module):
     """Phones and tones [1,L] in a voice [1] -> frames of each unit [1,L], of the item [1,1] where it is whole: not yet
     rounded, at speed 1."""
 
@@ -58,7 +58,7 @@ class Plan(nn.Module):
         return self.model.log_frames(_condition(phones, tones, voice)).exp()
 
 
-class Speak(nn.Module):
+class SpokenMel(nn.Module):
     """The log-mel [1,M,F] of an item whose frames [F] belong to `unit` and lie at `place` in it, from 0 to 1; of one
     that is whole `place` is in the item, and `unit` tells nothing."""
 
@@ -167,6 +167,6 @@ def acoustic_graphs(model: AlignedAcousticModel, facts: SpeechFacts) -> list[Gra
         return torch.randn(1, model.noise_size, generator=rng), *named, belongs, middle
 
     return [
-        Graph("plan", Plan(model).eval(), said, [frames], units),
-        Graph("speak", Speak(model).eval(), [noise, *said, unit, place], [log_mel(facts.heard)], spoken),
+        Graph("plan", PlannedFrames(model).eval(), said, [frames], units),
+        Graph("speak", SpokenMel(model).eval(), [noise, *said, unit, place], [log_mel(facts.heard)], spoken),
     ]

@@ -13,7 +13,7 @@ from typing import Literal
 from poise.lazy import later
 from poise.losses import Loss
 from poise.networks import SpeechNetworks, VocoderNetworks
-from poise.recipes.common.options import DiscriminatorAdam, GeneratorAdam, RunOptions, SingleRunOptions
+from poise.recipes.common.options import GeneratorAdam, RunOptions, SingleRunOptions
 from poise.recipes.common.recipe import Recipe, RecipeEntry
 from poise.recipes.common.setup import Setup
 from poise.recipes.speech.facts import SpeechFacts
@@ -47,21 +47,14 @@ class SpeechGeneratorOptions(GeneratorAdam):
 
 
 @dataclass
-class SpeechDiscriminatorOptions(DiscriminatorAdam):
+class SpeechDiscriminatorOptions(vocoders.VocoderDiscriminatorOptions):
     """The discriminator of log-mel spectrograms, which knows what should be said.
 
     Args:
-        lr: learning rate of Adam: a number, or a schedule such as cosine:5e-4:5e-5.
         width: channels of the first layer; doubled twice.
-        norm: none, weight or spectral; L2 then acts on the effective weight.
-        clip: largest norm of the gradient.
     """
 
-    lr: Scheduled = "cosine:5e-4:5e-5"
-    betas: tuple[float, Scheduled] = (0.8, 0.99)
     width: int = 16
-    norm: Literal["none", "weight", "spectral"] = "none"
-    clip: float | None = 10.0
 
 
 def speech(
@@ -133,6 +126,7 @@ def speech(
         run: options of the run.
     """
     from poise.recipes.common import parts as common
+    from poise.recipes.common.notes import run_notes
     from poise.recipes.speech import build as parts
     from poise.recipes.speech import outputs as outcomes
     from poise.recipes.speech.players import SpeechPlayers
@@ -162,15 +156,13 @@ def speech(
     players = SpeechPlayers(facts, setup, lengths.segment)
     stages = outcomes.stages(players, speech, lengths.segment, run)
     return Recipe(
-        stages=stages, seed=run.seed, execution=execution,
-        cadence=run.cadence(sum(steps.values()), *accumulate(steps.values())),
+        **common.run_fields(run, execution, stages, *accumulate(steps.values())),
         facts=facts,
         sampler=lambda n, seed: outcomes.speak_heldout(players.voice, speech, n, seed),
         show=lambda stem: outcomes.show(players.voice, stem, speech),
         judge=outcomes.judge(speech, run.score_samples, run.seed) if run.scores else None,
-        acting=run.acting,
-        notes=[*speech.notes, *outcomes.unused(setup, players), *common.run_notes(run, stages)],
-    )  # fmt: skip
+        notes=[*speech.notes, *outcomes.unused(setup, players), *run_notes(run, stages)],
+    )
 
 
 register("recipe", "speech")(

@@ -22,7 +22,7 @@ from poise.models.own import OwnDiscriminator, OwnSequence
 from poise.models.rnn import WITHOUT_DROPOUT, Dropouts
 from poise.models.text import TextGenerator
 from poise.networks import TextNetworks
-from poise.recipes.common.own import told
+from poise.recipes.common.own import user_errors
 from poise.recipes.common.parts import check_player, machine
 from poise.recipes.common.recipe import Arguments
 from poise.recipes.text.facts import SentenceFacts
@@ -53,11 +53,15 @@ class SentenceTables:
     def length(self) -> int:
         return int(self.tables["train"].shape[1])
 
+    @property
+    def heldout(self) -> np.ndarray:
+        return self.tables["heldout"]
 
-def language(data: str, options: SentenceOptions, seed: int) -> SentenceTables:
+
+def language(data: str, options: SentenceOptions) -> SentenceTables:
     """The sentences of a file, or a made-up language."""
     if data == ORACLE:
-        return _made_up(options.share, seed)
+        return _made_up(options.share)
     corpus = open_corpus(data, **vars(options))
     length = int(np.diff(corpus.starts).max()) + 1
     sides = {"train": corpus.train, "heldout": corpus.heldout}
@@ -77,7 +81,7 @@ def language(data: str, options: SentenceOptions, seed: int) -> SentenceTables:
     )
 
 
-def _made_up(share: float, seed: int) -> SentenceTables:
+def _made_up(share: float) -> SentenceTables:
     oracle = Oracle()
     count = max(1, round(share * ORACLE_TRAIN))
     tables = {
@@ -101,7 +105,7 @@ def facts(
     """What rebuilds the generator without the data, and what the data was. Args: steps of each stage, in order."""
     return SentenceFacts(
         data=f"{language.name}: {len(language.tables['train']):,} sentences of {len(language.units):,} "
-        f"{language.units.plural}, {len(language.tables['heldout']):,} held out",
+        f"{language.units.plural}, {len(language.heldout):,} held out",
         units=language.units.to_dict(),
         ends=language.ends,
         length=language.length,
@@ -138,7 +142,7 @@ def critic(network: TextNetworks | str, kind: str, options: Any, facts: Sentence
     """The discriminator alone, with fresh weights: that of a user's network where it has one, else of this kind;
     `options` is a `TextDiscriminatorOptions`."""
     if isinstance(network, TextNetworks):
-        with told(network, "discriminator cannot be made"):
+        with user_errors(network, "discriminator cannot be made"):
             own = network.discriminator(len(facts.vocabulary), facts.length)
             if own is not None:
                 return OwnDiscriminator(own)
@@ -148,7 +152,7 @@ def critic(network: TextNetworks | str, kind: str, options: Any, facts: Sentence
 
 def sequence(network: TextNetworks, facts: SentenceFacts) -> OwnSequence:
     """A user's network with fresh weights."""
-    with told(network, "generator cannot be made"):
+    with user_errors(network, "generator cannot be made"):
         return OwnSequence(network.generator(len(facts.vocabulary)), len(facts.vocabulary))
 
 

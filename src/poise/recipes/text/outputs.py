@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
@@ -11,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from poise.core import Batch, ScheduledValue
+from poise.core import Batch, ScheduledValue, Timed
 from poise.errors import PoiseError
 from poise.games.likelihood import nats
 from poise.metrics.text.judge import LEAST, TextJudge
@@ -61,7 +60,7 @@ def _streams(
     return found
 
 
-class LikelihoodMonitor:
+class LikelihoodMonitor(Timed):
     """Nats per unit on training and on held-out sentences, in evaluation mode: what a fit by heart shows.
 
     In the record, for the generator: `nll_training`, `nll_heldout` and their difference `nll_gap`; at each fourth probe
@@ -69,19 +68,17 @@ class LikelihoodMonitor:
     """
 
     def __init__(self, players: TextPlayers, streams: dict[str, Callable[[int], Batch]]) -> None:
-        self.players, self.streams, self.seconds = players, streams, 0.0
+        self.players, self.streams = players, streams
 
     @torch.no_grad()
     def __call__(self, probe: int) -> dict[str, float]:
-        began = time.perf_counter()
         net = self.players.generator
         net.eval()
-        with self.players.execution.autocast(False):
+        with self.timed(), self.players.execution.autocast(False):
             found = self._of(net, probe, "nll")
             if probe % SHOWN_EVERY == 0:
                 found |= self._of(self.players.average, probe, "shown_nll")
         net.train()
-        self.seconds += time.perf_counter() - began
         return {f"generator/{name}": value for name, value in found.items()}
 
     def _of(self, net: Any, probe: int, name: str) -> dict[str, float]:
@@ -161,7 +158,7 @@ def judge(players: TextPlayers, language: SentenceTables, n: int, seed: int) -> 
     """The judge of this language, built when first needed; None where nothing is held out."""
     if n < LEAST:
         raise PoiseError(f"scores need at least {LEAST} samples (--score-samples), not {n}")
-    if not len(language.tables["heldout"]):
+    if not len(language.heldout):
         return None
     if language.oracle is not None:
         return lambda: OracleJudge(players, language, n)
@@ -190,7 +187,7 @@ class SentenceJudge(TextJudge):
         sides = {side: _texts(language, side) for side in ("heldout", "train")}
         units = language.units
         super().__init__(sides["heldout"], sides["train"], len(units), units.plural, units.encode, n=n, seed=seed)
-        self._players, self._table = players, language.tables["heldout"]
+        self._players, self._table = players, language.heldout
         characters = sum(len(text) + 1 for text in language.texts["heldout"])  # a line's end is a character
         counted = players.counted(torch.from_numpy(self._table)).sum()
         self._bits = float(counted) / characters / np.log(2)
@@ -216,17 +213,17 @@ class OracleJudge:
         assert language.oracle is not None
         self.missing: list[str] = []
         self.extractors: list[Any] = []
-        self.n, self.m = n, len(language.tables["heldout"])
+        self.n, self.m = n, len(language.heldout)
         self._players, self._language, self._oracle = players, language, language.oracle
 
     def floor(self) -> dict[str, float]:
         """What real sequences score under the oracle."""
-        return _interval("NLL_oracle", self._oracle.nll(torch.from_numpy(self._language.tables["heldout"])))
+        return _interval("NLL_oracle", self._oracle.nll(torch.from_numpy(self._language.heldout)))
 
     def score(self, sample: Callable[[int, int], list[str]], seed: int = 0) -> dict[str, float]:
         made = torch.tensor([self._language.units.encode(row) for row in sample(self.n, seed)])
         with torch.no_grad():
-            parts = torch.from_numpy(self._language.tables["heldout"]).split(256)
+            parts = torch.from_numpy(self._language.heldout).split(256)
             network, device = self._players.average, self._players.execution.device
             own = torch.cat([nats(network.logits(p.to(device)), p.to(device)).mean(1).cpu() for p in parts])  # type: ignore[operator]
         return _interval("NLL_oracle", self._oracle.nll(made)) | _interval("NLL_gen", own)

@@ -57,21 +57,22 @@ class TextPlayers:
 
     def __init__(self, facts: SentenceFacts, setup: Setup, estimator: str, units: float = 1.0) -> None:
         self.setup, self.options, self.steps, self.execution = setup, setup.options, setup.steps, setup.execution
-        options, networks = setup.options, setup.networks
+        options, network, kind = setup.options, setup.networks["generator"], setup.networks["discriminator"]
         to_discriminate, to_generate = adversarial_terms(find("loss", setup.loss))
         chosen: Estimator = find("estimator", estimator)(to_generate, units)
         if isinstance(chosen.term.value, nn.Module):  # what it keeps is where the players are
             chosen.term.value.to(self.execution.device)
-        kind = chosen.critic if networks["discriminator"] == "auto" else networks["discriminator"]
+        kind = chosen.critic if kind == "auto" else kind
+        of_d, of_g = options["discriminator"], options["generator"]
         makers = {
-            "discriminator": lambda: critic(networks["generator"], kind, options["discriminator"], facts),
-            "generator": lambda: generator(networks["generator"], options["generator"], facts),
+            "discriminator": lambda: critic(network, kind, of_d, facts),
+            "generator": lambda: generator(network, of_g, facts),
         }
         d, g = built(setup, makers)
         few = torch.zeros(2, facts.length, dtype=torch.long, device=self.execution.device)
-        fits(networks["generator"], "generator", g, g.noise(2))
-        fits(networks["generator"], "discriminator", d, few)
-        fits(networks["generator"], "discriminator", d, nn.functional.one_hot(few, len(facts.vocabulary)).float())
+        fits(network, "generator", g, g.noise(2))
+        fits(network, "discriminator", d, few)
+        fits(network, "discriminator", d, nn.functional.one_hot(few, len(facts.vocabulary)).float())
         self.counted: Callable[[Tensor], Tensor] = partial(counted, ends=facts.ends)
         self.generator, average = g, Ema(g, setup.ema)
         self.average: nn.Module = average.module
@@ -79,9 +80,9 @@ class TextPlayers:
         self.sentences.players = (self._warm(units, average),)
         self.game = TextGame(g, d, joint=joint_allowed(d), counted=self.counted)
         self.game.players = (
-            player("discriminator", d, options["discriminator"], to_discriminate, self._penalties("discriminator")),
+            player("discriminator", d, of_d, to_discriminate, self._penalties("discriminator")),
             player(
-                "generator", g, options["generator"], chosen.term, self._penalties("generator"),
+                "generator", g, of_g, chosen.term, self._penalties("generator"),
                 (*chosen.after, average), also=self._anchor(units),
             ),
         )  # fmt: skip
@@ -100,9 +101,9 @@ class TextPlayers:
     def _warm(self, units: float, average: Ema) -> Any:
         """The generator alone, to be fitted by maximum likelihood."""
         options = self.options["generator"]
-        penalties = self._penalties("generator", "likelihood")
-        if self.setup.l2["embedding"] != 0:
-            penalties.append(l2("embedding", self.setup.l2["embedding"], L2Rows).over(self.steps["likelihood"]))
+        penalties, strength = self._penalties("generator", "likelihood"), self.setup.l2["embedding"]
+        if strength != 0:
+            penalties.append(l2("embedding", strength, L2Rows).over(self.steps["likelihood"]))
         made = player(
             "generator", self.generator, options, sentence_term(units), penalties, (average,), options.warm_lr
         )

@@ -128,6 +128,7 @@ def text(
     """
     from poise.recipes.common import own
     from poise.recipes.common import parts as common
+    from poise.recipes.common.notes import run_notes
     from poise.recipes.text import build as parts
     from poise.recipes.text import outputs as outcomes
     from poise.recipes.text.players import TextPlayers
@@ -137,7 +138,7 @@ def text(
     options = {"generator": generator, "discriminator": discriminator}
     for name, asked in options.items():
         parts.check(name, asked)
-    language = parts.language(data, sentences, run.seed)
+    language = parts.language(data, sentences)
     steps = {"likelihood": warm_steps, "critic": critic_steps, "adversarial": run.steps}
     facts = parts.facts(language, network, execution, steps)
     setup = Setup(
@@ -150,17 +151,13 @@ def text(
     stages = outcomes.stages(players, language, run, temperature)
     real = (lambda stem: writing.show_real(language.texts["train"], stem)) if language.texts.get("train") else None
     return Recipe(
-        stages=stages,
-        seed=run.seed,
-        execution=execution,
-        cadence=run.cadence(sum(steps.values()), warm_steps),
+        **common.run_fields(run, execution, stages, warm_steps),
         facts=facts,
         sampler=lambda n, seed: writing.draw(players.average, facts, n, seed),
         show=lambda stem: writing.show(players.average, facts, stem),
         real=real,
         judge=outcomes.judge(players, language, run.score_samples, run.seed) if run.scores else None,
-        acting=run.acting,
-        notes=[*language.notes, *unused, *common.run_notes(run, stages)],
+        notes=[*language.notes, *unused, *run_notes(run, stages)],
     )
 
 

@@ -50,7 +50,7 @@ def draw(
     units, length = facts.vocabulary, facts.length
     if not facts.ends and (start is not None or form is not None):
         raise PoiseError("--start and --form are for sentences, and this run generates rows of numbers: leave them out")
-    given = _given(units, start, form, length)
+    given = _fixed_units(units, start, form, length)
     ids = draw_ids(network, facts, n, seed, given=given, temperature=temperature, top_k=top_k, top_p=top_p)
     return [units.decode(row) for row in ids]
 
@@ -138,7 +138,7 @@ def _other_width(part: str, units: Units) -> str:
     return other if other and units.is_unknown(part) and not units.is_unknown(other) else part
 
 
-def _given(units: Units, start: str | None, form: str | None, length: int) -> list[int | None]:
+def _fixed_units(units: Units, start: str | None, form: str | None, length: int) -> list[int | None]:
     """The places that a start and a form fill or leave free; empty where there is neither."""
     begun: list[int | None] = [] if start is None else list(known(units, start, "--start"))
     if form is None:

@@ -45,7 +45,7 @@ CHUNK = 256  # pictures encoded at a time
 
 
 @dataclass(frozen=True)
-class Asked:
+class ObjectiveOptions:
     """An objective, its options with defaults filled in, and the options of its players."""
 
     name: str
@@ -54,7 +54,7 @@ class Asked:
     options: Options
 
 
-def asked(name: str, given: Mapping[str, Any], options: Options, micro_batches: int) -> Asked:
+def objective_options(name: str, given: Mapping[str, Any], options: Options, micro_batches: int) -> ObjectiveOptions:
     """What was asked for; what means nothing to the objective, or cannot be, is told of its flag."""
     objective, values = chosen(name, given)
     for player, own in options.items():
@@ -69,7 +69,7 @@ def asked(name: str, given: Mapping[str, Any], options: Options, micro_batches: 
             f"--free-bits {free:g} compares with the mean KL of a whole batch, which --micro-batches {micro_batches} "
             f"would take apart: use --micro-batches 1"
         )
-    return Asked(name, objective, values, {player: options[player] for player in objective.players})
+    return ObjectiveOptions(name, objective, values, {player: options[player] for player in objective.players})
 
 
 def read(data: str, options: PictureOptions, seed: int) -> ImageSet:
@@ -84,7 +84,7 @@ def read(data: str, options: PictureOptions, seed: int) -> ImageSet:
 
 def facts(
     pictures: ImageSet,
-    asked: Asked,
+    asked: ObjectiveOptions,
     latent_size: int,
     likelihood: str,
     sigma: float | str,
@@ -121,7 +121,9 @@ def no_prior(objective: str) -> str:
     return f"--latents prior: the latents of --objective {objective} have no prior to draw from; use mixture"
 
 
-def penalties(asked: Asked, l2_encoder: Scheduled, l2_decoder: Scheduled, steps: int) -> dict[str, list[Penalty]]:
+def penalties(
+    asked: ObjectiveOptions, l2_encoder: Scheduled, l2_decoder: Scheduled, steps: int
+) -> dict[str, list[Penalty]]:
     """By player: its L2 under names of their own in the record, and what else was asked for."""
     found: dict[str, list[Penalty]] = {
         "autoencoder": [
@@ -155,7 +157,7 @@ class Drawing:
 
 def game(
     network: AutoencoderNetworks | str,
-    asked: Asked,
+    asked: ObjectiveOptions,
     penalties: dict[str, list[Penalty]],
     pictures: ImageSet,
     facts: VaeFacts,
@@ -188,7 +190,7 @@ def game(
     return built, Drawing(fitted, facts.latents == "mixture")
 
 
-def unused(network: AutoencoderNetworks | str, asked: Asked, game: Any) -> list[str]:
+def unused(network: AutoencoderNetworks | str, asked: ObjectiveOptions, game: Any) -> list[str]:
     """A line where options of our networks were given beside a user's."""
     return unused_options(network, asked.options, getattr(game, "discriminator", None), OURS)
 

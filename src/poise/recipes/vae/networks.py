@@ -9,7 +9,7 @@ from torch import nn
 from poise.models.own import Shaped
 from poise.models.vae import AutoEncoder, ImageDecoder, ImageEncoder
 from poise.networks import AutoencoderNetworks
-from poise.recipes.common.own import judges, told
+from poise.recipes.common.own import judges, user_errors
 from poise.recipes.common.recipe import Arguments
 from poise.recipes.images import build as image_parts
 from poise.recipes.vae.facts import VaeFacts
@@ -27,10 +27,10 @@ def coders(network: AutoencoderNetworks | str, options: Any, facts: VaeFacts) ->
     """Encoder and decoder."""
     outputs = facts.latent_size if facts.deterministic else 2 * facts.latent_size
     if isinstance(network, AutoencoderNetworks):
-        how = image_parts.of_rectangles(facts)
-        with told(network, f"encoder cannot be made{how}"):
+        beside = image_parts.of_rectangles(facts)
+        with user_errors(network, f"encoder cannot be made{beside}"):
             first = Shaped(network.encoder(facts.sides, facts.channels, outputs), "encoder", (outputs,))
-        with told(network, f"decoder cannot be made{how}"):
+        with user_errors(network, f"decoder cannot be made{beside}"):
             made = network.decoder(facts.sides, facts.channels, facts.latent_size)
             return first, Shaped(made, "decoder", facts.shape)
     pair, latents = find("network", network), facts.latent_size
@@ -44,7 +44,7 @@ def discriminator(network: AutoencoderNetworks | str, options: Any, facts: VaeFa
     """That of vae_gan, with fresh weights: the network's own, or ours beside a network that has none."""
     if not isinstance(network, AutoencoderNetworks):
         return image_parts.discriminator(network, options, facts)
-    with told(network, f"discriminator cannot be made{image_parts.of_rectangles(facts)}"):
+    with user_errors(network, f"discriminator cannot be made{image_parts.of_rectangles(facts)}"):
         own = judges(network, network.discriminator(facts.sides, facts.channels))
     return own or image_parts.discriminator("short_dcgan", options, facts)
 

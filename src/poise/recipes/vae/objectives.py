@@ -30,13 +30,13 @@ from poise.training.schedules import number_or_schedule
 class ObjectiveParts:
     """What a game is built of.
 
-    `asked`: the options of this objective, defaults filled in. `options` and `penalties` by player; `judging` makes a
+    `values`: the options of this objective, defaults filled in. `options` and `penalties` by player; `judging` makes a
     discriminator with fresh weights.
     """
 
     model: AutoEncoder
     average: Ema
-    asked: Mapping[str, Any]
+    values: Mapping[str, Any]
     options: Options
     penalties: Mapping[str, list[Penalty]]
     judging: Callable[[], nn.Module]
@@ -44,10 +44,10 @@ class ObjectiveParts:
 
     def schedule(self, name: str) -> float | Schedule:
         """A weight of a term, from its flag."""
-        return number_or_schedule(self.asked[name], f"--{name.replace('_', '-')}", self.steps)
+        return number_or_schedule(self.values[name], f"--{name.replace('_', '-')}", self.steps)
 
     def kl(self) -> Term[Any]:
-        return kl_term(self.schedule("beta"), float(self.asked["free_bits"]))
+        return kl_term(self.schedule("beta"), float(self.values["free_bits"]))
 
     def autoencoder(self, first: Term[Any], *also: Term[Any]) -> Any:
         """The player who has the model."""
@@ -87,14 +87,14 @@ def _rae(pieces: ObjectiveParts) -> Vae:
 
 
 def _vae_gan(pieces: ObjectiveParts) -> VaeGan:
-    judging, making = vae_gan_terms(find("loss", pieces.asked["loss"]))
+    judging, making = vae_gan_terms(find("loss", pieces.values["loss"]))
     d = pieces.judging()
-    game = VaeGan(pieces.model, d)
+    game = VaeGan(pieces.model, discriminator=d)
     values: dict[str, Callable[[Any], Any]] = {
         "adversarial": making,
         "features": lambda round: feature_matching(round.on_real, round.on_reconstruction),
     }
-    also = [term for name, value in values.items() for term in weighed(name, pieces.asked[name], pieces.steps, value)]
+    also = [term for name, value in values.items() for term in weighed(name, pieces.values[name], pieces.steps, value)]
     name = "discriminator"
     game.players = (
         player(name, d, pieces.options[name], judging, pieces.penalties[name]),

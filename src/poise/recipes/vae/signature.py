@@ -108,6 +108,7 @@ def vae(
         run: options of the run.
     """
     from poise.recipes.common import parts as common
+    from poise.recipes.common.notes import run_notes
     from poise.recipes.images import build as image_parts
     from poise.recipes.images import data as image_data
     from poise.recipes.images.outputs import show_real
@@ -115,7 +116,7 @@ def vae(
     from poise.recipes.vae import outputs as outcomes
 
     run.check(latent_size=latent_size)
-    asked = parts.asked(
+    asked = parts.objective_options(
         objective,
         {"beta": beta, "free_bits": free_bits, "latent": latent, "pixels": pixels, "features": features,
          "adversarial": adversarial, "loss": loss, "l2_discriminator": l2_discriminator},
@@ -134,18 +135,14 @@ def vae(
     stage = Stage(facts.stages[0][0], game, stream, run.steps, rates, monitor)
     judged = (seen, drawing, run.score_samples, run.seed)
     return Recipe(
-        stages=[stage],
-        seed=run.seed,
-        execution=execution,
-        cadence=cadence,
+        **common.run_fields(run, execution, [stage]),
         facts=facts,
         sampler=lambda n, seed: outcomes.draw(drawing(), facts, n, seed),
         show=lambda stem: outcomes.show(drawing(), facts, stem, seen),
         real=lambda stem: show_real(seen, stem),
         judge=outcomes.judge(*judged) if run.scores else None,
         final=outcomes.judge(*judged, unseen=True) if run.scores else None,
-        acting=run.acting,
-        notes=[*image_data.notes(seen, data), *parts.unused(network, asked, game), *common.run_notes(run, [stage])],
+        notes=[*image_data.notes(seen, data), *parts.unused(network, asked, game), *run_notes(run, [stage])],
     )
 
 

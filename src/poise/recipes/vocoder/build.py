@@ -21,7 +21,7 @@ from poise.models.own import OwnDiscriminator, OwnVocoder
 from poise.models.shared.layers import renormalised
 from poise.networks import VocoderNetworks
 from poise.recipes.common.facts import PerStep
-from poise.recipes.common.own import fits, told, with_features
+from poise.recipes.common.own import fits, user_errors, with_features
 from poise.recipes.common.parts import adam_dials, built, dials_of_rates, machine, own_penalties, player, weighed
 from poise.recipes.common.recipe import Arguments
 from poise.recipes.common.setup import Setup
@@ -117,7 +117,7 @@ def critic(network: VocoderNetworks | str, kind: str, options: Any, mel: Mel) ->
     """The discriminator alone, with fresh weights: that of a user's network where it has one, else of this kind;
     `options` is a `VocoderDiscriminatorOptions`."""
     if isinstance(network, VocoderNetworks):
-        with told(network, "discriminator cannot be made"):
+        with user_errors(network, "discriminator cannot be made"):
             own = network.discriminator(mel.hop)
             if own is not None:
                 return OwnDiscriminator(own)
@@ -128,7 +128,7 @@ def critic(network: VocoderNetworks | str, kind: str, options: Any, mel: Mel) ->
 def generator(network: VocoderNetworks | str, options: Any, mel: Mel) -> nn.Module:
     """The generator alone, with fresh weights; `options` is a `VocoderGeneratorOptions`, or alike."""
     if isinstance(network, VocoderNetworks):
-        with told(network, "generator cannot be made"):
+        with user_errors(network, "generator cannot be made"):
             return OwnVocoder(network.generator(mel.bands, mel.hop), mel)
     return renormalised(find("vocoder", network)(mel, options.width, options.depth), options.norm)
 

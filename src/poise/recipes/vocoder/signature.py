@@ -116,6 +116,7 @@ def vocoder(
     """
     from poise.recipes.common import own
     from poise.recipes.common import parts as common
+    from poise.recipes.common.notes import run_notes
     from poise.recipes.vocoder import build as parts
     from poise.recipes.vocoder import outputs as outcomes
 
@@ -140,16 +141,12 @@ def vocoder(
     unused = own.unused(network, options, waves.discriminator, OURS)
     stages = outcomes.stages(waves, known, segment, run)
     return Recipe(
-        stages=stages,
-        seed=run.seed,
-        execution=execution,
-        cadence=run.cadence(sum(steps.values()), warm_steps),
+        **common.run_fields(run, execution, stages, warm_steps),
         facts=facts,
         sampler=lambda n, seed: outcomes.draw(waves.average, facts, n, seed, known),
         show=lambda stem: outcomes.show(waves.average, facts, stem, known),
         judge=outcomes.judge(known, heard, run.score_samples, run.seed) if run.scores else None,
-        acting=run.acting,
-        notes=[*known.notes, *unused, *common.run_notes(run, stages)],
+        notes=[*known.notes, *unused, *run_notes(run, stages)],
     )
 
 

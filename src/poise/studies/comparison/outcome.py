@@ -12,7 +12,7 @@ from poise.studies.plans.plan import Endpoint, Expect, Plan, Result, Scale, name
 
 
 @dataclass(frozen=True)
-class ToldChange:
+class ShownChange:
     """A change as it is told: `unit` is "%", "factor", or "" for the number's own. No interval for one pair."""
 
     unit: str
@@ -35,7 +35,7 @@ class PairedChange:
     high: float | None
     mean: float
     mean_against: float
-    shown: ToldChange
+    shown: ShownChange
     p: float
     least_p: float
     adjusted_p: float | None

@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from poise.direction import WORST
-from poise.studies.comparison.outcome import Contrast, PairedChange, ToldChange
+from poise.studies.comparison.outcome import Contrast, PairedChange, ShownChange
 from poise.studies.comparison.readout import Readout, differs
 from poise.studies.comparison.statistics import equivalence, finite, least_p, paired_t, sign_flip
 from poise.studies.plans.plan import Endpoint
@@ -80,7 +80,7 @@ def margin_of(endpoint: Endpoint, against: np.ndarray) -> float | None:
     return endpoint.margin * abs(float(against.mean())) or None
 
 
-def shown_as(endpoint: Endpoint, ends: tuple[float, float, float], against: np.ndarray) -> ToldChange:
+def shown_as(endpoint: Endpoint, ends: tuple[float, float, float], against: np.ndarray) -> ShownChange:
     """Estimate, low and high as they are told.
 
     Per cent of the other arm's mean where that is well away from 0 (all seeds on one side of it, the mean at least two
@@ -89,8 +89,8 @@ def shown_as(endpoint: Endpoint, ends: tuple[float, float, float], against: np.n
     """
     unit, (estimate, low, high) = _in_unit(endpoint, ends, against)
     if all(map(math.isfinite, (ends[1], estimate, low, high))):
-        return ToldChange(unit, estimate, low, high)
-    return ToldChange(unit, estimate, None, None)
+        return ShownChange(unit, estimate, low, high)
+    return ShownChange(unit, estimate, None, None)
 
 
 def _in_unit(endpoint: Endpoint, ends: tuple[float, float, float], against: np.ndarray) -> tuple[str, list[float]]:

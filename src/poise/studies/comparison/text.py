@@ -72,7 +72,7 @@ def _signed(text: str, value: float, sign: bool) -> str:
     return f"+{text}" if sign and value > 0 else text
 
 
-def told(change: PairedChange | None) -> str:
+def change_text(change: PairedChange | None) -> str:
     """The change with its interval: per cent where the other arm's mean is well away from 0, a factor, or as it is."""
     if change is None:
         return "-"

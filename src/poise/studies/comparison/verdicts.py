@@ -9,7 +9,7 @@ from typing import NamedTuple
 from poise.direction import SIGN
 from poise.studies.comparison.outcome import Contrast, PairedChange
 from poise.studies.comparison.statistics import seeds_needed
-from poise.studies.comparison.text import bare, level, percent, plain_number, probability, seeds, told, with_p
+from poise.studies.comparison.text import bare, change_text, level, percent, plain_number, probability, seeds, with_p
 
 AGAINST = ("refuted", "equivalent", "too small")  # verdicts of a test that speak against its claim
 
@@ -43,7 +43,7 @@ def verdict_of(row: Contrast, alpha: float, claims: int = 1) -> Verdict:
 
 def _one_way(row: Contrast, change: PairedChange, sign: int, alpha: float) -> Verdict:
     """A claim that the arm's number is lower, or higher. Intervals are turned so that what is claimed is above 0."""
-    said, p = told(change), with_p(change)
+    said, p = change_text(change), with_p(change)
     high = max((sign * end for end in (change.low, change.high) if end is not None), default=math.inf)
     margin, least = change.margin, _margin(row, change)
     if change.adjusted < alpha:  # it is 1 where the change goes the other way
@@ -65,7 +65,7 @@ def _one_way(row: Contrast, change: PairedChange, sign: int, alpha: float) -> Ve
 
 def _no_worse(row: Contrast, change: PairedChange, alpha: float) -> Verdict:
     """A claim of not being worse by the margin."""
-    said, p, least = told(change), with_p(change), _margin(row, change)
+    said, p, least = change_text(change), with_p(change), _margin(row, change)
     low = min((row.worse * end for end in (change.low, change.high) if end is not None), default=-math.inf)
     if change.adjusted < alpha:
         lacking = _lacking(row)
@@ -78,7 +78,7 @@ def _no_worse(row: Contrast, change: PairedChange, alpha: float) -> Verdict:
 
 
 def _undecided(change: PairedChange, alpha: float, right_way: bool) -> Verdict:
-    limit, p, said = level(alpha), probability(change.p), told(change)
+    limit, p, said = level(alpha), probability(change.p), change_text(change)
     if right_way and change.p < alpha <= change.adjusted:
         why = f"p {p} alone, but {bare(change.adjusted)} among the claims, not below {limit}"
     elif not right_way:

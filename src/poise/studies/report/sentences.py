@@ -14,7 +14,7 @@ from poise.studies.comparison.outcome import (
     Proportion,
     StudyOutcome,
 )
-from poise.studies.comparison.text import bare, level, plain_number, probability, seeds, told
+from poise.studies.comparison.text import bare, change_text, level, plain_number, probability, seeds
 
 HEAD = ("ARM", "AGAINST", "CHANGE [95 % interval]", "PAIRS", "P", "ADJUSTED", "EQUIVALENT", "D ALIVE", "VERDICT")
 RAW = "P is of this comparison alone: how often chance flips of signs would give so large a mean difference (exact)."
@@ -60,14 +60,14 @@ def sentence(outcome: StudyOutcome, row: Contrast) -> str:
     change = row.change
     if change is None:
         return f"{start}: no pair of runs yet"
-    text = f"{start} {told(change)}, {seeds(row.n)}"
+    text = f"{start} {change_text(change)}, {seeds(row.n)}"
     if row.n < row.planned:
         text += f" of {row.planned}"
     text += f", p {probability(change.p)}"
     if row.expect == "no worse":
         text += " that it is no worse"
     if change.adjusted_p is not None:
-        text += f", {_how(row)} {bare(change.adjusted_p)}"
+        text += f", {_adjustment(row)} {bare(change.adjusted_p)}"
     if change.equivalence and change.equivalence.within:
         text += f"; no change that matters (equivalence p {probability(change.equivalence.p)})"
     alive = _alive(outcome, row)
@@ -124,7 +124,7 @@ def _cells_of(outcome: StudyOutcome, row: Contrast) -> tuple[str, ...]:
         verdict = "" if outcome.complete else "unfinished"
     pairs = str(row.n) if row.n == row.planned else f"{row.n} of {row.planned}"
     alive = _alive(outcome, row)
-    return _with_arguments(row), row.against, told(row.change), pairs, p, adjusted, same, alive, verdict
+    return _with_arguments(row), row.against, change_text(row.change), pairs, p, adjusted, same, alive, verdict
 
 
 def _tested(row: Contrast) -> tuple[str, str, str]:
@@ -134,7 +134,7 @@ def _tested(row: Contrast) -> tuple[str, str, str]:
         return bare(None), "", ""
     adjusted = same = ""
     if change.adjusted_p is not None:
-        adjusted = f"{bare(change.adjusted_p)} {_how(row)}"
+        adjusted = f"{bare(change.adjusted_p)} {_adjustment(row)}"
     if change.equivalence is not None:
         within = "yes" if change.equivalence.within else "no"
         same = f"{bare(change.equivalence.p)} {within}"
@@ -217,7 +217,7 @@ def _with_arguments(row: Contrast) -> str:
     return f"{row.arm} ({row.differs})" if row.differs else row.arm
 
 
-def _how(row: Contrast) -> str:
+def _adjustment(row: Contrast) -> str:
     return "Holm" if row.expect else "BH"
 
 

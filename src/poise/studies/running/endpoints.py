@@ -39,8 +39,8 @@ def listed(recipe: str, data: str | None = None) -> list[str]:
     ]
 
 
-def _part(how: str, members: list[str], more: str) -> list[str]:
-    return [f"{how}: {more}", *(f"  {name}" for name in members)] if members else []
+def _part(syntax: str, members: list[str], more: str) -> list[str]:
+    return [f"{syntax}: {more}", *(f"  {name}" for name in members)] if members else []
 
 
 def _recorded(known: Known) -> list[str]:

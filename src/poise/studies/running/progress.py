@@ -27,7 +27,7 @@ class Watching(Protocol):
 
     def began(self, task: Task) -> None: ...
     def step(self, task: Task, made: int, total: int) -> None: ...
-    def ended(self, task: Task, how: str, why: str = "") -> None: ...
+    def ended(self, task: Task, outcome: str, reason: str = "") -> None: ...
     def stopped(self, task: Task) -> None: ...
     def died(self, task: Task, code: int | None) -> None: ...
     def tick(self) -> None: ...
@@ -107,15 +107,15 @@ class Progress:
             run.opened, run.first = now, made
         run.heard, run.made, run.total = now, made, total
 
-    def ended(self, task: Task, how: str, why: str = "") -> None:
+    def ended(self, task: Task, outcome: str, reason: str = "") -> None:
         run = self.running.pop(task.name)
         self.left.pop(task.name, None)
         self.done += 1
-        if run.first == 0 and how == "done":
+        if run.first == 0 and outcome == "done":
             self.took.setdefault(task.part, []).append(time.monotonic() - run.began)
-        self.log.add(how, run=task.name, of=str(task), **({"why": why} if why else {}))
-        self._say(f"{how}: {task}" + (f" ({why})" if why else ""))
-        if how == "done" and task.part not in self.checked:
+        self.log.add(outcome, run=task.name, of=str(task), **({"why": reason} if reason else {}))
+        self._say(f"{outcome}: {task}" + (f" ({reason})" if reason else ""))
+        if outcome == "done" and task.part not in self.checked:
             self.checked.add(task.part)
             self.check(task)
 

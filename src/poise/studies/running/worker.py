@@ -39,7 +39,7 @@ class Telling(Silent):
     """Tells the parent how far the run is."""
 
     def __init__(self, connection: Connection, name: str) -> None:
-        self.connection, self.name, self.total, self.told = connection, name, 0, 0.0
+        self.connection, self.name, self.total, self.sent = connection, name, 0, 0.0
 
     def open(self, folder: Path, spec: RunSpec, done: int, total: int) -> None:
         self.total = total
@@ -47,8 +47,8 @@ class Telling(Silent):
 
     def step(self, made: int, entry: Mapping[str, float]) -> None:
         now = time.monotonic()
-        if now - self.told > EVERY:
-            self.told = now
+        if now - self.sent > EVERY:
+            self.sent = now
             tell(self.connection, "step", self.name, made, self.total)
 
 
@@ -94,7 +94,7 @@ def _listen(connection: Connection, tasks: queue.SimpleQueue[Any], stop: Stop) -
         tasks.put(message)
 
 
-def _said(error: Exception) -> str:
+def _sentence_of(error: Exception) -> str:
     """What is no `PoiseError` in a sentence: memory and disks first, which nobody can foresee."""
     if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and "memory" in str(error)):
         return f"out of memory ({str(error)[:120]}); use fewer --workers, a smaller batch or narrower networks"
@@ -121,5 +121,5 @@ def _one(connection: Connection, name: str, spec: AskedRun, path: str, stop: Sto
         except Exception as error:
             if os.environ.get("POISE_TRACEBACK"):
                 traceback.print_exc()
-            return ("failed", name, _said(error))
+            return ("failed", name, _sentence_of(error))
     return ("stopped", name)

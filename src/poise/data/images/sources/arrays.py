@@ -126,10 +126,10 @@ class ArraySource(Source):
     def brings_labels(self) -> bool:
         return self._labels is not None
 
-    def labels(self, how: str) -> tuple[np.ndarray, list[str]] | None:
-        if how == "none":
+    def labels(self, where: str) -> tuple[np.ndarray, list[str]] | None:
+        if where == "none":
             return None
-        if how == "folders":
+        if where == "folders":
             raise PoiseError(f"{self.path} has no sub-folders to take classes from: use --labels file or none")
         if self._labels is None:
             raise PoiseError(

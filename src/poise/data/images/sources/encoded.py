@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from poise.data.files import contents, index
-from poise.data.files.reading import Told
+from poise.data.files.reading import ReadingProgress
 from poise.data.files.walking import shown
 from poise.data.images.sources import label_tables, layout
 from poise.data.images.sources.decode import LARGE, SUFFIXES, Decoded, decode, header
@@ -34,16 +34,16 @@ class FileSource(Source):
 
     named = True
 
-    def __init__(self, path: Path, splits: str = "auto", told: Told | None = None) -> None:
+    def __init__(self, path: Path, splits: str = "auto", progress: ReadingProgress | None = None) -> None:
         super().__init__(path)
-        self._splits, self._told = splits, told
+        self._splits, self._progress = splits, progress
 
     def _list(self, found: Iterable[tuple[str, int, int]]) -> None:
         """Take (name, size, stamp) of every file, in the order to be kept."""
         pictures, tables, offered = [], {}, []
         for i, (name, size, stamp) in enumerate(found):
-            if self._told:
-                self._told(i, 0)
+            if self._progress:
+                self._progress(i, 0)
             if hidden(name):
                 continue
             if name == layout.LABELS_FILE or (name == layout.DATASET_FILE and self._has_labels(name, size)):
@@ -136,9 +136,9 @@ class FileSource(Source):
         return (partial(self._decoded, i, count_frames) for i in range(len(self)))
 
     def survey(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        facts = self.facts[: len(self)]
-        facts = facts[facts["width"] > 0]
-        return facts["width"], facts["height"], facts["grey"]
+        info = self.info[: len(self)]
+        info = info[info["width"] > 0]
+        return info["width"], info["height"], info["grey"]
 
     def look_at(self, row: int) -> tuple[bytes, int, int, bool]:
         try:
@@ -153,14 +153,14 @@ class FileSource(Source):
 
     def samples(self) -> list[tuple[int, Job]]:
         found: dict[str, int] = {}
-        facts = self.facts[: len(self)]
-        small = (facts["width"] > 0) & (facts["width"].astype(np.int64) * facts["height"] <= LARGE)
+        info = self.info[: len(self)]
+        small = (info["width"] > 0) & (info["width"].astype(np.int64) * info["height"] <= LARGE)
         for row in np.flatnonzero(small).tolist():
             found.setdefault(os.path.splitext(self.files[row])[1].lower(), row)
         return [(row, partial(self._decoded, row, False)) for row in list(found.values())[:SAMPLES]]
 
     def doubtful(self) -> np.ndarray:
-        return np.flatnonzero(self.facts["width"][: len(self)] == 0)
+        return np.flatnonzero(self.info["width"][: len(self)] == 0)
 
     @property
     def brings_labels(self) -> bool:
@@ -174,11 +174,11 @@ class FileSource(Source):
         if self.files[-1] == layout.DATASET_FILE or self.offers_labels:
             self.files, self.sizes, self.stamps = self.files[:-1], self.sizes[:-1], self.stamps[:-1]
 
-    def labels(self, how: str) -> tuple[np.ndarray, list[str]] | None:
-        if how == "none":
+    def labels(self, where: str) -> tuple[np.ndarray, list[str]] | None:
+        if where == "none":
             return None
         names = self.files[: len(self)]
-        if how == "file":
+        if where == "file":
             words, classes = self._from_file(names)
         else:
             words = [layout.folder_class(self.path, name, self.split) for name in names]
@@ -212,7 +212,7 @@ class FileSource(Source):
 
     def _decoded(self, i: int, count_frames: bool) -> Decoded:
         data = self._bytes(i)
-        known = self.facts["digest"][i].tobytes() if len(self.facts) else index.UNKNOWN
+        known = self.info["digest"][i].tobytes() if len(self.info) else index.UNKNOWN
         if known not in (index.UNKNOWN, hashlib.sha256(data).digest()):
             index.forget(self.path)
             raise PoiseError(f"{self.path}: '{self.files[i]}' changed while it was read: start again")

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from poise.data.files.contents import HEAD
-from poise.data.files.reading import Told
+from poise.data.files.reading import ReadingProgress
 from poise.data.files.walking import shown
 from poise.data.images.sources.encoded import PACKED, FileSource, hidden
 from poise.data.images.sources.layout import DATASET_FILE, LABELS_FILE
@@ -22,8 +22,8 @@ class FolderSource(FileSource):
 
     kind = "folder"
 
-    def __init__(self, path: Path, splits: str = "auto", told: Told | None = None) -> None:
-        super().__init__(path, splits, told)
+    def __init__(self, path: Path, splits: str = "auto", progress: ReadingProgress | None = None) -> None:
+        super().__init__(path, splits, progress)
         self._list(self._walk(path))
 
     def _walk(self, folder: Path) -> Iterator[tuple[str, int, int]]:
@@ -82,8 +82,8 @@ class ZipSource(FileSource):
 
     kind = "zip"
 
-    def __init__(self, path: Path, splits: str = "auto", told: Told | None = None) -> None:
-        super().__init__(path, splits, told)
+    def __init__(self, path: Path, splits: str = "auto", progress: ReadingProgress | None = None) -> None:
+        super().__init__(path, splits, progress)
         try:
             self._zip = zipfile.ZipFile(path)
         except (zipfile.BadZipFile, OSError) as error:

@@ -11,7 +11,6 @@ import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import TracebackType
 
 import numpy as np
 
@@ -38,7 +37,7 @@ class Source(ABC):
         self.files: list[str] = []
         self.sizes = np.empty(0, np.int64)
         self.stamps = np.empty(0, np.int64)
-        self.facts = np.empty(0, index.FACTS)
+        self.info = np.empty(0, index.FILE_INFO)
         self.lost: list[tuple[str, str]] = []  # what could not even be listed, and why
         self.others = Others()  # files that are no pictures, or none that can be read here
         self.notes: list[str] = []  # what was recognised, and the flag that turns it off
@@ -60,8 +59,8 @@ class Source(ABC):
         """Widths, heights and greyness of the pictures whose header is readable. After `look`."""
 
     @abstractmethod
-    def labels(self, how: str) -> tuple[np.ndarray, list[str]] | None:
-        """Class number int64 of every picture and the names of the classes; `how`: none, folders or file."""
+    def labels(self, where: str) -> tuple[np.ndarray, list[str]] | None:
+        """Class number int64 of every picture and the names of the classes; `where`: none, folders or file."""
 
     @property
     @abstractmethod
@@ -78,16 +77,16 @@ class Source(ABC):
         """Digest, width, height and greyness of file `row`, read now."""
 
     def look(self, progress: Progress | None = None) -> None:
-        """Fill `facts`, reading only the files whose size or time stamp is new."""
-        self.facts, fresh = index.recall(self.path, self.files, self.sizes, self.stamps)
+        """Fill `info`, reading only the files whose size or time stamp is new."""
+        self.info, fresh = index.recall(self.path, self.files, self.sizes, self.stamps)
         fresh = np.union1d(fresh, self.doubtful()).astype(np.int64)
         seen = in_order(lambda row: self.look_at(int(row)), fresh)
         for done, (row, fact) in enumerate(zip(fresh, seen, strict=True), 1):
-            self.facts[row] = (np.frombuffer(fact[0], np.uint8), *fact[1:])
+            self.info[row] = (np.frombuffer(fact[0], np.uint8), *fact[1:])
             if progress:
                 progress(done, len(fresh))
         if len(fresh):
-            index.remember(self.path, self.files, self.sizes, self.stamps, self.facts)
+            index.remember(self.path, self.files, self.sizes, self.stamps, self.info)
 
     def samples(self) -> list[tuple[int, Job]]:
         """The rows of a few pictures, one of each kind, to show how they are read. After `look`."""
@@ -97,14 +96,14 @@ class Source(ABC):
         """Do without labels that nobody wants: what only came in with them is not part of the content."""
 
     def doubtful(self) -> np.ndarray:
-        """Rows whose known facts are looked at again, for what can be read may have become more."""
+        """Rows whose known info are looked at again, for what can be read may have become more."""
         return np.empty(0, np.int64)
 
     def identity(self) -> str:
         """sha256 over names, sizes and digests: the content, wherever it lies. After `look`."""
         total = hashlib.sha256("\0".join(self.files).encode(errors="surrogateescape"))
         total.update(self.sizes.astype("<i8").tobytes())
-        total.update(np.ascontiguousarray(self.facts["digest"]).tobytes())
+        total.update(np.ascontiguousarray(self.info["digest"]).tobytes())
         return total.hexdigest()
 
     def close(self) -> None:  # noqa: B027 - most sources keep nothing open
@@ -113,7 +112,5 @@ class Source(ABC):
     def __enter__(self) -> Source:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()

@@ -8,7 +8,7 @@ from poise.registry import find
 from poise.report.conclude import best
 
 
-def asked_checkpoint(run: str, step: int | str) -> tuple[RunFolder, int]:
+def origin_checkpoint(run: str, step: int | str) -> tuple[RunFolder, int]:
     """The folder and the step that --from-run and --from-step name.
 
     Args: run, as everywhere: a path, a name, a unique beginning of one, or last; step, last, best or a number.
