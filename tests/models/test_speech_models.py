@@ -64,7 +64,7 @@ def test_a_script_of_an_item_is_that_of_it_alone(whole):
         assert (net(alone(i, whole))[0] - together[i, :count]).abs().max() < 1e-5
     assert not units[0, 2:].any()
     assert (net.units(alone(0, whole))[0] - units[0, :2]).abs().max() < 1e-5
-    assert (net.pooled(alone(0, whole))[0] - net.pooled(both(whole))[0]).abs().max() < 1e-5
+    assert (net.units(alone(0, whole)).sum(1)[0] - net.units(both(whole)).sum(1)[0]).abs().max() < 1e-5
 
 
 def test_a_frame_knows_its_unit_its_place_and_the_voice():

@@ -3,12 +3,13 @@ anybody: the graphs run in onnxruntime-web, which lies beside them."""
 
 from __future__ import annotations
 
-import base64
 import gzip
 import json
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from poise.errors import PoiseError
 
@@ -25,6 +26,7 @@ SCRIPTS = {
 RUNTIME = ("ort-wasm-simd-threaded.wasm.gz", "ort-wasm-simd-threaded.mjs")
 LARGEST = 20_000_000  # bytes of the folder
 ZIPPED = b"\x1f\x8b"
+FIRST = 0x3400  # of 32,768 letters in a row, none of which has a meaning in a script
 
 
 def written(portable: Portable, graphs: dict[str, bytes], title: str, about: str, folder: Path) -> list[str]:
@@ -43,10 +45,10 @@ def written(portable: Portable, graphs: dict[str, bytes], title: str, about: str
     runtime = ours / "runtime"
     (place / "ort.wasm.min.js").write_bytes((runtime / "ort.wasm.min.js").read_bytes())
     wasm, glue = (packed((runtime / name).read_bytes()) for name in RUNTIME)
-    (place / "runtime.js").write_text(f'globalThis.POISE_RUNTIME = {{wasm: "{wasm}", glue: "{glue}"}};\n')
+    write_script(place / "runtime.js", f'globalThis.POISE_RUNTIME = {{wasm: "{wasm}", glue: "{glue}"}};\n')
     (place / "LICENCE-onnxruntime-web.txt").write_bytes((runtime / "LICENCE.txt").read_bytes())
     model = {"about": dict(portable.page), "graphs": {name: packed(content) for name, content in graphs.items()}}
-    (place / "model.js").write_text(f"globalThis.POISE_MODEL = {json.dumps(model)};\n", encoding="utf-8")
+    write_script(place / "model.js", f"globalThis.POISE_MODEL = {json.dumps(model, ensure_ascii=False)};\n")
     size = sum(path.stat().st_size for path in place.iterdir())
     if size > LARGEST:
         raise PoiseError(
@@ -57,6 +59,18 @@ def written(portable: Portable, graphs: dict[str, bytes], title: str, about: str
 
 
 def packed(content: bytes) -> str:
-    """By gzip, as letters; what is packed already only as letters. The same content gives the same letters."""
+    """By gzip (what is packed already as it is), then 15 bits a letter: the number of bytes, a blank, the letters.
+
+    The letters are U+3400 to U+B3FF, of one unit of UTF-16 each, which is how the scripts are written: 7 % more than
+    the bytes, where base64 needs 33.
+    """
     whole = content if content.startswith(ZIPPED) else gzip.compress(content, 9, mtime=0)
-    return base64.b64encode(whole).decode()
+    bits = np.unpackbits(np.frombuffer(whole + bytes(-len(whole) % 15), np.uint8)).reshape(-1, 15)
+    numbers = bits.astype(np.uint16) @ (1 << np.arange(14, -1, -1, dtype=np.uint16))
+    letters = (numbers + FIRST).astype("<u2").tobytes().decode("utf-16-le")
+    return f"{len(whole)} {letters}"
+
+
+def write_script(path: Path, text: str) -> None:
+    """In UTF-16 with a byte order mark, by which browsers know it."""
+    path.write_bytes(b"\xff\xfe" + text.encode("utf-16-le"))

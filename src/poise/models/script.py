@@ -60,27 +60,22 @@ class LengthRegulator(nn.Module):
             x = block(x) * inside
         return x
 
-    def pooled(self, cond: Tensor) -> Tensor:
-        """All units of an item together: [B,C]."""
-        return self.units(cond).sum(1)
-
     def forward(self, cond: Tensor) -> Tensor:
+        units, total = self.units(cond), total_of(cond)
         if not self.whole:
-            return self.codes(cond, *spread_over(cond))
-        total = total_of(cond)
+            return self.codes(units, cond[:, 0, 0], total, *spread_over(cond))
         grid = torch.arange(int(total.max()), device=cond.device, dtype=torch.float32).expand(len(cond), -1)
         place = ((grid + 0.5) / total.clamp_min(1).unsqueeze(1)).clamp(0, 1)
-        return self.codes(cond, None, place)
+        return self.codes(units, cond[:, 0, 0], total, None, place)
 
-    def codes(self, cond: Tensor, unit: Tensor | None, place: Tensor) -> Tensor:
-        """The codes of frames that belong to `unit` [B,F] and lie at `place` [B,F] in it; where items are whole, at
-        this place of the item."""
-        voice = self.voice(cond[:, 0, 0])
+    def codes(self, units: Tensor, voice: Tensor, total: Tensor, unit: Tensor | None, place: Tensor) -> Tensor:
+        """The codes of frames [B,F,C]: `units` [B,L,C] as of the method, voices [B], frames in all [B]; which unit each
+        frame belongs to, [B,F], None where items are whole; and its place in that, or in the item, [B,F]."""
+        spoken_by = self.voice(voice)
         if unit is None:
-            said = self.pooled(cond).unsqueeze(1).expand(-1, place.shape[1], -1)
+            said = units.sum(1).unsqueeze(1).expand(-1, place.shape[1], -1)
         else:
-            units = self.units(cond)
             said = units.gather(1, unit.unsqueeze(2).expand(-1, -1, units.shape[2]))
-        where = F.gelu(self.place(places(place, total_of(cond), self.seconds)))
-        found: Tensor = self.joint(torch.cat([said, voice.unsqueeze(1).expand_as(said), where], 2))
+        where = F.gelu(self.place(places(place, total, self.seconds)))
+        found: Tensor = self.joint(torch.cat([said, spoken_by.unsqueeze(1).expand_as(said), where], 2))
         return found

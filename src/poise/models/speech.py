@@ -78,8 +78,12 @@ class AlignedAcousticModel(nn.Module):
 
     def log_frames(self, cond: Tensor) -> Tensor:
         """ln of the frames that each unit takes, [B,L]; of the item in all, [B,1], where it is `whole`."""
-        units = self.script.pooled(cond).unsqueeze(1) if self.whole else self.script.units(cond)
-        voice = self.script.voice(cond[:, 0, 0]).unsqueeze(1).expand_as(units)
+        return self.log_frames_of(self.script.units(cond), cond[:, 0, 0])
+
+    def log_frames_of(self, units: Tensor, speaker: Tensor) -> Tensor:
+        """The same of units [B,L,width] and voices [B]."""
+        units = units.sum(1).unsqueeze(1) if self.whole else units
+        voice = self.script.voice(speaker).unsqueeze(1).expand_as(units)
         found: Tensor = self.length(torch.cat([units, voice], 2)).squeeze(2).float() + 2.0
         return found
 

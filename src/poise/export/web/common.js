@@ -9,8 +9,21 @@ const poise = {
   language: (navigator.language || "en").toLowerCase().startsWith("zh") ? "zh" : "en",
 };
 
+// 15 bits a letter, from U+3400 on, behind the number of bytes; packed by gzip.
 poise.unpack = async (text) => {
-  const packed = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+  const blank = text.indexOf(" ");
+  const packed = new Uint8Array(Number(text.slice(0, blank)));
+  let [held, bits, at] = [0, 0, 0];
+  for (let i = blank + 1; i < text.length; i += 1) {
+    held = (held << 15) | (text.charCodeAt(i) - 0x3400);
+    bits += 15;
+    while (bits >= 8 && at < packed.length) {
+      bits -= 8;
+      packed[at] = (held >> bits) & 255;
+      at += 1;
+    }
+    held &= (1 << bits) - 1;
+  }
   const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
   return new Response(stream).arrayBuffer();
 };

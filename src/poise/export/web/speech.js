@@ -73,12 +73,12 @@ poise.melOf = async (part, voice, speed, noise) => {
   const phones = whole(part.map(([phone]) => phone));
   const tones = whole(part.map(([, tone]) => tone));
   const who = new ort.Tensor("int64", BigInt64Array.from([voice], BigInt), [1]);
-  const planned = (await poise.sessions.plan.run({ phones, tones, voice: who })).frames.data;
-  const frames = Array.from(planned, (value) => Math.max(1, Math.min(2000, halfToEven(value / speed))));
+  const { codes, frames: planned } = await poise.sessions.read.run({ phones, tones, voice: who });
+  const frames = Array.from(planned.data, (value) => Math.max(1, Math.min(2000, halfToEven(value / speed))));
   const unit = frames.flatMap((count, i) => new Array(count).fill(i));
   const place = frames.flatMap((count) => Array.from({ length: count }, (_, i) => (i + 0.5) / count));
   const found = await poise.sessions.speak.run({
-    noise: new ort.Tensor("float32", noise, [1, ABOUT.noise]), phones, tones, voice: who, unit: whole(unit),
+    noise: new ort.Tensor("float32", noise, [1, ABOUT.noise]), codes, voice: who, unit: whole(unit),
     place: new ort.Tensor("float32", Float32Array.from(place), [1, place.length]),
   });
   return found.log_mel;

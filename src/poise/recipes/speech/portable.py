@@ -46,16 +46,18 @@ if __name__ == "__main__":
 '''
 
 
-class PlannedFrames(nn.Module):
-    """Phones and tones [1,L] in a voice [1] -> frames of each unit [1,L], of the item [1,1] where it is whole: not yet
-    rounded, at speed 1."""
+class ReadUnits(nn.Module):
+    """Phones and tones [1,L] in a voice [1] -> a code for each unit [1,L,width], and frames [1,L], of the item [1,1]
+    where it is whole: not yet rounded, at speed 1."""
 
     def __init__(self, model: AlignedAcousticModel) -> None:
         super().__init__()
         self.model = model
 
-    def forward(self, phones: Tensor, tones: Tensor, voice: Tensor) -> Tensor:
-        return self.model.log_frames(_condition(phones, tones, voice)).exp()
+    def forward(self, phones: Tensor, tones: Tensor, voice: Tensor) -> tuple[Tensor, Tensor]:
+        nothing = torch.zeros_like(voice)
+        units = self.model.script.units(packed(voice, phones, tones, torch.zeros_like(phones), nothing))
+        return units, self.model.log_frames_of(units, voice).exp()
 
 
 class SpokenMel(nn.Module):
@@ -66,21 +68,13 @@ class SpokenMel(nn.Module):
         super().__init__()
         self.model = model
 
-    def forward(
-        self, noise: Tensor, phones: Tensor, tones: Tensor, voice: Tensor, unit: Tensor, place: Tensor
-    ) -> Tensor:
+    def forward(self, noise: Tensor, codes: Tensor, voice: Tensor, unit: Tensor, place: Tensor) -> Tensor:
         total = torch.ones_like(unit).sum(1)
-        cond = _condition(phones, tones, voice, total)
         if self.model.whole:
-            codes = self.model.script.codes(cond, None, place + 0 * unit)
+            framed = self.model.script.codes(codes, voice, total, None, place + 0 * unit)
         else:
-            codes = self.model.script.codes(cond, unit, place)
-        return self.model.spoken(noise, codes, torch.ones_like(place, dtype=torch.bool).unsqueeze(2))
-
-
-def _condition(phones: Tensor, tones: Tensor, voice: Tensor, total: Tensor | None = None) -> Tensor:
-    nothing = torch.zeros_like(voice)
-    return packed(voice, phones, tones, torch.zeros_like(phones), nothing if total is None else total)
+            framed = self.model.script.codes(codes, voice, total, unit, place)
+        return self.model.spoken(noise, framed, torch.ones_like(place, dtype=torch.bool).unsqueeze(2))
 
 
 def portable(arguments: Arguments, facts: SpeechFacts, generator: nn.Module) -> Portable:
@@ -147,6 +141,8 @@ def acoustic_graphs(model: AlignedAcousticModel, facts: SpeechFacts) -> list[Gra
         Value("tones", (1, "units"), "int64", "numbers of their tones"),
         Value("voice", (1,), "int64", "number of the voice"),
     ]
+    width = model.first.in_features
+    codes = Value("codes", (1, "units", width), "float32", "of the units")
     frames = Value("frames", (1, 1 if facts.whole else "units"), "float32", "of each unit, to be divided and rounded")
     noise = Value("noise", (1, model.noise_size), "float32", "independent numbers from N(0, 1)")
     unit = Value("unit", (1, "frames"), "int64", "which unit each frame belongs to")
@@ -157,16 +153,19 @@ def acoustic_graphs(model: AlignedAcousticModel, facts: SpeechFacts) -> list[Gra
         numbers = (torch.randint(low, high, (1, 3 + n % 7), generator=rng) for low, high in ((1, phones), (0, tones)))
         return (*numbers, torch.full((1,), seed % voices))
 
+    reading = ReadUnits(model).eval()
+
+    @torch.no_grad()
     def spoken(n: int, seed: int) -> tuple[Tensor, ...]:
-        named = units(n, seed)
-        count = named[0].shape[1]
+        asked = units(n, seed)
+        count, length = asked[0].shape[1], 5 + seed % 3
         rng = torch.Generator().manual_seed(fold_seed(seed, 1))
-        length = 5 + seed % 3
         belongs = torch.arange(count).repeat_interleave(length).unsqueeze(0)
         middle = ((torch.arange(length) + 0.5) / length).repeat(count).unsqueeze(0)
-        return torch.randn(1, model.noise_size, generator=rng), *named, belongs, middle
+        z = torch.randn(1, model.noise_size, generator=rng)
+        return z, reading(*asked)[0], asked[2], belongs, middle
 
     return [
-        Graph("plan", PlannedFrames(model).eval(), said, [frames], units),
-        Graph("speak", SpokenMel(model).eval(), [noise, *said, unit, place], [log_mel(facts.heard)], spoken),
+        Graph("read", reading, said, [codes, frames], units),
+        Graph("speak", SpokenMel(model).eval(), [noise, codes, said[2], unit, place], [log_mel(facts.heard)], spoken),
     ]
