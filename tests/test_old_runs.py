@@ -161,3 +161,25 @@ def test_a_study_goes_on(before, capsys):
     assert "6 of 6 runs done" in capsys.readouterr().out
     assert len([*before.glob("small/runs/*/DONE")]) == 6
     assert {path: path.read_bytes() for path in kept} == kept
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_an_old_run_is_handed_over_as_it_was_left_and_with_its_card_at_its_end(recipe, after, tmp_path, capsys):
+    """What runs with torch alone draws what the run draws."""
+    from tests.export.test_export import alone
+
+    out = tmp_path / "out"
+    assert main(["export", recipe, "-o", str(out), "--torch", "--onnx", "--hub"]) == 0
+    assert "from PyTorch on 64 inputs" in capsys.readouterr().out
+    assert "## Scores" in (out / "README.md").read_text()
+    file = "s.txt" if recipe == "text" else "s.png"
+    assert main(["sample", recipe, "-n", "4", "--seed", "5", "--out", str(tmp_path / file)]) == 0
+    if recipe == "text":
+        assert alone(out, "-n", "4", "--seed", "5") == (tmp_path / file).read_text()
+    else:
+        from PIL import Image
+
+        alone(out, "-n", "4", "--seed", "5", "--out", "g.png")
+        got, wanted = (np.asarray(Image.open(path).convert("RGB")) for path in (out / "g.png", tmp_path / file))
+        assert all((wanted == pixel).all(-1).any() for pixel in np.unique(got.reshape(-1, 3), axis=0)[:50])
