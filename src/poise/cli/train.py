@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import signal
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,15 @@ if TYPE_CHECKING:
     from poise.runs.further.lengthening import Further
     from poise.runs.report import RunReport
     from poise.specs.spec import Completed, Parser
+
+
+MIRRORS: dict[str, dict[str, Any]] = {
+    "--mirror": {
+        "metavar": "TRACKER",
+        "help": "send the record to wandb, mlflow, trackio or tensorboard as well; several with commas between",
+    },
+    "--tensorboard": {"action": "store_true", "help": "write files for TensorBoard as well, into RUN/tensorboard"},
+}
 
 
 def add(commands: Any) -> None:
@@ -39,6 +49,8 @@ def add(commands: Any) -> None:
     made.add_argument("--data", metavar="NEW", help="where the data are now, if they were moved; checked by content")
     made.add_argument("--trust", action="store_true", help="import classes that the run names and that are not Poise's")
     made.add_argument("--show", choices=WAYS, help="draw each grid of samples in the terminal as well")
+    for flag, more in MIRRORS.items():
+        made.add_argument(flag, **more)
     made.add_argument("--quiet", **QUIET)
 
 
@@ -59,6 +71,7 @@ def train(argv: list[str]) -> int:
     parser = parser_of(argv[0])
     arguments: dict[str, Any] = parser.parse(argv[1:])
     out, quiet, show = arguments.pop("out"), arguments.pop("quiet"), arguments.pop("show")
+    mirrors = trackers(arguments.pop("mirror"), arguments.pop("tensorboard"))
     minutes = arguments.pop("minutes")
     if out is not None and not out.strip():
         raise PoiseError("--out is empty: name where to write")
@@ -66,7 +79,15 @@ def train(argv: list[str]) -> int:
     asked, folder = Completed(arguments), out
     if minutes is not None:
         asked, folder = _in_minutes(argv, asked, minutes, out, quiet)
-    return go({"recipe": argv[0], "arguments": asked}, folder, quiet, show=show)
+    return go({"recipe": argv[0], "arguments": asked}, folder, quiet, show=show, mirrors=mirrors)
+
+
+def trackers(names: str | None, tensorboard: bool) -> list[str]:
+    """The names of --mirror a,b and --tensorboard."""
+    found = [name.strip() for name in (names or "").split(",") if name.strip()]
+    if names is not None and not found:
+        raise PoiseError("--mirror is empty: name a tracker, such as wandb")
+    return ["tensorboard", *found] if tensorboard else found
 
 
 def parser_of(recipe: str) -> Parser:
@@ -76,6 +97,8 @@ def parser_of(recipe: str) -> Parser:
     parser = parser_for(recipe)
     parser.add_argument("--out", help="run folder; by default runs/RECIPE-DATA-HASH, the same for the same arguments")
     parser.add_argument("--show", choices=WAYS, help="draw each grid of samples in the terminal as well")
+    for flag, more in MIRRORS.items():
+        parser.add_argument(flag, **more)
     parser.add_argument(
         "--minutes", type=above_0, help="train for about so long instead of --steps: a few steps are timed once"
     )
@@ -115,14 +138,17 @@ def go(
     data: str | None = None,
     show: str | None = None,
     further: Further | None = None,
+    mirrors: Sequence[str] = (),
 ) -> int:
     """Run to the end or to Ctrl-C, then say where things are."""
     from poise.data.files import reading
     from poise.record import remember
     from poise.report.live import view
+    from poise.report.mirrored import mirrored
     from poise.runs.place import folder_of
     from poise.runs.run import Interrupted, Stop, run
 
+    watching = mirrored(view(quiet, show), mirrors)
     stop = Stop()
 
     def ask(signum: int, frame: Any) -> None:
@@ -137,7 +163,7 @@ def go(
         remember(folder.path)
     reading.quiet = quiet
     try:
-        report = run({**spec, "arguments": arguments}, folder.path, view(quiet, show), stop, data, further)
+        report = run({**spec, "arguments": arguments}, folder.path, watching, stop, data, further)
     except Interrupted as reason:
         print(f"{reason}; go on with: poise resume {shown(folder)}", file=sys.stderr if quiet else sys.stdout)
         return 130
@@ -211,4 +237,5 @@ def resume(options: argparse.Namespace) -> int:
             left = rewind(folder, options.from_step)
         print(f"what came after step {left:,} is forgotten", file=sys.stderr if options.quiet else sys.stdout)
     asked: AskedRun = {"recipe": spec.recipe, "arguments": of_before(spec.recipe, spec.arguments)}
-    return go(asked, folder.path, options.quiet, options.data, options.show, further)
+    mirrors = trackers(options.mirror, options.tensorboard)
+    return go(asked, folder.path, options.quiet, options.data, options.show, further, mirrors)
