@@ -28,6 +28,7 @@ RANK = {
     "specs": 4,
     "runs": 5,
     **dict.fromkeys(["evaluation", "studies"], 6),
+    "results": 6.5,
     **dict.fromkeys(["cli", "door"], 7),
     **dict.fromkeys(["__main__", "__init__"], 8),
 }

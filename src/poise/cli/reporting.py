@@ -1,0 +1,47 @@
+"""Commands that hand over what came out: record, plot, compare, report."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+from poise.cli.parser import RUN, command
+from poise.errors import PoiseError
+
+
+def add(commands: Any) -> None:
+    """Enter the commands."""
+    add_record(commands)
+
+
+def add_record(commands: Any) -> None:
+    made = command(commands, "record", record, "the record of a run as a table: a row a step, a column a number")
+    made.add_argument("run", help=RUN)
+    where = made.add_mutually_exclusive_group(required=True)
+    where.add_argument("--csv", metavar="FILE", help="a .csv file, or - for standard output: poise record last --csv -")
+    where.add_argument("--parquet", metavar="FILE", help="a .parquet file: poise record last --parquet record.parquet")
+
+
+def record(options: argparse.Namespace) -> int:
+    from poise.record import find_run
+    from poise.results.record_table import RecordTable, check_table, parquet, print_csv, save_csv, save_parquet
+
+    name = options.csv if options.csv is not None else options.parquet
+    path, kind = Path(name), "csv" if options.csv is not None else "parquet"
+    if not name.strip():
+        raise PoiseError(f"--{kind} is empty: name where to write")
+    if name == "-" and kind == "csv":
+        print_csv(RecordTable.of(find_run(options.run)), sys.stdout)
+        return 0
+    check_table(path, f".{kind}")
+    if kind == "parquet":
+        parquet()
+    table = RecordTable.of(find_run(options.run))
+    if kind == "csv":
+        save_csv(table, path)
+    else:
+        save_parquet(table, path)
+    print(table.said(str(path)))
+    return 0
