@@ -206,6 +206,7 @@ EDGE = {
     **dict.fromkeys(["to_dict", "from_dict"], "JSON"),
     **dict.fromkeys(["state_dict", "load_state_dict"], "torch's state"),
     "disk/reading.py:entries": "lines of JSON",
+    "disk/reading.py:each_entry": "the same",
     "record.py:RunFolder.report": "the JSON of report.json",
     "runs/load.py:Run.report": "the same, for users",
     "door.py:EvaluationResult.report": "the JSON of an evaluation, for users",

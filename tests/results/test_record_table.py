@@ -14,24 +14,17 @@ from pathlib import Path
 import pytest
 
 from poise.cli import main
-from poise.disk.description import RunSpec
 from poise.errors import PoiseError
 from poise.record import RunFolder
 from poise.results.record_table import GROUP, RecordTable, print_csv, save_csv, save_parquet
+from tests.results.conftest import MADE, run_of
 
-RUNS = Path(__file__).parents[1] / "fixtures" / "f6218b1" / "runs"
+RUNS = MADE / "runs"
 ODD = [
     {"step": 0, "a/b": 0.1, "a/l2.share": 1e-300},
     {"step": 16.0, "a/b": float("nan"), "新 \"x\",\ny": -3, "=1+1": float("inf")},
     {"step": 32, "a/l2.share": 5e-324, "half \ud800": 2},
 ]  # fmt: skip
-
-
-def run_of(path: Path, rows, end: str = "") -> RunFolder:
-    folder = RunFolder(path)
-    folder.create(RunSpec("images", {"data": "x", "steps": 48}, {"data": "x"}))
-    (path / "record.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows) + end)
-    return folder
 
 
 @pytest.fixture

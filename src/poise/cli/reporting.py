@@ -10,10 +10,29 @@ from typing import Any
 from poise.cli.parser import RUN, command
 from poise.errors import PoiseError
 
+RUN_OR_STUDY = f"{RUN}; or a study: its folder, or its name"
+
 
 def add(commands: Any) -> None:
     """Enter the commands."""
     add_record(commands)
+    made = command(commands, "plot", plot, "the curves of a run, or the plots of a study, in one figure")
+    made.add_argument("what", help=RUN_OR_STUDY)
+    made.add_argument(
+        "--out",
+        metavar="FILE",
+        help="a .png or .svg file: poise plot last --out curves.svg (default curves.png in the run's folder, "
+        "study.png in the study's)",
+    )
+    made = command(commands, "report", report, "one file on a run or a study, to be mailed: HTML, Markdown or PDF")
+    made.add_argument("what", help=RUN_OR_STUDY)
+    made.add_argument(
+        "-o",
+        "--out",
+        metavar="FILE",
+        default="report.html",
+        help="a .html, .md or .pdf file: poise report last -o report.pdf (default report.html)",
+    )
 
 
 def add_record(commands: Any) -> None:
@@ -44,4 +63,23 @@ def record(options: argparse.Namespace) -> int:
     else:
         save_parquet(table, path)
     print(table.said(str(path)))
+    return 0
+
+
+def plot(options: argparse.Namespace) -> int:
+    from poise.results.plot import plot
+    from poise.results.what import find_run_or_study
+
+    for line in plot(find_run_or_study(options.what), options.out):
+        print(line)
+    return 0
+
+
+def report(options: argparse.Namespace) -> int:
+    from poise.results.report import check_report, report
+    from poise.results.what import find_run_or_study
+
+    check_report(Path(options.out))
+    for line in report(find_run_or_study(options.what), options.out):
+        print(line)
     return 0

@@ -16,7 +16,7 @@ TITLES = {"asked": "Asked otherwise", "data and machine": "Otherwise found", "ou
 def difference(one: RunFolder, other: RunFolder) -> dict[str, list[tuple[str, str, str]]]:
     """What differs between two runs: heading -> rows of (name, of one, of the other)."""
     mine, others = one.spec(), other.spec()
-    asked = _apart(_asked(mine), _asked(others))
+    asked = _apart(asked_of(mine), asked_of(others))
     told = {name for name, *_ in asked}
     return {
         "asked": asked,
@@ -25,7 +25,8 @@ def difference(one: RunFolder, other: RunFolder) -> dict[str, list[tuple[str, st
     }
 
 
-def _asked(spec: RunSpec) -> Values:
+def asked_of(spec: RunSpec) -> Values:
+    """What a run was asked to do, flat: `generator.lr`; recipe and versions first."""
     found = {"recipe": spec.recipe, **spec.versions, **_flat(spec.arguments)}
     if spec.lengthened:
         found["lengthened"] = line_of(spec.lengthened)
