@@ -53,8 +53,8 @@ def test_lines_of_the_figure_are_the_numbers_of_the_record(recipe):
         assert lines[f"Loss: {player}: {term}"] == recorded(folder, f"{player}/{term}")
     penalty = "autoencoder/l2_encoder" if recipe == "vae" else "discriminator/l2"
     said = penalty.replace("/", ", ")
-    assert lines[f"Share of the gradient that is the penalty's: {said}"] == recorded(folder, f"{penalty}.share")
-    assert lines[f"Strength of the penalties: {said}"] == recorded(folder, f"{penalty}.strength")
+    assert lines[f"Penalty's share of the gradient: {said}"] == recorded(folder, f"{penalty}.share")
+    assert lines[f"Strength of the penalty: {said}"] == recorded(folder, f"{penalty}.strength")
     if recipe != "vae":
         output = lines["D's mean output: discriminator: generated items"]
         assert output == recorded(folder, "discriminator/on_generated") and len(output) > 2

@@ -24,6 +24,11 @@ def add(commands: Any) -> None:
         help="a .png or .svg file: poise plot last --out curves.svg (default curves.png in the run's folder, "
         "study.png in the study's)",
     )
+    made = command(commands, "compare", compare, "two to six runs: what differs, what came out, and their curves")
+    made.add_argument("runs", nargs="+", metavar="RUN", help=RUN)
+    made.add_argument(
+        "--out", metavar="FILE", help="their curves as a .png or .svg file: poise compare A B --out both.png"
+    )
     made = command(commands, "report", report, "one file on a run or a study, to be mailed: HTML, Markdown or PDF")
     made.add_argument("what", help=RUN_OR_STUDY)
     made.add_argument(
@@ -81,5 +86,17 @@ def report(options: argparse.Namespace) -> int:
 
     check_report(Path(options.out))
     for line in report(find_run_or_study(options.what), options.out):
+        print(line)
+    return 0
+
+
+def compare(options: argparse.Namespace) -> int:
+    from poise.record import find_run
+    from poise.report.figures.looks import check_figure
+    from poise.results.compare import compare
+
+    if options.out:
+        check_figure(Path(options.out))
+    for line in compare([find_run(run) for run in options.runs], options.out):
         print(line)
     return 0

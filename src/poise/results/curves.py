@@ -108,8 +108,8 @@ class RunCurves:
             *self._of_players("Likelihood loss", lambda player: LIKELIHOODS, "nats"),
             *self._of_players("D's mean output", lambda player: SIDES, "logit"),
             *self._of_players("Diversity", lambda player: DIVERSITY, "that of training items = 1"),
-            self._panel("Share of the gradient that is the penalty's", "share, 0 to 1", named),
-            self._panel("Strength of the penalties", "λ", strengths),
+            self._panel("Penalty's share of the gradient", "share, 0 to 1", named),
+            self._panel("Strength of the penalty", "λ", strengths),
             self._panel("Length of the weights", "‖w‖", norms),
         ]
         return [panel for panel in found if panel.curves]

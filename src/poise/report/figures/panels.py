@@ -65,7 +65,7 @@ def panels_figure(
 ) -> Figure:
     """One figure 10 inches wide: title, a bar for each happening, panels in two columns over the same steps.
 
-    A panel without any finite number is left out. `legend=False`: one legend for all panels, of the first one's curves.
+    A panel without any finite number is left out. `legend=False`: one legend for all panels, of the curves of all.
     Errors: ValueError where nothing is left to draw.
     """
     from matplotlib.figure import Figure
@@ -76,7 +76,7 @@ def panels_figure(
     rows = [panels[i : i + COLUMNS] for i in range(0, len(panels), COLUMNS)]
     heads = [HEAD + LINE * max(_legend_lines(panel) for panel in row) * legend for row in rows]
     strip = HEAD + STRIP * len(happenings) + FOOT if happenings else 0.0
-    once = 0.0 if legend else LINE * (2 + len(panels[0].curves) // 2)
+    once = 0.0 if legend else LINE * (2 + max(len(panel.curves) for panel in panels) // 2)
     above = TOP if title else 0.05
     high = above + strip + sum(heads) + len(rows) * (HIGH + FOOT) + 0.2 + once
     figure = Figure(figsize=(WIDE, high))
@@ -94,8 +94,10 @@ def panels_figure(
                 axes.set_xlabel("steps", fontsize=9)
         top += head + HIGH + FOOT
     if not legend:
-        handles, names = axes.get_legend_handles_labels()
-        _plain(figure.legend(handles, names, loc="lower left", ncols=2, frameon=False, fontsize=9))
+        known = {
+            name: line for place in figure.axes for line, name in zip(*place.get_legend_handles_labels(), strict=True)
+        }
+        _plain(figure.legend(known.values(), known, loc="lower left", ncols=2, frameon=False, fontsize=9))
     return figure
 
 
@@ -169,6 +171,8 @@ def _draw(axes: Axes, panel: Panel, happenings: Sequence[Happening], ends: tuple
         )
     if _spread(panel) > LOGARITHMIC:
         axes.set_yscale("log")
+    else:
+        axes.yaxis.set_major_formatter("{x:g}")
     axes.set_xlim(*ends)
     axes.set_ylabel(shortened(panel.unit, 34), fontsize=9, parse_math=False)
     _steps(axes)
