@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import math
 import re
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -22,6 +24,11 @@ from tests.refusals import refusal
 from tests.results.conftest import EVIL, MADE, run_of
 
 RECIPES = ("images", "text", "vae")
+
+
+def test_help_loads_nothing_that_draws():
+    script = "import sys; from poise.cli import tree; tree()[0].format_help(); assert 'matplotlib' not in sys.modules"
+    subprocess.run([sys.executable, "-c", script], check=True)
 
 
 def recorded(folder: RunFolder, key: str, later: int = 0) -> list[tuple[float, float]]:

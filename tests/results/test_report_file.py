@@ -12,7 +12,7 @@ import pytest
 from poise.cli import main
 from poise.disk import locked
 from poise.record import RunFolder
-from poise.results.forms.document import Block, Cells, Clips, Heading, Image, Remark, Verbatim, Words
+from poise.results.forms.document import Block, Cells, Heading, Image, Paragraph, Remark, Sounds, Verbatim
 from poise.results.forms.html import as_html
 from poise.results.run_document import run_document
 from poise.results.samples import CLIP, SIDE, newest_samples
@@ -65,7 +65,7 @@ def test_a_run_of_speech_can_be_heard(recipe, tmp_path):
     voices = str(write_syllables(tmp_path / "voices"))
     run({"vocoder": vocoder_spec, "speech": speech_spec}[recipe](voices), tmp_path / "run")
     document, _ = run_document(RunFolder(tmp_path / "run"))
-    clips = of(document.blocks, Clips)
+    clips = of(document.blocks, Sounds)
     assert clips and all(content.startswith(b"RIFF") for clip in clips for _, content in clip.versions)
     sounds = checked(document).of("audio")
     assert len(sounds) == sum(len(clip.versions) for clip in clips)
@@ -93,7 +93,7 @@ def test_a_study_has_its_claims_plots_and_samples(here):
     assert [remark.kind for remark in of(document.blocks, Remark)] == ["unfinished"]
     (first, *_) = of(document.blocks, Image)
     assert first.title == "language: perplexity, change with 95 % interval"
-    assert "3 of 6 runs done, 3 missing: UNFINISHED" in page.text[2]
+    assert any(text.startswith("3 of 6 runs done, 3 missing: UNFINISHED") for text in page.text)
     assert len([block for block in of(document.blocks, Verbatim) if block.title.startswith("Samples after")]) == 2
 
 
@@ -102,14 +102,14 @@ def test_runs_that_have_not_got_far(tmp_path):
     empty = run_of(tmp_path / "empty", [])
     document, _ = run_document(empty)
     assert document.lead == "Not finished: stopped at step 0 of 48; poise resume goes on from there."
-    said = [block.text for block in of(document.blocks, Words)]
+    said = [block.text for block in of(document.blocks, Paragraph)]
     assert said == ["Nothing was recorded yet.", "No scores were taken.", "There is nothing to look at yet."]
     checked(document)
     (empty.path / "record.jsonl").write_text('{"step": 7, "generator/grad_norm": 1.0, "generator/norm": 2.0}\n{"st')
     with locked(empty.path / ".lock"):
         document, _ = run_document(empty)
     assert document.lead == "Still training: step 8 of 48."
-    assert "No scores were taken." in [block.text for block in of(document.blocks, Words)]
+    assert "No scores were taken." in [block.text for block in of(document.blocks, Paragraph)]
     assert of(document.blocks, Image)
 
 
@@ -161,9 +161,9 @@ def test_long_sounds_are_left_in_the_folder(tmp_path):
         (clips / f"{i:03d}-real.wav").write_bytes(b"RIFF" + bytes(CLIP if i == 1 else 10))
     (clips / "000-odd.wav").write_bytes(b"<script>")
     blocks = newest_samples(tmp_path)
-    assert [block.text for block in of(blocks, Clips)] == ["000", "002", "003"]
-    assert [name for name, _ in of(blocks, Clips)[0].versions] == ["real"]
-    assert of(blocks, Words)[0].text.startswith("3 of 6 items")
+    assert [block.text for block in of(blocks, Sounds)] == ["000", "002", "003"]
+    assert [name for name, _ in of(blocks, Sounds)[0].versions] == ["real"]
+    assert of(blocks, Paragraph)[0].text.startswith("3 of 6 items")
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from poise.report.table import SUFFIXES, number
 from poise.results.again import again
 from poise.results.curves import RunCurves, texts_of
 from poise.results.evaluations import evaluation_tables
-from poise.results.forms.document import Block, Cells, Document, Heading, Image, Points, Remark, Verbatim, Words
+from poise.results.forms.document import Block, Cells, Document, Heading, Image, Paragraph, Points, Remark, Verbatim
 from poise.results.samples import newest_samples
 from poise.runs.diagnosis import diagnosis
 from poise.runs.differences import asked_of
@@ -110,7 +110,7 @@ def _went(report: RunReport) -> list[Block]:
         f"‖w‖ of the {player.replace('_', ' ')}: {number(first)} at first, {number(last)} at the end of the record."
         for player, (first, last) in report.weight_norms.items()
     ]
-    found: list[Block] = [Points(said)] if said else [Words("Nothing was recorded yet.")]
+    found: list[Block] = [Points(said)] if said else [Paragraph("Nothing was recorded yet.")]
     return [*found, Points(list(report.notes))] if report.notes else found
 
 
@@ -145,21 +145,21 @@ def _pages(title: str, panels: Sequence[Panel], curves: RunCurves, most: int = 8
 def _scores(report: RunReport) -> list[Block]:
     taken = [StepRow(row) for row in report.scores]
     if not taken:
-        return [Words("No scores were taken.")]
+        return [Paragraph("No scores were taken.")]
     last = taken[-1]
     best = next((row for row in taken if report.best and row.step == report.best.step), None)
     found: list[Block] = []
     if report.best:
         value = number(report.best.value)
-        found.append(Words(f"The best {report.best.score} is {value}, after step {report.best.step:,}."))
+        found.append(Paragraph(f"The best {report.best.score} is {value}, after step {report.best.step:,}."))
     said = f"Scores while training: at step {last.step:,}, and at the best step"
     found.append(_table(said, last, best or last, report.floor))
     if report.final is not None:
         found.append(_table("Scores after training", report.final.end, report.final.best, {}))
-        found.append(Words(f"{report.final.about[:1].upper()}{report.final.about[1:]}.", quiet=True))
+        found.append(Paragraph(f"{report.final.about[:1].upper()}{report.final.about[1:]}.", quiet=True))
     how = "Values with their 95 % intervals. Real against real is what a perfect generator would score"
     flat = "; plain colours know nothing of the data" if any(name.endswith(".flat") for name in last) else ""
-    return [*found, Words(f"{how}{flat}. N: generated / real.", quiet=True)]
+    return [*found, Paragraph(f"{how}{flat}. N: generated / real.", quiet=True)]
 
 
 def _table(title: str, last: Mapping[str, float], best: Mapping[str, float], floor: Mapping[str, float]) -> Cells:
@@ -193,13 +193,15 @@ def _value(name: str, values: Mapping[str, float]) -> str:
 
 def _findings(folder: RunFolder, report: RunReport) -> list[Block]:
     if not report.weight_norms and not folder.rows():
-        return [Words("There is nothing to look at yet.")]
+        return [Paragraph("There is nothing to look at yet.")]
     known = diagnosis(folder)
     found: list[Block] = [
         Remark(one.severity, f"{one.name} (since step {one.since:,})", [one.sentence, one.action])
         for one in known.findings
     ]
     if not found:
-        found.append(Words(f"Nothing is wrong that could be seen ({len(names('symptom'))} symptoms were looked for)."))
+        found.append(
+            Paragraph(f"Nothing is wrong that could be seen ({len(names('symptom'))} symptoms were looked for).")
+        )
     past = [f"Seen at step {one.seen:,} and gone: {one.name}. {one.sentence}" for one in known.earlier]
     return [*found, Points(past)] if past else found

@@ -13,7 +13,7 @@ from poise import disk
 from poise.errors import PoiseError
 from poise.report.page import clips_in
 from poise.report.picture import png
-from poise.results.forms.document import Block, Clips, Image, Verbatim, Words
+from poise.results.forms.document import Block, Image, Paragraph, Sounds, Verbatim
 
 SIDE = 1400  # pixels of a picture, at most
 LINES, LONGEST = 24, 400  # sentences; letters of each
@@ -49,7 +49,9 @@ def _shown(path: Path, title: str) -> list[Block]:
     if path.suffix == ".txt":
         return [Verbatim(_sentences(path), title)]
     content = fitting_png(path) if path.suffix == ".png" else None
-    return [Image(title, content)] if content else [Words(f"{title}: {path.name} cannot be shown here.", quiet=True)]
+    return (
+        [Image(title, content)] if content else [Paragraph(f"{title}: {path.name} cannot be shown here.", quiet=True)]
+    )
 
 
 def fitting_png(path: Path) -> bytes | None:
@@ -81,10 +83,10 @@ def _heard(folder: Path) -> list[Block]:
         versions = _sounds(files, left)
         left -= sum(len(content) for _, content in versions)
         if versions:
-            blocks.append(Clips(row["text"], versions))
+            blocks.append(Sounds(row["text"], versions))
     if len(blocks) < len(rows):
         blocks.append(
-            Words(
+            Paragraph(
                 f"{len(blocks)} of {len(rows)} items: the others, and long ones, lie in the run's folder.", quiet=True
             )
         )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, cast
 from poise.report.figures.letters import lettered, untold
 from poise.report.figures.looks import as_png, as_svg
 from poise.results.again import plan_again
-from poise.results.forms.document import Block, Cells, Document, Heading, Image, Points, Remark, Verbatim, Words
+from poise.results.forms.document import Block, Cells, Document, Heading, Image, Paragraph, Points, Remark, Verbatim
 from poise.results.run_document import SHARP
 from poise.results.samples import newest_samples
 from poise.studies.comparison.outcome import StudyOutcome
@@ -29,7 +29,7 @@ def study_document(folder: Path) -> tuple[Document, str]:
     outcome = outcome_of(folder)
     found = Document(outcome.plan.name, outcome.plan.question)
     unfinished = "" if outcome.complete else " Nothing is decided before all runs are there."
-    found.add(Words(f"{counted(outcome)}.{unfinished}"))
+    found.add(Paragraph(f"{counted(outcome)}.{unfinished}"))
     if outcome.claims:
         found.add(Heading("Claims"))
     for claim in outcome.claims:
@@ -48,7 +48,9 @@ def study_document(folder: Path) -> tuple[Document, str]:
         title, rows = run_rows(outcome, part, "")
         cells = [[cell if isinstance(cell, str) else cell.text for cell in row] for row in rows]
         found.add(Cells(title, cells[0], cells[1:], folded=True))
-    found.add(Heading("How to make it again"), Words("Keep this plan in a .yaml file and start it: poise study FILE"))
+    found.add(
+        Heading("How to make it again"), Paragraph("Keep this plan in a .yaml file and start it: poise study FILE")
+    )
     found.add(Verbatim(plan_again(outcome.plan), "Plan", folded=True))
     return found, untold(missing)
 
@@ -78,5 +80,5 @@ def _samples(outcome: StudyOutcome, folder: Path) -> list[Block]:
         for arm, run in runs.items():
             blocks = newest_samples(folder / "runs" / run / "samples")
             if blocks:
-                found += [Words(f"{part.name}, {arm}, seed {seed}"), *blocks]
+                found += [Paragraph(f"{part.name}, {arm}, seed {seed}"), *blocks]
     return found

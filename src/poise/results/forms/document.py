@@ -17,7 +17,7 @@ class Heading:
 
 
 @dataclass(frozen=True)
-class Words:
+class Paragraph:
     """A paragraph; `quiet`, of less weight."""
 
     text: str
@@ -69,14 +69,14 @@ class Image:
 
 
 @dataclass(frozen=True)
-class Clips:
+class Sounds:
     """What is said, and its versions as WAV: name -> content."""
 
     text: str
     versions: Sequence[tuple[str, bytes]]
 
 
-Block = Heading | Words | Points | Remark | Cells | Verbatim | Image | Clips
+Block = Heading | Paragraph | Points | Remark | Cells | Verbatim | Image | Sounds
 
 
 @dataclass

@@ -45,7 +45,7 @@ summary { cursor: pointer; margin: .6rem 0; font-weight: bold }
 {% for kind, block in blocks %}
 {% if kind == 'Heading' %}
 <h2>{{ block.text }}</h2>
-{% elif kind == 'Words' %}
+{% elif kind == 'Paragraph' %}
 <p dir="auto"{% if block.quiet %} class="quiet"{% endif %}>{{ block.text }}</p>
 {% elif kind == 'Points' %}
 <ul>
@@ -99,7 +99,7 @@ summary { cursor: pointer; margin: .6rem 0; font-weight: bold }
 <img src="{{ block | inside }}" alt="{{ block.title }}">
 <figcaption dir="auto">{{ block.title }}</figcaption>
 </figure>
-{% elif kind == 'Clips' %}
+{% elif kind == 'Sounds' %}
 <p dir="auto">{{ block.text }}</p>
 <div class="versions">
 {% for version, sound in block.versions %}

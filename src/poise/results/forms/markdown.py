@@ -9,14 +9,14 @@ from poise.report.table import markdown_table, markdown_text
 from poise.results.forms.document import (
     Block,
     Cells,
-    Clips,
     Document,
     Heading,
     Image,
+    Paragraph,
     Points,
     Remark,
+    Sounds,
     Verbatim,
-    Words,
 )
 from poise.terminal import escaped
 
@@ -27,7 +27,7 @@ STARTS = re.compile(r"^(\d+)([.)])|^([-+=~])")  # of a line: what would make a l
 def as_markdown(document: Document) -> bytes:
     """The content of the file, in UTF-8."""
     found = [f"# {_text(document.title)}", "", _text(document.lead), ""]
-    if any(isinstance(block, Image | Clips) for block in document.blocks):
+    if any(isinstance(block, Image | Sounds) for block in document.blocks):
         found += [f"*{ABSENT}*", ""]
     for block in document.blocks:
         found += [*_lines(block), ""]
@@ -44,7 +44,7 @@ def _lines(block: Block) -> list[str]:
     match block:
         case Heading():
             return [f"## {_text(block.text)}"]
-        case Words():
+        case Paragraph():
             return [_text(block.text)]
         case Points():
             return [f"- {_text(text)}" for text in block.texts]
@@ -62,5 +62,5 @@ def _lines(block: Block) -> list[str]:
             return [*title, f"{fence}text", *block.text.splitlines(), fence]
         case Image():
             return [f"*Picture: {_text(block.title)}*"]
-        case Clips():
+        case Sounds():
             return [f"*Sound: {_text(block.text)} ({', '.join(_text(name) for name, _ in block.versions)})*"]

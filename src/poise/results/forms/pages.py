@@ -52,7 +52,7 @@ def wrapped(text: str, width: float, size: float, mono: bool = False, bold: bool
 
 
 def _pieces(text: str, width: float, size: float, mono: bool, bold: bool) -> Iterator[str]:
-    """Words, those that are too long in parts."""
+    """Paragraph, those that are too long in parts."""
     for word in text.split():
         while width_of(word, size, mono, bold) > width and len(word) > 1:
             cut = max(1, int(len(word) * width / width_of(word, size, mono, bold)))

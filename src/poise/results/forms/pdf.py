@@ -9,14 +9,14 @@ from poise.report.figures.letters import lettered
 from poise.results.forms.document import (
     Block,
     Cells,
-    Clips,
     Document,
     Heading,
     Image,
+    Paragraph,
     Points,
     Remark,
+    Sounds,
     Verbatim,
-    Words,
 )
 from poise.results.forms.pages import (
     BELOW,
@@ -91,7 +91,7 @@ def _draw(pages: Pages, block: Block) -> None:
             pages.gap(0.12)
             pages.room(1.2)
             pages.write(block.text, 13, bold=True)
-        case Words():
+        case Paragraph():
             pages.write(block.text, SMALL if block.quiet else SIZE)
         case Points():
             for text in block.texts:
@@ -114,7 +114,7 @@ def _draw(pages: Pages, block: Block) -> None:
                 pages.write(line or " ", SMALL, 0.15 + STEP * _leading(line), mono=line.isascii())
         case Image():
             pages.picture(block)
-        case Clips():
+        case Sounds():
             pages.write(f"{block.text} (to be heard in the report as HTML: {', '.join(n for n, _ in block.versions)})")
     pages.gap(0.08)
 
