@@ -28,6 +28,7 @@ RANK = {
     "specs": 4,
     "runs": 5,
     **dict.fromkeys(["evaluation", "export", "studies"], 6),
+    "results": 6.5,
     **dict.fromkeys(["cli", "door"], 7),
     **dict.fromkeys(["__main__", "__init__"], 8),
 }
@@ -205,6 +206,7 @@ EDGE = {
     **dict.fromkeys(["to_dict", "from_dict"], "JSON"),
     **dict.fromkeys(["state_dict", "load_state_dict"], "torch's state"),
     "disk/reading.py:entries": "lines of JSON",
+    "disk/reading.py:each_entry": "the same",
     "record.py:RunFolder.report": "the JSON of report.json",
     "runs/load.py:Run.report": "the same, for users",
     "door.py:EvaluationResult.report": "the JSON of an evaluation, for users",

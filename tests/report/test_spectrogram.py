@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from poise.audio.spectrograms import mel_filters
-from poise.report import spectrogram
+from poise.report.figures.letters import _letters as letters_of
 from poise.report.spectrogram import drawable, mel_of, save_spectrograms
 
 MEL = np.linspace(-11, 1, 8 * 20).reshape(8, 20)
@@ -100,7 +100,7 @@ def test_letters_that_the_font_lacks():
 @pytest.mark.slow
 def test_no_letter_warns(tmp_path):
     """Every fiftieth one there is, and the font's own: warnings are errors."""
-    letters = [chr(c) for c in range(0, sys.maxunicode, 50)] + [chr(c) for c in sorted(spectrogram._letters())]
+    letters = [chr(c) for c in range(0, sys.maxunicode, 50)] + [chr(c) for c in sorted(letters_of(("sans-serif",)))]
     lines = ["".join(letters[i : i + 90]) for i in range(0, len(letters), 90)]
     for i in range(0, len(lines), 40):
         save_spectrograms([(line, []) for line in lines[i : i + 40]], ["x"] * 3, tmp_path / "a.png", 0.008)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from poise.disk.place import cache_dir
 from poise.disk.reading import (
+    each_entry,
     entries,
     inspect,
     loads,
@@ -29,10 +30,11 @@ from poise.disk.writing import (
     temporary_folder,
     write_atomically,
     write_json,
+    written,
 )
 
 __all__ = [
-    "alive", "cache_dir", "entries", "host", "inspect", "loads", "locked", "natural", "open_file", "open_to_append",
-    "read_bytes", "read_json", "read_lines", "regular", "remove", "sweep", "temporary_folder", "write_atomically",
-    "write_json",
+    "alive", "cache_dir", "each_entry", "entries", "host", "inspect", "loads", "locked", "natural", "open_file",
+    "open_to_append", "read_bytes", "read_json", "read_lines", "regular", "remove", "sweep", "temporary_folder",
+    "write_atomically", "write_json", "written",
 ]  # fmt: skip

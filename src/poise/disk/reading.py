@@ -126,12 +126,16 @@ def read_lines(path: Path, advice: str = "put it back") -> Iterator[tuple[int, b
 
 
 def entries(path: Path, wrong: Callable[[Any], str], advice: str) -> list[dict[str, Any]]:
-    """The JSON objects of a file of lines, in order; only a last line that was cut off is left out.
+    """All of `each_entry`."""
+    return list(each_entry(path, wrong, advice))
+
+
+def each_entry(path: Path, wrong: Callable[[Any], str], advice: str) -> Iterator[dict[str, Any]]:
+    """The JSON objects of a file of lines, in order, one at a time; only a last line that was cut off is left out.
 
     Args: wrong: what is the matter with an object, or nothing; advice: what to do where a line is damaged.
     Errors: PoiseError that names file and line; FileNotFoundError.
     """
-    found = []
     try:
         for number, line in read_lines(path, advice):
             try:
@@ -143,12 +147,11 @@ def entries(path: Path, wrong: Callable[[Any], str], advice: str) -> list[dict[s
                 reason = "it is no JSON"
             if reason:
                 raise PoiseError(f"{path}, line {number:,} is damaged ({reason}); {advice}")
-            found.append(entry)
+            yield entry
     except FileNotFoundError:
         raise
     except OSError as error:
         raise PoiseError(f"{path} cannot be read ({error.strerror}); put that right and try again") from None
-    return found
 
 
 def inspect(folder: Path) -> None:

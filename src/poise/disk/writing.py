@@ -29,20 +29,32 @@ def write_atomically(path: Path, content: bytes) -> None:
 
     Where `path` is a link, the link is replaced and what it pointed to stays as it was.
     """
+    with written(path) as file:
+        file.write(content)
+
+
+@contextlib.contextmanager
+def written(path: Path) -> Iterator[IO[bytes]]:
+    """The same for what is written piece by piece: a file under a temporary name, renamed to `path` at the end of the
+    block, and removed where the block ends by an error.
+
+    Errors: PoiseError for an OSError of the block or of the disk.
+    """
     temporary = _temporary(path)
     try:
         handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | SAFE | BINARY, 0o666)
         with os.fdopen(handle, "wb") as file:
-            file.write(content)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
-    except OSError as error:
+    except BaseException as error:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
-        raise PoiseError(
-            f"cannot write {path}: {error.strerror or error}; free some space or write elsewhere"
-        ) from error
+        if isinstance(error, OSError):
+            said = f"cannot write {path}: {error.strerror or error}; free some space or write elsewhere"
+            raise PoiseError(said) from error
+        raise
 
 
 def write_json(path: Path, content: Any) -> None:

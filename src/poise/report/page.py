@@ -113,14 +113,14 @@ def page_of_steps(samples: Path, title: str) -> None:
     steps = sorted(name for name in named if re.fullmatch(r"[0-9]{8,}", name))
     rows: list[PageRow] = []
     for step in sorted(steps, key=int, reverse=True):
-        clips = _clips(samples / step) if (samples / step).is_dir() else []
+        clips = clips_in(samples / step) if (samples / step).is_dir() else []
         pictures = [f"{step}.png"] if (samples / f"{step}.png").is_file() else []
         if clips or pictures:
             rows += [{"title": f"Step {int(step):,}", "pictures": pictures}, *clips]
     save_page(samples, title, rows)
 
 
-def _clips(folder: Path) -> list[PageRow]:
+def clips_in(folder: Path) -> list[PageRow]:
     """A row for each number NNN, its versions in the order of their names."""
     texts = _texts(folder / TEXTS)
     found: dict[int, dict[str, str]] = {}

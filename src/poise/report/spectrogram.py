@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import functools
-import io
-import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poise.disk import write_atomically
+from poise.report.figures.letters import drawable, lettered
+from poise.report.figures.looks import as_png
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -34,13 +33,24 @@ def save_spectrograms(
     """A PNG with one row for each clip and one column for each version, written whole or not at all.
 
     All panels share one colour scale, from the least to the greatest finite number; the panels of a row share the time
-    axis. The same arguments give the same bytes. Letters that the font lacks are drawn as boxes.
+    axis. The same arguments give the same bytes on one machine. Letters that no font here has are drawn as boxes.
 
     Args: rows of (title, log-mels [M,F], one for each column; fewer leave panels free); column_titles; path; the
     seconds of a frame; highest_hz and lowest_hz, the last and the first edge of the mel bands, for the frequency axis
     (None: bands are counted). The mel scale is that of Slaney's Auditory Toolbox.
     Errors: PoiseError where it cannot be written.
     """
+    with lettered([title for title, _ in rows] + list(column_titles)):
+        figure = _figure(rows, column_titles, seconds_per_frame, (lowest_hz, highest_hz))
+    write_atomically(path, as_png(figure))
+
+
+def _figure(
+    rows: Sequence[tuple[str, Sequence[NDArray[Any]]]],
+    column_titles: Sequence[str],
+    seconds_per_frame: float,
+    hertz: tuple[float, float | None],
+) -> Figure:
     from matplotlib.figure import Figure
 
     columns = len(column_titles)
@@ -64,13 +74,11 @@ def save_spectrograms(
             image = axes.imshow(mel, origin="lower", aspect="auto", cmap="magma", extent=extent, **scale)
             axes.set_xlim(0, seconds)
             axes.xaxis.set_major_formatter("{x:g} s")
-            _frequencies(axes, len(mel), lowest_hz, highest_hz, column == 0)
+            _frequencies(axes, len(mel), *hertz, column == 0)
     if image is not None:
         bar = figure.colorbar(image, cax=_panel(figure, size[0] - RIGHT, TOP + LINE, 0.12))
         bar.set_label("log mel", fontsize=SIZE)
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", metadata={"Software": None})
-    write_atomically(path, buffer.getvalue())
+    return figure
 
 
 def _panel(figure: Figure, left: float, top: float, width: float) -> Any:
@@ -105,25 +113,3 @@ def _frequencies(axes: Any, bands: int, low: float, high: float | None, labelled
 def mel_of(hertz: float) -> float:
     """Slaney's mel scale: linear up to 1 kHz (15 mel), then 27 mel for each factor of 6.4."""
     return hertz * 3 / 200 if hertz < 1000 else 15 + float(np.log(hertz / 1000)) * 27 / float(np.log(6.4))
-
-
-@functools.cache
-def _letters() -> frozenset[int]:
-    """The letters of the font that text is drawn in."""
-    from matplotlib.font_manager import FontProperties, findfont
-    from matplotlib.ft2font import FT2Font
-
-    return frozenset(FT2Font(findfont(FontProperties())).get_charmap())
-
-
-def drawable(text: str) -> str:
-    """The text on one line and in letters that the font has: what it lacks in its compatible form, or as a box."""
-    known = _letters()
-    found = []
-    for letter in unicodedata.normalize("NFC", " ".join(text.split())):
-        if unicodedata.category(letter) in ("Cc", "Cf"):
-            continue
-        others = unicodedata.normalize("NFKC", letter)
-        fitting = (form for form in (letter, others, "□") if all(ord(c) in known for c in form))
-        found.append(next(fitting, "?"))
-    return "".join(found)

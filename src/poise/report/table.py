@@ -14,6 +14,20 @@ def columns(rows: Iterable[Sequence[str]]) -> list[str]:
     return ["  ".join(c.ljust(size) for c, size in zip(row, sizes, strict=True)).rstrip() for row in table]
 
 
+MARKDOWN = str.maketrans({"<": "&lt;", ">": "&gt;"} | {mark: f"\\{mark}" for mark in "\\`*_[]|#"})
+
+
+def markdown_text(text: str) -> str:
+    """Text that means itself in Markdown, on one line."""
+    return " ".join(str(text).split()).translate(MARKDOWN)
+
+
+def markdown_table(rows: Sequence[Sequence[str]]) -> list[str]:
+    """The lines of a table whose first row is its head."""
+    head, *others = [f"| {' | '.join(map(markdown_text, row))} |" for row in rows]
+    return [head, f"|{'---|' * len(rows[0])}", *others]
+
+
 SUFFIXES = (".low", ".high", ".n", ".m", ".flat")
 
 

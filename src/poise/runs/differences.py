@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 from poise.disk.description import RunSpec
+from poise.disk.rows import StepRow
 from poise.record import RunFolder
+from poise.report.conclude import scores
 from poise.report.table import columns
+from poise.runs.diagnosis import diagnosis
 from poise.runs.further.lengthening import line_of
 from poise.runs.listing import about
 from poise.runs.report import RunReport
@@ -15,17 +20,25 @@ TITLES = {"asked": "Asked otherwise", "data and machine": "Otherwise found", "ou
 
 def difference(one: RunFolder, other: RunFolder) -> dict[str, list[tuple[str, str, str]]]:
     """What differs between two runs: heading -> rows of (name, of one, of the other)."""
-    mine, others = one.spec(), other.spec()
-    asked = _apart(_arguments(mine), _arguments(others))
+    found = differences([one, other])
+    return {heading: [(name, mine, others) for name, mine, others in rows] for heading, rows in found.items()}
+
+
+def differences(runs: Sequence[RunFolder], unfinished: bool = False) -> dict[str, list[tuple[str, ...]]]:
+    """The same of several runs: heading -> rows of (name, of each run). `unfinished`: of runs that are not done, too,
+    the last scores and what is wrong."""
+    specs = [run.spec() for run in runs]
+    asked = _apart([asked_of(spec) for spec in specs])
     told = {name for name, *_ in asked}
     return {
         "asked": asked,
-        "data and machine": [row for row in _apart(_flat(mine.facts), _flat(others.facts)) if row[0] not in told],
-        "outcome": _apart(_outcome(one), _outcome(other), all_of=True),
+        "data and machine": [row for row in _apart([_flat(spec.facts) for spec in specs]) if row[0] not in told],
+        "outcome": _apart([_outcome(run, unfinished) for run in runs], all_of=True),
     }
 
 
-def _arguments(spec: RunSpec) -> Values:
+def asked_of(spec: RunSpec) -> Values:
+    """What a run was asked to do, flat: `generator.lr`; recipe and versions first."""
     found = {"recipe": spec.recipe, **spec.versions, **_flat(spec.arguments)}
     if spec.lengthened:
         found["lengthened"] = line_of(spec.lengthened)
@@ -46,7 +59,7 @@ def _flat(table: object, above: str = "") -> Values:
     return found
 
 
-def _outcome(folder: RunFolder) -> Values:
+def _outcome(folder: RunFolder, unfinished: bool) -> Values:
     """State, steps, the best score and those of the end, findings, seconds."""
     known = about(folder)
     found: Values = {"state": known.state, "steps": known.step}
@@ -54,21 +67,27 @@ def _outcome(folder: RunFolder) -> Values:
         found |= {f"best {known.best.score}": known.best.value, "best step": known.best.step}
     if folder.done:
         report = RunReport.of(folder)
-        if report.scores:
-            last = report.scores[-1]
-            found |= {f"last {name}": value for name, value in last.items() if name != "step" and "." not in name}
+        found |= _last(report.scores)
         for player, effect in report.penalties.items():
             found |= {f"{player} {name}": value for name, value in vars(effect).items()}
         found["found"] = ", ".join(finding.name for finding in report.findings) or "nothing"
+    elif unfinished and (rows := folder.rows()):
+        found |= _last(scores(rows))
+        found["found"] = ", ".join(finding.name for finding in diagnosis(folder).findings) or "nothing"
     return found
 
 
-def _apart(one: Values, other: Values, all_of: bool = False) -> list[tuple[str, str, str]]:
+def _last(taken: Sequence[StepRow]) -> Values:
+    last = taken[-1] if taken else StepRow()
+    return {f"last {name}": value for name, value in last.items() if name != "step" and "." not in name}
+
+
+def _apart(tables: Sequence[Values], all_of: bool = False) -> list[tuple[str, ...]]:
     rows = []
-    for name in one | other:
-        a, b = _text(one.get(name)), _text(other.get(name))
-        if all_of or a != b:
-            rows.append((name, a, b))
+    for name in dict.fromkeys(name for table in tables for name in table):
+        texts = [_text(table.get(name)) for table in tables]
+        if all_of or len(set(texts)) > 1:
+            rows.append((name, *texts))
     return rows
 
 
@@ -84,14 +103,22 @@ def _text(value: object) -> str:
 
 def difference_lines(one: RunFolder, other: RunFolder) -> list[str]:
     """The same as tables for people."""
+    return lines_of([one, other], differences([one, other]))
+
+
+def lines_of(runs: Sequence[RunFolder], known: Mapping[str, Sequence[tuple[str, ...]]]) -> list[str]:
+    """What `differences` found, as tables for people."""
     found = []
-    names = (one.name, other.name)
-    if one.name == other.name:
-        names = (str(one.path), str(other.path))
-    for heading, rows in difference(one, other).items():
+    for heading, rows in known.items():
         title = TITLES[heading]
         if rows:
-            found += ["", *columns([(title, *names), *rows])]
+            found += ["", *columns([(title, *called(runs)), *rows])]
         else:
             found += ["", f"{title}: nothing"]
     return found[1:]
+
+
+def called(runs: Sequence[RunFolder]) -> list[str]:
+    """The names of runs, or their paths where two have one name."""
+    names = [run.name for run in runs]
+    return names if len(set(names)) == len(names) else [str(run.path) for run in runs]

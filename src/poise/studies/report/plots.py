@@ -6,31 +6,29 @@ arm that others are compared with is black. The same content gives the same byte
 
 from __future__ import annotations
 
-import io
 import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
 from poise.direction import SIGN
 from poise.disk import write_atomically
 from poise.errors import PoiseError
-from poise.report.spectrogram import drawable
+from poise.report.figures.letters import drawable
+from poise.report.figures.looks import COLOURS, DASHES, REFERENCE, as_png
 from poise.report.table import number
 from poise.studies.comparison.outcome import Contrast, PairedChange, PartSummary, StudyOutcome
 from poise.studies.comparison.text import probability
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure, SubFigure
 
-OTHERS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#8C6D1F")
-REFERENCE = "#000000"
-DASHES = ("solid", "dashed", "dotted", "dashdot")
+OTHERS = COLOURS
 FACTOR = " as a factor"
 WIDE, DPI = 9.0, 100
 CROWDED = 5  # arms beyond which the single seeds are left out of the curves
@@ -58,7 +56,7 @@ def draw(outcome: StudyOutcome, folder: Path) -> list[Plot]:
         raise PoiseError(f"cannot make the folder {place}: {error.strerror}; choose another one") from None
     found: list[Plot] = []
 
-    def keep(kind: str, part: str, what: str, figure: Figure, title: str) -> None:
+    def keep(kind: str, part: str, what: str, figure: Figure | SubFigure, title: str) -> None:
         name = f"{_slug(part)}-{kind}-{_slug(what)}"
         while f"plots/{name}.png" in [plot.file for plot in found]:
             name += "-x"
@@ -67,7 +65,7 @@ def draw(outcome: StudyOutcome, folder: Path) -> list[Plot]:
 
     for part in outcome.parts:
         for endpoint in part.endpoints:
-            rows = _rows(outcome, part.name, endpoint.name)
+            rows = rows_of(outcome, part.name, endpoint.name)
             if rows:
                 title = f"{part.name}: {endpoint.name}, change with 95 % interval"
                 keep("change", part.name, endpoint.name, changes(part, rows, title), title)
@@ -84,7 +82,7 @@ Row = tuple[Contrast, PairedChange]
 Turn = Callable[[PairedChange, float], float]  # (change, difference as it was computed) -> place on the axis
 
 
-def _rows(outcome: StudyOutcome, part: str, endpoint: str) -> list[Row]:
+def rows_of(outcome: StudyOutcome, part: str, endpoint: str) -> list[Row]:
     """Every contrast of an endpoint that has a number, each pair of arms once."""
     tests = [row for claim in outcome.claims for row in claim.tests]
     rows: dict[tuple[str, str], Row] = {}
@@ -94,11 +92,15 @@ def _rows(outcome: StudyOutcome, part: str, endpoint: str) -> list[Row]:
     return list(rows.values())
 
 
-def changes(part: PartSummary, rows: Sequence[Row], title: str) -> Figure:
-    """A row for each contrast: the seeds, their mean and its interval; shaded is what is too small to matter."""
-    from matplotlib.figure import Figure
+def high_of(rows: Sequence[Row]) -> float:
+    """Inches of the plot of changes."""
+    return 1.7 + 0.75 * len(rows)
 
-    figure = Figure(figsize=(WIDE, 1.7 + 0.75 * len(rows)), dpi=DPI, layout="constrained")
+
+def changes(part: PartSummary, rows: Sequence[Row], title: str, onto: SubFigure | None = None) -> Figure | SubFigure:
+    """A row for each contrast: the seeds, their mean and its interval; shaded is what is too small to matter. `onto`:
+    where it is drawn (None: in a new figure)."""
+    figure = onto or _new(high_of(rows))
     axes = figure.subplots()
     unit, turn = _unit(rows)
     colours = _colours(part)
@@ -151,11 +153,18 @@ def _unit(rows: Sequence[Row]) -> tuple[str, Turn]:
     return "", lambda _, d: d
 
 
-def curves(part: PartSummary, score: str, title: str) -> Figure:
-    """For each arm the mean over the seeds, its 95 % t interval as a band, and with room a thin line for each seed."""
+def _new(high: float) -> Figure:
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(WIDE, 5.2), dpi=DPI, layout="constrained")
+    return Figure(figsize=(WIDE, high), dpi=DPI, layout="constrained")
+
+
+def curves(part: PartSummary, score: str, title: str, onto: SubFigure | None = None) -> Figure | SubFigure:
+    """For each arm the mean over the seeds, its 95 % t interval as a band, and with room a thin line for each seed.
+    `onto` as for `changes`."""
+    from matplotlib.ticker import MaxNLocator
+
+    figure = onto or _new(5.2)
     axes = figure.subplots()
     drawn = [(arm.name, arm.curves[score]) for arm in part.arms if score in arm.curves]
     room = len(drawn) <= CROWDED
@@ -170,7 +179,8 @@ def curves(part: PartSummary, score: str, title: str) -> Figure:
         axes.fill_between(steps, low, high, color=colour, alpha=0.2 if room else 0.1, linewidth=0)
         if curve.band:
             means = [point.step for point in curve.band], [point.mean for point in curve.band]
-            handles += axes.plot(*means, color=colour, linestyle=dash, linewidth=2.2)
+            alone = "o" if len(curve.band) == 1 else ""
+            handles += axes.plot(*means, color=colour, linestyle=dash, linewidth=2.2, marker=alone)
             labels.append(f" {_cut(name, 40)} (n = {len(curve.runs)})")
     values = [value for _, curve in drawn for points in curve.runs.values() for _, value in points]
     if values and min(values) > 0 and max(values) / min(values) > LOGARITHMIC:
@@ -178,6 +188,7 @@ def curves(part: PartSummary, score: str, title: str) -> Figure:
     _finish(axes, title, "steps", _cut(score, 50))
     axes.grid(color="#dddddd", linewidth=0.7)
     axes.xaxis.set_major_formatter("{x:,.0f}")
+    axes.xaxis.set_major_locator(MaxNLocator("auto", steps=[1, 2, 2.5, 5, 10], integer=True))
     if handles:
         legend = axes.legend(handles, labels, fontsize=11, framealpha=0.9)
         for text in legend.get_texts():
@@ -234,7 +245,5 @@ def _slug(text: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:60] or "x"
 
 
-def _save(figure: Figure, path: Path) -> None:
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", metadata={"Software": None})
-    write_atomically(path, buffer.getvalue())
+def _save(figure: Figure | SubFigure, path: Path) -> None:
+    write_atomically(path, as_png(cast("Figure", figure)))

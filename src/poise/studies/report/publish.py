@@ -8,6 +8,7 @@ from pathlib import Path
 
 from poise.disk import write_atomically, write_json
 from poise.errors import PoiseError
+from poise.report.figures.letters import lettered
 from poise.studies.comparison.comparison import compare
 from poise.studies.comparison.content import content_of, json_safe
 from poise.studies.comparison.outcome import StudyOutcome
@@ -16,6 +17,7 @@ from poise.studies.report.page import save_study_page
 from poise.studies.report.plots import draw
 from poise.studies.report.samples import samples_of
 from poise.studies.report.sentences import counted, markdown, notes_of, table, tables
+from poise.studies.report.whole import texts_of
 from poise.terminal import escaped
 
 
@@ -40,7 +42,8 @@ def publish(
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise PoiseError(f"cannot make the folder {folder}: {error.strerror}; choose another --out") from None
-    pictures = draw(outcome, folder)
+    with lettered(texts_of(outcome)):
+        pictures = draw(outcome, folder)
     shown = samples_of(outcome, folder, runs)
     write_atomically(folder / "table.txt", escaped(table(outcome)).encode())
     write_atomically(folder / "table.md", escaped(markdown(outcome)).encode())

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from poise.report.page import INDEX
-from poise.studies.comparison.outcome import StudyOutcome
+from poise.studies.comparison.outcome import PartSummary, StudyOutcome
 
 LINES = 12  # of sentences
 
@@ -30,10 +30,8 @@ def samples_of(outcome: StudyOutcome, folder: Path, runs: str) -> list[tuple[str
     """
     found: list[tuple[str, Sequence[ArmSamples]]] = []
     for part in outcome.parts:
-        rows = [row for row in outcome.table_of_runs if row.part == part.name and row.state == "done"]
-        counts = Counter(row.seed for row in rows)
-        seed = max(part.seeds, key=counts.__getitem__)
-        mine = {row.arm: f"{runs}/{row.run}" for row in rows if row.seed == seed}
+        seed, named = of_one_seed(outcome, part)
+        mine = {arm: f"{runs}/{run}" for arm, run in named.items()}
         arms = []
         for arm in part.arms:
             if arm.name in mine:
@@ -41,6 +39,14 @@ def samples_of(outcome: StudyOutcome, folder: Path, runs: str) -> list[tuple[str
         if arms:
             found.append((f"{part.name}, seed {seed}, at the end; the same noise in every arm", arms))
     return found
+
+
+def of_one_seed(outcome: StudyOutcome, part: PartSummary) -> tuple[int, dict[str, str]]:
+    """The first seed that most arms have, and arm -> the run of that seed."""
+    rows = [row for row in outcome.table_of_runs if row.part == part.name and row.state == "done"]
+    counts = Counter(row.seed for row in rows)
+    seed = max(part.seeds, key=counts.__getitem__)
+    return seed, {row.arm: row.run for row in rows if row.seed == seed}
 
 
 def _last_samples(arm: str, folder: Path, run: str) -> list[ArmSamples]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Container, Sequence
 from itertools import chain
 
-from poise.report.table import columns
+from poise.report.table import columns, markdown_table, markdown_text
 from poise.studies.comparison.outcome import (
     ClaimOutcome,
     Contrast,
@@ -21,7 +21,6 @@ RAW = "P is of this comparison alone: how often chance flips of signs would give
 HOLM = "Adjusted: the claims together (Holm); below {alpha}, the chance of any false claim is at most {alpha}."
 BH = "Adjusted: all comparisons no claim rests on together (Benjamini & Hochberg), for looking around."
 SAME = "Equivalent: p of two one-sided t tests against the margin, the smallest change that was said to matter."
-MARKDOWN = str.maketrans({"<": "&lt;", ">": "&gt;"} | {mark: f"\\{mark}" for mark in "\\`*_[]|#"})
 Table = tuple[str, list[tuple[str, ...]]]  # a title; rows, the first being the head
 
 
@@ -100,14 +99,21 @@ def table(outcome: StudyOutcome) -> str:
 
 def markdown(outcome: StudyOutcome) -> str:
     """Everything as Markdown."""
-    found = [f"# {_md(outcome.plan.name)}", "", _md(outcome.plan.question), "", _md(counted(outcome)), ""]
+    found = [
+        f"# {markdown_text(outcome.plan.name)}",
+        "",
+        markdown_text(outcome.plan.question),
+        "",
+        markdown_text(counted(outcome)),
+        "",
+    ]
     if outcome.claims:
         head = ("Claim", "Verdict", "Why", "p", "Holm")
         cells = [(c.says, c.verdict, c.reason, bare(c.p), bare(c.adjusted_p)) for c in outcome.claims]
-        found += [*_md_table([head, *cells]), ""]
+        found += [*markdown_table([head, *cells]), ""]
     for title, rows in tables(outcome):
-        found += [f"## {_md(title)}", "", *_md_table(rows), ""]
-    return "\n".join([*found, *(f"- {_md(note)}" for note in notes_of(outcome))]) + "\n"
+        found += [f"## {markdown_text(title)}", "", *markdown_table(rows), ""]
+    return "\n".join([*found, *(f"- {markdown_text(note)}" for note in notes_of(outcome))]) + "\n"
 
 
 def _cells(outcome: StudyOutcome, rows: Sequence[Contrast]) -> list[tuple[str, ...]]:
@@ -219,13 +225,3 @@ def _with_arguments(row: Contrast) -> str:
 
 def _adjustment(row: Contrast) -> str:
     return "Holm" if row.expect else "BH"
-
-
-def _md(text: str) -> str:
-    """Text that means itself in Markdown."""
-    return " ".join(str(text).split()).translate(MARKDOWN)
-
-
-def _md_table(rows: Sequence[Sequence[str]]) -> list[str]:
-    head, *others = [f"| {' | '.join(_md(cell) for cell in row)} |" for row in rows]
-    return [head, f"|{'---|' * len(rows[0])}", *others]
