@@ -13,7 +13,11 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-PAGES = {"README.zh-CN.md": "README.md"}  # translation -> original
+PAGES = {  # translation -> original
+    "README.zh-CN.md": "README.md",
+    "docs/monitor.zh-CN.md": "docs/monitor.md",
+    "docs/strengths.zh-CN.md": "docs/strengths.md",
+}
 NOTE = re.compile(r"<!-- of: ([0-9a-f]{12}|-) -->\n")
 BLOCK = re.compile(r"```(console|python|text)\n(.*?)```", re.S)
 
@@ -51,11 +55,15 @@ def test_commands_programs_and_pictures_are_those_of_the_original(page):
     """The tree of the source is left to the original."""
     translated, original = ((ROOT / name).read_text(encoding="utf-8") for name in (page, PAGES[page]))
     known = [line for line in code(original) if not line.startswith("src/poise/")]
-    assert code(translated) == known and len(known) > 40
+    assert code(translated) == known
     pictures = re.compile(r"!\[[^]]*\]\(([^)]+)\)")
     assert pictures.findall(translated) == pictures.findall(original)
     for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", translated):
-        assert (ROOT / target).exists(), target
+        assert ((ROOT / page).parent / target).exists(), target
+
+
+def test_there_is_something_to_compare():
+    assert len(code((ROOT / "README.md").read_text(encoding="utf-8"))) > 40
 
 
 def test_a_change_is_found():
