@@ -61,7 +61,7 @@ $(VENV)/.demo: pyproject.toml constraints.txt | $(BIN)/python
 	touch $@
 
 $(VENV)/.dev: pyproject.toml constraints.txt | $(BIN)/python
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[scores,text,speech,vae,eval,export,tensorboard,parquet,dev]'
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[scores,text,speech,vae,eval,export,tensorboard,parquet,web,dev]'
 	touch $@
 
 # Accelerate, Lightning, transformers and diffusers, apart from everything else; without them their tests say so by name.

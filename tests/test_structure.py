@@ -29,6 +29,7 @@ RANK = {
     "runs": 5,
     **dict.fromkeys(["evaluation", "export", "studies"], 6),
     "results": 6.5,
+    "serve": 6.7,
     **dict.fromkeys(["cli", "door"], 7),
     **dict.fromkeys(["__main__", "__init__"], 8),
 }

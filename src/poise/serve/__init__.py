@@ -1,0 +1,1 @@
+"""`poise serve`: runs looked at in a browser, while they train and afterwards."""

@@ -1,0 +1,172 @@
+"""The web application: files of its own, runs as JSON, samples. It only ever answers GET and HEAD, and writes nothing.
+
+What keeps others out: names of hosts that this server is not called by are refused (a page of another site cannot reach
+it under a name of its own), so are requests that a browser says come from another site; where the address is not this
+machine's own, a token is asked for, compared in constant time. Pages may load nothing from anywhere else.
+"""
+
+from __future__ import annotations
+
+import hmac
+import json
+from collections.abc import Awaitable, Callable, Sequence
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from poise.errors import PoiseError
+from poise.serve.views import Answer, Views
+
+if TYPE_CHECKING:
+    from starlette.applications import Starlette
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+FILES = {
+    "index.html": "text/html; charset=utf-8",
+    "serve.css": "text/css; charset=utf-8",
+    "uplot.css": "text/css; charset=utf-8",
+    "serve.js": "text/javascript; charset=utf-8",
+    "uplot.js": "text/javascript; charset=utf-8",
+}
+HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+    "media-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "Cache-Control": "no-cache",
+}
+COOKIE = "poise-token"
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+Handler = Callable[["Request"], Awaitable["Response"]]
+
+
+def application(root: Path, hosts: Sequence[str] | None = LOOPBACK, token: str | None = None) -> Starlette:
+    """The application over the runs right below `root`.
+
+    Args: hosts, names that it may be called by, without a port; None: any; token, asked for as ?token= once, kept by
+    the browser in a cookie.
+    """
+    from starlette.applications import Starlette
+    from starlette.concurrency import run_in_threadpool
+    from starlette.responses import Response
+    from starlette.routing import Route
+
+    views = Views(root)
+
+    async def page(request: Request) -> Response:
+        name = request.path_params.get("name", "index.html")
+        if name == "favicon.ico":
+            return Response(status_code=204)
+        if name not in FILES:
+            return refused(404, "there is no such page")
+        content = (resources.files("poise.serve") / "web" / name).read_bytes()
+        return Response(content, media_type=FILES[name])
+
+    async def runs(request: Request) -> Response:
+        return answered(request, await run_in_threadpool(views.runs))
+
+    async def run(request: Request) -> Response:
+        try:
+            return answered(request, await run_in_threadpool(views.run, request.path_params["name"]))
+        except PoiseError as error:
+            return refused(404, str(error))
+
+    async def sample(request: Request) -> Response:
+        try:
+            content, kind = await run_in_threadpool(
+                views.sample, request.path_params["name"], request.path_params["file"]
+            )
+        except PoiseError as error:
+            return refused(404, str(error))
+        return Response(content, media_type=kind)
+
+    routes = [
+        Route("/", page),
+        Route("/api/runs", runs),
+        Route("/api/run/{name}", run),
+        Route("/api/sample/{name}/{file:path}", sample),
+        Route("/{name}", page),
+    ]
+    app = Starlette(routes=routes)
+    app.router.redirect_slashes = False
+    return guarded(app, hosts, token)
+
+
+def answered(request: Request, answer: Answer) -> Response:
+    """JSON, or nothing where the browser has this version already."""
+    from starlette.responses import Response
+
+    tag = f'"{answer.version}"'
+    if request.headers.get("if-none-match") == tag:
+        return Response(status_code=304, headers={"ETag": tag})
+    content = json.dumps(answer.content, ensure_ascii=False, allow_nan=False)
+    return Response(content, media_type="application/json", headers={"ETag": tag})
+
+
+def refused(code: int, why: str) -> Response:
+    from starlette.responses import PlainTextResponse
+
+    return PlainTextResponse(f"{why}\n", code)
+
+
+def guarded(app: Starlette, hosts: Sequence[str] | None, token: str | None) -> Starlette:
+    """The same, asked only by those who may."""
+    from starlette.middleware.base import BaseHTTPMiddleware
+
+    async def guard(request: Request, then: Handler) -> Response:
+        response = barred(request, hosts, token) or await then(request)
+        for name, value in HEADERS.items():
+            response.headers[name] = value
+        if token is not None and request.query_params.get("token") is not None and response.status_code < 400:
+            response.set_cookie(COOKIE, token, httponly=True, samesite="strict")
+        return response
+
+    app.add_middleware(BaseHTTPMiddleware, dispatch=guard)
+    return app
+
+
+def barred(request: Request, hosts: Sequence[str] | None, token: str | None) -> Response | None:
+    """Why a request is not answered."""
+    if request.method not in ("GET", "HEAD"):
+        return refused(405, "nothing can be changed here")
+    if len(str(request.url)) > 2000:
+        return refused(414, "the address is too long")
+    if hosts is not None and _host(request.headers.get("host", "")) not in hosts:
+        return refused(421, "this server is not called so")
+    if request.headers.get("sec-fetch-site") in ("cross-site", "same-site") and request.url.path != "/":
+        return refused(403, "this comes from another site")
+    origin = request.headers.get("origin")
+    if origin is not None and origin.partition("://")[2] != request.headers.get("host"):
+        return refused(403, "this comes from another site")
+    if token is not None:
+        given = request.query_params.get("token") or request.cookies.get(COOKIE) or ""
+        if not hmac.compare_digest(given.encode(errors="replace"), token.encode()):
+            return refused(401, "open the address with ?token=, as poise serve printed it")
+    return None
+
+
+def _host(header: str) -> str:
+    """The name in a Host header, without its port."""
+    if header.startswith("["):
+        return header[1:].partition("]")[0].lower()
+    return header.partition(":")[0].lower()
+
+
+def serve(app: Any, host: str, port: int) -> None:
+    """Answer until Ctrl-C."""
+    import uvicorn
+
+    config = uvicorn.Config(
+        app,
+        host=host,
+        port=port,
+        log_level="warning",
+        limit_concurrency=400,
+        h11_max_incomplete_event_size=16_384,
+        timeout_keep_alive=20,
+        server_header=False,
+    )
+    uvicorn.Server(config).run()

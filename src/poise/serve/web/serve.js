@@ -1,0 +1,214 @@
+"use strict";
+// Runs as cards; a run with its curves, what was found, and its samples over time beside real ones. Asks its own server
+// again each second, and is answered only where something changed.
+
+const WORDS = {
+  en: {
+    runs: "Runs", none: "There are no runs here yet.", filter: "Filter", found: "What was found", nothing: "Nothing is wrong.",
+    earlier: "Seen earlier, and gone", samples: "Samples", real: "real ones", after: "after step", curves: "Curves",
+    steps: "steps", of: "of", best: "best", away: "The server does not answer; trying again …", training: "training",
+    stopped: "stopped", finished: "finished", broken: "broken", diverged: "diverged", live: "live", step: "step",
+    waiting: "No samples yet.", nocurves: "Nothing is recorded yet.", since: "since step",
+  },
+  zh: {
+    runs: "运行", none: "这里还没有运行。", filter: "筛选", found: "发现的问题", nothing: "没有问题。", earlier: "曾经出现、现已消失",
+    samples: "样本", real: "真实数据", after: "第几步之后：", curves: "曲线", steps: "步", of: "/", best: "最佳",
+    away: "服务器没有回答；正在重试……", training: "训练中", stopped: "已停止", finished: "已完成", broken: "已损坏", diverged: "已发散",
+    live: "实时", step: "步", waiting: "还没有样本。", nocurves: "还没有记录。", since: "始于第几步：",
+  },
+};
+const COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#999933", "#882255"];
+const state = { language: navigator.language.startsWith("zh") ? "zh" : "en", tag: "", shown: "", content: null, plots: [], at: null };
+const main = document.getElementById("main");
+const word = (key) => WORDS[state.language][key] ?? key;
+
+const element = (tag, options = {}, ...inside) => {
+  const made = document.createElement(tag);
+  for (const [name, value] of Object.entries(options)) {
+    if (name === "word") made.dataset.word = value;
+    else if (name in made) made[name] = value;
+    else made.setAttribute(name, value);
+  }
+  if (options.word) made.textContent = word(options.word);
+  made.append(...inside.filter((part) => part !== null && part !== undefined));
+  return made;
+};
+
+const number = (value) => (Math.abs(value) >= 1e5 || (value && Math.abs(value) < 1e-3) ? value.toExponential(2) : String(Number(value.toPrecision(4))));
+const wanted = () => decodeURIComponent(location.hash.replace(/^#\/?/, ""));
+const sampleAddress = (run, file) => `api/sample/${encodeURIComponent(run)}/${file.split("/").map(encodeURIComponent).join("/")}`;
+
+const translate = () => {
+  document.documentElement.lang = state.language;
+  for (const node of document.querySelectorAll("[data-word]")) node.textContent = word(node.dataset.word);
+  document.getElementById("language").textContent = state.language === "zh" ? "English" : "中文";
+};
+
+const badge = (row) => element("span", { className: `badge ${row.state.split(" ")[0]}`, textContent: word(row.state) });
+const progress = (row) => `${row.step.toLocaleString()}${row.of ? ` ${word("of")} ${row.of.toLocaleString()}` : ""} ${word("steps")}`;
+const bestOf = (row) => (row.best ? `${word("best")} ${row.best.score} ${number(row.best.value)}` : "");
+
+const showList = (content) => {
+  document.title = "Poise";
+  const before = document.getElementById("filter");
+  const filter = before || element("input", { id: "filter", type: "search", placeholder: word("filter"), "aria-label": word("filter") });
+  const list = element("ul", { className: "runs" });
+  for (const row of content.runs) {
+    const link = element("a", { href: `#/${encodeURIComponent(row.name)}` });
+    if (row.picture) link.append(element("img", { src: `${sampleAddress(row.name, row.picture)}`, alt: "", loading: "lazy" }));
+    link.append(element("b", { textContent: row.name, dir: "auto" }), badge(row), " ", progress(row));
+    link.append(element("div", { className: "soft", dir: "auto", textContent: [row.recipe, row.data, bestOf(row)].filter(Boolean).join(" · ") }));
+    if (row.why) link.append(element("div", { className: "soft", textContent: row.why }));
+    list.append(element("li", {}, link));
+  }
+  const narrow = () => {
+    for (const item of list.children) item.hidden = !item.textContent.toLowerCase().includes(filter.value.toLowerCase());
+  };
+  filter.oninput = narrow;
+  const focused = document.activeElement === filter;
+  main.replaceChildren(element("h1", { textContent: content.root, dir: "auto" }), filter,
+    content.runs.length ? list : element("p", { word: "none" }));
+  if (focused) filter.focus();
+  narrow();
+};
+
+const finding = (one) => element("li", { className: one.severity },
+  element("b", { textContent: one.name }), ` (${word("since")} ${one.since.toLocaleString()})`,
+  element("div", { textContent: [one.sentence, one.action].filter(Boolean).join(" ") }));
+
+const drawPanel = (panel, place) => {
+  const steps = [...new Set(panel.curves.flatMap((curve) => curve.x))].sort((a, b) => a - b);
+  const at = new Map(steps.map((step, i) => [step, i]));
+  const spread = (xs, ys) => {
+    const found = new Array(steps.length).fill(null);
+    xs.forEach((x, i) => { found[at.get(x)] = ys[i]; });
+    return found;
+  };
+  const text = getComputedStyle(document.body).color;
+  const series = [{ label: word("step") }];
+  const data = [steps];
+  const bands = [];
+  panel.curves.forEach((curve, i) => {
+    const stroke = COLOURS[i % COLOURS.length];
+    const points = { show: curve.x.length < 40 };
+    if (curve.low) {
+      series.push({ stroke: "transparent", points: { show: false }, spanGaps: true, label: `${curve.name} +` },
+        { stroke: "transparent", points: { show: false }, spanGaps: true, label: `${curve.name} −` });
+      bands.push({ series: [series.length - 2, series.length - 1], fill: `${stroke}33` });
+      data.push(spread(curve.x, curve.high), spread(curve.x, curve.low));
+    }
+    series.push({ label: curve.name, stroke, width: 1.6, points, spanGaps: true });
+    data.push(spread(curve.x, curve.y));
+  });
+  Object.entries(panel.levels).forEach(([name, height]) => {
+    series.push({ label: name, stroke: "#888", dash: [6, 4], points: { show: false }, spanGaps: true });
+    data.push(steps.map(() => height));
+  });
+  const axis = { stroke: text, grid: { stroke: "#8883" }, ticks: { stroke: "#8885" } };
+  return new uPlot({
+    width: Math.max(240, place.clientWidth - 18), height: 190, series, bands, scales: { x: { time: false } },
+    axes: [axis, { ...axis, size: 62, values: (_, ticks) => ticks.map((tick) => (tick === null ? "" : number(tick))) }],
+    legend: { live: true }, cursor: { drag: { x: true, y: false } },
+  }, data, place);
+};
+
+const stepsOf = (content) => [...new Set(content.samples.map((file) => file.slice(0, 8)))];
+
+const showSamples = (content, place) => {
+  const steps = stepsOf(content);
+  if (!steps.length) { place.replaceChildren(element("p", { word: "waiting", className: "soft" })); return; }
+  if (state.at === null || !steps.includes(state.at)) state.at = steps[steps.length - 1];
+  const name = content.about.name;
+  const slider = element("input", { id: "history", type: "range", min: 0, max: steps.length - 1, value: steps.indexOf(state.at), "aria-label": word("after") });
+  const caption = element("span", { className: "soft" });
+  const beside = element("div", { className: "beside" });
+  const figure = async (file, title) => {
+    const made = element("figure");
+    if (file.endsWith(".png")) made.append(element("img", { src: sampleAddress(name, file), alt: title }));
+    else if (file.endsWith(".wav")) made.append(element("audio", { src: sampleAddress(name, file), controls: true, preload: "none", "aria-label": title }));
+    else made.append(element("pre", { dir: "auto", textContent: await (await fetch(sampleAddress(name, file))).text() }));
+    made.append(element("figcaption", { textContent: title, dir: "auto" }));
+    return made;
+  };
+  const draw = async () => {
+    const step = steps[Number(slider.value)];
+    state.at = step === steps[steps.length - 1] ? null : step;
+    caption.textContent = `${word("after")} ${Number(step).toLocaleString()}`;
+    const mine = content.samples.filter((file) => file.startsWith(step));
+    const named = (file) => file.slice(8).replace(/^[-/]/, "").replace(/\.\w+$/, "") || `${word("after")} ${Number(step).toLocaleString()}`;
+    const parts = await Promise.all([...mine.slice(0, 12).map((file) => figure(file, named(file))), ...content.real.map((file) => figure(file, word("real")))]);
+    beside.replaceChildren(...parts);
+    document.body.dataset.step = step;
+  };
+  slider.addEventListener("input", draw);
+  place.replaceChildren(element("div", { className: "slider" }, slider, caption), beside);
+  return draw();
+};
+
+const showRun = async (content) => {
+  const row = content.about;
+  document.title = `${row.name} · Poise`;
+  const samples = element("div", { id: "samples" });
+  const panels = element("div", { className: "panels" });
+  const findings = element("ul", { className: "findings" }, ...content.findings.map(finding));
+  for (const plot of state.plots) plot.destroy();
+  state.plots = [];
+  const top = window.scrollY;
+  const focus = document.activeElement?.id;
+  const parts = [
+    element("h1", { textContent: row.name, dir: "auto" }),
+    element("p", {}, badge(row), " ", element("span", { id: "steps", textContent: progress(row) }), " ", bestOf(row)),
+    element("p", { className: "soft", dir: "auto", textContent: [row.recipe, content.data].filter(Boolean).join(" · ") }),
+    content.trouble || row.why ? element("p", { textContent: content.trouble || row.why }) : null,
+    element("h2", { word: "samples" }), samples,
+    element("h2", { word: "found" }), content.findings.length ? findings : element("p", { word: "nothing" }),
+  ];
+  if (content.earlier.length) {
+    parts.push(element("h2", { word: "earlier" }), element("ul", {}, ...content.earlier.map((one) => element("li", { className: "soft", textContent: `${one.name}: ${one.sentence}` }))));
+  }
+  parts.push(element("h2", { word: "curves" }), content.panels.length ? panels : element("p", { word: "nocurves", className: "soft" }));
+  const scratch = element("div", {}, ...parts);
+  main.replaceChildren(...scratch.children);
+  for (const panel of content.panels) {
+    const place = element("section", { className: "panel" }, element("h3", { textContent: `${panel.title} (${panel.unit})` }));
+    panels.append(place);
+    state.plots.push(drawPanel(panel, place));
+  }
+  await showSamples(content, samples);
+  if (focus) document.getElementById(focus)?.focus();
+  window.scrollTo(0, top);
+};
+
+const look = async (again) => {
+  const name = wanted();
+  const address = name ? `api/run/${encodeURIComponent(name)}` : "api/runs";
+  if (name !== state.shown) Object.assign(state, { tag: "", at: null, shown: name });
+  let said = "";
+  try {
+    const answer = await fetch(address, { headers: state.tag ? { "If-None-Match": state.tag } : {}, cache: "no-store" });
+    if (answer.status === 200) {
+      const content = await answer.json();
+      if (wanted() !== name) return;
+      Object.assign(state, { tag: answer.headers.get("ETag") || "", content });
+      await (name ? showRun(content) : Promise.resolve(showList(content)));
+    } else if (answer.status !== 304) {
+      main.replaceChildren(element("p", { textContent: await answer.text() }));
+    }
+    document.body.dataset.ready = name || "runs";
+  } catch { said = word("away"); }
+  document.getElementById("state").textContent = said;
+  if (again) setTimeout(() => look(true), document.hidden ? 5000 : 1000);
+};
+
+document.getElementById("language").addEventListener("click", () => {
+  state.language = state.language === "zh" ? "en" : "zh";
+  state.tag = "";
+  translate();
+  look(false);
+});
+window.addEventListener("hashchange", () => { main.focus(); look(false); });
+window.addEventListener("resize", () => {
+  for (const plot of state.plots) plot.setSize({ width: Math.max(240, plot.root.parentElement.clientWidth - 18), height: 190 });
+});
+translate();
+look(true);

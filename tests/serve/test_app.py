@@ -1,0 +1,207 @@
+"""Runs as JSON and files: what the record says, computed once for all viewers, and nothing else to be had."""
+
+from __future__ import annotations
+
+import json
+import random
+import shutil
+from urllib.parse import quote
+
+import pytest
+
+from poise.cli import main
+from poise.record import RunFolder
+from poise.serve import app as serving
+from poise.serve import views as shown
+
+pytest.importorskip("starlette")
+from starlette.testclient import TestClient
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def folder(made_once, tmp_path):
+    shutil.copytree(made_once, tmp_path / "all")
+    return tmp_path / "all" / "shown"
+
+
+def client(folder, token=None, **asked):
+    made = TestClient(serving.application(folder, token=token, **asked), base_url="http://localhost:8741")
+    return made
+
+
+def test_the_list_and_a_run_say_what_the_record_says(folder):
+    with client(folder) as at:
+        listed = at.get("/api/runs").json()
+        assert [row["name"] for row in listed["runs"]] == ["one"]
+        row = listed["runs"][0]
+        assert (row["state"], row["step"], row["of"], row["picture"]) == ("finished", 24, 24, "00000024.png")
+        assert str(folder) not in json.dumps(listed)
+        found = at.get("/api/run/one").json()
+    rows = [row for row in RunFolder(folder / "one").rows() if "generator/adversarial" in row]
+    assert len(rows) >= 12
+    panels = {panel["title"]: panel for panel in found["panels"]}
+    curves = {curve["name"]: curve for curve in panels["Loss: generator"]["curves"]}
+    assert curves["adversarial"]["y"] == [row["generator/adversarial"] for row in rows]
+    assert curves["adversarial"]["x"] == [row.step for row in rows]
+    assert str(folder) not in json.dumps(found) and found["real"] == []
+    assert found["samples"][-1] == "00000024.png" and len(found["samples"]) >= 3
+
+
+def test_files_of_samples_come_as_they_are(folder):
+    with client(folder) as at:
+        answer = at.get("/api/sample/one/00000024.png")
+        assert answer.content == (folder / "one" / "samples" / "00000024.png").read_bytes()
+        assert answer.headers["content-type"] == "image/png"
+
+
+def test_an_answer_is_computed_once_for_all_viewers_and_sent_once_to_each(folder, monkeypatch):
+    now, calls = [0.0], []
+    views = shown.Views(folder, lambda: now[0])
+    known = shown.RunCurves.of
+    monkeypatch.setattr(shown.RunCurves, "of", lambda run: calls.append(run) or known(run))
+    answers = [views.run("one") for _ in range(200)]
+    assert len(calls) == 1 and len({answer.version for answer in answers}) == 1
+    now[0] = 10.0
+    assert views.run("one").version == answers[0].version and len(calls) == 1, "nothing has changed"
+    with (folder / "one" / "events.jsonl").open("a") as file:
+        file.write(json.dumps({"event": "noted", "time": "2026-11-29T00:00:00"}) + "\n")
+    now[0] = 20.0
+    assert views.run("one").version != answers[0].version and len(calls) == 2
+    with client(folder) as at:
+        first = at.get("/api/run/one")
+        again = at.get("/api/run/one", headers={"If-None-Match": first.headers["etag"]})
+        assert again.status_code == 304 and again.content == b""
+
+
+def test_memory_is_bounded_by_runs_and_points(folder):
+    curve = shown.PlottedCurve("x", list(range(100_000)), [float(i % 977 == 5) for i in range(100_000)])
+    kept = shown._curve(curve)
+    assert len(kept["x"]) <= shown.POINTS and max(kept["y"]) == 1.0 and kept["x"] == sorted(kept["x"])
+    views = shown.Views(folder)
+    for i in range(2 * shown.KEPT):
+        shutil.copytree(folder / "one", folder / f"run{i}", ignore=shutil.ignore_patterns("checkpoints", "samples"))
+        views.run(f"run{i}")
+    assert len(views._known) <= shown.KEPT
+
+
+def test_a_damaged_run_is_told_and_hides_no_other(folder):
+    (folder / "bad").mkdir()
+    (folder / "bad" / "spec.json").write_text('{"format": 1, "recipe": "images"')
+    shutil.copytree(folder / "one", folder / "nan")
+    with (folder / "nan" / "record.jsonl").open("a") as file:
+        file.write('{"step": 24, "generator/adversarial": NaN}\n')
+    with client(folder) as at:
+        rows = {row["name"]: row for row in at.get("/api/runs").json()["runs"]}
+        assert rows["bad"]["state"] == "broken" and rows["bad"]["why"] and rows["one"]["state"] == "finished"
+        assert at.get("/api/run/bad").json()["trouble"]
+        assert at.get("/api/run/nan").status_code == 200
+
+
+def ways(folder):
+    """What somebody may try to read what lies beside the folder: address, headers."""
+    up = ["../secret.txt", "../../secret.txt", "..%2fsecret.txt", "..%2f..%2fsecret.txt", "%2e%2e/secret.txt",
+          "....//secret.txt", "..\\secret.txt", "..%5csecret.txt", "%2fetc%2fpasswd", "/etc/passwd", "secret.txt%00.png",
+          str(folder.parent / "secret.txt"), "one/../../secret.txt", "x" * 3000]  # fmt: skip
+    for way in up:
+        yield f"/{way}", {}
+        yield f"/api/run/{way}", {}
+        yield f"/api/sample/one/{way}", {}
+        yield f"/api/sample/{way}/00000024.png", {}
+    for name in ("spec.json", "../spec.json", "..%2fspec.json", "00000024.png/../../spec.json", "link.png",
+                 "00000024/..%2f..%2fspec.wav", "checkpoints", ".", ""):  # fmt: skip
+        yield f"/api/sample/one/{name}", {}
+    yield "/api/run/outside", {}
+    yield "/api/sample/outside/real.txt", {}
+    for name in ("Host", "Origin"):
+        yield "/api/runs", {name: "evil.example"}
+    yield "/api/runs", {"Origin": "http://evil.example"}
+    yield "/api/runs", {"Origin": "null"}
+    yield "/api/runs", {"Sec-Fetch-Site": "cross-site"}
+    yield "/api/runs", {"Host": "localhost.evil.example"}
+    yield "/api/runs", {"Host": ""}
+
+
+def test_nothing_outside_can_be_read_and_other_sites_get_nothing(folder):
+    """Every way is refused; no answer holds the secret, or a description of the run."""
+    (folder / "one" / "samples" / "00000099.png").symlink_to(folder.parent / "secret.txt")
+    (folder / "one" / "samples" / "real.txt").symlink_to(folder.parent / "secret.txt")
+    elsewhere = folder.parent / "elsewhere"
+    shutil.copytree(folder / "one", elsewhere)
+    (folder / "outside").symlink_to(elsewhere)
+    tried = [*ways(folder), ("/api/sample/one/00000099.png", {}), ("/api/sample/one/real.txt", {})]
+    with client(folder) as at:
+        for address, headers in tried:
+            answer = at.get(address, headers=headers, follow_redirects=False)
+            assert 400 <= answer.status_code < 500, (address, headers, answer.status_code)
+            assert (
+                b"SECRET" not in answer.content
+                and b'"arguments"' not in answer.content
+                and b"root:" not in answer.content
+            )
+        for method in ("POST", "PUT", "PATCH", "DELETE", "OPTIONS"):
+            assert at.request(method, "/api/runs").status_code == 405
+        for address in ("/", "/api/runs", "/api/run/one", "/nothing"):
+            headers = at.get(address).headers
+            assert "default-src 'none'" in headers["content-security-policy"]
+            assert headers["x-content-type-options"] == "nosniff"
+    assert len(tried) > 60
+
+
+def test_whatever_is_asked_is_answered_without_a_fault(folder):
+    """Random addresses, queries and headers."""
+    rng = random.Random(0)
+    letters = [*map(chr, range(33, 127)), "é", "中", "\u2028", "😀", "%00", "%ff", "../", "//"]
+    with client(folder) as at:
+        for _ in range(300):
+            text = "".join(rng.choice(letters) for _ in range(rng.randrange(1, 40)))
+            place = rng.choice(
+                ["/{}", "/api/{}", "/api/run/{}", "/api/sample/one/{}", "/api/sample/{}/real.png", "/?{}"]
+            )
+            address = place.format(quote(text, safe="%/.") if rng.random() < 0.7 else quote(text, safe=""))
+            assert at.get(address, headers={"If-None-Match": quote(text)}).status_code < 500, address
+
+
+def test_a_token_is_asked_for_compared_in_constant_time_and_kept_in_a_cookie(folder, monkeypatch):
+    compared = []
+    known = serving.hmac.compare_digest
+    monkeypatch.setattr(serving.hmac, "compare_digest", lambda a, b: compared.append((a, b)) or known(a, b))
+    with client(folder, token="right-token", hosts=None) as at:
+        for address in ("/", "/api/runs", "/api/run/one", "/api/sample/one/00000024.png", "/serve.js"):
+            assert at.get(address).status_code == 401
+            assert at.get(f"{address}?token=wrong").status_code == 401
+            assert at.get(f"{address}?token=中").status_code == 401
+        assert len(compared) == 15
+        answer = at.get("/?token=right-token")
+        assert answer.status_code == 200
+        cookie = answer.headers["set-cookie"]
+        assert "HttpOnly" in cookie and "SameSite=strict" in cookie
+        assert at.get("/api/runs").status_code == 200, "the browser has it now"
+        assert at.get("/api/runs", headers={"Host": "anything"}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["nowhere"], "nowhere is no folder of runs"),
+        (["--token", "short"], "--token is too short"),
+        (["--host", "no.such.host.invalid"], "give another --port"),
+        (["--port", "70000"], "at most 65,535"),
+    ],
+)
+def test_what_cannot_be_served_is_one_sentence(words, expected, folder, monkeypatch, capsys):
+    monkeypatch.chdir(folder.parent)
+    where = [] if words[0] == "nowhere" else ["shown"]
+    assert main(["serve", *where, *words]) == 2
+    told = capsys.readouterr().err
+    assert told.startswith("poise: ") and told.count("\n") == 1 and expected in told
+
+
+def test_an_address_of_the_network_has_a_token(folder, monkeypatch, capsys):
+    served = []
+    monkeypatch.setattr(serving, "serve", lambda app, host, port: served.append((host, port)))
+    assert main(["serve", str(folder), "--host", "0.0.0.0", "--port", "0"]) == 0
+    assert "?token=" in capsys.readouterr().out
+    assert main(["serve", str(folder), "--port", "0"]) == 0
+    assert "?token=" not in capsys.readouterr().out and served[1][0] == "127.0.0.1"

@@ -1,0 +1,156 @@
+"""The page in Debian's Chromium: a run that trains is seen to train, every control works, nothing goes outside."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+from poise.serve import app as serving
+
+webdriver = pytest.importorskip("selenium.webdriver")
+uvicorn = pytest.importorskip("uvicorn")
+CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="needs Debian's chromium and chromium-driver"),
+]
+PATIENCE = 60  # seconds
+
+
+@pytest.fixture
+def served(made_once, tmp_path):
+    """The folder of runs and the address at which it is served."""
+    folder = tmp_path / "shown"
+    shutil.copytree(made_once / "shown", folder)
+    config = uvicorn.Config(serving.application(folder), host="127.0.0.1", port=0, log_level="error")
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    while not server.started:
+        time.sleep(0.02)
+    port = server.servers[0].sockets[0].getsockname()[1]
+    yield folder, f"http://127.0.0.1:{port}"
+    server.should_exit = True
+    thread.join(10)
+
+
+@pytest.fixture
+def browser():
+    from selenium.webdriver.chrome.options import Options
+    from selenium.webdriver.chrome.service import Service
+
+    options = Options()
+    options.binary_location = CHROMIUM
+    for word in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--lang=en"):
+        options.add_argument(word)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    made = webdriver.Chrome(options=options, service=Service(DRIVER))
+    yield made
+    events = [json.loads(entry["message"])["message"] for entry in made.get_log("performance")]
+    asked = [event["params"]["request"]["url"] for event in events if event["method"] == "Network.requestWillBeSent"]
+    said = made.get_log("browser")
+    made.quit()
+    assert said == []
+    assert asked and all(url.startswith("http://127.0.0.1:") for url in asked if not url.startswith("data:"))
+
+
+def waited(browser, condition):
+    end = time.monotonic() + PATIENCE
+    while not browser.execute_script(f"return {condition}"):
+        assert time.monotonic() < end, condition
+        time.sleep(0.05)
+
+
+def steps_shown(browser):
+    text = browser.execute_script("return document.getElementById('steps')?.textContent ?? ''")
+    digits = text.partition(" ")[0].replace(",", "")
+    return int(digits) if digits.isdigit() else -1
+
+
+def test_a_run_in_progress_appears_and_its_steps_go_on(served, browser, made_once):
+    folder, address = served
+    browser.get(address)
+    waited(browser, "document.querySelectorAll('.runs li').length === 1")
+    words = ["train", "images", str(made_once / "pictures.npy"), "--steps", "1000000", "--batch", "8", "--noise", "4",
+             "--generator.width", "2", "--discriminator.width", "2", "--scores", "0", "--log-every", "4",
+             "--sample-every", "200", "--out", str(folder / "going"), "--quiet"]  # fmt: skip
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    training = subprocess.Popen([sys.executable, "-m", "poise", *words], env=environment, cwd=folder.parent)
+    try:
+        waited(browser, "[...document.querySelectorAll('.runs b')].some((b) => b.textContent === 'going')")
+        browser.execute_script("location.hash = '#/going'")
+        waited(
+            browser, "document.body.dataset.ready === 'going' && document.querySelectorAll('.panel canvas').length > 1"
+        )
+        first = steps_shown(browser)
+        end = time.monotonic() + PATIENCE
+        while steps_shown(browser) <= first:
+            assert time.monotonic() < end
+            time.sleep(0.1)
+        assert "training" in browser.execute_script("return document.querySelector('.badge').className")
+        waited(browser, "document.querySelectorAll('#samples img').length >= 1")
+    finally:
+        training.kill()
+        training.wait()
+    waited(browser, "document.querySelector('.badge').className.includes('stopped')")
+
+
+def test_every_control_works_in_both_languages_by_keyboard_too(served, browser):
+    folder, address = served
+    shutil.copytree(folder / "one", folder / "two <b>&")
+    browser.get(address)
+    waited(browser, "document.querySelectorAll('.runs li').length === 2")
+    names = browser.execute_script("return [...document.querySelectorAll('.runs b')].map((b) => b.textContent)")
+    assert names == ["one", "two <b>&"], "a name is text"
+    browser.execute_script(
+        "const e = document.getElementById('filter'); e.value = 'TWO'; e.dispatchEvent(new Event('input'))"
+    )
+    assert browser.execute_script("return [...document.querySelectorAll('.runs li')].map((li) => li.hidden)") == [
+        True,
+        False,
+    ]
+    from selenium.webdriver.common.keys import Keys
+
+    link = browser.find_element("css selector", ".runs li:not([hidden]) a")
+    link.send_keys(Keys.ENTER)
+    waited(browser, "document.body.dataset.ready === 'two <b>&' && document.getElementById('history')")
+    last = browser.execute_script("return document.body.dataset.step")
+    browser.find_element("id", "history").send_keys(Keys.ARROW_LEFT)
+    waited(browser, f"document.body.dataset.step !== '{last}'")
+    assert browser.execute_script("return document.querySelector('#samples img').complete")
+    panels = browser.execute_script("return document.querySelectorAll('.panel canvas').length")
+    assert panels >= 5
+    chinese = browser.execute_script(
+        "document.getElementById('language').click(); return document.documentElement.lang"
+    )
+    assert chinese == "zh"
+    waited(browser, "[...document.querySelectorAll('h2')].some((h) => h.textContent === '曲线')")
+    words = browser.execute_script("return WORDS")
+    assert words["en"].keys() == words["zh"].keys() and all(words["zh"].values())
+    browser.execute_script("location.hash = ''")
+    waited(browser, "document.body.dataset.ready === 'runs' && document.getElementById('filter')")
+
+
+@pytest.mark.parametrize("width", [360, 1200])
+def test_nothing_is_wider_than_the_window(served, browser, width):
+    _, address = served
+    browser.set_window_size(width, 800)
+    for place, ready in (("", "runs"), ("#/one", "one")):
+        browser.get(f"{address}/{place}")
+        waited(browser, f"document.body.dataset.ready === '{ready}'")
+        seen, whole = browser.execute_script("return [innerWidth, document.documentElement.scrollWidth]")
+        assert whole <= seen + 1
+
+
+def test_a_run_that_is_not_there_is_told(served, browser):
+    _, address = served
+    browser.get(f"{address}/#/nothing")
+    waited(browser, "document.getElementById('main').textContent.includes('there is no run')")
+    browser.get_log("browser")  # the browser itself notes the 404
