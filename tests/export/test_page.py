@@ -14,6 +14,7 @@ import torch
 from poise.data.speech.speech import Wave
 from poise.export.export import Wanted, export
 from poise.recipes.speech.drawing import parts_of
+from poise.recipes.speech.portable import spoken_table
 from poise.recipes.text.drawing import CHUNK
 from poise.training.loop import fold_seed
 
@@ -203,7 +204,7 @@ def test_a_page_of_speech_says_what_the_run_says(kind, opened, browser):
     text = {"syllables": "ma1 ni2du", "characters": "Ma1, ni2!", "phonemes": "ma1 ni2"}[table["units"]]
     if table["units"] == "syllables":
         text = "ma1 ni2"
-    parts = parts_of(text, table)
+    parts = parts_of(text, spoken_table(run.facts))
     assert browser.execute_script("return poise.parts(arguments[0])", text) == [list(map(list, part)) for part in parts]
     rngs = [torch.Generator().manual_seed(fold_seed(3, i)) for i in range(len(parts))]
     noises = [torch.randn(1, table["noise"], generator=rng)[0].tolist() for rng in rngs]

@@ -102,8 +102,8 @@ def test_a_damaged_run_is_told_and_hides_no_other(folder):
 def ways(folder):
     """What somebody may try to read what lies beside the folder: address, headers."""
     up = ["../secret.txt", "../../secret.txt", "..%2fsecret.txt", "..%2f..%2fsecret.txt", "%2e%2e/secret.txt",
-          "....//secret.txt", "..\\secret.txt", "..%5csecret.txt", "%2fetc%2fpasswd", "/etc/passwd", "secret.txt%00.png",
-          str(folder.parent / "secret.txt"), "one/../../secret.txt", "x" * 3000]  # fmt: skip
+          "....//secret.txt", "..\\secret.txt", "..%5csecret.txt", "%2fetc%2fpasswd", "/etc/passwd",
+          "secret.txt%00.png", str(folder.parent / "secret.txt"), "one/../../secret.txt", "x" * 3000]  # fmt: skip
     for way in up:
         yield f"/{way}", {}
         yield f"/api/run/{way}", {}

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from poise import __version__
-from poise.cli import data, demo, export, reporting, runs, sampling, serve, speech, study
+from poise.cli import data, demo, reporting, runs, sampling, serve, speech, study
 from poise.cli.parser import CommandParser, command, commands_of
 from poise.cli.train import add as add_train
 from poise.cli.train import train
@@ -35,7 +35,7 @@ def tree() -> tuple[argparse.ArgumentParser, Any]:
     root.add_argument("--version", action="version", version=f"poise {__version__}")
     commands = commands_of(root, dest="command")
     add_train(commands)
-    for part in (demo, sampling, runs, export, reporting, serve, speech, study, data):
+    for part in (demo, sampling, runs, reporting, serve, speech, study, data):
         part.add(commands)
     made = command(commands, "completion", completion, "print a completion script for your shell")
     made.add_argument("shell", choices=("bash", "zsh", "tcsh"))

@@ -1,4 +1,4 @@
-"""Commands that hand over what came out: record, plot, compare, report."""
+"""Commands that hand over what came out: record, plot, compare, report, export."""
 
 from __future__ import annotations
 
@@ -7,15 +7,23 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from poise.cli.parser import RUN, command
+from poise.cli.parser import RUN, STEP, command
 from poise.errors import PoiseError
 
 RUN_OR_STUDY = f"{RUN}; or a study: its folder, or its name"
+
+WANTED = {
+    "torch": "code and weights that run with PyTorch alone, without Poise",
+    "onnx": "an ONNX file, compared with PyTorch on 64 inputs by onnxruntime",
+    "page": "a folder that opens in any browser and draws from the generator there",
+    "hub": "the layout of a model repository: --torch, a model card written from the record, samples",
+}
 
 
 def add(commands: Any) -> None:
     """Enter the commands."""
     add_record(commands)
+    add_export(commands)
     made = command(commands, "plot", plot, "the curves of a run, or the plots of a study, in one figure")
     made.add_argument("what", help=RUN_OR_STUDY)
     made.add_argument(
@@ -46,6 +54,16 @@ def add_record(commands: Any) -> None:
     where = made.add_mutually_exclusive_group(required=True)
     where.add_argument("--csv", metavar="FILE", help="a .csv file, or - for standard output: poise record last --csv -")
     where.add_argument("--parquet", metavar="FILE", help="a .parquet file: poise record last --parquet record.parquet")
+
+
+def add_export(commands: Any) -> None:
+    made = command(commands, "export", export, "hand a generator over: PyTorch, ONNX, a page, a model repository")
+    made.add_argument("run", help=RUN)
+    made.add_argument("-o", "--out", required=True, metavar="DIR", help="a new folder")
+    for name, meaning in WANTED.items():
+        made.add_argument(f"--{name}", action="store_true", help=meaning)
+    made.add_argument("--licence", metavar="NAME", help="for the card of --hub, such as cc-by-4.0; the data decide it")
+    made.add_argument("--step", **STEP)
 
 
 def record(options: argparse.Namespace) -> int:
@@ -99,4 +117,15 @@ def compare(options: argparse.Namespace) -> int:
         check_figure(Path(options.out))
     for line in compare([find_run(run) for run in options.runs], options.out):
         print(line)
+    return 0
+
+
+def export(options: argparse.Namespace) -> int:
+    from poise.export.export import Wanted
+    from poise.export.export import export as hand_over
+    from poise.record import find_run
+    from poise.runs.load import Run
+
+    wanted = Wanted(options.torch, options.onnx, options.page, options.hub, options.licence)
+    hand_over(Run(find_run(options.run), options.step), Path(options.out), wanted)
     return 0

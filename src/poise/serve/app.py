@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from poise.errors import PoiseError
-from poise.serve.views import Answer, Views
+from poise.serve.views import Reply, Views
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
@@ -56,15 +56,6 @@ def application(root: Path, hosts: Sequence[str] | None = LOOPBACK, token: str |
 
     views = Views(root)
 
-    async def page(request: Request) -> Response:
-        name = request.path_params.get("name", "index.html")
-        if name == "favicon.ico":
-            return Response(status_code=204)
-        if name not in FILES:
-            return refused(404, "there is no such page")
-        content = (resources.files("poise.serve") / "web" / name).read_bytes()
-        return Response(content, media_type=FILES[name])
-
     async def runs(request: Request) -> Response:
         return answered(request, await run_in_threadpool(views.runs))
 
@@ -95,7 +86,20 @@ def application(root: Path, hosts: Sequence[str] | None = LOOPBACK, token: str |
     return guarded(app, hosts, token)
 
 
-def answered(request: Request, answer: Answer) -> Response:
+async def page(request: Request) -> Response:
+    """A file of the page itself."""
+    from starlette.responses import Response
+
+    name = request.path_params.get("name", "index.html")
+    if name == "favicon.ico":
+        return Response(status_code=204)
+    if name not in FILES:
+        return refused(404, "there is no such page")
+    content = (resources.files("poise.serve") / "web" / name).read_bytes()
+    return Response(content, media_type=FILES[name])
+
+
+def answered(request: Request, answer: Reply) -> Response:
     """JSON, or nothing where the browser has this version already."""
     from starlette.responses import Response
 

@@ -32,10 +32,10 @@ TYPES = {".png": "image/png", ".txt": "text/plain; charset=utf-8", ".wav": "audi
 
 
 @dataclass(frozen=True)
-class Answer:
+class Reply:
     """JSON that can be sent, and its version: the same as long as the files are the same."""
 
-    content: dict[str, Any]
+    content: dict[str, object]
     version: str
 
 
@@ -47,14 +47,14 @@ class Views:
 
     def __init__(self, root: Path, clock: Callable[[], float] = time.monotonic) -> None:
         self.root, self._clock = root, clock
-        self._known: dict[str, tuple[float, Answer]] = {}
+        self._known: dict[str, tuple[float, Reply]] = {}
         self._lock = threading.Lock()
 
-    def runs(self) -> Answer:
+    def runs(self) -> Reply:
         """All runs: what is known at a glance, and the newest picture of samples."""
         return self._kept("", lambda before: self._list(before))
 
-    def run(self, name: str) -> Answer:
+    def run(self, name: str) -> Reply:
         """One run: curves, findings, samples. Errors: PoiseError for one that is not there, or is damaged."""
         folder = self.folder(name)
         return self._kept(f"run {name}", lambda before: self._detail(folder, before))
@@ -88,7 +88,7 @@ class Views:
             if not path.name.startswith(".") and not path.is_symlink() and (path / "spec.json").is_file():
                 yield RunFolder(path)
 
-    def _kept(self, key: str, make: Callable[[Answer | None], Answer]) -> Answer:
+    def _kept(self, key: str, make: Callable[[Reply | None], Reply]) -> Reply:
         """One computation at a time; an answer that is fresh is given again."""
         with self._lock:
             now = self._clock()
@@ -102,7 +102,7 @@ class Views:
                 del self._known[next(iter(self._known))]
             return answer
 
-    def _list(self, before: Answer | None) -> Answer:
+    def _list(self, before: Reply | None) -> Reply:
         rows = []
         for folder in list(self._folders())[:MOST]:
             row = about(folder).to_dict()
@@ -110,9 +110,9 @@ class Views:
             row["why"] = row["why"].replace(str(folder.path), folder.name)
             row["picture"] = next((file for file in reversed(samples_of(folder)) if file.endswith(".png")), None)
             rows.append(row)
-        return Answer({"root": self.root.name, "runs": plain(rows)}, version_of(rows))
+        return Reply({"root": self.root.name, "runs": plain(rows)}, version_of(rows))
 
-    def _detail(self, folder: RunFolder, before: Answer | None) -> Answer:
+    def _detail(self, folder: RunFolder, before: Reply | None) -> Reply:
         version = version_of(_stamp(folder))
         if before is not None and before.version == version:
             return before
@@ -132,7 +132,7 @@ class Views:
             content["earlier"] = [asdict(one) for one in known.earlier]
         except PoiseError as error:
             content["trouble"] = str(error).replace(str(folder.path), folder.name)
-        return Answer(plain(content), version)
+        return Reply(plain(content), version)
 
 
 def samples_of(folder: RunFolder) -> list[str]:

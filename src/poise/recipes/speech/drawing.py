@@ -6,6 +6,7 @@ import math
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
@@ -17,6 +18,25 @@ from poise.training.loop import fold_seed
 
 FADE = 0.015  # seconds in which one syllable passes into the next
 Numbers = list[tuple[int, int]]  # of phones and tones
+
+
+@dataclass(frozen=True)
+class Spoken:
+    """What texts are turned into numbers by; as it is in units.json.
+
+    `units`: syllables, characters or phonemes; `phones` from 1 and `tones` from 0, in order; `voices`; `whole` and
+    `single`: whether each syllable is said by itself; `example`, a text; `spellings`: of syllables, pinyin without its
+    tone -> phones.
+    """
+
+    units: str
+    phones: Sequence[str]
+    tones: Sequence[str]
+    voices: Sequence[str]
+    whole: bool
+    single: bool
+    example: str
+    spellings: Mapping[str, Sequence[str]]
 
 
 @torch.no_grad()
@@ -56,7 +76,7 @@ def faded(waves: Sequence[Tensor], length: int) -> Tensor:
     return found
 
 
-def parts_of(text: str, table: Mapping[str, Any]) -> list[Numbers]:
+def parts_of(text: str, table: Spoken) -> list[Numbers]:
     """What of a text can be said, as numbers of phones and tones, in parts that are said by themselves.
 
     Syllables are pinyin with numbers of tones (ni3hao3), from the table of their spellings; characters are small
@@ -67,20 +87,20 @@ def parts_of(text: str, table: Mapping[str, Any]) -> list[Numbers]:
     found = [part for part in found if part]
     if not found:
         raise ValueError(f"there is nothing to say in {text!r}")
-    if table["whole"] and table["single"]:
+    if table.whole and table.single:
         return found
     return [[unit for part in found for unit in part]]
 
 
-def _split(text: str, table: Mapping[str, Any]) -> list[list[tuple[str, str]]]:
-    if table["units"] == "syllables":
-        return _pinyin(text, table["spellings"])
-    if table["units"] == "phonemes":
+def _split(text: str, table: Spoken) -> list[list[tuple[str, str]]]:
+    if table.units == "syllables":
+        return _pinyin(text, table.spellings)
+    if table.units == "phonemes":
         symbols = [(re.sub(r"\d+\Z", "", symbol) or symbol, symbol) for symbol in text.split()]
         return [[(phone, symbol[len(phone) :]) for phone, symbol in symbols]]
     plain = unicodedata.normalize("NFC", text).casefold()
-    known = "".join(letter if letter in table["phones"] else " " for letter in plain)
-    blank = " " if " " in table["phones"] else ""
+    known = "".join(letter if letter in table.phones else " " for letter in plain)
+    blank = " " if " " in table.phones else ""
     return [[(letter, "") for letter in blank.join(known.split())]]
 
 
@@ -100,9 +120,9 @@ def _pinyin(text: str, spellings: Mapping[str, Sequence[str]]) -> list[list[tupl
     return found
 
 
-def _numbered(part: Sequence[tuple[str, str]], table: Mapping[str, Any]) -> Numbers:
-    phones = {phone: i for i, phone in enumerate(table["phones"], 1)}
-    tones = {tone: i for i, tone in enumerate(table["tones"])}
+def _numbered(part: Sequence[tuple[str, str]], table: Spoken) -> Numbers:
+    phones = {phone: i for i, phone in enumerate(table.phones, 1)}
+    tones = {tone: i for i, tone in enumerate(table.tones)}
     for phone, tone in part:
         if phone not in phones or tone not in tones:
             raise ValueError(f"'{phone}{tone}' was never heard in training")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import asdict
 
 import torch
 from torch import Tensor, nn
@@ -14,7 +14,7 @@ from poise.models.speech import AlignedAcousticModel
 from poise.networks import SpeechNetworks
 from poise.recipes.common.portable import Call, Graph, Portable, Value
 from poise.recipes.common.recipe import Arguments
-from poise.recipes.speech.drawing import FADE, parts_of, spoken_parts
+from poise.recipes.speech.drawing import FADE, Spoken, parts_of, spoken_parts
 from poise.recipes.speech.facts import SpeechFacts
 from poise.recipes.speech.networks import Voice, sizes_of
 from poise.recipes.vocoder.portable import check_trained, log_mel, vocoder_call, wave_graph
@@ -25,10 +25,10 @@ SAID = "units.json"
 PROGRAM = '''
 def main() -> None:
     """Say a text."""
-    table = json.loads((Path(__file__).parent / "units.json").read_text(encoding="utf-8"))
+    table = Spoken(**json.loads((Path(__file__).parent / "units.json").read_text(encoding="utf-8")))
     parser = argparse.ArgumentParser(description="Says a text.")
-    parser.add_argument("text", help=f"in {table['units']}; of syllables pinyin with numbers of tones: ni3hao3")
-    parser.add_argument("--voice", type=int, default=0, help=f"number of a voice: {dict(enumerate(table['voices']))}")
+    parser.add_argument("text", help=f"in {table.units}; of syllables pinyin with numbers of tones: ni3hao3")
+    parser.add_argument("--voice", type=int, default=0, help=f"number of a voice: {dict(enumerate(table.voices))}")
     parser.add_argument("--seed", type=int, default=0, help="of the noise; the same seed says it the same way")
     parser.add_argument("--speed", type=float, default=1.0, help="0.25 to 4, where 1 is as in the recordings")
     parser.add_argument("--out", default="said.wav", help="the file to write")
@@ -85,12 +85,12 @@ def portable(arguments: Arguments, facts: SpeechFacts, generator: nn.Module) -> 
     table = spoken_table(facts)
     return Portable(
         Call(Voice, (acoustic_call(arguments, facts), spoken_with(arguments, facts))),
-        (spoken_parts, parts_of),
+        (spoken_parts, parts_of, Spoken),
         PROGRAM.replace("RATE", str(mel.rate)),
         [*acoustic_graphs(model, facts), wave_graph(mel, generator.vocoder)],
-        {"kind": "speech", "rate": mel.rate, "hop": mel.hop, "noise": model.noise_size, "fade": FADE, **table},
+        {"kind": "speech", "rate": mel.rate, "hop": mel.hop, "noise": model.noise_size, "fade": FADE, **asdict(table)},
         ["`open_generator()`: .generator makes log-mels of conditions and noise, .vocoder waves of log-mels"],
-        {SAID: table},
+        {SAID: asdict(table)},
     )
 
 
@@ -110,27 +110,25 @@ def spoken_with(arguments: Arguments, facts: SpeechFacts) -> Call:
     return vocoder_call(arguments["vocoder_network"], arguments["vocoder"], facts.heard)
 
 
-def spoken_table(facts: SpeechFacts) -> dict[str, Any]:
+def spoken_table(facts: SpeechFacts) -> Spoken:
     """What `parts_of` goes by; of syllables all spellings of which every sound was heard."""
-    units = facts.units
-    table = {
-        "units": units["kind"],
-        "phones": list(units["phones"]),
-        "tones": list(units["tones"]),
-        "voices": list(facts.voices),
-        "whole": facts.whole,
-        "single": facts.single,
-        "example": facts.texts[0][0] if facts.texts else "",
-    }
-    if units["kind"] == "syllables":
-        heard = set(units["phones"])
-        spelt = {}
-        for initial, final in syllables.TABLE:
-            sounds = [*([f"{initial}-"] if initial else []), final]
-            if heard.issuperset(sounds):
-                spelt[syllables.to_pinyin(syllables.Syllable(initial, final, 5)).rstrip("5")] = sounds
-        table["spellings"] = spelt
-    return table
+    units, spellings = facts.units, dict[str, list[str]]()
+    heard = set(units["phones"])
+    for initial, final in syllables.TABLE if units["kind"] == "syllables" else ():
+        sounds = [*([f"{initial}-"] if initial else []), final]
+        if heard.issuperset(sounds):
+            spelt = syllables.to_pinyin(syllables.Syllable(initial, final, syllables.NEUTRAL))
+            spellings[spelt.rstrip("5")] = sounds
+    return Spoken(
+        units["kind"],
+        list(units["phones"]),
+        list(units["tones"]),
+        list(facts.voices),
+        facts.whole,
+        facts.single,
+        facts.texts[0][0] if facts.texts else "",
+        spellings,
+    )
 
 
 def acoustic_graphs(model: AlignedAcousticModel, facts: SpeechFacts) -> list[Graph]:
