@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import re
 import sys
 
 import pytest
@@ -62,3 +64,66 @@ def test_what_torch_does_not_bring_is_refused(tmp_path, monkeypatch, line):
     made = module(tmp_path, monkeypatch, name, f"{line}\n\ndef use():\n    return {line.split()[-1]}\n")
     with pytest.raises(PoiseError, match="a file for torch alone cannot hold it; export with --onnx"):
         Bundle().add(made.use)
+
+
+LAYERS = "from torch import nn\n\nSIZE = 3\n\n"
+LAYERS += "class Head(nn.Linear):\n    def __init__(self):\n        super().__init__(2, SIZE)\n"
+COMES = {
+    "by a relative import": "from .layers import Head",
+    "with everything else of its file": "from .layers import *",
+    "by an attempt": "try:\n    from .layers import Head\nexcept ImportError:\n    Head = None",
+}
+
+
+def package(tmp_path, monkeypatch, name, head, use="Head()"):
+    (tmp_path / name).mkdir()
+    (tmp_path / name / "__init__.py").write_text("")
+    (tmp_path / name / "layers.py").write_text(LAYERS)
+    (tmp_path / name / "net.py").write_text(f"{head}\n\ndef made():\n    return {use}\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    return importlib.import_module(f"{name}.net").made
+
+
+@pytest.mark.parametrize("way", COMES)
+def test_a_package_of_ones_own_comes_along_whichever_way_it_imports(way, tmp_path, monkeypatch):
+    bundle = Bundle()
+    bundle.add(package(tmp_path, monkeypatch, f"bundled_{list(COMES).index(way)}", COMES[way]))
+    space: dict[str, object] = {}
+    exec(bundle.text('"""Things."""'), space)
+    assert space["made"]().out_features == 3  # type: ignore[operator]
+
+
+CANNOT = {
+    "changed later": ("SIZES = [1]\nSIZES += [2]", "SIZES", "'SIZES' of bundled_c0.net is made once and changed by"),
+    "filled later": ("SIZES = {}\nSIZES['a'] = 2", "SIZES", "'SIZES' of bundled_c1.net is made once and changed by"),
+    "appended to": ("SIZES = []\nSIZES.append(2)", "SIZES", "'SIZES' of bundled_c2.net is made once and changed by"),
+    "imported inside": (
+        "def f():\n    from .layers import Head\n    return Head()",
+        "f()",
+        "imports bundled_c3.layers",
+    ),
+    "a module of one's own": ("from . import layers", "layers.Head()", "'layers' comes from bundled_c4"),
+    "a name of the program": ("def main():\n    return 1", "main()", "'main' of bundled_c5.net means something else"),
+    "two imports of a name": (
+        "from .layers import Head\nfrom math import pi as nn",
+        "(nn, Head())",
+        "'nn' is imported and means something else",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CANNOT)
+def test_what_would_not_be_the_same_in_one_file_is_refused(case, tmp_path, monkeypatch):
+    head, use, expected = CANNOT[case]
+    made = package(tmp_path, monkeypatch, f"bundled_c{list(CANNOT).index(case)}", head, use)
+    with pytest.raises(PoiseError, match=re.escape(expected)):
+        Bundle().add(made)
+
+
+def test_code_that_stands_under_a_condition_is_moved_to_the_margin(tmp_path, monkeypatch):
+    head = "import sys\nif sys.version_info > (3,):\n    def part():\n        return 4"
+    bundle = Bundle()
+    bundle.add(package(tmp_path, monkeypatch, "bundled_under", head, "part()"))
+    space: dict[str, object] = {}
+    exec(bundle.text('"""Things."""'), space)
+    assert space["made"]() == 4  # type: ignore[operator]

@@ -300,3 +300,18 @@ def test_a_network_that_cannot_be_captured_is_told(handed, tmp_path, monkeypatch
     with pytest.raises(PoiseError, match=r"the generator cannot be captured as ONNX by .*--torch hands it over"):
         export(run, tmp_path / "out", Wanted(onnx=True))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_graph_that_takes_one_item_at_a_time_is_compared_on_as_many():
+    from poise.recipes.common.portable import Graph, Value
+
+    value = Value("x", (1, "units"), "float32", "")
+    one = Graph("one", torch.nn.Identity(), [value], [value], lambda n, seed: (torch.zeros(1, n),))
+    assert [given[0].shape[1] for given in onnx_file._inputs(one)] == list(range(1, 65))
+
+
+def test_the_folder_in_which_one_stands_is_no_new_folder(handed, tmp_path, monkeypatch, capsys):
+    run = handed("dcgan").path.resolve()
+    monkeypatch.chdir(tmp_path)
+    assert main(["export", str(run), "-o", ".", "--torch"]) == 2
+    assert "--out .: name a new folder in it" in capsys.readouterr().err and list(tmp_path.iterdir()) == []

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from poise.cli import main
-from poise.report.mirrored import TRACKERS
+from poise.disk.description import RunSpec
+from poise.report.mirrored import TRACKERS, TensorBoard
 
 SMALL = ["pictures.npy", "--steps", "12", "--batch", "8", "--noise", "4", "--generator.width", "2", "--log-every", "3",
          "--discriminator.width", "2", "--scores", "0", "--precision", "fp32", "--quiet"]  # fmt: skip
@@ -164,3 +165,22 @@ def test_what_cannot_be_is_told_before_anything_is_written(words, expected, here
     told = capsys.readouterr().err
     assert told.startswith("poise: ") and told.count("\n") == 1 and expected in told
     assert not (here / "run").exists()
+
+
+def test_a_package_that_cannot_be_loaded_is_told_before_anything_is_written(here, capsys, monkeypatch):
+    (here / "trackio.py").write_text("raise TypeError('descriptors cannot be created')")
+    monkeypatch.syspath_prepend(str(here))
+    monkeypatch.delitem(sys.modules, "trackio", raising=False)
+    assert main(["train", "images", *SMALL, "--out", "run", "--mirror", "trackio"]) == 2
+    told = capsys.readouterr().err
+    assert told.count("\n") == 1 and "trackio cannot be loaded (TypeError: descriptors cannot be created)" in told
+    assert not (here / "run").exists()
+
+
+def test_tensorboard_forgets_only_what_came_after_the_step_that_a_run_goes_on_from(tmp_path):
+    """A viewer forgets the steps from `purge_step` on."""
+    asked = []
+    package = SimpleNamespace(SummaryWriter=lambda place, purge_step: asked.append(purge_step))
+    for done in (0, 12):
+        TensorBoard(package).open(tmp_path, RunSpec(), done)
+    assert asked == [None, 13]

@@ -8,103 +8,29 @@ from __future__ import annotations
 
 import ast
 import importlib
-import re
 import sys
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from poise.errors import PoiseError
+from poise.export.modules import Module, names_made, names_read, source_of
 
 ALLOWED = frozenset({*sys.stdlib_module_names, "torch"})  # what the file may import
-FOR_CHECKERS = re.compile(r"  # type: ignore\S*")
-EXAMPLE = re.compile(r"\n\n +Example:\n(?: +\S.*\n)*? +(?=\"\"\")")  # of a docstring, at its end
-REGISTERS = "register"  # the decorator that is left out
-
-
-@dataclass
-class _Module:
-    """A file of code: top-level name -> the statement that makes it."""
-
-    name: str
-    source: str
-    made: dict[str, ast.stmt] = field(default_factory=dict)
-
-    @classmethod
-    def of(cls, name: str) -> _Module:
-        path = getattr(importlib.import_module(name), "__file__", None)
-        if path is None:
-            raise PoiseError(f"{name} has no source that could be handed over")
-        source = Path(path).read_text(encoding="utf-8")
-        found = cls(name, source)
-        for statement in _statements(ast.parse(source).body):
-            for made in _names_made(statement):
-                found.made[made] = statement
-        return found
-
-    def text(self, statement: ast.stmt) -> str:
-        """Its source, without decorators of the registry."""
-        lines = self.source.splitlines()
-        first = statement.lineno
-        kept: list[str] = []
-        if isinstance(statement, ast.ClassDef | ast.FunctionDef):
-            for decorator in statement.decorator_list:
-                if not _registers(decorator):
-                    kept += lines[decorator.lineno - 1 : decorator.end_lineno]
-        text = "\n".join([*kept, *lines[first - 1 : statement.end_lineno]])
-        return FOR_CHECKERS.sub("", EXAMPLE.sub("", text))
-
-
-def _statements(body: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
-    """Those of a module, with those that only a type checker sees."""
-    for statement in body:
-        if isinstance(statement, ast.If):
-            yield from _statements(statement.body)
-        else:
-            yield statement
-
-
-def _names_made(statement: ast.stmt) -> list[str]:
-    if isinstance(statement, ast.ClassDef | ast.FunctionDef):
-        return [statement.name]
-    if isinstance(statement, ast.Import | ast.ImportFrom):
-        return [alias.asname or alias.name.partition(".")[0] for alias in statement.names]
-    if isinstance(statement, ast.AnnAssign):
-        targets: list[ast.expr] = [statement.target]
-    elif isinstance(statement, ast.Assign):
-        targets = statement.targets
-    else:
-        return []
-    return [node.id for target in targets for node in ast.walk(target) if isinstance(node, ast.Name)]
-
-
-def _registers(decorator: ast.expr) -> bool:
-    return isinstance(decorator, ast.Call) and isinstance(decorator.func, ast.Name) and decorator.func.id == REGISTERS
-
-
-def _names_read(statement: ast.stmt) -> list[str]:
-    """Names in the order in which they stand, those of the registry's decorators left out."""
-    left_out = {
-        id(node)
-        for decorator in getattr(statement, "decorator_list", [])
-        if _registers(decorator)
-        for node in ast.walk(decorator)
-    }
-    nodes = [node for node in ast.walk(statement) if isinstance(node, ast.Name) and id(node) not in left_out]
-    nodes.sort(key=lambda node: (node.lineno, node.col_offset))
-    return list(dict.fromkeys(node.id for node in nodes))
+RESERVED = ("main", "open_generator")  # what the file defines itself
 
 
 class Bundle:
     """The code of some classes and functions. Add them, then take `text`."""
 
     def __init__(self) -> None:
-        self._modules: dict[str, _Module] = {}
+        self._modules: dict[str, Module] = {}
         self._imports: dict[str, None] = {}
         self._members_of: dict[str, set[str]] = {}  # module -> what is imported from it
         self._parts: list[tuple[str, bool]] = []  # code, whether it is a constant; in the order of execution
         self._where: dict[str, tuple[str, int]] = {}  # name in the file -> module and line of what it is
+        self._imported: dict[str, Any] = {}  # name in the file -> what was imported
 
     def add(self, thing: Callable[..., Any]) -> None:
         """A class or a function that stands at the top of a module, with all that it names.
@@ -115,6 +41,7 @@ class Bundle:
 
     def imports(self, module: str) -> None:
         """Import a module of the standard library besides."""
+        self._bind(module, importlib.import_module(module))
         self._imports[f"import {module}"] = None
 
     def text(self, opening: str) -> str:
@@ -135,10 +62,14 @@ class Bundle:
     def _take(self, module_name: str, name: str) -> None:
         module = self._module(module_name)
         statement = module.made.get(name)
-        if statement is None:
-            return  # a builtin, an argument, a local name
+        if statement is None:  # from everything that is imported, or a builtin, an argument, a local name
+            for source in module.stars:
+                if hasattr(importlib.import_module(source), name) and not name.startswith("_"):
+                    self._from(source, ast.alias(name), name)
+            return
         if isinstance(statement, ast.ImportFrom):
-            self._follow(statement, name)
+            alias = next(part for part in statement.names if (part.asname or part.name) == name)
+            self._from(source_of(statement, module_name), alias, name)
             return
         if isinstance(statement, ast.Import):
             self._import(statement, name)
@@ -146,10 +77,11 @@ class Bundle:
         here = (module_name, statement.lineno)
         if self._known(name, here):
             return
+        self._check(module, statement, name)
         self._where[name] = here
-        for other in _names_made(statement):
+        for other in names_made(statement):
             self._where.setdefault(other, here)
-        for other in _names_read(statement):
+        for other in names_read(statement):
             if other != name:
                 self._take(module_name, other)
         constant = isinstance(statement, ast.Assign | ast.AnnAssign)
@@ -164,15 +96,35 @@ class Bundle:
             )
         return other is not None
 
-    def _follow(self, statement: ast.ImportFrom, name: str) -> None:
-        source = statement.module or ""
-        alias = next(part for part in statement.names if (part.asname or part.name) == name)
-        top = source.partition(".")[0]
-        if top in ALLOWED:
+    def _check(self, module: Module, statement: ast.stmt, name: str) -> None:
+        """PoiseError for what would be something else in the file, or would not be found there."""
+        if name in RESERVED or name in self._imported:
+            raise PoiseError(f"'{name}' of {module.name} means something else in the file: rename it")
+        if name in module.changed:
+            raise PoiseError(
+                f"'{name}' of {module.name} is made once and changed by a later line at the top of that file: make it "
+                "whole in one statement, or export with --onnx instead"
+            )
+        for node in ast.walk(statement):
+            sources = [part.name for part in node.names] if isinstance(node, ast.Import) else []
+            sources += [source_of(node, module.name)] if isinstance(node, ast.ImportFrom) else []
+            for source in sources:
+                if source.partition(".")[0] not in ALLOWED:
+                    raise PoiseError(f"'{name}' of {module.name} imports {source} inside: import it at the top")
+
+    def _bind(self, name: str, thing: Any) -> None:
+        """An import. Errors: PoiseError where its name means something else in the file."""
+        if name in self._where or self._imported.setdefault(name, thing) is not thing or name in RESERVED:
+            raise PoiseError(f"'{name}' is imported and means something else in the same file: rename one of them")
+
+    def _from(self, source: str, alias: ast.alias, name: str) -> None:
+        if source.partition(".")[0] in ALLOWED:
+            self._bind(name, getattr(importlib.import_module(source), alias.name, (source, alias.name)))
             known = f" as {alias.asname}" if alias.asname else ""
             self._members_of.setdefault(source, set()).add(f"{alias.name}{known}")
             return
-        if alias.asname or not _is_python_of(source):
+        module = isinstance(getattr(importlib.import_module(source), alias.name, None), ModuleType)
+        if module or alias.asname or not _is_python_of(source):
             raise PoiseError(
                 f"'{name}' comes from {source}: a file for torch alone cannot hold it; export with --onnx instead"
             )
@@ -183,11 +135,12 @@ class Bundle:
         if alias.name.partition(".")[0] not in ALLOWED:
             raise PoiseError(f"{alias.name} is imported: a file for torch alone cannot hold it; export with --onnx")
         known = f" as {alias.asname}" if alias.asname else ""
+        self._bind(name, importlib.import_module(alias.name if alias.asname else name))
         self._imports[f"import {alias.name}{known}"] = None
 
-    def _module(self, name: str) -> _Module:
+    def _module(self, name: str) -> Module:
         if name not in self._modules:
-            self._modules[name] = _Module.of(name)
+            self._modules[name] = Module.of(name)
         return self._modules[name]
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from poise.disk import write_json
 from poise.errors import PoiseError
-from poise.export.plain import CODE, WEIGHTS
+from poise.export.plain import CODE, HOW, WEIGHTS
 from poise.report.table import number
 from poise.runs.report import RunReport
 
@@ -82,7 +82,8 @@ def card(run: Run, portable: Portable, samples: Iterable[str], licence: str | No
 
 def _use(portable: Portable) -> list[str]:
     code = ["```python", "from generator import open_generator", "", "generator = open_generator()", "```"]
-    files = f"`{CODE}` needs PyTorch and nothing else; `{WEIGHTS}` is beside it. `python {CODE}` writes samples."
+    how = f"python {CODE} {HOW[portable.page['kind']]}"
+    files = f"`{CODE}` needs PyTorch and nothing else; `{WEIGHTS}` is beside it. `{how}` writes what it makes."
     return [*code, "", *portable.lines, "", files]
 
 

@@ -44,6 +44,8 @@ def export(run: Run, folder: Path, wanted: Wanted, tell: Callable[[str], None] =
         raise PoiseError(f"--licence {wanted.licence} stands in the card of --hub: add --hub, or leave it out")
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise PoiseError(f"--out {folder}: there is something already; name a new folder, or remove it first")
+    if not folder.name:
+        raise PoiseError(f"--out {folder}: name a new folder in it, such as {folder / 'handed'}")
     portable = run.portable
     try:
         temporary = temporary_folder(folder)

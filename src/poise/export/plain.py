@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from poise.recipes.common.portable import Portable
 
 CODE, WEIGHTS = "generator.py", "weights.safetensors"
+HOW = {"images": "-n 64 --seed 3", "text": "-n 64 --seed 3", "speech": "TEXT --out said.wav"}
+HOW |= {"vocoder": "in.wav --out again.wav"}  # the words behind python generator.py
 FILES = {"images": (tiled, write_png), "text": (), "speech": (write_wav,), "vocoder": (read_wav, write_wav)}
 
 
@@ -31,8 +33,9 @@ def written(portable: Portable, generator: nn.Module, title: str, folder: Path) 
         (folder / name).write_text(json.dumps(table, ensure_ascii=False) + "\n", encoding="utf-8")
     text = code(portable, title)
     (folder / CODE).write_text(text, encoding="utf-8")
+    how = f"python {CODE} {HOW[portable.page['kind']]}"
     return [
-        f"{CODE}: {len(text.splitlines())} lines that need torch and nothing else; python {CODE} -n 64 --seed 3",
+        f"{CODE}: {len(text.splitlines())} lines that need torch and nothing else; {how}",
         f"{WEIGHTS}: {len(weights) / 1e6:.1f} MB, sha256 {hashlib.sha256(weights).hexdigest()}",
     ]
 

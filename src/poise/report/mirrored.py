@@ -54,7 +54,7 @@ class TensorBoard(Tracker):
     package, extra = "tensorboardX", "tensorboard"
 
     def open(self, folder: Path, spec: RunSpec, done: int) -> None:
-        self.writer = self.module.SummaryWriter(str(folder / "tensorboard"), purge_step=done or None)
+        self.writer = self.module.SummaryWriter(str(folder / "tensorboard"), purge_step=done + 1 if done else None)
 
     def numbers(self, step: int, entry: Mapping[str, float]) -> None:
         for name, value in entry.items():
@@ -169,6 +169,12 @@ def mirrored(view: View, names: Sequence[str]) -> View:
             how = install(kind.extra, kind.package) if kind.extra else ""
             how = how or f"{pasted(interpreter())} -m pip install {kind.package}"
             raise PoiseError(f"--mirror {name} needs the package {kind.package}: {how}") from None
+        except Exception as error:  # a package that is there and cannot be loaded raises what it likes
+            reason = " ".join(str(error).split())[:150]
+            raise PoiseError(
+                f"--mirror {name}: {kind.package} cannot be loaded ({type(error).__name__}: {reason}); repair it, or "
+                "leave out --mirror"
+            ) from None
     return Mirrored(view, found) if found else view
 
 

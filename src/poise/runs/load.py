@@ -161,8 +161,9 @@ class Run:
     @functools.cached_property
     def portable(self) -> Portable:
         """What `poise export` hands over: the network as code and as graphs."""
-        found: Portable = self.able("portable")(
-            instantiated(self.spec.recipe, without_classes(self.spec.arguments)), self.facts, self.generator
+        does, generator = self.able("portable"), self.generator  # which is where code of others is refused
+        found: Portable = does(
+            instantiated(self.spec.recipe, without_classes(self.spec.arguments)), self.facts, generator
         )
         return found
 

@@ -30,7 +30,7 @@ const pinyin = (text) => {
     let rest = word;
     while (rest) {
       let end = rest.length;
-      while (end > 0 && !(rest.slice(0, end) in ABOUT.spellings)) end -= 1;
+      while (end > 0 && !Object.prototype.hasOwnProperty.call(ABOUT.spellings, rest.slice(0, end))) end -= 1;
       if (!end) complain("never", word);
       const tone = end === rest.length && !["", "0"].includes(number) ? number : "5";
       found.push(ABOUT.spellings[rest.slice(0, end)].map((phone) => [phone, tone]));
