@@ -130,6 +130,7 @@ def test_an_onnx_file_gives_the_numbers_of_pytorch_for_any_number_of_items(kind,
             several = wanted if isinstance(wanted, tuple) else (wanted,)
             for one, got in zip(several, session.run(None, fed), strict=True):
                 assert got.shape == one.shape and np.abs(got - one.numpy()).max() <= 2e-5
+    assert json.loads((tmp_path / "out" / "about.json").read_text()) == json.loads(json.dumps(dict(run.portable.page)))
     table = json.loads((tmp_path / "out" / "parity.json").read_text())
     assert [entry["file"] for entry in table] == [f"{graph.name}.onnx" for graph in run.portable.graphs]
     assert all(entry["inputs"] == 64 and 0 <= max(entry["largest"].values()) <= 1e-4 for entry in table)
@@ -288,7 +289,7 @@ def test_a_card_of_each_recipe_has_samples_and_a_task(kind, handed, tmp_path):
         sentence = run.sample(1, seed=0)[0].split()[0].strip(".,()")
         assert f"> {sentence}" in card
     else:
-        assert list((tmp_path / "out").glob("samples*"))
+        assert bool(list((tmp_path / "out").glob("samples*"))) == (KINDS[kind][0] != "vocoder")
 
 
 @pytest.mark.slow

@@ -39,7 +39,10 @@ def written(run: Run, portable: Portable, folder: Path, licence: str | None) -> 
 
 
 def samples_of(run: Run, folder: Path) -> list[str]:
-    """A file of samples beside the card; returns lines of Markdown that show them."""
+    """A file of samples beside the card; returns lines of Markdown that show them. A vocoder has none of its own: they
+    would be recordings that were held out."""
+    if run.recipe.modality == "speech" and run.recipe.say is None:
+        return ["No samples are here: they would be copies of recordings."]
     made = run.sample(64 if run.recipe.modality == "image" else SHOWN, SEED)
     if run.recipe.modality == "image":
         from poise.report.picture import save_grid
@@ -49,7 +52,7 @@ def samples_of(run: Run, folder: Path) -> list[str]:
     if run.recipe.modality == "text":
         return [f"{SHOWN} samples of seed {SEED}, not selected:", "", *(f"> {_plain(one)}\n>" for one in made)]
     run.recipe.write(made, folder / "samples")
-    return [f"`samples/` has sounds of seed {SEED}, not selected."]
+    return [f"`samples/` has held-out texts, said with seed {SEED}, not selected."]
 
 
 def card(run: Run, portable: Portable, samples: Iterable[str], licence: str | None) -> str:

@@ -75,7 +75,7 @@ def fill(run: Run, portable: Portable, folder: Path, wanted: Wanted) -> list[str
         lines += plain.written(portable, run.generator, f"{title}. {about}", folder)
     if wanted.onnx or wanted.page:
         metadata = {"title": title, "data": about, "recipe": run.spec.recipe}
-        made = onnx_file.written(list(portable.graphs), metadata, folder)
+        made = onnx_file.written(portable.graphs, metadata, portable.page, folder)
         if wanted.page:
             graphs = {graph.name: (folder / f"{graph.name}.onnx").read_bytes() for graph in portable.graphs}
             lines += page.written(portable, graphs, title, about, folder)
@@ -84,6 +84,7 @@ def fill(run: Run, portable: Portable, folder: Path, wanted: Wanted) -> list[str
         else:
             for graph in portable.graphs:
                 (folder / f"{graph.name}.onnx").unlink()
+            (folder / onnx_file.ABOUT).unlink()
             os.replace(folder / onnx_file.PARITY, folder / page.FOLDER / onnx_file.PARITY)
             lines += [line.replace(".onnx", " in the page", 1) for line in made]
     if wanted.hub:

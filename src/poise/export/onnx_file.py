@@ -7,7 +7,7 @@ import io
 import json
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from poise.recipes.common.portable import Graph
 
 OPSET = 20
-COMPARED = 64  # inputs
+COMPARED, TOGETHER = 64, 16  # inputs, and how many at once: large pictures need much memory
 TRACED = 3  # items of the example that the graph is traced with; any other number must do
 TOLERANCE = 1e-4  # largest difference from PyTorch, of outputs of the order of 1
-PARITY = "parity.json"
+PARITY, ABOUT = "parity.json", "about.json"
 
 
 @dataclass(frozen=True)
@@ -39,8 +39,9 @@ class Parity:
     onnxruntime: str
 
 
-def written(graphs: list[Graph], metadata: dict[str, str], folder: Path) -> list[str]:
-    """NAME.onnx of each graph and parity.json; returns lines that say what is in the folder.
+def written(graphs: Sequence[Graph], metadata: dict[str, str], about: Mapping[str, object], folder: Path) -> list[str]:
+    """NAME.onnx of each graph, parity.json, and about.json: what a program needs besides, such as the names of units.
+    Returns lines that say what is in the folder.
 
     Errors: PoiseError where packages are missing, and where a file gives other numbers than PyTorch.
     """
@@ -49,6 +50,7 @@ def written(graphs: list[Graph], metadata: dict[str, str], folder: Path) -> list
         path = folder / f"{graph.name}.onnx"
         path.write_bytes(exported(graph, metadata))
         found.append(compared(graph, path))
+    (folder / ABOUT).write_text(json.dumps(about, ensure_ascii=False) + "\n", encoding="utf-8")
     table = [asdict(parity) for parity in found]
     (folder / PARITY).write_text(json.dumps(table, indent=2) + "\n", encoding="utf-8")
     lines = []
@@ -124,7 +126,7 @@ def compared(graph: Graph, path: Path) -> Parity:
         except Exception as error:  # onnxruntime has errors of its own, which derive from nothing else
             reason = str(error).splitlines()[0][:150]
             raise PoiseError(
-                f"{path.name} cannot be run on {COMPARED} items ({reason}): nothing was written; --torch hands over "
+                f"{path.name} cannot be run on other items than it was traced with ({reason}): nothing was written; --torch hands over "
                 "the network as it is"
             ) from None
         for value, tensor, array in zip(graph.outputs, outputs, got, strict=True):
@@ -139,9 +141,11 @@ def compared(graph: Graph, path: Path) -> Parity:
 
 
 def _inputs(graph: Graph) -> Iterator[tuple[Tensor, ...]]:
-    """COMPARED inputs: at once, or one after the other, of other lengths, where a graph takes one item at a time."""
+    """COMPARED inputs: some at a time, or one after the other, of other lengths, where a graph takes one item."""
     if graph.inputs[0].shape[0] != 1:
-        yield graph.examples(COMPARED, 1)
+        whole = graph.examples(COMPARED, 1)
+        for start in range(0, COMPARED, TOGETHER):
+            yield tuple(part[start : start + TOGETHER] for part in whole)
         return
     for number in range(1, COMPARED + 1):
         yield graph.examples(number, number)

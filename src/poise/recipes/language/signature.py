@@ -38,7 +38,7 @@ class ModelOptions(AdamOptions):
     """The network.
 
     Args:
-        lr: learning rate of Adam: a number, or a schedule such as cosine:4e-3:1e-4 over the run.
+        lr: learning rate of Adam: a number, or a schedule such as cosine:8e-3:4e-4 over the run.
         cell: lstm or gru.
         embed: numbers that stand for a unit.
         hidden: width of a recurrent layer, by default that of the embedding, which tied weights give the last layer.
@@ -53,7 +53,7 @@ class ModelOptions(AdamOptions):
         clip: largest norm of the gradient.
     """
 
-    lr: Scheduled = "cosine:4e-3:2e-4"
+    lr: Scheduled = "cosine:8e-3:4e-4"
     betas: tuple[float, Scheduled] = (0.9, 0.99)
     cell: Literal["lstm", "gru"] = "lstm"
     embed: int = 128

@@ -90,7 +90,7 @@ def portable(arguments: Arguments, facts: SpeechFacts, generator: nn.Module) -> 
         [*acoustic_graphs(model, facts), wave_graph(mel, generator.vocoder)],
         {"kind": "speech", "rate": mel.rate, "hop": mel.hop, "noise": model.noise_size, "fade": FADE, **asdict(table)},
         ["`open_generator()`: .generator makes log-mels of conditions and noise, .vocoder waves of log-mels"],
-        {SAID: asdict(table)},
+        {SAID: {**asdict(table), "example": ""}},
     )
 
 
