@@ -126,8 +126,8 @@ def compared(graph: Graph, path: Path) -> Parity:
         except Exception as error:  # onnxruntime has errors of its own, which derive from nothing else
             reason = str(error).splitlines()[0][:150]
             raise PoiseError(
-                f"{path.name} cannot be run on other items than it was traced with ({reason}): nothing was written; --torch hands over "
-                "the network as it is"
+                f"{path.name} cannot be run on other items than it was traced with ({reason}): nothing was written; "
+                "--torch hands over the network as it is"
             ) from None
         for value, tensor, array in zip(graph.outputs, outputs, got, strict=True):
             largest[value.name] = max(largest[value.name], _distance(tensor, array))
