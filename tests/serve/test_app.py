@@ -77,8 +77,8 @@ def test_an_answer_is_computed_once_for_all_viewers_and_sent_once_to_each(folder
 
 def test_memory_is_bounded_by_runs_and_points(folder):
     curve = shown.PlottedCurve("x", list(range(100_000)), [float(i % 977 == 5) for i in range(100_000)])
-    kept = shown._curve(curve)
-    assert len(kept["x"]) <= shown.POINTS and max(kept["y"]) == 1.0 and kept["x"] == sorted(kept["x"])
+    kept = shown.thinned(curve)
+    assert len(kept.x) <= shown.POINTS and max(kept.y) == 1.0 and list(kept.x) == sorted(kept.x)
     views = shown.Views(folder)
     for i in range(2 * shown.KEPT):
         shutil.copytree(folder / "one", folder / f"run{i}", ignore=shutil.ignore_patterns("checkpoints", "samples"))

@@ -122,7 +122,7 @@ def _scores(report: RunReport) -> list[str]:
     """The last scores with their intervals, beside those of real items."""
     if not report.scores:
         return ["The run was not scored."]
-    last: Mapping[str, Any] = report.scores[-1]
+    last = report.scores[-1]
     names = [name for name in last if name != "step" and not name.endswith((".low", ".high"))]
     rows = ["| score | this model | 95 % | real beside real |", "|---|---|---|---|"]
     for name in names:

@@ -7,19 +7,20 @@ import math
 import re
 import threading
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from poise import disk
 from poise.disk.reading import DOCUMENT
 from poise.errors import PoiseError
+from poise.monitor import Finding
 from poise.record import RunFolder
-from poise.report.figures.panels import Panel, PlottedCurve
+from poise.report.figures.panels import Happening, Panel, PlottedCurve
 from poise.results.curves import RunCurves
-from poise.runs.diagnosis import diagnosis
-from poise.runs.listing import about
+from poise.runs.diagnosis import PastFinding, diagnosis
+from poise.runs.listing import ListedRun, about
 
 MOST = 1_000  # runs in a list
 POINTS = 600  # of a curve
@@ -37,6 +38,21 @@ class Reply:
 
     content: dict[str, object]
     version: str
+
+
+@dataclass
+class SeenRun:
+    """What the page of a run shows. `samples` and `real`: names of files; `trouble`: why there is no more."""
+
+    about: ListedRun
+    samples: Sequence[str]
+    real: Sequence[str]
+    data: str | None = None
+    panels: Sequence[Panel] = ()
+    happenings: Sequence[Happening] = ()
+    findings: Sequence[Finding] = ()
+    earlier: Sequence[PastFinding] = ()
+    trouble: str = ""
 
 
 class Views:
@@ -105,34 +121,32 @@ class Views:
     def _list(self, before: Reply | None) -> Reply:
         rows = []
         for folder in list(self._folders())[:MOST]:
-            row = about(folder).to_dict()
-            del row["path"]  # of this machine
-            row["why"] = row["why"].replace(str(folder.path), folder.name)
-            row["picture"] = next((file for file in reversed(samples_of(folder)) if file.endswith(".png")), None)
-            rows.append(row)
+            pictures = [file for file in samples_of(folder) if file.endswith(".png")]
+            rows.append({**glance(folder).to_dict(), "picture": pictures[-1] if pictures else None})
         return Reply({"root": self.root.name, "runs": plain(rows)}, version_of(rows))
 
     def _detail(self, folder: RunFolder, before: Reply | None) -> Reply:
         version = version_of(_stamp(folder))
         if before is not None and before.version == version:
             return before
-        row = about(folder).to_dict()
-        del row["path"]
-        row["why"] = row["why"].replace(str(folder.path), folder.name)
-        content: dict[str, Any] = {"about": row, "panels": [], "happenings": [], "findings": [], "earlier": []}
-        content["samples"] = samples_of(folder)
-        content["real"] = [name for name in ("real.png", "real.txt") if (folder.samples / name).is_file()]
+        real = [name for name in ("real.png", "real.txt") if (folder.samples / name).is_file()]
+        seen = SeenRun(glance(folder), samples_of(folder), real)
         try:
-            content["data"] = folder.spec().facts.get("data")
+            seen.data = folder.spec().facts.get("data")
             curves = RunCurves.of(folder)
-            content["panels"] = [_panel(panel) for panel in curves.panels()]
-            content["happenings"] = [asdict(one) for one in curves.happenings]
+            seen.panels = [replace(one, curves=[thinned(curve) for curve in one.curves]) for one in curves.panels()]
+            seen.happenings = curves.happenings
             known = diagnosis(folder)
-            content["findings"] = [{**one.to_dict(), "numbers": {}} for one in known.findings]
-            content["earlier"] = [asdict(one) for one in known.earlier]
+            seen.findings, seen.earlier = known.findings, known.earlier
         except PoiseError as error:
-            content["trouble"] = str(error).replace(str(folder.path), folder.name)
-        return Reply(plain(content), version)
+            seen.trouble = str(error).replace(str(folder.path), folder.name)
+        return Reply(plain(asdict(seen)), version)
+
+
+def glance(folder: RunFolder) -> ListedRun:
+    """What there is to know of a run, without its path on this machine."""
+    found = about(folder)
+    return replace(found, path="", why=found.why.replace(str(folder.path), folder.name))
 
 
 def samples_of(folder: RunFolder) -> list[str]:
@@ -169,24 +183,20 @@ def version_of(value: object) -> str:
     return hashlib.sha256(repr(value).encode()).hexdigest()[:20]
 
 
-def _panel(panel: Panel) -> dict[str, Any]:
-    curves = [_curve(curve) for curve in panel.curves]
-    return {"title": panel.title, "unit": panel.unit, "curves": curves, "levels": dict(panel.levels)}
-
-
-def _curve(curve: PlottedCurve) -> dict[str, Any]:
+def thinned(curve: PlottedCurve) -> PlottedCurve:
     """At most `POINTS` points: of a longer curve the smallest and the largest of each stretch: no peak is lost."""
-    kept: list[int] = list(range(len(curve.x)))
-    if len(kept) > POINTS:
-        bins = POINTS // 2
-        kept = []
-        for i in range(bins):
-            inside = range(i * len(curve.x) // bins, (i + 1) * len(curve.x) // bins)
-            kept += sorted({min(inside, key=curve.y.__getitem__), max(inside, key=curve.y.__getitem__)})
-    found = {"name": curve.name, "x": [curve.x[i] for i in kept], "y": [curve.y[i] for i in kept]}
-    if curve.low and curve.high:
-        found |= {"low": [curve.low[i] for i in kept], "high": [curve.high[i] for i in kept]}
-    return found
+    count, bins = len(curve.x), POINTS // 2
+    if count <= POINTS:
+        return curve
+    kept: list[int] = []
+    for i in range(bins):
+        inside = range(i * count // bins, (i + 1) * count // bins)
+        kept += sorted({min(inside, key=curve.y.__getitem__), max(inside, key=curve.y.__getitem__)})
+
+    def taken(values: Sequence[float]) -> list[float]:
+        return [values[i] for i in kept] if values else []
+
+    return PlottedCurve(curve.name, taken(curve.x), taken(curve.y), taken(curve.low), taken(curve.high), curve.look)
 
 
 def plain(value: Any) -> Any:

@@ -91,7 +91,7 @@ const drawPanel = (panel, place) => {
   panel.curves.forEach((curve, i) => {
     const stroke = COLOURS[i % COLOURS.length];
     const points = { show: curve.x.length < 40 };
-    if (curve.low) {
+    if (curve.low.length) {
       series.push({ stroke: "transparent", points: { show: false }, spanGaps: true, label: `${curve.name} +` },
         { stroke: "transparent", points: { show: false }, spanGaps: true, label: `${curve.name} −` });
       bands.push({ series: [series.length - 2, series.length - 1], fill: `${stroke}33` });

@@ -1,0 +1,87 @@
+"""Pictures of the pages for the documentation, in Debian's Chromium: of `poise serve`, and of `poise export --page`.
+
+    python bench/page_pictures.py RUN --out docs/pages      # RUN: of pictures; the others that lie beside it are shown
+
+Writes list.png, run-dark.png (1200 pixels wide), run-phone-zh.png (400) and page.png. Needs .[web,export,dev], chromium
+and chromium-driver.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import shutil
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+from PIL import Image
+from selenium import webdriver
+from selenium.webdriver.chrome.options import Options
+from selenium.webdriver.chrome.service import Service
+
+from poise.export.export import Wanted, export
+from poise.record import find_run
+from poise.runs.load import Run
+from poise.serve.app import application
+
+COLOURS = 128  # of a picture: small files
+
+
+@contextmanager
+def browser(width: int, height: int, dark: bool) -> Iterator[Any]:
+    options = Options()
+    for word in ("--headless=new", "--no-sandbox", "--disable-gpu", f"--window-size={width},{height}", "--lang=en"):
+        options.add_argument(word)
+    made = webdriver.Chrome(options=options, service=Service(shutil.which("chromedriver")))
+    scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
+    made.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [scheme]})
+    yield made
+    made.quit()
+
+
+def picture(address: str, path: Path, width: int, height: int, dark: bool = False, script: str = "") -> None:
+    """The page at an address, once it is ready and a script was run in it."""
+    with browser(width, height, dark) as page:
+        page.get(address)
+        end = time.monotonic() + 30
+        while not page.execute_script("return document.body.dataset.ready") and time.monotonic() < end:
+            time.sleep(0.1)
+        if script:
+            page.execute_script(script)
+        time.sleep(2)
+        shot = Image.open(io.BytesIO(page.get_screenshot_as_png()))
+        shot.convert("RGB").quantize(COLOURS).save(path, optimize=True)
+    print(f"{path}: {path.stat().st_size / 1000:.0f} kB")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("run")
+    parser.add_argument("--out", type=Path, default=Path("docs/pages"))
+    options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
+    folder = find_run(options.run)
+    server = uvicorn.Server(uvicorn.Config(application(folder.path.parent), port=0, log_level="error"))
+    threading.Thread(target=server.run, daemon=True).start()
+    while not server.started:
+        time.sleep(0.05)
+    address = f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    picture(f"{address}/", options.out / "list.png", 1000, 700)
+    picture(f"{address}/#/{folder.name}", options.out / "run-dark.png", 1200, 1500, dark=True)
+    chinese = "document.getElementById('language').click()"
+    picture(f"{address}/#/{folder.name}", options.out / "run-phone-zh.png", 400, 1100, script=chinese)
+    with tempfile.TemporaryDirectory() as place:
+        export(Run(folder), Path(place) / "handed", Wanted(page=True))
+        pick = "for (const i of [2, 9]) document.querySelectorAll('.picture')[i].click()"
+        page = (Path(place) / "handed" / "page" / "index.html").as_uri()
+        picture(page, options.out / "page.png", 900, 1000, script=pick)
+
+
+if __name__ == "__main__":
+    main()
