@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html.parser
 import json
+import re
 import subprocess
 import sys
 import wave
@@ -81,6 +82,9 @@ def test_with_torch_alone_it_draws_what_the_run_draws_bit_for_bit(kind, handed, 
         drawn = np.asarray(Image.open(out / "grid.png"))
         assert np.array_equal(drawn, tiled(run.sample(7, seed=3)))
         assert len(np.unique(drawn)) > 2
+        if run.facts.classes:
+            alone(out, "-n", "4", "--label", run.facts.classes[1], "--out", "one.png")
+            assert np.array_equal(Image.open(out / "one.png"), tiled(run.sample(4, label=run.facts.classes[1])))
     elif run.recipe.modality == "text":
         told = alone(out, "-n", "7", "--seed", "3", "--temperature", "0.9", "--top-p", "0.95")
         wanted = run.sample(7, seed=3, temperature=0.9, top_p=0.95)
@@ -232,11 +236,38 @@ class _Parser(html.parser.HTMLParser):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    ("kind", "words", "expected"),
+    [
+        ("dcgan", ["-n", "0"], "-n must be at least 1"),
+        ("residual", ["--label", "x"], "invalid choice"),
+        ("text, lstm", ["-n", "-1"], "-n must be at least 1"),
+        ("speech", ["ma1", "--voice", "9"], "--voice must be 0 to 1"),
+        ("speech", ["ma1", "--speed", "9"], "--speed must be 0.25 to 4"),
+        ("speech", ["zhuang1"], "never heard|heard in training"),
+        ("vocoder, vocos", ["nothing.wav"], "cannot be read as a WAV file"),
+        ("vocoder, vocos", ["units.txt"], "cannot be read as a WAV file"),
+    ],
+)
+def test_the_program_tells_what_it_cannot_do(kind, words, expected, handed, tmp_path):
+    export(handed(kind), tmp_path / "out", Wanted(torch=True), tell=lambda line: None)
+    (tmp_path / "out" / "units.txt").write_text("no sound")
+    done = subprocess.run(
+        [sys.executable, str(tmp_path / "out" / "generator.py"), *words],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path / "out",
+        check=False,
+    )
+    assert done.returncode != 0 and "Traceback" not in done.stderr and re.search(expected, done.stderr)
+
+
+@pytest.mark.slow
 def test_names_that_somebody_else_gave_become_no_markup_and_no_code(handed, tmp_path):
     """In the name of the run, in what the data was, and in the classes."""
     import shutil
 
-    evil = 'x"""\nraise SystemExit("run")\n"""<script>alert(1)</script>`|](x)\\'
+    evil = '\udce9x"""\nraise SystemExit("run")\n"""<script>alert(1)</script>`|](x)\\'
     run = handed("residual")
     copied = tmp_path / "a<b>&c"
     shutil.copytree(run.path, copied)

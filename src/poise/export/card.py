@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from poise.disk import write_json
 from poise.errors import PoiseError
-from poise.export.plain import CODE, HOW, WEIGHTS
+from poise.export.plain import CODE, HOW, WEIGHTS, write_text
 from poise.report.table import number
 from poise.runs.report import RunReport
 
@@ -25,7 +25,7 @@ SEED = 0
 def written(run: Run, portable: Portable, folder: Path, licence: str | None) -> list[str]:
     """README.md, config.json and samples; returns lines that say what they are."""
     samples = samples_of(run, folder)
-    (folder / "README.md").write_text(card(run, portable, samples, licence), encoding="utf-8")
+    write_text(folder / "README.md", card(run, portable, samples, licence))
     described = {
         "architecture": portable.network.code(),
         "recipe": run.spec.recipe,

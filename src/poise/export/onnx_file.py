@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from poise.errors import PoiseError
+from poise.export.plain import write_text
 from poise.installing import install
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def written(graphs: Sequence[Graph], metadata: dict[str, str], about: Mapping[st
         path = folder / f"{graph.name}.onnx"
         path.write_bytes(exported(graph, metadata))
         found.append(compared(graph, path))
-    (folder / ABOUT).write_text(json.dumps(about, ensure_ascii=False) + "\n", encoding="utf-8")
+    write_text(folder / ABOUT, json.dumps(about, ensure_ascii=False) + "\n")
     table = [asdict(parity) for parity in found]
     (folder / PARITY).write_text(json.dumps(table, indent=2) + "\n", encoding="utf-8")
     lines = []
@@ -102,7 +103,7 @@ def exported(graph: Graph, metadata: dict[str, str]) -> bytes:
     meanings = {value.name: value.meaning for value in (*graph.inputs, *graph.outputs)}
     for key, text in {**metadata, **meanings}.items():
         entry = model.metadata_props.add()
-        entry.key, entry.value = key, text
+        entry.key, entry.value = key, text.encode("utf-8", "backslashreplace").decode()
     content: bytes = model.SerializeToString()
     return content
 

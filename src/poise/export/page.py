@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from poise.errors import PoiseError
+from poise.export.plain import write_text
 
 if TYPE_CHECKING:
     from poise.recipes.common.portable import Portable
@@ -39,7 +40,7 @@ def written(portable: Portable, graphs: dict[str, bytes], title: str, about: str
     scripts = SCRIPTS[portable.page["kind"]]
     environment = jinja2.Environment(autoescape=True, keep_trailing_newline=True, trim_blocks=True)
     template = environment.from_string((ours / "index.html").read_text(encoding="utf-8"))
-    (place / "index.html").write_text(template.render(title=title, about=about, scripts=scripts), encoding="utf-8")
+    write_text(place / "index.html", template.render(title=title, about=about, scripts=scripts))
     for name in ("page.css", *scripts):
         (place / name).write_bytes((ours / name).read_bytes())
     runtime = ours / "runtime"
@@ -73,4 +74,4 @@ def packed(content: bytes) -> str:
 
 def write_script(path: Path, text: str) -> None:
     """In UTF-16 with a byte order mark, by which browsers know it."""
-    path.write_bytes(b"\xff\xfe" + text.encode("utf-16-le"))
+    path.write_bytes(b"\xff\xfe" + text.encode("utf-16-le", "backslashreplace"))

@@ -30,9 +30,9 @@ def written(portable: Portable, generator: nn.Module, title: str, folder: Path) 
     weights = save(state)
     (folder / WEIGHTS).write_bytes(weights)
     for name, table in portable.tables.items():
-        (folder / name).write_text(json.dumps(table, ensure_ascii=False) + "\n", encoding="utf-8")
+        write_text(folder / name, json.dumps(table, ensure_ascii=False) + "\n")
     text = code(portable, title)
-    (folder / CODE).write_text(text, encoding="utf-8")
+    write_text(folder / CODE, text)
     how = f"python {CODE} {HOW[portable.page['kind']]}"
     return [
         f"{CODE}: {len(text.splitlines())} lines that need torch and nothing else; {how}",
@@ -63,3 +63,8 @@ def opens(portable: Portable) -> str:
         f'    generator.load_state_dict(read_weights(folder / "{WEIGHTS}"))\n'
         "    return generator.eval()\n"
     )
+
+
+def write_text(path: Path, text: str) -> None:
+    """In UTF-8; a byte of a file name that is no text is written \\udce9."""
+    path.write_bytes(text.encode("utf-8", "backslashreplace"))

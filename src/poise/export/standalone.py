@@ -55,12 +55,16 @@ def write_png(path: Path, pixels: Tensor) -> None:
 
 def read_wav(path: Path) -> tuple[Tensor, int]:
     """The first channel of a WAV file in 16-bit PCM: float32 [S] in [−1, 1), and its samples a second."""
-    with wave.open(str(path), "rb") as file:
-        if file.getsampwidth() != 2:
-            raise SystemExit(f"{path} is not in 16-bit PCM")
-        content = bytearray(file.readframes(file.getnframes()))
-        numbers = torch.frombuffer(content, dtype=torch.int16).reshape(-1, file.getnchannels())
-        return numbers[:, 0].float() / 32768, file.getframerate()
+    try:
+        with wave.open(str(path), "rb") as file:
+            width, channels, rate = file.getsampwidth(), file.getnchannels(), file.getframerate()
+            content = bytearray(file.readframes(file.getnframes()))
+    except (OSError, EOFError, wave.Error) as error:
+        raise SystemExit(f"{path} cannot be read as a WAV file: {error}") from None
+    if width != 2 or not content:
+        raise SystemExit(f"{path} must be in 16-bit PCM, and not empty")
+    numbers = torch.frombuffer(content, dtype=torch.int16).reshape(-1, channels)
+    return numbers[:, 0].float() / 32768, rate
 
 
 def write_wav(path: Path, samples: Tensor, rate: int) -> None:

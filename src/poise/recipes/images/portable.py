@@ -24,9 +24,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Draws pictures.")
     parser.add_argument("-n", type=int, default=64, help="how many")
     parser.add_argument("--seed", type=int, default=0, help="of the noise; the same seed gives the same pictures")
-    parser.add_argument("--truncation", type=float, help="noise cut off at plus and minus this: truer, less varied")
+{label}    parser.add_argument("--truncation", type=float, help="noise cut off at plus and minus this")
     parser.add_argument("--out", default="samples.png", help="the file of the grid")
     options = parser.parse_args()
+    if options.n < 1:
+        parser.error(f"-n must be at least 1, not {options.n}")
     kinds = {kinds}
     pixels = pictures_of({generator}, options.n, options.seed, kinds, options.truncation)
     write_png(Path(options.out), tiled(pixels))
@@ -35,6 +37,7 @@ def main() -> None:
 if __name__ == "__main__":
     main()
 '''
+LABEL = '    parser.add_argument("--label", choices=classes, help="one class only")\n'
 
 
 class ShownPictures(nn.Module):
@@ -92,12 +95,19 @@ def handed_over(network: Call, facts: ImageFacts, generator: Any, around: type[n
         return (z, torch.arange(n) % len(classes)) if classes else (z,)
 
     opened = "open_generator()" if around is None else f"{around.__name__}(open_generator())"
-    kinds = f"torch.arange(options.n) % {len(classes)}" if classes else "None"
+    kinds, label = "None", ""
+    if classes:
+        turns, one = (
+            f"torch.arange(options.n) % {len(classes)}",
+            "torch.full((options.n,), classes.index(options.label))",
+        )
+        kinds = f"{turns} if options.label is None else {one}"
+        label = f"    classes = {classes!r}\n" + LABEL
     page = {"kind": "images", "noise": size, "classes": classes, "shape": [channels, height, width]}
     return Portable(
         network,
         (pictures_of,) if around is None else (around, pictures_of),
-        PROGRAM.replace("{kinds}", kinds).replace("{generator}", opened),
+        PROGRAM.replace("{label}", label).replace("{kinds}", kinds).replace("{generator}", opened),
         [Graph("generator", ShownPictures(generator).eval(), inputs, [picture], examples)],
         page,
         [

@@ -33,6 +33,10 @@ def main() -> None:
     parser.add_argument("--speed", type=float, default=1.0, help="0.25 to 4, where 1 is as in the recordings")
     parser.add_argument("--out", default="said.wav", help="the file to write")
     options = parser.parse_args()
+    if not 0 <= options.voice < len(table.voices):
+        parser.error(f"--voice must be 0 to {len(table.voices) - 1}, not {options.voice}")
+    if not 0.25 <= options.speed <= 4:
+        parser.error(f"--speed must be 0.25 to 4, not {options.speed}")
     try:
         parts = parts_of(options.text, table)
     except ValueError as error:

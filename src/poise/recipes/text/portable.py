@@ -33,6 +33,8 @@ def main() -> None:
     parser.add_argument("--top-k", type=int, help="only the k likeliest units at each place")
     parser.add_argument("--top-p", type=float, help="only the likeliest units that make up this share")
     options = parser.parse_args()
+    if options.n < 1:
+        parser.error(f"-n must be at least 1, not {options.n}")
     table = json.loads((Path(__file__).parent / "vocabulary.json").read_text(encoding="utf-8"))
     sampling = Sampling(options.temperature, options.top_k, options.top_p)
     network = open_generator()
