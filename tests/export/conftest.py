@@ -30,4 +30,7 @@ def handed(shop, monkeypatch):
             runs[kind] = tiny.made(kind)
         return runs[kind]
 
-    return of
+    yield of
+    for name, module in list(sys.modules.items()):  # what was loaded from here is nobody else's
+        if os.path.dirname(getattr(module, "__file__", None) or "") == os.fspath(folder):
+            del sys.modules[name]
