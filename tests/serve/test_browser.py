@@ -153,4 +153,8 @@ def test_a_run_that_is_not_there_is_told(served, browser):
     _, address = served
     browser.get(f"{address}/#/nothing")
     waited(browser, "document.getElementById('main').textContent.includes('there is no run')")
-    browser.get_log("browser")  # the browser itself notes the 404
+    assert browser.execute_script("return document.getElementById('main').textContent").startswith(
+        "there is no run 'nothing'"
+    )
+    noted = browser.get_log("browser")  # by the browser itself
+    assert noted and all("404" in entry["message"] for entry in noted)

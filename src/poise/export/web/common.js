@@ -94,6 +94,22 @@ poise.button = (word, act) => {
   return made;
 };
 
+poise.seed = (again) => {
+  poise.control("seed", "input", { type: "number", min: 0, max: 4294967295, value: 1 }).addEventListener("change", again);
+};
+
+// What pages of samples begin with: another draw, its seed, and how many of `counts`, at first `usual`.
+poise.draws = (again, counts, usual) => {
+  poise.button("another", () => {
+    document.getElementById("seed").value = String(Math.floor(Math.random() * 1e6));
+    again();
+  });
+  poise.seed(again);
+  const count = poise.control("count", "select");
+  for (const n of counts) count.append(new Option(String(n), String(n), n === usual, n === usual));
+  count.addEventListener("change", again);
+};
+
 // One task at a time: what is asked for while another runs comes after it, the newest alone.
 poise.queue = () => {
   let running = false;

@@ -127,14 +127,7 @@ const save = () => {
 
 const build = () => {
   const again = () => work(draw);
-  poise.button("another", () => {
-    document.getElementById("seed").value = String(Math.floor(Math.random() * 1e6));
-    again();
-  });
-  poise.control("seed", "input", { type: "number", min: 0, max: 4294967295, value: 1 }).addEventListener("change", again);
-  const count = poise.control("count", "select");
-  for (const n of [1, 4, 16, 36, 64]) count.append(new Option(String(n), String(n), n === 16, n === 16));
-  count.addEventListener("change", again);
+  poise.draws(again, [1, 4, 16, 36, 64], 16);
   poise.control("variety", "input", { type: "range", min: 0.2, max: 3, step: 0.1, value: 3 }).addEventListener("input", again);
   if (CLASSES.length) {
     const label = poise.control("label", "select");

@@ -148,7 +148,7 @@ const build = () => {
   ABOUT.voices.forEach((name, i) => voice.append(new Option(name || String(i + 1), String(i))));
   voice.addEventListener("change", again);
   poise.control("speed", "input", { type: "range", min: 0.5, max: 2, step: 0.1, value: 1 }).addEventListener("input", again);
-  poise.control("seed", "input", { type: "number", min: 0, max: 4294967295, value: 1 }).addEventListener("change", again);
+  poise.seed(again);
   const note = document.createElement("p");
   note.className = "note";
   note.dataset.word = ABOUT.units;

@@ -196,14 +196,7 @@ const draw = async () => {
 
 const build = () => {
   const again = () => work(draw);
-  poise.button("another", () => {
-    document.getElementById("seed").value = String(Math.floor(Math.random() * 1e6));
-    again();
-  });
-  poise.control("seed", "input", { type: "number", min: 0, max: 4294967295, value: 1 }).addEventListener("change", again);
-  const count = poise.control("count", "select");
-  for (const n of [1, 4, 8, 16]) count.append(new Option(String(n), String(n), n === 4, n === 4));
-  count.addEventListener("change", again);
+  poise.draws(again, [1, 4, 8, 16], 4);
   const numbers = [["temperature", 0.1, 2, 0.1, 1], ["topk", 0, ABOUT.names.length, 1, 0], ["topp", 0.05, 1, 0.05, 1]];
   for (const [word, min, max, step, value] of numbers) {
     poise.control(word, "input", { type: "number", min, max, step, value }).addEventListener("change", again);
