@@ -149,6 +149,7 @@ def test_a_study_is_read_as_far_as_it_came(before, monkeypatch, capsys):
     said = capsys.readouterr().out
     assert "3 of 6 runs done, 3 missing: UNFINISHED, nothing is decided yet" in said
     assert "nll +0.000998 [one pair]" in said, "the numbers of the runs of that time"
+    assert "language: --model.lr stays at cosine:4e-3:2e-4, its default when this study began" in said
 
 
 @pytest.mark.slow

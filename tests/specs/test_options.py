@@ -16,6 +16,7 @@ RECIPES = all_recipes()
 # Defaults of that commit that are others now.
 RATE = {"lr": 2e-4}
 IMAGES = {"network": "dcgan", "generator": RATE, "discriminator": RATE}
+LANGUAGE = {"lr": "cosine:4e-3:2e-4"}
 R1 = {"discriminator": {"penalties": [{"class_path": "R1", "init_args": {"gamma": 1.0}}], **RATE}}
 # Arguments of a run, and the end of its name at commit b2b2567.
 NAMES: list[tuple[str, dict[str, Any], str]] = [
@@ -33,9 +34,9 @@ NAMES: list[tuple[str, dict[str, Any], str]] = [
     ("text", {}, "8916bb02"),
     ("text", {"column": "1", "encoding": "gb18030", "units": "character", "longest": 16}, "da4dbdd1"),
     ("text", {"estimator": "reinforce", "micro_batches": 2}, "a77d0c54"),
-    ("language", {}, "15a8c32e"),
-    ("language", {"layout": "text", "longest": 9, "model": {"cell": "gru"}, "ar": 1.0}, "c7763baf"),
-    ("language", {"delimiter": "tab", "share": 0.5}, "02308bb4"),
+    ("language", {"model": LANGUAGE}, "15a8c32e"),
+    ("language", {"layout": "text", "longest": 9, "model": {"cell": "gru", **LANGUAGE}, "ar": 1.0}, "c7763baf"),
+    ("language", {"delimiter": "tab", "share": 0.5, "model": LANGUAGE}, "02308bb4"),
     ("vocoder", {}, "a3f395f1"),
     ("vocoder", {"metadata": "a.csv", "file_column": "1", "order": "names", "rate": 8000}, "b9d802b8"),
     ("vocoder", {"on_divergence": "rollback", "rollbacks": 1}, "9be6d10d"),

@@ -3,10 +3,8 @@ anything."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from poise.disk import inspect, read_json
 from poise.errors import PoiseError
@@ -15,9 +13,9 @@ from poise.specs.spec import versions
 from poise.studies.comparison.comparison import compare
 from poise.studies.comparison.content import json_safe
 from poise.studies.comparison.outcome import StudyOutcome
-from poise.studies.plans.plan import Arm, Claim, Endpoint, Part, Plan, Test
+from poise.studies.plans.plan import Plan
 from poise.studies.running.tasks import results_of, tasks_of
-from poise.studies.study import Study, studies_root
+from poise.studies.study import Study, defaults_kept, studies_root
 
 PLAN = "plan.json"
 
@@ -40,7 +38,7 @@ def plan_of_folder(folder: Path) -> Plan:
     content = read_json(file)
     table = content.get("plan") if isinstance(content, dict) else None
     try:
-        plan = _plan(table)
+        plan = Plan.from_dict(table)
     except (AttributeError, LookupError, TypeError, ValueError) as error:
         raise PoiseError(
             f"{file} is not what a study writes ({type(error).__name__}): it is damaged; put it back"
@@ -52,31 +50,11 @@ def plan_of_folder(folder: Path) -> Plan:
     return plan
 
 
-def _plan(table: Any) -> Plan:
-    parts = [_part(part) for part in table["parts"]]
-    claims = [_claim(claim) for claim in table["claims"]]
-    facts = table.get("facts") or {}
-    return Plan(str(table["name"]), str(table["question"]), parts, claims, float(table["alpha"]), facts)
-
-
-def _part(table: Mapping[str, Any]) -> Part:
-    arms = [Arm(**arm) for arm in table["arms"]]
-    endpoints = [Endpoint(**endpoint) for endpoint in table["endpoints"]]
-    return Part(**{**table, "arms": arms, "endpoints": endpoints})
-
-
-def _claim(table: Mapping[str, Any]) -> Claim:
-    tests = [
-        Test(**{**test, "provided": tuple(test["provided"]) if test["provided"] else None}) for test in table["tests"]
-    ]
-    return Claim(str(table["says"]), tests, str(table.get("because", "")))
-
-
 def outcome_of(folder: Path) -> StudyOutcome:
     """What the runs of a study say that are over. Nothing is written. Errors: PoiseError, as of `plan_of_folder`, and
     for runs that are damaged."""
     plan = plan_of_folder(folder)
-    study = Study(folder / PLAN, plan, folder, tasks_of(plan))
+    study = Study(folder / PLAN, plan, folder, tasks_of(plan, defaults_kept(folder, plan)))
     compared = compare(plan, results_of(plan, study.tasks, study.runs))
     about = {"folder": folder.name, "versions": versions()}
     return replace(compared, notes=[*compared.notes, *study.notes()], about=json_safe(about))

@@ -2,6 +2,7 @@
 
 STUDY/
   plan.json       the plan as it was when the first run began, and its sha256
+  defaults.json   the recipes' defaults at that time: a later version of Poise goes on with them
   events.jsonl    what happened to which run, and when the plan was changed, if it was
   runs/           run folders, named by the hash of their spec: finished ones are never run again
   study.json, table.txt, table.md, plots/, index.html    the outcome, written anew whenever the study ends or is stopped
@@ -30,6 +31,7 @@ from poise.studies.comparison.outcome import StudyOutcome
 from poise.studies.plans.files import read_plan
 from poise.studies.plans.plan import Plan
 from poise.studies.report.publish import publish
+from poise.studies.running.defaults import Leaf, defaults_by_runs, defaults_of, read_defaults, write_defaults
 from poise.studies.running.pool import Pool
 from poise.studies.running.progress import Log, Progress
 from poise.studies.running.rehearsal import rehearse
@@ -70,7 +72,7 @@ class Study:
         path = Path(out) if out else studies_root() / plan.name
         if path.exists() and not (path.is_dir() and ((path / "plan.json").exists() or _just_begun(path))):
             raise PoiseError(f"{path} exists and is no study's folder; choose another --out")
-        return cls(Path(file), plan, path, tasks_of(plan))
+        return cls(Path(file), plan, path, tasks_of(plan, defaults_kept(path, plan)))
 
     @property
     def runs(self) -> Path:
@@ -90,7 +92,18 @@ class Study:
         over = states["done"] + states["diverged"]
         known = f", {over} of them finished before" if over else ""
         said = before(self.plan)
-        return [f"{self.plan.name}: {said[0]}{known}", *said[1:]]
+        return [f"{self.plan.name}: {said[0]}{known}", *said[1:], *self._kept_defaults()]
+
+    def _kept_defaults(self) -> list[str]:
+        """What is another default today, and stays as it was when the study began."""
+        found: dict[tuple[str, str], object] = {}
+        for task in self.tasks:
+            found.update({(task.recipe, ".".join(leaf)): value for leaf, value in task.kept.items()})
+        return [
+            f"{recipe}: --{option} stays at {value}, its default when this study began; today's is another, with which "
+            "a new --out begins"
+            for (recipe, option), value in sorted(found.items())
+        ]
 
     def rehearse(self, workers: int, tell: Callable[[str], None] = lambda line: None) -> list[str]:
         """Try every arm before anything is written; lines on what the whole study costs. Errors: PoiseError."""
@@ -103,6 +116,8 @@ class Study:
 
     def register(self) -> None:
         """Keep the plan, or notice that it is another one than that with which the study began."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        self._register_defaults()
         plan = json.loads(json.dumps(self.plan.to_dict(), default=str))
         digest = hashlib.sha256(json.dumps(plan, sort_keys=True).encode()).hexdigest()
         kept = self.path / "plan.json"
@@ -115,6 +130,12 @@ class Study:
         if digest != (last.details["sha256"] if last else known.sha256):
             changed = [key for key in DECISIVE if plan[key] != known.plan[key]] or ["words only"]
             self.log.add("plan changed", sha256=digest, changed=changed, finished=self._ended())
+
+    def _register_defaults(self) -> None:
+        """Keep the defaults with which the study began, and those of recipes that came to it later."""
+        known = read_defaults(self.path) or {}
+        now = defaults_of((task.recipe, task.arguments, task.given) for task in self.tasks)
+        write_defaults(self.path, {recipe: {**now.get(recipe, {}), **known.get(recipe, {})} for recipe in now | known})
 
     def _kept(self) -> KeptPlan:
         """The plan with which the study began."""
@@ -184,6 +205,20 @@ class Study:
         self.register()  # it may have changed although nothing more was trained
         about = {"file": self.file.name, "began": self._kept().at, "versions": versions()}
         return publish(self.plan, results_of(self.plan, self.tasks, self.runs), self.path, about, self.notes())
+
+
+def defaults_kept(path: Path, plan: Plan) -> dict[str, dict[Leaf, object]]:
+    """The defaults that the study in a folder began with, as it has kept them, or else as its runs say.
+
+    Errors: PoiseError for a damaged file of them, and as of `tasks_of`.
+    """
+    kept = read_defaults(path)
+    if kept is not None or not any((path / "runs").glob("*/spec.json")):
+        return kept or {}
+    given = tasks_of(plan)
+    with contextlib.suppress(PoiseError, LookupError, AttributeError, TypeError, ValueError):
+        given += tasks_of(Plan.from_dict(read_json(path / "plan.json")["plan"]))  # what was given then is no default
+    return defaults_by_runs(path / "runs", [(task.recipe, task.arguments, task.given) for task in given])
 
 
 def _just_begun(path: Path) -> bool:

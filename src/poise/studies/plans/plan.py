@@ -118,6 +118,28 @@ class Plan:
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
 
+    @classmethod
+    def from_dict(cls, table: Any) -> Plan:
+        """The plan that `to_dict` gave. Errors: LookupError, AttributeError, TypeError or ValueError for another
+        table."""
+        parts = [_part(part) for part in table["parts"]]
+        claims = [_claim(claim) for claim in table["claims"]]
+        facts = table.get("facts") or {}
+        return cls(str(table["name"]), str(table["question"]), parts, claims, float(table["alpha"]), facts)
+
+
+def _part(table: Mapping[str, Any]) -> Part:
+    arms = [Arm(**arm) for arm in table["arms"]]
+    endpoints = [Endpoint(**endpoint) for endpoint in table["endpoints"]]
+    return Part(**{**table, "arms": arms, "endpoints": endpoints})
+
+
+def _claim(table: Mapping[str, Any]) -> Claim:
+    tests = [
+        Test(**{**test, "provided": tuple(test["provided"]) if test["provided"] else None}) for test in table["tests"]
+    ]
+    return Claim(str(table["says"]), tests, str(table.get("because", "")))
+
 
 def named(members: Sequence[Member], name: str, otherwise: str) -> Member:
     """The member of that name; an unknown name is an error with the nearest one."""

@@ -23,6 +23,7 @@ from poise.specs.sources import class_paths, trust
 from poise.specs.spec import completed, kind_of, run_name
 from poise.studies.plans.plan import Part, Plan, Result
 from poise.studies.plans.readings import Finished, read
+from poise.studies.running.defaults import Defaults, Leaf, others, tables
 
 State = Literal["new", "unfinished", "diverged", "done"]
 
@@ -37,6 +38,8 @@ class Task:
     name: str
     recipe: str = ""
     arguments: Mapping[str, object] = field(default_factory=dict)
+    given: Mapping[str, object] = field(default_factory=dict)  # those of them that the plan gives
+    kept: Mapping[Leaf, object] = field(default_factory=dict)  # defaults of the version that the study began with
 
     @property
     def spec(self) -> AskedRun:
@@ -47,17 +50,19 @@ class Task:
         return f"{self.part}, {self.arm}, seed {self.seed}"
 
 
-def tasks_of(plan: Plan) -> list[Task]:
+def tasks_of(plan: Plan, began: Defaults | None = None) -> list[Task]:
     """Every run, seed by seed, so that a study that is stopped has something of everything.
+
+    `began`: the defaults with which the study began, where they may be others than today's.
 
     Errors: PoiseError for arguments that a recipe does not take, with the part and the arm.
     """
     most = max(len(part.seeds) for part in plan.parts)
     order = [(i, part) for i in range(most) for part in plan.parts if i < len(part.seeds)]
-    return [_task(part, arm.name, part.seeds[i]) for i, part in order for arm in part.arms]
+    return [_task(part, arm.name, part.seeds[i], began or {}) for i, part in order for arm in part.arms]
 
 
-def _task(part: Part, arm: str, seed: int) -> Task:
+def _task(part: Part, arm: str, seed: int, began: Defaults) -> Task:
     arguments = merged(part.arguments, part.arm(arm).arguments)
     taken = parameters(kind_of(part.recipe).build)
     if "seed" not in taken:
@@ -67,9 +72,12 @@ def _task(part: Part, arm: str, seed: int) -> Task:
         trust(path)
     try:
         ready = completed(part.recipe, arguments)
+        kept = others(ready, arguments, began.get(part.recipe, {}))
+        if kept:
+            ready = completed(part.recipe, merged(tables(kept), arguments))
     except PoiseError as error:
         raise PoiseError(f"part '{part.name}', arm '{arm}': {error}") from None
-    return Task(part.name, arm, seed, run_name(part.recipe, ready), part.recipe, ready)
+    return Task(part.name, arm, seed, run_name(part.recipe, ready), part.recipe, ready, arguments, kept)
 
 
 def _booleans(arguments: Arguments, taken: Mapping[str, inspect.Parameter]) -> Arguments:
