@@ -83,7 +83,7 @@ def test_memory_is_bounded_by_runs_and_points(folder):
     for i in range(2 * shown.KEPT):
         shutil.copytree(folder / "one", folder / f"run{i}", ignore=shutil.ignore_patterns("checkpoints", "samples"))
         views.run(f"run{i}")
-    assert len(views._known) <= shown.KEPT
+    assert len(views._answers._known) <= shown.KEPT
 
 
 def test_a_damaged_run_is_told_and_hides_no_other(folder):

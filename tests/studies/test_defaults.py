@@ -9,7 +9,8 @@ import pytest
 from poise.cli import main
 from poise.specs import spec
 from poise.specs.spec import kind_of
-from poise.studies.running.defaults import FILE, defaults_of, leaves, not_given, others, tables
+from poise.studies.plans.leaves import leaves, tables
+from poise.studies.running.defaults import FILE, defaults_of, not_given, others
 from poise.studies.study import Study
 from tests.refusals import refusal
 from tests.studies.here import Here, snapshot, words, write

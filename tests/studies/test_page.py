@@ -9,7 +9,7 @@ import pytest
 from poise.errors import PoiseError
 from poise.studies.comparison.outcome import RunCounts
 from poise.studies.report.page import save_study_page, study_page
-from poise.studies.report.plots import Plot
+from poise.studies.report.whole import Plot
 from tests.report.test_page import Read
 from tests.studies.pieces import EVIL, outcome
 

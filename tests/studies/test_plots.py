@@ -10,14 +10,23 @@ from PIL import Image
 
 from poise.errors import PoiseError
 from poise.studies.comparison.outcome import ScoreCurves
-from poise.studies.report.plots import REFERENCE, changes, curves, draw
+from poise.studies.report.plots import REFERENCE, changes, curves, high_of, new_figure
+from poise.studies.report.whole import draw
 from tests.studies.pieces import EVIL, arm, outcome, part, row
 
 PART = outcome().parts[0]
 
 
 def drawn(*rows):
-    return changes(PART, [(of, of.change) for of in rows], "t").axes[0]
+    figure = new_figure(high_of(rows))
+    changes(PART, [(of, of.change) for of in rows], "t", figure)
+    return figure.axes[0]
+
+
+def curved(of, score: str = "KID"):
+    figure = new_figure(5.2)
+    curves(of, score, "t", figure)
+    return figure
 
 
 def points(axes, marker: str) -> list[list[float]]:
@@ -98,7 +107,7 @@ def test_one_seed_has_no_interval():
 
 
 def test_curves_have_a_band_a_mean_and_a_thin_line_for_each_seed():
-    axes = curves(PART, "KID", "t").axes[0]
+    axes = curved(PART).axes[0]
     thick = [line for line in axes.lines if line.get_linewidth() > 2]
     assert [list(line.get_ydata()) for line in thick] == [
         pytest.approx([v + 0.1, v / 2 + 0.1]) for v in (1.0, 0.8, 0.6)
@@ -111,7 +120,7 @@ def test_curves_have_a_band_a_mean_and_a_thin_line_for_each_seed():
 def test_a_steep_curve_has_a_logarithmic_axis_and_one_below_0_has_not():
     for values, scale in (([8.0, 0.1], "log"), ([8.0, -0.1], "linear"), ([1.0, 0.9], "linear")):
         curve = ScoreCurves([], {"0": [(1, values[0]), (2, values[1])]})
-        figure = curves(part(arm("none", curves={"KID": curve})), "KID", "t")
+        figure = curved(part(arm("none", curves={"KID": curve})))
         assert figure.axes[0].get_yscale() == scale
 
 
@@ -119,12 +128,10 @@ def test_a_steep_curve_has_a_logarithmic_axis_and_one_below_0_has_not():
 def test_the_ninth_arm_differs_by_its_dashes():
     many = part(arm("none"), *(arm(f"a{i}", 1.0 + i) for i in range(9)))
     looks = [
-        (line.get_color(), line.get_linestyle())
-        for line in curves(many, "KID", "t").axes[0].lines
-        if line.get_linewidth() > 2
+        (line.get_color(), line.get_linestyle()) for line in curved(many).axes[0].lines if line.get_linewidth() > 2
     ]
     assert len(set(looks)) == 10
-    assert len(curves(many, "KID", "t").axes[0].lines) == 10, "no room for thin lines"
+    assert len(curved(many).axes[0].lines) == 10, "no room for thin lines"
 
 
 def test_a_plot_that_cannot_be_written_is_told(tmp_path):

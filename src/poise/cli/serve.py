@@ -16,8 +16,8 @@ PORT = 8741
 
 def add(commands: Any) -> None:
     """Enter the command."""
-    made = command(commands, "serve", serve, "look at runs in a browser, while they train and afterwards")
-    made.add_argument("folder", nargs="?", help="a folder of runs (default: that of the runs, runs/)")
+    made = command(commands, "serve", serve, "look at runs and studies in a browser, while they train and afterwards")
+    made.add_argument("folder", nargs="?", help="a folder of runs or studies, or a study (default: runs/ and studies/)")
     made.add_argument("--port", type=whole(0, 65535), default=PORT, help=f"default {PORT}; 0: any that is free")
     made.add_argument(
         "--host",
@@ -29,7 +29,6 @@ def add(commands: Any) -> None:
 
 def serve(options: argparse.Namespace) -> int:
     from poise.installing import install
-    from poise.record import runs_root
 
     try:
         import starlette  # noqa: F401
@@ -38,9 +37,7 @@ def serve(options: argparse.Namespace) -> int:
         raise PoiseError(f"poise serve needs {error.name}: {install('web')}") from None
     from poise.serve import app
 
-    folder = Path(options.folder) if options.folder is not None else runs_root()
-    if not folder.is_dir():
-        raise PoiseError(f"{folder} is no folder of runs; name one, or train a run first")
+    runs, studies, told = places(options.folder)
     alone = options.host in app.LOOPBACK
     token = options.token or (None if alone else secrets.token_urlsafe(18))
     if token is not None and len(token) < 8:
@@ -48,9 +45,27 @@ def serve(options: argparse.Namespace) -> int:
     port = free(options.host, options.port)
     known = f"?token={token}" if token else ""
     name = f"[{options.host}]" if ":" in options.host else options.host
-    print(f"runs in {folder}: http://{name}:{port}/{known}   (Ctrl-C ends it)", flush=True)
-    app.serve(app.application(folder, app.LOOPBACK if alone else None, token), options.host, port)
+    print(f"{told}: http://{name}:{port}/{known}   (Ctrl-C ends it)", flush=True)
+    app.serve(app.application(runs, app.LOOPBACK if alone else None, token, studies), options.host, port)
     return 0
+
+
+def places(folder: str | None) -> tuple[Path, Path, str]:
+    """The folder of runs, that of studies (or a study), and what to tell of them. Errors: PoiseError for none."""
+    from poise.record import runs_root
+    from poise.studies.place import PLAN, studies_root
+
+    if folder is None:
+        known = [place for place in (runs_root(), studies_root()) if place.is_dir()]
+        if not known:
+            raise PoiseError(f"{runs_root()} is no folder of runs; name one, or train a run first")
+        return runs_root(), studies_root(), f"runs and studies in {' and '.join(map(str, known))}"
+    place = Path(folder)
+    if not place.is_dir():
+        raise PoiseError(f"{place} is no folder of runs; name one, or train a run first")
+    if (place / PLAN).is_file():
+        return place / "runs", place, f"the study in {place}"
+    return place, place, f"runs and studies in {place}"
 
 
 def free(host: str, port: int) -> int:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
 
 from poise.report.figures.letters import lettered, untold
 from poise.report.figures.looks import as_png, as_svg
@@ -15,13 +13,9 @@ from poise.results.samples import newest_samples
 from poise.studies.comparison.outcome import StudyOutcome
 from poise.studies.kept import outcome_of
 from poise.studies.report.page import run_rows
-from poise.studies.report.plots import changes, curves, rows_of
 from poise.studies.report.samples import of_one_seed
 from poise.studies.report.sentences import counted, notes_of, tables
-from poise.studies.report.whole import texts_of
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+from poise.studies.report.whole import drawings_of, texts_of
 
 
 def study_document(folder: Path) -> tuple[Document, str]:
@@ -57,18 +51,9 @@ def study_document(folder: Path) -> tuple[Document, str]:
 
 def _plots(outcome: StudyOutcome) -> list[Block]:
     found: list[Block] = []
-    for part in outcome.parts:
-        drawings = []
-        for endpoint in part.endpoints:
-            if rows := rows_of(outcome, part.name, endpoint.name):
-                title = f"{part.name}: {endpoint.name}, change with 95 % interval"
-                drawings.append((title, partial(changes, part, rows, title)))
-        for score in sorted({score for arm in part.arms for score in arm.curves}):
-            title = f"{part.name}: {score}, mean of the seeds with 95 % interval"
-            drawings.append((title, partial(curves, part, score, title)))
-        for title, draw in drawings:
-            figure = cast("Figure", draw())
-            found.append(Image(title, as_png(figure, SHARP), as_svg(figure)))
+    for drawing in drawings_of(outcome):
+        figure = drawing.figure()
+        found.append(Image(drawing.title, as_png(figure, SHARP), as_svg(figure)))
     return found
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from poise.errors import PoiseError
 from poise.record import RunFolder, all_runs, find_run
-from poise.studies.kept import find_study
+from poise.studies.place import find_study
 
 
 def find_run_or_study(name: str) -> RunFolder | Path:

@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import hmac
 import json
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from poise.errors import PoiseError
-from poise.serve.views import Reply, Views
+from poise.serve.answers import Reply
+from poise.serve.studies import StudyViews
+from poise.serve.views import Views
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
@@ -26,6 +28,7 @@ FILES = {
     "index.html": "text/html; charset=utf-8",
     "serve.css": "text/css; charset=utf-8",
     "uplot.css": "text/css; charset=utf-8",
+    "study.js": "text/javascript; charset=utf-8",
     "serve.js": "text/javascript; charset=utf-8",
     "uplot.js": "text/javascript; charset=utf-8",
 }
@@ -43,8 +46,10 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 Handler = Callable[["Request"], Awaitable["Response"]]
 
 
-def application(root: Path, hosts: Sequence[str] | None = LOOPBACK, token: str | None = None) -> Starlette:
-    """The application over the runs right below `root`.
+def application(
+    root: Path, hosts: Sequence[str] | None = LOOPBACK, token: str | None = None, studies: Path | None = None
+) -> Starlette:
+    """The application over the runs right below `root`, and the studies right below `studies` (None: below `root`).
 
     Args: hosts, names that it may be called by, without a port; None: any; token, asked for as ?token= once, kept by
     the browser in a cookie.
@@ -54,33 +59,44 @@ def application(root: Path, hosts: Sequence[str] | None = LOOPBACK, token: str |
     from starlette.responses import Response
     from starlette.routing import Route
 
-    views = Views(root)
+    alone, several = Views(root), StudyViews(studies or root)
 
-    async def runs(request: Request) -> Response:
-        return answered(request, await run_in_threadpool(views.runs))
+    def asked(find: Callable[[Mapping[str, str]], Reply]) -> Handler:
+        """A handler of a request for JSON."""
 
-    async def run(request: Request) -> Response:
-        try:
-            return answered(request, await run_in_threadpool(views.run, request.path_params["name"]))
-        except PoiseError as error:
-            return refused(404, str(error))
+        async def handle(request: Request) -> Response:
+            try:
+                return answered(request, await run_in_threadpool(find, request.path_params))
+            except PoiseError as error:
+                return refused(404, str(error))
+
+        return handle
+
+    def views_of(at: Mapping[str, str]) -> Views:
+        """The runs that an address speaks of: those of a study, or those beside it."""
+        return several.runs(at["study"]) if "study" in at else alone
 
     async def sample(request: Request) -> Response:
+        at = request.path_params
         try:
-            content, kind = await run_in_threadpool(
-                views.sample, request.path_params["name"], request.path_params["file"]
-            )
+            views = await run_in_threadpool(views_of, at)
+            content, kind = await run_in_threadpool(views.sample, at["name"], at["file"])
         except PoiseError as error:
             return refused(404, str(error))
         return Response(content, media_type=kind)
 
     routes = [
         Route("/", page),
-        Route("/api/runs", runs),
-        Route("/api/run/{name}", run),
-        Route("/api/sample/{name}/{file:path}", sample),
-        Route("/{name}", page),
+        Route("/api/runs", asked(lambda at: alone.runs())),
+        Route("/api/studies", asked(lambda at: several.studies())),
+        Route("/api/study/{name}", asked(lambda at: several.study(at["name"]))),
     ]
+    for above in ("/api", "/api/study/{study}"):
+        routes += [
+            Route(f"{above}/run/{{name}}", asked(lambda at: views_of(at).run(at["name"]))),
+            Route(f"{above}/sample/{{name}}/{{file:path}}", sample),
+        ]
+    routes.append(Route("/{name}", page))
     app = Starlette(routes=routes)
     app.router.redirect_slashes = False
     return guarded(app, hosts, token)

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
-import math
 import re
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from poise import disk
 from poise.disk.reading import DOCUMENT
@@ -21,6 +17,7 @@ from poise.report.figures.panels import Happening, Panel, PlottedCurve
 from poise.results.curves import RunCurves
 from poise.runs.diagnosis import PastFinding, diagnosis
 from poise.runs.listing import ListedRun, about
+from poise.serve.answers import Answers, Reply, plain, version_of
 
 MOST = 1_000  # runs in a list
 POINTS = 600  # of a curve
@@ -30,14 +27,6 @@ SAMPLE = re.compile(r"(\d{8})(-[a-z]+)?\.(png|txt)|real\.(png|txt)")
 CLIPS = re.compile(r"\d{8}")
 SOUND = re.compile(r"[\w .-]{1,120}\.wav")
 TYPES = {".png": "image/png", ".txt": "text/plain; charset=utf-8", ".wav": "audio/wav"}
-
-
-@dataclass(frozen=True)
-class Reply:
-    """JSON that can be sent, and its version: the same as long as the files are the same."""
-
-    content: dict[str, object]
-    version: str
 
 
 @dataclass
@@ -62,18 +51,17 @@ class Views:
     """
 
     def __init__(self, root: Path, clock: Callable[[], float] = time.monotonic) -> None:
-        self.root, self._clock = root, clock
-        self._known: dict[str, tuple[float, Reply]] = {}
-        self._lock = threading.Lock()
+        self.root = root
+        self._answers = Answers(FRESH, KEPT, clock)
 
     def runs(self) -> Reply:
         """All runs: what is known at a glance, and the newest picture of samples."""
-        return self._kept("", lambda before: self._list(before))
+        return self._answers.given("", lambda before: self._list(before))
 
     def run(self, name: str) -> Reply:
         """One run: curves, findings, samples. Errors: PoiseError for one that is not there, or is damaged."""
         folder = self.folder(name)
-        return self._kept(f"run {name}", lambda before: self._detail(folder, before))
+        return self._answers.given(f"run {name}", lambda before: self._detail(folder, before))
 
     def folder(self, name: str) -> RunFolder:
         """The run of a name. Errors: PoiseError where there is none."""
@@ -103,20 +91,6 @@ class Views:
         for path in entries:
             if not path.name.startswith(".") and not path.is_symlink() and (path / "spec.json").is_file():
                 yield RunFolder(path)
-
-    def _kept(self, key: str, make: Callable[[Reply | None], Reply]) -> Reply:
-        """One computation at a time; an answer that is fresh is given again."""
-        with self._lock:
-            now = self._clock()
-            known = self._known.get(key)
-            if known is not None and now - known[0] < FRESH:
-                return known[1]
-            answer = make(known[1] if known else None)
-            self._known.pop(key, None)
-            self._known[key] = (self._clock(), answer)
-            while len(self._known) > KEPT:
-                del self._known[next(iter(self._known))]
-            return answer
 
     def _list(self, before: Reply | None) -> Reply:
         rows = []
@@ -178,11 +152,6 @@ def _stamp(folder: RunFolder) -> list[object]:
     return found
 
 
-def version_of(value: object) -> str:
-    """A short name of a state."""
-    return hashlib.sha256(repr(value).encode()).hexdigest()[:20]
-
-
 def thinned(curve: PlottedCurve) -> PlottedCurve:
     """At most `POINTS` points: of a longer curve the smallest and the largest of each stretch: no peak is lost."""
     count, bins = len(curve.x), POINTS // 2
@@ -197,14 +166,3 @@ def thinned(curve: PlottedCurve) -> PlottedCurve:
         return [values[i] for i in kept] if values else []
 
     return PlottedCurve(curve.name, taken(curve.x), taken(curve.y), taken(curve.low), taken(curve.high), curve.look)
-
-
-def plain(value: Any) -> Any:
-    """As JSON has it: numbers that are not finite are nothing."""
-    if isinstance(value, dict):
-        return {str(key): plain(part) for key, part in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(part) for part in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value

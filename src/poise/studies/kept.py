@@ -13,19 +13,10 @@ from poise.specs.spec import versions
 from poise.studies.comparison.comparison import compare
 from poise.studies.comparison.content import json_safe
 from poise.studies.comparison.outcome import StudyOutcome
+from poise.studies.place import PLAN
 from poise.studies.plans.plan import Plan
 from poise.studies.running.tasks import results_of, tasks_of
-from poise.studies.study import Study, defaults_kept, studies_root
-
-PLAN = "plan.json"
-
-
-def find_study(name: str) -> Path | None:
-    """The folder of a study: a path, or its name below the folder of studies; None where there is no such study."""
-    for path in (Path(name), studies_root() / name):
-        if name.strip() and (path / PLAN).is_file():
-            return path
-    return None
+from poise.studies.study import Study, defaults_kept
 
 
 def plan_of_folder(folder: Path) -> Plan:

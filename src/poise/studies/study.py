@@ -13,7 +13,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -28,10 +27,12 @@ from poise.runs.ending import Stop
 from poise.specs.spec import versions
 from poise.studies.comparison.comparison import before
 from poise.studies.comparison.outcome import StudyOutcome
+from poise.studies.place import PLAN, studies_root
 from poise.studies.plans.files import read_plan
+from poise.studies.plans.leaves import Leaf
 from poise.studies.plans.plan import Plan
 from poise.studies.report.publish import publish
-from poise.studies.running.defaults import Leaf, defaults_by_runs, defaults_of, read_defaults, write_defaults
+from poise.studies.running.defaults import defaults_by_runs, defaults_of, read_defaults, write_defaults
 from poise.studies.running.pool import Pool
 from poise.studies.running.progress import Log, Progress
 from poise.studies.running.rehearsal import rehearse
@@ -40,11 +41,6 @@ from poise.terminal import pasted
 
 DECISIVE = ("parts", "claims", "alpha")  # what of a plan decides what comes out
 OVER = ("done", "diverged")
-
-
-def studies_root() -> Path:
-    """Where studies live: POISE_STUDIES, or ./studies."""
-    return Path(os.environ.get("POISE_STUDIES", "studies"))
 
 
 @dataclass(frozen=True)
@@ -70,7 +66,7 @@ class Study:
         """The study that a file describes. Errors: PoiseError, before anything is written."""
         plan = read_plan(file)
         path = Path(out) if out else studies_root() / plan.name
-        if path.exists() and not (path.is_dir() and ((path / "plan.json").exists() or _just_begun(path))):
+        if path.exists() and not (path.is_dir() and ((path / PLAN).exists() or _just_begun(path))):
             raise PoiseError(f"{path} exists and is no study's folder; choose another --out")
         return cls(Path(file), plan, path, tasks_of(plan, defaults_kept(path, plan)))
 
@@ -120,7 +116,7 @@ class Study:
         self._register_defaults()
         plan = json.loads(json.dumps(self.plan.to_dict(), default=str))
         digest = hashlib.sha256(json.dumps(plan, sort_keys=True).encode()).hexdigest()
-        kept = self.path / "plan.json"
+        kept = self.path / PLAN
         if not kept.exists():
             self.runs.mkdir(parents=True, exist_ok=True)
             write_json(kept, {"sha256": digest, "at": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "plan": plan})
@@ -139,7 +135,7 @@ class Study:
 
     def _kept(self) -> KeptPlan:
         """The plan with which the study began."""
-        kept = self.path / "plan.json"
+        kept = self.path / PLAN
         known = read_json(kept)
         keys = ("sha256", "at", "plan")
         if not isinstance(known, dict) or any(key not in known for key in keys) or not {*DECISIVE} <= {*known["plan"]}:
@@ -200,7 +196,7 @@ class Study:
 
     def outcome(self) -> StudyOutcome:
         """Read all runs that are over, and write what they say; it may be a part of them."""
-        if not (self.path / "plan.json").exists():
+        if not (self.path / PLAN).exists():
             raise PoiseError(f"{self.path} holds no runs yet: start them with poise study {pasted(str(self.file))}")
         self.register()  # it may have changed although nothing more was trained
         about = {"file": self.file.name, "began": self._kept().at, "versions": versions()}
@@ -217,7 +213,7 @@ def defaults_kept(path: Path, plan: Plan) -> dict[str, dict[Leaf, object]]:
         return kept or {}
     given = tasks_of(plan)
     with contextlib.suppress(PoiseError, LookupError, AttributeError, TypeError, ValueError):
-        given += tasks_of(Plan.from_dict(read_json(path / "plan.json")["plan"]))  # what was given then is no default
+        given += tasks_of(Plan.from_dict(read_json(path / PLAN)["plan"]))  # what was given then is no default
     return defaults_by_runs(path / "runs", [(task.recipe, task.arguments, task.given) for task in given])
 
 

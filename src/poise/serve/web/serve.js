@@ -9,18 +9,19 @@ const WORDS = {
     steps: "steps", of: "of", best: "best", away: "The server does not answer; trying again …", training: "training",
     stopped: "stopped", finished: "finished", broken: "broken", diverged: "diverged", live: "live", step: "step",
     waiting: "No samples yet.", nocurves: "Nothing is recorded yet.", since: "since step",
+    reading: "Reading …",
   },
   zh: {
     runs: "运行", none: "这里还没有运行。", filter: "筛选", found: "发现的问题", nothing: "没有问题。", earlier: "曾经出现、现已消失",
     samples: "样本", real: "真实数据", after: "第几步之后：", curves: "曲线", steps: "步", of: "/", best: "最佳",
     away: "服务器没有回答；正在重试……", training: "训练中", stopped: "已停止", finished: "已完成", broken: "已损坏", diverged: "已发散",
-    live: "实时", step: "步", waiting: "还没有样本。", nocurves: "还没有记录。", since: "始于第几步：",
+    live: "实时", step: "步", waiting: "还没有样本。", nocurves: "还没有记录。", since: "始于第几步：", reading: "正在读取……",
   },
 };
 const COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#999933", "#882255"];
-const state = { language: navigator.language.startsWith("zh") ? "zh" : "en", tag: "", shown: "", content: null, plots: [], at: null };
+const state = { language: navigator.language.startsWith("zh") ? "zh" : "en", tag: "", shown: "", content: null, plots: [], at: null, above: "api" };
 const main = document.getElementById("main");
-const word = (key) => WORDS[state.language][key] ?? key;
+const word = (key) => WORDS[state.language][key] ?? STUDY_WORDS[state.language][key] ?? key;
 
 const element = (tag, options = {}, ...inside) => {
   const made = document.createElement(tag);
@@ -35,8 +36,17 @@ const element = (tag, options = {}, ...inside) => {
 };
 
 const number = (value) => (Math.abs(value) >= 1e5 || (value && Math.abs(value) < 1e-3) ? value.toExponential(2) : String(Number(value.toPrecision(4))));
-const wanted = () => decodeURIComponent(location.hash.replace(/^#\/?/, ""));
-const sampleAddress = (run, file) => `api/sample/${encodeURIComponent(run)}/${file.split("/").map(encodeURIComponent).join("/")}`;
+const wanted = () => location.hash.replace(/^#/, "");
+// What an address after # shows, where it is asked for, and what draws it: #/RUN, #studies, #study/NAME, #study/NAME/RUN.
+const route = (hash) => {
+  const [kind, name, run] = hash.split("/");
+  if (kind === "studies") return { asked: "api/studies", draw: showStudies };
+  if (kind === "study" && run) return { asked: `api/study/${name}/run/${run}`, draw: showRun, above: `api/study/${name}` };
+  if (kind === "study" && name) return { asked: `api/study/${name}`, draw: showStudy };
+  if (name || kind) return { asked: `api/run/${name || kind}`, draw: showRun, above: "api" };
+  return { asked: "api/runs", draw: showList, above: "api" };
+};
+const sampleAddress = (run, file) => `${state.above}/sample/${encodeURIComponent(run)}/${file.split("/").map(encodeURIComponent).join("/")}`;
 
 const translate = () => {
   document.documentElement.lang = state.language;
@@ -92,8 +102,8 @@ const drawPanel = (panel, place) => {
     const stroke = COLOURS[i % COLOURS.length];
     const points = { show: curve.x.length < 40 };
     if (curve.low.length) {
-      series.push({ stroke: "transparent", points: { show: false }, spanGaps: true, label: `${curve.name} +` },
-        { stroke: "transparent", points: { show: false }, spanGaps: true, label: `${curve.name} −` });
+      series.push({ stroke: "transparent", points: { show: false }, spanGaps: true, label: `${curve.name} +`, class: "band" },
+        { stroke: "transparent", points: { show: false }, spanGaps: true, label: `${curve.name} −`, class: "band" });
       bands.push({ series: [series.length - 2, series.length - 1], fill: `${stroke}33` });
       data.push(spread(curve.x, curve.high), spread(curve.x, curve.low));
     }
@@ -180,22 +190,24 @@ const showRun = async (content) => {
 };
 
 const look = async (again) => {
-  const name = wanted();
-  const address = name ? `api/run/${encodeURIComponent(name)}` : "api/runs";
-  if (name !== state.shown) Object.assign(state, { tag: "", at: null, shown: name });
+  const hash = wanted();
+  const way = route(hash);
+  if (hash !== state.shown) Object.assign(state, { tag: "", at: null, shown: hash, above: way.above ?? "api" });
   let said = "";
+  const slow = setTimeout(() => { document.getElementById("state").textContent = word("reading"); }, 400);
   try {
-    const answer = await fetch(address, { headers: state.tag ? { "If-None-Match": state.tag } : {}, cache: "no-store" });
+    const answer = await fetch(way.asked, { headers: state.tag ? { "If-None-Match": state.tag } : {}, cache: "no-store" });
     if (answer.status === 200) {
       const content = await answer.json();
-      if (wanted() !== name) return;
+      if (wanted() !== hash) return;
       Object.assign(state, { tag: answer.headers.get("ETag") || "", content });
-      await (name ? showRun(content) : Promise.resolve(showList(content)));
+      await way.draw(content);
     } else if (answer.status !== 304) {
       main.replaceChildren(element("p", { textContent: await answer.text() }));
     }
-    document.body.dataset.ready = name || "runs";
+    document.body.dataset.ready = decodeURIComponent(hash.replace(/^\//, "")) || "runs";
   } catch { said = word("away"); }
+  clearTimeout(slow);
   document.getElementById("state").textContent = said;
   if (again) setTimeout(() => look(true), document.hidden ? 5000 : 1000);
 };

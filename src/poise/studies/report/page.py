@@ -14,9 +14,9 @@ from poise.report.page import HEAD, INDEX
 from poise.report.table import number
 from poise.studies.comparison.content import json_safe
 from poise.studies.comparison.outcome import PartSummary, StudyOutcome
-from poise.studies.report.plots import Plot
 from poise.studies.report.samples import ArmSamples
 from poise.studies.report.sentences import Table
+from poise.studies.report.whole import Plot
 from poise.terminal import escaped
 
 TEMPLATE = (

@@ -7,19 +7,14 @@ arm that others are compared with is black. The same content gives the same byte
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from poise.direction import SIGN
-from poise.disk import write_atomically
-from poise.errors import PoiseError
 from poise.report.figures.letters import drawable
-from poise.report.figures.looks import COLOURS, DASHES, REFERENCE, as_png
+from poise.report.figures.looks import COLOURS, DASHES, REFERENCE
 from poise.report.table import number
 from poise.studies.comparison.outcome import Contrast, PairedChange, PartSummary, StudyOutcome
 from poise.studies.comparison.text import probability
@@ -33,49 +28,6 @@ FACTOR = " as a factor"
 WIDE, DPI = 9.0, 100
 CROWDED = 5  # arms beyond which the single seeds are left out of the curves
 LOGARITHMIC = 5.0  # largest over smallest value beyond which a curve is drawn on a logarithmic axis
-
-
-@dataclass(frozen=True)
-class Plot:
-    """A picture of the study; `file` relative to its folder."""
-
-    file: str
-    title: str
-
-
-def draw(outcome: StudyOutcome, folder: Path) -> list[Plot]:
-    """Write all plots of a study into `folder/plots` and name them; plots of an earlier time are taken away.
-
-    For each part and endpoint the changes, for each part and score the curves; what has no numbers yet has no plot.
-    Errors: PoiseError where they cannot be written.
-    """
-    place = folder / "plots"
-    try:
-        place.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise PoiseError(f"cannot make the folder {place}: {error.strerror}; choose another one") from None
-    found: list[Plot] = []
-
-    def keep(kind: str, part: str, what: str, figure: Figure | SubFigure, title: str) -> None:
-        name = f"{_slug(part)}-{kind}-{_slug(what)}"
-        while f"plots/{name}.png" in [plot.file for plot in found]:
-            name += "-x"
-        _save(figure, place / f"{name}.png")
-        found.append(Plot(f"plots/{name}.png", title))
-
-    for part in outcome.parts:
-        for endpoint in part.endpoints:
-            rows = rows_of(outcome, part.name, endpoint.name)
-            if rows:
-                title = f"{part.name}: {endpoint.name}, change with 95 % interval"
-                keep("change", part.name, endpoint.name, changes(part, rows, title), title)
-        for score in sorted({score for arm in part.arms for score in arm.curves}):
-            title = f"{part.name}: {score}, mean of the seeds with 95 % interval"
-            keep("curve", part.name, score, curves(part, score, title), title)
-    for old in place.glob("*.png"):
-        if f"plots/{old.name}" not in [plot.file for plot in found]:
-            old.unlink(missing_ok=True)
-    return found
 
 
 Row = tuple[Contrast, PairedChange]
@@ -97,12 +49,10 @@ def high_of(rows: Sequence[Row]) -> float:
     return 1.7 + 0.75 * len(rows)
 
 
-def changes(part: PartSummary, rows: Sequence[Row], title: str, onto: SubFigure | None = None) -> Figure | SubFigure:
-    """A row for each contrast: the seeds, their mean and its interval; shaded is what is too small to matter. `onto`:
-    where it is drawn (None: in a new figure)."""
-    figure = onto or _new(high_of(rows))
-    axes = figure.subplots()
-    unit, turn = _unit(rows)
+def changes(part: PartSummary, rows: Sequence[Row], title: str, onto: Figure | SubFigure) -> None:
+    """A row for each contrast: the seeds, their mean and its interval; shaded is what is too small to matter."""
+    axes = onto.subplots()
+    unit, turn = axis_of(rows)
     colours = _colours(part)
     labels = []
     for i, (row, change) in enumerate(rows):
@@ -121,7 +71,6 @@ def changes(part: PartSummary, rows: Sequence[Row], title: str, onto: SubFigure 
     shaded += "; ×: a run counts as the worst" if any(row.worst_seeds for row, _ in rows) else ""
     _finish(axes, title, f"change{unit} ({way}{shaded})", "")
     axes.grid(axis="x", color="#dddddd", linewidth=0.7)
-    return figure
 
 
 def _change(axes: Axes, place: int, colour: str, row: Contrast, change: PairedChange, turn: Turn) -> None:
@@ -141,7 +90,7 @@ def _change(axes: Axes, place: int, colour: str, row: Contrast, change: PairedCh
         axes.fill_between(near, place - 0.45, place + 0.45, color="#999999", alpha=0.2, linewidth=0)
 
 
-def _unit(rows: Sequence[Row]) -> tuple[str, Turn]:
+def axis_of(rows: Sequence[Row]) -> tuple[str, Turn]:
     """How the axis is called, and where on it differences lie."""
     ratio = rows[0][0].scale == "ratio"
     if all(change.shown.unit == "%" for _, change in rows):
@@ -153,19 +102,17 @@ def _unit(rows: Sequence[Row]) -> tuple[str, Turn]:
     return "", lambda _, d: d
 
 
-def _new(high: float) -> Figure:
+def new_figure(high: float) -> Figure:
     from matplotlib.figure import Figure
 
     return Figure(figsize=(WIDE, high), dpi=DPI, layout="constrained")
 
 
-def curves(part: PartSummary, score: str, title: str, onto: SubFigure | None = None) -> Figure | SubFigure:
-    """For each arm the mean over the seeds, its 95 % t interval as a band, and with room a thin line for each seed.
-    `onto` as for `changes`."""
+def curves(part: PartSummary, score: str, title: str, onto: Figure | SubFigure) -> None:
+    """For each arm the mean over the seeds, its 95 % t interval as a band, and with room a thin line for each seed."""
     from matplotlib.ticker import MaxNLocator
 
-    figure = onto or _new(5.2)
-    axes = figure.subplots()
+    axes = onto.subplots()
     drawn = [(arm.name, arm.curves[score]) for arm in part.arms if score in arm.curves]
     room = len(drawn) <= CROWDED
     colours = _colours(part)
@@ -193,7 +140,6 @@ def curves(part: PartSummary, score: str, title: str, onto: SubFigure | None = N
         legend = axes.legend(handles, labels, fontsize=11, framealpha=0.9)
         for text in legend.get_texts():
             text.set_parse_math(False)
-    return figure
 
 
 def _logarithmic(axes: Axes, which: str) -> None:
@@ -239,11 +185,3 @@ def _finish(axes: Axes, title: str, across: str, up: str) -> None:
 def _cut(text: str, most: int) -> str:
     line = drawable(text)
     return line if len(line) <= most else f"{line[: most - 1]}…"
-
-
-def _slug(text: str) -> str:
-    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:60] or "x"
-
-
-def _save(figure: Figure | SubFigure, path: Path) -> None:
-    write_atomically(path, as_png(cast("Figure", figure)))

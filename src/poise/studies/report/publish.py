@@ -14,10 +14,9 @@ from poise.studies.comparison.content import content_of, json_safe
 from poise.studies.comparison.outcome import StudyOutcome
 from poise.studies.plans.plan import Plan, Result
 from poise.studies.report.page import save_study_page
-from poise.studies.report.plots import draw
 from poise.studies.report.samples import samples_of
 from poise.studies.report.sentences import counted, markdown, notes_of, table, tables
-from poise.studies.report.whole import texts_of
+from poise.studies.report.whole import draw, texts_of
 from poise.terminal import escaped
 
 

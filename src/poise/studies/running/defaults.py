@@ -9,38 +9,15 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 from poise.disk import read_json, write_json
-from poise.disk.description import Arguments, RunSpec
+from poise.disk.description import RunSpec
 from poise.errors import PoiseError
+from poise.studies.plans.leaves import Leaf, leaves, tables
 
 FILE = "defaults.json"
-Leaf = tuple[str, ...]  # the names that lead to a value: ("model", "lr")
 Defaults = Mapping[str, Mapping[Leaf, object]]  # recipe -> leaf -> value
 Run = tuple[str, Mapping[str, object], Mapping[str, object]]  # recipe, completed arguments, given ones
-
-
-def leaves(arguments: Mapping[str, object], above: Leaf = ()) -> dict[Leaf, object]:
-    """Every value by the names that lead to it. What has a class, such as a penalty, is one value."""
-    found: dict[Leaf, object] = {}
-    for name, value in arguments.items():
-        if isinstance(value, Mapping) and value and "class_path" not in value:
-            found.update(leaves(value, (*above, name)))
-        else:
-            found[(*above, name)] = value
-    return found
-
-
-def tables(values: Mapping[Leaf, object]) -> Arguments:
-    """The arguments that have these leaves."""
-    found: Arguments = {}
-    for leaf, value in values.items():
-        table: Any = found
-        for name in leaf[:-1]:
-            table = table.setdefault(name, {})
-        table[leaf[-1]] = value
-    return found
 
 
 def not_given(ready: Mapping[str, object], given: Mapping[str, object]) -> dict[Leaf, object]:

@@ -20,10 +20,11 @@ from poise.record import RunFolder
 from poise.report.conclude import scores
 from poise.runs.report import RunReport
 from poise.specs.sources import class_paths, trust
-from poise.specs.spec import completed, kind_of, run_name
+from poise.specs.spec import Completed, completed, kind_of, run_name
+from poise.studies.plans.leaves import Leaf, tables
 from poise.studies.plans.plan import Part, Plan, Result
 from poise.studies.plans.readings import Finished, read
-from poise.studies.running.defaults import Defaults, Leaf, others, tables
+from poise.studies.running.defaults import Defaults, others
 
 State = Literal["new", "unfinished", "diverged", "done"]
 
@@ -59,7 +60,11 @@ def tasks_of(plan: Plan, began: Defaults | None = None) -> list[Task]:
     """
     most = max(len(part.seeds) for part in plan.parts)
     order = [(i, part) for i in range(most) for part in plan.parts if i < len(part.seeds)]
-    return [_task(part, arm.name, part.seeds[i], began or {}) for i, part in order for arm in part.arms]
+    first = {}
+    for part in plan.parts:
+        for arm in part.arms:
+            first[part.name, arm.name] = _task(part, arm.name, part.seeds[0], began or {})
+    return [_seeded(first[part.name, arm.name], part.seeds[i]) for i, part in order for arm in part.arms]
 
 
 def _task(part: Part, arm: str, seed: int, began: Defaults) -> Task:
@@ -78,6 +83,15 @@ def _task(part: Part, arm: str, seed: int, began: Defaults) -> Task:
     except PoiseError as error:
         raise PoiseError(f"part '{part.name}', arm '{arm}': {error}") from None
     return Task(part.name, arm, seed, run_name(part.recipe, ready), part.recipe, ready, arguments, kept)
+
+
+def _seeded(task: Task, seed: int) -> Task:
+    """The same with another seed, which nothing else depends on: completing arguments takes longest."""
+    if seed == task.seed:
+        return task
+    ready = Completed({**copy.deepcopy(dict(task.arguments)), "seed": seed})
+    name = run_name(task.recipe, ready)
+    return replace(task, seed=seed, name=name, arguments=ready, given={**task.given, "seed": seed})
 
 
 def _booleans(arguments: Arguments, taken: Mapping[str, inspect.Parameter]) -> Arguments:

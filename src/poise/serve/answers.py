@@ -1,0 +1,60 @@
+"""Answers in JSON: computed once for all who ask, and again only when something has changed."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Reply:
+    """JSON that can be sent, and its version: the same as long as the files are the same."""
+
+    content: dict[str, object]
+    version: str
+
+
+class Answers:
+    """The last answers by their keys.
+
+    Args: fresh, seconds for which an answer is given again without looking at the disk; most, how many are kept; clock,
+    seconds.
+    """
+
+    def __init__(self, fresh: float, most: int, clock: Callable[[], float]) -> None:
+        self._fresh, self._most, self._clock = fresh, most, clock
+        self._known: dict[str, tuple[float, Reply]] = {}
+        self._lock = threading.Lock()
+
+    def given(self, key: str, make: Callable[[Reply | None], Reply]) -> Reply:
+        """The answer to a question; `make` is given that of before. One computation at a time."""
+        with self._lock:
+            known = self._known.get(key)
+            if known is not None and self._clock() - known[0] < self._fresh:
+                return known[1]
+            answer = make(known[1] if known else None)
+            self._known.pop(key, None)
+            self._known[key] = (self._clock(), answer)
+            while len(self._known) > self._most:
+                del self._known[next(iter(self._known))]
+            return answer
+
+
+def version_of(value: object) -> str:
+    """A short name of a state."""
+    return hashlib.sha256(repr(value).encode()).hexdigest()[:20]
+
+
+def plain(value: Any) -> Any:
+    """As JSON has it: numbers that are not finite are nothing."""
+    if isinstance(value, dict):
+        return {str(key): plain(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(part) for part in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
