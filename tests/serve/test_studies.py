@@ -18,8 +18,8 @@ import pytest
 from poise.cli import main
 from poise.serve import app as serving
 from poise.serve import studies as shown
+from poise.serve.study_parts import seen_part
 from poise.studies.kept import outcome_of
-from poise.studies.report.whole import draw
 from tests.serve.test_app import client
 from tests.serve.test_browser import CHROMIUM, DRIVER, browser, waited  # noqa: F401
 from tests.studies import pieces
@@ -87,7 +87,7 @@ def test_rows_and_maps_are_on_the_axes_of_their_plots(tmp_path):
     names = [one.name for one in grid().arms]
     rows = [pieces.row(name, names[0], -0.03, worst_seeds=["1"]) for name in names[1:]]
     study = pieces.outcome(parts=[grid()], comparisons=rows, claims=[])
-    seen = shown._part(study, study.parts[0], tmp_path)
+    seen = seen_part(study, study.parts[0], tmp_path)
     first = seen.forests[0].rows[0]
     assert first.estimate == pytest.approx(-30) and (first.low, first.high) == pytest.approx((-54.8, -5.2))
     assert first.seeds == pytest.approx([-40, -30, -20]) and first.worst == [False, True, False]
@@ -219,15 +219,13 @@ def test_names_of_a_study_are_text(folder, address, browser, monkeypatch):  # no
     """Names full of marks, a map, a run that counts as the worst."""
     names = [one.name for one in grid().arms]
     rows = [pieces.row(name, names[0], -0.03, worst_seeds=["1"]) for name in names[1:]]
-    study = pieces.outcome(parts=[grid()], comparisons=rows)
+    study = pieces.outcome(parts=[grid()], comparisons=rows, claims=[])
     monkeypatch.setattr("poise.studies.kept.outcome_of", lambda path: study)
     browser.get(f"{address}/#study/small")
     waited(browser, "document.querySelectorAll('.heat td').length === 6")
-    assert browser.execute_script("return document.body.textContent").count("<b>&\"' $x^{ 你") >= 2
-    assert (
-        browser.execute_script("return document.querySelectorAll('.forest path').length") == 2 * len(rows) + 1
-    )  # the claim's own row
+    assert browser.execute_script("return document.body.textContent").count("<b>&\"' $x^{ 你") == 1
+    marks = browser.execute_script("return document.querySelectorAll('.forest path').length")
+    assert marks == 2 * len(rows), "of each row the mean, and a cross"
     dark = "return [...document.querySelectorAll('.heat td')].map((cell) => getComputedStyle(cell).backgroundColor)"
     colours = browser.execute_script(dark)
     assert len({*colours}) == 6 and colours[5] == "rgba(0, 0, 0, 0)", "a cell without a number has no colour"
-    assert draw(study, folder / "elsewhere")

@@ -55,51 +55,58 @@ def application(
     the browser in a cookie.
     """
     from starlette.applications import Starlette
-    from starlette.concurrency import run_in_threadpool
-    from starlette.responses import Response
     from starlette.routing import Route
 
     alone, several = Views(root), StudyViews(studies or root)
-
-    def asked(find: Callable[[Mapping[str, str]], Reply]) -> Handler:
-        """A handler of a request for JSON."""
-
-        async def handle(request: Request) -> Response:
-            try:
-                return answered(request, await run_in_threadpool(find, request.path_params))
-            except PoiseError as error:
-                return refused(404, str(error))
-
-        return handle
 
     def views_of(at: Mapping[str, str]) -> Views:
         """The runs that an address speaks of: those of a study, or those beside it."""
         return several.runs(at["study"]) if "study" in at else alone
 
-    async def sample(request: Request) -> Response:
-        at = request.path_params
-        try:
-            views = await run_in_threadpool(views_of, at)
-            content, kind = await run_in_threadpool(views.sample, at["name"], at["file"])
-        except PoiseError as error:
-            return refused(404, str(error))
-        return Response(content, media_type=kind)
-
     routes = [
         Route("/", page),
-        Route("/api/runs", asked(lambda at: alone.runs())),
-        Route("/api/studies", asked(lambda at: several.studies())),
-        Route("/api/study/{name}", asked(lambda at: several.study(at["name"]))),
+        Route("/api/runs", told(lambda at: alone.runs())),
+        Route("/api/studies", told(lambda at: several.studies())),
+        Route("/api/study/{name}", told(lambda at: several.study(at["name"]))),
     ]
     for above in ("/api", "/api/study/{study}"):
-        routes += [
-            Route(f"{above}/run/{{name}}", asked(lambda at: views_of(at).run(at["name"]))),
-            Route(f"{above}/sample/{{name}}/{{file:path}}", sample),
-        ]
+        routes.append(Route(f"{above}/run/{{name}}", told(lambda at: views_of(at).run(at["name"]))))
+        shown = sent(lambda at: views_of(at).sample(at["name"], at["file"]))
+        routes.append(Route(f"{above}/sample/{{name}}/{{file:path}}", shown))
     routes.append(Route("/{name}", page))
     app = Starlette(routes=routes)
     app.router.redirect_slashes = False
     return guarded(app, hosts, token)
+
+
+def told(find: Callable[[Mapping[str, str]], Reply]) -> Handler:
+    """A handler that answers with what is found for the parts of an address, in a thread of its own."""
+
+    async def handle(request: Request) -> Response:
+        from starlette.concurrency import run_in_threadpool
+
+        try:
+            return answered(request, await run_in_threadpool(find, request.path_params))
+        except PoiseError as error:
+            return refused(404, str(error))
+
+    return handle
+
+
+def sent(find: Callable[[Mapping[str, str]], tuple[bytes, str]]) -> Handler:
+    """The same for the content of a file and its type."""
+
+    async def handle(request: Request) -> Response:
+        from starlette.concurrency import run_in_threadpool
+        from starlette.responses import Response
+
+        try:
+            content, kind = await run_in_threadpool(find, request.path_params)
+        except PoiseError as error:
+            return refused(404, str(error))
+        return Response(content, media_type=kind)
+
+    return handle
 
 
 async def page(request: Request) -> Response:

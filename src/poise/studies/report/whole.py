@@ -24,7 +24,7 @@ CURVES = 5.2  # inches
 
 
 @dataclass(frozen=True)
-class Drawing:
+class StudyPlot:
     """One plot: `kind` change, heat or curve, of `what`; `draw` puts it onto a figure that is `high` inches high."""
 
     kind: str
@@ -58,30 +58,30 @@ def texts_of(outcome: StudyOutcome) -> list[str]:
     return found
 
 
-def drawings_of(outcome: StudyOutcome) -> list[Drawing]:
+def drawings_of(outcome: StudyOutcome) -> list[StudyPlot]:
     """For each part and endpoint the changes, and the map where its arms are a grid; for each part and score the
     curves. What has no numbers yet has no plot."""
-    found: list[Drawing] = []
+    found: list[StudyPlot] = []
     for part in outcome.parts:
         found += _of_endpoints(outcome, part)
         for score in sorted({score for arm in part.arms for score in arm.curves}):
             title = f"{part.name}: {score}, mean of the seeds with 95 % interval"
-            found.append(Drawing("curve", part.name, score, title, CURVES, partial(curves, part, score, title)))
+            found.append(StudyPlot("curve", part.name, score, title, CURVES, partial(curves, part, score, title)))
     return found
 
 
-def _of_endpoints(outcome: StudyOutcome, part: PartSummary) -> list[Drawing]:
-    found: list[Drawing] = []
+def _of_endpoints(outcome: StudyOutcome, part: PartSummary) -> list[StudyPlot]:
+    found: list[StudyPlot] = []
     for endpoint in part.endpoints:
         name, rows = endpoint.name, rows_of(outcome, part.name, endpoint.name)
         if not rows:
             continue
         title = f"{part.name}: {name}, change with 95 % interval"
-        found.append(Drawing("change", part.name, name, title, high_of(rows), partial(changes, part, rows, title)))
+        found.append(StudyPlot("change", part.name, name, title, high_of(rows), partial(changes, part, rows, title)))
         grid = heat_of(part, endpoint)
         if grid is not None:
             title = f"{part.name}: {name}, mean of the seeds; dark is better"
-            found.append(Drawing("heat", part.name, name, title, high_of_heat(grid), partial(heat, grid, title)))
+            found.append(StudyPlot("heat", part.name, name, title, high_of_heat(grid), partial(heat, grid, title)))
     return found
 
 
