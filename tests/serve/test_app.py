@@ -60,7 +60,7 @@ def test_an_answer_is_computed_once_for_all_viewers_and_sent_once_to_each(folder
     now, calls = [0.0], []
     views = shown.Views(folder, lambda: now[0])
     known = shown.RunCurves.of
-    monkeypatch.setattr(shown.RunCurves, "of", lambda run: calls.append(run) or known(run))
+    monkeypatch.setattr(shown.RunCurves, "of", lambda *asked: calls.append(asked) or known(*asked))
     answers = [views.run("one") for _ in range(200)]
     assert len(calls) == 1 and len({answer.version for answer in answers}) == 1
     now[0] = 10.0

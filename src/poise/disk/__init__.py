@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from poise.disk.place import cache_dir
 from poise.disk.reading import (
+    bytes_below,
     each_entry,
     entries,
     inspect,
@@ -34,7 +35,7 @@ from poise.disk.writing import (
 )
 
 __all__ = [
-    "alive", "cache_dir", "each_entry", "entries", "host", "inspect", "loads", "locked", "natural", "open_file",
-    "open_to_append", "read_bytes", "read_json", "read_lines", "regular", "remove", "sweep", "temporary_folder",
-    "write_atomically", "write_json", "written",
+    "alive", "bytes_below", "cache_dir", "each_entry", "entries", "host", "inspect", "loads", "locked", "natural",
+    "open_file", "open_to_append", "read_bytes", "read_json", "read_lines", "regular", "remove", "sweep",
+    "temporary_folder", "write_atomically", "write_json", "written",
 ]  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import json
 import os
@@ -13,7 +14,7 @@ from typing import IO, Any
 from poise.errors import PoiseError
 
 DOCUMENT = 64 << 20  # bytes of a JSON file
-LINES = 256 << 20  # bytes of a file of lines
+LINES = 4 << 30  # bytes of a file of lines
 LINE = 4 << 20  # bytes of one line
 ENTRIES = 1_000_000  # files and folders below a run or study
 
@@ -152,6 +153,16 @@ def each_entry(path: Path, wrong: Callable[[Any], str], advice: str) -> Iterator
         raise
     except OSError as error:
         raise PoiseError(f"{path} cannot be read ({error.strerror}); put that right and try again") from None
+
+
+def bytes_below(path: Path) -> int:
+    """The size of all files below a folder; no link is followed."""
+    total = 0
+    for place, _, files in os.walk(path):
+        for name in files:
+            with contextlib.suppress(OSError):
+                total += os.lstat(os.path.join(place, name)).st_size
+    return total
 
 
 def inspect(folder: Path) -> None:

@@ -6,12 +6,13 @@ from array import array
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from poise.disk.rows import StepRow
 from poise.errors import PoiseError
 from poise.record import RunFolder
 from poise.report.figures.panels import Happening, Kind, Panel, PlottedCurve
 from poise.report.live import NOT_A_TERM
 from poise.report.table import SUFFIXES
-from poise.runs.diagnosis import diagnosis
+from poise.runs.diagnosis import Diagnosis, diagnosis
 from poise.runs.report import RunReport
 from poise.specs.spec import kind_of
 
@@ -69,11 +70,14 @@ class RunCurves:
     primary: Sequence[str]
 
     @classmethod
-    def of(cls, folder: RunFolder) -> RunCurves:
-        """Errors: PoiseError for a run without a record and for one that is damaged."""
+    def of(cls, folder: RunFolder, rows: Sequence[StepRow] | None = None, known: Diagnosis | None = None) -> RunCurves:
+        """`rows` of the record (None: all of them), `known`, what is wrong with the run (None: by all of the record).
+
+        Errors: PoiseError for a run without a record and for one that is damaged.
+        """
         numbers: dict[str, RecordedNumber] = {}
         last = -1
-        for row in folder.each_row():
+        for row in folder.each_row() if rows is None else rows:
             last = row.step
             for key, value in row.items():
                 if _is_drawn(key):
@@ -84,7 +88,7 @@ class RunCurves:
             raise PoiseError(f"{folder.path} has no record yet; train it with: poise resume {folder.quoted}")
         floor = RunReport.of(folder).floor if folder.done else {}
         primary = kind_of(folder.spec().recipe).primary
-        return cls(folder.name, numbers, happenings_of(folder, last), floor, primary)
+        return cls(folder.name, numbers, happenings_of(folder, last, known or diagnosis(folder)), floor, primary)
 
     @property
     def scores(self) -> list[str]:
@@ -174,7 +178,7 @@ def _called(name: str) -> str:
     return f"{player.replace('_', ' ')}, {rest}" if rest else player.replace("_", " ")
 
 
-def happenings_of(folder: RunFolder, last: int) -> list[Happening]:
+def happenings_of(folder: RunFolder, last: int, known: Diagnosis) -> list[Happening]:
     """The stages of a run that have begun, what is wrong with it now, and what was and has gone. `last`, the last step
     that was recorded."""
     found: list[Happening] = []
@@ -184,7 +188,6 @@ def happenings_of(folder: RunFolder, last: int) -> list[Happening]:
         if first <= last and len(stages) > 1:
             found.append(Happening(f"stage: {name}", "stage", first, min(first + steps, last + 1)))
         first += steps
-    known = diagnosis(folder)
     found += [Happening(one.name, one.severity, one.since, last + 1) for one in known.findings]
     for past in known.earlier:
         found.append(Happening(past.name, KINDS.get(past.severity, "note"), past.since, max(past.since, past.seen)))

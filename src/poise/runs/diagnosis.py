@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
+from poise.disk.rows import StepRow
 from poise.errors import PoiseError
 from poise.monitor import Finding, Record, diagnose
 from poise.record import RunFolder
@@ -41,13 +42,14 @@ class Diagnosis:
         return {**asdict(self), "rollbacks": [rollback.to_dict() for rollback in self.rollbacks]}
 
 
-def diagnosis(folder: RunFolder) -> Diagnosis:
-    """Findings at the end of the record, those that were seen earlier and have gone, rollbacks, and the state.
+def diagnosis(folder: RunFolder, rows: Sequence[StepRow] | None = None) -> Diagnosis:
+    """Findings at the end of the record, those that were seen earlier and have gone, rollbacks, and the state. `rows`
+    of the record; None: all of them.
 
     Errors: PoiseError for a run without a record, and for a folder that holds something else than a run writes.
     """
     try:
-        return _diagnosis(folder)
+        return _diagnosis(folder, folder.rows() if rows is None else rows)
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
         if os.environ.get("POISE_TRACEBACK"):
             raise
@@ -58,8 +60,7 @@ def diagnosis(folder: RunFolder) -> Diagnosis:
         ) from None
 
 
-def _diagnosis(folder: RunFolder) -> Diagnosis:
-    rows = folder.rows()
+def _diagnosis(folder: RunFolder, rows: Sequence[StepRow]) -> Diagnosis:
     if not rows:
         raise PoiseError(f"{folder.path} has no record yet; train it with: poise resume {folder.quoted}")
     found = diagnose(Record.of(rows, folder.spec()))

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import datetime
-import os
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from operator import attrgetter, itemgetter
 from pathlib import Path
 from typing import Any
 
+from poise.disk import bytes_below
 from poise.disk.description import Arguments
+from poise.disk.rows import StepRow
 from poise.errors import PoiseError, nearest
 from poise.record import RunFolder, runs_root
 from poise.report.conclude import BestScore, best
@@ -50,20 +51,30 @@ class ListedRun:
         return asdict(self)
 
 
-def about(folder: RunFolder) -> ListedRun:
-    """What there is to know of a run; a damaged one is told and hides no other."""
-    found = ListedRun(folder.name, str(folder.path), when=_changed(folder), bytes=size_of(folder.path))
+def about(
+    folder: RunFolder,
+    rows_of: Callable[[RunFolder], Sequence[StepRow]] = RunFolder.rows,
+    sized: bool = True,
+    busy: bool | None = None,
+) -> ListedRun:
+    """What there is to know of a run; a damaged one is told and hides no other.
+
+    Args: rows_of, the rows of its record, those with scores and the last at least; sized, whether its bytes are
+    counted, which takes longest; busy, whether it is being trained (None: seen here).
+    """
+    found = ListedRun(folder.name, str(folder.path), when=_changed(folder))
+    found.bytes = bytes_below(folder.path) if sized else 0
     try:
         folder.check()
         spec = folder.spec()
         arguments = spec.arguments
         found.recipe, found.data, found.l2 = spec.recipe, str(arguments.get("data", "")), _strengths(arguments)
-        found.step, found.state = folder.saved(), _state(folder)
+        found.step, found.state = folder.saved(), _state(folder, folder.busy if busy is None else busy)
         if folder.done:
             report = RunReport.of(folder)
             found.step, found.of, found.best = report.steps, report.steps, report.best
         else:
-            rows = folder.rows()
+            rows = rows_of(folder)
             if found.state == "training" and rows:
                 found.step = max(found.step, rows[-1].step + 1)
             found.of = spec.end or _planned(arguments)
@@ -75,8 +86,8 @@ def about(folder: RunFolder) -> ListedRun:
     return found
 
 
-def _state(folder: RunFolder) -> str:
-    if folder.busy:
+def _state(folder: RunFolder, busy: bool) -> str:
+    if busy:
         return "training"
     if folder.done:
         return "finished"
@@ -111,17 +122,6 @@ def _changed(folder: RunFolder) -> float:
         except OSError:
             continue
     return max(times, default=0.0)
-
-
-def size_of(path: Path) -> int:
-    total = 0
-    for place, _, files in os.walk(path):  # follows no links
-        for name in files:
-            try:
-                total += os.lstat(os.path.join(place, name)).st_size
-            except OSError:
-                continue
-    return total
 
 
 def chosen(

@@ -7,9 +7,9 @@ import re
 import shutil
 from pathlib import Path
 
+from poise.disk import bytes_below
 from poise.errors import Busy, PoiseError
 from poise.record import RunFolder
-from poise.runs.listing import size_of
 
 # What a run consists of; anything else in its folder is somebody else's and stays.
 OWN_FILES = (
@@ -56,7 +56,7 @@ def removed(folder: RunFolder) -> tuple[int, list[str]]:
         )
     if Path.cwd().is_relative_to(path.resolve()):
         raise PoiseError(f"{path} is the folder that you are in: go elsewhere first")
-    before = size_of(path)
+    before = bytes_below(path)
     try:
         with folder.locked():
             own, others = doomed(path)
@@ -74,7 +74,7 @@ def removed(folder: RunFolder) -> tuple[int, list[str]]:
         raise PoiseError(f"{path} is being trained: stop it first (Ctrl-C there), then remove it") from None
     except OSError as error:
         raise PoiseError(f"cannot remove {error.filename or path}: {error.strerror}") from None
-    return before - (size_of(path) if path.exists() else 0), [str(one.relative_to(path)) for one in others]
+    return before - (bytes_below(path) if path.exists() else 0), [str(one.relative_to(path)) for one in others]
 
 
 def _remove_if_empty(folder: Path) -> None:

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+COST = 9.0  # times as long as an answer took to make it is given again
+
 
 @dataclass(frozen=True)
 class Reply:
@@ -21,24 +23,27 @@ class Reply:
 class Answers:
     """The last answers by their keys.
 
-    Args: fresh, seconds for which an answer is given again without looking at the disk; most, how many are kept; clock,
-    seconds.
+    Args: fresh, seconds for which an answer is given again without looking at the disk, or ten times as long as it
+    took to make, so that a tenth of a processor is spent on a question however many ask; most, how many are kept;
+    clock, seconds.
     """
 
     def __init__(self, fresh: float, most: int, clock: Callable[[], float]) -> None:
         self._fresh, self._most, self._clock = fresh, most, clock
-        self._known: dict[str, tuple[float, Reply]] = {}
+        self._known: dict[str, tuple[float, Reply]] = {}  # until when it is fresh
         self._lock = threading.Lock()
 
     def given(self, key: str, make: Callable[[Reply | None], Reply]) -> Reply:
         """The answer to a question; `make` is given that of before. One computation at a time."""
         with self._lock:
             known = self._known.get(key)
-            if known is not None and self._clock() - known[0] < self._fresh:
+            begun = self._clock()
+            if known is not None and begun < known[0]:
                 return known[1]
             answer = make(known[1] if known else None)
             self._known.pop(key, None)
-            self._known[key] = (self._clock(), answer)
+            ended = self._clock()
+            self._known[key] = (ended + max(self._fresh, COST * (ended - begun)), answer)
             while len(self._known) > self._most:
                 del self._known[next(iter(self._known))]
             return answer

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -10,11 +12,13 @@ from pathlib import Path
 
 from poise import disk
 from poise.disk.reading import DOCUMENT
+from poise.disk.rows import StepRow
 from poise.errors import PoiseError
 from poise.monitor import Finding
 from poise.record import RunFolder
 from poise.report.figures.panels import Happening, Panel, PlottedCurve
 from poise.results.curves import RunCurves
+from poise.results.long_record import LongRecord
 from poise.runs.diagnosis import PastFinding, diagnosis
 from poise.runs.listing import ListedRun, about
 from poise.serve.answers import Answers, Reply, plain, version_of
@@ -22,6 +26,7 @@ from poise.serve.answers import Answers, Reply, plain, version_of
 MOST = 1_000  # runs in a list
 POINTS = 600  # of a curve
 FRESH = 0.5  # seconds for which an answer is given again without looking at the disk
+LISTING = 0.6  # seconds in which a list looks at runs that have changed; the others follow in the next answer
 KEPT = 64  # runs whose answers are kept
 SAMPLE = re.compile(r"(\d{8})(-[a-z]+)?\.(png|txt)|real\.(png|txt)")
 CLIPS = re.compile(r"\d{8}")
@@ -31,7 +36,9 @@ TYPES = {".png": "image/png", ".txt": "text/plain; charset=utf-8", ".wav": "audi
 
 @dataclass
 class SeenRun:
-    """What the page of a run shows. `samples` and `real`: names of files; `trouble`: why there is no more."""
+    """What the page of a run shows. `samples` and `real`: names of files; `sampled`: whether curves and findings are
+    of some rows of a long record; `searched`: the part of it in which scores were looked for; `trouble`: why there is
+    no more."""
 
     about: ListedRun
     samples: Sequence[str]
@@ -41,6 +48,8 @@ class SeenRun:
     happenings: Sequence[Happening] = ()
     findings: Sequence[Finding] = ()
     earlier: Sequence[PastFinding] = ()
+    sampled: bool = False
+    searched: float = 1.0
     trouble: str = ""
 
 
@@ -51,7 +60,10 @@ class Views:
     """
 
     def __init__(self, root: Path, clock: Callable[[], float] = time.monotonic) -> None:
-        self.root = root
+        self.root, self._clock = root, clock
+        self._records: dict[Path, LongRecord] = {}
+        self._glances: dict[str, tuple[str, dict[str, object]]] = {}
+        self._reading = threading.Lock()
         self._answers = Answers(FRESH, KEPT, clock)
 
     def runs(self) -> Reply:
@@ -93,33 +105,77 @@ class Views:
                 yield RunFolder(path)
 
     def _list(self, before: Reply | None) -> Reply:
-        rows = []
+        found: dict[str, tuple[str, dict[str, object]]] = {}
+        end = self._clock() + LISTING
         for folder in list(self._folders())[:MOST]:
-            pictures = [file for file in samples_of(folder) if file.endswith(".png")]
-            rows.append({**glance(folder).to_dict(), "picture": pictures[-1] if pictures else None})
-        return Reply({"root": self.root.name, "runs": plain(rows)}, version_of(rows))
+            stamp = stamp_of(folder)
+            state = version_of(stamp)
+            known = self._glances.get(folder.name)
+            if known is None or known[0] != state:
+                if self._clock() > end:
+                    found[folder.name] = known or ("", unread(folder))
+                    continue
+                known = state, self._row(folder, stamp.busy)
+            found[folder.name] = known
+        self._glances = found
+        version = version_of([(name, state) for name, (state, _) in found.items()])
+        return Reply({"root": self.root.name, "runs": [row for _, row in found.values()]}, version)
+
+    def _row(self, folder: RunFolder, busy: bool) -> dict[str, object]:
+        """A run in the list."""
+        pictures = [file for file in samples_of(folder) if file.endswith(".png")]
+        row = glance(folder, lambda run: self._record(run).scored(), busy).to_dict()
+        shown: dict[str, object] = plain({**row, "picture": pictures[-1] if pictures else None})
+        return shown
+
+    def _record(self, folder: RunFolder) -> LongRecord:
+        """The record of a run as far as it was read; that of a few runs is kept."""
+        with self._reading:
+            if folder.path not in self._records:
+                while len(self._records) >= KEPT:
+                    del self._records[next(iter(self._records))]
+                self._records[folder.path] = LongRecord(folder.path / "record.jsonl")
+            return self._records[folder.path]
 
     def _detail(self, folder: RunFolder, before: Reply | None) -> Reply:
-        version = version_of(_stamp(folder))
-        if before is not None and before.version == version:
+        record = self._record(folder)
+        stamp = stamp_of(folder)
+        version = version_of(stamp)
+        if before is not None and before.version == f"{version}-1.000":
             return before
         real = [name for name in ("real.png", "real.txt") if (folder.samples / name).is_file()]
-        seen = SeenRun(glance(folder), samples_of(folder), real)
+        try:
+            rows: Sequence[StepRow] = record.rows()
+            trouble = ""
+        except PoiseError as error:
+            rows, trouble = [], without_place(error, folder)
+        seen = SeenRun(glance(folder, lambda run: rows, stamp.busy), samples_of(folder), real, trouble=trouble)
+        seen.sampled, seen.searched = record.sampled, record.searched
         try:
             seen.data = folder.spec().facts.get("data")
-            curves = RunCurves.of(folder)
+            known = diagnosis(folder, rows)
+            curves = RunCurves.of(folder, rows, known)
             seen.panels = [replace(one, curves=[thinned(curve) for curve in one.curves]) for one in curves.panels()]
-            seen.happenings = curves.happenings
-            known = diagnosis(folder)
-            seen.findings, seen.earlier = known.findings, known.earlier
+            seen.happenings, seen.findings, seen.earlier = curves.happenings, known.findings, known.earlier
         except PoiseError as error:
-            seen.trouble = str(error).replace(str(folder.path), folder.name)
-        return Reply(plain(asdict(seen)), version)
+            seen.trouble = seen.trouble or without_place(error, folder)
+        return Reply(plain(asdict(seen)), f"{version}-{record.searched:.3f}")
 
 
-def glance(folder: RunFolder) -> ListedRun:
+def without_place(error: PoiseError, folder: RunFolder) -> str:
+    """What is wrong, without the run's path on this machine."""
+    return str(error).replace(str(folder.path), folder.name)
+
+
+def unread(folder: RunFolder) -> dict[str, object]:
+    """A run in the list that was not looked at yet."""
+    row: dict[str, object] = plain({**ListedRun(folder.name, "", state="reading").to_dict(), "picture": None})
+    return row
+
+
+def glance(folder: RunFolder, rows_of: Callable[[RunFolder], Sequence[StepRow]], busy: bool) -> ListedRun:
     """What there is to know of a run, without its path on this machine."""
-    found = about(folder)
+    found = about(folder, rows_of, sized=False, busy=busy)
     return replace(found, path="", why=found.why.replace(str(folder.path), folder.name))
 
 
@@ -140,16 +196,23 @@ def samples_of(folder: RunFolder) -> list[str]:
     return found + with_sounds
 
 
-def _stamp(folder: RunFolder) -> list[object]:
-    """What changes when a run does."""
-    found: list[object] = [folder.busy]
+@dataclass(frozen=True)
+class Stamp:
+    """What changes when a run does: time and bytes of its files, and whether it is being trained."""
+
+    busy: bool
+    files: Sequence[tuple[str, int, int]]
+
+
+def stamp_of(folder: RunFolder) -> Stamp:
+    found = []
     for name in ("record.jsonl", "events.jsonl", "spec.json", "report.json", "DONE", "samples"):
         try:
-            known = (folder.path / name).stat()
+            known = os.stat(folder.path / name)
             found.append((name, known.st_mtime_ns, known.st_size))
         except OSError:
-            found.append((name, None))
-    return found
+            continue
+    return Stamp(folder.busy, found)
 
 
 def thinned(curve: PlottedCurve) -> PlottedCurve:

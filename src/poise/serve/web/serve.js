@@ -9,13 +9,15 @@ const WORDS = {
     steps: "steps", of: "of", best: "best", away: "The server does not answer; trying again …", training: "training",
     stopped: "stopped", finished: "finished", broken: "broken", diverged: "diverged", live: "live", step: "step",
     waiting: "No samples yet.", nocurves: "Nothing is recorded yet.", since: "since step",
-    reading: "Reading …",
+    reading: "Reading …", sampled: "The record is long: findings and curves are of a sample of its steps, the last ones, and all scores; poise diagnose reads all of it.",
+    searched: "Scores were looked for in",
   },
   zh: {
     runs: "运行", none: "这里还没有运行。", filter: "筛选", found: "发现的问题", nothing: "没有问题。", earlier: "曾经出现、现已消失",
     samples: "样本", real: "真实数据", after: "第几步之后：", curves: "曲线", steps: "步", of: "/", best: "最佳",
     away: "服务器没有回答；正在重试……", training: "训练中", stopped: "已停止", finished: "已完成", broken: "已损坏", diverged: "已发散",
     live: "实时", step: "步", waiting: "还没有样本。", nocurves: "还没有记录。", since: "始于第几步：", reading: "正在读取……",
+    sampled: "记录很长：发现的问题和曲线取自部分步、最后若干步以及全部分数；poise diagnose 会读取整个记录。", searched: "已查找分数的部分：",
   },
 };
 const COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#999933", "#882255"];
@@ -176,6 +178,7 @@ const showRun = async (content) => {
   if (content.earlier.length) {
     parts.push(element("h2", { word: "earlier" }), element("ul", {}, ...content.earlier.map((one) => element("li", { className: "soft", textContent: `${one.name}: ${one.sentence}` }))));
   }
+  if (content.sampled) parts.push(element("p", { className: "soft", id: "sampled", textContent: `${word("sampled")}${content.searched < 1 ? ` ${word("searched")} ${Math.floor(100 * content.searched)} %` : ""}` }));
   parts.push(element("h2", { word: "curves" }), content.panels.length ? panels : element("p", { word: "nocurves", className: "soft" }));
   const scratch = element("div", {}, ...parts);
   main.replaceChildren(...scratch.children);
