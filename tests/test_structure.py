@@ -17,6 +17,7 @@ ROOT = Path(__file__).parents[1]
 REASON = re.compile(r"More than (250|40) lines, because \w+")
 PACKAGE = ROOT / "src" / "poise"
 RANK = {
+    "words": -1.1,
     **dict.fromkeys(["errors", "lazy", "terminal"], -1),
     "limits": -0.95,
     **dict.fromkeys(["installing", "intervals", "direction", "pixels"], -0.9),

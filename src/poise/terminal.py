@@ -2,7 +2,8 @@
 
 Names of files, columns, classes and events come from anywhere. A terminal obeys escape sequences in them, a page or an
 editor shows text the wrong way round where it holds marks of direction. `escaped` writes all of these out; the command
-line sends every line through `Printed`, which does that and outlives a reader that goes away.
+line sends every line through `Printed`, which does that, says it in the language that is asked for, and outlives a
+reader that goes away.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ import re
 import shlex
 import sys
 from typing import Any, TextIO
+
+from poise.words import translated
 
 # Control characters but for tab and line feed, marks that override the direction of writing, halves of pairs.
 _ACTS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -42,7 +45,8 @@ def _written_out(found: re.Match[str]) -> str:
 
 
 class Printed:
-    """A text stream on which `escaped` text is printed. `raw` is what it prints on, for what draws on a terminal.
+    """A text stream on which `translated` and `escaped` text is printed. `raw` is what it prints on, for what draws on
+    a terminal.
 
     When its reader goes away (a closed pipe), `lost` is set, the rest is dropped, and `message` is told once.
     """
@@ -53,7 +57,7 @@ class Printed:
     def write(self, text: str) -> int:
         if not self.lost:
             try:
-                self.raw.write(escaped(text))
+                self.raw.write(escaped(translated(text)))
             except BrokenPipeError:
                 self._lose()
         return len(text)

@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 
 from poise.errors import PoiseError, nearest
 from poise.specs.synonyms import meant
+from poise.words import language, lines_within, translated
 
 RUN = "a run: its path, its name, a unique beginning of its name, or last"
 STEP: dict[str, Any] = {"default": "last", "help": "last, best, or the step of a kept checkpoint (default last)"}
@@ -53,11 +54,29 @@ def above_0(text: str) -> float:
 SEED: dict[str, Any] = {"type": whole(0), "default": 0}
 
 
+class HelpLines(argparse.HelpFormatter):
+    """Help in the language that is asked for; a line ends where the terminal does, in letters of two columns too."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        return translated(action.help) if action.help else action.help
+
+    def add_text(self, text: str | None) -> None:
+        super().add_text(translated(text) if text else text)
+
+    def _split_lines(self, text: str, width: int) -> list[str]:
+        return lines_within(text, width) if language() != "en" else super()._split_lines(text, width)
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        if language() == "en":
+            return super()._fill_text(text, width, indent)
+        return "\n".join(indent + line for line in lines_within(text, width - len(indent)))
+
+
 class CommandParser(argparse.ArgumentParser):
     """Argument errors become one sentence. What is left over is told by the command that it was given to."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **{"exit_on_error": False, **kwargs})
+        super().__init__(*args, **{"exit_on_error": False, "formatter_class": HelpLines, **kwargs})
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[Any, list[str]]:
         try:

@@ -17,6 +17,7 @@ from poise.report.in_terminal import drawn, picture_in, way_of
 from poise.report.pace import Pace, clock
 from poise.report.table import score_lines
 from poise.terminal import escaped, raw
+from poise.words import translated
 
 ROOM = 14  # lines of a terminal that the table needs beside a picture
 
@@ -261,7 +262,7 @@ class Live(_Watching):
         return Display(console=self.console, refresh_per_second=4, auto_refresh=False)
 
     def say(self, line: str) -> None:
-        self.console.print(escaped(line), highlight=False, markup=False)
+        self.console.print(escaped(translated(line)), highlight=False, markup=False)
 
     def step(self, made: int, entry: Mapping[str, float]) -> None:
         self.take(made, entry)
@@ -278,13 +279,13 @@ class Live(_Watching):
         from rich.text import Text
 
         whole = Table.grid(expand=True)
-        whole.add_row(Text(escaped(self.progress(made))))
+        whole.add_row(Text(escaped(translated(self.progress(made)))))
         whole.add_row(ProgressBar(total=self.total, completed=made, width=min(60, self.console.width)))
         table = Table.grid(padding=(0, 2, 0, 0))
         table.add_column(no_wrap=True)
         table.add_column(overflow="fold")
         for label, text in self.table(made):
-            table.add_row(Text(escaped(label)), Text(escaped(text)))
+            table.add_row(Text(escaped(translated(label))), Text(escaped(translated(text))))
         whole.add_row(table)
         return whole
 

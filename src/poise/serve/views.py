@@ -26,7 +26,7 @@ from poise.serve.answers import Answers, Reply, plain, version_of
 MOST = 1_000  # runs in a list
 POINTS = 600  # of a curve
 FRESH = 0.5  # seconds for which an answer is given again without looking at the disk
-LISTING = 0.6  # seconds in which a list looks at runs that have changed; the others follow in the next answer
+LISTING = 0.4  # seconds in which a list looks at runs that have changed; the others follow in the next answer
 KEPT = 64  # runs whose answers are kept
 SAMPLE = re.compile(r"(\d{8})(-[a-z]+)?\.(png|txt)|real\.(png|txt)")
 CLIPS = re.compile(r"\d{8}")
