@@ -56,7 +56,8 @@ def fence(text: str, language: str = "text") -> str:
 def escaped(text: str) -> str:
     """Prose of a docstring; what Markdown would take for emphasis or markup is shown as it is, code stays code."""
     parts = re.split(r"(`[^`]*`)", text)
-    return "".join(part if part.startswith("`") else re.sub(r"([*_<\[\]|])", r"\\\1", part) for part in parts)
+    shown = [re.sub(r"([*_\[\]])", r"\\\1", part).replace("<", "&lt;") for part in parts]
+    return "".join(part if part.startswith("`") else plain for part, plain in zip(parts, shown, strict=True))
 
 
 def fields(block: str) -> str:

@@ -11,6 +11,7 @@ place. The pages on Python are made from docstrings (bench/api_pages.py). Nothin
 from __future__ import annotations
 
 import argparse
+import html
 import importlib.util
 import re
 import shutil
@@ -28,6 +29,8 @@ CODE = {".py": "python", ".yaml": "yaml", ".toml": "toml"}
 LINK = re.compile(r"(\]\()([^)\s]+)(\))")
 SOUND = re.compile(r"\[wav\]\(([^)]+\.wav)\)")
 FENCE = re.compile(r"^\s*(```|~~~)")
+CHINESE = r"[\u3000-\u303f\u4e00-\u9fff\uff00-\uffef]"
+PIPED = re.compile(r"`([^`]*\\\|[^`]*)`")  # code in a cell of a table that shows a |
 LIST_ITEM = re.compile(r"^(\s*)([-*]|\d+\.) ")
 
 
@@ -46,16 +49,27 @@ def outside_code(text: str) -> Iterator[tuple[bool, str]]:
         inside ^= fence
 
 
+def piped(code: re.Match[str]) -> str:
+    """Code with an escaped | in a table, as the builder wants it."""
+    shown = html.escape(code[1].replace("\\|", "|"))
+    return "<code>" + shown.replace("|", "&#124;") + "</code>"
+
+
 def as_the_builder_reads_it(text: str) -> str:
-    """An empty line before each list, which a repository's viewer does not need; notes of translations left out."""
+    """An empty line before each list, and | in code, as Python-Markdown wants them; no line ends between Chinese
+    characters; notes of translations left out."""
     lines: list[str] = []
     for prose, line in outside_code(re.sub(r"<!-- of: \S+ -->\n", "", text)):
         before = lines[-1] if lines else ""
+        line = PIPED.sub(piped, line) if prose else line
         begins = bool(LIST_ITEM.match(line)) and not line.startswith(" ")
         goes_on = not before.strip() or LIST_ITEM.match(before) or before.startswith("  ")
         if prose and begins and not goes_on:
             lines.append("")
-        lines.append(line)
+        if prose and re.search(f"{CHINESE}$", before) and re.match(CHINESE, line):
+            lines[-1] += line  # a browser would show the end of the line as a space
+        else:
+            lines.append(line)
     return "\n".join(lines) + "\n"
 
 

@@ -118,6 +118,8 @@ def test_every_page_stands_in_the_navigation_or_is_left_out_with_a_reason():
 def test_pages_are_read_as_the_repository_reads_them():
     read = builder().as_the_builder_reads_it
     assert read("# A\n<!-- of: 0123456789ab -->\n\nText:\n- one\n- two\n") == "# A\n\nText:\n\n- one\n- two\n"
+    assert read("一行，\n又一行。\n*第三行*\n") == "一行，又一行。\n*第三行*\n"
+    assert read("| `a\\|<b>` |\n") == "| <code>a&#124;&lt;b&gt;</code> |\n"
     kept = "- one\n  goes on\n- two\n\n```text\nText:\n- no list\n```\n"
     assert read(kept) == kept
 
