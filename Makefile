@@ -6,12 +6,12 @@ LOWEST := tests/test_cli.py tests/report tests/disk tests/data/test_images.py \
   tests/metrics/test_statistics.py tests/studies/test_comparison.py tests/runs/test_run.py tests/specs/test_synonyms.py
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test check bench own-loops first-study demo-check corpora format clean
+.PHONY: demo test check bench own-loops first-study demo-check corpora site format clean
 
 demo: $(VENV)/.demo ## train on Fashion-MNIST, sample, score, say where to look (twelve to fifteen minutes on two cores)
 	$(BIN)/poise demo
 
-test: $(VENV)/.dev $(VENV)/.loops $(VENV)/.lowest ## everything, with real data; a part of it with the lowest versions
+test: $(VENV)/.dev $(VENV)/.site $(VENV)/.loops $(VENV)/.lowest ## everything, with real data; a part of it with the lowest versions
 	$(BIN)/python -m pytest -n 2
 	@if [ -e $(VENV)/.lowest ]; then \
 	  echo "with the lowest versions that are allowed (constraints-lowest.txt):"; \
@@ -46,12 +46,15 @@ own-loops: $(VENV)/.loops ## the penalty in eleven loops of others, and what it 
 corpora: $(VENV)/.dev ## the odd files that others keep for their own tests: each read, named or refused (docs/corpora.md)
 	$(BIN)/python bench/corpora.py --out runs/corpora --table docs/corpora.md
 
+site: $(VENV)/.site ## the documentation as pages that open from the disk: site/index.html
+	$(BIN)/python bench/docs_site.py
+
 format: $(VENV)/.dev
 	$(BIN)/ruff format src tests bench examples
 	$(BIN)/ruff check --fix src tests bench examples
 
 clean:
-	rm -rf $(VENV) demo
+	rm -rf $(VENV) demo site build/site
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -63,6 +66,11 @@ $(VENV)/.demo: pyproject.toml constraints.txt | $(BIN)/python
 $(VENV)/.dev: pyproject.toml constraints.txt | $(BIN)/python
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[scores,text,speech,vae,eval,export,tensorboard,parquet,web,dev]'
 	touch $@
+
+# What builds the site; without it the tests of its pages say so by name.
+$(VENV)/.site: pyproject.toml constraints.txt | $(BIN)/python
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[docs]' && touch $@ || \
+	  echo "The packages of .[docs] cannot be installed here: the site is not built."
 
 # Accelerate, Lightning, transformers and diffusers, apart from everything else; without them their tests say so by name.
 $(VENV)/.loops: pyproject.toml constraints.txt | $(BIN)/python

@@ -16,6 +16,8 @@ ROOT = Path(__file__).parents[1]
 PAGES = {  # translation -> original
     "README.zh-CN.md": "README.md",
     "docs/monitor.zh-CN.md": "docs/monitor.md",
+    "docs/penalties.zh-CN.md": "docs/penalties.md",
+    "docs/start.zh-CN.md": "docs/start.md",
     "docs/strengths.zh-CN.md": "docs/strengths.md",
 }
 NOTE = re.compile(r"<!-- of: ([0-9a-f]{12}|-) -->\n")
