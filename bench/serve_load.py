@@ -1,4 +1,4 @@
-"""What viewers cost: a run that trains alone and with `viewers` looking on, a long record, many runs.
+"""What viewers cost: a run that trains alone and with `viewers` looking on, a long record, many runs, one that goes on.
 
     python bench/serve_load.py --viewers 200 --json bench/serve_load.json
 
@@ -128,6 +128,54 @@ def of_viewers(place: Path, viewers: int, rounds: int) -> dict[str, object]:
     }
 
 
+def shown_after(place: Path, times: int = 10) -> list[float]:
+    """Seconds from a row that a run writes to its steps in the page, in Chromium; empty where there is none."""
+    browser, driver = shutil.which("chromium"), shutil.which("chromedriver")
+    if browser is None or driver is None:
+        return []
+    import threading
+
+    import uvicorn
+    from selenium import webdriver
+    from selenium.webdriver.chrome.options import Options
+    from selenium.webdriver.chrome.service import Service
+
+    from poise.serve.app import application
+
+    run = place / "page" / "run"
+    shutil.copytree(place / "short", run)
+    for name in ("DONE", "report.json"):
+        (run / name).unlink()
+    server = uvicorn.Server(uvicorn.Config(application(run.parent), port=0, log_level="error"))
+    threading.Thread(target=server.run, daemon=True).start()
+    while not server.started:
+        time.sleep(0.05)
+    port = server.servers[0].sockets[0].getsockname()[1]
+    options = Options()
+    for word in ("--headless=new", "--no-sandbox", "--disable-gpu", "--lang=en"):
+        options.add_argument(word)
+    page = webdriver.Chrome(options=options, service=Service(driver))
+    found = []
+    try:
+        page.get(f"http://127.0.0.1:{port}/#/run")
+        text = "return [...document.querySelectorAll('.u-legend')].map((one) => one.textContent).join() + state.tag"
+        time.sleep(3)
+        last = json.loads((run / "record.jsonl").read_text().splitlines()[-1])
+        for i in range(times):
+            before = page.execute_script(text)
+            time.sleep(0.37 * (i % 4))
+            with (run / "record.jsonl").open("a") as file:
+                file.write(json.dumps({**last, "step": last["step"] + 2 * (i + 1)}) + "\n")
+            begun = time.monotonic()
+            while page.execute_script(text) == before:
+                time.sleep(0.02)
+            found.append(round(time.monotonic() - begun, 2))
+    finally:
+        page.quit()
+        server.should_exit = True
+    return found
+
+
 def opened(place: Path) -> dict[str, object]:
     """How long a long record and a list of many runs take the first time."""
     run = place / "short"
@@ -160,6 +208,7 @@ def opened(place: Path) -> dict[str, object]:
     while any(row["state"] == "reading" for row in waited.runs().content["runs"]):  # type: ignore[attr-defined]
         waited._answers._known.clear()
         answers += 1
+    found["seconds until a row is shown"] = shown_after(place)
     found |= {"seconds of a long record": times, "seconds of a list": lists, "answers until all were read": answers}
     return found
 
