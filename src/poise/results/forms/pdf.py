@@ -6,18 +6,7 @@ import io
 from collections.abc import Sequence
 
 from poise.report.figures.letters import lettered
-from poise.results.forms.document import (
-    Block,
-    Cells,
-    Document,
-    Heading,
-    Image,
-    Paragraph,
-    Points,
-    Remark,
-    Sounds,
-    Verbatim,
-)
+from poise.results.forms import document
 from poise.results.forms.pages import (
     BELOW,
     HIGH,
@@ -38,7 +27,7 @@ STEP = 0.6 * SMALL / 72  # inches of a letter of even width
 GAP = 0.12  # inches between columns
 
 
-def _table(pages: Pages, block: Cells) -> None:
+def _table(pages: Pages, block: document.Cells) -> None:
     """Rows of wrapped cells; columns as wide as they need to be, the widest cut down to what there is."""
     if block.title:
         pages.write(block.title, SIZE, bold=True)
@@ -84,69 +73,69 @@ def _leading(line: str) -> int:
     return min(40, len(line) - len(line.lstrip(" ")))
 
 
-def _draw(pages: Pages, block: Block) -> None:
+def _draw(pages: Pages, block: document.Block) -> None:
     before = (len(pages.figures) - 1, pages.top)
     match block:
-        case Heading():
+        case document.Heading():
             pages.gap(0.12)
             pages.room(1.2)
             pages.write(block.text, 13, bold=True)
-        case Paragraph():
+        case document.Paragraph():
             pages.write(block.text, SMALL if block.quiet else SIZE)
-        case Points():
+        case document.Points():
             for text in block.texts:
                 pages.room(SIZE * LEADING / 72)
                 pages.put(MARGIN, "•", SIZE)
                 pages.write(text, indent=0.18)
-        case Remark():
+        case document.Remark():
             pages.room(0.6)
             before = (len(pages.figures) - 1, pages.top)
             pages.write(f"{block.kind.upper()}: {block.title}", indent=0.15, bold=True)
             for text in block.texts:
                 pages.write(text, indent=0.15)
             pages.bar(before, OF_KIND.get(block.kind, "#777777"))
-        case Cells():
+        case document.Cells():
             _table(pages, block)
-        case Verbatim():
+        case document.Verbatim():
             if block.title:
                 pages.write(block.title, bold=True)
             for line in block.text.splitlines():
                 pages.write(line or " ", SMALL, 0.15 + STEP * _leading(line), mono=line.isascii())
-        case Image():
+        case document.Image():
             pages.picture(block)
-        case Sounds():
+        case document.Sounds():
             pages.write(f"{block.text} (to be heard in the report as HTML: {', '.join(n for n, _ in block.versions)})")
     pages.gap(0.08)
 
 
-def as_pdf(document: Document) -> bytes:
+def as_pdf(whole: document.Document) -> bytes:
     """The content of the file; the same document gives the same bytes."""
     from matplotlib.backends.backend_pdf import PdfPages
 
     buffer = io.BytesIO()
-    with lettered(_texts(document)):
+    with lettered(_texts(whole)):
         width_of.cache_clear()
         pages = Pages()
-        pages.write(document.title, 17, bold=True)
-        pages.write(document.lead, 11)
+        pages.write(whole.title, 17, bold=True)
+        pages.write(whole.lead, 11)
         pages.gap(0.1)
-        for block, after in zip(document.blocks, [*document.blocks[1:], None], strict=True):
-            if isinstance(block, Heading) and isinstance(after, Image):
+        for block, after in zip(whole.blocks, [*whole.blocks[1:], None], strict=True):
+            if isinstance(block, document.Heading) and isinstance(after, document.Image):
                 pages.room(0.6 + inches_of(after)[1] + BELOW)
             _draw(pages, block)
-        about = {"Title": plain(document.title), "CreationDate": None, "Creator": None, "Producer": None}
+        about = {"Title": plain(whole.title), "CreationDate": None, "Creator": None, "Producer": None}
         with PdfPages(buffer, metadata=about) as file:
             for i, figure in enumerate(pages.figures):
-                said = f"{wrapped(plain(document.title), ROOM - 1, SMALL)[0]}   {i + 1} of {len(pages.figures)}"
+                said = f"{wrapped(plain(whole.title), ROOM - 1, SMALL)[0]}   {i + 1} of {len(pages.figures)}"
                 figure.text(0.5, 0.45 / HIGH, said, fontsize=SMALL, ha="center", color="#444444", parse_math=False)
                 file.savefig(figure)
     return buffer.getvalue()
 
 
-def _texts(document: Document) -> list[str]:
+def _texts(whole: document.Document) -> list[str]:
     """Everything that is written."""
-    found = [document.title, document.lead]
-    for block in document.blocks:
+    found = [whole.title, whole.lead]
+    for block in whole.blocks:
         found += [value for value in vars(block).values() if isinstance(value, str)]
         found += [text for name in ("texts", "head") for text in getattr(block, name, ())]
         found += [cell for row in getattr(block, "rows", ()) for cell in row]
