@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import asdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from poise.disk import inspect, read_json
 from poise.errors import PoiseError
 from poise.record import RunFolder
 from poise.serve.answers import Answers, Reply, plain, version_of
-from poise.serve.study_parts import seen_part
+from poise.serve.study_parts import SeenPart, seen_part
 from poise.serve.views import Views
 from poise.studies.place import PLAN
 from poise.studies.report.sentences import counted, notes_of
@@ -20,6 +20,50 @@ from poise.studies.report.sentences import counted, notes_of
 FRESH = 2.0  # seconds for which an answer is given again without looking at the disk
 KEPT = 16  # studies whose answers are kept
 MOST = 200  # studies in a list
+
+
+@dataclass(frozen=True)
+class SeenVerdict:
+    """A claim in the list."""
+
+    says: str
+    verdict: str
+
+
+@dataclass
+class ListedStudy:
+    """A study in the list: `over` of the `planned` runs have come to their end."""
+
+    name: str
+    question: str = ""
+    planned: int = 0
+    over: int = 0
+    verdicts: Sequence[SeenVerdict] = ()
+    trouble: str = ""
+
+
+@dataclass(frozen=True)
+class SeenClaim:
+    """A claim, what came of it, and why it might be so."""
+
+    says: str
+    verdict: str
+    reason: str
+    because: str
+
+
+@dataclass
+class SeenStudy:
+    """What the page of a study shows; `trouble`: why there is no more."""
+
+    name: str
+    question: str = ""
+    counted: str = ""
+    complete: bool | None = None
+    claims: Sequence[SeenClaim] = ()
+    notes: Sequence[str] = ()
+    parts: Sequence[SeenPart] = ()
+    trouble: str = ""
 
 
 class StudyViews:
@@ -74,7 +118,7 @@ class StudyViews:
                 yield path
 
     def _list(self) -> Reply:
-        rows = [plain(_glance(folder)) for folder in list(self._folders())[:MOST]]
+        rows = [plain(asdict(_glance(folder))) for folder in list(self._folders())[:MOST]]
         return Reply({"studies": rows}, version_of(rows))
 
     def _detail(self, folder: Path, before: Reply | None) -> Reply:
@@ -83,34 +127,31 @@ class StudyViews:
         version = version_of(_stamp(folder))
         if before is not None and before.version == version:
             return before
-        seen: dict[str, object] = {"name": folder.name, "question": "", "trouble": "", "claims": [], "parts": []}
+        seen = SeenStudy(folder.name)
         try:
             outcome = outcome_of(folder)
-            seen.update(question=outcome.plan.question, counted=counted(outcome), complete=outcome.complete)
-            seen["claims"] = [
-                {"says": one.says, "verdict": one.verdict, "reason": one.reason, "because": one.because}
-                for one in outcome.claims
-            ]
-            seen["notes"] = list(notes_of(outcome))
-            seen["parts"] = [asdict(seen_part(outcome, part, folder)) for part in outcome.parts]
+            seen.question, seen.counted, seen.complete = outcome.plan.question, counted(outcome), outcome.complete
+            seen.claims = [SeenClaim(one.says, one.verdict, one.reason, one.because) for one in outcome.claims]
+            seen.notes = list(notes_of(outcome))
+            seen.parts = [seen_part(outcome, part, folder) for part in outcome.parts]
         except PoiseError as error:
-            seen["trouble"] = str(error).replace(str(folder), folder.name)
-        return Reply(plain(seen), version)
+            seen.trouble = str(error).replace(str(folder), folder.name)
+        return Reply(plain(asdict(seen)), version)
 
 
-def _glance(folder: Path) -> dict[str, object]:
+def _glance(folder: Path) -> ListedStudy:
     """A study in the list."""
-    row: dict[str, object] = {"name": folder.name, "question": "", "planned": 0, "over": _over(folder), "verdicts": []}
+    row = ListedStudy(folder.name, over=_over(folder))
     try:
         inspect(folder)
         plan = read_json(folder / PLAN)["plan"]
-        row["question"] = str(plan["question"])
-        row["planned"] = sum(len(part["arms"]) * len(part["seeds"]) for part in plan["parts"])
+        row.question = str(plan["question"])
+        row.planned = sum(len(part["arms"]) * len(part["seeds"]) for part in plan["parts"])
         if (folder / "study.json").is_file():
             claims = read_json(folder / "study.json")["claims"]
-            row["verdicts"] = [{"says": str(one["says"]), "verdict": str(one["verdict"])} for one in claims]
+            row.verdicts = [SeenVerdict(str(one["says"]), str(one["verdict"])) for one in claims]
     except (AttributeError, LookupError, PoiseError, TypeError):
-        row["trouble"] = "its plan or its outcome is damaged"
+        row.trouble = "its plan or its outcome is damaged"
     return row
 
 
