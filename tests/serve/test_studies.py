@@ -82,6 +82,16 @@ def test_a_study_shows_the_numbers_of_its_outcome(folder):
     assert run["about"]["name"] == arm["run"] and run["panels"]
 
 
+def test_runs_of_sentences_show_their_first_lines_in_the_list(folder):
+    with client(folder / "small" / "runs") as at:
+        rows = at.get("/api/runs").json()["runs"]
+    for row in rows:
+        texts = sorted((folder / "small" / "runs" / row["name"] / "samples").glob("0*.txt"))
+        first = texts[-1].read_text().split("\n")[:4] if texts else []
+        assert row["words"] == "\n".join(line[:120] for line in first) and row["picture"] is None
+    assert sum(bool(row["words"]) for row in rows) >= 3
+
+
 def test_rows_and_maps_are_on_the_axes_of_their_plots(tmp_path):
     """A study written by hand: intervals, single seeds, margins, a run that counts as the worst, a grid."""
     names = [one.name for one in grid().arms]

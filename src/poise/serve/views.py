@@ -26,6 +26,7 @@ from poise.serve.answers import Answers, Reply, plain, version_of
 MOST = 1_000  # runs in a list
 POINTS = 600  # of a curve
 FRESH = 0.5  # seconds for which an answer is given again without looking at the disk
+WORDS, LINES, ACROSS = 2_000, 4, 120  # bytes, lines and letters of sentences in a list
 LISTING = 0.4  # seconds in which a list looks at runs that have changed; the others follow in the next answer
 KEPT = 64  # runs whose answers are kept
 SAMPLE = re.compile(r"(\d{8})(-[a-z]+)?\.(png|txt)|real\.(png|txt)")
@@ -123,9 +124,13 @@ class Views:
 
     def _row(self, folder: RunFolder, busy: bool) -> dict[str, object]:
         """A run in the list."""
-        pictures = [file for file in samples_of(folder) if file.endswith(".png")]
+        samples = samples_of(folder)
+        pictures = [file for file in samples if file.endswith(".png")]
+        texts = [file for file in samples if file.endswith(".txt")]
         row = glance(folder, lambda run: self._record(run).scored(), busy).to_dict()
-        shown: dict[str, object] = plain({**row, "picture": pictures[-1] if pictures else None})
+        shown: dict[str, object] = plain(
+            {**row, "picture": pictures[-1] if pictures else None, "words": words_of(folder, texts) if texts else ""}
+        )
         return shown
 
     def _record(self, folder: RunFolder) -> LongRecord:
@@ -169,7 +174,9 @@ def without_place(error: PoiseError, folder: RunFolder) -> str:
 
 def unread(folder: RunFolder) -> dict[str, object]:
     """A run in the list that was not looked at yet."""
-    row: dict[str, object] = plain({**ListedRun(folder.name, "", state="reading").to_dict(), "picture": None})
+    row: dict[str, object] = plain(
+        {**ListedRun(folder.name, "", state="reading").to_dict(), "picture": None, "words": ""}
+    )
     return row
 
 
@@ -194,6 +201,16 @@ def samples_of(folder: RunFolder) -> list[str]:
     except OSError:
         return []
     return found + with_sounds
+
+
+def words_of(folder: RunFolder, texts: Sequence[str]) -> str:
+    """The first lines of the newest sentences."""
+    try:
+        content = disk.read_bytes(folder.samples / texts[-1], DOCUMENT)
+    except (OSError, PoiseError):
+        return ""
+    lines = content[:WORDS].decode(errors="replace").split("\n")[:LINES]
+    return "\n".join(line[:ACROSS] for line in lines)
 
 
 @dataclass(frozen=True)

@@ -68,6 +68,7 @@ const showList = (content) => {
   for (const row of content.runs) {
     const link = element("a", { href: `#/${encodeURIComponent(row.name)}` });
     if (row.picture) link.append(element("img", { src: `${sampleAddress(row.name, row.picture)}`, alt: "", loading: "lazy" }));
+    if (!row.picture && row.words) link.append(element("pre", { textContent: row.words, dir: "auto" }));
     link.append(element("b", { textContent: row.name, dir: "auto" }), badge(row), " ", progress(row));
     link.append(element("div", { className: "soft", dir: "auto", textContent: [row.recipe, row.data, bestOf(row)].filter(Boolean).join(" · ") }));
     if (row.why) link.append(element("div", { className: "soft", textContent: row.why }));
