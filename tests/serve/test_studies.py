@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from urllib.parse import quote
@@ -181,8 +182,8 @@ def test_nothing_beside_studies_can_be_read(folder):
     assert len(tried) > 80
 
 
-@pytest.fixture
-def address(folder):
+@contextmanager
+def served(folder):
     config = uvicorn.Config(serving.application(folder), host="127.0.0.1", port=0, log_level="error")
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
@@ -192,6 +193,12 @@ def address(folder):
     yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
     server.should_exit = True
     thread.join(10)
+
+
+@pytest.fixture
+def address(folder):
+    with served(folder) as found:
+        yield found
 
 
 @in_chromium
@@ -239,3 +246,27 @@ def test_names_of_a_study_are_text(folder, address, browser, monkeypatch):  # no
     dark = "return [...document.querySelectorAll('.heat td')].map((cell) => getComputedStyle(cell).backgroundColor)"
     colours = browser.execute_script(dark)
     assert len({*colours}) == 6 and colours[5] == "rgba(0, 0, 0, 0)", "a cell without a number has no colour"
+
+
+@in_chromium
+def test_findings_are_told_in_the_language_of_the_page(tmp_path, browser):  # noqa: F811
+    shutil.copytree(MADE / "runs" / "images", tmp_path / "runs" / "images")
+    record = tmp_path / "runs" / "images" / "record.jsonl"
+    rows = [json.loads(line) for line in record.read_text().splitlines()]
+    with record.open("a") as file:
+        for step in range(rows[-1]["step"] + 1, rows[-1]["step"] + 200, 2):
+            file.write(json.dumps({**rows[-1], "step": step, "generator/diversity": 0.0}) + "\n")
+    views = shown.Views(tmp_path / "runs")
+    found = views.run("images").content["findings"]
+    assert found and all(one["zh"]["sentence"] != one["sentence"] for one in found)
+    with served(tmp_path / "runs") as address:
+        browser.get(f"{address}/#/images")
+        waited(browser, "document.querySelector('.findings li')")
+        said = browser.execute_script("return document.querySelector('.findings').textContent")
+        assert found[0]["sentence"] in said and found[0]["action"] in said
+        browser.find_element("id", "language").click()
+        waited(
+            browser,
+            f"document.querySelector('.findings').textContent.includes({json.dumps(found[0]['zh']['sentence'])})",
+        )
+        assert found[0]["name"] not in browser.execute_script("return document.querySelector('.findings').textContent")

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from poise.words import translated
+
 COST = 9.0  # times as long as an answer took to make it is given again
 
 
@@ -47,6 +49,12 @@ class Answers:
             while len(self._known) > self._most:
                 del self._known[next(iter(self._known))]
             return answer
+
+
+def in_chinese(found: dict[str, object]) -> dict[str, object]:
+    """What is told of a finding, with `zh`: the same in Chinese, as far as it is known."""
+    told = {key: translated(str(found[key]), "zh") for key in ("name", "sentence", "action") if key in found}
+    return {**found, "zh": told}
 
 
 def version_of(value: object) -> str:

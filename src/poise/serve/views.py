@@ -21,7 +21,7 @@ from poise.results.curves import RunCurves
 from poise.results.long_record import LongRecord
 from poise.runs.diagnosis import PastFinding, diagnosis
 from poise.runs.listing import ListedRun, about
-from poise.serve.answers import Answers, Reply, plain, version_of
+from poise.serve.answers import Answers, Reply, in_chinese, plain, version_of
 
 MOST = 1_000  # runs in a list
 POINTS = 600  # of a curve
@@ -128,10 +128,8 @@ class Views:
         pictures = [file for file in samples if file.endswith(".png")]
         texts = [file for file in samples if file.endswith(".txt")]
         row = glance(folder, lambda run: self._record(run).scored(), busy).to_dict()
-        shown: dict[str, object] = plain(
-            {**row, "picture": pictures[-1] if pictures else None, "words": words_of(folder, texts) if texts else ""}
-        )
-        return shown
+        row |= {"picture": pictures[-1] if pictures else None, "words": words_of(folder, texts) if texts else ""}
+        return dict(plain(row))
 
     def _record(self, folder: RunFolder) -> LongRecord:
         """The record of a run as far as it was read; that of a few runs is kept."""
@@ -164,7 +162,10 @@ class Views:
             seen.happenings, seen.findings, seen.earlier = curves.happenings, known.findings, known.earlier
         except PoiseError as error:
             seen.trouble = seen.trouble or without_place(error, folder)
-        return Reply(plain(asdict(seen)), f"{version}-{record.searched:.3f}")
+        shown = plain(asdict(seen))
+        for key in ("findings", "earlier"):
+            shown[key] = [in_chinese(one) for one in shown[key]]
+        return Reply(shown, f"{version}-{record.searched:.3f}")
 
 
 def without_place(error: PoiseError, folder: RunFolder) -> str:

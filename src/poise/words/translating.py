@@ -109,9 +109,9 @@ def lines_within(text: str, width: int) -> list[str]:
     return [line.rstrip() for line in lines if line.strip()]
 
 
-def translated(text: str) -> str:
-    """A text for people in the language that is asked for; each line of it by itself."""
-    if language() == "en":
+def translated(text: str, to: str | None = None) -> str:
+    """A text for people, each line of it by itself. `to`: zh or en; None: the language that is asked for."""
+    if (to or language()) == "en":
         return text
     return "\n".join(_line(line) for line in text.split("\n"))
 

@@ -85,9 +85,10 @@ const showList = (content) => {
   narrow();
 };
 
+const told = (one, key) => (state.language === "zh" && one.zh?.[key]) || one[key];
 const finding = (one) => element("li", { className: one.severity },
-  element("b", { textContent: one.name }), ` (${word("since")} ${one.since.toLocaleString()})`,
-  element("div", { textContent: [one.sentence, one.action].filter(Boolean).join(" ") }));
+  element("b", { textContent: told(one, "name") }), ` (${word("since")} ${one.since.toLocaleString()})`,
+  element("div", { textContent: [told(one, "sentence"), told(one, "action")].filter(Boolean).join(" ") }));
 
 const drawPanel = (panel, place) => {
   const steps = [...new Set(panel.curves.flatMap((curve) => curve.x))].sort((a, b) => a - b);
@@ -177,7 +178,7 @@ const showRun = async (content) => {
     element("h2", { word: "found" }), content.findings.length ? findings : element("p", { word: "nothing" }),
   ];
   if (content.earlier.length) {
-    parts.push(element("h2", { word: "earlier" }), element("ul", {}, ...content.earlier.map((one) => element("li", { className: "soft", textContent: `${one.name}: ${one.sentence}` }))));
+    parts.push(element("h2", { word: "earlier" }), element("ul", {}, ...content.earlier.map((one) => element("li", { className: "soft", textContent: `${told(one, "name")}: ${told(one, "sentence")}` }))));
   }
   if (content.sampled) parts.push(element("p", { className: "soft", id: "sampled", textContent: `${word("sampled")}${content.searched < 1 ? ` ${word("searched")} ${Math.floor(100 * content.searched)} %` : ""}` }));
   parts.push(element("h2", { word: "curves" }), content.panels.length ? panels : element("p", { word: "nocurves", className: "soft" }));
