@@ -15,12 +15,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from poise.errors import PoiseError
+from poise.serve.apart import Painter, TooMany
+from poise.serve.compare import comparison, names_in
+from poise.serve.play import Player
 from poise.serve.views import Reply, Views
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
     from starlette.requests import Request
     from starlette.responses import Response
+    from starlette.routing import Route
 
 FILES = {
     "index.html": "text/html; charset=utf-8",
@@ -28,6 +32,9 @@ FILES = {
     "uplot.css": "text/css; charset=utf-8",
     "serve.js": "text/javascript; charset=utf-8",
     "uplot.js": "text/javascript; charset=utf-8",
+    "play.js": "text/javascript; charset=utf-8",
+    "play.css": "text/css; charset=utf-8",
+    "compare.js": "text/javascript; charset=utf-8",
 }
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
@@ -43,11 +50,13 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 Handler = Callable[["Request"], Awaitable["Response"]]
 
 
-def application(root: Path, hosts: Sequence[str] | None = LOOPBACK, token: str | None = None) -> Starlette:
+def application(
+    root: Path, hosts: Sequence[str] | None = LOOPBACK, token: str | None = None, painter: Painter | None = None
+) -> Starlette:
     """The application over the runs right below `root`.
 
     Args: hosts, names that it may be called by, without a port; None: any; token, asked for as ?token= once, kept by
-    the browser in a cookie.
+    the browser in a cookie; painter, what draws (default: a process of its own, begun with the first drawing).
     """
     from starlette.applications import Starlette
     from starlette.concurrency import run_in_threadpool
@@ -79,11 +88,56 @@ def application(root: Path, hosts: Sequence[str] | None = LOOPBACK, token: str |
         Route("/api/runs", runs),
         Route("/api/run/{name}", run),
         Route("/api/sample/{name}/{file:path}", sample),
+        *play_routes(views, painter),
+        *compare_routes(views),
         Route("/{name}", page),
     ]
     app = Starlette(routes=routes)
     app.router.redirect_slashes = False
     return guarded(app, hosts, token)
+
+
+def play_routes(views: Views, painter: Painter | None) -> list[Route]:
+    """What a run can draw, and drawings. 400: what cannot be asked; 503: others are drawing."""
+    from starlette.concurrency import run_in_threadpool
+    from starlette.responses import Response
+    from starlette.routing import Route
+
+    player = Player(views, painter)
+
+    async def abilities(request: Request) -> Response:
+        try:
+            return answered(request, await run_in_threadpool(player.abilities, request.path_params["name"]))
+        except PoiseError as error:
+            return refused(404, str(error))
+
+    async def drawing(request: Request) -> Response:
+        name, what = request.path_params["name"], request.path_params["what"]
+        try:
+            content, kind = await run_in_threadpool(player.drawn, name, what, request.query_params.multi_items())
+        except TooMany as error:
+            return refused(503, str(error))
+        except PoiseError as error:
+            return refused(400, str(error))
+        return Response(content, media_type=kind)
+
+    return [Route("/api/play/{name}", abilities), Route("/api/play/{name}/{what}", drawing)]
+
+
+def compare_routes(views: Views) -> list[Route]:
+    """Several runs beside each other, as ?run=A&run=B."""
+    from starlette.concurrency import run_in_threadpool
+    from starlette.routing import Route
+
+    async def compared(request: Request) -> Response:
+        given = request.query_params.multi_items()
+        try:
+            names = names_in(given)
+            return answered(request, await run_in_threadpool(comparison, views, names))
+        except PoiseError as error:
+            return refused(400, str(error))
+
+    return [Route("/api/compare", compared)]
 
 
 async def page(request: Request) -> Response:

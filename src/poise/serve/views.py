@@ -68,12 +68,12 @@ class Views:
 
     def runs(self) -> Reply:
         """All runs: what is known at a glance, and the newest picture of samples."""
-        return self._kept("", lambda before: self._list(before))
+        return self.kept("", lambda before: self._list(before))
 
     def run(self, name: str) -> Reply:
         """One run: curves, findings, samples. Errors: PoiseError for one that is not there, or is damaged."""
         folder = self.folder(name)
-        return self._kept(f"run {name}", lambda before: self._detail(folder, before))
+        return self.kept(f"run {name}", lambda before: self._detail(folder, before))
 
     def folder(self, name: str) -> RunFolder:
         """The run of a name. Errors: PoiseError where there is none."""
@@ -104,7 +104,7 @@ class Views:
             if not path.name.startswith(".") and not path.is_symlink() and (path / "spec.json").is_file():
                 yield RunFolder(path)
 
-    def _kept(self, key: str, make: Callable[[Reply | None], Reply]) -> Reply:
+    def kept(self, key: str, make: Callable[[Reply | None], Reply]) -> Reply:
         """One computation at a time; an answer that is fresh is given again."""
         with self._lock:
             now = self._clock()
@@ -126,7 +126,7 @@ class Views:
         return Reply({"root": self.root.name, "runs": plain(rows)}, version_of(rows))
 
     def _detail(self, folder: RunFolder, before: Reply | None) -> Reply:
-        version = version_of(_stamp(folder))
+        version = version_of(stamp_of(folder))
         if before is not None and before.version == version:
             return before
         real = [name for name in ("real.png", "real.txt") if (folder.samples / name).is_file()]
@@ -144,9 +144,10 @@ class Views:
 
 
 def glance(folder: RunFolder) -> ListedRun:
-    """What there is to know of a run, without its path on this machine."""
+    """What there is to know of a run, without paths on this machine."""
     found = about(folder)
-    return replace(found, path="", why=found.why.replace(str(folder.path), folder.name))
+    data = Path(found.data).name if found.data else found.data
+    return replace(found, path="", data=data, why=found.why.replace(str(folder.path), folder.name))
 
 
 def samples_of(folder: RunFolder) -> list[str]:
@@ -166,7 +167,7 @@ def samples_of(folder: RunFolder) -> list[str]:
     return found + with_sounds
 
 
-def _stamp(folder: RunFolder) -> list[object]:
+def stamp_of(folder: RunFolder) -> list[object]:
     """What changes when a run does."""
     found: list[object] = [folder.busy]
     for name in ("record.jsonl", "events.jsonl", "spec.json", "report.json", "DONE", "samples"):

@@ -1,0 +1,73 @@
+"""The process that draws, seen from the server: begun with the first wish, and anew where it has ended."""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+from typing import Protocol
+
+from poise.errors import PoiseError
+from poise.serve.drawing import Wish, work
+
+PATIENCE = 120.0  # seconds that one drawing may take, with the loading of torch
+
+
+class TooMany(PoiseError):
+    """Others are drawing, or what draws has ended: the same may be asked again."""
+
+
+class Painter(Protocol):
+    """What draws."""
+
+    def draw(self, wish: Wish) -> tuple[bool, bytes]: ...
+
+
+class Apart:
+    """A process of its own that draws, begun with the first wish and anew where it has ended."""
+
+    def __init__(self) -> None:
+        self._process: BaseProcess | None = None
+        self._connection: Connection | None = None
+
+    def draw(self, wish: Wish) -> tuple[bool, bytes]:
+        """Whether it was drawn, and the content or a sentence. Errors: TooMany where the process ended or hung."""
+        connection = self._ready()
+        try:
+            connection.send(wish)
+            if not connection.poll(PATIENCE):
+                self.end()
+                raise TooMany(
+                    f"this takes more than {PATIENCE:.0f} seconds to draw here: ask for less, or use poise sample"
+                )
+            found: tuple[bool, bytes] = connection.recv()
+            return found
+        except (EOFError, OSError):
+            self.end()
+            raise TooMany("what draws here has ended, perhaps for want of memory; try again, or ask for less") from None
+
+    def _ready(self) -> Connection:
+        if self._connection is not None and self._process is not None and self._process.is_alive():
+            return self._connection
+        from poise.studies.running.pool import deaf_to_ctrl_c
+
+        self.end()
+        spawn = multiprocessing.get_context("spawn")  # a fork would have this server's sockets
+        ours, theirs = spawn.Pipe()
+        with deaf_to_ctrl_c():
+            self._process = spawn.Process(target=work, args=(theirs,), daemon=True, name="poise-serve-draws")
+            self._process.start()
+        theirs.close()
+        self._connection = ours
+        return ours
+
+    def end(self) -> None:
+        """End the process, if there is one."""
+        if self._connection is not None:
+            with contextlib.suppress(OSError):
+                self._connection.close()
+        if self._process is not None:
+            self._process.kill()
+            self._process.join()
+        self._connection = self._process = None
