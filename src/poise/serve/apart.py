@@ -9,6 +9,7 @@ from multiprocessing.process import BaseProcess
 from typing import Protocol
 
 from poise.errors import PoiseError
+from poise.runs.ending import deaf_to_ctrl_c
 from poise.serve.drawing import Wish, work
 
 PATIENCE = 120.0  # seconds that one drawing may take, with the loading of torch
@@ -50,8 +51,6 @@ class Apart:
     def _ready(self) -> Connection:
         if self._connection is not None and self._process is not None and self._process.is_alive():
             return self._connection
-        from poise.studies.running.pool import deaf_to_ctrl_c
-
         self.end()
         spawn = multiprocessing.get_context("spawn")  # a fork would have this server's sockets
         ours, theirs = spawn.Pipe()

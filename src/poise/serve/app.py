@@ -33,6 +33,7 @@ FILES = {
     "serve.js": "text/javascript; charset=utf-8",
     "uplot.js": "text/javascript; charset=utf-8",
     "play.js": "text/javascript; charset=utf-8",
+    "play_lines.js": "text/javascript; charset=utf-8",
     "play.css": "text/css; charset=utf-8",
     "compare.js": "text/javascript; charset=utf-8",
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
+from statistics import fmean
 
 from poise.errors import PoiseError
 from poise.monitor import Finding
@@ -18,6 +19,8 @@ from poise.runs.listing import ListedRun
 from poise.serve.views import Reply, Views, glance, plain, samples_of, stamp_of, thinned, version_of
 
 ROWS = 200  # of a table
+PROBES = 8  # as the monitor looks at them together
+TOLD_APART = ("auc_training", "auc_heldout", "auc_gap")  # see docs/monitor.md
 LETTERS = 200  # of a cell
 PLACE = re.compile(
     r"""(?<![^\s'"\[(,=])(?:[A-Za-z]:|~[^/\\\s,'"]*|\.{1,2})?[/\\](?:[^/\\,'"\]]*[/\\])*(?=[^/\\\s,'"\]])"""
@@ -39,12 +42,14 @@ class BestOf:
 
 @dataclass
 class ComparedRun:
-    """One of them. `trouble`: why there is no more of it."""
+    """One of them. `judges`: discriminator -> how well it tells items apart, the means of its last `PROBES` probes;
+    `trouble`: why there is no more of it."""
 
     about: ListedRun
     samples: Sequence[str] = ()
     findings: Sequence[Finding] = ()
     best: BestOf | None = None
+    judges: dict[str, dict[str, float]] = field(default_factory=dict)
     trouble: str = ""
 
 
@@ -113,8 +118,17 @@ def _one(folder: RunFolder) -> tuple[ComparedRun, RunCurves | None]:
     except PoiseError as error:
         found.trouble = _without_places(str(error))
         return found, None
-    found.best = _best(found.about, curves)
+    found.best, found.judges = _best(found.about, curves), _judges(curves)
     return found, curves
+
+
+def _judges(curves: RunCurves) -> dict[str, dict[str, float]]:
+    found: dict[str, dict[str, float]] = {}
+    for key, number in curves.numbers.items():
+        player, _, name = key.partition("/")
+        if name in TOLD_APART:
+            found.setdefault(player, {})[name] = fmean(number.values[-PROBES:])
+    return found
 
 
 def _best(about: ListedRun, curves: RunCurves) -> BestOf | None:

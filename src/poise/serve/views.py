@@ -80,7 +80,7 @@ class Views:
         for folder in self._folders():
             if folder.name == name:
                 return folder
-        raise PoiseError(f"there is no run {name[:80]!r} in {self.root}")
+        raise PoiseError(f"there is no run {name[:80]!r} in {self.root.name}")
 
     def sample(self, name: str, file: str) -> tuple[bytes, str]:
         """The content of a file of samples, and its type. Errors: PoiseError where there is none."""
