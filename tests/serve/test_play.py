@@ -238,7 +238,7 @@ class Slow:
 
 def test_who_is_too_many_is_told_and_who_asks_the_same_shares_it(played, monkeypatch):
     slow = Slow()
-    player = play.Player(Views(played), slow)
+    player = play.DrawnRuns(Views(played), slow)
     found, threads = [], []
     entered = threading.Semaphore(0)
     places = player._places.acquire
@@ -280,7 +280,7 @@ def test_what_is_kept_is_bounded_in_number_and_bytes(played, monkeypatch):
         def draw(self, wish):
             return True, bytes(1_000_000)
 
-    player = play.Player(Views(played), Large())
+    player = play.DrawnRuns(Views(played), Large())
     for seed in range(40):
         player.drawn("dcgan", "grid.png", [("seed", str(seed))])
     assert sum(map(len, player._answers.values())) <= play.BYTES and len(player._answers) == 32
@@ -300,7 +300,7 @@ def test_few_runs_and_draws_are_kept(played):
 
 def test_what_is_too_heavy_is_refused_before_anything_is_loaded(played, monkeypatch):
     never = Never()
-    player = play.Player(Views(played), never)
+    player = play.DrawnRuns(Views(played), never)
     monkeypatch.setattr(play, "HEAVIEST", 100)
     with pytest.raises(PoiseError, match="of weights, too much to draw with here: use poise sample"):
         player.drawn("dcgan", "grid.png", [])

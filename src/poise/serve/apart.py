@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
+import threading
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from typing import Protocol
@@ -31,10 +32,14 @@ class Apart:
     def __init__(self) -> None:
         self._process: BaseProcess | None = None
         self._connection: Connection | None = None
+        self._one = threading.Lock()  # a question and its answer belong together
 
     def draw(self, wish: Wish) -> tuple[bool, bytes]:
         """Whether it was drawn, and the content or a sentence. Errors: TooMany where the process ended or hung."""
-        connection = self._ready()
+        with self._one:
+            return self._draw(self._ready(), wish)
+
+    def _draw(self, connection: Connection, wish: Wish) -> tuple[bool, bytes]:
         try:
             connection.send(wish)
             if not connection.poll(PATIENCE):

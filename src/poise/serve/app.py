@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from poise.errors import PoiseError
 from poise.serve.apart import Painter, TooMany
 from poise.serve.compare import comparison, names_in
-from poise.serve.play import Player
+from poise.serve.play import DrawnRuns
 from poise.serve.views import Reply, Views
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ def play_routes(views: Views, painter: Painter | None) -> list[Route]:
     from starlette.responses import Response
     from starlette.routing import Route
 
-    player = Player(views, painter)
+    player = DrawnRuns(views, painter)
 
     async def abilities(request: Request) -> Response:
         try:

@@ -54,7 +54,7 @@ class ComparedRun:
 
 
 @dataclass
-class Compared:
+class RunsBeside:
     """Runs beside each other: `tables`, heading -> rows of (name, of each run)."""
 
     runs: Sequence[ComparedRun]
@@ -88,7 +88,7 @@ def comparison(views: Views, names: Sequence[str]) -> Reply:
     return views.kept("\0".join(("compare", *names)), made)
 
 
-def compared(folders: Sequence[RunFolder]) -> Compared:
+def compared(folders: Sequence[RunFolder]) -> RunsBeside:
     """What there is to know of them beside each other; one that is damaged hides the others' numbers, not them."""
     runs, curves = [], []
     for folder in folders:
@@ -96,7 +96,7 @@ def compared(folders: Sequence[RunFolder]) -> Compared:
         runs.append(run)
         curves += [found] if found is not None else []
     _mark(runs)
-    answer = Compared(runs)
+    answer = RunsBeside(runs)
     try:
         tables = differences(folders, unfinished=True)
         answer.tables = {heading: [_row(row) for row in rows[:ROWS]] for heading, rows in tables.items()}

@@ -21,7 +21,7 @@ OPTIONS = ("truncation", "latents", "label", "voice")  # that some recipes and r
 PIXELS = 64 * 256 * 256  # of one drawing
 
 
-class Player:
+class DrawnRuns:
     """Draws with the runs of a folder. Args: views, the runs; painter, what draws (default: a process of its own)."""
 
     def __init__(self, views: Views, painter: Painter | None = None) -> None:

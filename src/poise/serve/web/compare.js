@@ -70,7 +70,8 @@ const picker = (name) => {
     showChosen();
   });
   queueMicrotask(showChosen);
-  return element("label", { className: "pick" }, box, " ", element("span", { word: "tick" }));
+  const play = element("a", { className: "toplay", href: `#play/${encodeURIComponent(name)}`, word: "play" });
+  return element("div", { className: "pick" }, element("label", {}, box, " ", element("span", { word: "tick" })), play);
 };
 
 const swatch = (i) => {
@@ -93,11 +94,11 @@ const bestScores = (content) => {
   const rows = content.runs.map((run, i) => {
     const best = run.best;
     const said = best ? (best.clear === null ? "" : best.clear ? "clear" : "lowest") : "noscore";
-    return [element("span", {}, swatch(i), " ", named(content, i)), best?.score ?? "", best ? number(best.value) : "",
-      best && best.low !== null ? `${number(best.low)} – ${number(best.high)}` : "", best ? String(best.step.toLocaleString()) : "",
-      said ? element("b", { word: said }) : ""];
+    const mark = said ? element("b", { word: said }) : null;
+    return [element("span", {}, swatch(i), " ", named(content, i), mark), best?.score ?? "", best ? number(best.value) : "",
+      best && best.low !== null ? `${number(best.low)} – ${number(best.high)}` : "", best ? best.step.toLocaleString() : ""];
   });
-  return tableOf([" ", headed("score"), headed("value"), headed("interval"), headed("after"), " "], rows);
+  return tableOf([" ", headed("score"), headed("value"), headed("interval"), headed("after")], rows);
 };
 
 const judges = (content) => {

@@ -242,13 +242,15 @@ const picturePage = () => {
     knows("label") ? labelled("label", options("label", [["", "", "inturn"], ...played.able.classes.map((name) => [name, name])])) : null,
     knows("truncation") ? labelled("truncation", element("input", { id: "truncation", type: "range", min: 0.2, max: 3, step: 0.1, value: 3 }), " ", cut3) : null,
     knows("latents") ? labelled("latents", options("latents", [["", "", "asjudged"], ["prior", "", "prior"], ["mixture", "", "mixture"]])) : null);
-  controls.addEventListener("input", () => {
+  const changed = () => {
     const limit = value("truncation");
     if (limit) {
       if (Number(limit) < 3) { delete cut3.dataset.word; cut3.textContent = `±${limit}`; } else { cut3.dataset.word = "off"; cut3.textContent = word("off"); }
     }
     if (controls.checkValidity()) drawSheet();
-  });
+  };
+  controls.addEventListener("input", changed);
+  controls.addEventListener("change", changed); // a menu need not say "input"
   const share = element("input", { id: "share", type: "range", min: 0, max: 1, step: 0.02, value: 0.5 });
   share.addEventListener("input", showWay);
   const parts = [controls, element("div", { id: "said", role: "status" }), element("div", { id: "cells", className: "cells" }),

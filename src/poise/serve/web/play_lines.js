@@ -28,9 +28,9 @@ const writePage = () => {
   return { parts: [controls, element("div", { id: "said", role: "status" }), element("pre", { id: "sentences", dir: "auto" }), element("p", {}, saver("save", "save"))], begin: draw };
 };
 
-// A sound, once the server has made it; `title` beside it.
-const clip = (address, title, file, place) => wish(`clip ${address}`, address, async () => {
-  const audio = element("audio", { controls: true, preload: "auto", src: address, "aria-label": title });
+// A sound, once the server has made it; `title` beside it. What somebody lets be said is heard at once.
+const clip = (address, title, file, place, autoplay = false) => wish(`clip ${address}`, address, async () => {
+  const audio = element("audio", { controls: true, preload: "auto", autoplay, src: address, "aria-label": title });
   const item = element("li", {}, element("div", { dir: "auto", textContent: title }), audio, element("a", { className: "save", word: "save", href: address, download: `${file}.wav` }));
   place.prepend(item);
   while (place.children.length > SAID) place.lastElementChild.remove();
@@ -55,7 +55,7 @@ const speakPage = () => {
     form.addEventListener("submit", () => {
       const asked = { text: value("text"), step: value("step"), voice: value("voice"), seed: value("seed"), speed: value("speed") };
       const title = [asked.text, asked.voice, `${word("step")} ${Number(asked.step).toLocaleString()}`, asked.speed === "1" ? "" : `×${asked.speed}`].filter(Boolean).join(" · ");
-      clip(drawingAddress("say.wav", asked), title, fileName(asked.text, "step", asked.step), list);
+      clip(drawingAddress("say.wav", asked), title, fileName(asked.text, "step", asked.step), list, true);
     });
     parts.push(form, element("div", { id: "said", role: "status" }), element("h2", { word: "sounds" }), list, element("h2", { word: "heldout" }));
   } else {
