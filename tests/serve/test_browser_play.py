@@ -291,3 +291,9 @@ def test_a_run_that_goes_on_offers_its_new_checkpoints(played, painter, browser,
         shutil.copytree(places / "step-00000002", places / "step-00000001")
         waited(browser, "document.querySelectorAll('#step option').length === 2")
         assert browser.execute_script("return value('step')") == "2", "what was chosen stays"
+
+
+def test_a_percent_sign_that_stands_for_nothing_is_no_fault(address, browser):
+    browser.get(f"{address}/#%zz")
+    waited(browser, "document.getElementById('main').textContent.includes('there is no run')")
+    assert all("404" in entry["message"] for entry in browser.get_log("browser"))

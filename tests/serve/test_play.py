@@ -22,6 +22,7 @@ from poise.record import RunFolder
 from poise.report.picture import grid, png
 from poise.serve import app as serving
 from poise.serve import drawing, play
+from poise.serve.apart import Apart
 from poise.serve.asked import CLIPS, KNOWN, LETTERS, MOST, SEEDS, STRIP
 from poise.serve.views import Views
 from tests.serve.conftest import KINDS, name_of
@@ -273,6 +274,39 @@ def test_too_many_is_503_and_a_process_that_has_ended_is_begun_anew(at, played, 
     painter._process.kill()
     painter._process.join()
     assert got(at, "/api/play/dcgan/grid.png", seed=12) != before
+
+
+def test_a_process_that_nobody_needs_ends_and_is_begun_anew(played):
+    resting = Apart(idle=0.01)
+    wish = drawing.Wish(played / "dcgan", 2, 0, "grid.png", {"n": 2, "seed": 0.0})
+    first = resting.draw(wish)
+    process = resting._process
+    process.join(60)
+    assert process.exitcode == 0 and first[0]
+    assert resting.draw(wish) == first and resting._process is not process
+    resting.end()
+
+
+CHILD = """
+import os, sys, time
+from pathlib import Path
+if __name__ == "__main__":
+    from poise.serve.apart import Apart
+    from poise.serve.drawing import Wish
+    painter = Apart()
+    painter.draw(Wish(Path(sys.argv[1]), 2, 0, "grid.png", {"n": 2, "seed": 0.0}))
+    print(painter._process.pid, flush=True)
+    os._exit(1) if sys.argv[2] == "killed" else sys.exit(0)
+"""
+
+
+@pytest.mark.parametrize("way", ["killed", "ended"])
+def test_the_process_ends_with_the_server_however_that_ends(way, played, tmp_path):
+    (tmp_path / "script.py").write_text(CHILD)
+    words = [sys.executable, tmp_path / "script.py", played / "dcgan", way]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as server:
+        said, _ = server.communicate(timeout=120)  # ends when all who could write there have, what draws among them
+    assert said.strip().isdigit() and (server.returncode == 1) == (way == "killed")
 
 
 def test_what_is_kept_is_bounded_in_number_and_bytes(played, monkeypatch):

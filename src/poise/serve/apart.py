@@ -14,6 +14,7 @@ from poise.runs.ending import deaf_to_ctrl_c
 from poise.serve.drawing import Wish, work
 
 PATIENCE = 120.0  # seconds that one drawing may take, with the loading of torch
+IDLE = 900.0  # seconds without a wish after which the process ends, and gives its memory back
 
 
 class TooMany(PoiseError):
@@ -27,9 +28,11 @@ class Painter(Protocol):
 
 
 class Apart:
-    """A process of its own that draws, begun with the first wish and anew where it has ended."""
+    """A process of its own that draws, begun with the first wish and anew where it has ended. `idle`: seconds without a
+    wish after which it ends."""
 
-    def __init__(self) -> None:
+    def __init__(self, idle: float = IDLE) -> None:
+        self._idle = idle
         self._process: BaseProcess | None = None
         self._connection: Connection | None = None
         self._one = threading.Lock()  # a question and its answer belong together
@@ -37,9 +40,13 @@ class Apart:
     def draw(self, wish: Wish) -> tuple[bool, bytes]:
         """Whether it was drawn, and the content or a sentence. Errors: TooMany where the process ended or hung."""
         with self._one:
-            return self._draw(self._ready(), wish)
+            found = self._draw(self._ready(), wish) or self._draw(self._ready(), wish)
+            if found is None:
+                raise TooMany("what draws here has ended; try again")
+            return found
 
-    def _draw(self, connection: Connection, wish: Wish) -> tuple[bool, bytes]:
+    def _draw(self, connection: Connection, wish: Wish) -> tuple[bool, bytes] | None:
+        """The answer; None where the process had just gone to rest."""
         try:
             connection.send(wish)
             if not connection.poll(PATIENCE):
@@ -50,7 +57,12 @@ class Apart:
             found: tuple[bool, bytes] = connection.recv()
             return found
         except (EOFError, OSError):
+            if self._process is not None:
+                self._process.join(1)
+            rested = self._process is not None and self._process.exitcode == 0
             self.end()
+            if rested:
+                return None
             raise TooMany("what draws here has ended, perhaps for want of memory; try again, or ask for less") from None
 
     def _ready(self) -> Connection:
@@ -60,7 +72,7 @@ class Apart:
         spawn = multiprocessing.get_context("spawn")  # a fork would have this server's sockets
         ours, theirs = spawn.Pipe()
         with deaf_to_ctrl_c():
-            self._process = spawn.Process(target=work, args=(theirs,), daemon=True, name="poise-serve-draws")
+            self._process = spawn.Process(target=work, args=(theirs, self._idle), daemon=True, name="poise-serve-draws")
             self._process.start()
         theirs.close()
         self._connection = ours

@@ -148,13 +148,14 @@ def _place(seed: float, index: int, label: object) -> NoisePlace:
     return NoisePlace(first, index, round(seed - first, 2), None if label is None else str(label))
 
 
-def work(connection: Connection) -> None:
-    """Draw what is wished for until nobody listens; answers: whether it worked, and the content or a sentence."""
+def work(connection: Connection, idle: float) -> None:
+    """Draw what is wished for until nobody listens or wishes for so many seconds; answers: whether it worked, and the
+    content or a sentence."""
     with contextlib.suppress(AttributeError, OSError):
         os.nice(KIND)
     studio = Studio()
     with contextlib.suppress(EOFError, OSError):
-        while True:
+        while connection.poll(idle):
             wish = connection.recv()
             connection.send(answer(studio, wish))
 

@@ -32,8 +32,13 @@ class DrawnRuns:
 
     def abilities(self, name: str) -> Reply:
         """What the run of a name can. Errors: PoiseError where there is none."""
-        found = plain(asdict(abilities_of(self.views.folder(name))))
-        return Reply(found, version_of(found))
+        folder = self.views.folder(name)
+
+        def made(before: Reply | None) -> Reply:
+            found = plain(asdict(abilities_of(folder)))
+            return Reply(found, version_of(found))
+
+        return self.views.kept(f"play {name}", made)
 
     def drawn(self, name: str, what: str, query: list[tuple[str, str]]) -> tuple[bytes, str]:
         """A drawing and its type. Errors: PoiseError, TooMany among them."""

@@ -39,7 +39,10 @@ const element = (tag, options = {}, ...inside) => {
 };
 
 const number = (value) => (Math.abs(value) >= 1e5 || (value && Math.abs(value) < 1e-3) ? value.toExponential(2) : String(Number(value.toPrecision(4))));
-const wanted = () => decodeURIComponent(location.hash.replace(/^#\/?/, ""));
+const wanted = () => {
+  const asked = location.hash.replace(/^#\/?/, "");
+  try { return decodeURIComponent(asked); } catch { return asked; } // a "%" that stands for nothing
+};
 const sampleAddress = (run, file) => `api/sample/${encodeURIComponent(run)}/${file.split("/").map(encodeURIComponent).join("/")}`;
 
 const translate = () => {
