@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import random
+import re
 import shutil
+from pathlib import Path
 from urllib.parse import quote
 
 import pytest
@@ -257,3 +259,13 @@ def test_an_address_of_the_network_has_a_token(folder, monkeypatch, capsys):
     assert "?token=" in capsys.readouterr().out
     assert main(["serve", str(folder), "--port", "0"]) == 0
     assert "?token=" not in capsys.readouterr().out and served[1][0] == "127.0.0.1"
+
+
+def test_every_file_of_the_page_is_served_as_what_it_is():
+    place = Path(serving.__file__).parent / "web"
+    there = {path.name for path in place.iterdir() if not path.name.startswith("LICENCE")}
+    assert there == set(serving.FILES)
+    page = (place / "index.html").read_text()
+    named = set(re.findall(r'(?:src|href)="([\w.]+)"', page))
+    assert named == there - {"index.html"}
+    assert "<script>" not in page and "style=" not in page and "onclick" not in page
