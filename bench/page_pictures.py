@@ -64,9 +64,10 @@ def picture(address: str, path: Path, width: int, height: int, dark: bool = Fals
             time.sleep(0.1)
         if script:
             page.execute_script(script)
-        time.sleep(2)
-        while page.execute_script("return typeof played !== 'undefined' && (played.working || wishes.size > 0)"):
-            time.sleep(0.1)
+        for _ in range(3):  # what was drawn may lead to further drawings
+            time.sleep(1)
+            while page.execute_script("return typeof played !== 'undefined' && (played.working || wishes.size > 0)"):
+                time.sleep(0.1)
         shot = Image.open(io.BytesIO(page.get_screenshot_as_png()))
         shot.convert("RGB").quantize(COLOURS).save(path, optimize=True)
     print(f"{path}: {path.stat().st_size / 1000:.0f} kB")

@@ -257,6 +257,6 @@ const picturePage = () => {
     element("p", {}, saver("save", "savesheet")), element("h2", { word: "favourites" }), element("p", { id: "hint", className: "soft", word: "star" }),
     element("ul", { id: "favourites", className: "favourites" }), element("p", {}, all),
     element("section", { id: "ways", hidden: true }, element("h2", { word: "way" }), element("canvas", { id: "way" }), element("p", {}, saver("savestrip", "savestrip")),
-      element("div", { className: "slider" }, labelled("share", share)), element("canvas", { id: "between" }), element("p", {}, saver("savebetween", "savepicture")))];
+      element("div", { className: "controls" }, labelled("share", share)), element("canvas", { id: "between" }), element("p", {}, saver("savebetween", "savepicture")))];
   return { parts, begin: () => { drawSheet(); if (favourites().length) showFavourites(); } };
 };
