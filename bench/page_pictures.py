@@ -2,8 +2,8 @@
 
     python bench/page_pictures.py RUN --out docs/pages      # RUN: of pictures; the others that lie beside it are shown
 
-Writes list.png, run-dark.png (1200 pixels wide), run-phone-zh.png (400) and page.png. Needs .[web,export,dev], chromium
-and chromium-driver.
+Writes list.png, run-dark.png (1200 pixels wide), run-phone-zh.png (400), play.png, where another run lies beside it
+compare.png, and page.png. Needs .[web,export,dev], chromium and chromium-driver. --only play: some of them.
 """
 
 from __future__ import annotations
@@ -26,10 +26,20 @@ from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service
 
 from poise.export.export import Wanted, export
-from poise.record import find_run
+from poise.record import RunFolder, find_run
 from poise.runs.load import Run
 from poise.serve.app import application
 
+# Two favourites, once the pictures are there.
+STARS = """
+const star = () => {
+  const cells = document.querySelectorAll("#cells button");
+  if (cells.length < 12) { setTimeout(star, 200); return; }
+  cells[4].click();
+  cells[11].click();
+};
+star();
+"""
 COLOURS = 128  # of a picture: small files
 
 
@@ -54,7 +64,10 @@ def picture(address: str, path: Path, width: int, height: int, dark: bool = Fals
             time.sleep(0.1)
         if script:
             page.execute_script(script)
-        time.sleep(2)
+        for _ in range(3):  # what was drawn may lead to further drawings
+            time.sleep(1)
+            while page.execute_script("return typeof played !== 'undefined' && (played.working || wishes.size > 0)"):
+                time.sleep(0.1)
         shot = Image.open(io.BytesIO(page.get_screenshot_as_png()))
         shot.convert("RGB").quantize(COLOURS).save(path, optimize=True)
     print(f"{path}: {path.stat().st_size / 1000:.0f} kB")
@@ -64,6 +77,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("run")
     parser.add_argument("--out", type=Path, default=Path("docs/pages"))
+    parser.add_argument("--only", help="list, run-dark, run-phone-zh, play, compare or page")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     folder = find_run(options.run)
@@ -72,15 +86,31 @@ def main() -> None:
     while not server.started:
         time.sleep(0.05)
     address = f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    picture(f"{address}/", options.out / "list.png", 1000, 700)
-    picture(f"{address}/#/{folder.name}", options.out / "run-dark.png", 1200, 1500, dark=True)
     chinese = "document.getElementById('language').click()"
-    picture(f"{address}/#/{folder.name}", options.out / "run-phone-zh.png", 400, 1100, script=chinese)
+    names = [path.name for path in sorted(folder.path.parent.iterdir()) if (path / "spec.json").is_file()]
+    beside = "/".join([folder.name, *(name for name in names if name != folder.name)][:2])
+    shown: dict[str, tuple[str, dict[str, Any]]] = {
+        "list": ("", {"width": 1000, "height": 700}),
+        "run-dark": (f"#/{folder.name}", {"width": 1200, "height": 1500, "dark": True}),
+        "run-phone-zh": (f"#/{folder.name}", {"width": 400, "height": 1100, "script": chinese}),
+        "play": (f"#play/{folder.name}", {"width": 1000, "height": 1250, "script": STARS}),
+    }
+    if "/" in beside:
+        shown["compare"] = (f"#compare/{beside}", {"width": 1200, "height": 1900})
+    for name, (place, asked) in shown.items():
+        if options.only in (None, name):
+            picture(f"{address}/{place}", options.out / f"{name}.png", **asked)
+    if options.only in (None, "page"):
+        handed_page(folder, options.out)
+
+
+def handed_page(folder: RunFolder, out: Path) -> None:
+    """That of `poise export --page`."""
     with tempfile.TemporaryDirectory() as place:
         export(Run(folder), Path(place) / "handed", Wanted(page=True))
         pick = "for (const i of [2, 9]) document.querySelectorAll('.picture')[i].click()"
         page = (Path(place) / "handed" / "page" / "index.html").as_uri()
-        picture(page, options.out / "page.png", 900, 1000, script=pick)
+        picture(page, out / "page.png", 900, 1000, script=pick)
 
 
 if __name__ == "__main__":

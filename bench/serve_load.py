@@ -206,7 +206,7 @@ def opened(place: Path) -> dict[str, object]:
     waited = Views(many)
     answers = 1
     while any(row["state"] == "reading" for row in waited.runs().content["runs"]):  # type: ignore[attr-defined]
-        waited._answers._known.clear()
+        waited.answers._known.clear()
         answers += 1
     found["seconds until a row is shown"] = shown_after(place)
     found |= {"seconds of a long record": times, "seconds of a list": lists, "answers until all were read": answers}

@@ -1,11 +1,18 @@
-"""A folder of runs to look at: made once, tiny."""
+"""Folders of runs to look at: made once, tiny."""
 
 from __future__ import annotations
+
+import os
+import re
+import shutil
 
 import numpy as np
 import pytest
 
 import poise
+from tests.export import tiny
+
+KINDS = ("dcgan", "residual", "vae", "language", "text, lstm", "speech", "vocoder, vocos", "own pictures")
 
 
 @pytest.fixture(scope="session")
@@ -20,3 +27,32 @@ def made_once(tmp_path_factory):
     )  # fmt: skip
     (folder / "secret.txt").write_text("SECRET")
     return folder
+
+
+@pytest.fixture(scope="session")
+def played(made_once, tmp_path_factory):
+    """A run of each kind by its name, in one folder: runs/dcgan ... Code of one's own is in sys.path."""
+    folder = tmp_path_factory.mktemp("played")
+    tiny.write_data(folder)
+    with pytest.MonkeyPatch.context() as changed:
+        changed.chdir(folder)
+        changed.syspath_prepend(os.fspath(folder))
+        for kind in KINDS:
+            tiny.made(kind)
+        shutil.copytree(made_once / "shown" / "one", folder / "runs" / "one")
+        yield folder / "runs"
+
+
+@pytest.fixture(scope="session")
+def painter():
+    """One process that draws, for all tests."""
+    from poise.serve.apart import Apart
+
+    made = Apart()
+    yield made
+    made.end()
+
+
+def name_of(kind):
+    """As `tiny.made` calls its run."""
+    return re.sub(r"\W", "-", kind)

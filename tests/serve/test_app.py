@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import random
+import re
 import shutil
+from pathlib import Path
 from urllib.parse import quote
 
 import pytest
@@ -26,7 +28,15 @@ def folder(made_once, tmp_path):
     return tmp_path / "all" / "shown"
 
 
+class Never:
+    """Draws nothing: no test here may come so far."""
+
+    def draw(self, wish):
+        raise AssertionError(wish)
+
+
 def client(folder, token=None, **asked):
+    asked.setdefault("painter", Never())
     made = TestClient(serving.application(folder, token=token, **asked), base_url="http://localhost:8741")
     return made
 
@@ -83,7 +93,7 @@ def test_memory_is_bounded_by_runs_and_points(folder):
     for i in range(2 * shown.KEPT):
         shutil.copytree(folder / "one", folder / f"run{i}", ignore=shutil.ignore_patterns("checkpoints", "samples"))
         views.run(f"run{i}")
-    assert len(views._answers._known) <= shown.KEPT
+    assert len(views.answers._known) <= shown.KEPT
 
 
 def test_a_damaged_run_is_told_and_hides_no_other(folder):
@@ -109,6 +119,26 @@ def ways(folder):
         yield f"/api/run/{way}", {}
         yield f"/api/sample/one/{way}", {}
         yield f"/api/sample/{way}/00000024.png", {}
+        yield f"/api/play/{way}", {}
+        yield f"/api/play/{way}/grid.png", {}
+        yield f"/api/play/one/{way}", {}
+        yield f"/api/compare?run=one&run={way}", {}
+        for name in ("step", "n", "seed", "label", "truncation", "latents", "out", "run"):
+            yield f"/api/play/one/grid.png?{name}={way}", {}
+    for name in ("from", "from_at", "from_label", "to", "to_at", "to_label", "between", "share", "text", "voice",
+                 "start", "form", "temperature", "top_k", "top_p", "speed", "at"):  # fmt: skip
+        for what in ("picture.png", "way.png", "between.png", "sentences.txt", "say.wav", "clip.wav", "clips.json"):
+            yield f"/api/play/one/{what}?{name}=..%2f..%2fsecret.txt", {}
+    yield "/api/play/outside", {}
+    yield "/api/play/outside/grid.png", {}
+    yield "/api/compare?run=one&run=outside", {}
+    yield "/api/compare?run=one&run=one", {}
+    yield "/api/compare?run=one", {}
+    yield "/api/compare", {}
+    yield "/api/compare?" + "&".join(f"run={i}" for i in range(7)), {}
+    yield "/api/compare?run=one&run=two&path=..", {}
+    yield "/api/play/one/grid.png", {"Sec-Fetch-Site": "cross-site"}
+    yield "/api/play/one/grid.png", {"Host": "evil.example"}
     for name in ("spec.json", "../spec.json", "..%2fspec.json", "00000024.png/../../spec.json", "link.png",
                  "00000024/..%2f..%2fspec.wav", "checkpoints", ".", ""):  # fmt: skip
         yield f"/api/sample/one/{name}", {}
@@ -142,11 +172,18 @@ def test_nothing_outside_can_be_read_and_other_sites_get_nothing(folder):
             )
         for method in ("POST", "PUT", "PATCH", "DELETE", "OPTIONS"):
             assert at.request(method, "/api/runs").status_code == 405
-        for address in ("/", "/api/runs", "/api/run/one", "/nothing"):
+        for address in ("/", "/api/runs", "/api/run/one", "/nothing", "/api/play/one", "/api/play/one/grid.png?n=0"):
             headers = at.get(address).headers
             assert "default-src 'none'" in headers["content-security-policy"]
             assert headers["x-content-type-options"] == "nosniff"
-    assert len(tried) > 60
+    assert len(tried) >= 373, len(tried)
+
+
+def test_nobody_can_change_anything_by_playing_or_comparing(folder):
+    with client(folder) as at:
+        for address in ("/api/play/one", "/api/play/one/grid.png", "/api/compare?run=one&run=two"):
+            for method in ("POST", "PUT", "PATCH", "DELETE", "OPTIONS"):
+                assert at.request(method, address).status_code == 405
 
 
 def test_whatever_is_asked_is_answered_without_a_fault(folder):
@@ -157,7 +194,22 @@ def test_whatever_is_asked_is_answered_without_a_fault(folder):
         for _ in range(300):
             text = "".join(rng.choice(letters) for _ in range(rng.randrange(1, 40)))
             place = rng.choice(
-                ["/{}", "/api/{}", "/api/run/{}", "/api/sample/one/{}", "/api/sample/{}/real.png", "/?{}"]
+                [
+                    "/{}",
+                    "/api/{}",
+                    "/api/run/{}",
+                    "/api/sample/one/{}",
+                    "/api/sample/{}/real.png",
+                    "/?{}",
+                    "/api/play/{}",
+                    "/api/play/one/{}",
+                    "/api/play/one/grid.png?{}",
+                    "/api/play/one/grid.png?label={}",
+                    "/api/play/one/way.png?from={}",
+                    "/api/play/one/say.wav?text={}",
+                    "/api/compare?run=one&run={}",
+                    "/api/compare?{}",
+                ]
             )
             address = place.format(quote(text, safe="%/.") if rng.random() < 0.7 else quote(text, safe=""))
             assert at.get(address, headers={"If-None-Match": quote(text)}).status_code < 500, address
@@ -168,11 +220,13 @@ def test_a_token_is_asked_for_compared_in_constant_time_and_kept_in_a_cookie(fol
     known = serving.hmac.compare_digest
     monkeypatch.setattr(serving.hmac, "compare_digest", lambda a, b: compared.append((a, b)) or known(a, b))
     with client(folder, token="right-token", hosts=None) as at:
-        for address in ("/", "/api/runs", "/api/run/one", "/api/sample/one/00000024.png", "/serve.js"):
+        for address in ("/", "/api/runs", "/api/run/one", "/api/sample/one/00000024.png", "/serve.js", "/api/play/one",
+                        "/api/play/one/grid.png", "/api/compare?run=one&run=two"):  # fmt: skip
+            more = "&" if "?" in address else "?"
             assert at.get(address).status_code == 401
-            assert at.get(f"{address}?token=wrong").status_code == 401
-            assert at.get(f"{address}?token=中").status_code == 401
-        assert len(compared) == 15
+            assert at.get(f"{address}{more}token=wrong").status_code == 401
+            assert at.get(f"{address}{more}token=中").status_code == 401
+        assert len(compared) == 24
         answer = at.get("/?token=right-token")
         assert answer.status_code == 200
         cookie = answer.headers["set-cookie"]
@@ -205,3 +259,13 @@ def test_an_address_of_the_network_has_a_token(folder, monkeypatch, capsys):
     assert "?token=" in capsys.readouterr().out
     assert main(["serve", str(folder), "--port", "0"]) == 0
     assert "?token=" not in capsys.readouterr().out and served[1][0] == "127.0.0.1"
+
+
+def test_every_file_of_the_page_is_served_as_what_it_is():
+    place = Path(serving.__file__).parent / "web"
+    there = {path.name for path in place.iterdir() if not path.name.startswith("LICENCE")}
+    assert there == set(serving.FILES)
+    page = (place / "index.html").read_text()
+    named = set(re.findall(r'(?:src|href)="([\w.]+)"', page))
+    assert named == there - {"index.html"}
+    assert "<script>" not in page and "style=" not in page and "onclick" not in page

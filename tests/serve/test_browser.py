@@ -1,27 +1,20 @@
 """The page in Debian's Chromium: a run that trains is seen to train, every control works, nothing goes outside."""
 
+# ruff: noqa: F811  (the fixture that is imported is named again as an argument)
+
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import subprocess
 import sys
-import threading
 import time
 
 import pytest
 
-from poise.serve import app as serving
+from tests.serve.browsing import MARKS, PATIENCE, browser, served_at, waited  # noqa: F401  (fixture)
 
-webdriver = pytest.importorskip("selenium.webdriver")
-uvicorn = pytest.importorskip("uvicorn")
-CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="needs Debian's chromium and chromium-driver"),
-]
-PATIENCE = 60  # seconds
+pytestmark = MARKS
 
 
 @pytest.fixture
@@ -29,43 +22,8 @@ def served(made_once, tmp_path):
     """The folder of runs and the address at which it is served."""
     folder = tmp_path / "shown"
     shutil.copytree(made_once / "shown", folder)
-    config = uvicorn.Config(serving.application(folder), host="127.0.0.1", port=0, log_level="error")
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    while not server.started:
-        time.sleep(0.02)
-    port = server.servers[0].sockets[0].getsockname()[1]
-    yield folder, f"http://127.0.0.1:{port}"
-    server.should_exit = True
-    thread.join(10)
-
-
-@pytest.fixture
-def browser():
-    from selenium.webdriver.chrome.options import Options
-    from selenium.webdriver.chrome.service import Service
-
-    options = Options()
-    options.binary_location = CHROMIUM
-    for word in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--lang=en"):
-        options.add_argument(word)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    made = webdriver.Chrome(options=options, service=Service(DRIVER))
-    yield made
-    events = [json.loads(entry["message"])["message"] for entry in made.get_log("performance")]
-    asked = [event["params"]["request"]["url"] for event in events if event["method"] == "Network.requestWillBeSent"]
-    said = made.get_log("browser")
-    made.quit()
-    assert said == []
-    assert asked and all(url.startswith("http://127.0.0.1:") for url in asked if not url.startswith("data:"))
-
-
-def waited(browser, condition):
-    end = time.monotonic() + PATIENCE
-    while not browser.execute_script(f"return {condition}"):
-        assert time.monotonic() < end, condition
-        time.sleep(0.05)
+    with served_at(folder) as address:
+        yield folder, address
 
 
 def steps_shown(browser):

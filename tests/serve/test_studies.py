@@ -7,9 +7,6 @@ import random
 import shutil
 import subprocess
 import sys
-import threading
-import time
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from urllib.parse import quote
@@ -21,12 +18,11 @@ from poise.serve import app as serving
 from poise.serve import studies as shown
 from poise.serve.study_parts import seen_part
 from poise.studies.kept import outcome_of
+from tests.serve.browsing import CHROMIUM, DRIVER, browser, served_at, waited  # noqa: F401  (fixture)
 from tests.serve.test_app import client
-from tests.serve.test_browser import CHROMIUM, DRIVER, browser, waited  # noqa: F401
 from tests.studies import pieces
 from tests.studies.test_heat import grid
 
-uvicorn = pytest.importorskip("uvicorn")
 MADE = Path(__file__).parents[1] / "fixtures" / "f6218b1"
 pytestmark = pytest.mark.slow
 in_chromium = pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="needs Debian's chromium and chromium-driver")
@@ -182,22 +178,9 @@ def test_nothing_beside_studies_can_be_read(folder):
     assert len(tried) > 80
 
 
-@contextmanager
-def served(folder):
-    config = uvicorn.Config(serving.application(folder), host="127.0.0.1", port=0, log_level="error")
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    while not server.started:
-        time.sleep(0.02)
-    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    server.should_exit = True
-    thread.join(10)
-
-
 @pytest.fixture
 def address(folder):
-    with served(folder) as found:
+    with served_at(folder) as found:
         yield found
 
 
@@ -221,7 +204,7 @@ def test_a_study_in_chromium(width, folder, address, browser):  # noqa: F811
     assert whole <= seen + 1
     browser.find_element("id", "language").click()
     waited(browser, "document.querySelector('.verdict')?.textContent === '未完成'")
-    words = browser.execute_script("return [STUDY_WORDS, VERDICTS]")
+    words = browser.execute_script("return [WORDS, VERDICTS]")
     assert words[0]["en"].keys() == words[0]["zh"].keys() and all(words[0]["zh"].values())
     assert words[1].keys() == {*VERDICTS}
     browser.find_element("css selector", ".arm figcaption a").click()
@@ -259,7 +242,7 @@ def test_findings_are_told_in_the_language_of_the_page(tmp_path, browser):  # no
     views = shown.Views(tmp_path / "runs")
     found = views.run("images").content["findings"]
     assert found and all(one["zh"]["sentence"] != one["sentence"] for one in found)
-    with served(tmp_path / "runs") as address:
+    with served_at(tmp_path / "runs") as address:
         browser.get(f"{address}/#/images")
         waited(browser, "document.querySelector('.findings li')")
         said = browser.execute_script("return document.querySelector('.findings').textContent")

@@ -46,7 +46,7 @@ def serve(options: argparse.Namespace) -> int:
     known = f"?token={token}" if token else ""
     name = f"[{options.host}]" if ":" in options.host else options.host
     print(f"{told}: http://{name}:{port}/{known}   (Ctrl-C ends it)", flush=True)
-    app.serve(app.application(runs, app.LOOPBACK if alone else None, token, studies), options.host, port)
+    app.serve(app.application(runs, app.LOOPBACK if alone else None, token, studies=studies), options.host, port)
     return 0
 
 

@@ -21,7 +21,7 @@ from poise.report.page import INDEX, TEXTS, PageRow, page, page_of_steps, save_p
 from poise.report.spectrogram import save_spectrograms
 
 __all__ = [
-    "check_wav", "joined", "page_of_steps", "save_clips", "save_page", "save_spectrograms", "save_wav"
+    "check_wav", "joined", "page_of_steps", "save_clips", "save_page", "save_spectrograms", "save_wav", "wav_of"
 ]  # fmt: skip
 
 FULL = 1 - 2**-15  # the largest sample of 16 bits
@@ -47,11 +47,11 @@ def save_wav(samples: ArrayLike, rate: int, path: Path) -> None:
     are not finite.
     """
     check_wav(path)
-    write_atomically(path, _encoded(samples, rate, path))
+    write_atomically(path, wav_of(samples, rate, path))
 
 
-def _encoded(samples: ArrayLike, rate: int, path: Path) -> bytes:
-    """The content of the file that will be called `path`."""
+def wav_of(samples: ArrayLike, rate: int, path: Path) -> bytes:
+    """The content of the file that will be called `path`: see `save_wav`."""
     x = np.asarray(samples, np.float64)
     if x.ndim != 1:
         raise ValueError(f"a clip is samples [S], not of shape {x.shape}")
@@ -133,7 +133,7 @@ def save_clips(
             if not re.fullmatch(r"[\w-]+", version):
                 raise ValueError(f"'{version}' cannot be part of a file name: a version is one word")
             row["sounds"][version] = name = f"{i:03d}-{version}.wav"
-            files[name] = _encoded(samples, rate, folder / name)
+            files[name] = wav_of(samples, rate, folder / name)
         rows.append(row)
     files[TEXTS] = (json.dumps(said, ensure_ascii=False, indent=2) + "\n").encode("utf-8", "replace")
     files[INDEX] = page(folder.name, rows)

@@ -6,7 +6,10 @@ keep others back has a second judge, `Recipe.final`, for the end of the run and 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+import signal
+from collections.abc import Iterator, Sequence
+from multiprocessing import resource_tracker
 from typing import Any
 
 from poise.recipes.common.recipe import Recipe, Scorer
@@ -26,6 +29,21 @@ class Stop:
     """Set from outside (Ctrl-C) to end the run after the current step."""
 
     asked = False
+
+
+@contextlib.contextmanager
+def deaf_to_ctrl_c() -> Iterator[None]:
+    """What is started now has SIGINT blocked: Ctrl-C in a terminal goes to the workers too, and one that is still being
+    loaded would answer it with a traceback. One that comes meanwhile reaches this process afterwards."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    resource_tracker.ensure_running()  # its start would let SIGINT through again
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def scored_on(judge: Scorer) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,14 +23,13 @@ if TYPE_CHECKING:
 
     from poise.data.speech.speech import Wave
     from poise.recipes.common.portable import Portable
-    from poise.recipes.common.recipe import RecipeEntry
+    from poise.recipes.common.recipe import NoisePlace, RecipeEntry
+
+    Places = Sequence[NoisePlace]
 
 
-VERBS = {
-    "say": "speak",
-    "by_class": "draw by class",
-    "portable": "be exported",
-}  # what a recipe does -> how one says it, where that is another word
+# What a recipe does -> how one says it, where that is another word.
+VERBS = {"say": "speak", "by_class": "draw by class", "walk": "walk between samples", "portable": "be exported"}
 
 
 class Run:
@@ -38,10 +37,9 @@ class Run:
 
     Args: folder; step, of the weights: "last", "best" (of a scored run), or the number of a checkpoint that is kept.
 
-    What it can do is what its recipe can: every run can `sample`; runs of pictures `interpolate`; image GANs that were
-    trained by class `by_class`; auto-encoders
-    `encode`; speech `say` and `vocode`. Errors: PoiseError, one sentence, for what this recipe cannot, and for a run
-    that is damaged or has no such checkpoint.
+    What it can do is what its recipe can: every run can `sample`; runs of pictures `interpolate` and `walk`; image GANs
+    that were trained by class `by_class`; auto-encoders `encode`; speech `say` and `vocode`. Errors: PoiseError, one
+    sentence, for what this recipe cannot, and for a run that is damaged or has no such checkpoint.
 
         run = poise.load("last")
         pictures = run.sample(64, seed=3)      # uint8 [64, H, W, C]
@@ -138,6 +136,13 @@ class Run:
     def interpolate(self, rows: int = 8, between: int = 8, seed: int = 0) -> np.ndarray:
         """Ways from one sample to another: uint8 [rows, between, H, W, C], both ends among them."""
         found: np.ndarray = self.able("interpolate")(self.generator, self.facts, rows, between, seed)
+        return found
+
+    def walk(self, starts: Places, ends: Places, at: Sequence[float], **asked: Any) -> np.ndarray:
+        """Way i from the sample at starts[i] to that at ends[i], at the shares `at` in [0, 1]: uint8 [ways, len(at), H,
+        W, C]. `asked`: as of `sample`, but for label, which each place has itself."""
+        does, given = self.able("walk"), self._known(1, asked)
+        found: np.ndarray = does(self.generator, self.facts, starts, ends, at, **given)
         return found
 
     def encode(self, pictures: np.ndarray) -> np.ndarray:

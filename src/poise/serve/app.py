@@ -16,6 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 from poise.errors import PoiseError
 from poise.serve.answers import Reply
+from poise.serve.apart import Painter, TooMany
+from poise.serve.compare import comparison, names_in
+from poise.serve.play import DrawnRuns
 from poise.serve.studies import StudyViews
 from poise.serve.views import Views
 
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
     from starlette.applications import Starlette
     from starlette.requests import Request
     from starlette.responses import Response
+    from starlette.routing import Route
 
 FILES = {
     "index.html": "text/html; charset=utf-8",
@@ -31,6 +35,10 @@ FILES = {
     "study.js": "text/javascript; charset=utf-8",
     "serve.js": "text/javascript; charset=utf-8",
     "uplot.js": "text/javascript; charset=utf-8",
+    "play.js": "text/javascript; charset=utf-8",
+    "play_lines.js": "text/javascript; charset=utf-8",
+    "play.css": "text/css; charset=utf-8",
+    "compare.js": "text/javascript; charset=utf-8",
 }
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
@@ -47,12 +55,16 @@ Handler = Callable[["Request"], Awaitable["Response"]]
 
 
 def application(
-    root: Path, hosts: Sequence[str] | None = LOOPBACK, token: str | None = None, studies: Path | None = None
+    root: Path,
+    hosts: Sequence[str] | None = LOOPBACK,
+    token: str | None = None,
+    painter: Painter | None = None,
+    studies: Path | None = None,
 ) -> Starlette:
     """The application over the runs right below `root`, and the studies right below `studies` (None: below `root`).
 
     Args: hosts, names that it may be called by, without a port; None: any; token, asked for as ?token= once, kept by
-    the browser in a cookie.
+    the browser in a cookie; painter, what draws (default: a process of its own, begun with the first drawing).
     """
     from starlette.applications import Starlette
     from starlette.routing import Route
@@ -73,7 +85,7 @@ def application(
         routes.append(Route(f"{above}/run/{{name}}", told(lambda at: views_of(at).run(at["name"]))))
         shown = sent(lambda at: views_of(at).sample(at["name"], at["file"]))
         routes.append(Route(f"{above}/sample/{{name}}/{{file:path}}", shown))
-    routes.append(Route("/{name}", page))
+    routes += [*play_routes(alone, painter), *compare_routes(alone), Route("/{name}", page)]
     app = Starlette(routes=routes)
     app.router.redirect_slashes = False
     return guarded(app, hosts, token)
@@ -107,6 +119,45 @@ def sent(find: Callable[[Mapping[str, str]], tuple[bytes, str]]) -> Handler:
         return Response(content, media_type=kind)
 
     return handle
+
+
+def play_routes(views: Views, painter: Painter | None) -> list[Route]:
+    """What a run can draw, and drawings. 400: what cannot be asked; 503: others are drawing."""
+    from starlette.concurrency import run_in_threadpool
+    from starlette.responses import Response
+    from starlette.routing import Route
+
+    player = DrawnRuns(views, painter)
+
+    async def drawing(request: Request) -> Response:
+        name, what = request.path_params["name"], request.path_params["what"]
+        try:
+            content, kind = await run_in_threadpool(player.drawn, name, what, request.query_params.multi_items())
+        except TooMany as error:
+            return refused(503, str(error))
+        except PoiseError as error:
+            return refused(400, str(error))
+        return Response(content, media_type=kind)
+
+    return [
+        Route("/api/play/{name}", told(lambda at: player.abilities(at["name"]))),
+        Route("/api/play/{name}/{what}", drawing),
+    ]
+
+
+def compare_routes(views: Views) -> list[Route]:
+    """Several runs beside each other, as ?run=A&run=B."""
+    from starlette.concurrency import run_in_threadpool
+    from starlette.routing import Route
+
+    async def compared(request: Request) -> Response:
+        try:
+            names = names_in(request.query_params.multi_items())
+            return answered(request, await run_in_threadpool(comparison, views, names))
+        except PoiseError as error:
+            return refused(400, str(error))
+
+    return [Route("/api/compare", compared)]
 
 
 async def page(request: Request) -> Response:

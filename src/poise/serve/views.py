@@ -65,23 +65,23 @@ class Views:
         self._records: dict[Path, LongRecord] = {}
         self._glances: dict[str, tuple[str, dict[str, object]]] = {}
         self._reading = threading.Lock()
-        self._answers = Answers(FRESH, KEPT, clock)
+        self.answers = Answers(FRESH, KEPT, clock)
 
     def runs(self) -> Reply:
         """All runs: what is known at a glance, and the newest picture of samples."""
-        return self._answers.given("", lambda before: self._list(before))
+        return self.answers.given("", lambda before: self._list(before))
 
     def run(self, name: str) -> Reply:
         """One run: curves, findings, samples. Errors: PoiseError for one that is not there, or is damaged."""
         folder = self.folder(name)
-        return self._answers.given(f"run {name}", lambda before: self._detail(folder, before))
+        return self.answers.given(f"run {name}", lambda before: self._detail(folder, before))
 
     def folder(self, name: str) -> RunFolder:
         """The run of a name. Errors: PoiseError where there is none."""
         for folder in self._folders():
             if folder.name == name:
                 return folder
-        raise PoiseError(f"there is no run {name[:80]!r} in {self.root}")
+        raise PoiseError(f"there is no run {name[:80]!r} in {self.root.name}")
 
     def sample(self, name: str, file: str) -> tuple[bytes, str]:
         """The content of a file of samples, and its type. Errors: PoiseError where there is none."""
@@ -127,11 +127,11 @@ class Views:
         samples = samples_of(folder)
         pictures = [file for file in samples if file.endswith(".png")]
         texts = [file for file in samples if file.endswith(".txt")]
-        row = glance(folder, lambda run: self._record(run).scored(), busy).to_dict()
+        row = glance(folder, lambda run: self.record(run).scored(), busy).to_dict()
         row |= {"picture": pictures[-1] if pictures else None, "words": words_of(folder, texts) if texts else ""}
         return dict(plain(row))
 
-    def _record(self, folder: RunFolder) -> LongRecord:
+    def record(self, folder: RunFolder) -> LongRecord:
         """The record of a run as far as it was read; that of a few runs is kept."""
         with self._reading:
             if folder.path not in self._records:
@@ -141,7 +141,7 @@ class Views:
             return self._records[folder.path]
 
     def _detail(self, folder: RunFolder, before: Reply | None) -> Reply:
-        record = self._record(folder)
+        record = self.record(folder)
         stamp = stamp_of(folder)
         version = version_of(stamp)
         if before is not None and before.version == f"{version}-1.000":
@@ -182,9 +182,10 @@ def unread(folder: RunFolder) -> dict[str, object]:
 
 
 def glance(folder: RunFolder, rows_of: Callable[[RunFolder], Sequence[StepRow]], busy: bool) -> ListedRun:
-    """What there is to know of a run, without its path on this machine."""
+    """What there is to know of a run, without paths on this machine."""
     found = about(folder, rows_of, sized=False, busy=busy)
-    return replace(found, path="", why=found.why.replace(str(folder.path), folder.name))
+    data = Path(found.data).name if found.data else found.data
+    return replace(found, path="", data=data, why=found.why.replace(str(folder.path), folder.name))
 
 
 def samples_of(folder: RunFolder) -> list[str]:

@@ -24,6 +24,17 @@ if TYPE_CHECKING:
 Arguments = Mapping[str, Any]  # of a run, by name
 
 
+@dataclass(frozen=True)
+class NoisePlace:
+    """Where a picture's noise is: sample `index` of `seed`, or the share `toward` in [0, 1] of the way from it to the
+    sample of the same index of the next seed. `label`: its class by name (None: as classes take turns)."""
+
+    seed: int
+    index: int = 0
+    toward: float = 0.0
+    label: str | None = None
+
+
 @dataclass
 class Stage:
     """A stretch of training: one game on one stream. Stages follow each other over shared modules.
@@ -170,7 +181,8 @@ class RecipeEntry:
     latents are then measured. `interpolate(generator, facts, rows, between, seed)` are ways from one sample to another,
     uint8 [rows, between, H, W, C], `by_class(generator, facts, n, seed, **asked)` n samples of each class, uint8
     [classes, n, H, W, C], and `encode(generator, facts, pictures)` the latents of pictures, float32 [n,Z].
-    `portable(arguments, facts, generator)` is what is handed over by `poise export`.
+    `walk(generator, facts, starts, ends, at, **asked)` are pictures on the ways between places of noise, at shares of
+    them: uint8 [ways, shares, H, W, C]. `portable(arguments, facts, generator)` is what `poise export` hands over.
     """
 
     build: Callable[..., Recipe]
@@ -190,6 +202,7 @@ class RecipeEntry:
     autoencoder: Callable[[Any, Any], AutoEncoder] | None = None
     reads: Callable[..., str] | None = None
     interpolate: Callable[..., Any] | None = None
+    walk: Callable[..., Any] | None = None
     encode: Callable[..., Any] | None = None
     by_class: Callable[..., Any] | None = None
     portable: Callable[[Arguments, Any, Any], Portable] | None = None

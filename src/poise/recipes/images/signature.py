@@ -174,6 +174,7 @@ register("recipe", "images")(
         asks=("label", "truncation"),
         reads=later("poise.recipes.images.data:reads"),
         interpolate=later("poise.recipes.images.outputs:interpolate"),
+        walk=later("poise.recipes.images.walking:walk"),
         by_class=later("poise.recipes.images.outputs:by_class"),
         portable=later("poise.recipes.images.portable:portable"),
         facts=ImageFacts,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,9 @@ from poise.metrics.latent.judge import heldout_scores
 from poise.models.vae import AutoEncoder
 from poise.monitor.latent import LatentMonitor
 from poise.pixels.transparency import as_pixels
+from poise.recipes.common.recipe import NoisePlace
 from poise.recipes.images import outputs as image_outcomes
+from poise.recipes.images import walking
 from poise.recipes.vae.build import Drawing, no_prior
 from poise.recipes.vae.facts import VaeFacts
 from poise.registry import find, names
@@ -35,12 +37,17 @@ MEASURED = 500  # held-out pictures whose likelihood is measured in a score
 def draw(model: AutoEncoder, facts: VaeFacts, n: int, seed: int, latents: str | None = None) -> np.ndarray:
     """n samples as uint8 [n,H,W,C]; sample i depends on (seed, i) alone. `latents`: prior or mixture; by default those
     that the run was judged with."""
+    return image_outcomes.draw(_decoder(model, facts, latents), facts, n, seed)
+
+
+def _decoder(model: AutoEncoder, facts: VaeFacts, latents: str | None) -> Any:
+    """What makes pictures of noise: the model behind the latents that are asked for."""
     which = latents or facts.latents
     if which not in names("latents"):
         raise PoiseError(f"--latents {which} is unknown; use {' or '.join(names('latents'))}")
     if which == "prior" and facts.deterministic:
         raise PoiseError(no_prior(facts.objective))
-    return image_outcomes.draw(find("latents", which)(model), facts, n, seed)
+    return find("latents", which)(model)
 
 
 def show(model: AutoEncoder, facts: VaeFacts, stem: Path, pictures: ImageSet) -> Path:
@@ -87,6 +94,18 @@ def interpolations(model: AutoEncoder, real: np.ndarray, rows: int = ROWS, betwe
 def interpolate(model: AutoEncoder, facts: VaeFacts, rows: int, between: int, seed: int) -> np.ndarray:
     """Ways from one sample to another through the latents that the run was judged with: see `images`."""
     return image_outcomes.interpolate(find("latents", facts.latents)(model), facts, rows, between, seed)
+
+
+def walk(
+    model: AutoEncoder,
+    facts: VaeFacts,
+    starts: Sequence[NoisePlace],
+    ends: Sequence[NoisePlace],
+    at: Sequence[float],
+    latents: str | None = None,
+) -> np.ndarray:
+    """Pictures on the ways between samples: see `images`; `latents`, as of `draw`."""
+    return walking.walk(_decoder(model, facts, latents), facts, starts, ends, at)
 
 
 @torch.no_grad()

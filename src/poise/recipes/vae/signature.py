@@ -159,6 +159,7 @@ register("recipe", "vae")(
         autoencoder=lambda generator, facts: generator,
         reads=later("poise.recipes.images.data:reads"),
         interpolate=later("poise.recipes.vae.outputs:interpolate"),
+        walk=later("poise.recipes.vae.outputs:walk"),
         encode=later("poise.recipes.vae.outputs:encode"),
         portable=later("poise.recipes.vae.portable:portable"),
         facts=VaeFacts,

@@ -12,12 +12,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from poise.core import value_at
 from poise.disk.description import Lengthening, RunSpec
 from poise.errors import PoiseError
 from poise.recipes.common.recipe import Recipe, Stage
 from poise.record import RunFolder
-from poise.training.checkpoint import checked_step, latest
 
 MOST = 10**9  # steps and minutes that are believed
 Value = Callable[[int], float]  # of a scheduled number, at a step of its stage
@@ -78,6 +76,8 @@ def lengthen(folder: RunFolder, spec: RunSpec, recipe: Recipe, further: Further,
 
 def _check_going_on(folder: RunFolder) -> None:
     """PoiseError where the newest checkpoint, the record or the events of a run are damaged."""
+    from poise.training.checkpoint import checked_step, latest
+
     newest = latest(folder.checkpoints)
     if newest is not None:
         checked_step(newest)
@@ -166,6 +166,8 @@ def _scheduled(stage: Stage) -> dict[str, Value]:
 def _held(stage: Stage, planned: int, end: int) -> list[str]:
     """What still moved in the second half of the planned steps of a stage and has one value over those that are added,
     each with that value; nothing where none are added to the planned ones."""
+    from poise.core import value_at
+
     if end <= planned:
         return []
     found = []

@@ -11,19 +11,23 @@ const WORDS = {
     waiting: "No samples yet.", nocurves: "Nothing is recorded yet.", since: "since step",
     reading: "Reading …", sampled: "The record is long: findings and curves are of a sample of its steps, the last ones, and all scores; poise diagnose reads all of it.",
     searched: "Scores were looked for in",
+    then: "Show samples of then", keep: "Keep this step beside",
   },
   zh: {
     runs: "运行", none: "这里还没有运行。", filter: "筛选", found: "发现的问题", nothing: "没有问题。", earlier: "曾经出现、现已消失",
     samples: "样本", real: "真实数据", after: "第几步之后：", curves: "曲线", steps: "步", of: "/", best: "最佳",
     away: "服务器没有回答；正在重试……", training: "训练中", stopped: "已停止", finished: "已完成", broken: "已损坏", diverged: "已发散",
-    live: "实时", step: "步", waiting: "还没有样本。", nocurves: "还没有记录。", since: "始于第几步：", reading: "正在读取……",
+    live: "实时", step: "步", waiting: "还没有样本。", nocurves: "还没有记录。", since: "始于第几步：", reading: "正在读取……", then: "查看当时的样本", keep: "保留此步作对照",
     sampled: "记录很长：发现的问题和曲线取自部分步、最后若干步以及全部分数；poise diagnose 会读取整个记录。", searched: "已查找分数的部分：",
   },
 };
 const COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#999933", "#882255"];
 const state = { language: navigator.language.startsWith("zh") ? "zh" : "en", tag: "", shown: "", content: null, plots: [], at: null, above: "api" };
 const main = document.getElementById("main");
-const word = (key) => WORDS[state.language][key] ?? STUDY_WORDS[state.language][key] ?? key;
+const PAGES = {}; // "play" of #play/NAME -> {address(rest), show(content, rest)}, entered by files of their own
+const pageOf = (name) => (location.hash === "#studies" ? PAGES.studies : name.includes("/") ? PAGES[name.slice(0, name.indexOf("/"))] : undefined);
+const restOf = (name) => name.slice(name.indexOf("/") + 1);
+const word = (key) => WORDS[state.language][key] ?? key;
 
 const element = (tag, options = {}, ...inside) => {
   const made = document.createElement(tag);
@@ -38,15 +42,9 @@ const element = (tag, options = {}, ...inside) => {
 };
 
 const number = (value) => (Math.abs(value) >= 1e5 || (value && Math.abs(value) < 1e-3) ? value.toExponential(2) : String(Number(value.toPrecision(4))));
-const wanted = () => location.hash.replace(/^#/, "");
-// What an address after # shows, where it is asked for, and what draws it: #/RUN, #studies, #study/NAME, #study/NAME/RUN.
-const route = (hash) => {
-  const [kind, name, run] = hash.split("/");
-  if (kind === "studies") return { asked: "api/studies", draw: showStudies };
-  if (kind === "study" && run) return { asked: `api/study/${name}/run/${run}`, draw: showRun, above: `api/study/${name}` };
-  if (kind === "study" && name) return { asked: `api/study/${name}`, draw: showStudy };
-  if (name || kind) return { asked: `api/run/${name || kind}`, draw: showRun, above: "api" };
-  return { asked: "api/runs", draw: showList, above: "api" };
+const wanted = () => {
+  const asked = location.hash.replace(/^#\/?/, "");
+  try { return decodeURIComponent(asked); } catch { return asked; } // a "%" that stands for nothing
 };
 const sampleAddress = (run, file) => `${state.above}/sample/${encodeURIComponent(run)}/${file.split("/").map(encodeURIComponent).join("/")}`;
 
@@ -65,30 +63,46 @@ const showList = (content) => {
   const before = document.getElementById("filter");
   const filter = before || element("input", { id: "filter", type: "search", placeholder: word("filter"), "aria-label": word("filter") });
   const list = element("ul", { className: "runs" });
-  for (const row of content.runs) {
+  for (const row of sorted(content.runs)) {
     const link = element("a", { href: `#/${encodeURIComponent(row.name)}` });
     if (row.picture) link.append(element("img", { src: `${sampleAddress(row.name, row.picture)}`, alt: "", loading: "lazy" }));
     if (!row.picture && row.words) link.append(element("pre", { textContent: row.words, dir: "auto" }));
     link.append(element("b", { textContent: row.name, dir: "auto" }), badge(row), " ", progress(row));
     link.append(element("div", { className: "soft", dir: "auto", textContent: [row.recipe, row.data, bestOf(row)].filter(Boolean).join(" · ") }));
     if (row.why) link.append(element("div", { className: "soft", textContent: row.why }));
-    list.append(element("li", {}, link));
+    list.append(element("li", {}, link, picker(row.name)));
   }
   const narrow = () => {
     for (const item of list.children) item.hidden = !item.textContent.toLowerCase().includes(filter.value.toLowerCase());
   };
   filter.oninput = narrow;
-  const focused = document.activeElement === filter;
-  main.replaceChildren(element("h1", { textContent: content.root, dir: "auto" }), filter,
+  const focused = document.activeElement?.id;
+  main.replaceChildren(element("h1", { textContent: content.root, dir: "auto" }), filter, comparing(),
     content.runs.length ? list : element("p", { word: "none" }));
-  if (focused) filter.focus();
+  if (focused) document.getElementById(focused)?.focus();
   narrow();
 };
 
 const told = (one, key) => (state.language === "zh" && one.zh?.[key]) || one[key];
 const finding = (one) => element("li", { className: one.severity },
   element("b", { textContent: told(one, "name") }), ` (${word("since")} ${one.since.toLocaleString()})`,
-  element("div", { textContent: [told(one, "sentence"), told(one, "action")].filter(Boolean).join(" ") }));
+  element("div", { textContent: [told(one, "sentence"), told(one, "action")].filter(Boolean).join(" ") }), then(one.since));
+
+// Shows the samples of that step, or the next ones after it.
+const then = (step) => {
+  const made = element("button", { type: "button", className: "then", word: "then" });
+  made.addEventListener("click", () => {
+    const slider = document.getElementById("history");
+    if (!slider) return;
+    const steps = stepsOf(state.content).map(Number);
+    const at = steps.findIndex((one) => one >= step);
+    slider.value = at < 0 ? steps.length - 1 : at;
+    slider.dispatchEvent(new Event("input"));
+    slider.scrollIntoView({ block: "center" });
+    slider.focus();
+  });
+  return made;
+};
 
 const drawPanel = (panel, place) => {
   const steps = [...new Set(panel.curves.flatMap((curve) => curve.x))].sort((a, b) => a - b);
@@ -103,7 +117,7 @@ const drawPanel = (panel, place) => {
   const data = [steps];
   const bands = [];
   panel.curves.forEach((curve, i) => {
-    const stroke = COLOURS[i % COLOURS.length];
+    const stroke = COLOURS[(curve.look ?? i) % COLOURS.length];
     const points = { show: curve.x.length < 40 };
     if (curve.low.length) {
       series.push({ stroke: "transparent", points: { show: false }, spanGaps: true, label: `${curve.name} +`, class: "band" },
@@ -144,18 +158,25 @@ const showSamples = (content, place) => {
     made.append(element("figcaption", { textContent: title, dir: "auto" }));
     return made;
   };
+  const keep = element("button", { id: "keep", type: "button", "aria-pressed": String(Boolean(state.kept)), word: "keep" });
+  keep.addEventListener("click", () => {
+    state.kept = state.kept ? null : steps[Number(slider.value)];
+    keep.setAttribute("aria-pressed", String(Boolean(state.kept)));
+    return draw();
+  });
   const draw = async () => {
     const step = steps[Number(slider.value)];
     state.at = step === steps[steps.length - 1] ? null : step;
     caption.textContent = `${word("after")} ${Number(step).toLocaleString()}`;
     const mine = content.samples.filter((file) => file.startsWith(step));
-    const named = (file) => file.slice(8).replace(/^[-/]/, "").replace(/\.\w+$/, "") || `${word("after")} ${Number(step).toLocaleString()}`;
-    const parts = await Promise.all([...mine.slice(0, 12).map((file) => figure(file, named(file))), ...content.real.map((file) => figure(file, word("real")))]);
+    const others = state.kept && state.kept !== step ? content.samples.filter((file) => file.startsWith(state.kept)) : [];
+    const named = (file) => file.slice(8).replace(/^[-/]/, "").replace(/\.\w+$/, "") || `${word("after")} ${Number(file.slice(0, 8)).toLocaleString()}`;
+    const parts = await Promise.all([...[...others.slice(0, 12), ...mine.slice(0, 12)].map((file) => figure(file, named(file))), ...content.real.map((file) => figure(file, word("real")))]);
     beside.replaceChildren(...parts);
     document.body.dataset.step = step;
   };
   slider.addEventListener("input", draw);
-  place.replaceChildren(element("div", { className: "slider" }, slider, caption), beside);
+  place.replaceChildren(element("div", { className: "slider" }, slider, caption, keep), beside);
   return draw();
 };
 
@@ -174,6 +195,7 @@ const showRun = async (content) => {
     element("p", {}, badge(row), " ", element("span", { id: "steps", textContent: progress(row) }), " ", bestOf(row)),
     element("p", { className: "soft", dir: "auto", textContent: [row.recipe, content.data].filter(Boolean).join(" · ") }),
     content.trouble || row.why ? element("p", { textContent: content.trouble || row.why }) : null,
+    state.above === "api" ? element("p", {}, element("a", { className: "go", href: `#play/${encodeURIComponent(row.name)}`, word: "play" })) : null,
     element("h2", { word: "samples" }), samples,
     element("h2", { word: "found" }), content.findings.length ? findings : element("p", { word: "nothing" }),
   ];
@@ -195,22 +217,23 @@ const showRun = async (content) => {
 };
 
 const look = async (again) => {
-  const hash = wanted();
-  const way = route(hash);
-  if (hash !== state.shown) Object.assign(state, { tag: "", at: null, shown: hash, above: way.above ?? "api" });
+  const name = wanted();
+  const page = pageOf(name);
+  const address = page ? page.address(restOf(name)) : name ? `api/run/${encodeURIComponent(name)}` : "api/runs";
+  if (name !== state.shown) Object.assign(state, { tag: "", at: null, kept: null, shown: name, above: page?.above?.(restOf(name)) ?? "api" });
   let said = "";
   const slow = setTimeout(() => { document.getElementById("state").textContent = word("reading"); }, 400);
   try {
-    const answer = await fetch(way.asked, { headers: state.tag ? { "If-None-Match": state.tag } : {}, cache: "no-store" });
+    const answer = await fetch(address, { headers: state.tag ? { "If-None-Match": state.tag } : {}, cache: "no-store" });
     if (answer.status === 200) {
       const content = await answer.json();
-      if (wanted() !== hash) return;
+      if (wanted() !== name) return;
       Object.assign(state, { tag: answer.headers.get("ETag") || "", content });
-      await way.draw(content);
+      await (page ? page.show(content, restOf(name)) : name ? showRun(content) : Promise.resolve(showList(content)));
     } else if (answer.status !== 304) {
       main.replaceChildren(element("p", { textContent: await answer.text() }));
     }
-    document.body.dataset.ready = decodeURIComponent(hash.replace(/^\//, "")) || "runs";
+    document.body.dataset.ready = name || "runs";
   } catch { said = word("away"); }
   clearTimeout(slow);
   document.getElementById("state").textContent = said;
@@ -227,5 +250,4 @@ window.addEventListener("hashchange", () => { main.focus(); look(false); });
 window.addEventListener("resize", () => {
   for (const plot of state.plots) plot.setSize({ width: Math.max(240, plot.root.parentElement.clientWidth - 18), height: 190 });
 });
-translate();
-look(true);
+document.addEventListener("DOMContentLoaded", () => { translate(); look(true); });

@@ -1,21 +1,19 @@
 "use strict";
 // Studies: the list; one with its verdicts, the changes with their intervals, maps, curves, and samples of every arm.
 
-const STUDY_WORDS = {
-  en: {
+Object.assign(WORDS.en, {
     studies: "Studies", nostudies: "There are no studies here yet.", over: "runs over", claims: "Claims", changes: "Changes",
     maps: "Maps", arms: "Samples of every arm", unfinished: "Unfinished: nothing is decided before all runs are there.",
     betterlow: "lower is better", betterhigh: "higher is better", worst: "counts as the worst", shaded: "shaded: too small to matter",
-    dark: "dark is better", seed: "seed", nosamples: "no samples", norun: "No run of this part is over yet.", sameNoise: "the same noise in every arm", D: "D alive",
+    dark: "dark is better", norun: "No run of this part is over yet.", sameNoise: "the same noise in every arm", D: "D alive",
     diverged: "diverged", because: "Why it might be so, written before:", notes: "Notes", reference: "the others are compared with it",
-  },
-  zh: {
+});
+Object.assign(WORDS.zh, {
     studies: "研究", nostudies: "这里还没有研究。", over: "次运行已结束", claims: "论断", changes: "变化", maps: "热图", arms: "各组的样本",
     unfinished: "尚未完成：所有运行都到齐之前不作任何结论。", betterlow: "越低越好", betterhigh: "越高越好", worst: "按最差计",
-    shaded: "灰色区域：小到无关紧要", dark: "颜色越深越好", seed: "种子", nosamples: "没有样本", norun: "这一部分还没有结束的运行。", sameNoise: "各组使用相同的噪声", D: "判别器存活",
+    shaded: "灰色区域：小到无关紧要", dark: "颜色越深越好", norun: "这一部分还没有结束的运行。", sameNoise: "各组使用相同的噪声", D: "判别器存活",
     diverged: "发散", because: "事先写下的理由：", notes: "说明", reference: "其余各组与它比较",
-  },
-};
+});
 const VERDICTS = {
   supported: "支持", "too small": "太小", equivalent: "等价", refuted: "被否定", inconclusive: "无法判断", unfinished: "未完成",
 };
@@ -166,4 +164,14 @@ const showStudy = (content) => {
   main.replaceChildren(...parts);
   for (const [panel, place] of plots) state.plots.push(drawPanel(panel, place));
   window.scrollTo(0, top);
+};
+
+PAGES.studies = { address: () => "api/studies", show: showStudies };
+PAGES.study = {
+  address: (rest) => {
+    const [name, run] = rest.split("/").map(encodeURIComponent);
+    return run ? `api/study/${name}/run/${run}` : `api/study/${name}`;
+  },
+  show: (content, rest) => (rest.includes("/") ? showRun(content) : showStudy(content)),
+  above: (rest) => `api/study/${encodeURIComponent(rest.split("/")[0])}`,
 };

@@ -5,16 +5,14 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import os
-import signal
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
-from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
 
 from poise.errors import PoiseError
-from poise.runs.ending import Interrupted, Stop
+from poise.runs.ending import Interrupted, Stop, deaf_to_ctrl_c
 from poise.studies.running.progress import Watching
 from poise.studies.running.tasks import Task
 from poise.studies.running.worker import work
@@ -34,21 +32,6 @@ def one_thread_each() -> Iterator[None]:
     finally:
         for name, value in before.items():
             os.environ.pop(name) if value is None else os.environ.__setitem__(name, value)
-
-
-@contextlib.contextmanager
-def deaf_to_ctrl_c() -> Iterator[None]:
-    """What is started now has SIGINT blocked: Ctrl-C in a terminal goes to the workers too, and one that is still being
-    loaded would answer it with a traceback. One that comes meanwhile reaches this process afterwards."""
-    if not hasattr(signal, "pthread_sigmask"):  # Windows
-        yield
-        return
-    resource_tracker.ensure_running()  # its start would let SIGINT through again
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 class Crew:

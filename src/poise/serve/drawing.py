@@ -1,0 +1,173 @@
+"""The process that draws for all viewers: it alone loads torch, and is kind to what trains beside it.
+
+What it draws are the very bytes of the files that `poise sample` and `poise say` write at the same settings.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from poise.errors import PoiseError
+from poise.recipes.common.recipe import NoisePlace
+from poise.record import RunFolder
+from poise.report.audio import wav_of
+from poise.report.picture import grid, png
+from poise.serve.asked import Value
+
+if TYPE_CHECKING:
+    from poise.runs.load import Run
+
+RUNS, DRAWS = 2, 4  # that are kept
+KIND = 5  # how much nicer than the server
+NOT_ASKED = ("step", "n", "seed", "at")  # what is not an option of a recipe
+Asked = Mapping[str, Value]
+
+
+@dataclass(frozen=True)
+class Wish:
+    """One thing to draw: the folder of a run, the number of its checkpoint and what tells it from another of that
+    number, what is drawn, and how."""
+
+    run: Path
+    step: int
+    stamp: int
+    what: str
+    asked: Asked = field(default_factory=dict)
+
+
+class Studio:
+    """Draws; keeps the last `RUNS` runs that it loaded, and the last `DRAWS` lots of samples."""
+
+    def __init__(self) -> None:
+        self.runs: OrderedDict[tuple[Path, int, int], Run] = OrderedDict()
+        self.draws: OrderedDict[object, Any] = OrderedDict()
+
+    def drawn(self, wish: Wish) -> bytes:
+        """The content of a file. Errors: PoiseError."""
+        run = self._run(wish)
+        asked = dict(wish.asked)
+        if wish.what in ("grid.png", "picture.png"):
+            return self._pictures(wish, run, asked)
+        if wish.what in ("way.png", "between.png"):
+            return _on_the_way(wish.what, run, asked)
+        if wish.what == "sentences.txt":
+            lines = run.sample(int(asked["n"]), int(asked["seed"]), **_options(asked))
+            return "".join(f"{line}\n" for line in lines).encode()
+        if wish.what == "say.wav":
+            voice = asked.get("voice")
+            said = str(asked["text"]).strip()
+            wave = run.say(said, None if voice is None else str(voice), int(asked["seed"]), float(asked["speed"]))
+            return wav_of(wave.samples, wave.rate, Path("say.wav"))
+        return self._sounds(wish, run, asked)
+
+    def _run(self, wish: Wish) -> Run:
+        from poise.runs.load import Run
+
+        key = (wish.run, wish.step, wish.stamp)
+        if key not in self.runs:
+            folder = RunFolder(wish.run)
+            folder.check()
+            while len(self.runs) >= RUNS:
+                self.runs.popitem(last=False)
+            found = Run(folder, wish.step)
+            assert found.generator is not None  # loaded now, and refused now where it is code of others
+            self.runs[key] = found
+        self.runs.move_to_end(key)
+        return self.runs[key]
+
+    def _kept(self, key: object, make: Callable[[], Any]) -> Any:
+        if key not in self.draws:
+            self.draws[key] = make()
+            while len(self.draws) > DRAWS:
+                self.draws.popitem(last=False)
+        self.draws.move_to_end(key)
+        return self.draws[key]
+
+    def _pictures(self, wish: Wish, run: Run, asked: dict[str, Value]) -> bytes:
+        at = asked.pop("at", None)
+        key = (wish.run, wish.step, wish.stamp, tuple(sorted(asked.items())))
+        made = self._kept(key, lambda: _samples(run, asked))
+        return bytes(png(grid(made) if at is None else alone(made[int(at)])))
+
+    def _sounds(self, wish: Wish, run: Run, asked: dict[str, Value]) -> bytes:
+        from poise.recipes.vocoder.sounds import title_of
+
+        at = int(asked.pop("at", 0))
+        key = (wish.run, wish.step, wish.stamp, tuple(sorted(asked.items())))
+        made = self._kept(key, lambda: run.sample(int(asked["n"]), int(asked["seed"]), **_options(asked)))
+        if wish.what == "clips.json":
+            return json.dumps([title_of(wave, i)[:200] for i, wave in enumerate(made)], ensure_ascii=False).encode()
+        if at >= len(made):
+            raise PoiseError(f"at {at} is none of the {len(made)} that there are")
+        return wav_of(made[at].samples, made[at].rate, Path("clip.wav"))
+
+
+def alone(picture: Any) -> Any:
+    """One picture uint8 [H,W,C] as `poise sample --out FOLDER` writes it, with the transparency that it has."""
+    from PIL import Image
+
+    return Image.fromarray(picture[..., 0] if picture.shape[-1] == 1 else picture)
+
+
+def _options(asked: Asked) -> dict[str, Value]:
+    """The options of the recipe."""
+    return {name: value for name, value in asked.items() if name not in NOT_ASKED}
+
+
+def _samples(run: Run, asked: Asked) -> Any:
+    """Pictures of a seed; of one with decimals, those on the way from the noise of that seed to that of the next."""
+    n, seed = int(asked["n"]), float(asked["seed"])
+    more = _options(asked)
+    if seed.is_integer():
+        return run.sample(n, int(seed), **more)
+    label = more.pop("label", None)
+    places = [_place(seed, i, label) for i in range(n)]
+    return run.walk(places, places, [0.0], **more)[:, 0]
+
+
+def _on_the_way(what: str, run: Run, asked: Asked) -> bytes:
+    start, end = (_place(float(asked[e]), int(asked[f"{e}_at"]), asked.get(f"{e}_label")) for e in ("from", "to"))
+    more = {name: asked[name] for name in ("truncation", "latents") if name in asked}
+    if what == "between.png":
+        return png(alone(run.walk([start], [end], [float(asked["share"])], **more)[0, 0]))
+    count = int(asked["between"])
+    made = run.walk([start], [end], [i / (count - 1) for i in range(count)], **more)[0]
+    return png(grid(made, columns=count))
+
+
+def _place(seed: float, index: int, label: object) -> NoisePlace:
+    first = int(seed)
+    return NoisePlace(first, index, round(seed - first, 2), None if label is None else str(label))
+
+
+def work(connection: Connection, idle: float) -> None:
+    """Draw what is wished for until nobody listens or wishes for so many seconds; answers: whether it worked, and the
+    content or a sentence."""
+    with contextlib.suppress(AttributeError, OSError):
+        os.nice(KIND)
+    studio = Studio()
+    with contextlib.suppress(EOFError, OSError):
+        while connection.poll(idle):
+            wish = connection.recv()
+            connection.send(answer(studio, wish))
+
+
+def answer(studio: Studio, wish: Wish) -> tuple[bool, bytes]:
+    """What was drawn, or in one sentence why not."""
+    try:
+        return True, studio.drawn(wish)
+    except PoiseError as error:
+        said = str(error)
+    except MemoryError:
+        said = "there is not enough memory to draw this"
+    except (ArithmeticError, LookupError, OSError, RuntimeError, TypeError, ValueError) as error:
+        said = f"it could not be drawn ({type(error).__name__}: {(str(error).splitlines() or [''])[0][:100]})"
+    return False, said.replace(str(wish.run), wish.run.name).encode("utf-8", "replace")
