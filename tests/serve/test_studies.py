@@ -123,6 +123,8 @@ def test_what_is_wrong_with_a_study_is_told_and_hides_no_other(folder):
     (folder / "strange" / "study.json").write_text(json.dumps(plan))
     with client(folder) as at:
         assert "damaged" in at.get("/api/study/bad").json()["trouble"]
+        nothing = at.get("/api/study/small/run/nothing")
+        assert nothing.status_code == 404 and str(folder.parent) not in nothing.text
         assert "not.trusted" in at.get("/api/study/strange").json()["trouble"]
         assert at.get("/api/study/small").json()["trouble"] == ""
         assert at.get("/api/study/nothing").status_code == 404

@@ -80,7 +80,7 @@ class Views:
         for folder in self._folders():
             if folder.name == name:
                 return folder
-        raise PoiseError(f"there is no run {name[:80]!r} in {self.root}")
+        raise PoiseError(f"there is no run {name[:80]!r} here")
 
     def sample(self, name: str, file: str) -> tuple[bytes, str]:
         """The content of a file of samples, and its type. Errors: PoiseError where there is none."""
@@ -105,21 +105,30 @@ class Views:
                 yield RunFolder(path)
 
     def _list(self, before: Reply | None) -> Reply:
-        found: dict[str, tuple[str, dict[str, object]]] = {}
+        folders = list(self._folders())[:MOST]
+        self._look(folders)
+        found = [self._glances.get(folder.name) or ("", unread(folder)) for folder in folders]
+        version = version_of([(folder.name, state) for folder, (state, _) in zip(folders, found, strict=True)])
+        return Reply({"root": self.root.name, "runs": [row for _, row in found]}, version)
+
+    def _look(self, folders: Sequence[RunFolder]) -> None:
+        """Look at what has changed, for `LISTING` seconds, at what was looked at longest ago first."""
         end = self._clock() + LISTING
-        for folder in list(self._folders())[:MOST]:
+        order = {name: i for i, name in enumerate(self._glances)}
+        for folder in sorted(folders, key=lambda one: order.get(one.name, -1)):
             stamp = stamp_of(folder)
             state = version_of(stamp)
             known = self._glances.get(folder.name)
-            if known is None or known[0] != state:
-                if self._clock() > end:
-                    found[folder.name] = known or ("", unread(folder))
-                    continue
-                known = state, self._row(folder, stamp.busy)
-            found[folder.name] = known
-        self._glances = found
-        version = version_of([(name, state) for name, (state, _) in found.items()])
-        return Reply({"root": self.root.name, "runs": [row for _, row in found.values()]}, version)
+            if (known is not None and known[0] == state) or self._clock() > end:
+                continue
+            row = self._row(folder, stamp.busy)
+            record = self._records.get(folder.path)
+            if record is not None and record.behind:  # not all of its scores are known: it is looked at again
+                state = f"{state}-{record.searched}"
+            self._glances.pop(folder.name, None)
+            self._glances[folder.name] = state, row
+        there = {folder.name for folder in folders}
+        self._glances = {name: known for name, known in self._glances.items() if name in there}
 
     def _row(self, folder: RunFolder, busy: bool) -> dict[str, object]:
         """A run in the list."""
