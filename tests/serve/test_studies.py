@@ -130,6 +130,21 @@ def test_what_is_wrong_with_a_study_is_told_and_hides_no_other(folder):
         assert at.get("/api/study/nothing").status_code == 404
 
 
+def test_a_trouble_that_is_over_is_told_no_more(folder):
+    """A report that comes later than the rest of its run, as when runs are copied."""
+    now = [0.0]
+    views = shown.StudyViews(folder, lambda: now[0])
+    report = next((folder / "small" / "runs").glob("*/DONE")).parent / "report.json"
+    content = report.read_text()
+    report.unlink()
+    first = views.study("small")
+    now[0] = 1_000.0
+    assert "missing" in str(first.content["trouble"]) and views.study("small").version == first.version
+    report.write_text(content)
+    now[0] = 2_000.0
+    assert views.study("small").content["trouble"] == "" and views.study("small").version != first.version
+
+
 def test_a_folder_that_is_a_study_is_that_one(folder, monkeypatch, capsys):
     served = []
     monkeypatch.setattr(serving, "serve", lambda app, host, port: served.append(app))
