@@ -85,8 +85,10 @@ def of_viewers(place: Path, viewers: int, rounds: int) -> dict[str, object]:
     """A training run with and without `viewers`."""
     pictures = np.random.default_rng(0).integers(0, 256, (500, 32, 32, 3), np.uint8)
     np.save(place / "pictures.npy", pictures)
-    train = ["train", "images", str(place / "pictures.npy"), "--steps", "1000000", "--scores", "0", "--out",
-             str(place / "runs" / "going"), "--quiet"]  # fmt: skip
+    train = ["train", "images", str(place / "pictures.npy"), "--steps", "1000000", "--scores", "0",
+             "--network", "dcgan", "--generator.width", "8", "--discriminator.width", "8",
+             "--log-every", "2", "--threads", "1",
+             "--out", str(place / "runs" / "going"), "--quiet"]  # fmt: skip
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     training = subprocess.Popen([sys.executable, "-m", "poise", *train], env=environment)
     run = place / "runs" / "going"

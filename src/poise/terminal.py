@@ -8,10 +8,12 @@ reader that goes away.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shlex
 import sys
+from collections.abc import Iterator
 from typing import Any, TextIO
 
 from poise.words import translated
@@ -52,12 +54,12 @@ class Printed:
     """
 
     def __init__(self, raw: TextIO, message: str = "") -> None:
-        self.raw, self.message, self.lost = raw, message, False
+        self.raw, self.message, self.lost, self.translates = raw, message, False, True
 
     def write(self, text: str) -> int:
         if not self.lost:
             try:
-                self.raw.write(escaped(translated(text)))
+                self.raw.write(escaped(translated(text) if self.translates else text))
             except BrokenPipeError:
                 self._lose()
         return len(text)
@@ -79,6 +81,19 @@ class Printed:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.raw, name)
+
+
+@contextlib.contextmanager
+def verbatim(stream: Any) -> Iterator[None]:
+    """Within it, what is printed on a stream is read by programs: it is said in no other language."""
+    if not isinstance(stream, Printed):
+        yield
+        return
+    stream.translates = False
+    try:
+        yield
+    finally:
+        stream.translates = True
 
 
 def raw(stream: Any) -> Any:

@@ -87,17 +87,31 @@ def test_one_that_is_written_anew_is_read_anew(tmp_path):
     assert steps_of(record.rows()) == [*range(5)]
 
 
+def test_another_file_of_the_same_number_is_read_anew(tmp_path, monkeypatch):
+    """A file system gives the number of a file that is gone to a new one."""
+    record = LongRecord(tmp_path / "record.jsonl")
+    write(record.path, range(1_000))
+    record.rows()
+    write(record.path, range(500, 1_600))  # in place: the same number, and longer
+    assert steps_of(record.rows()) == steps_of(LongRecord(record.path).rows())
+    assert steps_of(record.scored())[0] > 500
+
+
 def test_search_takes_so_long_at_most_and_goes_on_the_next_time(tmp_path):
     now = iter(range(10_000))
     record = LongRecord(tmp_path / "record.jsonl", lambda: float(next(now)))
     write(record.path, range(3_000))
     first = record.rows()
-    assert 0 < record.searched < 1 and steps_of(first)[-1] == 2_999
+    assert record.behind and 0 < record.searched < 1 and steps_of(first)[-1] == 2_999
     while record.searched < 1:
         before = record.searched
         record.scored()
         assert record.searched > before
-    assert steps_of(record.scored())[:-1] == [*range(3, 3_000, EVERY)]
+    assert steps_of(record.scored())[:-1] == [*range(3, 3_000, EVERY)] and not record.behind
+    with record.path.open("a") as file:
+        file.write('{"step": 3000, "gen')  # being written: nothing of it can be searched yet
+    record.scored()
+    assert record.searched < 1 and not record.behind
 
 
 def test_damaged_lines_of_a_long_one_are_left_out(tmp_path):

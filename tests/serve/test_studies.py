@@ -130,9 +130,26 @@ def test_what_is_wrong_with_a_study_is_told_and_hides_no_other(folder):
     (folder / "strange" / "study.json").write_text(json.dumps(plan))
     with client(folder) as at:
         assert "damaged" in at.get("/api/study/bad").json()["trouble"]
+        nothing = at.get("/api/study/small/run/nothing")
+        assert nothing.status_code == 404 and str(folder.parent) not in nothing.text
         assert "not.trusted" in at.get("/api/study/strange").json()["trouble"]
         assert at.get("/api/study/small").json()["trouble"] == ""
         assert at.get("/api/study/nothing").status_code == 404
+
+
+def test_a_trouble_that_is_over_is_told_no_more(folder):
+    """A report that comes later than the rest of its run, as when runs are copied."""
+    now = [0.0]
+    views = shown.StudyViews(folder, lambda: now[0])
+    report = next((folder / "small" / "runs").glob("*/DONE")).parent / "report.json"
+    content = report.read_text()
+    report.unlink()
+    first = views.study("small")
+    now[0] = 1_000.0
+    assert "missing" in str(first.content["trouble"]) and views.study("small").version == first.version
+    report.write_text(content)
+    now[0] = 2_000.0
+    assert views.study("small").content["trouble"] == "" and views.study("small").version != first.version
 
 
 def test_a_folder_that_is_a_study_is_that_one(folder, monkeypatch, capsys):

@@ -44,6 +44,14 @@ def test_a_grid_of_arms_is_a_map_in_the_order_of_its_numbers():
     assert higher.goodness(higher.cells[0][0]) == 1.0 and higher.goodness(None) is None
 
 
+@pytest.mark.parametrize("values", [(True, False), (False, 1), ("yes", None)])
+def test_what_is_no_number_is_a_value_too(values):
+    arms = [replace(of((i, d), i + d), arguments={"a": a, "b": d}) for i, a in enumerate(values) for d in (1, 2)]
+    found = heat_of(part(*arms), KID)
+    assert sorted(found.rows) == sorted(map(str, values))
+    assert sorted(cell.mean for row in found.cells for cell in row) == [1, 2, 2, 3]
+
+
 def test_one_number_is_neither_good_nor_bad():
     same = part(*(of(values, 2.0) for values in GRID))
     found = heat_of(same, KID)

@@ -127,3 +127,16 @@ def test_every_arm_has_the_same_seeds_and_one_thread_unless_it_says_otherwise():
     )
     found = [(t.arm, t.seed, t.arguments["seed"], t.arguments["threads"]) for t in tasks_of(plan)]
     assert found == [("a", 3, 3, 1), ("b", 3, 3, 2), ("a", 5, 5, 1), ("b", 5, 5, 2)]
+
+
+@pytest.mark.parametrize("seeds", [[0, 2**64 + 1], [2**64 + 1, 0]])
+def test_every_seed_is_checked_before_anything_is_run(seeds):
+    part = Part("p", "images", {"data": "d"}, [Arm("a", {})], seeds, "a", [])
+    with pytest.raises(PoiseError, match="part 'p', arm 'a': --seed must be at most"):
+        tasks_of(Plan("n", "q", [part], [], 0.05, {}))
+
+
+def test_a_part_without_seeds_has_no_tasks():
+    parts = [Part("p", "images", {"data": "d"}, [Arm("a", {})], seeds, "a", []) for seeds in ([], [3])]
+    assert [task.seed for task in tasks_of(Plan("n", "q", parts, [], 0.05, {}))] == [3]
+    assert tasks_of(Plan("n", "q", parts[:1], [], 0.05, {})) == tasks_of(Plan("n", "q", [], [], 0.05, {})) == []

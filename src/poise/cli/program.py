@@ -19,7 +19,7 @@ from poise.cli.train import add as add_train
 from poise.cli.train import train
 from poise.errors import PoiseError
 from poise.lazy import waits_briefly
-from poise.terminal import Printed
+from poise.terminal import Printed, verbatim
 
 LONGEST = 500  # characters of a message
 READER_GONE = 141  # as a shell tells it: 128 + SIGPIPE
@@ -54,7 +54,8 @@ def completion(options: argparse.Namespace) -> int:
         for flag in parser_for(name).options():
             if flag != "--help":
                 known.add_argument(flag.replace("_", "-"), help=flag)
-    print(shtab.complete(root, shell=options.shell))
+    with verbatim(sys.stdout):
+        print(shtab.complete(root, shell=options.shell))
     return 0
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from poise.cli.parser import RUN, STEP, command
 from poise.errors import PoiseError
+from poise.terminal import verbatim
 
 RUN_OR_STUDY = f"{RUN}; or a study: its folder, or its name"
 
@@ -75,7 +76,8 @@ def record(options: argparse.Namespace) -> int:
     if not name.strip():
         raise PoiseError(f"--{kind} is empty: name where to write")
     if name == "-" and kind == "csv":
-        print_csv(RecordTable.of(find_run(options.run)), sys.stdout)
+        with verbatim(sys.stdout):
+            print_csv(RecordTable.of(find_run(options.run)), sys.stdout)
         return 0
     check_table(path, f".{kind}")
     if kind == "parquet":

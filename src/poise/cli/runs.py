@@ -9,6 +9,7 @@ from typing import Any
 
 from poise.cli.parser import RUN, SEED, STEP, command, commands_of, whole
 from poise.errors import PoiseError
+from poise.terminal import verbatim
 
 STATES = ("training", "stopped", "finished", "diverged", "broken")
 SORTS = ("when", "name", "step", "size")
@@ -95,7 +96,8 @@ def runs(options: argparse.Namespace) -> int:
     found = [about(folder) for folder in all_runs(everywhere=options.all)]
     rows = chosen(found, options.data, options.recipe, options.state, options.sort)
     if options.json:
-        print(json.dumps([row.to_dict() for row in rows], indent=1))
+        with verbatim(sys.stdout):
+            print(json.dumps([row.to_dict() for row in rows], indent=1))
         return 0
     for line in lines(rows, width_of(sys.stdout)):
         print(line)
@@ -133,7 +135,8 @@ def diff_runs(options: argparse.Namespace) -> int:
 
     one, other = find_run(options.one), find_run(options.other)
     if options.json:
-        print(json.dumps({"runs": [str(one.path), str(other.path)], **difference(one, other)}, indent=1))
+        with verbatim(sys.stdout):
+            print(json.dumps({"runs": [str(one.path), str(other.path)], **difference(one, other)}, indent=1))
     else:
         print("\n".join(difference_lines(one, other)))
     return 0
@@ -163,5 +166,9 @@ def diagnose(options: argparse.Namespace) -> int:
     from poise.runs.diagnosis import as_json, lines
 
     folder = find_run(options.run)
-    print(as_json(folder) if options.json else "\n".join(lines(folder)))
+    if options.json:
+        with verbatim(sys.stdout):
+            print(as_json(folder))
+        return 0
+    print("\n".join(lines(folder)))
     return 0

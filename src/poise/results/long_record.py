@@ -16,6 +16,7 @@ SAMPLE = 1_000  # rows of a longer record, evenly spread over its bytes
 TAIL = 500  # rows at its end
 CHUNK = 8 << 20  # bytes that are searched for scores at once
 SECONDS = 0.5  # for which they are searched, each time
+MARK = 1_000  # bytes before the place that was reached
 SCORE = b'"score/'
 MOST = 20_000  # rows with scores; of more every second is forgotten
 ADVICE = "put it back"
@@ -33,6 +34,8 @@ class LongRecord:
         self.size = 0
         self._file: int | None = None  # which file it is: one that is written anew is another
         self._searched = 0
+        self._mark = b""  # what stands before that place
+        self.behind = False  # whether there was no time to search all of it
         self._scores: dict[int, StepRow] = {}  # place in the file -> row
 
     @property
@@ -77,15 +80,24 @@ class LongRecord:
             size, file = known.st_size, known.st_ino
         except OSError:
             size, file = 0, None
-        if size < self._searched or file != self._file:
-            self._searched = 0
+        if size < self._searched or file != self._file or not self._marked():
+            self._searched, self._mark = 0, b""
             self._scores.clear()
         self.size, self._file = size, file
         return size > 0
 
+    def _marked(self) -> bool:
+        """Whether what was searched ends as it did: the number of a file is given to another one when it is gone."""
+        if not self._searched:
+            return True
+        with open_file(self.path) as file:
+            file.seek(self._searched - len(self._mark))
+            return file.read(len(self._mark)) == self._mark
+
     def _search(self, file: IO[bytes]) -> None:
         """Go on looking for scores, for `SECONDS` at most."""
         end = self._clock() + SECONDS
+        self.behind = False
         while self._searched < self.size:
             file.seek(self._searched)
             block = file.read(CHUNK)
@@ -94,7 +106,9 @@ class LongRecord:
                 return  # a line that is being written, or longer than any
             self._keep(block[:whole], self._searched)
             self._searched += whole
+            self._mark = block[max(0, whole - MARK) : whole]
             if self._clock() >= end:
+                self.behind = self._searched < self.size
                 return
 
     def _keep(self, block: bytes, begin: int) -> None:

@@ -17,7 +17,8 @@ from poise.runs.diagnosis import diagnosis
 from poise.runs.differences import differences
 from poise.runs.listing import ListedRun
 from poise.serve.answers import Reply, in_chinese, plain, version_of
-from poise.serve.views import Views, glance, samples_of, stamp_of, thinned
+from poise.serve.sample_files import samples_of
+from poise.serve.views import Views, glance, stamp_of, thinned
 
 ROWS = 200  # of a table
 PROBES = 8  # as the monitor looks at them together

@@ -136,6 +136,7 @@ class StudyViews:
             seen.parts = [seen_part(outcome, part, folder) for part in outcome.parts]
         except PoiseError as error:
             seen.trouble = str(error).replace(str(folder), folder.name)
+            version = version_of([version, seen.trouble])  # looked at again: a run may be copied just now
         return Reply(plain(asdict(seen)), version)
 
 

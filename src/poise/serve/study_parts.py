@@ -8,7 +8,8 @@ from pathlib import Path
 
 from poise.record import RunFolder
 from poise.report.figures.panels import Panel, PlottedCurve
-from poise.serve.views import samples_of, thinned
+from poise.serve.sample_files import samples_of
+from poise.serve.views import thinned
 from poise.studies.comparison.outcome import ArmSummary, PartSummary, ScoreCurves, StudyOutcome
 from poise.studies.comparison.text import change_text, probability
 from poise.studies.report.heat import HeatMap, heat_of

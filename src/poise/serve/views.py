@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import os
-import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from poise import disk
-from poise.disk.reading import DOCUMENT
 from poise.disk.rows import StepRow
 from poise.errors import PoiseError
 from poise.monitor import Finding
@@ -22,17 +19,13 @@ from poise.results.long_record import LongRecord
 from poise.runs.diagnosis import PastFinding, diagnosis
 from poise.runs.listing import ListedRun, about
 from poise.serve.answers import Answers, Reply, in_chinese, plain, version_of
+from poise.serve.sample_files import file_of_samples, samples_of, words_of
 
 MOST = 1_000  # runs in a list
 POINTS = 600  # of a curve
 FRESH = 0.5  # seconds for which an answer is given again without looking at the disk
-WORDS, LINES, ACROSS = 2_000, 4, 120  # bytes, lines and letters of sentences in a list
 LISTING = 0.4  # seconds in which a list looks at runs that have changed; the others follow in the next answer
 KEPT = 64  # runs whose answers are kept
-SAMPLE = re.compile(r"(\d{8})(-[a-z]+)?\.(png|txt)|real\.(png|txt)")
-CLIPS = re.compile(r"\d{8}")
-SOUND = re.compile(r"[\w .-]{1,120}\.wav")
-TYPES = {".png": "image/png", ".txt": "text/plain; charset=utf-8", ".wav": "audio/wav"}
 
 
 @dataclass
@@ -81,19 +74,11 @@ class Views:
         for folder in self._folders():
             if folder.name == name:
                 return folder
-        raise PoiseError(f"there is no run {name[:80]!r} in {self.root.name}")
+        raise PoiseError(f"there is no run {name[:80]!r} here")
 
     def sample(self, name: str, file: str) -> tuple[bytes, str]:
         """The content of a file of samples, and its type. Errors: PoiseError where there is none."""
-        folder = self.folder(name)
-        first, slash, second = file.partition("/")
-        wanted = SOUND.fullmatch(second) and CLIPS.fullmatch(first) if slash else SAMPLE.fullmatch(file)
-        if not wanted:
-            raise PoiseError(f"{name} has no file of samples {file[:80]!r}")
-        try:
-            return disk.read_bytes(folder.samples / file, DOCUMENT), TYPES[Path(file).suffix]
-        except OSError:
-            raise PoiseError(f"{name} has no file of samples {file[:80]!r}") from None
+        return file_of_samples(self.folder(name), file)
 
     def _folders(self) -> Iterator[RunFolder]:
         """Folders with a spec.json, none of them a link."""
@@ -106,21 +91,30 @@ class Views:
                 yield RunFolder(path)
 
     def _list(self, before: Reply | None) -> Reply:
-        found: dict[str, tuple[str, dict[str, object]]] = {}
+        folders = list(self._folders())[:MOST]
+        self._look(folders)
+        found = [self._glances.get(folder.name) or ("", unread(folder)) for folder in folders]
+        version = version_of([(folder.name, state) for folder, (state, _) in zip(folders, found, strict=True)])
+        return Reply({"root": self.root.name, "runs": [row for _, row in found]}, version)
+
+    def _look(self, folders: Sequence[RunFolder]) -> None:
+        """Look at what has changed, for `LISTING` seconds, at what was looked at longest ago first."""
         end = self._clock() + LISTING
-        for folder in list(self._folders())[:MOST]:
+        order = {name: i for i, name in enumerate(self._glances)}
+        for folder in sorted(folders, key=lambda one: order.get(one.name, -1)):
             stamp = stamp_of(folder)
             state = version_of(stamp)
             known = self._glances.get(folder.name)
-            if known is None or known[0] != state:
-                if self._clock() > end:
-                    found[folder.name] = known or ("", unread(folder))
-                    continue
-                known = state, self._row(folder, stamp.busy)
-            found[folder.name] = known
-        self._glances = found
-        version = version_of([(name, state) for name, (state, _) in found.items()])
-        return Reply({"root": self.root.name, "runs": [row for _, row in found.values()]}, version)
+            if (known is not None and known[0] == state) or self._clock() > end:
+                continue
+            row = self._row(folder, stamp.busy)
+            record = self._records.get(folder.path)
+            if record is not None and record.behind:  # not all of its scores are known: it is looked at again
+                state = f"{state}-{record.searched}"
+            self._glances.pop(folder.name, None)
+            self._glances[folder.name] = state, row
+        there = {folder.name for folder in folders}
+        self._glances = {name: known for name, known in self._glances.items() if name in there}
 
     def _row(self, folder: RunFolder, busy: bool) -> dict[str, object]:
         """A run in the list."""
@@ -186,33 +180,6 @@ def glance(folder: RunFolder, rows_of: Callable[[RunFolder], Sequence[StepRow]],
     found = about(folder, rows_of, sized=False, busy=busy)
     data = Path(found.data).name if found.data else found.data
     return replace(found, path="", data=data, why=found.why.replace(str(folder.path), folder.name))
-
-
-def samples_of(folder: RunFolder) -> list[str]:
-    """Files of samples by step, oldest first: pictures, sentences, sounds as STEP/NAME.wav."""
-    found = []
-    with_sounds = []
-    try:
-        for path in sorted(folder.samples.iterdir()):
-            if SAMPLE.fullmatch(path.name) and path.is_file() and not path.name.startswith("real"):
-                found.append(path.name)
-            elif CLIPS.fullmatch(path.name) and path.is_dir() and not path.is_symlink():
-                with_sounds += [
-                    f"{path.name}/{one.name}" for one in sorted(path.iterdir()) if SOUND.fullmatch(one.name)
-                ]
-    except OSError:
-        return []
-    return found + with_sounds
-
-
-def words_of(folder: RunFolder, texts: Sequence[str]) -> str:
-    """The first lines of the newest sentences."""
-    try:
-        content = disk.read_bytes(folder.samples / texts[-1], DOCUMENT)
-    except (OSError, PoiseError):
-        return ""
-    lines = content[:WORDS].decode(errors="replace").split("\n")[:LINES]
-    return "\n".join(line[:ACROSS] for line in lines)
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@ anything."""
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -44,6 +45,18 @@ def plan_of_folder(folder: Path) -> Plan:
 def outcome_of(folder: Path) -> StudyOutcome:
     """What the runs of a study say that are over. Nothing is written. Errors: PoiseError, as of `plan_of_folder`, and
     for runs that are damaged."""
+    try:
+        return _outcome(folder)
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        if os.environ.get("POISE_TRACEBACK"):
+            raise
+        raise PoiseError(
+            f"{folder} does not hold what a study writes ({type(error).__name__}: {str(error)[:120]}): its plan is "
+            "damaged or another version's; put it back"
+        ) from None
+
+
+def _outcome(folder: Path) -> StudyOutcome:
     plan = plan_of_folder(folder)
     study = Study(folder / PLAN, plan, folder, tasks_of(plan, defaults_kept(folder, plan)))
     compared = compare(plan, results_of(plan, study.tasks, study.runs))

@@ -28,6 +28,8 @@ MARKS = {", ": "，", "; ": "；"}
 MEMBERS = re.compile(r"((?:, or |, and |, | or | and )(?![^(]*\)))")  # outside parentheses
 JOINED = {"or": "，或", "and": "和", ",": "，"}
 # A value right behind another one: something that is added, or nothing.
+ENDING = re.compile(r"(s|es|\.)(?=[,;] |$)")  # of a word or another value that a value stands behind
+COMMAND = re.compile(r"(poise [a-z]+|--[a-z-]+) $")  # a value behind it is pasted into a shell
 ADDED = r"((?:[,;(]| \(|\. ).*|\.|s|es|)"
 CLEAR = 16  # letters of a sentence that is tried before a list
 
@@ -142,9 +144,13 @@ def _said(text: str, least: int, deep: int) -> str:
     for found in list(WITHIN.finditer(text))[:MOST]:
         first = _one(text[: found.start()], least, deep)
         if first is not None:
-            behind = text[found.start() :]
-            return first + (_one(behind, 1, deep) or MARKS[found[0]] + _said(behind[2:], 1, deep))
+            return first + _behind(text[found.start() :], deep)
     return text
+
+
+def _behind(text: str, deep: int) -> str:
+    """What begins with ", " or "; " behind a sentence."""
+    return _one(text, 1, deep) or MARKS[text[:2]] + _said(text[2:], 1, deep)
 
 
 def _list(text: str, deep: int) -> str | None:
@@ -173,9 +179,18 @@ def _one(text: str, least: int, deep: int) -> str | None:
             continue
         values = sentence.values(text)
         if values is not None:
-            said = [
-                value if not value or i in sentence.quoted else _said(value, 1, deep - 1)
-                for i, value in enumerate(values)
-            ]
+            said = [_value(sentence, i, value, deep) for i, value in enumerate(values)]
             return sentence.other.format(*said)
     return None
+
+
+def _value(sentence: Sentence, i: int, value: str, deep: int) -> str:
+    before = sentence.pieces[i]
+    ending = ENDING.match(value)
+    if ending and (before[-1:].isalpha() or (not before and i > 0)):
+        rest = value[ending.end() :]
+        return ("。" if ending[0] == "." else "") + (_behind(rest, deep - 1) if rest else "")
+    pasted = COMMAND.search(before) and " " not in value
+    if not value or pasted or ending or i in sentence.quoted:
+        return value
+    return _said(value, 1, deep - 1)

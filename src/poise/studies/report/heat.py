@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeGuard
 
 from poise.direction import SIGN, OneWay
 from poise.report.figures.letters import drawable
@@ -89,14 +89,18 @@ def _cell(arm: ArmSummary | None, endpoint: Endpoint) -> HeatCell | None:
     return HeatCell(arm.name, known.mean, known.n) if known else HeatCell(arm.name, None, 0)
 
 
+def _is_number(value: object) -> TypeGuard[float]:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
 def _text(value: object) -> str:
-    return number(float(value)) if isinstance(value, int | float) and not isinstance(value, bool) else str(value)
+    return number(float(value)) if _is_number(value) else str(value)
 
 
 def _sorted(values: Sequence[object]) -> list[str]:
     """Each value once, numbers in their order before all others in theirs."""
-    numbers = sorted({float(value) for value in values if isinstance(value, int | float)})
-    others = [_text(value) for value in values if not isinstance(value, int | float)]
+    numbers = sorted({float(value) for value in values if _is_number(value)})
+    others = [_text(value) for value in values if not _is_number(value)]
     return list(dict.fromkeys([*(number(value) for value in numbers), *others]))
 
 

@@ -58,12 +58,12 @@ def tasks_of(plan: Plan, began: Defaults | None = None) -> list[Task]:
 
     Errors: PoiseError for arguments that a recipe does not take, with the part and the arm.
     """
-    most = max(len(part.seeds) for part in plan.parts)
+    most = max((len(part.seeds) for part in plan.parts), default=0)
     order = [(i, part) for i in range(most) for part in plan.parts if i < len(part.seeds)]
     first = {}
     for part in plan.parts:
-        for arm in part.arms:
-            first[part.name, arm.name] = _task(part, arm.name, part.seeds[0], began or {})
+        for arm in part.arms if part.seeds else ():  # with the largest seed: where that one is possible, all are
+            first[part.name, arm.name] = _task(part, arm.name, max(part.seeds), began or {})
     return [_seeded(first[part.name, arm.name], part.seeds[i]) for i, part in order for arm in part.arms]
 
 
