@@ -15,6 +15,7 @@ from poise.cli import main
 from poise.record import RunFolder
 from poise.serve import app as serving
 from poise.serve import views as shown
+from poise.serve.answers import Answers, Reply
 
 pytest.importorskip("starlette")
 from starlette.testclient import TestClient
@@ -269,3 +270,25 @@ def test_every_file_of_the_page_is_served_as_what_it_is():
     named = set(re.findall(r'(?:src|href)="([\w.]+)"', page))
     assert named == there - {"index.html"}
     assert "<script>" not in page and "style=" not in page and "onclick" not in page
+
+
+def test_an_answer_that_is_not_whole_is_made_again_soon():
+    now = [0.0]
+    answers = Answers(0.5, 4, lambda: now[0])
+    made = []
+
+    def slow(partial):
+        def make(before):
+            made.append(before)
+            now[0] += 1.0
+            return Reply({"n": len(made)}, str(len(made)), partial)
+
+        return make
+
+    for partial, again in ((True, 0.6), (False, 9.1)):
+        made.clear()
+        first = answers.given(f"{partial}", slow(partial))
+        now[0] += again - 0.2
+        assert answers.given(f"{partial}", slow(partial)) is first and len(made) == 1
+        now[0] += 0.2
+        assert answers.given(f"{partial}", slow(partial)).content == {"n": 2} and made[1] is first

@@ -16,17 +16,19 @@ COST = 9.0  # times as long as an answer took to make it is given again
 
 @dataclass(frozen=True)
 class Reply:
-    """JSON that can be sent, and its version: the same as long as the files are the same."""
+    """JSON that can be sent, and its version: the same as long as the files are the same; `partial`: more follows when
+    it is asked for again."""
 
     content: dict[str, object]
     version: str
+    partial: bool = False
 
 
 class Answers:
     """The last answers by their keys.
 
     Args: fresh, seconds for which an answer is given again without looking at the disk, or ten times as long as it
-    took to make, so that a tenth of a processor is spent on a question however many ask; most, how many are kept;
+    took to make, so that a tenth of a processor is spent on a question however many ask, once it is answered whole; most, how many are kept;
     clock, seconds.
     """
 
@@ -45,7 +47,8 @@ class Answers:
             answer = make(known[1] if known else None)
             self._known.pop(key, None)
             ended = self._clock()
-            self._known[key] = (ended + max(self._fresh, COST * (ended - begun)), answer)
+            rest = 0.0 if answer.partial else COST * (ended - begun)
+            self._known[key] = (ended + max(self._fresh, rest), answer)
             while len(self._known) > self._most:
                 del self._known[next(iter(self._known))]
             return answer

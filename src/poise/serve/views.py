@@ -95,7 +95,8 @@ class Views:
         self._look(folders)
         found = [self._glances.get(folder.name) or ("", unread(folder)) for folder in folders]
         version = version_of([(folder.name, state) for folder, (state, _) in zip(folders, found, strict=True)])
-        return Reply({"root": self.root.name, "runs": [row for _, row in found]}, version)
+        partial = any(not state for state, _ in found)
+        return Reply({"root": self.root.name, "runs": [row for _, row in found]}, version, partial)
 
     def _look(self, folders: Sequence[RunFolder]) -> None:
         """Look at what has changed, for `LISTING` seconds, at what was looked at longest ago first."""
@@ -159,7 +160,7 @@ class Views:
         shown = plain(asdict(seen))
         for key in ("findings", "earlier"):
             shown[key] = [in_chinese(one) for one in shown[key]]
-        return Reply(shown, f"{version}-{record.searched:.3f}")
+        return Reply(shown, f"{version}-{record.searched:.3f}", record.searched < 1.0)
 
 
 def without_place(error: PoiseError, folder: RunFolder) -> str:
