@@ -28,8 +28,8 @@ class Answers:
     """The last answers by their keys.
 
     Args: fresh, seconds for which an answer is given again without looking at the disk, or ten times as long as it
-    took to make, so that a tenth of a processor is spent on a question however many ask, once it is answered whole; most, how many are kept;
-    clock, seconds.
+    took to make where it is whole, so that a tenth of a processor is spent on a question however many ask; most, how
+    many are kept; clock, seconds.
     """
 
     def __init__(self, fresh: float, most: int, clock: Callable[[], float]) -> None:
