@@ -3,7 +3,7 @@
     python bench/page_pictures.py RUN --out docs/pages      # RUN: of pictures; the others that lie beside it are shown
 
 Writes list.png, run-dark.png (1200 pixels wide), run-phone-zh.png (400), play.png, where another run lies beside it
-compare.png, and page.png. Needs .[web,export,dev], chromium and chromium-driver. --only play: some of them.
+compare.png, with --study study.png, and page.png. Needs .[web,export,dev], chromium and chromium-driver. --only play: some of them.
 """
 
 from __future__ import annotations
@@ -77,11 +77,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("run")
     parser.add_argument("--out", type=Path, default=Path("docs/pages"))
-    parser.add_argument("--only", help="list, run-dark, run-phone-zh, play, compare or page")
+    parser.add_argument("--only", help="list, run-dark, run-phone-zh, play, compare, study or page")
+    parser.add_argument("--study", type=Path, help="the folder of a study, for study.png")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     folder = find_run(options.run)
-    server = uvicorn.Server(uvicorn.Config(application(folder.path.parent), port=0, log_level="error"))
+    server = uvicorn.Server(
+        uvicorn.Config(application(folder.path.parent, studies=options.study), port=0, log_level="error")
+    )
     threading.Thread(target=server.run, daemon=True).start()
     while not server.started:
         time.sleep(0.05)
@@ -97,6 +100,8 @@ def main() -> None:
     }
     if "/" in beside:
         shown["compare"] = (f"#compare/{beside}", {"width": 1200, "height": 1900})
+    if options.study is not None:
+        shown["study"] = (f"#study/{options.study.resolve().name}", {"width": 1200, "height": 1500})
     for name, (place, asked) in shown.items():
         if options.only in (None, name):
             picture(f"{address}/{place}", options.out / f"{name}.png", **asked)

@@ -99,6 +99,12 @@ def test_rows_and_maps_are_on_the_axes_of_their_plots(tmp_path):
     assert first.estimate == pytest.approx(-30) and (first.low, first.high) == pytest.approx((-54.8, -5.2))
     assert first.seeds == pytest.approx([-40, -30, -20]) and first.worst == [False, True, False]
     assert first.margin == pytest.approx([-10, 10]) and seen.forests[0].none == 0.0
+    assert [curve.look for curve in seen.panels[0].curves] == [0, 1, 2, 3, 4, 5]
+    other = pieces.outcome()
+    looks = {curve.name: curve.look for curve in seen_part(other, other.parts[0], tmp_path).panels[0].curves}
+    assert looks == {"l2": 0, pieces.EVIL: 1, "none": 2}, (
+        "as in the forest; the one that others are compared with behind"
+    )
     assert seen.heats[0].goodness[0][0] == 0.0 and seen.heats[0].map.rows == ["0", "0.001", "0.01"]
     assert all(arm.run == "" and arm.samples == [] for arm in seen.arms)
     json.dumps(asdict(seen))

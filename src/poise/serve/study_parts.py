@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from poise.record import RunFolder
@@ -138,7 +138,11 @@ def _forest(endpoint: str, rows: Sequence[Row]) -> Forest:
 
 
 def _panel(part: PartSummary, score: str) -> Panel:
-    curves = [_curve(arm.name, arm.curves[score]) for arm in part.arms if score in arm.curves]
+    others = [arm.name for arm in part.arms if arm.name != part.against]
+    looks = {name: i for i, name in enumerate([*others, part.against])}  # as the page counts them in its forests
+    curves = [
+        replace(_curve(arm.name, arm.curves[score]), look=looks[arm.name]) for arm in part.arms if score in arm.curves
+    ]
     return Panel(score, "mean of the seeds with 95 % interval", [thinned(curve) for curve in curves])
 
 
