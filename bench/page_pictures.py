@@ -3,8 +3,8 @@
     python bench/page_pictures.py RUN --out docs/pages      # RUN: of pictures; the others that lie beside it are shown
 
 Writes list.png, run-dark.png (1200 pixels wide), run-phone-zh.png (400), play.png, where another run lies beside it
-compare.png, with --study study.png, and page.png. Needs .[web,export,dev], chromium and chromium-driver. --only play: one
-of them.
+compare.png, with --study study.png, and page.png. Needs .[web,export,dev], chromium and chromium-driver. --only play:
+one of them.
 """
 
 from __future__ import annotations
