@@ -9,11 +9,13 @@ import pytest
 
 from poise.monitor import Finding
 from poise.record import RunFolder
+from poise.results import long_record
 from poise.results.compare import panels_of
 from poise.results.curves import RunCurves
 from poise.runs.differences import differences
+from poise.runs.listing import about
+from poise.serve import answers, compare
 from poise.serve import app as serving
-from poise.serve import compare
 from poise.serve.views import POINTS, Views
 from tests.results.conftest import run_of
 
@@ -62,6 +64,34 @@ def test_the_lowest_best_score_is_clear_where_no_other_interval_reaches_so_low(f
         low_and_high = values[1:] or (None, None)
         assert (run["best"]["value"], run["best"]["low"], run["best"]["high"]) == (values[0], *low_and_high)
         assert (run["best"]["score"], run["best"]["step"]) == ("KID-EffLite0", 30)
+
+
+def test_scores_on_other_data_are_not_set_against_each_other(tmp_path):
+    for name, value, data in (("a", 1.0, "x"), ("b", 2.0, "y"), ("c", 3.0, "y")):
+        scored(tmp_path / name, value, fingerprint=data)
+    found = compare.comparison(Views(tmp_path), ["a", "b", "c"]).content["runs"]
+    assert [run["best"]["clear"] for run in found] == [None, True, None]
+
+
+def test_long_records_are_searched_to_their_end_and_never_read_whole(tmp_path, monkeypatch):
+    for name, value in {"WHOLE": 2_000, "CHUNK": 4_000, "SECONDS": 0.0}.items():
+        monkeypatch.setattr(long_record, name, value)
+    for name in ("a", "b"):
+        rows = [{"step": i, "score/KID-EffLite0": 1 / (1 + i)} for i in range(1_000)]
+        run_of(tmp_path / name, [*rows, {"step": 1_000, "score/KID-EffLite0": 5.0}])
+    now = [0.0]
+    views = Views(tmp_path, lambda: now[0])
+    wanted = about(RunFolder(tmp_path / "a")).best
+    monkeypatch.setattr(RunFolder, "rows", lambda run: pytest.fail("all rows at once"))
+    answers = []
+    for _ in range(30):
+        now[0] += 1_000.0
+        answers.append(compare.comparison(views, ["a", "b"]))
+    bests = [[run["best"]["step"] for run in answer.content["runs"]] for answer in answers]
+    assert wanted.step == 1_000 and bests[0] != bests[-1] == [wanted.step, wanted.step]
+    assert answers[0].partial and not answers[-1].partial and answers[-1].version == answers[-2].version
+    assert answers[0].version != answers[-1].version
+    assert ["best step", "1000", "1000"] in answers[-1].content["tables"]["outcome"]
 
 
 def test_of_discriminators_the_means_of_the_last_probes_are_told(tmp_path):
@@ -123,7 +153,7 @@ def test_places_on_this_machine_are_not_sent(tmp_path):
     ],
 )  # fmt: skip
 def test_of_a_path_its_last_name_is_told(text, shown):
-    assert compare._without_places(text) == shown
+    assert answers.without_places(text) == shown
 
 
 def test_it_is_computed_once_and_bounded(tmp_path, monkeypatch):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -285,6 +286,73 @@ def test_a_process_that_nobody_needs_ends_and_is_begun_anew(played):
     assert process.exitcode == 0 and first[0]
     assert resting.draw(wish) == first and resting._process is not process
     resting.end()
+
+
+class Wire:
+    """An end of a pipe: who draws behind it hangs, or has ended, or has gone to rest."""
+
+    def __init__(self, error=None):
+        self.error = error
+
+    def send(self, wish):
+        pass
+
+    def close(self):
+        pass
+
+    def poll(self, seconds):
+        return self.error is not None
+
+    def recv(self):
+        raise self.error
+
+
+@pytest.mark.parametrize(("error", "said"), [(None, "takes more than"), (EOFError(), "has ended, perhaps for want of")])
+def test_what_would_end_or_hang_again_is_not_asked_again(error, said, played, monkeypatch):
+    """Pages ask again after 503; each time would end the process of all, or keep it for minutes."""
+    apart = Apart()
+    monkeypatch.setattr(apart, "_ready", lambda: Wire(error))
+    with TestClient(serving.application(played, painter=apart), base_url="http://localhost:8741") as at:
+        answer = at.get("/api/play/dcgan/grid.png")
+    assert answer.status_code == 400 and said in answer.text
+
+
+class Failing:
+    """A studio in which something is wrong that nobody thought of."""
+
+    def drawn(self, wish):
+        raise AttributeError(f"no such thing in {wish.run}/x or /home/me/data/y")
+
+
+def test_an_error_that_nobody_thought_of_is_a_sentence_and_the_process_goes_on(tmp_path):
+    worked, said = drawing.answer(Failing(), drawing.Wish(tmp_path / "run", 1, 0, "grid.png"))
+    assert not worked and said == b"it could not be drawn (AttributeError: no such thing in run/x or y)"
+
+
+def test_data_that_have_gone_are_told_without_their_place(played, tmp_path):
+    shutil.copytree(played / "vocoder--vocos", tmp_path / "runs" / "gone")
+    file = tmp_path / "runs" / "gone" / "spec.json"
+    known = json.loads(file.read_text())
+    known["data_path"] = known["facts"]["recordings"]["data"] = known["arguments"]["data"] = "/home/me/SECRET/sounds"
+    file.write_text(json.dumps(known))
+    wish = drawing.Wish(file.parent, 2, 0, "clip.wav", {"n": 1, "seed": 0, "at": 0})
+    worked, said = drawing.answer(drawing.Studio(), wish)
+    assert not worked and b"sounds" in said and b"SECRET" not in said
+
+
+def test_another_checkpoint_of_the_same_step_is_told_from_the_one_that_was_shown(tmp_path, played):
+    """As after a rollback: what was shown cannot be saved as what it is not."""
+    shutil.copytree(played / "dcgan", tmp_path / "runs" / "back")
+    player = play.DrawnRuns(Views(tmp_path / "runs"), never := Never())
+    able = player.abilities("back").content
+    asked = [("step", str(able["steps"][-1])), ("made", able["made"][-1])]
+    assert player.drawn("back", "grid.png", asked)[0] == b"drawn"
+    assert player.drawn("back", "grid.png", asked[:1])[0] == b"drawn" and never.asked == 1, "it is the same"
+    manifest = tmp_path / "runs" / "back" / "checkpoints" / f"step-{able['steps'][-1]:08d}" / "manifest.json"
+    os.utime(manifest, ns=(1, 1))
+    with pytest.raises(PoiseError, match=r"back has another checkpoint of step \d+ by now: draw again"):
+        player.drawn("back", "grid.png", asked)
+    assert player.drawn("back", "grid.png", [asked[0], ("made", "1")])[0] == b"drawn" and never.asked == 2
 
 
 CHILD = """

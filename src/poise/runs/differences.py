@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from poise.disk.description import RunSpec
 from poise.disk.rows import StepRow
@@ -24,16 +24,20 @@ def difference(one: RunFolder, other: RunFolder) -> dict[str, list[tuple[str, st
     return {heading: [(name, mine, others) for name, mine, others in rows] for heading, rows in found.items()}
 
 
-def differences(runs: Sequence[RunFolder], unfinished: bool = False) -> dict[str, list[tuple[str, ...]]]:
+def differences(
+    runs: Sequence[RunFolder],
+    unfinished: bool = False,
+    rows_of: Callable[[RunFolder], Sequence[StepRow]] = RunFolder.rows,
+) -> dict[str, list[tuple[str, ...]]]:
     """The same of several runs: heading -> rows of (name, of each run). `unfinished`: of runs that are not done, too,
-    the last scores and what is wrong."""
+    the last scores and what is wrong; `rows_of`, the rows of a record, those with scores and the last at least."""
     specs = [run.spec() for run in runs]
     asked = _apart([asked_of(spec) for spec in specs])
     told = {name for name, *_ in asked}
     return {
         "asked": asked,
         "data and machine": [row for row in _apart([_flat(spec.facts) for spec in specs]) if row[0] not in told],
-        "outcome": _apart([_outcome(run, unfinished) for run in runs], all_of=True),
+        "outcome": _apart([_outcome(run, unfinished, rows_of) for run in runs], all_of=True),
     }
 
 
@@ -59,9 +63,9 @@ def _flat(table: object, above: str = "") -> Values:
     return found
 
 
-def _outcome(folder: RunFolder, unfinished: bool) -> Values:
+def _outcome(folder: RunFolder, unfinished: bool, rows_of: Callable[[RunFolder], Sequence[StepRow]]) -> Values:
     """State, steps, the best score and those of the end, findings, seconds."""
-    known = about(folder)
+    known = about(folder, rows_of, sized=False)
     found: Values = {"state": known.state, "steps": known.step}
     if known.best:
         found |= {f"best {known.best.score}": known.best.value, "best step": known.best.step}
@@ -71,9 +75,9 @@ def _outcome(folder: RunFolder, unfinished: bool) -> Values:
         for player, effect in report.penalties.items():
             found |= {f"{player} {name}": value for name, value in vars(effect).items()}
         found["found"] = ", ".join(finding.name for finding in report.findings) or "nothing"
-    elif unfinished and (rows := folder.rows()):
+    elif unfinished and (rows := rows_of(folder)):
         found |= _last(scores(rows))
-        found["found"] = ", ".join(finding.name for finding in diagnosis(folder).findings) or "nothing"
+        found["found"] = ", ".join(finding.name for finding in diagnosis(folder, rows).findings) or "nothing"
     return found
 
 

@@ -19,13 +19,15 @@ OFFERED = 8  # texts to say that are offered
 @dataclass
 class Abilities:
     """What a run can, for its page: `draws`, names of drawings; `asks`, options of its recipe; `steps`, checkpoints
-    that are kept; `size`, of pictures: channels, height, width; `trouble`, why there is nothing to play with."""
+    that are kept, and `made`, what tells each from another of that step; `size`, of pictures: channels, height, width;
+    `trouble`, why there is nothing to play with."""
 
     name: str
     recipe: str | None = None
     draws: list[str] = field(default_factory=list)
     asks: list[str] = field(default_factory=list)
     steps: list[int] = field(default_factory=list)
+    made: list[str] = field(default_factory=list)
     classes: list[str] = field(default_factory=list)
     voices: list[str] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)
@@ -42,6 +44,7 @@ def abilities_of(folder: RunFolder) -> Abilities:
         found.recipe = spec.recipe
         check_classes(folder, replace(spec, arguments=without_classes(spec.arguments)))  # before any of it is imported
         found.steps = kept_steps(folder)
+        found.made = [made_of(folder, step) for step in found.steps]
         if not found.steps:
             raise PoiseError(f"{folder.name} has no checkpoint yet: it can be played with once it has one")
         _enter(found, spec)
@@ -81,3 +84,11 @@ def kept_steps(folder: RunFolder) -> list[int]:
     """Numbers of the checkpoints that are whole, oldest first."""
     places = [path for path in folder.checkpoints.glob(CHECKPOINTS) if (path / "manifest.json").is_file()]
     return sorted(int(path.name.removeprefix("step-")) for path in places)
+
+
+def made_of(folder: RunFolder, step: int) -> str:
+    """The time of a checkpoint in nanoseconds, as JSON has no numbers so large; empty for one that is gone."""
+    try:
+        return str((folder.checkpoints / f"step-{step:08d}" / "manifest.json").stat().st_mtime_ns)
+    except OSError:
+        return ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import re
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,6 +12,9 @@ from typing import Any
 
 from poise.words import translated
 
+PLACE = re.compile(
+    r"""(?<![^\s'"\[(,=])(?:[A-Za-z]:|~[^/\\\s,'"]*|\.{1,2})?[/\\](?:[^/\\,'"\]]*[/\\])*(?=[^/\\\s,'"\]])"""
+)  # of a path that says where on this machine
 COST = 9.0  # times as long as an answer took to make it is given again
 
 
@@ -74,3 +78,8 @@ def plain(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value
+
+
+def without_places(text: str) -> str:
+    """Paths as their last names alone: where things lie on this machine is nobody's."""
+    return PLACE.sub("", text)

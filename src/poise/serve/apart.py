@@ -18,7 +18,7 @@ IDLE = 900.0  # seconds without a wish after which the process ends, and gives i
 
 
 class TooMany(PoiseError):
-    """Others are drawing, or what draws has ended: the same may be asked again."""
+    """Others are drawing, or what draws has gone to rest: the same may be asked again, and pages do so."""
 
 
 class Painter(Protocol):
@@ -38,7 +38,8 @@ class Apart:
         self._one = threading.Lock()  # a question and its answer belong together
 
     def draw(self, wish: Wish) -> tuple[bool, bytes]:
-        """Whether it was drawn, and the content or a sentence. Errors: TooMany where the process ended or hung."""
+        """Whether it was drawn, and the content or a sentence. Errors: PoiseError where the process ended or hung: that
+        would happen again."""
         with self._one:
             found = self._draw(self._ready(), wish) or self._draw(self._ready(), wish)
             if found is None:
@@ -51,7 +52,7 @@ class Apart:
             connection.send(wish)
             if not connection.poll(PATIENCE):
                 self.end()
-                raise TooMany(
+                raise PoiseError(
                     f"this takes more than {PATIENCE:.0f} seconds to draw here: ask for less, or use poise sample"
                 )
             found: tuple[bool, bytes] = connection.recv()
@@ -63,7 +64,7 @@ class Apart:
             self.end()
             if rested:
                 return None
-            raise TooMany("what draws here has ended, perhaps for want of memory; try again, or ask for less") from None
+            raise PoiseError("what draws here has ended, perhaps for want of memory; ask for less") from None
 
     def _ready(self) -> Connection:
         if self._connection is not None and self._process is not None and self._process.is_alive():

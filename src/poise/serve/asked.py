@@ -66,14 +66,26 @@ def step(name: str, given: str) -> str:
     return given if given == "last" else str(int(given))
 
 
-_PICTURES: Mapping[str, Parser] = {"step": step, "truncation": decimal(0.05, 10), "latents": choice("prior", "mixture")}
+def mark(name: str, given: str) -> str:
+    if not re.fullmatch(r"[0-9]{1,20}", given):
+        raise PoiseError(f"{name} must be the mark of a checkpoint, digits alone, not {_shown(given)}")
+    return given
+
+
+# made: which checkpoint of that step, as one that a run went back from is written anew.
+_CHECKPOINT: Mapping[str, Parser] = {"step": step, "made": mark}
+_PICTURES: Mapping[str, Parser] = {
+    **_CHECKPOINT,
+    "truncation": decimal(0.05, 10),
+    "latents": choice("prior", "mixture"),
+}
 _DRAWN = {**_PICTURES, "n": whole(1, MOST), "seed": decimal(0, SEEDS, 2), "label": text}
 _ENDS = {
     f"{end}{what}": parser
     for end in ("from", "to")
     for what, parser in {"": decimal(0, SEEDS, 2), "_at": whole(0, MOST - 1), "_label": text}.items()
 }
-_SOUNDS: Mapping[str, Parser] = {"step": step, "n": whole(1, CLIPS), "seed": whole(0, SEEDS), "voice": text}
+_SOUNDS: Mapping[str, Parser] = {**_CHECKPOINT, "n": whole(1, CLIPS), "seed": whole(0, SEEDS), "voice": text}
 # What is drawn -> what may be asked of it.
 KNOWN: Mapping[str, Mapping[str, Parser]] = {
     "grid.png": _DRAWN,
@@ -81,10 +93,10 @@ KNOWN: Mapping[str, Mapping[str, Parser]] = {
     "way.png": {**_PICTURES, **_ENDS, "between": whole(2, STRIP)},
     "between.png": {**_PICTURES, **_ENDS, "share": decimal(0, 1, 2)},
     "sentences.txt": {
-        "step": step, "n": whole(1, MOST), "seed": whole(0, SEEDS), "temperature": decimal(0.01, 100),
+        **_CHECKPOINT, "n": whole(1, MOST), "seed": whole(0, SEEDS), "temperature": decimal(0.01, 100),
         "top_k": whole(1, 100_000), "top_p": decimal(0.001, 1), "start": text, "form": text,
     },
-    "say.wav": {"step": step, "text": text, "voice": text, "seed": whole(0, SEEDS), "speed": decimal(0.25, 4)},
+    "say.wav": {**_CHECKPOINT, "text": text, "voice": text, "seed": whole(0, SEEDS), "speed": decimal(0.25, 4)},
     "clip.wav": {**_SOUNDS, "at": whole(0, CLIPS - 1)},
     "clips.json": _SOUNDS,
 }  # fmt: skip

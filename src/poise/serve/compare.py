@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from statistics import fmean
 
+from poise.disk.rows import StepRow
 from poise.errors import PoiseError
 from poise.monitor import Finding
 from poise.record import RunFolder
@@ -16,7 +16,7 @@ from poise.results.curves import RunCurves
 from poise.runs.diagnosis import diagnosis
 from poise.runs.differences import differences
 from poise.runs.listing import ListedRun
-from poise.serve.answers import Reply, in_chinese, plain, version_of
+from poise.serve.answers import Reply, in_chinese, plain, version_of, without_places
 from poise.serve.sample_files import samples_of
 from poise.serve.views import Views, glance, stamp_of, thinned
 
@@ -24,15 +24,12 @@ ROWS = 200  # of a table
 PROBES = 8  # as the monitor looks at them together
 TOLD_APART = ("auc_training", "auc_heldout", "auc_gap")  # see docs/monitor.md
 LETTERS = 200  # of a cell
-PLACE = re.compile(
-    r"""(?<![^\s'"\[(,=])(?:[A-Za-z]:|~[^/\\\s,'"]*|\.{1,2})?[/\\](?:[^/\\,'"\]]*[/\\])*(?=[^/\\\s,'"\]])"""
-)  # of a path that says where on this machine
 
 
 @dataclass
 class BestOf:
     """The best score of a run: `low` and `high`, its 95 % interval where it has one; `clear`, whether no interval of
-    another run's best of that score reaches so low (None: there is nothing to compare it with)."""
+    another run's best of that score on the same data reaches so low (None: there is nothing to compare it with)."""
 
     score: str
     value: float
@@ -83,12 +80,13 @@ def comparison(views: Views, names: Sequence[str]) -> Reply:
 
     def made(before: Reply | None) -> Reply:
         version = version_of([stamp_of(folder) for folder in folders])
-        if before is not None and before.version == version:
+        if before is not None and before.version == f"{version}-1.000":
             return before
         shown = plain(asdict(compared(views, folders)))
         for run in shown["runs"]:
             run["findings"] = [in_chinese(one) for one in run["findings"]]
-        return Reply(shown, version)
+        searched = min(views.record(folder).searched for folder in folders)  # scores of long records: more follow
+        return Reply(shown, f"{version}-{searched:.3f}", searched < 1.0)
 
     return views.answers.given("\0".join(("compare", *names)), made)
 
@@ -96,17 +94,18 @@ def comparison(views: Views, names: Sequence[str]) -> Reply:
 def compared(views: Views, folders: Sequence[RunFolder]) -> RunsBeside:
     """What there is to know of them beside each other; one that is damaged hides the others' numbers, not them."""
     runs, curves = [], []
+    read: dict[str, Sequence[StepRow]] = {}  # of a long record a part: all of six would be too much
     for folder in folders:
-        run, found = _one(views, folder)
+        run, found = _one(views, folder, read)
         runs.append(run)
         curves += [found] if found is not None else []
-    _mark(runs)
+    _mark(runs, [_data_of(folder) for folder in folders])
     answer = RunsBeside(runs)
     try:
-        tables = differences(folders, unfinished=True)
+        tables = differences(folders, True, lambda folder: read.get(folder.name) or views.record(folder).rows())
         answer.tables = {heading: [_row(row) for row in rows[:ROWS]] for heading, rows in tables.items()}
     except PoiseError as error:
-        answer.trouble = _without_places(str(error))
+        answer.trouble = without_places(str(error))
     except (ArithmeticError, LookupError, TypeError, ValueError) as error:
         answer.trouble = f"these runs cannot be compared: one is damaged ({type(error).__name__})"
     if len(curves) > 1:
@@ -115,16 +114,17 @@ def compared(views: Views, folders: Sequence[RunFolder]) -> RunsBeside:
     return answer
 
 
-def _one(views: Views, folder: RunFolder) -> tuple[ComparedRun, RunCurves | None]:
+def _one(views: Views, folder: RunFolder, read: dict[str, Sequence[StepRow]]) -> tuple[ComparedRun, RunCurves | None]:
+    """What there is to know of it, and its curves; its rows are entered into `read`."""
     record = views.record(folder)
     found = ComparedRun(glance(folder, lambda run: record.scored(), folder.busy), samples_of(folder))
     try:
-        rows = record.rows()
+        read[folder.name] = rows = record.rows()
         known = diagnosis(folder, rows)
         curves = RunCurves.of(folder, rows, known)
         found.findings = known.findings
     except PoiseError as error:
-        found.trouble = _without_places(str(error))
+        found.trouble = without_places(str(error))
         return found, None
     found.best, found.judges = _best(found.about, curves), _judges(curves)
     return found, curves
@@ -151,12 +151,20 @@ def _best(about: ListedRun, curves: RunCurves) -> BestOf | None:
     return best
 
 
-def _mark(runs: Sequence[ComparedRun]) -> None:
-    """Say of the lowest best of each score whether its interval lies below the others'; of no other."""
-    by_score: dict[str, list[BestOf]] = {}
-    for run in runs:
+def _data_of(folder: RunFolder) -> object:
+    """What tells the data of a run from others; scores on other data cannot be set against each other."""
+    try:
+        return str(folder.spec().facts.get("fingerprint"))
+    except PoiseError:
+        return None
+
+
+def _mark(runs: Sequence[ComparedRun], data: Sequence[object]) -> None:
+    """Say of the lowest best of each score on each data whether its interval lies below the others'; of no other."""
+    by_score: dict[tuple[str, object], list[BestOf]] = {}
+    for run, one in zip(runs, data, strict=True):
         if run.best is not None:
-            by_score.setdefault(run.best.score, []).append(run.best)
+            by_score.setdefault((run.best.score, one), []).append(run.best)
     for bests in by_score.values():
         first, *others = sorted(bests, key=lambda best: best.value)
         if not others:
@@ -166,9 +174,4 @@ def _mark(runs: Sequence[ComparedRun]) -> None:
 
 
 def _row(row: Sequence[str]) -> list[str]:
-    return [_without_places(cell)[:LETTERS] for cell in row]
-
-
-def _without_places(text: str) -> str:
-    """Paths as their last names alone: where things lie on this machine is nobody's."""
-    return PLACE.sub("", text)
+    return [without_places(cell)[:LETTERS] for cell in row]

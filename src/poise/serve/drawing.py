@@ -20,6 +20,7 @@ from poise.recipes.common.recipe import NoisePlace
 from poise.record import RunFolder
 from poise.report.audio import wav_of
 from poise.report.picture import grid, png
+from poise.serve.answers import without_places
 from poise.serve.asked import Value
 
 if TYPE_CHECKING:
@@ -165,9 +166,15 @@ def answer(studio: Studio, wish: Wish) -> tuple[bool, bytes]:
     try:
         return True, studio.drawn(wish)
     except PoiseError as error:
-        said = str(error)
+        said = _told(wish, str(error))
     except MemoryError:
         said = "there is not enough memory to draw this"
-    except (ArithmeticError, LookupError, OSError, RuntimeError, TypeError, ValueError) as error:
-        said = f"it could not be drawn ({type(error).__name__}: {(str(error).splitlines() or [''])[0][:100]})"
-    return False, said.replace(str(wish.run), wish.run.name).encode("utf-8", "replace")
+    except Exception as error:  # whatever it is: the process goes on for the others
+        reason = _told(wish, (str(error).splitlines() or [""])[0])[:100]
+        said = f"it could not be drawn ({type(error).__name__}: {reason})"
+    return False, said.encode("utf-8", "replace")
+
+
+def _told(wish: Wish, said: str) -> str:
+    """The same without places on this machine: of the run, of its data."""
+    return without_places(said.replace(str(wish.run), wish.run.name))

@@ -98,14 +98,21 @@ def _wish(folder: RunFolder, what: str, asked: dict[str, Value], able: Abilities
             raise PoiseError(f"{name} does nothing for {folder.name}, a run of {able.recipe}: leave it out")
     if able.size and int(asked.get("n", asked.get("between", 1))) * able.size[-1] * able.size[-2] > PIXELS:
         raise PoiseError(f"pictures of {able.size[-1]}x{able.size[-2]} are large: ask for fewer at a time")
-    place = folder.checkpoints / f"step-{step:08d}"
-    try:
-        weights = sum(path.stat().st_size for path in place.glob("*.ema.safetensors"))
-        stamp = (place / "manifest.json").stat().st_mtime_ns
-    except OSError:
-        raise PoiseError(f"{folder.name} keeps no checkpoint of step {step} any more") from None
+    stamp, weights = _looked_at(folder, step)
+    if asked.pop("made", str(stamp)) != str(stamp):
+        raise PoiseError(f"{folder.name} has another checkpoint of step {step} by now: draw again")
     if weights > HEAVIEST:
         raise PoiseError(
             f"{folder.name} has {weights / 1e9:.1f} GB of weights, too much to draw with here: use poise sample"
         )
     return Wish(folder.path, step, stamp, what, asked)
+
+
+def _looked_at(folder: RunFolder, step: int) -> tuple[int, int]:
+    """What tells a checkpoint from another of its step, and the bytes of the weights that draw."""
+    place = folder.checkpoints / f"step-{step:08d}"
+    try:
+        weights = sum(path.stat().st_size for path in place.glob("*.ema.safetensors"))
+        return (place / "manifest.json").stat().st_mtime_ns, weights
+    except OSError:
+        raise PoiseError(f"{folder.name} keeps no checkpoint of step {step} any more") from None
