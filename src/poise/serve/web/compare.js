@@ -49,7 +49,9 @@ const showChosen = () => {
 };
 
 // Above the list: the way to the page, and the order of the list.
-const comparing = () => {
+const comparing = (runs) => {
+  const names = new Set(runs.map((row) => row.name));
+  for (const name of chosen) if (!names.has(name)) chosen.delete(name); // it has gone
   const known = document.getElementById("comparing");
   if (known) return known;
   const select = element("select", { id: "order" });
@@ -112,8 +114,8 @@ const judges = (content) => {
 const foundIn = (content) => content.runs.map((run, i) => element("div", {}, element("h3", {}, swatch(i), " ", named(content, i)),
   run.trouble || run.about.why ? element("p", { textContent: run.trouble || run.about.why }) : null,
   run.findings.length ? element("ul", { className: "findings" }, ...run.findings.map((one) => element("li", { className: one.severity },
-    element("b", { textContent: one.name }), ` (${word("since")} ${one.since.toLocaleString()})`, element("div", { textContent: `${one.sentence} ${one.action}` }))))
-    : element("p", { word: "nothing", className: "soft" })));
+    element("b", { textContent: told(one, "name") }), ` (${word("since")} ${one.since.toLocaleString()})`, element("div", { textContent: [told(one, "sentence"), told(one, "action")].filter(Boolean).join(" ") }))))
+    : run.trouble ? null : element("p", { word: "nothing", className: "soft" })));
 
 // Each run's newest samples of at most the step of the slider; its first ones before that.
 const samplesBeside = (content, place) => {

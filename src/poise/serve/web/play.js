@@ -27,10 +27,12 @@ const KEPT = 24; // favourites of a run
 const SAID = 12; // sounds that stay
 const favouritesOf = new Map(); // run -> what was starred
 const wishes = new Map(); // place -> the newest wish of it
-const played = { run: "", able: null, working: false, count: 0, sheet: null, ends: [], blob: null };
+const played = { run: "", able: null, working: false, count: 0, sheet: null, ends: [], begin: null };
 
+// Which of the checkpoints of a step that is: a run that went back writes another one, which would draw other pictures.
+const madeAt = (step) => played.able.made[played.able.steps.indexOf(Number(step))];
 const drawingAddress = (what, asked) => {
-  const query = Object.entries(asked).filter(([, value]) => value !== "" && value !== null && value !== undefined);
+  const query = Object.entries({ ...asked, made: madeAt(asked.step) }).filter(([, value]) => value !== "" && value !== null && value !== undefined);
   return `api/play/${encodeURIComponent(played.run)}/${what}?${query.map(([name, value]) => `${name}=${encodeURIComponent(value)}`).join("&")}`;
 };
 const fileName = (...parts) => [played.run, ...parts].join("-").replace(/[^\w.-]+/g, "-");
@@ -52,7 +54,7 @@ const work = async () => {
   while (wishes.size) {
     const [place, { address, use, run }] = wishes.entries().next().value;
     wishes.delete(place);
-    if (run !== played.run) continue;
+    if (run !== played.run || !document.getElementById("play")) continue; // nobody looks any more
     document.body.dataset.drawing = place;
     say(played.count ? word("drawing") : `${word("drawing")} ${word("first")}`);
     try {
@@ -82,7 +84,7 @@ const paint = async (canvas, answer) => {
 };
 const value = (id) => document.getElementById(id)?.value ?? "";
 const labelled = (name, input, ...more) => element("label", {}, element("span", { word: name }), " ", input, ...more);
-const whole = (id, least, most, begun) => element("input", { id, type: "number", min: least, max: most, step: 1, value: begun, inputMode: "numeric" });
+const whole = (id, least, most, begun) => element("input", { id, type: "number", min: least, max: most, step: 1, value: begun, inputMode: "numeric", required: true });
 const options = (id, entries) => element("select", { id }, ...entries.map(([val, text, key]) => (key ? element("option", { value: val, word: key }) : element("option", { value: val, textContent: text }))));
 const saver = (id, key) => element("a", { id, className: "save", word: key, download: "" });
 const knows = (name) => played.able.asks.includes(name);
@@ -170,6 +172,7 @@ const showFavourites = () => {
   }
   const list = document.getElementById("favourites");
   const before = new Map([...list.children].map((item) => [item.dataset.key, item]));
+  const focus = document.activeElement;
   list.replaceChildren(...kept.map((one) => {
     const key = JSON.stringify(one);
     const end = played.ends.findIndex((other) => sameFavourite(other, one));
@@ -178,6 +181,7 @@ const showFavourites = () => {
     item.querySelector(".pickend").setAttribute("aria-pressed", String(end >= 0));
     return item;
   }));
+  if (list.contains(focus)) focus.focus();
   document.getElementById("saveall").hidden = kept.length < 2;
   document.getElementById("hint").hidden = kept.length >= 2;
   translate();
@@ -187,7 +191,7 @@ const showFavourites = () => {
 const favouriteItem = (one, key) => {
   const canvas = element("canvas", { width: 64, height: 64 });
   const address = drawingAddress("picture.png", one);
-  const end = element("button", { type: "button", className: "pickend" }, canvas);
+  const end = element("button", { type: "button", className: "pickend", "aria-label": `${word("picture")} ${one.at}, ${word("seed")} ${one.seed}` }, canvas);
   end.addEventListener("click", () => {
     played.ends = [...played.ends.filter((other) => !sameFavourite(other, one)), one].slice(-2);
     showFavourites();
@@ -228,7 +232,10 @@ const another = () => {
 const picturePage = () => {
   const cut3 = element("output", { id: "truncated", word: "off" });
   const button = element("button", { type: "button", id: "another", word: "another" });
-  button.addEventListener("click", () => { another(); drawSheet(); });
+  button.addEventListener("click", () => {
+    another();
+    if (controls.reportValidity()) drawSheet();
+  });
   const all = element("button", { type: "button", id: "saveall", word: "saveall", hidden: true });
   all.addEventListener("click", async () => {
     for (const link of document.querySelectorAll("#favourites .save")) {
@@ -256,7 +263,7 @@ const picturePage = () => {
   const parts = [controls, element("div", { id: "said", role: "status" }), element("div", { id: "cells", className: "cells" }),
     element("p", {}, saver("save", "savesheet")), element("h2", { word: "favourites" }), element("p", { id: "hint", className: "soft", word: "star" }),
     element("ul", { id: "favourites", className: "favourites" }), element("p", {}, all),
-    element("section", { id: "ways", hidden: true }, element("h2", { word: "way" }), element("canvas", { id: "way" }), element("p", {}, saver("savestrip", "savestrip")),
-      element("div", { className: "controls" }, labelled("share", share)), element("canvas", { id: "between" }), element("p", {}, saver("savebetween", "savepicture")))];
+    element("section", { id: "ways", hidden: true }, element("h2", { word: "way" }), element("canvas", { id: "way", role: "img", "aria-label": word("way") }), element("p", {}, saver("savestrip", "savestrip")),
+      element("div", { className: "controls" }, labelled("share", share)), element("canvas", { id: "between", role: "img", "aria-label": word("share") }), element("p", {}, saver("savebetween", "savepicture")))];
   return { parts, begin: () => { drawSheet(); if (favourites().length) showFavourites(); } };
 };

@@ -81,10 +81,12 @@ const pageFor = (able) => {
 
 const showPlay = async (able, name) => {
   const place = document.getElementById("play");
+  const before = place?.dataset.run === name ? madeAt(value("step")) : "";
   played.able = able;
   if (place?.dataset.run === name && !able.trouble) {
     stepSelect();
     translate();
+    if (madeAt(value("step")) !== before) played.begin(); // what is shown is of a checkpoint that is gone
     return;
   }
   wishes.clear();
@@ -97,12 +99,16 @@ const showPlay = async (able, name) => {
     main.replaceChildren(...head, element("p", { id: "trouble", textContent: able.trouble }));
     return;
   }
-  const known = await fetch(`api/run/${encodeURIComponent(able.name)}`);
-  if (known.ok) played.best = (await known.json()).about.best?.step ?? null;
   const page = pageFor(able);
   main.replaceChildren(element("div", { id: "play", "data-run": name }, ...head, ...page.parts));
   document.getElementById("controls")?.addEventListener("submit", (event) => event.preventDefault());
+  played.begin = page.begin;
   page.begin();
+  const known = await fetch(`api/run/${encodeURIComponent(able.name)}`);
+  const best = known.ok ? (await known.json()).about.best?.step ?? null : null;
+  if (document.getElementById("play")?.dataset.run !== name) return; // somebody has gone on meanwhile
+  played.best = best;
+  stepSelect();
 };
 
 PAGES.play = { address: (name) => `api/play/${encodeURIComponent(name)}`, show: showPlay };

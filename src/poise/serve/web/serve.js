@@ -77,7 +77,7 @@ const showList = (content) => {
   };
   filter.oninput = narrow;
   const focused = document.activeElement?.id;
-  main.replaceChildren(element("h1", { textContent: content.root, dir: "auto" }), filter, comparing(),
+  main.replaceChildren(element("h1", { textContent: content.root, dir: "auto" }), filter, comparing(content.runs),
     content.runs.length ? list : element("p", { word: "none" }));
   if (focused) document.getElementById(focused)?.focus();
   narrow();
@@ -225,15 +225,17 @@ const look = async (again) => {
   const slow = setTimeout(() => { document.getElementById("state").textContent = word("reading"); }, 400);
   try {
     const answer = await fetch(address, { headers: state.tag ? { "If-None-Match": state.tag } : {}, cache: "no-store" });
-    if (answer.status === 200) {
-      const content = await answer.json();
-      if (wanted() !== name) return;
-      Object.assign(state, { tag: answer.headers.get("ETag") || "", content });
-      await (page ? page.show(content, restOf(name)) : name ? showRun(content) : Promise.resolve(showList(content)));
-    } else if (answer.status !== 304) {
-      main.replaceChildren(element("p", { textContent: await answer.text() }));
+    const content = answer.status === 200 ? await answer.json() : await answer.text();
+    if (wanted() === name) { // somebody may have gone on meanwhile
+      if (answer.status === 200) {
+        Object.assign(state, { tag: answer.headers.get("ETag") || "", content });
+        await (page ? page.show(content, restOf(name)) : name ? showRun(content) : Promise.resolve(showList(content)));
+      } else if (answer.status !== 304) {
+        state.tag = ""; // what was shown is gone, and wanted again
+        main.replaceChildren(element("p", { textContent: content }));
+      }
+      document.body.dataset.ready = name || "runs";
     }
-    document.body.dataset.ready = name || "runs";
   } catch { said = word("away"); }
   clearTimeout(slow);
   document.getElementById("state").textContent = said;
