@@ -5,6 +5,7 @@ A command that is in no list is run: what is put in the place of data, lengths a
 
 from __future__ import annotations
 
+import ast
 import re
 import shlex
 import shutil
@@ -162,4 +163,21 @@ def test_programs_of_every_page_are_run_by_some_test():
 def test_programs_run(program, here):
     if "runs/my-run" in program:
         doc_places.run_of("my-run")
-    exec(compile(program, PROGRAMS[program], "exec"), {})
+    names: dict[str, object] = {}
+    exec(compile(program, PROGRAMS[program], "exec"), names)
+    made = {node.id for node in ast.walk(ast.parse(program)) if isinstance(node, ast.Name) and stored(node)}
+    assert made <= {*names, *locals_of(program)}, "it came to its end, and made what it says"
+
+
+def stored(node: ast.Name) -> bool:
+    return isinstance(node.ctx, ast.Store)
+
+
+def locals_of(program: str) -> set[str]:
+    """Names that belong to functions, classes and comprehensions of a program, and those of loops, which may have
+    nothing to go through."""
+    kinds = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.comprehension)
+    parts = [*ast.walk(ast.parse(program))]
+    inside: list[ast.AST] = [node for node in parts if isinstance(node, kinds)]
+    inside += [node.target for node in parts if isinstance(node, ast.For)]
+    return {one.id for node in inside for one in ast.walk(node) if isinstance(one, ast.Name) and stored(one)}

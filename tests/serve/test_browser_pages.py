@@ -67,6 +67,8 @@ def test_a_tick_of_a_run_that_has_gone_is_taken_away(on, browser):
     waited(browser, "chosen.size === 2 && !document.getElementById('compare').hidden")
     shutil.rmtree(folder / "two")
     waited(browser, "chosen.size === 1 && document.getElementById('compare').hidden")
+    assert browser.execute_script("return [...chosen]") == ["on"]
+    assert len(browser.find_elements("css selector", ".pick input:checked")) == 1
 
 
 def test_pictures_of_a_checkpoint_that_was_written_anew_are_drawn_anew(on, browser):

@@ -270,6 +270,8 @@ def test_what_cannot_be_played_with_says_why(played, painter, browser, tmp_path)
     with served_at(tmp_path / "runs", painter) as address:
         browser.get(f"{address}/#play/empty")
         waited(browser, "document.getElementById('trouble')?.textContent.includes('has no checkpoint yet')")
+        assert not browser.find_elements("id", "save"), "nothing can be saved"
+        assert browser.find_element("id", "trouble").text.startswith("empty has no checkpoint yet")
 
 
 def test_a_drawing_that_is_refused_is_told(played, painter, browser):
