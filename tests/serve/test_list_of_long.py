@@ -10,6 +10,7 @@ import pytest
 
 from poise.results import long_record
 from poise.runs.listing import about
+from poise.serve import compare
 from poise.serve import views as shown
 from poise.specs.spec import kind_of
 from tests.serve.test_app import folder  # noqa: F401
@@ -71,3 +72,16 @@ def test_runs_take_turns(stopped, monkeypatch):
     assert looked[:8] == ["a", "b", "c", "one", "a", "b", "c", "a"], "one is finished and needs no second look"
     shutil.rmtree(stopped / "a")
     assert "a" not in listed(views, now)[1] and "a" not in views._glances
+
+
+def test_a_line_that_is_being_written_does_not_make_an_answer_partial(stopped, monkeypatch):
+    """Else a long record that grows would be read anew at every look."""
+    monkeypatch.setattr(long_record, "SECONDS", 60.0)
+    with (stopped / "a" / "record.jsonl").open("a") as file:
+        file.write('{"step": 1001, "gener')
+    views = shown.Views(stopped)
+    answer = views.run("a")
+    assert not answer.partial and answer.content["sampled"] and answer.content["searched"] < 1.0
+    assert not compare.comparison(views, ["a", "b"]).partial
+    monkeypatch.setattr(long_record, "SECONDS", 0.0)
+    assert shown.Views(stopped).run("a").partial and compare.comparison(shown.Views(stopped), ["a", "b"]).partial

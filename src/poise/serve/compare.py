@@ -86,7 +86,7 @@ def comparison(views: Views, names: Sequence[str]) -> Reply:
         for run in shown["runs"]:
             run["findings"] = [in_chinese(one) for one in run["findings"]]
         searched = min(views.record(folder).searched for folder in folders)  # scores of long records: more follow
-        return Reply(shown, f"{version}-{searched:.3f}", searched < 1.0)
+        return Reply(shown, f"{version}-{searched:.3f}", any(views.record(folder).behind for folder in folders))
 
     return views.answers.given("\0".join(("compare", *names)), made)
 

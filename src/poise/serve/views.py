@@ -160,7 +160,7 @@ class Views:
         shown = plain(asdict(seen))
         for key in ("findings", "earlier"):
             shown[key] = [in_chinese(one) for one in shown[key]]
-        return Reply(shown, f"{version}-{record.searched:.3f}", record.searched < 1.0)
+        return Reply(shown, f"{version}-{record.searched:.3f}", record.behind)
 
 
 def without_place(error: PoiseError, folder: RunFolder) -> str:
