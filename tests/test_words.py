@@ -10,6 +10,7 @@ import re
 import string
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import numpy as np
@@ -71,6 +72,12 @@ def chinese(monkeypatch):
 def test_texts_of_a_source():
     source = '"""doc"""\ndef f(x):\n    """doc two"""\n    return f"a {x:.2f} b" + "c d"\n'
     assert sorted(texts_in(source)) == ["a {} b", "c d"]
+
+
+def test_no_room_stands_in_two_files():
+    files = sorted((SOURCE / "words").glob("zh*.toml"))
+    rooms = [room for file in files for room in tomllib.loads(file.read_text(encoding="utf-8"))]
+    assert sorted(rooms) == sorted(table())
 
 
 def test_no_translation_is_of_a_sentence_that_is_not_said_any_more():

@@ -82,10 +82,11 @@ class Sentence:
 
 
 def table() -> dict[str, dict[str, str]]:
-    """Room -> English sentence -> translation."""
-    found: dict[str, dict[str, str]] = tomllib.loads(
-        (resources.files("poise.words") / "zh.toml").read_text(encoding="utf-8")
-    )
+    """Room -> English sentence -> translation, of every file zh*.toml; no room stands in two of them."""
+    found: dict[str, dict[str, str]] = {}
+    for file in sorted(resources.files("poise.words").iterdir(), key=lambda file: file.name):
+        if file.name.startswith("zh") and file.name.endswith(".toml"):
+            found |= tomllib.loads(file.read_text(encoding="utf-8"))
     return found
 
 
