@@ -29,6 +29,7 @@ RANK = {
     "specs": 4,
     "runs": 5,
     **dict.fromkeys(["evaluation", "export", "studies"], 6),
+    "tuning": 6.3,
     "results": 6.5,
     "serve": 6.7,
     **dict.fromkeys(["cli", "door"], 7),

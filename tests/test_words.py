@@ -24,7 +24,8 @@ from poise.words.translating import sentences, table
 
 SOURCE = Path(__file__).parents[1] / "src" / "poise"
 COMPLETE = [
-    "cli/*.py", "monitor/findings/*.py", "report/live.py", "report/conclude.py", "runs/*.py", "runs/further/*.py",
+    "cli/*.py", "tuning/[!p]*.py", "monitor/findings/*.py", "report/live.py",
+    "report/conclude.py", "runs/*.py", "runs/further/*.py",
     "record.py", "errors.py", "disk/*.py", "recipes/images/build.py", "recipes/images/data.py",
     "recipes/images/situation.py", "recipes/common/notes.py", "recipes/common/options.py", "recipes/common/recipe.py",
     "data/images/images.py", "data/images/examples.py", "data/images/chosen.py",
@@ -32,7 +33,11 @@ COMPLETE = [
 # Of words that are flags and their values alone, or no sentence for people.
 NO_WORDS = {"{} color,translation,cutout"}
 # Help that jsonargparse lays out, with lines of its own.
-LAID_OUT = {"usage: poise train RECIPE DATA [options]\n\nRecipes:", "\npoise train RECIPE --help lists its options."}
+LAID_OUT = {
+    "usage: poise {} RECIPE DATA [options]\n\nRecipes:",
+    "usage: poise train RECIPE DATA [options]\n\nRecipes:",
+    "\npoise train RECIPE --help lists its options.",
+}
 CHINESE = re.compile("[\u4e00-\u9fff]")
 
 

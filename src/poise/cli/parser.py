@@ -24,6 +24,7 @@ def whole(low: int, high: int = 2**63 - 1) -> Callable[[str], int]:
     """The type of a whole number from low to high, in plain digits."""
 
     def number(text: str) -> int:
+        text = str(text)  # a parser of recipes gives what was read already
         digits = text.strip().removeprefix("-")
         if not (digits.isascii() and digits.isdecimal()):
             raise argparse.ArgumentTypeError(f"'{text[:30]}' is no whole number")

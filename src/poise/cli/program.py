@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from poise import __version__
-from poise.cli import data, demo, reporting, runs, sampling, serve, speech, study
+from poise.cli import data, demo, reporting, runs, sampling, serve, study, tune
 from poise.cli.parser import CommandParser, command, commands_of
 from poise.cli.train import add as add_train
 from poise.cli.train import train
@@ -35,7 +35,7 @@ def tree() -> tuple[argparse.ArgumentParser, Any]:
     root.add_argument("--version", action="version", version=f"poise {__version__}")
     commands = commands_of(root, dest="command")
     add_train(commands)
-    for part in (demo, sampling, runs, reporting, serve, speech, study, data):
+    for part in (demo, sampling, runs, reporting, serve, study, tune, data):
         part.add(commands)
     made = command(commands, "completion", completion, "print a completion script for your shell")
     made.add_argument("shell", choices=("bash", "zsh", "tcsh"))
@@ -61,8 +61,9 @@ def completion(options: argparse.Namespace) -> int:
 
 def dispatch(argv: Sequence[str]) -> int:
     words = list(argv)
-    if words[:1] == ["train"]:
-        return train(words[1:])
+    with_recipes = {"train": train, "tune": tune.tune, "scan": tune.scan}
+    if words and words[0] in with_recipes:
+        return with_recipes[words[0]](words[1:])
     root, _ = tree()
     options = root.parse_args(words)
     function = getattr(options, "function", None)
@@ -84,7 +85,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="replace")
     words = list(sys.argv[1:] if argv is None else argv)
     before = sys.stdout, sys.stderr
-    works = words[:1] in (["train"], ["resume"], ["study"], ["demo"]) and not {"-h", "--help"} & {*words}
+    working = {"train", "resume", "study", "tune", "scan", "demo"}
+    works = bool(working & {*words[:1]}) and not {"-h", "--help"} & {*words}
     sys.stdout, sys.stderr = out, _ = (
         Printed(before[0], "poise: nobody reads the output any more; the work goes on" if works else ""),
         Printed(before[1]),

@@ -1,4 +1,4 @@
-"""Commands that draw from a run: sample, interpolate."""
+"""Commands that draw from a run: sample, interpolate; of speech say, vocode."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from poise.terminal import raw
 if TYPE_CHECKING:
     from poise.runs.load import Run
 
+WAVE: dict[str, Any] = {"metavar": "FILE", "default": "out.wav", "help": "a .wav file (default out.wav)"}
 SAMPLES, OF_A_CLASS = 64, 8  # how many where nobody says
 SAMPLE: dict[str, dict[str, Any]] = {
     "--voice": {"metavar": "NAME", "help": "of speech: say every text in this voice of the run"},
@@ -51,6 +52,7 @@ def add(commands: Any) -> None:
     """Enter the commands."""
     add_sample(commands)
     add_interpolate(commands)
+    add_speech(commands)
 
 
 def add_sample(commands: Any) -> None:
@@ -87,6 +89,22 @@ def add_interpolate(commands: Any) -> None:
     made.add_argument("--seed", **SEED, help="of the noise; way r goes from sample 2r of this seed to sample 2r + 1")
     made.add_argument("--fps", type=float, default=12.0, help="frames a second (default 12)")
     made.add_argument("--out", default="ways.gif", help=".gif, .apng, .mp4, or .png for strips (default ways.gif)")
+    made.add_argument("--step", **STEP)
+
+
+def add_speech(commands: Any) -> None:
+    made = command(commands, "say", say, "say a text in the voice of a run")
+    made.add_argument("run", help=RUN)
+    made.add_argument("text", metavar="TEXT", help="what is said; - reads it from standard input")
+    made.add_argument("--voice", metavar="NAME", help="one of the voices of the run (default: the recipe chooses)")
+    made.add_argument("-o", "--out", **WAVE)
+    made.add_argument("--seed", **SEED, help="of the noise; the same seed gives the same sound")
+    made.add_argument("--speed", type=float, default=1.0, help="2 is twice as fast, 0.5 half as fast (default 1)")
+    made.add_argument("--step", **STEP)
+    made = command(commands, "vocode", vocode, "send a recording through the vocoder of a run")
+    made.add_argument("run", help=RUN)
+    made.add_argument("recording", metavar="FILE", help="a .wav, .flac, .ogg or .mp3 file, at any rate")
+    made.add_argument("-o", "--out", **WAVE)
     made.add_argument("--step", **STEP)
 
 
@@ -138,3 +156,33 @@ def show(made: Path, asked: str) -> None:
         return
     columns, rows = shutil.get_terminal_size()
     print(drawn(picture, columns - 1, max(4, rows - 3), way_of(asked, terminal)), end="", file=terminal, flush=True)
+
+
+def say(options: argparse.Namespace) -> int:
+    from poise.record import find_run
+    from poise.runs.load import Run
+    from poise.runs.write import say_to
+
+    text = standard_input() if options.text == "-" else options.text
+    run = Run(find_run(options.run), options.step)
+    for line in say_to(run, text, options.out, options.voice, options.seed, options.speed):
+        print(line)
+    return 0
+
+
+def vocode(options: argparse.Namespace) -> int:
+    from poise.record import find_run
+    from poise.runs.load import Run
+    from poise.runs.write import vocode_to
+
+    for line in vocode_to(Run(find_run(options.run), options.step), options.recording, options.out):
+        print(line)
+    return 0
+
+
+def standard_input() -> str:
+    """All of it, as text."""
+    try:
+        return sys.stdin.read()
+    except UnicodeDecodeError as error:
+        raise PoiseError(f"standard input is not text in {error.encoding}: write TEXT on the command line") from None

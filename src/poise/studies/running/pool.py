@@ -90,15 +90,20 @@ class Pool:
         self.saved: dict[str, int] = {}  # run -> the step from which it went on last
 
     def train(self, tasks: Sequence[Task]) -> None:
-        self.waiting = deque(tasks)
+        """All of them; then the workers end."""
         try:
-            while self.waiting or any(crew.task for crew in self.crews):
-                self._staff()
-                self._hear(0.5)
-                if self.stop.asked:
-                    raise Interrupted("stopped")
+            self.finish(tasks)
         finally:
-            self._dismiss()
+            self.dismiss()
+
+    def finish(self, tasks: Sequence[Task]) -> None:
+        """All of them; the workers wait for more, until they are dismissed."""
+        self.waiting = deque(tasks)
+        while self.waiting or any(crew.task for crew in self.crews):
+            self._staff()
+            self._hear(0.5)
+            if self.stop.asked:
+                raise Interrupted("stopped")
 
     def _staff(self) -> None:
         """As many workers as there is work for, each with some."""
@@ -160,7 +165,7 @@ class Pool:
             )
         self.waiting.appendleft(task)
 
-    def _dismiss(self) -> None:
+    def dismiss(self) -> None:
         """Let every worker save and end; a second Ctrl-C, which is raised in here, does not wait for that."""
         try:
             for crew in self.crews:

@@ -1,0 +1,239 @@
+"""poise tune RECIPE DATA: which strengths and rates for these data? And poise scan: from which strength on it kills."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from poise.cli.parser import QUIET, above_0, command, whole
+from poise.cli.study import cores
+from poise.errors import PoiseError
+from poise.terminal import pasted
+
+if TYPE_CHECKING:
+    from poise.runs.ending import Stop
+    from poise.specs.spec import Parser
+    from poise.tuning.confirm import TuneAnswer
+
+TRIALS, EACH, CONFIRM = 40, 3, 10  # where nobody says
+OF_TUNE: dict[str, dict[str, Any]] = {
+    "--trials": {"type": whole(2, 100_000), "help": f"how many are tried (default {TRIALS}, unless --hours is given)"},
+    "--hours": {"type": above_0, "help": "how long instead; the confirmation is within that time"},
+    "--space": {
+        "action": "append",
+        "metavar": "NAME=RANGE",
+        "help": "search this option too, or otherwise: l2_generator=zero,log:1e-6:1e-1, generator.lr=times:0.25:8, "
+        "noise=32,64,128, generator.lr=off (docs/tuning.md)",
+    },
+    "--score": {"help": "which score is made better (default: the recipe's own)"},
+    "--at": {"choices": ("end", "best"), "help": "the score at the end (default), or at each run's best step"},
+    "--better": {"choices": ("lower", "higher"), "help": "which way is better (default lower)"},
+    "--each": {"type": whole(1, 100), "metavar": "SEEDS", "help": f"seeds of a trial (default {EACH})"},
+    "--confirm": {
+        "type": whole(6, 1000),
+        "metavar": "SEEDS",
+        "help": f"fresh seeds on which what was found is compared with the default (default {CONFIRM})",
+    },
+    "--scan": {
+        "action": "store_true",
+        "help": "first measure from which strength on each penalty kills, and search below that",
+    },
+    "--storage": {
+        "metavar": "ADDRESS",
+        "help": "keep the trials in a database: sqlite:///FILE or postgresql+psycopg://... (default: a file in --out)",
+    },
+    "--workers": {"type": whole(1, 4096), "help": "processes of one thread each (default: one for each core)"},
+    "--out": {"help": "the folder (default tunes/RECIPE-DATA-HASH); an unfinished search goes on"},
+}
+OF_SCAN: dict[str, dict[str, Any]] = {
+    "--penalty": {"metavar": "L2_PLAYER", "help": "which strength (default: the discriminator's)"},
+    "--out": {"help": "the folder of its runs (default scans/RECIPE-DATA)"},
+}
+SCANNED = 600  # steps of a run of a scan, where nobody says
+
+
+@dataclass(frozen=True)
+class TuneFlags:
+    """The flags of `poise tune` itself, None where nobody says."""
+
+    trials: int | None
+    hours: float | None
+    space: list[str] | None
+    score: str | None
+    at: str | None
+    better: str | None
+    each: int | None
+    confirm: int | None
+    scan: bool
+    storage: str | None
+    workers: int | None
+    out: str | None
+    quiet: bool
+
+
+def add(commands: Any) -> None:
+    """Enter the commands."""
+    command(commands, "tune", None, "find the strengths and rates that these data need, by measured trials")
+    command(commands, "scan", None, "find the strength from which on a penalty kills, by short runs")
+
+
+def _parser_of(recipe: str, name: str, flags: dict[str, dict[str, Any]]) -> Parser:
+    """The flags of the command, and the recipe's own."""
+    from poise.specs.spec import parser_for
+
+    parser = parser_for(recipe, f"poise {name} {recipe}")
+    for flag, more in {**flags, "--quiet": QUIET}.items():
+        parser.add_argument(flag, **more)
+    return parser
+
+
+def words_of(name: str, argv: Sequence[str]) -> tuple[str, list[str]] | None:
+    """The recipe and its words; None where help was asked for, which is said."""
+    from poise.specs.spec import all_recipes, kind_of
+
+    if not argv or argv[0] in ("-h", "--help"):
+        print(f"usage: poise {name} RECIPE DATA [options]\n\nRecipes:")
+        for recipe in all_recipes():
+            print(f"  {recipe:10} {(kind_of(recipe).build.__doc__ or '').strip().splitlines()[0]}")
+        print(f"\npoise {name} RECIPE --help lists its options; those of poise train RECIPE hold for every run.")
+        return None
+    if argv[0] not in all_recipes() and Path(argv[0]).exists():
+        print(f"no recipe is named: {argv[0]} is taken for pictures (poise {name} images {pasted(argv[0])})")
+        return "images", list(argv)
+    if "." in argv[0]:
+        from poise.specs.sources import trust
+
+        trust(argv[0])
+    kind_of(argv[0])
+    return argv[0], list(argv[1:])
+
+
+def tune(argv: list[str]) -> int:
+    """poise tune RECIPE ...: arguments are the recipe's and those of the search."""
+    from poise.runs.ending import Interrupted, Stop
+    from poise.tuning.settled import needed
+
+    found = words_of("tune", argv)
+    if found is None:
+        return 0
+    recipe, words = found
+    arguments: dict[str, Any] = dict(_parser_of(recipe, "tune", OF_TUNE).parse(words))
+    own = TuneFlags(**{flag.lstrip("-"): arguments.pop(flag.lstrip("-")) for flag in (*OF_TUNE, "--quiet")})
+    if own.trials is not None and own.hours is not None:
+        raise PoiseError("--trials and --hours both say how long the search is: give one of them")
+    needed()
+    say = _silent if own.quiet else _printed
+    stop = Stop()
+    with asking(stop):
+        try:
+            folder, answer = searched(recipe, arguments, own, stop, say)
+        except Interrupted:
+            print(f"stopped; go on with: {' '.join(map(pasted, ['poise', 'tune', *argv]))}")
+            return 130
+    for sentence in answer.sentences:
+        say(sentence)
+    say(f"Best:    {folder / 'best.yaml'}")
+    say(f"Page:    {folder / 'index.html'}")
+    return 0
+
+
+def searched(
+    recipe: str, arguments: dict[str, object], own: TuneFlags, stop: Stop, say: Callable[[str], None]
+) -> tuple[Path, TuneAnswer]:
+    """Make numbers of what is open, say what is searched and what it costs, and search; the folder and the answer."""
+    from poise.runs.load import trust_all
+    from poise.tuning.asked import Asked, given_in, space_of
+    from poise.tuning.settled import bounded, default_score, rehearsed, settled
+    from poise.tuning.tune import Budget, Tune, cost
+
+    trust_all(recipe, arguments)
+    given = given_in(recipe, arguments)
+    ready, lines = settled(recipe, arguments)
+    shared = {name: value for name, value in ready.items() if name != "seed"}
+    first: Any = ready["seed"]
+    space = space_of(recipe, shared, given, own.space or [])
+    if own.scan:
+        space = bounded(space, recipe, ready, SCANNED, stop, say)
+    score = own.score or default_score(recipe)
+    asked = Asked(
+        recipe, shared, space, score, own.at or "end", own.better or "lower", own.each or EACH,
+        own.confirm or CONFIRM, first,
+    )  # fmt: skip
+    workers = own.workers or cores()
+    for line in [*lines, f"searched: {'; '.join(map(str, space.dimensions))}", f"what counts: {asked.endpoint.name}"]:
+        say(line)
+    kept = [name for name in given if name != "seed" and name not in {one.name for one in space.dimensions}]
+    if kept:
+        say(f"as given, and not searched: {', '.join(kept)}")
+    known = rehearsed(recipe, ready, score)
+    trials = own.trials or (None if own.hours else TRIALS)
+    reserved = cost(asked, known.seconds, trials, workers, say)
+    budget = Budget(trials, own.hours * 3600 if own.hours else None, reserved)
+    folder = Path(own.out) if own.out else asked.folder()
+    return folder, Tune(asked, folder, own.storage).go(budget, workers, stop, own.quiet)
+
+
+def scan(argv: list[str]) -> int:
+    """poise scan RECIPE ...: a bisection of short runs."""
+    from poise.runs.ending import Interrupted, Stop
+    from poise.runs.load import trust_all
+    from poise.runs.run import run
+    from poise.specs.spec import completed, run_name
+    from poise.tuning.scan import scan as bisect
+    from poise.tuning.scan import strength_of
+
+    found = words_of("scan", argv)
+    if found is None:
+        return 0
+    recipe, words = found
+    arguments: dict[str, Any] = dict(_parser_of(recipe, "scan", OF_SCAN).parse(words))
+    own: dict[str, Any] = {flag.lstrip("-"): arguments.pop(flag.lstrip("-")) for flag in (*OF_SCAN, "--quiet")}
+    trust_all(recipe, arguments)
+    say = _silent if own["quiet"] else _printed
+    if not any(word.partition("=")[0] == "--steps" for word in words) and "steps" in arguments:
+        arguments["steps"] = min(SCANNED, arguments["steps"])
+        say(f"each run makes {arguments['steps']:,} steps; --steps changes that")
+    name = strength_of(arguments, own["penalty"])
+    where = Path("scans") / run_name(recipe, arguments).rpartition("-")[0]
+    stop = Stop()
+    ready, runs = completed(recipe, arguments), Path(own["out"] or where)
+    with asking(stop):
+        try:
+            found_out = bisect(recipe, ready, name, runs, lambda spec, path: run(spec, path, None, stop), say)
+        except Interrupted:
+            print(f"stopped; go on with: {' '.join(map(pasted, ['poise', 'scan', *argv]))}")
+            return 130
+    print(found_out.sentence)
+    return 0
+
+
+class asking:
+    """Ctrl-C asks to stop; a second one does not wait."""
+
+    def __init__(self, stop: Stop) -> None:
+        self.stop = stop
+
+    def __enter__(self) -> None:
+        def ask(signum: int, frame: Any) -> None:
+            if self.stop.asked:
+                raise KeyboardInterrupt
+            self.stop.asked = True
+            print("stopping: the runs are being saved", file=sys.stderr)
+
+        self.previous = {s: signal.signal(s, ask) for s in (signal.SIGINT, signal.SIGTERM)}
+
+    def __exit__(self, *error: object) -> None:
+        for signum, handler in self.previous.items():
+            signal.signal(signum, handler)
+
+
+def _printed(line: str) -> None:
+    print(line, flush=True)
+
+
+def _silent(line: str) -> None:
+    pass

@@ -1,0 +1,172 @@
+"""What a search was asked to do, kept in its folder; its own space where nobody names one."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from poise.disk import read_json, write_json
+from poise.disk.description import Arguments
+from poise.errors import PoiseError, nearest
+from poise.recipes.common.options import parameters
+from poise.specs.spec import completed, kind_of, run_name
+from poise.studies.plans.plan import Endpoint
+from poise.tuning.space import PENALTY, Dimension, Space, Value, at, dimension
+
+ASKED = "tune.json"
+FRESH = 1000  # the first seed of the confirmation, far from those of the search
+WIDE = 1000.0  # a strength is searched from its default divided by this to it times this
+LOW, HIGH = 1e-6, 1e-1  # where a strength is searched whose default is 0
+RATES = (0.25, 8.0)  # factors of a learning rate
+GAMMA = "discriminator.penalties.R1.gamma=zero,log:0.01:100"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A search.
+
+    Args:
+        recipe, arguments: of its runs, completed, without the seed.
+        space: what it changes.
+        score, at: what is made better: a score "end" or at the "best" step. better: lower or higher.
+        seeds: of each trial. confirm: fresh ones of the confirmation.
+        first: of the seeds of the search, and of what is drawn.
+    """
+
+    recipe: str
+    arguments: Mapping[str, object]
+    space: Space
+    score: str
+    at: str = "end"
+    better: str = "lower"
+    seeds: int = 3
+    confirm: int = 10
+    first: int = 0
+
+    def to_dict(self) -> dict[str, Any]:
+        space = [str(one) for one in self.space.dimensions]
+        return {
+            "recipe": self.recipe, "arguments": dict(self.arguments), "space": space, "score": self.score,
+            "at": self.at, "better": self.better, "seeds": self.seeds, "confirm": self.confirm, "first": self.first,
+        }  # fmt: skip
+
+    @property
+    def endpoint(self) -> Endpoint:
+        where = "at the best step" if self.at == "best" else "at the end"
+        better: Any = self.better
+        return Endpoint(f"{self.score} {where}", {"score": self.score, "at": self.at}, better)
+
+    @property
+    def lower(self) -> bool:
+        return self.better == "lower"
+
+    @property
+    def defaults(self) -> dict[str, Value]:
+        return dict(self.space.defaults(self.arguments))
+
+    def run_arguments(self, values: Mapping[str, Value], seed: int) -> Arguments:
+        """The arguments of a run, completed."""
+        return completed(self.recipe, {**self.space.placed(self.arguments, values), "seed": seed})
+
+    def folder(self) -> Path:
+        """Where it lies by default: tunes/RECIPE-DATA-HASH."""
+        told = json.dumps({**self.to_dict(), "confirm": 0}, sort_keys=True, default=str)
+        name = run_name(self.recipe, dict(self.arguments)).rpartition("-")[0]
+        return Path("tunes") / f"{name}-{hashlib.sha256(told.encode()).hexdigest()[:8]}"
+
+
+def check_place(asked: Asked, folder: Path) -> None:
+    """That a folder is free, or holds this very search. Errors: PoiseError."""
+    file = folder / ASKED
+    if file.exists():
+        known, told = read_json(file), _told(asked)
+        differing = sorted(key for key in told if not isinstance(known, dict) or known.get(key) != told[key])
+        if differing and differing != ["confirm"]:
+            raise PoiseError(
+                f"{folder} holds another search (it differs in {', '.join(differing)}): choose another --out"
+            )
+    elif folder.exists() and (not folder.is_dir() or any(path.name != ".lock" for path in folder.iterdir())):
+        raise PoiseError(f"{folder} exists and is no search: choose another --out")
+
+
+def register(asked: Asked, folder: Path) -> None:
+    """Keep what was asked in the folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    write_json(folder / ASKED, _told(asked))
+
+
+def _told(asked: Asked) -> dict[str, Any]:
+    """As it is kept."""
+    told: dict[str, Any] = json.loads(json.dumps(asked.to_dict(), default=str))
+    return told
+
+
+def space_of(recipe: str, arguments: Arguments, given: Sequence[str], words: Sequence[str]) -> Space:
+    """The recipe's own space but for options that were given, with what --space says.
+
+    Args: arguments: completed; given: names of options that were given; words: of --space.
+    Errors: PoiseError for an unknown option, or nothing to search.
+    """
+    found = {one.name: one for one in own_space(recipe, arguments) if one.name not in given}
+    for word in words:
+        name, asked = dimension(word)
+        _known(recipe, arguments, name, word)
+        found.pop(name, None)
+        if asked is not None:
+            found[name] = asked
+    space = Space(list(found.values()))
+    if not space.dimensions:
+        raise PoiseError("nothing is left to search: name something, such as --space l2_generator=zero,log:1e-6:1e-1")
+    for one in space.dimensions:
+        one.drawn(one.default(arguments))
+    return space
+
+
+def _known(recipe: str, arguments: Arguments, name: str, word: str) -> None:
+    player = PENALTY.fullmatch(name)
+    place = f"{player[1]}.penalties" if player else name
+    options = [key for key in leaves(arguments) if key not in ("seed", "data")]
+    if place not in options:
+        raise PoiseError(f"--space {word}: {recipe} has no option {name}{nearest(name, options)}")
+
+
+def leaves(arguments: Mapping[str, object], above: str = "") -> list[str]:
+    """Names of all options, those of groups with a dot."""
+    found = []
+    for name, value in arguments.items():
+        if isinstance(value, Mapping):
+            found += leaves(value, f"{above}{name}.")
+        else:
+            found.append(f"{above}{name}")
+    return found
+
+
+def own_space(recipe: str, arguments: Arguments) -> list[Dimension]:
+    """Every strength λ, every learning rate, and R1 of an image GAN's discriminator."""
+    found = []
+    for name in parameters(kind_of(recipe).build):
+        value = arguments.get(name)
+        if not name.startswith("l2_") or not isinstance(value, int | float):
+            continue  # a schedule, or a player that is not there
+        low, high = (value / WIDE, value * WIDE) if value > 0 else (LOW, HIGH)
+        found.append(Dimension(name, "log", float(f"{low:g}"), float(f"{high:g}"), zero=True))
+    if recipe == "images" and not at(arguments, "discriminator.penalties"):
+        gamma = dimension(GAMMA)[1]
+        assert gamma is not None
+        found.append(gamma)
+    for name in leaves(arguments):
+        absent = name == "discriminator.lr" and arguments.get("l2_discriminator", 0) is None
+        if re.fullmatch(r"(\w+\.)?lr", name) and not absent:
+            found.append(Dimension(name, "times", *RATES))
+    return found
+
+
+def given_in(recipe: str, arguments: Arguments) -> list[str]:
+    """Names of options that are not at their defaults."""
+    plain = completed(recipe, {"data": arguments.get("data")})
+    return [name for name in leaves(arguments) if at(arguments, name) != at(plain, name)]

@@ -1,0 +1,129 @@
+"""The rounds of a search: runs are trained, read, and given up where they are worse than the best."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from poise.errors import PoiseError
+from poise.record import RunFolder
+from poise.specs.spec import run_name
+from poise.studies.plans.plan import Arm, Part
+from poise.studies.running.tasks import Task, result_of, state_of
+from poise.tuning.asked import Asked
+from poise.tuning.trials import TOGETHER, Trials, Tried
+from poise.tuning.view import TuneView, told_values
+
+FIRST = 2  # seeds of a trial after which it may be given up
+RUNS = "runs"
+
+
+class Trainer(Protocol):
+    """What trains runs: `poise.studies.running.pool.Pool`."""
+
+    def finish(self, tasks: Sequence[Task]) -> None: ...
+
+
+@dataclass
+class Budget:
+    """How long a search goes on: so many trials, or so many seconds, of which `reserved` are for the confirmation."""
+
+    trials: int | None = None
+    seconds: float | None = None
+    reserved: float = 0.0
+    spent: float = 0.0  # in earlier sittings
+    began: float = field(default_factory=time.monotonic)
+
+    @property
+    def elapsed(self) -> float:
+        return self.spent + time.monotonic() - self.began
+
+    def left(self, tried: int) -> int:
+        """How many trials a round may still have that begins after so many; the first one always begins."""
+        if self.trials is not None:
+            return max(0, self.trials - tried)
+        over = tried > 0 and self.seconds is not None and self.elapsed > self.seconds - self.reserved
+        return 0 if over else TOGETHER
+
+
+def tasks_of_trial(asked: Asked, tried: Tried, seeds: Sequence[int]) -> list[Task]:
+    """The runs of a trial with these seeds; trials that ask for the same run share it."""
+    found = []
+    for seed in seeds:
+        try:
+            arguments = asked.run_arguments(tried.values, seed)
+        except PoiseError as error:
+            raise PoiseError(f"trial {tried.number} ({told_values(tried.values)}): {error}") from None
+        name = run_name(asked.recipe, arguments)
+        found.append(Task("search", f"trial {tried.number}", seed, name, asked.recipe, arguments))
+    return found
+
+
+class Search:
+    """Trials until the budget is spent.
+
+    Args:
+        asked, folder: what is searched and where its runs lie. trials: Optuna's. pool: trains runs.
+        view: is told of what comes out.
+    """
+
+    def __init__(self, asked: Asked, folder: Path, trials: Trials, pool: Trainer, view: TuneView) -> None:
+        self.asked, self.runs, self.trials, self.pool, self.view = asked, folder / RUNS, trials, pool, view
+        self.part = Part("search", asked.recipe, asked.arguments, [Arm("default", {})], [], "default", [asked.endpoint])
+        self.seeds = [asked.first + i for i in range(asked.seeds)]
+
+    def go(self, budget: Budget) -> None:
+        """Rounds until the budget is spent. Raises Interrupted when it was asked to stop."""
+        number = 0
+        while most := budget.left(number * TOGETHER):
+            running = [tried for tried in self.trials.round(number, most) if tried.state == "running"]
+            if running:
+                self._round(running)
+            number += 1
+
+    def _round(self, round: Sequence[Tried]) -> None:
+        self.view.expect(len(round))
+        given_up: set[int] = set()
+        for seeds in (self.seeds[:FIRST], self.seeds[FIRST:]):
+            alive = [tried for tried in round if tried.number not in given_up]
+            tasks = [task for tried in alive for task in tasks_of_trial(self.asked, tried, seeds)]
+            todo = {task.name: task for task in tasks if not self._over(task)}
+            self.pool.finish(list(todo.values()))
+            worst = self._worst(round)
+            for tried in alive:
+                known = self.scores(tried)[:FIRST]
+                more = len(self.seeds) > FIRST and seeds == self.seeds[:FIRST]
+                if more and self.trials.worse(tried, [worst if one is None else one for one in known]):
+                    given_up.add(tried.number)
+        for tried in round:
+            scores = self.scores(tried)[: FIRST if tried.number in given_up else len(self.seeds)]
+            self.trials.tell(tried, scores, self._worst(round), tried.number in given_up)
+        self.view.told(self.trials.all()[round[0].number : round[-1].number + 1], self.trials.best())
+
+    def _over(self, task: Task) -> bool:
+        return state_of(RunFolder(self.runs / task.name)) in ("done", "diverged")
+
+    def scores(self, tried: Tried) -> list[float | None]:
+        """Of its seeds whose runs are over, in their order; None for a run that diverged."""
+        found: list[float | None] = []
+        for task in tasks_of_trial(self.asked, tried, self.seeds):
+            folder = RunFolder(self.runs / task.name)
+            if not self._over(task):
+                break
+            value = result_of(self.part, task, folder).values[self.asked.endpoint.name]
+            found.append(value if value is not None and math.isfinite(value) else None)
+        return found
+
+    def _worst(self, round: Sequence[Tried]) -> float:
+        """The worst score of any run so far: what a run counts that diverged."""
+        known = [score for tried in self.trials.all() for score in tried.scores if score is not None]
+        known += [score for tried in round for score in self.scores(tried) if score is not None]
+        if not known:
+            raise PoiseError(
+                "every run so far has diverged: begin with lower learning rates, or narrow the search (--space)"
+            )
+        return max(known) if self.asked.lower else min(known)

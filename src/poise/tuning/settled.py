@@ -1,0 +1,90 @@
+"""Before a search: rates that a recipe chooses by the data become numbers, and what a run costs is measured."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from poise.disk.description import Arguments
+from poise.errors import PoiseError
+from poise.installing import install
+from poise.runs.ending import Stop
+from poise.runs.run import run
+from poise.specs.spec import completed, instantiated, kind_of, run_name
+from poise.studies.running.attempt import Known, attempt
+from poise.tuning.asked import leaves
+from poise.tuning.scan import scan
+from poise.tuning.space import Space, at, put
+
+
+def needed() -> None:
+    """PoiseError where Optuna is not installed, before anything is read."""
+    if importlib.util.find_spec("optuna") is None:
+        raise PoiseError(f"poise tune needs Optuna: {install('tune')}")
+
+
+def default_score(recipe: str) -> str:
+    """The score by which checkpoints of the recipe are compared."""
+    primary = kind_of(recipe).primary
+    if not primary:
+        raise PoiseError(f"{recipe} has no score of its own: name one with --score")
+    return primary[0]
+
+
+def settled(recipe: str, arguments: Arguments) -> tuple[Arguments, list[str]]:
+    """The arguments with a number for each rate that is "auto" there, and lines that say which.
+
+    The run is built on its data for that, and its optimisers are asked.
+    """
+    open_rates = [name for name in leaves(arguments) if name.endswith(".lr") and at(arguments, name) == "auto"]
+    if not open_rates:
+        return arguments, []
+    from poise.training.threads import one_thread
+
+    with one_thread():
+        stages = kind_of(recipe).build(**instantiated(recipe, arguments)).stages
+    players = [player for stage in stages for player in stage.game.players]
+    rates = {player.name: float(player.optim.param_groups[0]["lr"]) for player in players}
+    found = completed(recipe, dict(arguments))
+    lines = []
+    for name in open_rates:
+        player = name.partition(".")[0]
+        if player in rates:
+            put(found, name, rates[player])
+            lines.append(f"--{name} auto is {rates[player]:g} for these data")
+    return completed(recipe, dict(found)), lines
+
+
+def rehearsed(recipe: str, arguments: Arguments, score: str) -> Known:
+    """What a run costs, by its first steps and one look. Errors: PoiseError where it has no such score."""
+    known = attempt(recipe, arguments)
+    if score not in known.scores:
+        there = ", ".join(sorted(known.scores)) or "none: hold items out (--heldout 0.1), and leave --scores above 0"
+        raise PoiseError(f"--score {score}: runs of {recipe} on these data have no such score. There is: {there}")
+    return known
+
+
+def bounded(
+    space: Space, recipe: str, arguments: Arguments, steps: int, stop: Stop, tell: Callable[[str], None]
+) -> Space:
+    """The space with no strength of an L2 penalty above the largest with which a short run lives.
+
+    Args: steps: of those runs, at most; they lie in scans/, and are not made again. tell: hears a line for each.
+    """
+    short = dict(arguments)
+    asked = short.get("steps")
+    if isinstance(asked, int):
+        short["steps"] = min(steps, asked)
+    ready = completed(recipe, short)
+    runs = Path("scans") / run_name(recipe, ready).rpartition("-")[0]
+    found = []
+    for one in space.dimensions:
+        if one.zero and one.name.startswith("l2_"):
+            scanned = scan(recipe, ready, one.name, runs, lambda spec, path: run(spec, path, None, stop), tell)
+            tell(scanned.sentence)
+            high = min(one.high, scanned.lives)
+            one = replace(one, high=high, low=min(one.low, high / 100))
+        found.append(one)
+    return Space(found)

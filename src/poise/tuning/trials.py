@@ -1,0 +1,190 @@
+"""The trials of a search, as Optuna keeps them: what is tried next, what is given up, which is the best.
+
+They are asked for in rounds of four. A round is asked for as a whole before any of it is trained, each trial with a
+sampler of its own (a Gaussian process) whose seed is the trial's number, and told as a whole when all of it is over. So
+what is tried depends neither on how many workers there are nor on when somebody stopped them, and a search that was
+killed goes on as if it had not been.
+
+A trial that is given up after its first seeds still says something: the mean of the best one, plus by how much it was
+worse on the seeds that both have.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean
+from typing import TYPE_CHECKING, Any
+
+from poise.errors import PoiseError
+from poise.tuning.space import Space, Value
+
+if TYPE_CHECKING:
+    import optuna
+
+JOURNAL = "trials.journal"
+TOGETHER = 4  # trials of a round
+STARTUP = 10  # trials drawn evenly before the sampler learns from them
+WORSE = 0.3  # p of Wilcoxon's signed ranks below which a trial is given up: two seeds of two that are worse give ¼
+NAME, SCORES, GIVEN_UP = "search", "scores", "given up"
+
+
+@dataclass(frozen=True)
+class Tried:
+    """A trial: its number, the values that it tries, what came out of it so far.
+
+    `values`: option -> value. `state`: running, done or given up. `scores`: of its seeds, in their order; None where
+    the run diverged. `mean`: of them; of one that was given up what it would be.
+    """
+
+    number: int
+    values: Mapping[str, Value]
+    state: str
+    scores: Sequence[float | None] = ()
+    mean: float = math.nan
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Optuna without its log, and without warnings of what is called experimental."""
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+class Trials:
+    """The trials of a search.
+
+    Args:
+        place: a file for Optuna's journal, or the address of a database such as sqlite:///tune.db.
+        space: what is searched. lower: whether less is better. seed: of what is drawn.
+        first: values of the first trials, which are never given up.
+    """
+
+    def __init__(
+        self, place: Path | str, space: Space, lower: bool, seed: int = 0, first: Sequence[Mapping[str, Value]] = ()
+    ) -> None:
+        import optuna
+
+        self.space, self.lower, self.seed, self.kept = space, lower, seed, len(first)
+        self._distributions = {one.name: one.distribution() for one in space.dimensions}
+        with quiet():
+            self.study: optuna.Study = optuna.create_study(
+                storage=storage(place),
+                study_name=NAME,
+                direction="minimize" if lower else "maximize",
+                pruner=optuna.pruners.WilcoxonPruner(p_threshold=WORSE, n_startup_steps=2),
+                load_if_exists=True,
+            )
+            for values in first:
+                drawn = {one.name: one.drawn(values[one.name]) for one in space.dimensions}
+                self.study.enqueue_trial(drawn, skip_if_exists=True)
+
+    def round(self, number: int, most: int = TOGETHER) -> list[Tried]:
+        """The trials of a round, asked for where they are not there yet; at most so many."""
+        from optuna.samplers import GPSampler
+        from optuna.trial import TrialState
+
+        from poise.training.threads import one_thread
+
+        begin, end = number * TOGETHER, number * TOGETHER + min(TOGETHER, most)
+        with quiet(), one_thread():
+            there = sum(trial.state != TrialState.WAITING for trial in self.study.get_trials(deepcopy=False))
+            for i in range(there, end):
+                self.study.sampler = GPSampler(seed=self.seed + 1 + i, n_startup_trials=STARTUP)
+                self.study.ask(self._distributions)
+        return [trial for trial in self.all() if begin <= trial.number < end]
+
+    def all(self) -> list[Tried]:
+        """Every trial that was asked for, by number."""
+        from optuna.trial import TrialState
+
+        with quiet():
+            found = self.study.get_trials(deepcopy=False)
+        return [self._tried(trial) for trial in found if trial.state != TrialState.WAITING]
+
+    def _tried(self, trial: Any) -> Tried:
+        values = {one.name: one.value(trial.params[one.name]) for one in self.space.dimensions}
+        if trial.value is None:
+            return Tried(trial.number, values, "running")
+        scores = trial.user_attrs[SCORES]
+        return Tried(trial.number, values, "given up" if trial.user_attrs[GIVEN_UP] else "done", scores, trial.value)
+
+    def _trial(self, number: int) -> Any:
+        """One that was asked for, perhaps by a process that is gone."""
+        import optuna
+
+        return optuna.trial.Trial(self.study, self.study.get_trials(deepcopy=False)[number]._trial_id)
+
+    def worse(self, tried: Tried, scores: Sequence[float]) -> bool:
+        """Note the scores of its first seeds; whether it is worse than the best one so far, seed by seed."""
+        with quiet():
+            trial = self._trial(tried.number)
+            known = self.study.get_trials(deepcopy=False)[tried.number].intermediate_values
+            for seed, score in enumerate(scores):
+                if seed not in known:
+                    trial.report(score, seed)
+            return tried.number >= self.kept and bool(trial.should_prune())
+
+    def tell(self, tried: Tried, scores: Sequence[float | None], worst: float, given_up: bool) -> None:
+        """The end of a trial; a run that diverged counts as `worst`."""
+        if tried.state != "running":
+            return
+        counted = [worst if score is None else score for score in scores]
+        best = self.best()
+        value = fmean(counted)
+        if given_up and best is not None:
+            theirs = [worst if score is None else score for score in best.scores]
+            value = best.mean + fmean(mine - other for mine, other in zip(counted, theirs, strict=False))
+        with quiet():
+            trial = self._trial(tried.number)
+            trial.set_user_attr(SCORES, list(scores))
+            trial.set_user_attr(GIVEN_UP, given_up)
+            self.study.tell(tried.number, value)
+
+    def best(self) -> Tried | None:
+        """The best of those that are done; of equal ones the first."""
+        done = [trial for trial in self.all() if trial.state == "done"]
+        if not done:
+            return None
+        return min(done, key=lambda trial: (trial.mean if self.lower else -trial.mean, trial.number))
+
+    def importance(self) -> dict[str, float]:
+        """Which part of the differences between trials each option explains (PED-ANOVA); empty where nothing can be
+        said, as of fewer than ten trials."""
+        import optuna
+
+        over = [trial for trial in self.all() if trial.state != "running"]
+        if len(over) < STARTUP or len(self.space.dimensions) < 2:
+            return {}
+        with quiet():
+            try:
+                found = optuna.importance.get_param_importances(self.study)
+            except (RuntimeError, ValueError):  # of trials that are all alike
+                return {}
+        return {name: float(share) for name, share in found.items()}
+
+
+def storage(place: Path | str) -> Any:
+    """Optuna's own: a journal in a file, or a database."""
+    from optuna.storages import JournalStorage, RDBStorage
+    from optuna.storages.journal import JournalFileBackend
+
+    if isinstance(place, Path):
+        place.parent.mkdir(parents=True, exist_ok=True)
+        return JournalStorage(JournalFileBackend(str(place)))
+    try:
+        return RDBStorage(place)
+    except Exception as error:
+        said = " ".join(str(error).split())[:160]
+        raise PoiseError(
+            f"--storage {place.partition('@')[2] or place}: {said}; use an address such as sqlite:///tune.db or "
+            "postgresql+psycopg://user@host/base"
+        ) from None

@@ -1,0 +1,146 @@
+"""`poise tune`: a search, its confirmation on fresh seeds, and an answer.
+
+TUNES/NAME/
+  tune.json         what was asked
+  trials.journal    the trials, as Optuna keeps them (unless --storage names a database)
+  events.jsonl      what happened when
+  runs/             ordinary run folders, one for each trial and seed
+  confirm.yaml, confirm/    the study on fresh seeds: the default, what was found, and that without each penalty
+  answer.json       the answer, with the trials
+  best.yaml         what to use, for --config
+  index.html, plots/    the same to look at
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import yaml  # type: ignore[import-untyped]
+
+from poise.disk import write_atomically, write_json
+from poise.errors import Busy, PoiseError
+from poise.record import RunFolder
+from poise.runs.ending import Stop
+from poise.specs.spec import versions
+from poise.studies.running.pool import Pool
+from poise.studies.running.progress import Log
+from poise.tuning.asked import Asked, check_place, register
+from poise.tuning.confirm import TuneAnswer, answer, changes, no_other, study_of
+from poise.tuning.page import save_tune_page
+from poise.tuning.search import RUNS, Budget, Search
+from poise.tuning.space import Value
+from poise.tuning.trials import JOURNAL, Trials, Tried
+from poise.tuning.view import TuneView
+
+ANSWER, BEST = "answer.json", "best.yaml"
+
+
+@dataclass
+class Tune:
+    """A search and its folder.
+
+    Args: asked; folder; storage: the address of a database, None for a journal in the folder.
+    """
+
+    asked: Asked
+    folder: Path
+    storage: str | None = None
+
+    @property
+    def log(self) -> Log:
+        return Log(self.folder / "events.jsonl")
+
+    def first(self) -> list[dict[str, Value]]:
+        """What is tried before anything is drawn: the default, and the default without any penalty."""
+        default = self.asked.defaults
+        bare = {**default, **dict.fromkeys(self.asked.space.strengths, 0.0)}
+        return [default] if bare == default else [default, bare]
+
+    def trials(self) -> Trials:
+        place = self.storage or self.folder / JOURNAL
+        return Trials(place, self.asked.space, self.asked.lower, self.asked.first, self.first())
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Only one process works on a search."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        try:
+            with RunFolder(self.folder).locked():
+                yield
+        except Busy:
+            raise PoiseError(f"{self.folder} is being worked on by another process; wait for it or stop it") from None
+
+    def go(self, budget: Budget, workers: int, stop: Stop, quiet: bool = False) -> TuneAnswer:
+        """Search, confirm, answer. Raises Interrupted when it was asked to stop: it goes on from there."""
+        check_place(self.asked, self.folder)
+        with self.locked():
+            register(self.asked, self.folder)
+            budget.spent = self._spent()
+            trials = self.trials()
+            view = TuneView(self.log, self.asked.score, budget.trials, quiet)
+            pool = Pool(workers, self.folder / RUNS, None, view, stop)
+            try:
+                Search(self.asked, self.folder, trials, pool, view).go(budget)
+            finally:
+                pool.dismiss()
+                view.close()
+                self.log.add("searched", seconds=budget.elapsed)
+            best = trials.best()
+            if best is None:
+                raise PoiseError("no trial came to its end: give more --trials or --hours")
+            found = self._confirmed(best, trials.importance(), workers, stop, quiet)
+            self.write(found, trials.all())
+        return found
+
+    def _confirmed(
+        self, best: Tried, importance: dict[str, float], workers: int, stop: Stop, quiet: bool
+    ) -> TuneAnswer:
+        if not changes(self.asked, best.values):
+            return no_other(self.asked, best, importance)
+        study = study_of(self.asked, best, self.folder)
+        study.train(workers, stop, quiet)
+        return answer(self.asked, best, study.outcome(), importance)
+
+    def _spent(self) -> float:
+        """Seconds of search in earlier sittings."""
+        entries = [entry for entry in self.log.entries() if entry.event == "searched"]
+        return float(entries[-1].details["seconds"]) if entries else 0.0
+
+    def write(self, found: TuneAnswer, tried: list[Tried]) -> None:
+        """answer.json, best.yaml and the page."""
+        use = changes(self.asked, found.use)
+        head = f"# {found.sentences[0]}\n" if use else "# no gain found: the defaults\n"
+        content = yaml.safe_dump(use, sort_keys=False, allow_unicode=True) if use else "{}\n"
+        write_atomically(self.folder / BEST, (head + content).encode())
+        table = {**asdict(found), "asked": self.asked.to_dict(), "trials": [asdict(one) for one in tried]}
+        write_json(self.folder / ANSWER, {**table, "versions": versions()})
+        save_tune_page(self.folder, self.asked, found, tried)
+
+
+def cost(asked: Asked, seconds: float, trials: int | None, workers: int, tell: Callable[[str], None]) -> float:
+    """Seconds that the confirmation will take at most; tells what everything costs."""
+    fresh = (2 + len(asked.space.strengths)) * asked.confirm
+    confirming = fresh * seconds / workers
+    if trials is not None:
+        least, most = trials * min(2, asked.seeds), trials * asked.seeds
+        ends = [_time(runs * seconds / workers + confirming) for runs in (least, most)]
+        by = f"{workers} workers" if workers > 1 else "1 worker"
+        tell(
+            f"{trials:,} trials of {asked.seeds} seeds: {least:,} to {most:,} runs of about {_time(seconds)}, then at "
+            f"most {fresh:,} on fresh seeds: {ends[0]} to {ends[1]} by {by}, if each has a core to itself"
+        )
+    else:
+        tell(f"a run takes about {_time(seconds)}; the confirmation may take {_time(confirming)} of the time")
+    return confirming
+
+
+def _time(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+__all__ = ["Budget", "Tune", "TuneAnswer", "cost"]

@@ -1,0 +1,118 @@
+"""What is seen of a search while it goes on: a line for each trial, one on what is trained now, and a log."""
+
+from __future__ import annotations
+
+import math
+import sys
+import time
+from collections.abc import Mapping, Sequence
+
+from poise.report.pace import clock
+from poise.report.table import number
+from poise.studies.running.progress import CLEAR, EVERY, Log
+from poise.studies.running.tasks import Task
+from poise.terminal import escaped, raw
+from poise.tuning.space import Value
+from poise.tuning.trials import Tried
+
+
+class TuneView:
+    """Keeps the log, and tells each trial that is over; on a terminal one line is written anew each second.
+
+    Args: log: events.jsonl of the search; score: what is made better; planned: how many trials, None by time.
+    """
+
+    def __init__(self, log: Log, score: str, planned: int | None, quiet: bool = False) -> None:
+        self.log, self.score, self.planned, self.quiet = log, score, planned, quiet
+        self.live = sys.stderr.isatty()
+        self.running: dict[str, tuple[Task, int, int]] = {}
+        self.took: list[float] = []
+        self.began_at: dict[str, float] = {}
+        self.shown = 0.0
+        self.tried = 0
+        self.best: Tried | None = None
+
+    def expect(self, trials: int) -> None:
+        """A round begins."""
+        self.log.add("round", trials=trials)
+
+    def told(self, round: Sequence[Tried], best: Tried | None) -> None:
+        """A round is over."""
+        self.tried = round[-1].number + 1
+        for tried in round:
+            self.log.add(tried.state, trial=tried.number, values=dict(tried.values), scores=list(tried.scores))
+            self._say(trial_line(tried, self.score))
+        if best is not None and best != self.best:
+            self.best = best
+            self._say(f"the best so far is trial {best.number}: {self.score} {number(best.mean)}")
+
+    def began(self, task: Task) -> None:
+        self.running[task.name] = (task, 0, 0)
+        self.began_at[task.name] = time.monotonic()
+        self.log.add("began", run=task.name, of=str(task))
+
+    def step(self, task: Task, made: int, total: int) -> None:
+        self.running[task.name] = (task, made, total)
+
+    def ended(self, task: Task, outcome: str, reason: str = "") -> None:
+        self.running.pop(task.name, None)
+        if outcome == "done":
+            self.took.append(time.monotonic() - self.began_at[task.name])
+        self.log.add(outcome, run=task.name, of=str(task), **({"why": reason} if reason else {}))
+        if outcome != "done":
+            self._say(f"{outcome}: {task}" + (f" ({reason})" if reason else ""))
+
+    def stopped(self, task: Task) -> None:
+        self.running.pop(task.name, None)
+        self.log.add("stopped", run=task.name, of=str(task))
+
+    def died(self, task: Task, code: int | None) -> None:
+        self.running.pop(task.name, None)
+        self.log.add("worker died", run=task.name, of=str(task), code=code)
+        self._say(f"the worker of {task} ended (exit code {code}); the run is taken up again")
+
+    def tick(self) -> None:
+        now = time.monotonic()
+        if self.quiet or now - self.shown < (1.0 if self.live else EVERY):
+            return
+        self.shown = now
+        print(
+            f"{CLEAR}{escaped(self.line())}" if self.live else self.line(),
+            end="" if self.live else "\n",
+            file=raw(sys.stderr) if self.live else sys.stderr,
+            flush=True,
+        )
+
+    def line(self) -> str:
+        """12 of 40 trials, a run takes 0:34; trial 13, seed 1: 1,200 of 2,000 | ..."""
+        of = f" of {self.planned:,}" if self.planned is not None else ""
+        pace = f", a run takes {clock(sum(self.took) / len(self.took))}" if self.took else ""
+        open_runs = [run for run in self.running.values() if run[2]]
+        now = " | ".join(f"{task.arm}, seed {task.seed}: {made:,} of {total:,}" for task, made, total in open_runs)
+        return f"{self.tried:,}{of} trials{pace}" + (f"; {now}" if now else "")
+
+    def close(self) -> None:
+        if self.live and not self.quiet:
+            print(CLEAR, end="", file=raw(sys.stderr), flush=True)
+
+    def _say(self, line: str) -> None:
+        if not self.quiet:
+            print(f"{CLEAR if self.live else ''}{escaped(line)}", file=raw(sys.stderr), flush=True)
+
+
+def told_values(values: Mapping[str, Value]) -> str:
+    """ "l2_generator 0.001, generator.lr ×2"."""
+    said = []
+    for name, value in values.items():
+        shown = f"{value:g}" if isinstance(value, int | float) and not isinstance(value, bool) else str(value)
+        said.append(f"{name} {'×' if name.rpartition('.')[2] == 'lr' else ''}{shown}")
+    return ", ".join(said)
+
+
+def trial_line(tried: Tried, score: str) -> str:
+    """ "trial 3: l2_generator 0.001: KID 5.3, given up after 2 seeds"."""
+    lost = sum(one is None for one in tried.scores)
+    said = f"{score} {number(tried.mean)}" if math.isfinite(tried.mean) else "no score"
+    state = f", given up after {len(tried.scores)} seeds" if tried.state == "given up" else ""
+    gone = f", {lost} of {len(tried.scores)} runs diverged" if lost else ""
+    return f"trial {tried.number}: {told_values(tried.values)}: {said}{state}{gone}"

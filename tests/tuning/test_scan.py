@@ -1,0 +1,86 @@
+"""The bisection of strengths: its ends by an oracle of what dies, its errors, and a real run."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from poise.cli import main
+from poise.errors import PoiseError
+from poise.specs.spec import completed
+from poise.tuning import scan as scanning
+from poise.tuning.scan import scan, strength_of
+
+ARGUMENTS = completed("images", {"data": "x"})
+
+
+class Runs:
+    """Names of folders that are never looked at."""
+
+    def __truediv__(self, name):
+        return name
+
+
+@pytest.mark.parametrize("dies", [3e-6, 1e-3, 0.42, 77.0])
+def test_the_ends_lie_around_the_strength_that_kills(monkeypatch, dies):
+    monkeypatch.setattr(scanning, "RunFolder", lambda path: path)
+    monkeypatch.setattr(scanning, "run_name", lambda recipe, ready: "x")
+    tried = []
+
+    def trained(recipe, ready, folder, train):
+        tried.append(ready["l2_discriminator"])
+        return "it diverges" if ready["l2_discriminator"] > dies else ""
+
+    monkeypatch.setattr(scanning, "_trained", trained)
+    found = scan("images", ARGUMENTS, "l2_discriminator", Runs(), None)
+    assert found.lives <= dies < found.dies <= 2.001 * found.lives
+    assert tried[:3] == [0.0, 100.0, 1e-6] and len(tried) <= 3 + 5, "five halvings of eight decades in the logarithm"
+    assert str(f"{found.lives:g}")[:3] in found.sentence
+
+
+@pytest.mark.parametrize(
+    ("dies", "said"), [(-1.0, "not the penalty's fault"), (1e-9, "already too much here"), (1e9, "alive up to 100")]
+)
+def test_where_nothing_can_be_bisected(monkeypatch, dies, said):
+    monkeypatch.setattr(scanning, "RunFolder", lambda path: path)
+    monkeypatch.setattr(scanning, "run_name", lambda recipe, ready: "x")
+    monkeypatch.setattr(
+        scanning, "_trained", lambda recipe, ready, folder, train: "dead" if ready["l2_discriminator"] > dies else ""
+    )
+    if said.startswith("alive"):
+        found = scan("images", ARGUMENTS, "l2_discriminator", Runs(), None)
+        assert found.dies is None and said in found.sentence
+    else:
+        with pytest.raises(PoiseError, match=said):
+            scan("images", ARGUMENTS, "l2_discriminator", Runs(), None)
+
+
+def test_which_strength():
+    assert strength_of(ARGUMENTS, None) == "l2_discriminator"
+    assert strength_of(completed("language", {"data": "x"}), None) == "l2_recurrent"
+    assert strength_of(ARGUMENTS, "--l2-generator") == "l2_generator"
+    with pytest.raises(PoiseError, match="did you mean 'l2_generator'"):
+        strength_of(ARGUMENTS, "l2_generater")
+    with pytest.raises(PoiseError, match="no strength to scan"):
+        strength_of({"lr": 0.1}, None)
+
+
+@pytest.mark.slow
+def test_a_strength_of_100_kills_a_discriminator_and_one_of_0_does_not(tmp_path, monkeypatch, capsys):
+    """A folder alone is taken for pictures; what was run is not run again."""
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(0)
+    y, x = np.mgrid[:16, :16]
+    discs = [((x - rng.integers(4, 12)) ** 2 + (y - rng.integers(4, 12)) ** 2 < 16) * 200 for _ in range(120)]
+    np.save("discs.npy", np.array(discs, np.uint8))
+    words = ["scan", "discs.npy", "--steps", "60", "--batch", "16", "--generator.width", "8", "--scores", "0"]
+    words += ["--discriminator.width", "8", "--threads", "1", "--augment", "none"]
+    assert main(words) == 0
+    said = capsys.readouterr().out
+    assert "taken for pictures (poise scan images discs.npy)" in said
+    assert "l2_discriminator 0: alive" in said and "l2_discriminator 100: " in said
+    assert "l2_discriminator: alive at" in said.splitlines()[-1] and "too large at" in said.splitlines()[-1]
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "scans").rglob("record.jsonl")}
+    assert main(words) == 0
+    assert capsys.readouterr().out == said
+    assert before == {path: path.stat().st_mtime_ns for path in (tmp_path / "scans").rglob("record.jsonl")}
