@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from poise.cli import main, tree
+from poise.cli import main, tree, tune
 from poise.cli.train import parser_of
 from tests import doc_places
 
@@ -26,6 +26,7 @@ NOT_RUN = {  # a pattern of commands -> why they are not run
     r"^python (bench/|handed/)": "that the program is there is looked at; exported ones are run by tests/export",
     r"^poise data get ": "fetches a real set from its publisher; tests/data, marked real",
     r"^poise serve": "opens a server and goes on until it is stopped; tests/serve",
+    r"^poise (tune|scan) ": "many runs of a search; tests/tuning",
     r"^poise study studies/first-study.yaml": "the real study: real sets, hours",
     r"--mirror wandb": "needs the tracker's package and an account; tests/report/test_mirrored.py has a stand-in",
     r"^poise runs rm NAME": "NAME stands for names, and it asks; tests/runs/test_listing.py",
@@ -84,6 +85,8 @@ def test_each_is_a_command_that_there_is(command):
         assert named and set(named[0].split(",")) <= set(extras)
     elif words[0] == "python":
         assert (ROOT / words[1]).exists() or words[1] == "handed/generator.py"
+    elif words[1] in ("tune", "scan"):
+        assert tune.parser_of(words[1], words[2]).parse(words[3:])["data"] == words[3]
     elif words[1] == "train":
         assert parser_of(words[2]).parse(words[3:])["data"] == words[3]
     else:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from poise.cli import tune
 from poise.cli.train import parser_of
 
 ROOT = Path(__file__).parents[1]
@@ -56,6 +57,9 @@ def test_commands_exist(command, capsys):
     if words[1] == "train":
         parsed = parser_of(words[2]).parse(words[3:])
         assert parsed["data"] in DATA[words[2]]
+        return
+    if words[1] == "tune":
+        assert tune.parser_of("tune", words[2]).parse(words[3:])["data"] in DATA[words[2]]
         return
     from poise.cli import tree
 

@@ -53,6 +53,7 @@ OF_SCAN: dict[str, dict[str, Any]] = {
     "--penalty": {"metavar": "L2_PLAYER", "help": "which strength (default: the discriminator's)"},
     "--out": {"help": "the folder of its runs (default scans/RECIPE-DATA)"},
 }
+FLAGS = {"tune": OF_TUNE, "scan": OF_SCAN}
 SCANNED = 600  # steps of a run of a scan, where nobody says
 
 
@@ -81,12 +82,12 @@ def add(commands: Any) -> None:
     command(commands, "scan", None, "find the strength from which on a penalty kills, by short runs")
 
 
-def _parser_of(recipe: str, name: str, flags: dict[str, dict[str, Any]]) -> Parser:
+def parser_of(name: str, recipe: str) -> Parser:
     """The flags of the command, and the recipe's own."""
     from poise.specs.spec import parser_for
 
     parser = parser_for(recipe, f"poise {name} {recipe}")
-    for flag, more in {**flags, "--quiet": QUIET}.items():
+    for flag, more in {**FLAGS[name], "--quiet": QUIET}.items():
         parser.add_argument(flag, **more)
     return parser
 
@@ -121,7 +122,7 @@ def tune(argv: list[str]) -> int:
     if found is None:
         return 0
     recipe, words = found
-    arguments: dict[str, Any] = dict(_parser_of(recipe, "tune", OF_TUNE).parse(words))
+    arguments: dict[str, Any] = dict(parser_of("tune", recipe).parse(words))
     own = TuneFlags(**{flag.lstrip("-"): arguments.pop(flag.lstrip("-")) for flag in (*OF_TUNE, "--quiet")})
     if own.trials is not None and own.hours is not None:
         raise PoiseError("--trials and --hours both say how long the search is: give one of them")
@@ -190,7 +191,7 @@ def scan(argv: list[str]) -> int:
     if found is None:
         return 0
     recipe, words = found
-    arguments: dict[str, Any] = dict(_parser_of(recipe, "scan", OF_SCAN).parse(words))
+    arguments: dict[str, Any] = dict(parser_of("scan", recipe).parse(words))
     own: dict[str, Any] = {flag.lstrip("-"): arguments.pop(flag.lstrip("-")) for flag in (*OF_SCAN, "--quiet")}
     trust_all(recipe, arguments)
     say = _silent if own["quiet"] else _printed
