@@ -10,7 +10,21 @@ from poise.cli import main
 from poise.tuning import settled
 
 pytestmark = pytest.mark.usefixtures("here")
-WORDS = ["tune", "shrink", "x", "--trials", "4", "--each", "1", "--confirm", "6", "--steps", "4", "--quiet"]
+WORDS = [
+    "tune",
+    "shrink",
+    "x",
+    "--no-scan",
+    "--trials",
+    "4",
+    "--each",
+    "1",
+    "--confirm",
+    "6",
+    "--steps",
+    "4",
+    "--quiet",
+]
 
 
 @pytest.mark.parametrize(

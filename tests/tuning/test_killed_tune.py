@@ -17,7 +17,8 @@ pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
 KILLS = int(os.environ.get("TUNE_KILLS", 2))
 WORDS = [
-    "tune", "tests.tuning.surfaces.SHRINK", "x", "--trials", "6", "--each", "2", "--confirm", "6", "--steps", "20",
+    "tune", "tests.tuning.surfaces.SHRINK", "x", "--no-scan",
+    "--trials", "6", "--each", "2", "--confirm", "6", "--steps", "20",
     "--space", "lr=off",
 ]  # fmt: skip
 

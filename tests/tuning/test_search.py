@@ -13,7 +13,8 @@ from poise.specs.spec import completed, run_name
 from tests.tuning.surfaces import INFLATED, RecipeEntry, best_of_dirac, shrink
 
 pytestmark = pytest.mark.usefixtures("here")
-SHRINK = ["tune", "shrink", "x", "--trials", "20", "--each", "2", "--confirm", "6", "--space", "lr=off"]
+SHRINK = ["tune", "shrink", "x", "--no-scan"]
+WORDS = [*SHRINK, "--trials", "20", "--each", "2", "--confirm", "6", "--space", "lr=off"]
 
 
 def answer(folder):
@@ -28,7 +29,7 @@ def tried(folder):
 @pytest.mark.slow
 def test_the_right_strength_of_a_point_that_is_drawn_too_far(tmp_path, capsys):
     """w = m/(1 + λ) with m = 1.5 times the true mean: the best λ is ½."""
-    assert main([*SHRINK, "--out", str(tmp_path / "t"), "--space", "l2_point=zero,log:1e-3:10"]) == 0
+    assert main([*WORDS, "--out", str(tmp_path / "t"), "--space", "l2_point=zero,log:1e-3:10"]) == 0
     found = answer(tmp_path / "t")
     assert found["gain"] and found["verdict"] == "supported"
     assert found["found"]["l2_point"] == pytest.approx(INFLATED, rel=0.2)
@@ -43,7 +44,20 @@ def test_the_right_strength_of_a_point_that_is_drawn_too_far(tmp_path, capsys):
 @pytest.mark.slow
 def test_the_right_strength_of_the_dirac_gan(tmp_path):
     """Against the least |M(λ)ᵗz₀| of the closed form."""
-    words = ["tune", "dirac", "x", "--trials", "24", "--each", "1", "--confirm", "6", "--out", str(tmp_path / "t")]
+    words = [
+        "tune",
+        "dirac",
+        "x",
+        "--no-scan",
+        "--trials",
+        "24",
+        "--each",
+        "1",
+        "--confirm",
+        "6",
+        "--out",
+        str(tmp_path / "t"),
+    ]
     assert main([*words, "--space", "l2_discriminator=zero,log:1e-3:6", "--quiet"]) == 0
     found = answer(tmp_path / "t")
     assert found["found"]["l2_discriminator"] == pytest.approx(best_of_dirac(), rel=0.2)
@@ -52,7 +66,20 @@ def test_the_right_strength_of_the_dirac_gan(tmp_path):
 def test_0_is_tried_and_wins_where_it_is_best(tmp_path, capsys, monkeypatch):
     """Data at the true mean: every λ harms."""
     monkeypatch.setattr("tests.tuning.surfaces.INFLATED", 0.0)
-    words = ["tune", "shrink", "x", "--trials", "6", "--each", "2", "--confirm", "6", "--out", str(tmp_path / "t")]
+    words = [
+        "tune",
+        "shrink",
+        "x",
+        "--no-scan",
+        "--trials",
+        "6",
+        "--each",
+        "2",
+        "--confirm",
+        "6",
+        "--out",
+        str(tmp_path / "t"),
+    ]
     assert main([*words, "--space", "lr=off", "--space", "l2_point=zero,log:0.1:10"]) == 0
     found = answer(tmp_path / "t")
     assert not found["gain"] and found["use"] == {"l2_point": 0.0}
@@ -69,7 +96,20 @@ def test_the_default_and_no_penalty_are_tried_first_and_never_given_up(tmp_path,
         return shrink(data, l2_point=l2_point, lr=lr, steps=steps, seed=seed)
 
     monkeypatch.setitem(_TABLES["recipe"], "other", RecipeEntry(**{**vars(entry), "build": with_default}))
-    words = ["tune", "other", "x", "--trials", "5", "--each", "3", "--confirm", "6", "--out", str(tmp_path / "t")]
+    words = [
+        "tune",
+        "other",
+        "x",
+        "--no-scan",
+        "--trials",
+        "5",
+        "--each",
+        "3",
+        "--confirm",
+        "6",
+        "--out",
+        str(tmp_path / "t"),
+    ]
     assert main([*words, "--space", "lr=off", "--quiet"]) == 0
     first, second = tried(tmp_path / "t")[:2]
     assert [first["values"]["l2_point"], second["values"]["l2_point"]] == [3.0, 0.0]
@@ -110,7 +150,21 @@ def test_whatever_stops_it_the_same_comes_out(tmp_path, here, capsys):
 
 
 def test_more_trials_go_on_from_those_that_are_there(tmp_path):
-    words = ["tune", "shrink", "x", "--each", "1", "--confirm", "6", "--steps", "4", "--space", "lr=off", "--quiet"]
+    words = [
+        "tune",
+        "shrink",
+        "x",
+        "--no-scan",
+        "--each",
+        "1",
+        "--confirm",
+        "6",
+        "--steps",
+        "4",
+        "--space",
+        "lr=off",
+        "--quiet",
+    ]
     out = ["--out", str(tmp_path / "t")]
     assert main([*words, *out, "--trials", "4"]) == 0
     few = tried(tmp_path / "t")
@@ -120,18 +174,23 @@ def test_more_trials_go_on_from_those_that_are_there(tmp_path):
     assert tried(tmp_path / "t") == tried(tmp_path / "u")
 
 
-def test_a_database_gives_what_the_journal_gives(tmp_path):
-    words = ["tune", "shrink", "x", "--each", "1", "--confirm", "6", "--steps", "4", "--space", "lr=off", "--quiet"]
-    assert main([*words, "--out", str(tmp_path / "t"), "--trials", "8"]) == 0
-    address = f"sqlite:///{tmp_path / 'tune.db'}"
-    assert main([*words, "--out", str(tmp_path / "u"), "--trials", "8", "--storage", address]) == 0
-    assert tried(tmp_path / "t") == tried(tmp_path / "u")
-    assert (tmp_path / "tune.db").exists() and not (tmp_path / "u" / "trials.journal").exists()
-
-
 def test_a_run_that_diverges_counts_as_the_worst(tmp_path):
     """Every rate above 1 explodes: those trials have the worst score of any run, and the search goes on."""
-    words = ["tune", "shrink", "x", "--trials", "8", "--each", "1", "--confirm", "6", "--steps", "6", "--quiet"]
+    words = [
+        "tune",
+        "shrink",
+        "x",
+        "--no-scan",
+        "--trials",
+        "8",
+        "--each",
+        "1",
+        "--confirm",
+        "6",
+        "--steps",
+        "6",
+        "--quiet",
+    ]
     assert main([*words, "--out", str(tmp_path / "t"), "--space", "lr=times:0.5:50"]) == 0
     trials = tried(tmp_path / "t")
     gone = [trial for trial in trials if trial["scores"] == [None]]
@@ -142,7 +201,20 @@ def test_a_run_that_diverges_counts_as_the_worst(tmp_path):
 
 
 def test_a_search_whose_every_run_diverges_says_so(tmp_path, capsys):
-    words = ["tune", "shrink", "x", "--trials", "4", "--explodes", "true", "--steps", "20", "--confirm", "6"]
+    words = [
+        "tune",
+        "shrink",
+        "x",
+        "--no-scan",
+        "--trials",
+        "4",
+        "--explodes",
+        "true",
+        "--steps",
+        "20",
+        "--confirm",
+        "6",
+    ]
     assert main([*words, "--out", str(tmp_path / "t"), "--quiet"]) == 2
     assert "its very first steps fail" in capsys.readouterr().err
     assert not (tmp_path / "t").exists(), "found before anything was written"
@@ -150,7 +222,7 @@ def test_a_search_whose_every_run_diverges_says_so(tmp_path, capsys):
 
 def test_best_yaml_is_what_the_trial_was(tmp_path):
     """The run that best.yaml asks for has the name, and so the bits, of the confirmed one."""
-    words = [*SHRINK[:-4], "--steps", "20", "--confirm", "6", "--space", "l2_point=zero,log:0.1:2", "--quiet"]
+    words = [*WORDS[:-4], "--steps", "20", "--confirm", "6", "--space", "l2_point=zero,log:0.1:2", "--quiet"]
     assert main([*words, "--out", str(tmp_path / "t"), "--space", "lr=off"]) == 0
     best = yaml.safe_load((tmp_path / "t" / "best.yaml").read_text())
     asked = answer(tmp_path / "t")["asked"]["arguments"]
@@ -160,6 +232,20 @@ def test_best_yaml_is_what_the_trial_was(tmp_path):
 
 def test_by_hours(tmp_path):
     """At least one round; then no other one begins when the time is over."""
-    words = ["tune", "shrink", "x", "--hours", "1e-6", "--each", "1", "--confirm", "6", "--steps", "4", "--quiet"]
+    words = [
+        "tune",
+        "shrink",
+        "x",
+        "--no-scan",
+        "--hours",
+        "1e-6",
+        "--each",
+        "1",
+        "--confirm",
+        "6",
+        "--steps",
+        "4",
+        "--quiet",
+    ]
     assert main([*words, "--out", str(tmp_path / "t"), "--space", "lr=off"]) == 0
     assert len(tried(tmp_path / "t")) == 4

@@ -38,9 +38,9 @@ OF_TUNE: dict[str, dict[str, Any]] = {
         "metavar": "SEEDS",
         "help": f"fresh seeds on which what was found is compared with the default (default {CONFIRM})",
     },
-    "--scan": {
+    "--no_scan": {
         "action": "store_true",
-        "help": "first measure from which strength on each penalty kills, and search below that",
+        "help": "do not measure first from which strength on each penalty kills, to search below that",
     },
     "--storage": {
         "metavar": "ADDRESS",
@@ -69,7 +69,7 @@ class TuneFlags:
     better: str | None
     each: int | None
     confirm: int | None
-    scan: bool
+    no_scan: bool
     storage: str | None
     workers: int | None
     out: str | None
@@ -90,6 +90,11 @@ def parser_of(name: str, recipe: str) -> Parser:
     for flag, more in {**FLAGS[name], "--quiet": QUIET}.items():
         parser.add_argument(flag, **more)
     return parser
+
+
+def named(flag: str) -> str:
+    """--no_scan, which may be typed with dashes, -> no_scan."""
+    return flag.lstrip("-")
 
 
 def words_of(name: str, argv: Sequence[str]) -> tuple[str, list[str]] | None:
@@ -123,7 +128,7 @@ def tune(argv: list[str]) -> int:
         return 0
     recipe, words = found
     arguments: dict[str, Any] = dict(parser_of("tune", recipe).parse(words))
-    own = TuneFlags(**{flag.lstrip("-"): arguments.pop(flag.lstrip("-")) for flag in (*OF_TUNE, "--quiet")})
+    own = TuneFlags(**{name: arguments.pop(name) for name in map(named, (*OF_TUNE, "--quiet"))})
     if own.trials is not None and own.hours is not None:
         raise PoiseError("--trials and --hours both say how long the search is: give one of them")
     needed()
@@ -147,7 +152,7 @@ def searched(
 ) -> tuple[Path, TuneAnswer]:
     """Make numbers of what is open, say what is searched and what it costs, and search; the folder and the answer."""
     from poise.runs.load import trust_all
-    from poise.tuning.asked import Asked, given_in, space_of
+    from poise.tuning.asked import Asked, given_in, own_space, space_of
     from poise.tuning.settled import bounded, default_score, rehearsed, settled
     from poise.tuning.tune import Budget, Tune, cost
 
@@ -157,8 +162,9 @@ def searched(
     shared = {name: value for name, value in ready.items() if name != "seed"}
     first: Any = ready["seed"]
     space = space_of(recipe, shared, given, own.space or [])
-    if own.scan:
-        space = bounded(space, recipe, ready, SCANNED, stop, say)
+    if not own.no_scan:
+        open_ones = [one.name for one in own_space(recipe, shared) if one in space.dimensions]
+        space = bounded(space, open_ones, recipe, ready, SCANNED, stop, say)
     score = own.score or default_score(recipe)
     asked = Asked(
         recipe, shared, space, score, own.at or "end", own.better or "lower", own.each or EACH,
@@ -192,7 +198,7 @@ def scan(argv: list[str]) -> int:
         return 0
     recipe, words = found
     arguments: dict[str, Any] = dict(parser_of("scan", recipe).parse(words))
-    own: dict[str, Any] = {flag.lstrip("-"): arguments.pop(flag.lstrip("-")) for flag in (*OF_SCAN, "--quiet")}
+    own: dict[str, Any] = {name: arguments.pop(name) for name in map(named, (*OF_SCAN, "--quiet"))}
     trust_all(recipe, arguments)
     say = _silent if own["quiet"] else _printed
     if not any(word.partition("=")[0] == "--steps" for word in words) and "steps" in arguments:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,6 +17,8 @@ from poise.studies.running.attempt import Known, attempt
 from poise.tuning.asked import leaves
 from poise.tuning.scan import scan
 from poise.tuning.space import Space, at, put
+
+NARROW = 100.0  # a range of strengths that a scan has cut is at least so wide
 
 
 def needed() -> None:
@@ -67,11 +69,18 @@ def rehearsed(recipe: str, arguments: Arguments, score: str) -> Known:
 
 
 def bounded(
-    space: Space, recipe: str, arguments: Arguments, steps: int, stop: Stop, tell: Callable[[str], None]
+    space: Space,
+    names: Sequence[str],
+    recipe: str,
+    arguments: Arguments,
+    steps: int,
+    stop: Stop,
+    tell: Callable[[str], None],
 ) -> Space:
-    """The space with no strength of an L2 penalty above the largest with which a short run lives.
+    """The space with none of these strengths of L2 above the largest with which a short run lives.
 
-    Args: steps: of those runs, at most; they lie in scans/, and are not made again. tell: hears a line for each.
+    Args: names: of dimensions that nobody has bounded. steps: of those runs, at most; they lie in scans/, and are not
+    made again. tell: hears a line for each. Where short runs show nothing, bounds stay, and a line says why.
     """
     short = dict(arguments)
     asked = short.get("steps")
@@ -81,10 +90,14 @@ def bounded(
     runs = Path("scans") / run_name(recipe, ready).rpartition("-")[0]
     found = []
     for one in space.dimensions:
-        if one.zero and one.name.startswith("l2_"):
-            scanned = scan(recipe, ready, one.name, runs, lambda spec, path: run(spec, path, None, stop), tell)
-            tell(scanned.sentence)
-            high = min(one.high, scanned.lives)
-            one = replace(one, high=high, low=min(one.low, high / 100))
+        if one.name in names and one.name.startswith("l2_"):
+            try:
+                scanned = scan(recipe, ready, one.name, runs, lambda spec, path: run(spec, path, None, stop), tell)
+            except PoiseError as error:
+                tell(f"its bounds stay: {error}")
+            else:
+                tell(scanned.sentence)
+                high = min(one.high, scanned.lives)
+                one = replace(one, high=high, low=min(one.low, high / NARROW))
         found.append(one)
     return Space(found)

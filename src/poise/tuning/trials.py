@@ -30,7 +30,7 @@ JOURNAL = "trials.journal"
 TOGETHER = 4  # trials of a round
 STARTUP = 10  # trials drawn evenly before the sampler learns from them
 WORSE = 0.3  # p of Wilcoxon's signed ranks below which a trial is given up: two seeds of two that are worse give ¼
-NAME, SCORES, GIVEN_UP = "search", "scores", "given up"
+NAME, SCORES, GIVEN_UP, SPACE = "search", "scores", "given up", "space"
 
 
 @dataclass(frozen=True)
@@ -75,17 +75,35 @@ class Trials:
 
         self.space, self.lower, self.seed, self.kept = space, lower, seed, len(first)
         self._distributions = {one.name: one.distribution() for one in space.dimensions}
+        self._storage = storage(place)
         with quiet():
             self.study: optuna.Study = optuna.create_study(
-                storage=storage(place),
+                storage=self._storage,
                 study_name=NAME,
                 direction="minimize" if lower else "maximize",
                 pruner=optuna.pruners.WilcoxonPruner(p_threshold=WORSE, n_startup_steps=2),
                 load_if_exists=True,
             )
+            self._check(place)
             for values in first:
                 drawn = {one.name: one.drawn(values[one.name]) for one in space.dimensions}
                 self.study.enqueue_trial(drawn, skip_if_exists=True)
+
+    def close(self) -> None:
+        """Give the connections to a database back."""
+        engine = getattr(self._storage, "engine", None)
+        if engine is not None:
+            self._storage.remove_session()
+            engine.dispose()
+
+    def _check(self, place: Path | str) -> None:
+        """That what lies in the storage is of this search. Errors: PoiseError."""
+        told = sorted(str(one) for one in self.space.dimensions)
+        known = self.study.user_attrs.get(SPACE)
+        if known is None and not self.study.get_trials(deepcopy=False):
+            self.study.set_user_attr(SPACE, told)
+        elif known != told:
+            raise PoiseError(f"{place} holds the trials of another search: choose another --storage, or another --out")
 
     def round(self, number: int, most: int = TOGETHER) -> list[Tried]:
         """The trials of a round, asked for where they are not there yet; at most so many."""

@@ -79,21 +79,24 @@ class Tune:
         with self.locked():
             register(self.asked, self.folder)
             budget.spent = self._spent()
-            trials = self.trials()
-            view = TuneView(self.log, self.asked.score, budget.trials, quiet)
-            pool = Pool(workers, self.folder / RUNS, None, view, stop)
-            try:
-                Search(self.asked, self.folder, trials, pool, view).go(budget)
-            finally:
-                pool.dismiss()
-                view.close()
-                self.log.add("searched", seconds=budget.elapsed)
-            best = trials.best()
-            if best is None:
-                raise PoiseError("no trial came to its end: give more --trials or --hours")
-            found = self._confirmed(best, trials.importance(), workers, stop, quiet)
-            self.write(found, trials.all())
+            with contextlib.closing(self.trials()) as trials:
+                self._search(trials, budget, workers, stop, quiet)
+                best = trials.best()
+                if best is None:
+                    raise PoiseError("no trial came to its end: give more --trials or --hours")
+                found = self._confirmed(best, trials.importance(), workers, stop, quiet)
+                self.write(found, trials.all())
         return found
+
+    def _search(self, trials: Trials, budget: Budget, workers: int, stop: Stop, quiet: bool) -> None:
+        view = TuneView(self.log, self.asked.score, budget.trials, quiet, self.asked.lower)
+        pool = Pool(workers, self.folder / RUNS, None, view, stop)
+        try:
+            Search(self.asked, self.folder, trials, pool, view).go(budget)
+        finally:
+            pool.dismiss()
+            view.close()
+            self.log.add("searched", seconds=budget.elapsed)
 
     def _confirmed(
         self, best: Tried, importance: dict[str, float], workers: int, stop: Stop, quiet: bool

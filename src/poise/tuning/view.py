@@ -8,22 +8,28 @@ import time
 from collections.abc import Mapping, Sequence
 
 from poise.report.pace import clock
-from poise.report.table import number
+from poise.report.table import columns, number
 from poise.studies.running.progress import CLEAR, EVERY, Log
 from poise.studies.running.tasks import Task
 from poise.terminal import escaped, raw
 from poise.tuning.space import Value
 from poise.tuning.trials import Tried
 
+SHOWN = 5  # trials of the table
+
 
 class TuneView:
-    """Keeps the log, and tells each trial that is over; on a terminal one line is written anew each second.
+    """Keeps the log, and tells each trial that is over; on a terminal one line is written anew each second, and after
+    each round the best five stand in a table.
 
-    Args: log: events.jsonl of the search; score: what is made better; planned: how many trials, None by time.
+    Args: log: events.jsonl of the search; score: what is made better, downwards if `lower`; planned: how many trials,
+    None by time.
     """
 
-    def __init__(self, log: Log, score: str, planned: int | None, quiet: bool = False) -> None:
+    def __init__(self, log: Log, score: str, planned: int | None, quiet: bool = False, lower: bool = True) -> None:
         self.log, self.score, self.planned, self.quiet = log, score, planned, quiet
+        self.sign = 1 if lower else -1
+        self.over: list[Tried] = []
         self.live = sys.stderr.isatty()
         self.running: dict[str, tuple[Task, int, int]] = {}
         self.took: list[float] = []
@@ -41,10 +47,15 @@ class TuneView:
         self.tried = round[-1].number + 1
         for tried in round:
             self.log.add(tried.state, trial=tried.number, values=dict(tried.values), scores=list(tried.scores))
+            self.over.append(tried)
             self._say(trial_line(tried, self.score))
         if best is not None and best != self.best:
             self.best = best
             self._say(f"the best so far is trial {best.number}: {self.score} {number(best.mean)}")
+        if self.live and not self.quiet:
+            ordered = sorted(self.over, key=lambda one: (self.sign * one.mean, one.number))[:SHOWN]
+            for line in table_of(ordered, self.score):
+                self._say(line)
 
     def began(self, task: Task) -> None:
         self.running[task.name] = (task, 0, 0)
@@ -107,6 +118,18 @@ def told_values(values: Mapping[str, Value]) -> str:
         shown = f"{value:g}" if isinstance(value, int | float) and not isinstance(value, bool) else str(value)
         said.append(f"{name} {'×' if name.rpartition('.')[2] == 'lr' else ''}{shown}")
     return ", ".join(said)
+
+
+def table_of(trials: Sequence[Tried], score: str) -> list[str]:
+    """Trials as lines of a table, one column for each option."""
+    if not trials:
+        return []
+    names = list(trials[0].values)
+    rows = [["TRIAL", *names, score, "SEEDS"]]
+    for tried in trials:
+        cells = [told_values({name: tried.values[name]}).removeprefix(f"{name} ") for name in names]
+        rows.append([str(tried.number), *cells, number(tried.mean), str(len(tried.scores))])
+    return columns(rows)
 
 
 def trial_line(tried: Tried, score: str) -> str:
