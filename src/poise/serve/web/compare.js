@@ -32,7 +32,7 @@ const compareHash = (names) => `#compare/${names.map(encodeURIComponent).join("/
 const sorted = (runs) => {
   if (order === "bynewest") return [...runs].sort((a, b) => b.when - a.when);
   if (order !== "bybest") return runs;
-  const key = (row) => (row.best ? row.best.score : "\uffff");
+  const key = (row) => (row.best ? `${row.data} ${row.best.score}` : "\uffff"); // scores of other data say nothing of these
   return [...runs].sort((a, b) => key(a).localeCompare(key(b)) || (a.best && b.best ? a.best.value - b.best.value : 0));
 };
 

@@ -115,7 +115,15 @@ const askedNow = () => ({
   truncation: value("truncation") && Number(value("truncation")) < 3 ? value("truncation") : "",
 });
 const sameFavourite = (a, b) => JSON.stringify(a) === JSON.stringify(b);
-const favourites = () => favouritesOf.get(played.run) ?? favouritesOf.set(played.run, []).get(played.run);
+const drawer = () => `poise favourites of ${played.run}`; // in the browser, by the name of the run: they outlive a reload
+const remembered = () => {
+  try {
+    const found = JSON.parse(localStorage.getItem(drawer()) ?? "[]");
+    return Array.isArray(found) ? found.filter((one) => one && played.able.steps.map(String).includes(String(one.step))).slice(-KEPT) : [];
+  } catch { return []; } // kept by nobody, or not as we left it
+};
+const favourites = () => favouritesOf.get(played.run) ?? favouritesOf.set(played.run, remembered()).get(played.run);
+const remember = () => { try { localStorage.setItem(drawer(), JSON.stringify(favourites())); } catch { /* a browser that keeps nothing */ } };
 
 const cut = (bitmap, i, count) => {
   const [, height, width] = played.able.size;
@@ -161,6 +169,7 @@ const star = (one) => {
   while (kept.length > KEPT) kept.shift();
   played.ends = played.ends.filter((end) => kept.some((other) => sameFavourite(end, other)));
   if (at < 0) played.ends = [...played.ends, one].slice(-2);
+  remember();
   showFavourites();
 };
 
