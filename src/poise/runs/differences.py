@@ -8,7 +8,7 @@ from poise.disk.description import RunSpec
 from poise.disk.rows import StepRow
 from poise.record import RunFolder
 from poise.report.conclude import scores
-from poise.report.table import columns
+from poise.report.table import columns, worded
 from poise.runs.diagnosis import diagnosis
 from poise.runs.further.lengthening import line_of
 from poise.runs.listing import about
@@ -116,7 +116,7 @@ def lines_of(runs: Sequence[RunFolder], known: Mapping[str, Sequence[tuple[str, 
     for heading, rows in known.items():
         title = TITLES[heading]
         if rows:
-            found += ["", *columns([(title, *called(runs)), *rows])]
+            found += ["", *columns(worded([(title, *called(runs)), *rows], heads=1))]
         else:
             found += ["", f"{title}: nothing"]
     return found[1:]
