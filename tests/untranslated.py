@@ -40,6 +40,12 @@ LEFT_OUT: tuple[tuple[str, str, str], ...] = (
     ("export/export.py", "put into the line of a file", r" in the page"),
     ("studies/report/sentences.py", "filled in before it is told", r"Adjusted: the claims together .*"),
     ("studies/running/endpoints.py", "what a study's file says", r"\{score: .*|\{mean: .*"),
+    ("specs/*.py", "each kind of value as a whole", r"\{\} must be \{\}, not \{\}"),
+    ("serve/asked.py", "each choice as a whole", r"\{\} must be \{\}, not \{\}"),
+    ("studies/plans/readings.py", "each kind of value as a whole", r"\{\}: \{\} must be \{\}, not \{\}"),
+    ("results/record_table.py", "each flag as a whole", r"\{\} \{\}: there is no folder .*|, or - for standard output"),
+    ("evaluation/lines.py", "a heading, there with a colon", "COPIED TRAINING DATA"),
+    ("results/evaluations.py", "a heading in the report of a run", "COPIED TRAINING DATA"),
     # For programs.
     ("serve/*.py", "types of content, and what a browser may do", r".*charset=utf-8|default-src .*"),
     ("serve/app.py", "describes an entry of the interface", r"A file of the page itself\."),

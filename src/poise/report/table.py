@@ -37,19 +37,26 @@ def worded(
     """A table in a language: what is said in the first row, and in the columns `words` of the others, is translated.
 
     Args: heads, how many cells of the first row are (None: all); to, zh or en, or None: the one that is asked for.
-    A cell is looked up behind its heading ("STATE: done"): by itself, a word may be the name of something.
+    A heading is looked up with a colon ("STATE:"), a cell behind its heading ("STATE: done"): by itself, a word may be
+    the name of something.
     """
     if not rows or (to or language()) == "en":
         return [tuple(row) for row in rows]
     head, *others = rows
     many = len(head) if heads is None else heads
-    said = [tuple(translated(cell, to) if i < many else cell for i, cell in enumerate(head))]
+    said = [tuple(_heading(cell, to) if i < many else cell for i, cell in enumerate(head))]
     for row in others:
-        said.append(tuple(_word(head[i], cell, to) if i in words else cell for i, cell in enumerate(row)))
+        said.append(tuple(word(head[i], cell, to) if i in words else cell for i, cell in enumerate(row)))
     return said
 
 
-def _word(head: str, cell: str, to: str | None) -> str:
+def _heading(cell: str, to: str | None) -> str:
+    found = translated(f"{cell}:", to)
+    return cell if found == f"{cell}:" else found
+
+
+def word(head: str, cell: str, to: str | None = None) -> str:
+    """A word below a heading, in a language."""
     behind = f"{head}: {cell}"
     found = translated(behind, to)
     return translated(cell, to) if not head or found.startswith(head) else found
