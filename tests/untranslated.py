@@ -44,7 +44,7 @@ LEFT_OUT: tuple[tuple[str, str, str], ...] = (
     ("serve/asked.py", "each choice as a whole", r"\{\} must be \{\}, not \{\}"),
     ("studies/plans/readings.py", "each kind of value as a whole", r"\{\}: \{\} must be \{\}, not \{\}"),
     ("results/record_table.py", "each flag as a whole", r"\{\} \{\}: there is no folder .*|, or - for standard output"),
-    ("evaluation/lines.py", "a heading, there with a colon", "COPIED TRAINING DATA"),
+    ("evaluation/lines.py", "a heading, there as a column", "COPIED TRAINING DATA"),
     ("results/evaluations.py", "a heading in the report of a run", "COPIED TRAINING DATA"),
     # For programs.
     ("serve/*.py", "types of content, and what a browser may do", r".*charset=utf-8|default-src .*"),

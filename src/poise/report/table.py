@@ -37,8 +37,8 @@ def worded(
     """A table in a language: what is said in the first row, and in the columns `words` of the others, is translated.
 
     Args: heads, how many cells of the first row are (None: all); to, zh or en, or None: the one that is asked for.
-    A heading is looked up with a colon ("STATE:"), a cell behind its heading ("STATE: done"): by itself, a word may be
-    the name of something.
+    A heading is looked up as "column STATE:", a cell behind its heading as "STATE: done": by itself, a word may be the
+    name of something.
     """
     if not rows or (to or language()) == "en":
         return [tuple(row) for row in rows]
@@ -51,8 +51,9 @@ def worded(
 
 
 def _heading(cell: str, to: str | None) -> str:
-    found = translated(f"{cell}:", to)
-    return cell if found == f"{cell}:" else found
+    looked_up = f"column {cell}:"
+    found = translated(looked_up, to)
+    return cell if found == looked_up else found
 
 
 def word(head: str, cell: str, to: str | None = None) -> str:
