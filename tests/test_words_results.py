@@ -8,6 +8,8 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
+from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +26,7 @@ from poise.report.table import columns, score_lines, shown_width, word, worded
 from poise.runs.listing import ListedRun, lines
 from poise.studies.report.sentences import markdown, table
 from poise.words import translated
+from poise.words.translating import LEAST
 from tests.studies.test_sentences import outcome
 
 CHINESE = re.compile("[\u4e00-\u9fff]")
@@ -102,6 +105,20 @@ def chinese(monkeypatch):
 @pytest.mark.parametrize("line", SAID, ids=lambda line: line.strip()[:40])
 def test_lines_as_they_are_said(line, chinese):
     assert translated(line) == SAID[line]
+
+
+def test_no_sentence_is_taken_for_another_one():
+    """With letters for its values, each comes out as its own translation, whatever else begins or ends like it."""
+    path = files("poise.words") / "zh_results.toml"
+    taken = []
+    for english, other in (pair for room in tomllib.loads(path.read_text("utf-8")).values() for pair in room.items()):
+        if not english.startswith((" ", ",", ";")) and len(english) > LEAST and "{}{}" not in english:
+            line = "".join(f"{piece}q{i}" for i, piece in enumerate(english.split("{}")))
+            line = line.removesuffix(f"q{english.count('{}')}")
+            said = other.format(*(f"q{i}" for i in range(english.count("{}"))))
+            if translated(line, "zh") != said:
+                taken.append((line, translated(line, "zh")))
+    assert taken == []
 
 
 def begins(lines: list[str], heads: list[str]) -> list[int]:

@@ -13,7 +13,6 @@ from poise.runs.diagnosis import diagnosis
 from poise.runs.further.lengthening import line_of
 from poise.runs.listing import about
 from poise.runs.report import RunReport
-from poise.words import translated
 
 Values = dict[str, object]  # name -> what is compared
 TITLES = {"asked": "Asked otherwise", "data and machine": "Otherwise found", "outcome": "What came out"}
@@ -130,7 +129,7 @@ def _in_words(row: tuple[str, ...]) -> list[str]:
     name, *values = row
     if name == "state":
         return [word("STATE", value) for value in values]
-    return [translated(value) for value in values] if name == "found" else values
+    return [word("found", value) for value in values] if name == "found" else values
 
 
 def called(runs: Sequence[RunFolder]) -> list[str]:
