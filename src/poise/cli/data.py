@@ -42,10 +42,10 @@ def data_check(options: argparse.Namespace) -> int:
 
 def data_list(options: argparse.Namespace) -> int:
     from poise.data.catalogue.catalogue import catalogue, located
-    from poise.report.table import columns
+    from poise.report.table import columns, worded
 
     rows = [(e.name, "here" if located(e.name) else "", e.title, e.licence) for e in catalogue()]
-    for line in columns([("NAME", "", "WHAT", "LICENCE"), *rows]):
+    for line in columns(worded([("NAME", "", "WHAT", "LICENCE"), *rows])):
         print(line)
     return 0
 

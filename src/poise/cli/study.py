@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import signal
 import sys
@@ -10,7 +11,7 @@ from typing import Any
 
 from poise.cli.parser import QUIET, command, whole
 from poise.errors import PoiseError
-from poise.terminal import pasted
+from poise.terminal import pasted, verbatim
 
 
 def add(commands: Any) -> None:
@@ -45,7 +46,9 @@ def study(options: argparse.Namespace) -> int:
     if options.endpoints:
         from poise.studies.running.endpoints import listed
 
-        print("\n".join(listed(options.endpoints, options.file)))
+        for line in listed(options.endpoints, options.file):
+            with verbatim(sys.stdout) if line.startswith(" ") else contextlib.nullcontext():  # names, to be copied
+                print(line)
         return 0
     if not options.file:
         raise PoiseError("poise study needs a file (docs/studies.md), or --endpoints RECIPE")

@@ -17,7 +17,7 @@ from poise.disk.description import RunSpec
 from poise.errors import PoiseError
 from poise.evaluation.sources import own_corpus
 from poise.report.plot import curves
-from poise.report.table import columns, number
+from poise.report.table import columns, number, worded
 from poise.runs.load import Run
 from poise.runs.place import check_there
 
@@ -114,7 +114,7 @@ def _table(found: Curve) -> list[str]:
     names = [name for name in SHOWN if name in found.real or any(name in row.scores for row in found.rows)]
     lines = [("MODEL", "TEMPERATURE", *names)]
     lines += [(row.model, f"{row.temperature:g}", *_cells(row.scores, names)) for row in found.rows]
-    return columns([*lines, ("real", "", *_cells(found.real, names))])
+    return columns(worded([*lines, ("real", "", *_cells(found.real, names))], {0}, heads=2))
 
 
 def _cells(scores: Mapping[str, float], names: Sequence[str]) -> list[str]:

@@ -52,6 +52,7 @@ from poise.metrics.text.metric import TextMetric
 from poise.registry import find
 from poise.report.progress import ProgressView
 from poise.runs.load import Run
+from poise.words import language
 
 SideFeatures = dict[str, NDArray[np.float32]]  # side -> features [N,d]
 # What is read beside features: the kind of metric, and the section of its members, None where it does not apply.
@@ -85,7 +86,7 @@ def evaluate(what: str, wanted: EvaluationOptions) -> list[str]:
     write_json(target, report.to_dict())
     if isinstance(found, Run):
         report.entry().keep(found.folder)
-    return [*evaluation_lines(report), "", f"written to {target}"]
+    return [*evaluation_lines(report, language()), "", f"written to {target}"]
 
 
 def measured(what: str, wanted: EvaluationOptions) -> EvaluationReport:

@@ -8,7 +8,8 @@ from poise.direction import SIGN, shown
 from poise.evaluation.report import EvaluationReport, Section, SeenClasses, place_of
 from poise.metrics.core.rows import ScoreRow, gathered
 from poise.metrics.core.statistics import Estimate
-from poise.report.table import columns, number
+from poise.report.table import columns, number, worded
+from poise.words import translated
 
 HEAD = ("METRIC", "VALUE [95 % interval]", "N", "P", "A PERFECT GENERATOR", "COPIED TRAINING DATA", "BETTER", "")
 LEGEND = (
@@ -18,15 +19,15 @@ LEGEND = (
 )
 
 
-def evaluation_lines(report: EvaluationReport) -> list[str]:
-    """The content of an evaluation's report as text."""
+def evaluation_lines(report: EvaluationReport, to: str = "en") -> list[str]:
+    """The content of an evaluation's report as text; `to`: zh or en, the language of its tables."""
     by_features = [found.section() for found in report.features]
     sections = [*by_features, *report.sections]
     lines = [_title(report)]
     for section in (*by_features, *(one for one in report.sections if one.rows)):
-        lines += ["", f"{section.title}:", *_indented(_table(section)), *_indented(section.about)]
-    lines += _shares(report)
-    lines += _meanings(sections)
+        lines += ["", f"{section.title}:", *_indented(_table(section, to)), *_indented(section.about)]
+    lines += _shares(report, to)
+    lines += _meanings(sections, to)
     notes = list(report.notes)
     for section in sections:
         notes += section.notes
@@ -50,13 +51,12 @@ def _indented(lines: Iterable[str]) -> list[str]:
     return [f"  {line}" for line in lines]
 
 
-def _table(section: Section) -> list[str]:
-    if section.columns is None:
-        return columns(_against_real(section))
-    return columns(_beside(section))
+def _table(section: Section, to: str) -> list[str]:
+    rows = _against_real(section) if section.columns is None else _beside(section)
+    return columns(worded(rows, range(3, len(rows[0])), to=to))
 
 
-def _meanings(sections: Sequence[Section]) -> list[str]:
+def _meanings(sections: Sequence[Section], to: str) -> list[str]:
     """What the numbers mean, for those that have to be explained."""
     titles: dict[str, str] = {}
     compared = False
@@ -69,7 +69,7 @@ def _meanings(sections: Sequence[Section]) -> list[str]:
     if compared:
         lines += _indented(LEGEND)
     ordered = sorted(titles.items(), key=lambda item: place_of(item[0]))
-    return lines + _indented(columns(ordered))
+    return lines + _indented(columns([(name, translated(title, to)) for name, title in ordered]))
 
 
 def _against_real(section: Section) -> list[tuple[str, ...]]:
@@ -125,14 +125,14 @@ def _value(estimate: Estimate | None) -> str:
     return f"{number(estimate.value)} [{number(estimate.low)}, {number(estimate.high)}]"
 
 
-def _shares(report: EvaluationReport, most: int = 20) -> list[str]:
+def _shares(report: EvaluationReport, to: str, most: int = 20) -> list[str]:
     """How often the small classifier sees each class."""
     shares = report.class_shares
     if not shares:
         return []
     rows = [("CLASS", "GENERATED", "REAL")]
     rows += [(of.name, f"{100 * of.made:.1f} %", f"{100 * of.real:.1f} %") for of in shares[:most]]
-    lines = ["", "Shares of the classes, as the small classifier sees them:", *_indented(columns(rows))]
+    lines = ["", "Shares of the classes, as the small classifier sees them:", *_indented(columns(worded(rows, to=to)))]
     if len(shares) > most:
         lines.append(f"  and {len(shares) - most:,} more classes")
     return lines + _modes(report.class_modes)

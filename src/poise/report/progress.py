@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any, Self
 
 from poise.terminal import escaped, raw
+from poise.words import translated
 
 EVERY = 10.0  # seconds between plain lines
 
@@ -51,10 +52,10 @@ class ProgressView:
             nonlocal number
             if self._bar is not None:
                 if number is None:
-                    number = self._bar.add_task(escaped(what), total=total)
+                    number = self._bar.add_task(escaped(translated(what)), total=total)
                 self._bar.update(number, completed=done, total=total, visible=done < total)
             elif time.monotonic() > self._due:
                 self._due = time.monotonic() + EVERY
-                print(f"{what}: {done:,} of {total:,}", file=sys.stderr, flush=True)
+                print(f"{translated(what)}: {done:,} of {total:,}", file=sys.stderr, flush=True)
 
         return tell

@@ -2,16 +2,65 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import unicodedata
+from collections.abc import Container, Iterable, Mapping, Sequence
+
+from poise.words import language, translated
 
 
 def columns(rows: Iterable[Sequence[str]]) -> list[str]:
-    """Rows of cells as aligned lines."""
+    """Rows of cells as aligned lines: a Chinese letter has two columns of a terminal."""
     table = [list(row) for row in rows]
     if not table:
         return []
-    sizes = [max(len(cell) for cell in column) for column in zip(*table, strict=True)]
-    return ["  ".join(c.ljust(size) for c, size in zip(row, sizes, strict=True)).rstrip() for row in table]
+    sizes = [max(map(shown_width, column)) for column in zip(*table, strict=True)]
+    return ["  ".join(map(_filled, row, sizes)).rstrip() for row in table]
+
+
+def shown_width(text: str) -> int:
+    """How many columns of a terminal a text has.
+
+    Example:
+        >>> shown_width("KID"), shown_width("判别器")
+        (3, 6)
+    """
+    return sum(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in text)
+
+
+def _filled(cell: str, size: int) -> str:
+    return cell + " " * (size - shown_width(cell))
+
+
+def worded(
+    rows: Sequence[Sequence[str]], words: Container[int] = (), heads: int | None = None, to: str | None = None
+) -> list[tuple[str, ...]]:
+    """A table in a language: what is said in the first row, and in the columns `words` of the others, is translated.
+
+    Args: heads, how many cells of the first row are (None: all); to, zh or en, or None: the one that is asked for.
+    A heading is looked up as "column STATE:", a cell behind its heading as "STATE: done": by itself, a word may be the
+    name of something.
+    """
+    if not rows or (to or language()) == "en":
+        return [tuple(row) for row in rows]
+    head, *others = rows
+    many = len(head) if heads is None else heads
+    said = [tuple(_heading(cell, to) if i < many else cell for i, cell in enumerate(head))]
+    for row in others:
+        said.append(tuple(word(head[i], cell, to) if i in words else cell for i, cell in enumerate(row)))
+    return said
+
+
+def _heading(cell: str, to: str | None) -> str:
+    looked_up = f"column {cell}:"
+    found = translated(looked_up, to)
+    return cell if found == looked_up else found
+
+
+def word(head: str, cell: str, to: str | None = None) -> str:
+    """A word below a heading, in a language."""
+    behind = f"{head}: {cell}"
+    found = translated(behind, to)
+    return translated(cell, to) if not head or found.startswith(head) else found
 
 
 MARKDOWN = str.maketrans({"<": "&lt;", ">": "&gt;"} | {mark: f"\\{mark}" for mark in "\\`*_[]|#"})
@@ -51,7 +100,7 @@ def score_lines(scores: Mapping[str, float], floor: Mapping[str, float]) -> list
         beside = f"real against real {_with_interval(name, floor)}" if name in floor else ""
         if f"{name}.flat" in scores:
             beside += f", plain colours {number(scores[f'{name}.flat'])}"
-        rows.append((name, _with_interval(name, scores), beside, counts))
+        rows.append((name, _with_interval(name, scores), translated(beside), counts))
     return columns(rows)
 
 

@@ -8,7 +8,7 @@ from poise.disk.description import RunSpec
 from poise.disk.rows import StepRow
 from poise.record import RunFolder
 from poise.report.conclude import scores
-from poise.report.table import columns
+from poise.report.table import columns, word, worded
 from poise.runs.diagnosis import diagnosis
 from poise.runs.further.lengthening import line_of
 from poise.runs.listing import about
@@ -116,10 +116,20 @@ def lines_of(runs: Sequence[RunFolder], known: Mapping[str, Sequence[tuple[str, 
     for heading, rows in known.items():
         title = TITLES[heading]
         if rows:
-            found += ["", *columns([(title, *called(runs)), *rows])]
+            came_out = heading == "outcome"
+            told = [(row[0], *_in_words(row)) for row in rows] if came_out else rows
+            found += ["", *columns(worded([(title, *called(runs)), *told], {0} if came_out else (), heads=1))]
         else:
             found += ["", f"{title}: nothing"]
     return found[1:]
+
+
+def _in_words(row: tuple[str, ...]) -> list[str]:
+    """The values of an outcome, those that are words in the language that is asked for."""
+    name, *values = row
+    if name == "state":
+        return [word("STATE", value) for value in values]
+    return [word("found", value) for value in values] if name == "found" else values
 
 
 def called(runs: Sequence[RunFolder]) -> list[str]:

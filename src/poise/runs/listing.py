@@ -17,14 +17,14 @@ from poise.disk.rows import StepRow
 from poise.errors import PoiseError, nearest
 from poise.record import RunFolder, runs_root
 from poise.report.conclude import BestScore, best
-from poise.report.table import columns, number
+from poise.report.table import columns, number, shown_width, worded
 from poise.runs.report import RunReport
 from poise.specs.spec import kind_of
 
 MOST = 10**12  # steps that are believed
 SORTS = {"when": "when", "name": "name", "step": "step", "size": "bytes"}  # --sort -> field
 NARROWEST = 12  # of a name that is cut
-LEAST = ("WHEN", "DATA", "L2")  # columns that are left out of a narrow table, in this order
+LEAST = (6, 1, 2)  # columns that are left out of a narrow table, in this order: WHEN, DATA, L2
 
 
 @dataclass
@@ -161,7 +161,7 @@ def lines(rows: Sequence[ListedRun], width: int | None = None) -> list[str]:
     cells = [
         (_named(row), _short(row.data), _l2(row), row.state, _step(row), _best(row), _when(row.when)) for row in rows
     ]
-    table: list[tuple[str, ...]] = [head, *cells]
+    table = worded([head, *cells], {3, 4})
     if width is not None:
         table = _narrowed(table, width)
     whys = [f"{row.name}: {row.why}" for row in rows if row.why]
@@ -170,9 +170,8 @@ def lines(rows: Sequence[ListedRun], width: int | None = None) -> list[str]:
 
 def _narrowed(table: list[tuple[str, ...]], width: int) -> list[tuple[str, ...]]:
     """The table in `width` columns: with cut names, then without what is left out first, then only what has to be."""
-    head = table[0]
     for leave in range(len(LEAST) + 1):
-        kept = [i for i, name in enumerate(head) if name not in LEAST[:leave]]
+        kept = [i for i in range(len(table[0])) if i not in LEAST[:leave]]
         fitted = _fitted(list(map(itemgetter(*kept), table)), width)
         if fitted is not None:
             return fitted
@@ -181,9 +180,9 @@ def _narrowed(table: list[tuple[str, ...]], width: int) -> list[tuple[str, ...]]
 
 def _fitted(table: list[tuple[str, ...]], width: int) -> list[tuple[str, ...]] | None:
     """The table with its names cut in the middle, so that it is `width` wide; None where too little of them is left."""
-    others = sum(2 + max(len(row[i]) for row in table) for i in range(1, len(table[0])))
+    others = sum(2 + max(shown_width(row[i]) for row in table) for i in range(1, len(table[0])))
     room = width - others
-    longest = max(len(row[0]) for row in table)
+    longest = max(shown_width(row[0]) for row in table)
     if longest <= room:
         return table
     if room < NARROWEST:

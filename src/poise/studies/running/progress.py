@@ -16,6 +16,7 @@ from poise.disk.rows import LoggedEvent, events_in
 from poise.report.pace import clock
 from poise.studies.running.tasks import Task
 from poise.terminal import escaped, raw
+from poise.words import translated
 
 EVERY = 10.0  # seconds between two plain lines
 CLEAR = "\r\x1b[K"  # a terminal's line, to write it anew
@@ -133,7 +134,7 @@ class Progress:
         if now - self.shown >= (1.0 if self.live else EVERY):
             self.shown = now
             if self.live and not self.quiet:
-                print(f"{CLEAR}{escaped(self.line())}", end="", file=raw(sys.stderr), flush=True)
+                print(f"{CLEAR}{escaped(translated(self.line()))}", end="", file=raw(sys.stderr), flush=True)
             elif not self.quiet:
                 print(self.line(), file=sys.stderr, flush=True)
 
@@ -163,4 +164,4 @@ class Progress:
 
     def _say(self, line: str) -> None:
         if not self.quiet:
-            print(f"{CLEAR if self.live else ''}{escaped(line)}", file=raw(sys.stderr), flush=True)
+            print(f"{CLEAR if self.live else ''}{escaped(translated(line))}", file=raw(sys.stderr), flush=True)
