@@ -142,13 +142,17 @@ def test_two_favourites_have_a_way_between_them_by_keyboard_alone(address, brows
     browser.refresh()
     waited(browser, "document.querySelectorAll('#favourites li').length === 1")
     idle(browser)
-    assert browser.execute_async_script(PIXELS, "#favourites li canvas", "#favourites a") == drawn, "kept by the browser"
+    assert browser.execute_async_script(PIXELS, "#favourites li canvas", "#favourites a") == drawn, (
+        "kept by the browser"
+    )
     browser.find_element("css selector", "#favourites li button:not(.pickend)").click()
     browser.execute_script("localStorage.setItem('poise favourites of dcgan', '[3, {\"step\": 99}, null]')")
     browser.refresh()
     waited(browser, "document.body.dataset.ready === 'play/dcgan'")
     idle(browser)
-    assert not browser.find_elements("css selector", "#favourites li"), "of a step that is gone, or no favourites at all"
+    assert not browser.find_elements("css selector", "#favourites li"), (
+        "of a step that is gone, or no favourites at all"
+    )
     browser.execute_script("localStorage.clear()")
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import threading
@@ -165,6 +166,42 @@ def test_the_process_ends_with_the_server_however_that_ends(way, played, tmp_pat
     with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as server:
         said, _ = server.communicate(timeout=120)  # ends when all who could write there have, what draws among them
     assert said.strip().isdigit() and (server.returncode == 1) == (way == "killed")
+
+
+HANGING = """
+import os, signal, sys, threading, time, urllib.request
+from pathlib import Path
+from poise.serve import app
+from poise.serve.apart import Apart
+
+def ask(address):
+    threading.Thread(target=urllib.request.urlopen, args=(address,), daemon=True).start()
+    while painter._connection is None:
+        time.sleep(0.01)
+    os.kill(painter._process.pid, signal.SIGSTOP)  # it hangs from now on
+    os.kill(os.getpid(), signal.SIGINT)
+
+if __name__ == "__main__":
+    runs, port = sys.argv[1:]
+    painter = Apart()
+    address = f"http://127.0.0.1:{port}/api/play/dcgan/grid.png?seed=0&n=2"
+    threading.Timer(2.0, ask, (address,)).start()
+    try:
+        app.serve(app.application(Path(runs), painter=painter), "127.0.0.1", int(port), painter.stop)
+    except KeyboardInterrupt:  # uvicorn passes it on
+        print("ended", painter._process, flush=True)
+"""
+
+
+def test_ctrl_c_does_not_wait_for_a_drawing_that_hangs(played, tmp_path):
+    """A process that is stopped in the midst of a drawing would be waited for two minutes."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    (tmp_path / "script.py").write_text(HANGING)
+    words = [sys.executable, tmp_path / "script.py", str(played), str(port)]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=100)  # less than its patience
+    assert "ended None" in done.stdout, done.stderr
 
 
 def test_what_is_kept_is_bounded_in_number_and_bytes(played, monkeypatch):

@@ -36,6 +36,7 @@ def serve(options: argparse.Namespace) -> int:
     except ImportError as error:
         raise PoiseError(f"poise serve needs {error.name}: {install('web')}") from None
     from poise.serve import app
+    from poise.serve.apart import Apart
 
     runs, studies, told = places(options.folder)
     alone = options.host in app.LOOPBACK
@@ -46,7 +47,9 @@ def serve(options: argparse.Namespace) -> int:
     known = f"?token={token}" if token else ""
     name = f"[{options.host}]" if ":" in options.host else options.host
     print(f"{told}: http://{name}:{port}/{known}   (Ctrl-C ends it)", flush=True)
-    app.serve(app.application(runs, app.LOOPBACK if alone else None, token, studies=studies), options.host, port)
+    painter = Apart()
+    made = app.application(runs, app.LOOPBACK if alone else None, token, painter, studies=studies)
+    app.serve(made, options.host, port, painter.stop)
     return 0
 
 

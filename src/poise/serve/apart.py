@@ -79,6 +79,12 @@ class Apart:
         self._connection = ours
         return ours
 
+    def stop(self) -> None:
+        """From another thread: whoever waits for a drawing hears at once that there is none."""
+        process = self._process
+        if process is not None and process.pid is not None:  # it has been started
+            process.kill()
+
     def end(self) -> None:
         """End the process, if there is one."""
         if self._connection is not None:

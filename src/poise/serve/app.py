@@ -233,9 +233,14 @@ def _host(header: str) -> str:
     return header.partition(":")[0].lower()
 
 
-def serve(app: Any, host: str, port: int) -> None:
-    """Answer until Ctrl-C."""
+def serve(app: Any, host: str, port: int, ending: Callable[[], None] = lambda: None) -> None:
+    """Answer until Ctrl-C; then `ending` is called, which ends what requests in progress wait for."""
     import uvicorn
+
+    class Server(uvicorn.Server):
+        def handle_exit(self, sig: int, frame: Any) -> None:
+            ending()
+            super().handle_exit(sig, frame)
 
     config = uvicorn.Config(
         app,
@@ -247,4 +252,4 @@ def serve(app: Any, host: str, port: int) -> None:
         timeout_keep_alive=20,
         server_header=False,
     )
-    uvicorn.Server(config).run()
+    Server(config).run()
