@@ -3,7 +3,8 @@
 POISE_LANG=zh or en chooses, else the locale (LC_ALL, LC_MESSAGES, LANG). English stays what the program itself writes,
 records and compares; nothing reads a translation. A key of the table is an English sentence as the source has it, with
 {} for each of its values; {0}, {1}, ... are the values in the translation, and are translated themselves where they are
-known sentences; so are sentences behind each other, and what is added behind a comma. What is not in the table stays
+known sentences; so are sentences behind each other, what is added behind a comma, and what stands behind a name and a
+colon. What is not in the table stays
 English, and so does a line that is compared with more than MOST_COMPARED sentences. A test compares the table with the
 source.
 """
@@ -115,7 +116,9 @@ class LookUp:
             first = self._one(text[: found.start()], least, deep)
             if first is not None:
                 return first + self._behind(text[found.start() :], deep, more - 1)
-        return text
+        name, colon, rest = text.partition(": ")
+        said = self.said(rest, least, deep, more - 1)
+        return f"{self.said(name, 1, deep, 0)}：{said}" if colon and said != rest else text
 
     def _behind(self, text: str, deep: int, more: int = MOST) -> str:
         """What begins with ", " or "; " behind a sentence."""
