@@ -16,6 +16,8 @@ from importlib import resources
 
 FIRST = 5  # letters of a text by which the index goes, at its beginning and at its end
 LONGEST_ADDED = 1_000  # letters of a text that is compared with a sentence in which values stand side by side
+PART = re.compile(r"(?<![^\s(`])--$|[=./+_]$")  # a value behind it is a part of a word
+WORD_GOES_ON = re.compile(r"[=./+_-]\w")  # and so is one before it
 # A value right behind another one: something that is added, or nothing.
 ADDED = r"((?:[,;(]| \(|\. ).*|\.|s|es|)"
 
@@ -41,6 +43,12 @@ class Sentence:
         """Values that stand in quotation marks, as somebody wrote them."""
         beside = zip(self.pieces, self.pieces[1:], strict=False)
         return {i for i, (before, behind) in enumerate(beside) if before.endswith("'") and behind.startswith("'")}
+
+    @functools.cached_property
+    def glued(self) -> set[int]:
+        """Values that are a part of a word such as a flag: --{}.lr, {}.penalties, --bits={}."""
+        beside = zip(self.pieces, self.pieces[1:], strict=False)
+        return {i for i, (before, behind) in enumerate(beside) if PART.search(before) or WORD_GOES_ON.match(behind)}
 
     @functools.cached_property
     def added(self) -> bool:
@@ -121,9 +129,9 @@ def table() -> dict[str, dict[str, str]]:
 
 @functools.cache
 def sentences() -> tuple[Sentence, ...]:
-    """The table, those with the most letters of their own first."""
+    """The table, those with the most letters of their own first, and of as many those with the fewest values."""
     found = [Sentence(english, other) for room in table().values() for english, other in room.items()]
-    return tuple(sorted(found, key=lambda one: -one.letters))
+    return tuple(sorted(found, key=lambda one: (-one.letters, len(one.pieces))))
 
 
 @functools.cache

@@ -27,13 +27,14 @@ MOST = 20  # commas of a line, its full stops, and sentences behind each other
 MOST_COMPARED = 10_000  # sentences that a line is compared with; a long line of the program needs some hundreds
 BETWEEN = re.compile(r"[.] ")
 WITHIN = re.compile(r"[,;] ")
-MARKS = {", ": "，", "; ": "；"}
+MARKS = {"; ": "；", ", ": "，"}
 MEMBERS = re.compile(r"((?:, or |, and |, | or | and )(?![^(]*\)))")  # outside parentheses
 JOINED = {"or": "，或", "and": "和", ",": "，"}
 ENDING = re.compile(r"(s|es|\.)(?=[,;] |$)")  # of a word or another value that a value stands behind
 COMMAND = re.compile(r"(poise [a-z]+|--[a-z-]+) $")  # a value behind it is pasted into a shell
 # What no line ends within: blanks, a Chinese letter or a word, with the marks that open it or close it.
 PIECE = re.compile(r"\s+|（*(?:[\u2e80-\ufaff\uff00-\uff60]|[^\s\u2e80-\ufaff\uff00-\uff60]+)[，。；：、）！？]*")
+SPEAKER = re.compile("poise|train [a-z]+.{,200}")  # before a colon: no part of a sentence
 CLEAR = 16  # letters of a sentence that is tried before a list
 
 
@@ -76,10 +77,20 @@ def _line(line: str) -> str:
     begin = line.index(inside)
     look_up = LookUp()
     try:
-        said = " | ".join(look_up.said(part, LEAST, DEEPEST) for part in inside.split(" | "))
+        said = " | ".join(look_up.line(part) for part in inside.split(" | "))
     except TooMuchError:
         return line
     return line[:begin] + said + line[begin + len(inside) :]
+
+
+def balanced(text: str) -> bool:
+    """Whether every parenthesis is closed: what is cut in the middle of one was cut at the wrong place."""
+    depth = 0
+    for mark in re.findall("[()]", text):
+        depth += 1 if mark == "(" else -1
+        if depth < 0:
+            return False
+    return depth == 0
 
 
 class TooMuchError(Exception):
@@ -93,6 +104,15 @@ class LookUp:
         self.compared = 0
         self.known: dict[tuple[str, int, int, int], str] = {}
 
+    def line(self, text: str) -> str:
+        """A part of a line, behind who says it."""
+        who, colon, rest = text.partition(": ")
+        if colon and SPEAKER.fullmatch(who):
+            said = self.said(rest, LEAST, DEEPEST)
+            if said != rest:
+                return f"{who}：{said}"
+        return self.said(text, LEAST, DEEPEST)
+
     def said(self, text: str, least: int, deep: int, more: int = MOST) -> str:
         """A sentence, or several behind each other, `more` of them at most, or what it was."""
         asked = (text, least, deep, more)
@@ -103,7 +123,7 @@ class LookUp:
     def _said(self, text: str, least: int, deep: int, more: int) -> str:
         whole = self._one(text, max(least, CLEAR), deep)
         if whole is None and least == 1:
-            whole = self._list(text, deep)
+            whole = self._list(text, deep) or self._members(text, deep)
         if whole is None:
             whole = self._one(text, least, deep)
         if whole is not None or not more:
@@ -116,9 +136,27 @@ class LookUp:
             first = self._one(text[: found.start()], least, deep)
             if first is not None:
                 return first + self._behind(text[found.start() :], deep, more - 1)
+        return self._explained(text, least, deep, more)
+
+    def _explained(self, text: str, least: int, deep: int, more: int) -> str:
+        """ "NAME (KNOWN)" and "NAME: KNOWN", or what it was."""
+        name, opened, rest = text.removesuffix(")").partition(" (")
+        said = self.said(rest, 1, deep, more - 1) if opened and text.endswith(")") and balanced(rest) else rest
+        if said != rest:
+            return f"{self.said(name, 1, deep, 0)}（{said}）"
         name, colon, rest = text.partition(": ")
-        said = self.said(rest, least, deep, more - 1)
-        return f"{self.said(name, 1, deep, 0)}：{said}" if colon and said != rest else text
+        said = self.said(rest, least, deep, more - 1) if colon else rest
+        return f"{self.said(name, 1, deep, 0)}：{said}" if said != rest else text
+
+    def _members(self, text: str, deep: int) -> str | None:
+        """ "a; b" and "a, b" where every member is known by itself; else None."""
+        for mark, other in MARKS.items():
+            members = text.split(mark)
+            if deep and 2 <= len(members) <= MOST:
+                said = [self.said(member, 1, deep - 1, 2) for member in members]
+                if all(one != member for one, member in zip(said, members, strict=True)):
+                    return other.join(said)
+        return None
 
     def _behind(self, text: str, deep: int, more: int = MOST) -> str:
         """What begins with ", " or "; " behind a sentence."""
@@ -152,7 +190,7 @@ class LookUp:
             if self.compared > MOST_COMPARED:
                 raise TooMuchError
             values = sentence.values(text)
-            if values is not None:
+            if values is not None and (all(map(balanced, values)) or not balanced(text)):
                 said = [self._value(sentence, i, value, deep) for i, value in enumerate(values)]
                 return sentence.other.format(*said)
         return None
@@ -163,7 +201,9 @@ class LookUp:
         if ending and (before[-1:].isalpha() or (not before and i > 0)):
             rest = value[ending.end() :]
             return ("。" if ending[0] == "." else "") + (self._behind(rest, deep - 1) if rest else "")
+        if value == "." and before.endswith("'"):  # no better guess is added
+            return "。"
         pasted = COMMAND.search(before) and " " not in value
-        if not value or pasted or ending or i in sentence.quoted:
+        if not value or pasted or ending or i in sentence.quoted | sentence.glued:
             return value
         return self.said(value, 1, deep - 1)
