@@ -203,6 +203,17 @@ SAID = {
         "poise：--generator.penalties+=R1：R1 是作用于判别器的惩罚，在这里不起作用；请用 --discriminator.penalties+=R1"
     ),
     "poise: there is no network called 'nope'. Known: dcgan.": "poise：没有叫“nope”的 network。 已知：dcgan。",
+    "step 385: warning: strength too large since step 243: l2 on the discriminator (strength 0.0001) makes up 52 % of "
+    "the gradient, and its weights have 38 % of their first length: the penalty steers, not the loss. Try "
+    "--l2-discriminator 1e-05.": (
+        "第 385 步：警告：自第 243 步起强度太大：判别器上的 l2（强度 0.0001）占梯度的 52 %，权重长度是最初的 38 %："
+        "起主导作用的是惩罚，不是损失。可以试试：--l2-discriminator 1e-05。"
+    ),
+    "train vae: pics: 30 pictures 16x16 RGB, 26 to train on and 4 held out, 1 unreadable left out": (
+        "train vae：pics：30 张 16x16 RGB 图片，26 张用于训练，4 张留出，略去 1 个读不了的"
+    ),
+    "suggested: --labels folders (2 classes)": "建议：--labels folders（2 类）",
+    "scores compare 20 samples with 2 held-out sentences": "分数把 20 个样本与 2 个留出的句子相比",
     "  a.png: PNG, mode P, 40x30, colour, values 3 to 251": "  a.png：PNG，mode P，40x30，彩色，值从 3 到 251",
     "took 3 of 4 tensors of the generator (75 % of its parameters) from run a at step 9; fresh: x, y and 2 more": (
         "从 run a at step 9 取了生成器的 4 个张量里的 3 个（占其参数的 75 %）；重新初始化：x, y，另有 2 个"

@@ -114,6 +114,13 @@ def test_types_and_defaults_stay(chinese, capsys):
     assert "--print-config[=flags]" in shown and "（必填，类型：str）" in shown and "0x" not in shown
 
 
+def test_options_of_a_class_are_laid_out_alike(chinese, capsys):
+    with pytest.raises(SystemExit):
+        main(["train", "images", "x", "--l2-generator.help", "Cosine"])
+    shown = capsys.readouterr().out
+    assert "（必填，类型：float）" in shown and "（类型：int | null，默认：null）" in shown and "required" not in shown
+
+
 def test_english_help_is_as_argparse_makes_it(monkeypatch, capsys):
     monkeypatch.setenv("POISE_LANG", "en")
     monkeypatch.setenv("COLUMNS", "80")

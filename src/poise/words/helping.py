@@ -23,10 +23,11 @@ class HelpLines(argparse.HelpFormatter):
 
     def _get_help_string(self, action: argparse.Action) -> str:
         told = super()._get_help_string(action) or ""
-        if language() == "en" or not told or not action.help:
+        if language() == "en" or not told:
             return told
-        added = told.removeprefix(action.help) if told.startswith(action.help) else ""
-        return said_of_an_option(action.help) + _said_of_what_is_added(added)
+        own = action.help or ""
+        added = told.removeprefix(own) if told.startswith(own) else ""
+        return said_of_an_option(own) + _said_of_what_is_added(added)
 
     def _format_usage(
         self,

@@ -34,7 +34,8 @@ ENDING = re.compile(r"(s|es|\.)(?=[,;] |$)")  # of a word or another value that 
 COMMAND = re.compile(r"(poise [a-z]+|--[a-z-]+) $")  # a value behind it is pasted into a shell
 # What no line ends within: blanks, a Chinese letter or a word, with the marks that open it or close it.
 PIECE = re.compile(r"\s+|（*(?:[\u2e80-\ufaff\uff00-\uff60]|[^\s\u2e80-\ufaff\uff00-\uff60]+)[，。；：、）！？]*")
-SPEAKER = re.compile("poise|train [a-z]+.{,200}")  # before a colon: no part of a sentence
+TYPED = re.compile("train [a-z]+")
+ANOTHER = re.compile("[.] [A-Z]")  # sentence behind one
 CLEAR = 16  # letters of a sentence that is tried before a list
 
 
@@ -93,6 +94,16 @@ def balanced(text: str) -> bool:
     return depth == 0
 
 
+def well_cut(sentence: Sentence, values: tuple[str, ...], text: str) -> bool:
+    """Whether each value is one: no half of a parenthesis, nothing before a colon that says who speaks, and not the
+    beginning of another sentence."""
+    if not values:
+        return True
+    speaks = not sentence.pieces[0] and ": " in values[0]
+    goes_on = sentence.pieces[-1].endswith(".") and ANOTHER.search(values[-1]) is not None
+    return not speaks and not goes_on and (all(map(balanced, values)) or not balanced(text))
+
+
 class TooMuchError(Exception):
     """A line is like so many sentences in so many ways that it stays as it is."""
 
@@ -105,13 +116,10 @@ class LookUp:
         self.known: dict[tuple[str, int, int, int], str] = {}
 
     def line(self, text: str) -> str:
-        """A part of a line, behind who says it."""
+        """A part of a line; what a recipe would read stands behind what would be typed."""
         who, colon, rest = text.partition(": ")
-        if colon and SPEAKER.fullmatch(who):
-            said = self.said(rest, LEAST, DEEPEST)
-            if said != rest:
-                return f"{who}：{said}"
-        return self.said(text, LEAST, DEEPEST)
+        said = self.said(rest, LEAST, DEEPEST) if colon and TYPED.match(who) else rest
+        return f"{who}：{said}" if said != rest else self.said(text, LEAST, DEEPEST)
 
     def said(self, text: str, least: int, deep: int, more: int = MOST) -> str:
         """A sentence, or several behind each other, `more` of them at most, or what it was."""
@@ -149,12 +157,14 @@ class LookUp:
         return f"{self.said(name, 1, deep, 0)}：{said}" if said != rest else text
 
     def _members(self, text: str, deep: int) -> str | None:
-        """ "a; b" and "a, b" where every member is known by itself; else None."""
+        """ "a; b" and "a, b" where every member is known by itself, or of "a (b), c (d)" one of them; else None."""
         for mark, other in MARKS.items():
             members = text.split(mark)
             if deep and 2 <= len(members) <= MOST:
                 said = [self.said(member, 1, deep - 1, 2) for member in members]
-                if all(one != member for one, member in zip(said, members, strict=True)):
+                known = [one != member for one, member in zip(said, members, strict=True)]
+                named = all(member.endswith(")") and balanced(member) for member in members)
+                if all(known) or (named and any(known)):
                     return other.join(said)
         return None
 
@@ -190,7 +200,7 @@ class LookUp:
             if self.compared > MOST_COMPARED:
                 raise TooMuchError
             values = sentence.values(text)
-            if values is not None and (all(map(balanced, values)) or not balanced(text)):
+            if values is not None and well_cut(sentence, values, text):
                 said = [self._value(sentence, i, value, deep) for i, value in enumerate(values)]
                 return sentence.other.format(*said)
         return None
