@@ -62,7 +62,7 @@ SAID = {
         "poise：USE 用于句子，而 pictures 里是图片：请从 --metrics 里去掉它"
     ),
     "mistake: part 'images', arm 'none', endpoint 'E': there is no score 'K'; did you mean 'KI'? There is: FD, KI": (
-        "mistake：部分“images”，组“none”，终点指标“E”：没有分数“K”；你是不是想写“KI”？ 有：FD, KI"
+        "错误：部分“images”，组“none”，终点指标“E”：没有分数“K”；你是不是想写“KI”？ 有：FD, KI"
     ),
     "FLD, FLD_gap are left out: it compares with the training set, which was not given.": (
         "略去 FLD, FLD_gap：它要与训练集比较，而没有给训练集。"
@@ -101,7 +101,7 @@ NO_ERRORS = (
     "{}: {} samples of {}, each at the left of {}", "NLL is by importance sampling", "a distance between two sets",
     "a test of copying compares with the training set", "an evaluation needs at least {} held-out rows",
     "What copying would score", "importance sampling needs", "BLEU needs", "memorised looks at", "rhyme and tones need",
-    "has an alias that refers", "'{}' stands twice in one table",
+    "has an alias that refers", "'{}' stands twice in one table", "a YAML or TOML file with arguments, or one of {}",
 )  # fmt: skip
 
 

@@ -173,6 +173,7 @@ import os, signal, sys, threading, time, urllib.request
 from pathlib import Path
 from poise.serve import app
 from poise.serve.apart import Apart
+from poise.serve.server import serve
 
 def ask(address):
     threading.Thread(target=urllib.request.urlopen, args=(address,), daemon=True).start()
@@ -187,7 +188,7 @@ if __name__ == "__main__":
     address = f"http://127.0.0.1:{port}/api/play/dcgan/grid.png?seed=0&n=2"
     threading.Timer(2.0, ask, (address,)).start()
     try:
-        app.serve(app.application(Path(runs), painter=painter), "127.0.0.1", int(port), painter.stop)
+        serve(app.application(Path(runs), painter=painter), "127.0.0.1", int(port), painter.stop)
     except KeyboardInterrupt:  # uvicorn passes it on
         print("ended", painter._process, flush=True)
 """

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 import math
+import sys
 from collections.abc import Callable
 from typing import Any, NoReturn
 
 from poise.errors import PoiseError, nearest
 from poise.specs.synonyms import meant
-from poise.words import language, lines_within, translated
+from poise.terminal import verbatim
+from poise.words.helping import HelpLines
 
 RUN = "a run: its path, its name, a unique beginning of its name, or last"
 STEP: dict[str, Any] = {"default": "last", "help": "last, best, or the step of a kept checkpoint (default last)"}
@@ -55,24 +57,6 @@ def above_0(text: str) -> float:
 SEED: dict[str, Any] = {"type": whole(0), "default": 0}
 
 
-class HelpLines(argparse.HelpFormatter):
-    """Help in the language that is asked for; a line ends where the terminal does, in letters of two columns too."""
-
-    def _get_help_string(self, action: argparse.Action) -> str | None:
-        return translated(action.help) if action.help else action.help
-
-    def add_text(self, text: str | None) -> None:
-        super().add_text(translated(text) if text else text)
-
-    def _split_lines(self, text: str, width: int) -> list[str]:
-        return lines_within(text, width) if language() != "en" else super()._split_lines(text, width)
-
-    def _fill_text(self, text: str, width: int, indent: str) -> str:
-        if language() == "en":
-            return super()._fill_text(text, width, indent)
-        return "\n".join(indent + line for line in lines_within(text, width - len(indent)))
-
-
 class CommandParser(argparse.ArgumentParser):
     """Argument errors become one sentence. What is left over is told by the command that it was given to."""
 
@@ -95,6 +79,10 @@ class CommandParser(argparse.ArgumentParser):
             word = extra[0].partition("=")[0]
             self.error(f"unknown argument '{word}'", word)
         return found, extra
+
+    def print_help(self, file: Any = None) -> None:
+        with verbatim(file or sys.stdout):  # it is in the language that is asked for already
+            super().print_help(file)
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:
         try:

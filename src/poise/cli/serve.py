@@ -37,6 +37,7 @@ def serve(options: argparse.Namespace) -> int:
         raise PoiseError(f"poise serve needs {error.name}: {install('web')}") from None
     from poise.serve import app
     from poise.serve.apart import Apart
+    from poise.serve.server import serve as server
 
     runs, studies, told = places(options.folder)
     alone = options.host in app.LOOPBACK
@@ -49,7 +50,7 @@ def serve(options: argparse.Namespace) -> int:
     print(f"{told}: http://{name}:{port}/{known}   (Ctrl-C ends it)", flush=True)
     painter = Apart()
     made = app.application(runs, app.LOOPBACK if alone else None, token, painter, studies=studies)
-    app.serve(made, options.host, port, painter.stop)
+    server(made, options.host, port, painter.stop)
     return 0
 
 

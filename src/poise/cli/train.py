@@ -14,6 +14,7 @@ from poise.disk.description import AskedRun
 from poise.errors import PoiseError
 from poise.report.in_terminal import WAYS
 from poise.terminal import pasted
+from poise.words.helping import said_of_an_option
 
 if TYPE_CHECKING:
     from poise.record import RunFolder
@@ -61,9 +62,10 @@ def train(argv: list[str]) -> int:
     from poise.specs.spec import Completed, all_recipes, kind_of
 
     if not argv or argv[0] in ("-h", "--help"):
-        print("usage: poise train RECIPE DATA [options]\n\nRecipes:")
+        print("usage: poise train RECIPE DATA [options]")
+        print("\nRecipes:")
         for name in all_recipes():
-            print(f"  {name:10} {(kind_of(name).build.__doc__ or '').strip().splitlines()[0]}")
+            print(f"  {name:10} {said_of_an_option((kind_of(name).build.__doc__ or '').strip().splitlines()[0])}")
         print("\npoise train RECIPE --help lists its options.")
         return 0
     if "." in argv[0]:

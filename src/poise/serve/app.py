@@ -12,7 +12,7 @@ import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from poise.errors import PoiseError
 from poise.serve.answers import Reply
@@ -231,25 +231,3 @@ def _host(header: str) -> str:
     if header.startswith("["):
         return header[1:].partition("]")[0].lower()
     return header.partition(":")[0].lower()
-
-
-def serve(app: Any, host: str, port: int, ending: Callable[[], None] = lambda: None) -> None:
-    """Answer until Ctrl-C; then `ending` is called, which ends what requests in progress wait for."""
-    import uvicorn
-
-    class Server(uvicorn.Server):
-        def handle_exit(self, sig: int, frame: Any) -> None:
-            ending()
-            super().handle_exit(sig, frame)
-
-    config = uvicorn.Config(
-        app,
-        host=host,
-        port=port,
-        log_level="warning",
-        limit_concurrency=400,
-        h11_max_incomplete_event_size=16_384,
-        timeout_keep_alive=20,
-        server_header=False,
-    )
-    Server(config).run()

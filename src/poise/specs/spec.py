@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import functools
 import hashlib
+import inspect
 import json
 import os
 import re
@@ -28,6 +29,8 @@ from poise.specs.bounds import check_numbers, no_endless_numbers
 from poise.specs.config_files import located, presets, readable_configs, without_configs
 from poise.specs.parser_errors import dashed, sentence
 from poise.specs.sources import PATH, allow, allow_trusted, file_of, is_trusted
+from poise.terminal import verbatim
+from poise.words.helping import HelpLines
 
 # A name of a class may load any module that a user has written, but none that could do harm (os, subprocess ...).
 jsonargparse.set_parsing_settings(import_path_denylist=["*"], import_path_allowlist=["poise"])
@@ -54,11 +57,19 @@ def all_recipes() -> list[str]:
     return names("recipe")
 
 
+class RecipeHelp(HelpLines, jsonargparse.DefaultHelpFormatter):
+    """Help with types and defaults; a function that reads a value is no name of a type."""
+
+    def _get_type_str(self, action: Any) -> str | None:
+        told: str | None = None if inspect.isfunction(action.type) else super()._get_type_str(action)
+        return told
+
+
 class Parser(jsonargparse.ArgumentParser):
     """Flags with dashes; every mistake is one sentence with the nearest name that is known."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **{"exit_on_error": False, **kwargs})
+        super().__init__(*args, **{"exit_on_error": False, "formatter_class": RecipeHelp, **kwargs})
         self.option_groups: list[Group] = []
 
     def options(self) -> list[str]:
@@ -70,7 +81,11 @@ class Parser(jsonargparse.ArgumentParser):
             action.help = helps.get(action.dest, action.help)
 
     def format_help(self, *args: Any, **kwargs: Any) -> str:
-        return dashed(super().format_help(*args, **kwargs))
+        return dashed(super().format_help(*args, **kwargs)).replace(" \b[", "[")  # no backspace in --print-config
+
+    def print_help(self, file: Any = None) -> None:
+        with verbatim(file or sys.stdout):  # it is in the language that is asked for already
+            super().print_help(file)
 
     def parse(self, argv: list[str]) -> Arguments:
         """The arguments as plain values: numbers, strings, lists and dicts."""
