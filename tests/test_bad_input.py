@@ -235,6 +235,8 @@ ARGUMENTS = [
     ("micro-batches zero", flags("--micro-batches", "0"), r"--micro-batches must be at least 1, not 0"),
     ("steps zero", flags("--steps", "0"), r"--steps must be at least 1, not 0"),
     ("steps without value", flags("--steps"), r"--steps needs a value"),
+    ("help of a network of ours", flags("--network.help", "modern"), r"--network.help modern: name MODULE.CLASS"),
+    ("help of no penalty", flags("--generator.penalties.help", "R9"), r"there is no penalty called 'R9'"),
     ("size too small", flags("--size", "8"), r"--size 8 .*16 to 256"),
     ("size too large", flags("--size", "512"), r"--size 512 .*16 to 256"),
     ("size zero", flags("--size", "0"), r"--size 0 "),

@@ -14,6 +14,7 @@ import pytest
 from poise.cli import main
 from poise.record import RunFolder
 from poise.serve import app as serving
+from poise.serve import server
 from poise.serve import views as shown
 from poise.serve.answers import Answers, Reply
 
@@ -255,7 +256,7 @@ def test_what_cannot_be_served_is_one_sentence(words, expected, folder, monkeypa
 
 def test_an_address_of_the_network_has_a_token(folder, monkeypatch, capsys):
     served = []
-    monkeypatch.setattr(serving, "serve", lambda app, host, port: served.append((host, port)))
+    monkeypatch.setattr(server, "serve", lambda app, host, port, ending: served.append((host, port)))
     assert main(["serve", str(folder), "--host", "0.0.0.0", "--port", "0"]) == 0
     assert "?token=" in capsys.readouterr().out
     assert main(["serve", str(folder), "--port", "0"]) == 0

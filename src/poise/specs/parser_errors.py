@@ -32,6 +32,11 @@ def sentence(message: str, known: list[str]) -> str:
         return f"{found[1].upper()} is missing: name it right after the recipe; see --help"
     if found := re.search(r"ambiguous option: (\S+) could match (.+)", text):
         return f"{found[1]} could be any of {dashed(found[2])}: write more of it"
+    if (found := re.search(r"(--[\w.]+)\.help: Expected a dot import path string: (\w+)", text)) and (
+        not found[1].endswith("penalties")
+    ):
+        flag = dashed(found[1])
+        return f"{flag}.help {found[2]}: name MODULE.CLASS of a file of your own; what Poise has stands in --help"
     denied = r"Import(?:ing)?(?: path)? '?([^\s']+)'? (?:does not correspond|is not allowed)"
     if found := re.search(rf"Expected a dot import path string: (\w+)|{denied}", text):
         asked = found[1] or found[2]

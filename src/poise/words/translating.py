@@ -95,8 +95,8 @@ def balanced(text: str) -> bool:
 
 
 def well_cut(sentence: Sentence, values: tuple[str, ...], text: str) -> bool:
-    """Whether each value is one: no half of a parenthesis, nothing before a colon that says who speaks, not the beginning
-    of another sentence, and of a name in quotation marks no more than that."""
+    """Whether each value is one: no half of a parenthesis, nothing before a colon that says who speaks, not the
+    beginning of another sentence, and of a name in quotation marks no more than that."""
     if not values:
         return True
     speaks = not sentence.pieces[0] and ": " in values[0]
