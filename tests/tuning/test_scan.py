@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 
 from poise.cli import main
 from poise.errors import PoiseError
+from poise.record import RunFolder
 from poise.specs.spec import completed
 from poise.tuning import scan as scanning
-from poise.tuning.scan import scan, strength_of
+from poise.tuning.scan import blamed, scan, strength_of
 
 ARGUMENTS = completed("images", {"data": "x"})
 
@@ -32,6 +35,7 @@ def test_the_ends_lie_around_the_strength_that_kills(monkeypatch, dies):
         return "it diverges" if ready["l2_discriminator"] > dies else ""
 
     monkeypatch.setattr(scanning, "_trained", trained)
+    monkeypatch.setattr(scanning, "blamed", lambda folder: True)
     found = scan("images", ARGUMENTS, "l2_discriminator", Runs(), None)
     assert found.lives <= dies < found.dies <= 2.001 * found.lives
     assert tried[:3] == [0.0, 100.0, 1e-6] and len(tried) <= 3 + 5, "five halvings of eight decades in the logarithm"
@@ -47,12 +51,35 @@ def test_where_nothing_can_be_bisected(monkeypatch, dies, said):
     monkeypatch.setattr(
         scanning, "_trained", lambda recipe, ready, folder, train: "dead" if ready["l2_discriminator"] > dies else ""
     )
+    monkeypatch.setattr(scanning, "blamed", lambda folder: True)
     if said.startswith("alive"):
         found = scan("images", ARGUMENTS, "l2_discriminator", Runs(), None)
         assert found.dies is None and said in found.sentence
     else:
         with pytest.raises(PoiseError, match=said):
             scan("images", ARGUMENTS, "l2_discriminator", Runs(), None)
+
+
+def test_a_penalty_that_did_nothing_is_not_to_blame(monkeypatch):
+    """A run at the edge of learning: every strength below 1e-2 has no share, and what is wrong there is chance."""
+    monkeypatch.setattr(scanning, "run_name", lambda recipe, ready: ready["l2_discriminator"])
+    monkeypatch.setattr(scanning, "RunFolder", lambda strength: strength)
+    monkeypatch.setattr(
+        scanning, "_trained", lambda recipe, ready, strength, train: "nothing was learnt" if strength else ""
+    )
+    monkeypatch.setattr(scanning, "blamed", lambda strength: strength > 1e-2)
+    told = []
+    found = scan("images", ARGUMENTS, "l2_discriminator", Runs(), None, told.append)
+    assert found.lives <= 1e-2 < found.dies
+    assert "l2_discriminator 1e-06: nothing was learnt, but the penalty was too weak for that: alive" in told
+
+
+@pytest.mark.parametrize(("shares", "expected"), [([0.0, 0.009], False), ([0.5, 0.0], True), ([], True)])
+def test_who_is_blamed(shares, expected, tmp_path):
+    folder = RunFolder(tmp_path)
+    rows = [{"step": i, "discriminator/l2.share": share} for i, share in enumerate(shares)]
+    (tmp_path / "record.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    assert blamed(folder) is expected
 
 
 def test_which_strength():

@@ -1,7 +1,8 @@
 """`poise scan`: the strength at which a penalty kills, by a bisection of short runs.
 
 A strength is too large where the run diverges, where the player is dead at its end, or where it ends with a finding
-that says so. 0 is tried first: what is wrong without the penalty is not the penalty's fault.
+that says so. 0 is tried first: what is wrong without the penalty is not the penalty's fault. Nor is what is wrong where
+the penalty was less than a hundredth of the gradient all the time: short runs are near the edge of learning anything.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from poise.tuning.space import put, rounded
 
 TOO_LARGE = ("dead discriminator", "strength too large", "nothing was learnt")  # findings
 LOWEST, HIGHEST = 1e-6, 100.0
+BLAMED = 0.01  # share of the gradient that a penalty has at some step, if it is to blame
 CLOSE = 2.0  # the bisection ends where the dead strength is at most so many times the living one
 
 
@@ -84,6 +86,9 @@ def scan(
         ready = completed(recipe, changed)
         folder = RunFolder(runs / run_name(recipe, ready))
         said = _trained(recipe, ready, folder, train)
+        if said and strength and not blamed(folder):
+            tell(f"{name} {strength:g}: {said}, but the penalty was too weak for that: alive")
+            return ""
         tell(f"{name} {strength:g}: {said or 'alive'}")
         return said
 
@@ -104,6 +109,12 @@ def scan(
         else:
             lives = middle
     return Scanned(lives, dies, f"{name}: alive at {number(lives)}, too large at {number(dies)}")
+
+
+def blamed(folder: RunFolder) -> bool:
+    """Whether a penalty was ever a hundredth of the gradient or more."""
+    shares = [value for row in folder.rows() for key, value in row.items() if key.endswith(".share")]
+    return max(shares, default=1.0) >= BLAMED
 
 
 def _trained(recipe: str, ready: Arguments, folder: RunFolder, train: OneRun) -> str:

@@ -131,9 +131,11 @@ def cost(asked: Asked, seconds: float, trials: int | None, workers: int, tell: C
         least, most = trials * min(2, asked.seeds), trials * asked.seeds
         ends = [_time(runs * seconds / workers + confirming) for runs in (least, most)]
         by = f"{workers} workers" if workers > 1 else "1 worker"
+        runs = f"{least:,} to {most:,}" if least < most else f"{most:,}"
+        times = f"{ends[0]} to {ends[1]}" if ends[0] != ends[1] else ends[0]
         tell(
-            f"{trials:,} trials of {asked.seeds} seeds: {least:,} to {most:,} runs of about {_time(seconds)}, then at "
-            f"most {fresh:,} on fresh seeds: {ends[0]} to {ends[1]} by {by}, if each has a core to itself"
+            f"{trials:,} trials of {asked.seeds} seeds: {runs} runs of about {_time(seconds)}, then at "
+            f"most {fresh:,} on fresh seeds: {times} by {by}, if each has a core to itself"
         )
     else:
         tell(f"a run takes about {_time(seconds)}; the confirmation may take {_time(confirming)} of the time")
