@@ -91,7 +91,7 @@ def test_every_control_works_in_both_languages_by_keyboard_too(served, browser):
     assert chinese == "zh"
     waited(browser, "[...document.querySelectorAll('h2')].some((h) => h.textContent === '曲线')")
     words = browser.execute_script("return WORDS")
-    assert words["en"].keys() == words["zh"].keys() and all(words["zh"].values())
+    assert len(words) > 80 and all(len(both) == 2 and all(both) for both in words.values())
     browser.execute_script("location.hash = ''")
     waited(browser, "document.body.dataset.ready === 'runs' && document.getElementById('filter')")
 

@@ -13,9 +13,10 @@ from poise.specs.synonyms import meant
 from poise.terminal import verbatim
 from poise.words.helping import HelpLines
 
+FlagOptions = dict[str, Any]  # how a flag is entered: what `add_argument` takes beside its name
 RUN = "a run: its path, its name, a unique beginning of its name, or last"
-STEP: dict[str, Any] = {"default": "last", "help": "last, best, or the step of a kept checkpoint (default last)"}
-QUIET: dict[str, Any] = {"action": "store_true", "help": "print nothing but errors"}
+STEP: FlagOptions = {"default": "last", "help": "last, best, or the step of a kept checkpoint (default last)"}
+QUIET: FlagOptions = {"action": "store_true", "help": "print nothing but errors"}
 
 
 class OutOfBounds(argparse.ArgumentTypeError):
@@ -54,7 +55,7 @@ def above_0(text: str) -> float:
     return number
 
 
-SEED: dict[str, Any] = {"type": whole(0), "default": 0}
+SEED: FlagOptions = {"type": whole(0), "default": 0}
 
 
 class CommandParser(argparse.ArgumentParser):

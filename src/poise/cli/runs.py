@@ -7,7 +7,7 @@ import json
 import sys
 from typing import Any
 
-from poise.cli.parser import RUN, SEED, STEP, command, commands_of, whole
+from poise.cli.parser import RUN, SEED, STEP, FlagOptions, command, commands_of, whole
 from poise.errors import PoiseError
 from poise.terminal import verbatim
 
@@ -25,7 +25,7 @@ class NamedMetrics(argparse.Action):
         parser.epilog = help_on_metrics(values)
 
 
-EVALUATE: dict[str, dict[str, Any]] = {
+EVALUATE: dict[str, FlagOptions] = {
     "--against": {"metavar": "DATA", "help": "real data held out from training (default for a run: its own)"},
     "--trained-on": {"metavar": "DATA", "help": "what was trained on, to look for copies (default for a run: its own)"},
     "--metrics": {

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from poise.cli.parser import RUN, SEED, STEP, OutOfBounds, command, whole
+from poise.cli.parser import RUN, SEED, STEP, FlagOptions, OutOfBounds, command, whole
 from poise.errors import PoiseError
 from poise.report.in_terminal import WAYS, drawn, picture_in, way_of
 from poise.terminal import raw
@@ -17,9 +17,9 @@ from poise.terminal import raw
 if TYPE_CHECKING:
     from poise.runs.load import Run
 
-WAVE: dict[str, Any] = {"metavar": "FILE", "default": "out.wav", "help": "a .wav file (default out.wav)"}
+WAVE: FlagOptions = {"metavar": "FILE", "default": "out.wav", "help": "a .wav file (default out.wav)"}
 SAMPLES, OF_A_CLASS = 64, 8  # how many where nobody says
-SAMPLE: dict[str, dict[str, Any]] = {
+SAMPLE: dict[str, FlagOptions] = {
     "--voice": {"metavar": "NAME", "help": "of speech: say every text in this voice of the run"},
     "--label": {"help": "one class only, for a conditional run of pictures"},
     "--truncation": {

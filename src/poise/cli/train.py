@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from poise.cli.parser import QUIET, RUN, above_0, command, whole
+from poise.cli.parser import QUIET, RUN, FlagOptions, above_0, command, whole
 from poise.disk.description import AskedRun
 from poise.errors import PoiseError
 from poise.report.in_terminal import WAYS
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from poise.specs.spec import Completed, Parser
 
 
-MIRRORS: dict[str, dict[str, Any]] = {
+MIRRORS: dict[str, FlagOptions] = {
     "--mirror": {
         "metavar": "TRACKER",
         "help": "send the record to wandb, mlflow, trackio or tensorboard as well; several with commas between",

@@ -2,25 +2,20 @@
 // Two to six runs beside each other (#compare/A/B): chosen in the list by ticks; what came out, samples over one slider,
 // what differs, curves over one another.
 
-Object.assign(WORDS.en, {
-  compare: "Compare", choose: "Tick two to six runs to compare them.", tick: "compare", order: "Order", byname: "name",
-  bybest: "best score", bynewest: "newest", bestscores: "Best scores", score: "score", value: "best", interval: "95 % interval",
-  clear: "clearly the best", lowest: "the lowest, but intervals overlap", noscore: "no score yet",
-  asked: "Asked otherwise", "data and machine": "Otherwise found", outcome: "What came out", same: "Nothing differs.",
-  judges: "Discriminators", player: "player", auc_training: "tells training from generated items",
-  auc_heldout: "tells held-out from generated items", auc_gap: "of it learned by heart",
-  judged: "The share of pairs that it ranks rightly, in the last probes: ½ is a guess, 1 is all. The better one has more on held-out items and a smaller difference.",
-  overlaid: "Curves over one another", nosamples: "No samples yet.", nopanels: "There are no curves that differ.",
-});
-Object.assign(WORDS.zh, {
-  compare: "比较", choose: "勾选两到六个运行进行比较。", tick: "比较", order: "排序", byname: "名称",
-  bybest: "最佳得分", bynewest: "最新", bestscores: "最佳得分", score: "得分", value: "最佳", interval: "95% 区间",
-  clear: "明显最佳", lowest: "最低，但区间重叠", noscore: "还没有得分",
-  asked: "设置的差别", "data and machine": "数据与环境的差别", outcome: "结果", same: "没有差别。",
-  judges: "判别器", player: "角色", auc_training: "区分训练样本与生成样本",
-  auc_heldout: "区分留出样本与生成样本", auc_gap: "其中靠死记的部分",
-  judged: "最近几次检测中排序正确的比例：½ 等于猜测，1 为全对。留出样本上更高、差值更小者更好。",
-  overlaid: "叠加的曲线", nosamples: "还没有样本。", nopanels: "没有不同的曲线。",
+Object.assign(WORDS, {
+  compare: ["Compare", "比较"], choose: ["Tick two to six runs to compare them.", "勾选两到六个运行进行比较。"],
+  tick: ["compare", "比较"], order: ["Order", "排序"], byname: ["name", "名称"], bybest: ["best score", "最佳得分"],
+  bynewest: ["newest", "最新"], bestscores: ["Best scores", "最佳得分"], score: ["score", "得分"],
+  value: ["best", "最佳"], interval: ["95 % interval", "95% 区间"], clear: ["clearly the best", "明显最佳"],
+  lowest: ["the lowest, but intervals overlap", "最低，但区间重叠"], noscore: ["no score yet", "还没有得分"],
+  asked: ["Asked otherwise", "设置的差别"], "data and machine": ["Otherwise found", "数据与环境的差别"],
+  outcome: ["What came out", "结果"], same: ["Nothing differs.", "没有差别。"], judges: ["Discriminators", "判别器"],
+  player: ["player", "角色"], auc_training: ["tells training from generated items", "区分训练样本与生成样本"],
+  auc_heldout: ["tells held-out from generated items", "区分留出样本与生成样本"],
+  auc_gap: ["of it learned by heart", "其中靠死记的部分"],
+  judged: ["The share of pairs that it ranks rightly, in the last probes: ½ is a guess, 1 is all. The better one has more on held-out items and a smaller difference.", "最近几次检测中排序正确的比例：½ 等于猜测，1 为全对。留出样本上更高、差值更小者更好。"],
+  overlaid: ["Curves over one another", "叠加的曲线"], nosamples: ["No samples yet.", "还没有样本。"],
+  nopanels: ["There are no curves that differ.", "没有不同的曲线。"],
 });
 
 const MOST_COMPARED = 6;

@@ -2,25 +2,24 @@
 // Playing with a run (#play/NAME): pictures, sentences or sounds that the server draws. One drawing at a time is asked
 // for; what is wished for in one place meanwhile replaces the wish before. What is shown is what "save" gives.
 
-Object.assign(WORDS.en, {
-  play: "Play with it", back: "Back to the run", checkpoint: "step", newest: "newest", bestone: "best", many: "how many", seed: "seed",
-  another: "Another", toward: "towards the next seed", label: "class", inturn: "in turn", truncation: "truncation", off: "off",
-  latents: "noise from", asjudged: "as judged", prior: "prior", mixture: "mixture", drawing: "Drawing …", drawn: "drawn",
-  first: "The first drawing takes some seconds.", save: "Save", savesheet: "Save this sheet", saveall: "Save all", favourites: "Favourites",
-  star: "Click a picture to keep it here; from two on there is a way between the last two.", remove: "Remove", from: "from", to: "to",
-  way: "The way between two favourites", share: "along the way", savestrip: "Save the strip", savepicture: "Save this picture",
-  temperature: "temperature", top_k: "top k", top_p: "top p", start: "beginning", form: "form", write: "Write", text: "text", voice: "voice",
-  speed: "speed", say: "Say it", sounds: "Said", heldout: "From held-out recordings", listen: "Draw clips", picture: "picture",
-});
-Object.assign(WORDS.zh, {
-  play: "试玩", back: "返回运行", checkpoint: "步", newest: "最新", bestone: "最佳", many: "数量", seed: "种子",
-  another: "换一批", toward: "走向下一个种子", label: "类别", inturn: "轮流", truncation: "截断", off: "关",
-  latents: "噪声来自", asjudged: "与评分相同", prior: "先验", mixture: "混合", drawing: "正在绘制……", drawn: "已绘制",
-  first: "第一次绘制需要几秒钟。", save: "保存", savesheet: "保存整张", saveall: "全部保存", favourites: "收藏",
-  star: "点击图片即可收藏；有两张以后，会显示最后两张之间的过渡。", remove: "移除", from: "起点", to: "终点",
-  way: "两张收藏之间的过渡", share: "过渡位置", savestrip: "保存过渡条", savepicture: "保存此图",
-  temperature: "温度", top_k: "top k", top_p: "top p", start: "开头", form: "格式", write: "写", text: "文本", voice: "声音",
-  speed: "语速", say: "朗读", sounds: "朗读结果", heldout: "来自留出的录音", listen: "生成音频", picture: "图片",
+Object.assign(WORDS, {
+  play: ["Play with it", "试玩"], back: ["Back to the run", "返回运行"], checkpoint: ["step", "步"],
+  newest: ["newest", "最新"], bestone: ["best", "最佳"], many: ["how many", "数量"], seed: ["seed", "种子"],
+  another: ["Another", "换一批"], toward: ["towards the next seed", "走向下一个种子"], label: ["class", "类别"],
+  inturn: ["in turn", "轮流"], truncation: ["truncation", "截断"], off: ["off", "关"],
+  latents: ["noise from", "噪声来自"], asjudged: ["as judged", "与评分相同"], prior: ["prior", "先验"],
+  mixture: ["mixture", "混合"], drawing: ["Drawing …", "正在绘制……"], drawn: ["drawn", "已绘制"],
+  first: ["The first drawing takes some seconds.", "第一次绘制需要几秒钟。"], save: ["Save", "保存"],
+  savesheet: ["Save this sheet", "保存整张"], saveall: ["Save all", "全部保存"], favourites: ["Favourites", "收藏"],
+  star: ["Click a picture to keep it here; from two on there is a way between the last two.", "点击图片即可收藏；有两张以后，会显示最后两张之间的过渡。"],
+  remove: ["Remove", "移除"], from: ["from", "起点"], to: ["to", "终点"],
+  way: ["The way between two favourites", "两张收藏之间的过渡"], share: ["along the way", "过渡位置"],
+  savestrip: ["Save the strip", "保存过渡条"], savepicture: ["Save this picture", "保存此图"],
+  temperature: ["temperature", "温度"], top_k: ["top k", "top k"], top_p: ["top p", "top p"],
+  start: ["beginning", "开头"], form: ["form", "格式"], write: ["Write", "写"], text: ["text", "文本"],
+  voice: ["voice", "声音"], speed: ["speed", "语速"], say: ["Say it", "朗读"], sounds: ["Said", "朗读结果"],
+  heldout: ["From held-out recordings", "来自留出的录音"], listen: ["Draw clips", "生成音频"],
+  picture: ["picture", "图片"],
 });
 
 const KEPT = 24; // favourites of a run

@@ -2,24 +2,21 @@
 // Runs as cards; a run with its curves, what was found, and its samples over time beside real ones. Asks its own server
 // again each second, and is answered only where something changed.
 
+// Key -> English and Chinese; other files add theirs.
 const WORDS = {
-  en: {
-    runs: "Runs", none: "There are no runs here yet.", filter: "Filter", found: "What was found", nothing: "Nothing is wrong.",
-    earlier: "Seen earlier, and gone", samples: "Samples", real: "real ones", after: "after step", curves: "Curves",
-    steps: "steps", of: "of", best: "best", away: "The server does not answer; trying again …", training: "training",
-    stopped: "stopped", finished: "finished", broken: "broken", diverged: "diverged", live: "live", step: "step",
-    waiting: "No samples yet.", nocurves: "Nothing is recorded yet.", since: "since step",
-    reading: "Reading …", sampled: "The record is long: findings and curves are of a sample of its steps, the last ones, and all scores; poise diagnose reads all of it.",
-    searched: "Scores were looked for in",
-    then: "Show samples of then", keep: "Keep this step beside",
-  },
-  zh: {
-    runs: "运行", none: "这里还没有运行。", filter: "筛选", found: "发现的问题", nothing: "没有问题。", earlier: "曾经出现、现已消失",
-    samples: "样本", real: "真实数据", after: "第几步之后：", curves: "曲线", steps: "步", of: "/", best: "最佳",
-    away: "服务器没有回答；正在重试……", training: "训练中", stopped: "已停止", finished: "已完成", broken: "已损坏", diverged: "已发散",
-    live: "实时", step: "步", waiting: "还没有样本。", nocurves: "还没有记录。", since: "始于第几步：", reading: "正在读取……", then: "查看当时的样本", keep: "保留此步作对照",
-    sampled: "记录很长：发现的问题和曲线取自部分步、最后若干步以及全部分数；poise diagnose 会读取整个记录。", searched: "已查找分数的部分：",
-  },
+  runs: ["Runs", "运行"], none: ["There are no runs here yet.", "这里还没有运行。"], filter: ["Filter", "筛选"],
+  found: ["What was found", "发现的问题"], nothing: ["Nothing is wrong.", "没有问题。"],
+  earlier: ["Seen earlier, and gone", "曾经出现、现已消失"], samples: ["Samples", "样本"],
+  real: ["real ones", "真实数据"], after: ["after step", "第几步之后："], curves: ["Curves", "曲线"],
+  steps: ["steps", "步"], of: ["of", "/"], best: ["best", "最佳"],
+  away: ["The server does not answer; trying again …", "服务器没有回答；正在重试……"], training: ["training", "训练中"],
+  stopped: ["stopped", "已停止"], finished: ["finished", "已完成"], broken: ["broken", "已损坏"],
+  diverged: ["diverged", "已发散"], live: ["live", "实时"], step: ["step", "步"],
+  waiting: ["No samples yet.", "还没有样本。"], nocurves: ["Nothing is recorded yet.", "还没有记录。"],
+  since: ["since step", "始于第几步："], reading: ["Reading …", "正在读取……"],
+  sampled: ["The record is long: findings and curves are of a sample of its steps, the last ones, and all scores; poise diagnose reads all of it.", "记录很长：发现的问题和曲线取自部分步、最后若干步以及全部分数；poise diagnose 会读取整个记录。"],
+  searched: ["Scores were looked for in", "已查找分数的部分："], then: ["Show samples of then", "查看当时的样本"],
+  keep: ["Keep this step beside", "保留此步作对照"],
 };
 const COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#999933", "#882255"];
 const state = { language: navigator.language.startsWith("zh") ? "zh" : "en", tag: "", shown: "", content: null, plots: [], at: null, above: "api" };
@@ -27,7 +24,7 @@ const main = document.getElementById("main");
 const PAGES = {}; // "play" of #play/NAME -> {address(rest), show(content, rest)}, entered by files of their own
 const pageOf = (name) => (location.hash === "#studies" ? PAGES.studies : name.includes("/") ? PAGES[name.slice(0, name.indexOf("/"))] : undefined);
 const restOf = (name) => name.slice(name.indexOf("/") + 1);
-const word = (key) => WORDS[state.language][key] ?? key;
+const word = (key) => WORDS[key]?.[state.language === "zh" ? 1 : 0] ?? key;
 
 const element = (tag, options = {}, ...inside) => {
   const made = document.createElement(tag);

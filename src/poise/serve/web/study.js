@@ -1,18 +1,17 @@
 "use strict";
 // Studies: the list; one with its verdicts, the changes with their intervals, maps, curves, and samples of every arm.
 
-Object.assign(WORDS.en, {
-    studies: "Studies", nostudies: "There are no studies here yet.", over: "runs over", claims: "Claims", changes: "Changes",
-    maps: "Maps", arms: "Samples of every arm", unfinished: "Unfinished: nothing is decided before all runs are there.",
-    betterlow: "lower is better", betterhigh: "higher is better", worst: "counts as the worst", shaded: "shaded: too small to matter",
-    dark: "dark is better", norun: "No run of this part is over yet.", sameNoise: "the same noise in every arm", D: "D alive",
-    diverged: "diverged", because: "Why it might be so, written before:", notes: "Notes", reference: "the others are compared with it",
-});
-Object.assign(WORDS.zh, {
-    studies: "研究", nostudies: "这里还没有研究。", over: "次运行已结束", claims: "论断", changes: "变化", maps: "热图", arms: "各组的样本",
-    unfinished: "尚未完成：所有运行都到齐之前不作任何结论。", betterlow: "越低越好", betterhigh: "越高越好", worst: "按最差计",
-    shaded: "灰色区域：小到无关紧要", dark: "颜色越深越好", norun: "这一部分还没有结束的运行。", sameNoise: "各组使用相同的噪声", D: "判别器存活",
-    diverged: "发散", because: "事先写下的理由：", notes: "说明", reference: "其余各组与它比较",
+Object.assign(WORDS, {
+  studies: ["Studies", "研究"], nostudies: ["There are no studies here yet.", "这里还没有研究。"],
+  over: ["runs over", "次运行已结束"], claims: ["Claims", "论断"], changes: ["Changes", "变化"], maps: ["Maps", "热图"],
+  arms: ["Samples of every arm", "各组的样本"],
+  unfinished: ["Unfinished: nothing is decided before all runs are there.", "尚未完成：所有运行都到齐之前不作任何结论。"],
+  betterlow: ["lower is better", "越低越好"], betterhigh: ["higher is better", "越高越好"],
+  worst: ["counts as the worst", "按最差计"], shaded: ["shaded: too small to matter", "灰色区域：小到无关紧要"],
+  dark: ["dark is better", "颜色越深越好"], norun: ["No run of this part is over yet.", "这一部分还没有结束的运行。"],
+  sameNoise: ["the same noise in every arm", "各组使用相同的噪声"], D: ["D alive", "判别器存活"],
+  diverged: ["diverged", "发散"], because: ["Why it might be so, written before:", "事先写下的理由："],
+  notes: ["Notes", "说明"], reference: ["the others are compared with it", "其余各组与它比较"],
 });
 const VERDICTS = {
   supported: "支持", "too small": "太小", equivalent: "等价", refuted: "被否定", inconclusive: "无法判断", unfinished: "未完成",
