@@ -14,7 +14,7 @@ from urllib.parse import quote
 import pytest
 
 from poise.cli import main
-from poise.serve import app as serving
+from poise.serve import server
 from poise.serve import studies as shown
 from poise.serve.study_parts import seen_part
 from poise.studies.kept import outcome_of
@@ -160,7 +160,7 @@ def test_a_trouble_that_is_over_is_told_no_more(folder):
 
 def test_a_folder_that_is_a_study_is_that_one(folder, monkeypatch, capsys):
     served = []
-    monkeypatch.setattr(serving, "serve", lambda app, host, port: served.append(app))
+    monkeypatch.setattr(server, "serve", lambda app, host, port, ending: served.append(app))
     monkeypatch.chdir(folder.parent)
     assert main(["serve", "studies/small", "--port", "0"]) == 0
     assert "the study in studies/small" in capsys.readouterr().out
