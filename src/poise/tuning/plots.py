@@ -74,8 +74,12 @@ def _slice(axes: Axes, one: Dimension, over: Sequence[Tried], best: Tried | None
         axes.plot([_place(one, best)], [best.mean], "*", color=COLOURS[1], markersize=14, markeredgecolor="white")
     if one.kind in ("log", "times"):
         axes.set_xscale("log")
+        axes.tick_params(axis="x", which="minor", labelbottom=False)
+    if one.kind == "times":
+        places = [2.0**i for i in range(-10, 11) if one.low <= 2.0**i <= one.high]
+        axes.set_xticks(places, [f"{place:g}" for place in places])
     if isinstance(default, int | float) and (default or one.zero):
-        axes.axvline(default or one.lowest, color="black", linewidth=1, linestyle="dashed")
+        axes.axvline(default or math.sqrt(one.lowest * one.low), color="black", linewidth=1, linestyle="dashed")
     if one.zero:
         axes.axvspan(one.lowest, one.low, color="#999999", alpha=0.2, linewidth=0)
         axes.annotate("0", (one.lowest, 1), xycoords=("data", "axes fraction"), va="top", fontsize=9)
