@@ -87,6 +87,15 @@ def test_verdicts(endpoint, d, expect, verdict, whole, reason):
     assert reason in row["reason"] and row["reason"] in claim["reason"]
 
 
+def test_an_interval_clear_of_0_is_not_said_to_leave_both_open():
+    """The t interval is below 0, and the exact p is 52/1,024."""
+    d = np.array([-0.15, 0.09, 0.02, -0.08, -0.11, -0.12, -0.04, -0.1, -0.1, 0.01])
+    assert sign_flip(d) == pytest.approx(52 / 1024) and paired_t(d)[2] < 0
+    row = outcome_of(d, replace(PLAIN, name="number"), "lower")[1]
+    assert row["verdict"] == "inconclusive"
+    assert "although the interval is clear of 0" in row["reason"] and "more seeds may decide it" in row["reason"]
+
+
 def test_no_worse_is_tested_against_the_margin():
     d = spread(0.01, 0.04)
     assert outcome_of(d, expect="no worse")[1]["p"] == no_worse(d, 0.05) != sign_flip(d)

@@ -60,7 +60,8 @@ def _one_way(row: Contrast, change: PairedChange, sign: int, alpha: float) -> Ve
     if high < (margin or 0.0):
         way = f"by {least}" if margin else "at all"
         return Verdict("refuted", f"the 95 % interval leaves no room for being {row.expect} {way}: {said}")
-    return _undecided(change, alpha, sign * change.estimate > 0)
+    low = min((sign * end for end in (change.low, change.high) if end is not None), default=-math.inf)
+    return _undecided(change, alpha, sign * change.estimate > 0, clear=low > 0)
 
 
 def _no_worse(row: Contrast, change: PairedChange, alpha: float) -> Verdict:
@@ -77,12 +78,15 @@ def _no_worse(row: Contrast, change: PairedChange, alpha: float) -> Verdict:
     return _undecided(change, alpha, change.p < 1)
 
 
-def _undecided(change: PairedChange, alpha: float, right_way: bool) -> Verdict:
+def _undecided(change: PairedChange, alpha: float, right_way: bool, clear: bool = False) -> Verdict:
+    """`clear`: whether the interval leaves no room for 0, and only the exact p, which asks more of few seeds, does."""
     limit, p, said = level(alpha), probability(change.p), change_text(change)
     if right_way and change.p < alpha <= change.adjusted:
         why = f"p {p} alone, but {bare(change.adjusted)} among the claims, not below {limit}"
     elif not right_way:
         why = f"the difference does not go the way that was expected, and the interval leaves both open: {said}"
+    elif clear:
+        why = f"p {p}, not below {limit}, although the interval is clear of 0: {said}; more seeds may decide it"
     else:
         why = f"p {p}, not below {limit}, and the interval leaves both open: {said}"
     return Verdict("inconclusive", why)
