@@ -197,7 +197,7 @@ def test_completion_scripts_know_the_flags(capsys):
     """Of the commands and of the recipe."""
     for shell in ("bash", "zsh"):
         text = said(capsys, "completion", shell)
-        for word in ("--l2-generator", "--generator.lr", "evaluate", "images"):
+        for word in ("--l2-generator", "--generator.lr", "evaluate", "images", "--space", "--penalty"):
             assert word in text, (shell, word)
     bash = said(capsys, "completion", "bash")
     assert subprocess.run(["bash", "-n"], input=bash, text=True, capture_output=True).returncode == 0

@@ -48,11 +48,13 @@ def completion(options: argparse.Namespace) -> int:
     from poise.specs.spec import all_recipes, kind_of, parser_for
 
     root, commands = tree()
-    recipes = commands.choices["train"].add_subparsers(dest="recipe")
+    own = {"train": (), "tune": tune.OF_TUNE, "scan": tune.OF_SCAN}
+    recipes = {of: commands.choices[of].add_subparsers(dest="recipe") for of in own}
     for name in all_recipes():
-        known = recipes.add_parser(name, help=(kind_of(name).build.__doc__ or "").splitlines()[0])
-        for flag in parser_for(name).options():
-            if flag != "--help":
+        flags = [flag for flag in parser_for(name).options() if flag != "--help"]
+        for of, more in own.items():
+            known = recipes[of].add_parser(name, help=(kind_of(name).build.__doc__ or "").splitlines()[0])
+            for flag in [*flags, *more]:
                 known.add_argument(flag.replace("_", "-"), help=flag)
     with verbatim(sys.stdout):
         print(shtab.complete(root, shell=options.shell))
