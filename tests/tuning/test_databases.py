@@ -8,6 +8,7 @@ import pwd
 import shutil
 import socket
 import subprocess
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -24,33 +25,33 @@ def tried(folder):
 
 
 @pytest.fixture(scope="module")
-def postgres(tmp_path_factory):
-    """The address of a base on a server of this test alone."""
+def postgres():
+    """The address of a base on a server of this test alone. PostgreSQL refuses to run as root, so root lends it a user,
+    and a folder of its own, which that user may enter."""
     programs = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
     pytest.importorskip("psycopg", reason="needs psycopg, PostgreSQL's driver")
-    if not programs:
+    users = {user.pw_name: user for user in pwd.getpwall()}
+    root = os.geteuid() == 0
+    if not programs or (root and ("postgres" not in users or shutil.which("runuser") is None)):
         pytest.skip("needs Debian's postgresql")
-    if os.geteuid() == 0 and shutil.which("runuser") is None:
-        pytest.skip("PostgreSQL refuses to run as root, and there is no runuser")
-    place = tmp_path_factory.mktemp("pg")
-    as_user: list[str] = []
-    if os.geteuid() == 0:
-        as_user = ["runuser", "-u", "postgres", "--"]
-        owner = pwd.getpwnam("postgres")
-        for folder in (place, *place.parents[:2]):
-            folder.chmod(0o755)
-        os.chown(place, owner.pw_uid, owner.pw_gid)
+    place = Path(tempfile.mkdtemp(prefix="poise-pg-"))
+    as_user = ["runuser", "-u", "postgres", "--"] if root else []
+    if root:
+        os.chown(place, users["postgres"].pw_uid, users["postgres"].pw_gid)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     data, binaries = place / "data", programs[-1]
     quiet = {"check": True, "capture_output": True, "cwd": "/"}
-    subprocess.run([*as_user, str(binaries / "initdb"), "-D", str(data), "-A", "trust", "-U", "poise"], **quiet)
     server = [*as_user, str(binaries / "pg_ctl"), "-D", str(data), "-l", str(place / "log")]
     flags = f"-c listen_addresses=127.0.0.1 -c port={port} -c unix_socket_directories={place} -c fsync=off"
-    subprocess.run([*server, "-w", "-o", flags, "start"], **quiet)
-    yield f"postgresql+psycopg://poise@127.0.0.1:{port}/postgres"
-    subprocess.run([*server, "-m", "immediate", "stop"], **quiet)
+    try:
+        subprocess.run([*as_user, str(binaries / "initdb"), "-D", str(data), "-A", "trust", "-U", "poise"], **quiet)
+        subprocess.run([*server, "-w", "-o", flags, "start"], **{**quiet, "capture_output": False})
+        yield f"postgresql+psycopg://poise@127.0.0.1:{port}/postgres"
+        subprocess.run([*server, "-m", "immediate", "stop"], **quiet)
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
 
 
 @pytest.fixture
