@@ -117,8 +117,9 @@ def test_the_default_and_no_penalty_are_tried_first_and_never_given_up(tmp_path,
 
 
 @pytest.mark.slow
-def test_whatever_stops_it_the_same_comes_out(tmp_path, here, capsys):
+def test_whatever_stops_it_the_same_comes_out(tmp_path, here, capsys, monkeypatch):
     """Ctrl-C before every single run of the search and of the confirmation, one after the other."""
+    monkeypatch.chdir(tmp_path)  # the runs of the scan lie in ./scans
     words = [
         "tune",
         "shrink",
