@@ -75,9 +75,14 @@ class Asked:
 
     def folder(self) -> Path:
         """Where it lies by default: tunes/RECIPE-DATA-HASH."""
-        told = json.dumps({**self.to_dict(), "confirm": 0}, sort_keys=True, default=str)
         name = run_name(self.recipe, dict(self.arguments)).rpartition("-")[0]
-        return Path("tunes") / f"{name}-{hashlib.sha256(told.encode()).hexdigest()[:8]}"
+        return Path("tunes") / f"{name}-{self.digest}"
+
+    @property
+    def digest(self) -> str:
+        """The same for the same search, however many fresh seeds confirm it."""
+        told = json.dumps({**self.to_dict(), "confirm": 0}, sort_keys=True, default=str)
+        return hashlib.sha256(told.encode()).hexdigest()[:8]
 
 
 def check_place(asked: Asked, folder: Path) -> None:

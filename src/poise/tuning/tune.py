@@ -61,7 +61,8 @@ class Tune:
 
     def trials(self) -> Trials:
         place = self.storage or self.folder / JOURNAL
-        return Trials(place, self.asked.space, self.asked.lower, self.asked.first, self.first())
+        asked = self.asked
+        return Trials(place, asked.space, asked.lower, asked.first, self.first(), asked.digest)
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
@@ -85,7 +86,7 @@ class Tune:
                 if best is None:
                     raise PoiseError("no trial came to its end: give more --trials or --hours")
                 found = self._confirmed(best, trials.importance(), workers, stop, quiet)
-                self.write(found, trials.all())
+                self.write(found, [one for one in trials.all() if one.state != "running"])
         return found
 
     def _search(self, trials: Trials, budget: Budget, workers: int, stop: Stop, quiet: bool) -> None:
