@@ -23,6 +23,7 @@ from poise.tuning.space import put, rounded
 
 TOO_LARGE = ("dead discriminator", "strength too large", "nothing was learnt")  # findings
 LOWEST, HIGHEST = 1e-6, 100.0
+SCANNED = 600  # steps of a run, where nobody says
 BLAMED = 0.01  # share of the gradient that a penalty has at some step, if it is to blame
 CLOSE = 2.0  # the bisection ends where the dead strength is at most so many times the living one
 

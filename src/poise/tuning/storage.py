@@ -34,6 +34,14 @@ def storage(place: Path | str) -> Any:
         ) from None
 
 
+def closed(kept: Any) -> None:
+    """Give the connections to a database back."""
+    engine = getattr(kept, "engine", None)
+    if engine is not None:
+        kept.remove_session()
+        engine.dispose()
+
+
 def _without_half_a_line(journal: Path) -> None:
     """A full disk or a power cut may leave half a line at the end, to which Optuna would append the next one."""
     if not journal.exists():

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from poise.errors import PoiseError
 from poise.tuning.space import Space, Value
-from poise.tuning.storage import storage
+from poise.tuning.storage import closed, storage
 
 if TYPE_CHECKING:
     import optuna
@@ -99,10 +99,7 @@ class Trials:
 
     def close(self) -> None:
         """Give the connections to a database back."""
-        engine = getattr(self._storage, "engine", None)
-        if engine is not None:
-            self._storage.remove_session()
-            engine.dispose()
+        closed(self._storage)
 
     def _check(self, place: Path | str) -> None:
         """That what lies in the storage is of this search. Errors: PoiseError."""
@@ -131,7 +128,6 @@ class Trials:
 
     def _ask(self, number: int) -> None:
         """The next trial: chosen on a copy in memory, and kept at once, so that none is half there after a kill."""
-        import optuna
         from optuna.samplers import GPSampler
         from optuna.trial import TrialState, create_trial
 
@@ -141,9 +137,7 @@ class Trials:
             copy = self._copy(number)
             copy.sampler = GPSampler(seed=self.seed + 1 + number, n_startup_trials=STARTUP)
             params = copy.ask(self._distributions).params
-        running: optuna.trial.FrozenTrial = create_trial(
-            state=TrialState.RUNNING, params=params, distributions=self._distributions
-        )
+        running = create_trial(state=TrialState.RUNNING, params=params, distributions=self._distributions)
         self.study.add_trial(running)
 
     def _copy(self, before: int) -> optuna.Study:
