@@ -175,6 +175,25 @@ def test_more_trials_go_on_from_those_that_are_there(tmp_path):
     assert tried(tmp_path / "t") == tried(tmp_path / "u")
 
 
+def test_another_winner_is_confirmed_anew_and_what_was_known_is_said(tmp_path):
+    """The confirmation of the first winner was seen: whoever reads the second one must know."""
+    words = [*SHRINK, "--each", "1", "--confirm", "6", "--steps", "20", "--quiet", "--out", str(tmp_path / "t")]
+    words += ["--space", "lr=off", "--space", "l2_point=zero,log:1e-3:10"]
+    assert main([*words, "--trials", "2"]) == 0
+    first = answer(tmp_path / "t")
+    assert not any("was known by then" in one for one in first["sentences"])
+    runs = {path.name for path in (tmp_path / "t" / "confirm" / "runs").glob("*")}
+    assert main([*words, "--trials", "10"]) == 0
+    second = answer(tmp_path / "t")
+    assert second["found"] != first["found"]
+    (known,) = [one for one in second["sentences"] if "was known by then" in one]
+    assert f"after {len(runs)} runs had come to their end" in known
+    assert second["sentences"][-1].startswith("Use ")
+    study = json.loads((tmp_path / "t" / "confirm" / "study.json").read_text())
+    (arm,) = [one for one in study["parts"][0]["arms"] if one["name"] == "found"]
+    assert arm["arguments"] == second["found"], "of this winner alone"
+
+
 def test_a_run_that_diverges_counts_as_the_worst(tmp_path):
     """Every rate above 1 explodes: those trials have the worst score of any run, and the search goes on."""
     words = [

@@ -108,7 +108,9 @@ class Tune:
             return no_other(self.asked, best, importance)
         study = study_of(self.asked, best, self.folder)
         study.train(workers, stop, quiet)
-        return answer(self.asked, best, study.outcome(), importance)
+        found = answer(self.asked, best, study.outcome(), importance)
+        found.sentences[-1:-1] = study.notes()  # of an earlier winner, or fewer seeds: what was known by then
+        return found
 
     def _spent(self) -> float:
         """Seconds of search in earlier sittings."""
