@@ -107,11 +107,13 @@ def tune(argv: list[str]) -> int:
         return 0
     recipe, words = found
     arguments: dict[str, Any] = dict(parser_of("tune", recipe).parse(words))
-    flags = {name: arguments.pop(name) for name in map(named, (*OF_TUNE, "--quiet"))}
+    flags: dict[str, Any] = {name: arguments.pop(name) for name in map(named, (*OF_TUNE, "--quiet"))}
     if flags["trials"] is not None and flags["hours"] is not None:
         raise PoiseError("--trials and --hours both say how long the search is: give one of them")
     otherwise = {"trials": None if flags["hours"] else TRIALS, "each": EACH, "confirm": CONFIRM, "workers": cores()}
-    own = TuneFlags(**{name: otherwise.get(name) if value is None else value for name, value in flags.items()})
+    for name in otherwise:
+        flags[name] = otherwise[name] if flags[name] is None else flags[name]
+    own = TuneFlags(**flags)
     needed()
     say = _silent if own.quiet else _printed
     stop = Stop()

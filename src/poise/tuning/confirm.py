@@ -128,8 +128,13 @@ def answer(asked: Asked, best: Tried, outcome: StudyOutcome, importance: dict[st
     if test.change is not None and test.change.mean:
         better = (test.change.mean - best.mean) if asked.lower else (best.mean - test.change.mean)
         optimism = 100 * better / abs(test.change.mean)
-        both = f"The search itself had it at {number(best.mean)}, fresh seeds at {number(test.change.mean)}"
-        sentences.append(f"{both}: the best of many trials is partly luck." if better > 0 else f"{both}.")
+        ours, fresh = number(best.mean), number(test.change.mean)
+        if better > 0:
+            sentences.append(
+                f"The search itself had it at {ours}, fresh seeds at {fresh}: the best of many trials is partly luck."
+            )
+        else:
+            sentences.append(f"The search itself had it at {ours}, fresh seeds at {fresh}.")
     sentences.append("Use best.yaml: --config best.yaml." if gain else USE_DEFAULT)
     use = dict(best.values) if gain else asked.defaults
     return TuneAnswer(gain, use, sentences, best.number, dict(best.values), claim.verdict, optimism, importance)

@@ -119,7 +119,7 @@ def blamed(folder: RunFolder, strength: float) -> bool:
     mine = set()
     for row in folder.rows():
         for key, value in row.items():
-            name, dot, what = key.rpartition(".")
+            name, _, what = key.rpartition(".")
             if what == "share":
                 shares[name] = max(value, shares.get(name, 0.0))
             elif what == "strength" and math.isclose(value, strength, rel_tol=1e-6):
