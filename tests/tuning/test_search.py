@@ -10,6 +10,8 @@ import yaml
 from poise.cli import main
 from poise.registry import _TABLES
 from poise.specs.spec import completed, run_name
+from poise.studies.running.progress import Log
+from poise.tuning.search import Search
 from tests.tuning.surfaces import INFLATED, RecipeEntry, best_of_dirac, shrink
 
 pytestmark = pytest.mark.usefixtures("here")
@@ -269,3 +271,21 @@ def test_by_hours(tmp_path):
     ]
     assert main([*words, "--out", str(tmp_path / "t"), "--space", "lr=off"]) == 0
     assert len(tried(tmp_path / "t")) == 4
+
+
+def test_a_kill_does_not_make_a_search_by_hours_longer(tmp_path, monkeypatch):
+    """What was searched in the sitting that was killed counts: nothing that runs at its end can tell of it."""
+    words = [*SHRINK, "--hours", "1", "--each", "1", "--confirm", "6", "--steps", "4", "--quiet", "--space", "lr=off"]
+    told, ended = Search._round, Log.add
+
+    def third(self, round):
+        if round[0].number >= 8:
+            monkeypatch.setattr(Log, "add", lambda *entry, **details: None)  # a killed process writes nothing more
+            raise KeyboardInterrupt
+        told(self, round)
+
+    monkeypatch.setattr(Search, "_round", third)
+    main([*words, "--out", str(tmp_path / "t")])
+    monkeypatch.setattr(Log, "add", ended)
+    entries = [entry for entry in Log(tmp_path / "t" / "events.jsonl").entries() if entry.event == "searched"]
+    assert len(entries) == 2 and 0 < entries[0].details["seconds"] < entries[1].details["seconds"]

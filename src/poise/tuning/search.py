@@ -83,6 +83,7 @@ class Search:
             running = [tried for tried in self.trials.round(number, most) if tried.state == "running"]
             if running:
                 self._round(running)
+                self.view.log.add("searched", seconds=budget.elapsed)  # a kill loses no more than a round of it
             number += 1
 
     def _round(self, round: Sequence[Tried]) -> None:
