@@ -125,6 +125,22 @@ def test_an_own_option_that_the_runs_refuse_is_left_out_and_told(tmp_path, capsy
     assert json.loads((tmp_path / "t" / "tune.json").read_text())["space"] == ["l2_point=zero,log:1e-06:0.1"]
 
 
+def test_a_strength_that_has_nothing_to_act_on_is_left_out_unless_it_is_named(tmp_path, capsys, monkeypatch):
+    """A language model with tied weights refuses l2_output above 0: its own space has it all the same."""
+    text = tmp_path / "t.txt"
+    words = ["the", "a", "cat", "dog", "sat", "ran", "on", "under", "mat", "hat"]
+    text.write_text("\n".join(f"{words[i % 10]} {words[i // 10 % 10]} {words[i // 7 % 10]}" for i in range(99)))
+    monkeypatch.setattr(Tune, "go", lambda *search: TuneAnswer(False, {}, ["begun"], 0, {}, ""))
+    tune = ["tune", "language", str(text), "--model.embed", "4", "--batch", "8", "--steps", "2", "--threads", "1"]
+    assert main([*tune, "--no-scan", "--out", str(tmp_path / "t")]) == 0
+    said = capsys.readouterr().out
+    assert "l2_output is not searched: 1e-06 is refused: --l2-output 1e-06 has nothing to act on" in said
+    (searched,) = [line for line in said.splitlines() if line.startswith("searched: ")]
+    assert "l2_recurrent=" in searched and "l2_output=" not in searched
+    named = ["--space", "l2_output=zero,log:1e-5:1e-1"]
+    assert "l2_output=zero,log:1e-05:0.1: 1e-05 is refused" in refused([*tune, "--no-scan", *named], capsys)
+
+
 def test_best_yaml_has_the_rates_that_the_recipe_chose(tmp_path):
     """With the user's own arguments, rates "auto" among them, it asks for the very run that was confirmed."""
     mine = {"data": "x", "noise": 8, "discriminator": {"width": 4}}

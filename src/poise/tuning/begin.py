@@ -63,7 +63,7 @@ def ready_to_search(
     score = own.score or default_score(recipe)
     known = rehearsed(recipe, ready, score)
     open_ones = [one.name for one in own_space(recipe, shared) if one in space.dimensions]
-    space = possible(space, open_ones, recipe, ready, score, say)
+    space = possible(space, open_ones, recipe, ready, score, known, say)
     if own.storage:
         closed(storage(own.storage))
     if not own.no_scan:

@@ -129,7 +129,7 @@ def answer(asked: Asked, best: Tried, outcome: StudyOutcome, importance: dict[st
         better = (test.change.mean - best.mean) if asked.lower else (best.mean - test.change.mean)
         optimism = 100 * better / abs(test.change.mean)
         ours, fresh = number(best.mean), number(test.change.mean)
-        if better > 0:
+        if better > 0 and ours != fresh:
             sentences.append(
                 f"The search itself had it at {ours}, fresh seeds at {fresh}: the best of many trials is partly luck."
             )

@@ -17,7 +17,7 @@ from poise.specs.spec import completed, instantiated, kind_of, run_name
 from poise.studies.running.attempt import FirstStepsFail, Known, attempt
 from poise.tuning.asked import leaves, refusal
 from poise.tuning.scan import scan
-from poise.tuning.space import PENALTY, Dimension, Space, Value, at, put
+from poise.tuning.space import Dimension, Space, Value, at, put
 
 NARROW = 100.0  # a range of strengths that a scan has cut is at least so wide
 
@@ -70,18 +70,25 @@ def rehearsed(recipe: str, arguments: Arguments, score: str) -> Known:
 
 
 def possible(
-    space: Space, own: Sequence[str], recipe: str, arguments: Arguments, score: str, tell: Callable[[str], None]
+    space: Space,
+    own: Sequence[str],
+    recipe: str,
+    arguments: Arguments,
+    score: str,
+    known: Known,
+    tell: Callable[[str], None],
 ) -> Space:
     """The space without those of the recipe's own options that its runs refuse here, each of which a line tells.
 
-    Every choice is tried, and the ends of ranges that change how a run is built: its first steps, and one look.
+    Every choice is tried, each penalty with its least strength, and the ends of ranges that change how a run is built:
+    its first steps, and one look.
 
-    Args: own: names of dimensions that nobody asked for. Errors: PoiseError where another one is refused, or a run has
-    no such score.
+    Args: own: names of dimensions that nobody asked for; known: of the default run. Errors: PoiseError where another
+    one is refused, or a run has no such score.
     """
     found = []
     for one in space.dimensions:
-        said = refusal(recipe, arguments, one) or _unbuilt(recipe, arguments, one, score)
+        said = refusal(recipe, arguments, one) or _unbuilt(recipe, arguments, one, score, known)
         if not said:
             found.append(one)
         elif one.name in own:
@@ -93,9 +100,9 @@ def possible(
     return Space(found)
 
 
-def _unbuilt(recipe: str, arguments: Arguments, one: Dimension, score: str) -> str:
+def _unbuilt(recipe: str, arguments: Arguments, one: Dimension, score: str, known: Known) -> str:
     """Why no run can be built with a value of this option, or has no such score; empty: all can."""
-    if PENALTY.fullmatch(one.name):
+    if one.zero:
         values: list[Value] = [one.low]
     else:
         values = {"one of": one.samples, "int": one.samples[::2], "linear": one.samples[::2]}.get(one.kind, [])
@@ -105,12 +112,12 @@ def _unbuilt(recipe: str, arguments: Arguments, one: Dimension, score: str) -> s
         if value == one.default(arguments):
             continue
         try:
-            known = attempt(recipe, completed(recipe, changed))
+            found = attempt(recipe, completed(recipe, changed), known if one.zero else None)
         except FirstStepsFail:
             continue  # a trial that diverges is one, too
         except PoiseError as error:
             return f"{value} is refused: {error}"
-        if score not in known.scores:
+        if score not in found.scores:
             return f"runs with {value} have no score {score}"
     return ""
 
