@@ -10,9 +10,12 @@ import pytest
 from poise.cli import main
 from poise.errors import PoiseError
 from poise.record import RunFolder
+from poise.runs.ending import Stop
 from poise.specs.spec import completed
 from poise.tuning import scan as scanning
-from poise.tuning.scan import blamed, scan, strength_of
+from poise.tuning import settled
+from poise.tuning.scan import Scanned, blamed, scan, strength_of
+from poise.tuning.space import Dimension, Space
 
 ARGUMENTS = completed("images", {"data": "x"})
 
@@ -35,7 +38,7 @@ def test_the_ends_lie_around_the_strength_that_kills(monkeypatch, dies):
         return "it diverges" if ready["l2_discriminator"] > dies else ""
 
     monkeypatch.setattr(scanning, "_trained", trained)
-    monkeypatch.setattr(scanning, "blamed", lambda folder: True)
+    monkeypatch.setattr(scanning, "blamed", lambda folder, strength: True)
     found = scan("images", ARGUMENTS, "l2_discriminator", Runs(), None)
     assert found.lives <= dies < found.dies <= 2.001 * found.lives
     assert tried[:3] == [0.0, 100.0, 1e-6] and len(tried) <= 3 + 5, "five halvings of eight decades in the logarithm"
@@ -51,7 +54,7 @@ def test_where_nothing_can_be_bisected(monkeypatch, dies, said):
     monkeypatch.setattr(
         scanning, "_trained", lambda recipe, ready, folder, train: "dead" if ready["l2_discriminator"] > dies else ""
     )
-    monkeypatch.setattr(scanning, "blamed", lambda folder: True)
+    monkeypatch.setattr(scanning, "blamed", lambda folder, strength: True)
     if said.startswith("alive"):
         found = scan("images", ARGUMENTS, "l2_discriminator", Runs(), None)
         assert found.dies is None and said in found.sentence
@@ -67,7 +70,7 @@ def test_a_penalty_that_did_nothing_is_not_to_blame(monkeypatch):
     monkeypatch.setattr(
         scanning, "_trained", lambda recipe, ready, strength, train: "nothing was learnt" if strength else ""
     )
-    monkeypatch.setattr(scanning, "blamed", lambda strength: strength > 1e-2)
+    monkeypatch.setattr(scanning, "blamed", lambda folder, strength: strength > 1e-2)
     told = []
     found = scan("images", ARGUMENTS, "l2_discriminator", Runs(), None, told.append)
     assert found.lives <= 1e-2 < found.dies
@@ -79,7 +82,25 @@ def test_who_is_blamed(shares, expected, tmp_path):
     folder = RunFolder(tmp_path)
     rows = [{"step": i, "discriminator/l2.share": share} for i, share in enumerate(shares)]
     (tmp_path / "record.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
-    assert blamed(folder) is expected
+    assert blamed(folder, 1e-3) is expected
+
+
+@pytest.mark.parametrize(("strength", "expected"), [(1e-3, False), (10.0, True)])
+def test_another_penalty_with_a_large_share_is_not_the_one_to_blame(strength, expected, tmp_path):
+    row = {"step": 1, "discriminator/l2.share": 1e-4, "discriminator/l2.strength": 0.001000000047}
+    row |= {"discriminator/r1.share": 0.4, "discriminator/r1.strength": 10.0}
+    (tmp_path / "record.jsonl").write_text(json.dumps(row) + "\n")
+    assert blamed(RunFolder(tmp_path), strength) is expected
+
+
+def test_a_scan_never_leaves_the_default_out(monkeypatch, tmp_path):
+    """The default of text's discriminator, 1e-4, dies in short runs: the search needs it all the same."""
+    arguments = completed("text", {"data": "x"})
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(settled, "scan", lambda *words: Scanned(1e-6, 2e-6, "alive at 1e-06"))
+    one = Dimension("l2_discriminator", "log", 1e-7, 0.1, zero=True)
+    cut = settled.bounded(Space([one]), [one.name], "text", arguments, 600, Stop(), lambda line: None).dimensions[0]
+    assert cut.high == 1e-4 and cut.drawn(cut.default(arguments)) == 1e-4 and cut.low == 1e-7
 
 
 def test_which_strength():
@@ -100,7 +121,7 @@ def test_a_strength_of_100_kills_a_discriminator_and_one_of_0_does_not(tmp_path,
     y, x = np.mgrid[:16, :16]
     discs = [((x - rng.integers(4, 12)) ** 2 + (y - rng.integers(4, 12)) ** 2 < 16) * 200 for _ in range(120)]
     np.save("discs.npy", np.array(discs, np.uint8))
-    words = ["scan", "discs.npy", "--steps", "60", "--batch", "16", "--generator.width", "8", "--scores", "0"]
+    words = ["scan", "discs.npy", "--steps", "120", "--batch", "16", "--generator.width", "8", "--scores", "0"]
     words += ["--discriminator.width", "8", "--threads", "1", "--augment", "none"]
     assert main(words) == 0
     said = capsys.readouterr().out

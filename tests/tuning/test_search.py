@@ -10,6 +10,8 @@ import yaml
 from poise.cli import main
 from poise.registry import _TABLES
 from poise.specs.spec import completed, run_name
+from poise.studies.running.progress import Log
+from poise.tuning.search import Search
 from tests.tuning.surfaces import INFLATED, RecipeEntry, best_of_dirac, shrink
 
 pytestmark = pytest.mark.usefixtures("here")
@@ -117,8 +119,9 @@ def test_the_default_and_no_penalty_are_tried_first_and_never_given_up(tmp_path,
 
 
 @pytest.mark.slow
-def test_whatever_stops_it_the_same_comes_out(tmp_path, here, capsys):
+def test_whatever_stops_it_the_same_comes_out(tmp_path, here, capsys, monkeypatch):
     """Ctrl-C before every single run of the search and of the confirmation, one after the other."""
+    monkeypatch.chdir(tmp_path)  # the runs of the scan lie in ./scans
     words = [
         "tune",
         "shrink",
@@ -172,6 +175,25 @@ def test_more_trials_go_on_from_those_that_are_there(tmp_path):
     assert tried(tmp_path / "t")[:4] == few and len(tried(tmp_path / "t")) == 8
     assert main([*words, "--out", str(tmp_path / "u"), "--trials", "8"]) == 0
     assert tried(tmp_path / "t") == tried(tmp_path / "u")
+
+
+def test_another_winner_is_confirmed_anew_and_what_was_known_is_said(tmp_path):
+    """The confirmation of the first winner was seen: whoever reads the second one must know."""
+    words = [*SHRINK, "--each", "1", "--confirm", "6", "--steps", "20", "--quiet", "--out", str(tmp_path / "t")]
+    words += ["--space", "lr=off", "--space", "l2_point=zero,log:1e-3:10"]
+    assert main([*words, "--trials", "2"]) == 0
+    first = answer(tmp_path / "t")
+    assert not any("was known by then" in one for one in first["sentences"])
+    runs = {path.name for path in (tmp_path / "t" / "confirm" / "runs").glob("*")}
+    assert main([*words, "--trials", "10"]) == 0
+    second = answer(tmp_path / "t")
+    assert second["found"] != first["found"]
+    (known,) = [one for one in second["sentences"] if "was known by then" in one]
+    assert f"after {len(runs)} runs had come to their end" in known
+    assert second["sentences"][-1].startswith("Use ")
+    study = json.loads((tmp_path / "t" / "confirm" / "study.json").read_text())
+    (arm,) = [one for one in study["parts"][0]["arms"] if one["name"] == "found"]
+    assert arm["arguments"] == second["found"], "of this winner alone"
 
 
 def test_a_run_that_diverges_counts_as_the_worst(tmp_path):
@@ -249,3 +271,21 @@ def test_by_hours(tmp_path):
     ]
     assert main([*words, "--out", str(tmp_path / "t"), "--space", "lr=off"]) == 0
     assert len(tried(tmp_path / "t")) == 4
+
+
+def test_a_kill_does_not_make_a_search_by_hours_longer(tmp_path, monkeypatch):
+    """What was searched in the sitting that was killed counts: nothing that runs at its end can tell of it."""
+    words = [*SHRINK, "--hours", "1", "--each", "1", "--confirm", "6", "--steps", "4", "--quiet", "--space", "lr=off"]
+    told, ended = Search._round, Log.add
+
+    def third(self, round):
+        if round[0].number >= 8:
+            monkeypatch.setattr(Log, "add", lambda *entry, **details: None)  # a killed process writes nothing more
+            raise KeyboardInterrupt
+        told(self, round)
+
+    monkeypatch.setattr(Search, "_round", third)
+    main([*words, "--out", str(tmp_path / "t")])
+    monkeypatch.setattr(Log, "add", ended)
+    entries = [entry for entry in Log(tmp_path / "t" / "events.jsonl").entries() if entry.event == "searched"]
+    assert len(entries) == 2 and 0 < entries[0].details["seconds"] < entries[1].details["seconds"]

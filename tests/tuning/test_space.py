@@ -38,6 +38,12 @@ def test_what_is_drawn_and_what_it_stands_for_are_inverse(text):
         assert one.value(one.drawn(0.0)) == 0.0
 
 
+def test_a_narrow_range_keeps_as_many_digits_as_it_needs():
+    one = dimension("ema=linear:0.99:0.9999")[1]
+    assert [one.value(drawn) for drawn in (0.99, 0.99871234, 0.9999)] == [0.99, 0.998712, 0.9999]
+    assert dimension("lr=linear:0:1")[1].value(0.12345) == 0.123
+
+
 def test_0_is_a_fifth_of_the_range_and_borders_on_the_smallest():
     one = Dimension("l2_a", "log", 1e-6, 1e-2, zero=True)
     assert one.lowest == pytest.approx(1e-7)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +16,6 @@ from poise.terminal import pasted
 if TYPE_CHECKING:
     from poise.runs.ending import Stop
     from poise.specs.spec import Parser
-    from poise.tuning.confirm import TuneAnswer
 
 TRIALS, EACH, CONFIRM = 40, 3, 10  # where nobody says
 OF_TUNE: dict[str, dict[str, Any]] = {
@@ -54,26 +52,6 @@ OF_SCAN: dict[str, dict[str, Any]] = {
     "--out": {"help": "the folder of its runs (default scans/RECIPE-DATA)"},
 }
 FLAGS = {"tune": OF_TUNE, "scan": OF_SCAN}
-SCANNED = 600  # steps of a run of a scan, where nobody says
-
-
-@dataclass(frozen=True)
-class TuneFlags:
-    """The flags of `poise tune` itself, None where nobody says."""
-
-    trials: int | None
-    hours: float | None
-    space: list[str] | None
-    score: str | None
-    at: str | None
-    better: str | None
-    each: int | None
-    confirm: int | None
-    no_scan: bool
-    storage: str | None
-    workers: int | None
-    out: str | None
-    quiet: bool
 
 
 def add(commands: Any) -> None:
@@ -121,6 +99,7 @@ def words_of(name: str, argv: Sequence[str]) -> tuple[str, list[str]] | None:
 def tune(argv: list[str]) -> int:
     """poise tune RECIPE ...: arguments are the recipe's and those of the search."""
     from poise.runs.ending import Interrupted, Stop
+    from poise.tuning.begin import TuneFlags, ready_to_search
     from poise.tuning.settled import needed
 
     found = words_of("tune", argv)
@@ -128,60 +107,35 @@ def tune(argv: list[str]) -> int:
         return 0
     recipe, words = found
     arguments: dict[str, Any] = dict(parser_of("tune", recipe).parse(words))
-    own = TuneFlags(**{name: arguments.pop(name) for name in map(named, (*OF_TUNE, "--quiet"))})
-    if own.trials is not None and own.hours is not None:
+    flags: dict[str, Any] = {name: arguments.pop(name) for name in map(named, (*OF_TUNE, "--quiet"))}
+    if flags["trials"] is not None and flags["hours"] is not None:
         raise PoiseError("--trials and --hours both say how long the search is: give one of them")
+    otherwise = {"trials": None if flags["hours"] else TRIALS, "each": EACH, "confirm": CONFIRM, "workers": cores()}
+    for name in otherwise:
+        flags[name] = otherwise[name] if flags[name] is None else flags[name]
+    own = TuneFlags(**flags)
     needed()
     say = _silent if own.quiet else _printed
     stop = Stop()
     with asking(stop):
         try:
-            folder, answer = searched(recipe, arguments, own, stop, say)
+            search, budget = ready_to_search(recipe, arguments, named_in(words), own, stop, say)
+            answer = search.go(budget, own.workers, stop, own.quiet)
         except Interrupted:
             print(f"stopped; go on with: {' '.join(map(pasted, ['poise', 'tune', *argv]))}")
             return 130
     for sentence in answer.sentences:
         say(sentence)
-    say(f"Best:    {folder / 'best.yaml'}")
-    say(f"Page:    {folder / 'index.html'}")
+    say(f"Best:    {search.folder / 'best.yaml'}")
+    say(f"Page:    {search.folder / 'index.html'}")
     return 0
 
 
-def searched(
-    recipe: str, arguments: dict[str, object], own: TuneFlags, stop: Stop, say: Callable[[str], None]
-) -> tuple[Path, TuneAnswer]:
-    """Make numbers of what is open, say what is searched and what it costs, and search; the folder and the answer."""
-    from poise.runs.load import trust_all
-    from poise.tuning.asked import Asked, given_in, own_space, space_of
-    from poise.tuning.settled import bounded, default_score, rehearsed, settled
-    from poise.tuning.tune import Budget, Tune, cost
+def named_in(words: Sequence[str]) -> list[str]:
+    """Options that stand among the words: --generator.lr=1e-4 -> generator.lr."""
+    from poise.specs.spec import underscored
 
-    trust_all(recipe, arguments)
-    given = given_in(recipe, arguments)
-    ready, lines = settled(recipe, arguments)
-    shared = {name: value for name, value in ready.items() if name != "seed"}
-    first: Any = ready["seed"]
-    space = space_of(recipe, shared, given, own.space or [])
-    if not own.no_scan:
-        open_ones = [one.name for one in own_space(recipe, shared) if one in space.dimensions]
-        space = bounded(space, open_ones, recipe, ready, SCANNED, stop, say)
-    score = own.score or default_score(recipe)
-    asked = Asked(
-        recipe, shared, space, score, own.at or "end", own.better or "lower", own.each or EACH,
-        own.confirm or CONFIRM, first,
-    )  # fmt: skip
-    workers = own.workers or cores()
-    for line in [*lines, f"searched: {'; '.join(map(str, space.dimensions))}", f"what counts: {asked.endpoint.name}"]:
-        say(line)
-    kept = [name for name in given if name != "seed" and name not in {one.name for one in space.dimensions}]
-    if kept:
-        say(f"as given, and not searched: {', '.join(kept)}")
-    known = rehearsed(recipe, ready, score)
-    trials = own.trials or (None if own.hours else TRIALS)
-    reserved = cost(asked, known.seconds, trials, workers, say)
-    budget = Budget(trials, own.hours * 3600 if own.hours else None, reserved)
-    folder = Path(own.out) if own.out else asked.folder()
-    return folder, Tune(asked, folder, own.storage).go(budget, workers, stop, own.quiet)
+    return [underscored(word).removeprefix("--").partition("=")[0] for word in words if word.startswith("--")]
 
 
 def scan(argv: list[str]) -> int:
@@ -190,8 +144,8 @@ def scan(argv: list[str]) -> int:
     from poise.runs.load import trust_all
     from poise.runs.run import run
     from poise.specs.spec import completed, run_name
+    from poise.tuning.scan import SCANNED, strength_of
     from poise.tuning.scan import scan as bisect
-    from poise.tuning.scan import strength_of
 
     found = words_of("scan", argv)
     if found is None:
@@ -201,7 +155,7 @@ def scan(argv: list[str]) -> int:
     own: dict[str, Any] = {name: arguments.pop(name) for name in map(named, (*OF_SCAN, "--quiet"))}
     trust_all(recipe, arguments)
     say = _silent if own["quiet"] else _printed
-    if not any(word.partition("=")[0] == "--steps" for word in words) and "steps" in arguments:
+    if "steps" not in named_in(words) and isinstance(arguments.get("steps"), int):
         arguments["steps"] = min(SCANNED, arguments["steps"])
         say(f"each run makes {arguments['steps']:,} steps; --steps changes that")
     name = strength_of(arguments, own["penalty"])

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
+import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -75,9 +77,14 @@ class Asked:
 
     def folder(self) -> Path:
         """Where it lies by default: tunes/RECIPE-DATA-HASH."""
-        told = json.dumps({**self.to_dict(), "confirm": 0}, sort_keys=True, default=str)
         name = run_name(self.recipe, dict(self.arguments)).rpartition("-")[0]
-        return Path("tunes") / f"{name}-{hashlib.sha256(told.encode()).hexdigest()[:8]}"
+        return Path("tunes") / f"{name}-{self.digest}"
+
+    @property
+    def digest(self) -> str:
+        """The same for the same search, however many fresh seeds confirm it."""
+        told = json.dumps({**self.to_dict(), "confirm": 0}, sort_keys=True, default=str)
+        return hashlib.sha256(told.encode()).hexdigest()[:8]
 
 
 def check_place(asked: Asked, folder: Path) -> None:
@@ -90,7 +97,22 @@ def check_place(asked: Asked, folder: Path) -> None:
             raise PoiseError(
                 f"{folder} holds another search (it differs in {', '.join(differing)}): choose another --out"
             )
-    elif folder.exists() and (not folder.is_dir() or any(path.name != ".lock" for path in folder.iterdir())):
+    else:
+        check_free(folder)
+
+
+def check_free(folder: Path, is_search: bool = True) -> None:
+    """That a folder can be written, and is new, empty or that of a search. Errors: PoiseError.
+
+    Args: is_search: whether it will be the folder of a search, and not one in which such folders are made.
+    """
+    place = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    closed = not os.access(place, os.W_OK | os.X_OK) if place.is_dir() else place != folder
+    if closed:
+        raise PoiseError(f"{folder} cannot be written: {place} is closed, or no folder; choose another --out")
+    if not is_search or not folder.exists() or (folder / ASKED).exists():
+        return
+    if not folder.is_dir() or any(path.name != ".lock" for path in folder.iterdir()):
         raise PoiseError(f"{folder} exists and is no search: choose another --out")
 
 
@@ -113,18 +135,57 @@ def space_of(recipe: str, arguments: Arguments, given: Sequence[str], words: Seq
     Errors: PoiseError for an unknown option, or nothing to search.
     """
     found = {one.name: one for one in own_space(recipe, arguments) if one.name not in given}
+    asked_for: list[Dimension] = []
     for word in words:
         name, asked = dimension(word)
         _known(recipe, arguments, name, word)
+        found = {known: one for known, one in found.items() if one in asked_for or not _same(known, name)}
+        asked_for = [one for one in asked_for if one.name != name]
         found.pop(name, None)
         if asked is not None:
             found[name] = asked
+            asked_for.append(asked)
     space = Space(list(found.values()))
     if not space.dimensions:
         raise PoiseError("nothing is left to search: name something, such as --space l2_generator=zero,log:1e-6:1e-1")
     for one in space.dimensions:
         one.drawn(one.default(arguments))
+        _added_once(space, one, arguments)
     return space
+
+
+def _penalty_of(name: str) -> tuple[str, str] | None:
+    """The player and the class of a penalty that is added: "discriminator.penalties.R1.gamma" -> discriminator, R1."""
+    found = PENALTY.fullmatch(name)
+    return (found[1], found[2].rpartition(".")[2]) if found is not None else None
+
+
+def _same(name: str, other: str) -> bool:
+    """Whether both are options of the same penalty."""
+    return name != other and _penalty_of(name) is not None and _penalty_of(name) == _penalty_of(other)
+
+
+def _added_once(space: Space, one: Dimension, arguments: Arguments) -> None:
+    """That a penalty which is added is not there already. Errors: PoiseError."""
+    penalty = _penalty_of(one.name)
+    if penalty is None:
+        return
+    player, kind = penalty
+    there = [str(known["class_path"]).rpartition(".")[2] for known in at(arguments, f"{player}.penalties") or []]
+    if kind in there or any(_same(one.name, other.name) for other in space.dimensions):
+        raise PoiseError(f"--space {one}: there would be two of {kind} on the {player}: leave one out")
+
+
+def refusal(recipe: str, arguments: Arguments, one: Dimension) -> str:
+    """What the recipe says against a value that may be tried of this option; empty: it takes them all."""
+    for value in one.samples:
+        changed: Arguments = copy.deepcopy(dict(arguments))
+        try:
+            one.set(changed, value)
+            completed(recipe, changed)
+        except PoiseError as error:
+            return f"{value} is refused: {error}"
+    return ""
 
 
 def _known(recipe: str, arguments: Arguments, name: str, word: str) -> None:

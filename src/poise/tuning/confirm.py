@@ -120,25 +120,31 @@ def answer(asked: Asked, best: Tried, outcome: StudyOutcome, importance: dict[st
     sentences = [first]
     for row in outcome.comparisons:
         if row.arm.startswith("without "):
-            sentences.append(_without(asked, best, row))
+            sentences.append(_without(asked, best, row, outcome.plan.alpha))
     for name in asked.space.strengths:
         if best.values[name] == 0 and asked.defaults[name] == 0:
-            sentences.append(f"{name}: none is best.")
+            sentences.append(f"{name}: the best trial has none.")
     optimism = None
     if test.change is not None and test.change.mean:
         better = (test.change.mean - best.mean) if asked.lower else (best.mean - test.change.mean)
         optimism = 100 * better / abs(test.change.mean)
-        sentences.append(
-            f"The search itself had it at {number(best.mean)}, fresh seeds at {number(test.change.mean)}: the best of "
-            "many trials is partly luck."
-        )
+        ours, fresh = number(best.mean), number(test.change.mean)
+        if better > 0 and ours != fresh:
+            sentences.append(
+                f"The search itself had it at {ours}, fresh seeds at {fresh}: the best of many trials is partly luck."
+            )
+        else:
+            sentences.append(f"The search itself had it at {ours}, fresh seeds at {fresh}.")
     sentences.append("Use best.yaml: --config best.yaml." if gain else USE_DEFAULT)
     use = dict(best.values) if gain else asked.defaults
     return TuneAnswer(gain, use, sentences, best.number, dict(best.values), claim.verdict, optimism, importance)
 
 
-def _without(asked: Asked, best: Tried, row: Contrast) -> str:
-    """What a penalty adds to what was found: the arm without it, against what was found."""
+def _without(asked: Asked, best: Tried, row: Contrast, alpha: float) -> str:
+    """What a penalty adds to what was found: the arm without it, against what was found.
+
+    Something is said of it where the 95 % interval leaves 0 out and p, adjusted for all such arms, is at most alpha.
+    """
     name = row.arm.removeprefix("without ")
     value, default = best.values[name], asked.defaults[name]
     label = told_values({name: value})
@@ -146,10 +152,11 @@ def _without(asked: Asked, best: Tried, row: Contrast) -> str:
     change = row.change
     if change is None:
         return f"{label}: nothing can be said yet."
-    worse = change.low is not None and change.high is not None
+    both = change.low is not None and change.high is not None and change.adjusted <= alpha
     ends = (change.low or 0.0, change.high or 0.0) if asked.lower else (-(change.high or 0.0), -(change.low or 0.0))
-    if worse and ends[0] > 0:
+    if both and ends[0] > 0:
         return f"{label}: {other} {asked.endpoint.name} is {change_text(change)}: it helps."
-    if worse and ends[1] < 0:
-        return f"{label}: {other} {asked.endpoint.name} is {change_text(change)}: it does harm here; leave it out."
+    if both and ends[1] < 0:
+        use = "leave it out" if default == 0 else "use the default"
+        return f"{label}: {other} {asked.endpoint.name} is {change_text(change)}: it does harm here; {use}."
     return f"{label}: no effect found ({other} {asked.endpoint.name} is {change_text(change)})."

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from poise.disk import write_atomically
 from poise.report.figures.looks import COLOURS, GRID, as_png
 from poise.tuning.asked import Asked
-from poise.tuning.space import Dimension
+from poise.tuning.space import Dimension, Value
 from poise.tuning.trials import Tried
 
 if TYPE_CHECKING:
@@ -65,21 +65,30 @@ def _slices(asked: Asked, over: Sequence[Tried]) -> bytes:
     return as_png(figure)
 
 
-def _slice(axes: Axes, one: Dimension, over: Sequence[Tried], best: Tried | None, default: object) -> None:
+def _slice(axes: Axes, one: Dimension, over: Sequence[Tried], best: Tried | None, default: Value) -> None:
     for state, colour, inside in (("done", COLOURS[0], COLOURS[0]), ("given up", COLOURS[4], "none")):
         mine = [tried for tried in over if tried.state == state]
-        places, means = [_place(one, tried) for tried in mine], [tried.mean for tried in mine]
+        places, means = [_place(one, tried.values[one.name]) for tried in mine], [tried.mean for tried in mine]
         axes.plot(places, means, "o", markersize=5, color=colour, markerfacecolor=inside)
     if best is not None:
-        axes.plot([_place(one, best)], [best.mean], "*", color=COLOURS[1], markersize=14, markeredgecolor="white")
+        axes.plot(
+            [_place(one, best.values[one.name])],
+            [best.mean],
+            "*",
+            color=COLOURS[1],
+            markersize=14,
+            markeredgecolor="white",
+        )
     if one.kind in ("log", "times"):
         axes.set_xscale("log")
         axes.tick_params(axis="x", which="minor", labelbottom=False)
+    axes.axvline(_place(one, default), color="black", linewidth=1, linestyle="dashed")
+    if one.kind == "one of":
+        axes.set_xticks(range(len(one.choices)), [str(choice) for choice in one.choices])
     if one.kind == "times":
-        places = [2.0**i for i in range(-10, 11) if one.low <= 2.0**i <= one.high]
-        axes.set_xticks(places, [f"{place:g}" for place in places])
-    if isinstance(default, int | float) and (default or one.zero):
-        axes.axvline(default or math.sqrt(one.lowest * one.low), color="black", linewidth=1, linestyle="dashed")
+        axes.minorticks_off()
+        ticks = [2.0**i for i in range(-10, 11) if one.low <= 2.0**i <= one.high]
+        axes.set_xticks(ticks, [f"×{tick:g}" for tick in ticks])
     if one.zero:
         axes.axvspan(one.lowest, one.low, color="#999999", alpha=0.2, linewidth=0)
         axes.annotate("0", (one.lowest, 1), xycoords=("data", "axes fraction"), va="top", fontsize=9)
@@ -88,11 +97,10 @@ def _slice(axes: Axes, one: Dimension, over: Sequence[Tried], best: Tried | None
     axes.spines[["top", "right"]].set_visible(False)
 
 
-def _place(one: Dimension, tried: Tried) -> float | str:
-    """Where a trial stands on the axis: 0 in the middle of what is drawn for it, choices by their names."""
-    value = tried.values[one.name]
+def _place(one: Dimension, value: Value) -> float:
+    """Where a value stands on the axis: 0 in the middle of what is drawn for it, choices in their order."""
     if one.kind == "one of" or isinstance(value, str):
-        return str(value)
+        return float(one.choices.index(value))
     if one.zero and value == 0:
         return math.sqrt(one.lowest * one.low)
     return float(value)

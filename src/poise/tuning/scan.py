@@ -23,6 +23,7 @@ from poise.tuning.space import put, rounded
 
 TOO_LARGE = ("dead discriminator", "strength too large", "nothing was learnt")  # findings
 LOWEST, HIGHEST = 1e-6, 100.0
+SCANNED = 600  # steps of a run, where nobody says
 BLAMED = 0.01  # share of the gradient that a penalty has at some step, if it is to blame
 CLOSE = 2.0  # the bisection ends where the dead strength is at most so many times the living one
 
@@ -86,7 +87,7 @@ def scan(
         ready = completed(recipe, changed)
         folder = RunFolder(runs / run_name(recipe, ready))
         said = _trained(recipe, ready, folder, train)
-        if said and strength and not blamed(folder):
+        if said and strength and not blamed(folder, strength):
             tell(f"{name} {strength:g}: {said}, but the penalty was too weak for that: alive")
             return ""
         tell(f"{name} {strength:g}: {said or 'alive'}")
@@ -111,10 +112,20 @@ def scan(
     return Scanned(lives, dies, f"{name}: alive at {number(lives)}, too large at {number(dies)}")
 
 
-def blamed(folder: RunFolder) -> bool:
-    """Whether a penalty was ever a hundredth of the gradient or more."""
-    shares = [value for row in folder.rows() for key, value in row.items() if key.endswith(".share")]
-    return max(shares, default=1.0) >= BLAMED
+def blamed(folder: RunFolder, strength: float) -> bool:
+    """Whether a penalty of this strength was ever a hundredth of the gradient or more; others have no say, unless none
+    is recorded with it."""
+    shares: dict[str, float] = {}
+    mine = set()
+    for row in folder.rows():
+        for key, value in row.items():
+            name, _, what = key.rpartition(".")
+            if what == "share":
+                shares[name] = max(value, shares.get(name, 0.0))
+            elif what == "strength" and math.isclose(value, strength, rel_tol=1e-6):
+                mine.add(name)
+    counted = [share for name, share in shares.items() if name in mine] or list(shares.values())
+    return max(counted, default=1.0) >= BLAMED
 
 
 def _trained(recipe: str, ready: Arguments, folder: RunFolder, train: OneRun) -> str:

@@ -83,6 +83,7 @@ class Search:
             running = [tried for tried in self.trials.round(number, most) if tried.state == "running"]
             if running:
                 self._round(running)
+                self.view.log.add("searched", seconds=budget.elapsed)  # a kill loses no more than a round of it
             number += 1
 
     def _round(self, round: Sequence[Tried]) -> None:
@@ -93,15 +94,17 @@ class Search:
             tasks = [task for tried in alive for task in tasks_of_trial(self.asked, tried, seeds)]
             todo = {task.name: task for task in tasks if not self._over(task)}
             self.pool.finish(list(todo.values()))
-            worst = self._worst(round)
+            begin = round[0].number - round[0].number % TOGETHER
             for tried in alive:
                 known = self.scores(tried)[:FIRST]
                 more = len(self.seeds) > FIRST and seeds == self.seeds[:FIRST]
+                worst = self._worst(tried, begin, round)
                 if more and self.trials.worse(tried, [worst if one is None else one for one in known]):
                     given_up.add(tried.number)
         for tried in round:
             scores = self.scores(tried)[: FIRST if tried.number in given_up else len(self.seeds)]
-            self.trials.tell(tried, scores, self._worst(round), tried.number in given_up)
+            worst = self._worst(tried, tried.number, round)
+            self.trials.tell(tried, scores, worst, tried.number in given_up)
         self.view.told(self.trials.all()[round[0].number : round[-1].number + 1], self.trials.best())
 
     def _over(self, task: Task) -> bool:
@@ -118,10 +121,16 @@ class Search:
             found.append(value if value is not None and math.isfinite(value) else None)
         return found
 
-    def _worst(self, round: Sequence[Tried]) -> float:
-        """The worst score of any run so far: what a run counts that diverged."""
-        known = [score for tried in self.trials.all() for score in tried.scores if score is not None]
-        known += [score for tried in round for score in self.scores(tried) if score is not None]
+    def _worst(self, tried: Tried, before: int, round: Sequence[Tried]) -> float:
+        """What a run of a trial counts that diverged: the worst score of its other runs and of trials before a number.
+
+        Of the whole round where all of those diverged. Trials that come later have no say, so that a search that is
+        lengthened goes on as one that was longer from the beginning.
+        """
+        known = [score for one in self.trials.all()[:before] for score in one.scores if score is not None]
+        known += [score for score in self.scores(tried) if score is not None]
+        if not known:
+            known = [score for one in round for score in self.scores(one) if score is not None]
         if not known:
             raise PoiseError(
                 "every run so far has diverged: begin with lower learning rates, or narrow the search (--space)"

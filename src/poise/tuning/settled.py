@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import importlib.util
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -13,10 +14,10 @@ from poise.installing import install
 from poise.runs.ending import Stop
 from poise.runs.run import run
 from poise.specs.spec import completed, instantiated, kind_of, run_name
-from poise.studies.running.attempt import Known, attempt
-from poise.tuning.asked import leaves
+from poise.studies.running.attempt import FirstStepsFail, Known, attempt
+from poise.tuning.asked import leaves, refusal
 from poise.tuning.scan import scan
-from poise.tuning.space import Space, at, put
+from poise.tuning.space import Dimension, Space, Value, at, put
 
 NARROW = 100.0  # a range of strengths that a scan has cut is at least so wide
 
@@ -68,6 +69,59 @@ def rehearsed(recipe: str, arguments: Arguments, score: str) -> Known:
     return known
 
 
+def possible(
+    space: Space,
+    own: Sequence[str],
+    recipe: str,
+    arguments: Arguments,
+    score: str,
+    known: Known,
+    tell: Callable[[str], None],
+) -> Space:
+    """The space without those of the recipe's own options that its runs refuse here, each of which a line tells.
+
+    Every choice is tried, each penalty with its least strength, and the ends of ranges that change how a run is built:
+    its first steps, and one look.
+
+    Args: own: names of dimensions that nobody asked for; known: of the default run. Errors: PoiseError where another
+    one is refused, or a run has no such score.
+    """
+    found = []
+    for one in space.dimensions:
+        said = refusal(recipe, arguments, one) or _unbuilt(recipe, arguments, one, score, known)
+        if not said:
+            found.append(one)
+        elif one.name in own:
+            tell(f"{one.name} is not searched: {said}")
+        else:
+            raise PoiseError(f"--space {one}: {said}")
+    if not found:
+        raise PoiseError("nothing is left to search: name something, such as --space l2_generator=zero,log:1e-6:1e-1")
+    return Space(found)
+
+
+def _unbuilt(recipe: str, arguments: Arguments, one: Dimension, score: str, known: Known) -> str:
+    """Why no run can be built with a value of this option, or has no such score; empty: all can."""
+    if one.zero:
+        values: list[Value] = [one.low]
+    else:
+        values = {"one of": one.samples, "int": one.samples[::2], "linear": one.samples[::2]}.get(one.kind, [])
+    for value in values:
+        changed = copy.deepcopy(dict(arguments))
+        one.set(changed, value)
+        if value == one.default(arguments):
+            continue
+        try:
+            found = attempt(recipe, completed(recipe, changed), known if one.zero else None)
+        except FirstStepsFail:
+            continue  # a trial that diverges is one, too
+        except PoiseError as error:
+            return f"{value} is refused: {error}"
+        if score not in found.scores:
+            return f"runs with {value} have no score {score}"
+    return ""
+
+
 def bounded(
     space: Space,
     names: Sequence[str],
@@ -80,7 +134,8 @@ def bounded(
     """The space with none of these strengths of L2 above the largest with which a short run lives.
 
     Args: names: of dimensions that nobody has bounded. steps: of those runs, at most; they lie in scans/, and are not
-    made again. tell: hears a line for each. Where short runs show nothing, bounds stay, and a line says why.
+    made again. tell: hears a line for each. Where short runs show nothing, bounds stay, and a line says why. The
+    default stays within.
     """
     short = dict(arguments)
     asked = short.get("steps")
@@ -97,7 +152,8 @@ def bounded(
                 tell(f"its bounds stay: {error}")
             else:
                 tell(scanned.sentence)
-                high = min(one.high, scanned.lives)
+                default = float(one.default(arguments))
+                high = max(min(one.high, scanned.lives), default)
                 one = replace(one, high=high, low=min(one.low, high / NARROW))
         found.append(one)
     return Space(found)

@@ -82,7 +82,19 @@ class Dimension:
             return drawn
         if self.zero and drawn < self.low:
             return 0.0
+        if self.kind == "linear":  # 0.9987 of 0.99:0.9999 needs more than three digits
+            return round(float(drawn), DIGITS - math.floor(math.log10(self.high - self.low)))
         return rounded(float(drawn))
+
+    @property
+    def samples(self) -> list[Value]:
+        """Every choice, or the ends of the range and a value between, and 0 where it is tried: what must be taken."""
+        if self.kind == "one of":
+            return list(self.choices)
+        between = self.low + 0.4321 * (self.high - self.low)
+        places = [self.low, between, self.high]
+        values = [self.value(int(place) if self.kind == "int" else place) for place in places]
+        return [0.0, *values] if self.zero else values
 
     def drawn(self, value: Value) -> Value:
         """What has to be drawn for a value. Errors: PoiseError for one outside the bounds."""
@@ -191,6 +203,8 @@ def dimension(text: str) -> tuple[str, Dimension | None]:
     if said == "off":
         return name, None
     zero = said.startswith("zero,")
+    if PENALTY.fullmatch(name) and not zero:
+        raise PoiseError(f"--space {text}: a penalty is added or not: search it with 0, such as zero,log:0.01:100")
     kind, colon, bounds = said.removeprefix("zero,").partition(":")
     if not colon:
         choices = tuple(dict.fromkeys(_word(word.strip()) for word in said.split(",")))

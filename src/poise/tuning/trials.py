@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from poise.errors import PoiseError
 from poise.tuning.space import Space, Value
+from poise.tuning.storage import closed, storage
 
 if TYPE_CHECKING:
     import optuna
@@ -30,7 +31,7 @@ JOURNAL = "trials.journal"
 TOGETHER = 4  # trials of a round
 STARTUP = 10  # trials drawn evenly before the sampler learns from them
 WORSE = 0.3  # p of Wilcoxon's signed ranks below which a trial is given up: two seeds of two that are worse give ¼
-NAME, SCORES, GIVEN_UP, SPACE = "search", "scores", "given up", "space"
+NAME, SCORES, GIVEN_UP, SPACE, WHOSE = "search", "scores", "given up", "space", "whose"
 
 
 @dataclass(frozen=True)
@@ -66,15 +67,25 @@ class Trials:
         place: a file for Optuna's journal, or the address of a database such as sqlite:///tune.db.
         space: what is searched. lower: whether less is better. seed: of what is drawn.
         first: values of the first trials, which are never given up.
+        whose: tells one search from another with the same space, such as a hash of what was asked.
+
+    Errors: PoiseError for a place that cannot be read, or holds the trials of another search.
     """
 
     def __init__(
-        self, place: Path | str, space: Space, lower: bool, seed: int = 0, first: Sequence[Mapping[str, Value]] = ()
+        self,
+        place: Path | str,
+        space: Space,
+        lower: bool,
+        seed: int = 0,
+        first: Sequence[Mapping[str, Value]] = (),
+        whose: str = "",
     ) -> None:
         import optuna
 
-        self.space, self.lower, self.seed, self.kept = space, lower, seed, len(first)
+        self.space, self.lower, self.seed, self.first, self.whose = space, lower, seed, first, whose
         self._distributions = {one.name: one.distribution() for one in space.dimensions}
+        self._drawn = [{one.name: one.drawn(values[one.name]) for one in space.dimensions} for values in first]
         self._storage = storage(place)
         with quiet():
             self.study: optuna.Study = optuna.create_study(
@@ -85,51 +96,68 @@ class Trials:
                 load_if_exists=True,
             )
             self._check(place)
-            for values in first:
-                drawn = {one.name: one.drawn(values[one.name]) for one in space.dimensions}
-                self.study.enqueue_trial(drawn, skip_if_exists=True)
 
     def close(self) -> None:
         """Give the connections to a database back."""
-        engine = getattr(self._storage, "engine", None)
-        if engine is not None:
-            self._storage.remove_session()
-            engine.dispose()
+        closed(self._storage)
 
     def _check(self, place: Path | str) -> None:
         """That what lies in the storage is of this search. Errors: PoiseError."""
-        told = sorted(str(one) for one in self.space.dimensions)
-        known = self.study.user_attrs.get(SPACE)
-        if known is None and not self.study.get_trials(deepcopy=False):
-            self.study.set_user_attr(SPACE, told)
-        elif known != told:
+        told = {SPACE: sorted(str(one) for one in self.space.dimensions), WHOSE: self.whose}
+        known = self.study.user_attrs
+        if not self.study.get_trials(deepcopy=False):
+            for name in told:
+                if name not in known:
+                    self.study.set_user_attr(name, told[name])
+            known = self.study.user_attrs
+        if known.get(SPACE) != told[SPACE] or known.get(WHOSE, self.whose) != self.whose:
             raise PoiseError(f"{place} holds the trials of another search: choose another --storage, or another --out")
 
     def round(self, number: int, most: int = TOGETHER) -> list[Tried]:
-        """The trials of a round, asked for where they are not there yet; at most so many."""
-        from optuna.samplers import GPSampler
-        from optuna.trial import TrialState
+        """The trials of a round, asked for where they are not there yet; at most so many.
 
+        The whole round is asked for even if less of it is wanted: what is tried when more are wanted later is the same.
+        """
         from poise.training.threads import one_thread
 
-        begin, end = number * TOGETHER, number * TOGETHER + min(TOGETHER, most)
+        begin = number * TOGETHER
         with quiet(), one_thread():
-            there = sum(trial.state != TrialState.WAITING for trial in self.study.get_trials(deepcopy=False))
-            for i in range(there, end):
-                self.study.sampler = GPSampler(seed=self.seed + 1 + i, n_startup_trials=STARTUP)
-                self.study.ask(self._distributions)
-        return [trial for trial in self.all() if begin <= trial.number < end]
+            for i in range(len(self.study.get_trials(deepcopy=False)), begin + TOGETHER):
+                self._ask(i)
+        return [trial for trial in self.all() if begin <= trial.number < begin + most]
+
+    def _ask(self, number: int) -> None:
+        """The next trial: chosen on a copy in memory, and kept at once, so that none is half there after a kill."""
+        from optuna.samplers import GPSampler
+        from optuna.trial import TrialState, create_trial
+
+        if number < len(self._drawn):
+            params = dict(self._drawn[number])
+        else:
+            copy = self._copy(number)
+            copy.sampler = GPSampler(seed=self.seed + 1 + number, n_startup_trials=STARTUP)
+            params = copy.ask(self._distributions).params
+        running = create_trial(state=TrialState.RUNNING, params=params, distributions=self._distributions)
+        self.study.add_trial(running)
+
+    def _copy(self, before: int) -> optuna.Study:
+        """The trials before a number, in memory."""
+        import optuna
+
+        copy = optuna.create_study(direction=self.study.direction)
+        copy.add_trials(self.study.get_trials(deepcopy=False)[:before])
+        return copy
 
     def all(self) -> list[Tried]:
         """Every trial that was asked for, by number."""
-        from optuna.trial import TrialState
-
         with quiet():
             found = self.study.get_trials(deepcopy=False)
-        return [self._tried(trial) for trial in found if trial.state != TrialState.WAITING]
+        return [self._tried(trial) for trial in found]
 
     def _tried(self, trial: Any) -> Tried:
         values = {one.name: one.value(trial.params[one.name]) for one in self.space.dimensions}
+        if trial.number < len(self.first):  # as they are, whatever their digits
+            values = {one.name: self.first[trial.number][one.name] for one in self.space.dimensions}
         if trial.value is None:
             return Tried(trial.number, values, "running")
         scores = trial.user_attrs[SCORES]
@@ -142,21 +170,31 @@ class Trials:
         return optuna.trial.Trial(self.study, self.study.get_trials(deepcopy=False)[number]._trial_id)
 
     def worse(self, tried: Tried, scores: Sequence[float]) -> bool:
-        """Note the scores of its first seeds; whether it is worse than the best one so far, seed by seed."""
+        """Note the scores of its first seeds; whether it is worse than the best one of earlier rounds, seed by seed.
+
+        That is decided once and kept: a search that was stopped since then does not decide anew.
+        """
         with quiet():
             trial = self._trial(tried.number)
-            known = self.study.get_trials(deepcopy=False)[tried.number].intermediate_values
+            known = self.study.get_trials(deepcopy=False)[tried.number]
+            if GIVEN_UP in known.user_attrs:
+                return bool(known.user_attrs[GIVEN_UP])
             for seed, score in enumerate(scores):
-                if seed not in known:
+                if seed not in known.intermediate_values:
                     trial.report(score, seed)
-            return tried.number >= self.kept and bool(trial.should_prune())
+            given_up = False
+            if tried.number >= len(self.first):
+                now = self.study.get_trials(deepcopy=False)[tried.number]
+                given_up = bool(self.study.pruner.prune(self._copy(_begin(tried.number)), now))
+            trial.set_user_attr(GIVEN_UP, given_up)
+            return given_up
 
     def tell(self, tried: Tried, scores: Sequence[float | None], worst: float, given_up: bool) -> None:
         """The end of a trial; a run that diverged counts as `worst`."""
         if tried.state != "running":
             return
         counted = [worst if score is None else score for score in scores]
-        best = self.best()
+        best = self.best(_begin(tried.number))
         value = fmean(counted)
         if given_up and best is not None:
             theirs = [worst if score is None else score for score in best.scores]
@@ -167,9 +205,9 @@ class Trials:
             trial.set_user_attr(GIVEN_UP, given_up)
             self.study.tell(tried.number, value)
 
-    def best(self) -> Tried | None:
-        """The best of those that are done; of equal ones the first."""
-        done = [trial for trial in self.all() if trial.state == "done"]
+    def best(self, before: int | None = None) -> Tried | None:
+        """The best of those that are done, of equal ones the first; of those before a number, if one is given."""
+        done = [trial for trial in self.all()[:before] if trial.state == "done"]
         if not done:
             return None
         return min(done, key=lambda trial: (trial.mean if self.lower else -trial.mean, trial.number))
@@ -190,19 +228,6 @@ class Trials:
         return {name: float(share) for name, share in found.items()}
 
 
-def storage(place: Path | str) -> Any:
-    """Optuna's own: a journal in a file, or a database."""
-    from optuna.storages import JournalStorage, RDBStorage
-    from optuna.storages.journal import JournalFileBackend
-
-    if isinstance(place, Path):
-        place.parent.mkdir(parents=True, exist_ok=True)
-        return JournalStorage(JournalFileBackend(str(place)))
-    try:
-        return RDBStorage(place)
-    except Exception as error:
-        said = " ".join(str(error).split())[:160]
-        raise PoiseError(
-            f"--storage {place.partition('@')[2] or place}: {said}; use an address such as sqlite:///tune.db or "
-            "postgresql+psycopg://user@host/base"
-        ) from None
+def _begin(number: int) -> int:
+    """The first trial of the round that a trial belongs to."""
+    return number - number % TOGETHER

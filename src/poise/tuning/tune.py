@@ -14,8 +14,8 @@ TUNES/NAME/
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import yaml  # type: ignore[import-untyped]
@@ -31,7 +31,7 @@ from poise.tuning.asked import Asked, check_place, register
 from poise.tuning.confirm import TuneAnswer, answer, changes, no_other, study_of
 from poise.tuning.page import save_tune_page
 from poise.tuning.search import RUNS, Budget, Search
-from poise.tuning.space import Value
+from poise.tuning.space import Value, at, put
 from poise.tuning.trials import JOURNAL, Trials, Tried
 from poise.tuning.view import TuneView
 
@@ -42,12 +42,14 @@ ANSWER, BEST = "answer.json", "best.yaml"
 class Tune:
     """A search and its folder.
 
-    Args: asked; folder; storage: the address of a database, None for a journal in the folder.
+    Args: asked; folder; storage: the address of a database, None for a journal in the folder. chosen: option -> number
+    where the recipe chose one for these data ("auto"), which best.yaml tells as well.
     """
 
     asked: Asked
     folder: Path
     storage: str | None = None
+    chosen: Mapping[str, object] = field(default_factory=dict)
 
     @property
     def log(self) -> Log:
@@ -61,7 +63,8 @@ class Tune:
 
     def trials(self) -> Trials:
         place = self.storage or self.folder / JOURNAL
-        return Trials(place, self.asked.space, self.asked.lower, self.asked.first, self.first())
+        asked = self.asked
+        return Trials(place, asked.space, asked.lower, asked.first, self.first(), asked.digest)
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
@@ -85,7 +88,7 @@ class Tune:
                 if best is None:
                     raise PoiseError("no trial came to its end: give more --trials or --hours")
                 found = self._confirmed(best, trials.importance(), workers, stop, quiet)
-                self.write(found, trials.all())
+                self.write(found, [one for one in trials.all() if one.state != "running"])
         return found
 
     def _search(self, trials: Trials, budget: Budget, workers: int, stop: Stop, quiet: bool) -> None:
@@ -105,7 +108,9 @@ class Tune:
             return no_other(self.asked, best, importance)
         study = study_of(self.asked, best, self.folder)
         study.train(workers, stop, quiet)
-        return answer(self.asked, best, study.outcome(), importance)
+        found = answer(self.asked, best, study.outcome(), importance)
+        found.sentences[-1:-1] = study.notes()  # of an earlier winner, or fewer seeds: what was known by then
+        return found
 
     def _spent(self) -> float:
         """Seconds of search in earlier sittings."""
@@ -115,6 +120,9 @@ class Tune:
     def write(self, found: TuneAnswer, tried: list[Tried]) -> None:
         """answer.json, best.yaml and the page."""
         use = changes(self.asked, found.use)
+        for name in self.chosen if use else ():  # the rates that the confirmed runs had
+            if at(use, name) is None:
+                put(use, name, self.chosen[name])
         head = f"# {found.sentences[0]}\n" if use else "# no gain found: the defaults\n"
         content = yaml.safe_dump(use, sort_keys=False, allow_unicode=True) if use else "{}\n"
         write_atomically(self.folder / BEST, (head + content).encode())
@@ -123,9 +131,14 @@ class Tune:
         save_tune_page(self.folder, self.asked, found, tried)
 
 
+def fresh_runs(asked: Asked) -> int:
+    """How many runs the confirmation has at most: the default, what was found, and that without each penalty."""
+    return (2 + len(asked.space.strengths)) * asked.confirm
+
+
 def cost(asked: Asked, seconds: float, trials: int | None, workers: int, tell: Callable[[str], None]) -> float:
     """Seconds that the confirmation will take at most; tells what everything costs."""
-    fresh = (2 + len(asked.space.strengths)) * asked.confirm
+    fresh = fresh_runs(asked)
     confirming = fresh * seconds / workers
     if trials is not None:
         least, most = trials * min(2, asked.seeds), trials * asked.seeds
@@ -148,4 +161,4 @@ def _time(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
-__all__ = ["Budget", "Tune", "TuneAnswer", "cost"]
+__all__ = ["Budget", "Tune", "TuneAnswer", "cost", "fresh_runs"]

@@ -45,6 +45,10 @@ class Known:
         return KEPT * self.checkpoint + self.pictures
 
 
+class FirstStepsFail(PoiseError):
+    """A run that diverges at once; any other `PoiseError` says that there can be no such run."""
+
+
 def attempt(name: str, arguments: Arguments, like: Known | None = None) -> Known:
     """Build a run, take steps of each stage, look at it as a run does. `like` has the scores of its part already.
 
@@ -59,7 +63,7 @@ def attempt(name: str, arguments: Arguments, like: Known | None = None) -> Known
             _steps(recipe, known)
             _looks(recipe, known, like)
         except NonFinite as error:
-            raise PoiseError(f"its very first steps fail: {error}") from None
+            raise FirstStepsFail(f"its very first steps fail: {error}") from None
         except (MemoryError, RuntimeError) as error:
             if not isinstance(error, MemoryError) and "memory" not in str(error):
                 raise
