@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,12 +15,14 @@ from poise.disk.description import AskedRun
 from poise.errors import PoiseError
 from poise.report.in_terminal import WAYS
 from poise.terminal import pasted
+from poise.training.torchrun import world
 
 if TYPE_CHECKING:
     from poise.record import RunFolder
     from poise.runs.further.lengthening import Further
     from poise.runs.report import RunReport
     from poise.specs.spec import Completed, Parser
+    from poise.training.ranks import Ranks
 
 
 MIRRORS: dict[str, dict[str, Any]] = {
@@ -56,9 +59,7 @@ def add(commands: Any) -> None:
 
 def train(argv: list[str]) -> int:
     """poise train RECIPE ...: arguments are the recipe's."""
-    from poise.runs.load import trust_all
-    from poise.specs.sources import trust
-    from poise.specs.spec import Completed, all_recipes, kind_of
+    from poise.specs.spec import all_recipes, kind_of
 
     if not argv or argv[0] in ("-h", "--help"):
         print("usage: poise train RECIPE DATA [options]\n\nRecipes:")
@@ -66,6 +67,24 @@ def train(argv: list[str]) -> int:
             print(f"  {name:10} {(kind_of(name).build.__doc__ or '').strip().splitlines()[0]}")
         print("\npoise train RECIPE --help lists its options.")
         return 0
+    return by_all(partial(_train, argv))
+
+
+def by_all(work: Callable[[Ranks | None], int]) -> int:
+    """The exit code of `work`, done by this process, or by all that torchrun started together."""
+    me = world()
+    if me is None:
+        return work(None)
+    from poise.runs.run import together
+
+    return together(me, work)
+
+
+def _train(argv: list[str], ranks: Ranks | None) -> int:
+    from poise.runs.load import trust_all
+    from poise.specs.sources import trust
+    from poise.specs.spec import Completed
+
     if "." in argv[0]:
         trust(argv[0])
     parser = parser_of(argv[0])
@@ -78,8 +97,14 @@ def train(argv: list[str]) -> int:
     trust_all(argv[0], arguments)  # whoever names code on the command line has it executed
     asked, folder = Completed(arguments), out
     if minutes is not None:
+        _steps_alone(ranks)
         asked, folder = _in_minutes(argv, asked, minutes, out, quiet)
-    return go({"recipe": argv[0], "arguments": asked}, folder, quiet, show=show, mirrors=mirrors)
+    return go({"recipe": argv[0], "arguments": asked}, folder, quiet, show=show, mirrors=mirrors, ranks=ranks)
+
+
+def _steps_alone(ranks: Ranks | None) -> None:
+    if ranks is not None:
+        raise PoiseError("--minutes times the steps of one process, and several take less: give --steps instead")
 
 
 def trackers(names: str | None, tensorboard: bool) -> list[str]:
@@ -139,6 +164,7 @@ def go(
     show: str | None = None,
     further: Further | None = None,
     mirrors: Sequence[str] = (),
+    ranks: Ranks | None = None,
 ) -> int:
     """Run to the end or to Ctrl-C, then say where things are."""
     from poise.data.files import reading
@@ -152,7 +178,7 @@ def go(
     stop = Stop()
 
     def ask(signum: int, frame: Any) -> None:
-        if stop.asked:  # a second Ctrl-C does not wait
+        if stop.asked and ranks is None:  # a second Ctrl-C does not wait; torchrun sends two by itself
             raise KeyboardInterrupt
         stop.asked = True
 
@@ -163,7 +189,7 @@ def go(
         remember(folder.path)
     reading.quiet = quiet
     try:
-        report = run({**spec, "arguments": arguments}, folder.path, watching, stop, data, further)
+        report = run({**spec, "arguments": arguments}, folder.path, watching, stop, data, further, ranks)
     except Interrupted as reason:
         print(f"{reason}; go on with: poise resume {shown(folder)}", file=sys.stderr if quiet else sys.stdout)
         return 130
@@ -215,6 +241,10 @@ def best_of(report: RunReport) -> str:
 
 
 def resume(options: argparse.Namespace) -> int:
+    return by_all(partial(_resume, options))
+
+
+def _resume(options: argparse.Namespace, ranks: Ranks | None) -> int:
     from poise.record import find_run
     from poise.runs.further.lengthening import Further
     from poise.runs.load import check_classes, trust_all
@@ -224,6 +254,8 @@ def resume(options: argparse.Namespace) -> int:
     further = None
     if options.steps is not None or options.minutes is not None:
         further = Further(options.steps, options.minutes)
+    if options.minutes is not None:
+        _steps_alone(ranks)
     if further is not None and options.from_step is not None:
         flag = "--minutes" if options.steps is None else "--steps"
         raise PoiseError(f"{flag} makes the run longer and --from-step takes it back: do one after the other")
@@ -238,4 +270,4 @@ def resume(options: argparse.Namespace) -> int:
         print(f"what came after step {left:,} is forgotten", file=sys.stderr if options.quiet else sys.stdout)
     asked: AskedRun = {"recipe": spec.recipe, "arguments": of_before(spec.recipe, spec.arguments)}
     mirrors = trackers(options.mirror, options.tensorboard)
-    return go(asked, folder.path, options.quiet, options.data, options.show, further, mirrors)
+    return go(asked, folder.path, options.quiet, options.data, options.show, further, mirrors, ranks)

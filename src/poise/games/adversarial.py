@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
-from poise.core import Batch, DiscriminatorOutput, Player, Term, averaged
+from poise.core import Batch, DiscriminatorOutput, Player, Term, averaged, drawn
 
 
 class Generator(Protocol):
@@ -52,7 +52,7 @@ class Round:
 
     @cached_property
     def z(self) -> Tensor | None:
-        found: Tensor | None = self.game.generator.noise(len(self.real))
+        found: Tensor | None = drawn(len(self.real), self.game.generator.noise)
         return found
 
     @cached_property

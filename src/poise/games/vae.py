@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from poise.core import Batch, Player, Schedule, Term
+from poise.core import Batch, Player, Schedule, Term, drawn
 
 
 class VaeRound:
@@ -38,8 +38,9 @@ class VaeRound:
         found: Tensor = mean
         if log_variance is None:
             return found
+        sizes = mean.shape[1:]
         if self.rng is None:
-            noise = torch.randn_like(mean)
+            noise = drawn(len(mean), lambda n: torch.randn_like(mean if n == len(mean) else mean.new_empty(n, *sizes)))
         else:
             noise = torch.randn(mean.shape, generator=self.rng).to(mean)
         found = mean + (0.5 * log_variance).exp() * noise
