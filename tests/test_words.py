@@ -24,7 +24,7 @@ from poise.words.translating import sentences, table
 
 SOURCE = Path(__file__).parents[1] / "src" / "poise"
 COMPLETE = [
-    "cli/*.py", "tuning/[!p]*.py", "monitor/findings/*.py", "report/live.py",
+    "cli/*.py", "cli/said/*.py", "tuning/[!p]*.py", "monitor/findings/*.py", "report/live.py",
     "report/conclude.py", "runs/*.py", "runs/further/*.py",
     "record.py", "errors.py", "disk/*.py", "recipes/images/build.py", "recipes/images/data.py",
     "recipes/images/situation.py", "recipes/common/notes.py", "recipes/common/options.py", "recipes/common/recipe.py",

@@ -9,7 +9,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar, runtime_checkable
 
@@ -20,7 +19,6 @@ from torch.optim import Optimizer
 from poise.errors import PoiseError
 
 R = TypeVar("R")  # the round that a term reads
-D = TypeVar("D", Tensor, Tensor | None)  # what a generator of random numbers gives
 Schedule = Callable[[int], float]
 
 
@@ -33,54 +31,6 @@ class Batch(NamedTuple):
 
     real: Tensor
     cond: Tensor | None = None
-
-
-class Rows(NamedTuple):
-    """Which rows of a batch of `whole` items are computed here: those from `start` to before `stop`."""
-
-    start: int
-    stop: int
-    whole: int
-
-
-_ROWS: ContextVar[Rows | None] = ContextVar("rows", default=None)
-
-
-@contextmanager
-def computing(rows: Rows | None) -> Iterator[None]:
-    """Inside, `drawn` draws for the whole batch and returns these rows; None: the batch is computed in one place."""
-    before = _ROWS.set(rows)
-    try:
-        yield
-    finally:
-        _ROWS.reset(before)
-
-
-def drawn(n: int, draw: Callable[[int], D], axis: int = 0) -> D:
-    """Random numbers for the n items that are computed here: draw(n), whose axis `axis` counts the items, or None.
-
-    Of a batch that several processes compute, draw(whole), and of that the rows of this process: so each item has the
-    numbers that it would have in one process, and all generators of random numbers stay in step.
-
-    Errors: PoiseError where n is not the number of rows of this process.
-
-    Example:
-        >>> with computing(Rows(2, 5, 8)):
-        ...     drawn(3, lambda n: torch.arange(n)).tolist()
-        [2, 3, 4]
-        >>> drawn(3, lambda n: torch.arange(n)).tolist()
-        [0, 1, 2]
-    """
-    rows = _ROWS.get()
-    if rows is None:
-        return draw(n)
-    if n != rows.stop - rows.start:
-        raise PoiseError(
-            f"random numbers for {n} items are asked for where this process computes {rows.stop - rows.start} of "
-            f"{rows.whole}: train by one process"
-        )
-    whole = draw(rows.whole)
-    return None if whole is None else whole.narrow(axis, rows.start, n)
 
 
 class DiscriminatorOutput(NamedTuple):
@@ -125,6 +75,7 @@ class Term(Generic[R]):
     state. `every=k` is lazy regularisation: paid each k-th step at k times the weight. `second_order` says
     that the value contains gradients of a network, so the step differentiates that network twice. `regularises` marks a
     regulariser: its strength and its share of the gradient are recorded, as those of a penalty on the weights are.
+    `whole` says that the value is that of a whole batch and no mean over its items, so that no process can take a part.
     """
 
     name: str
@@ -133,6 +84,7 @@ class Term(Generic[R]):
     every: int = 1
     second_order: bool = False
     regularises: bool = False
+    whole: bool = False
 
     def __post_init__(self) -> None:
         if self.every < 1:

@@ -10,7 +10,8 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
-from poise.core import Batch, DiscriminatorOutput, Player, Term, averaged, drawn
+from poise.core import Batch, DiscriminatorOutput, Player, Term, averaged
+from poise.rows.drawn import drawn
 
 
 class Generator(Protocol):

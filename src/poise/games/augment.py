@@ -13,9 +13,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from poise.core import drawn
 from poise.errors import PoiseError, nearest
 from poise.pixels.transparency import WITH_ALPHA
+from poise.rows.drawn import drawn
 
 TINY = 1e-6  # of a pixel: a picture of less is transparent, and its mean colour is nobody's concern
 FEW = 20_000  # up to this many training pictures, "auto" turns all of it on

@@ -17,7 +17,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from poise.core import Batch, Player, Schedule, Term, drawn
+from poise.core import Batch, Player, Schedule, Term
+from poise.rows.drawn import drawn
 
 
 class VaeRound:
@@ -110,7 +111,7 @@ def kl_term(beta: float | Schedule = 1.0, free_bits: float = 0.0, name: str = "k
     def value(round: VaeRound) -> Tensor:
         return round.kl_units.mean(0).clamp_min(free_bits).sum() if free_bits else round.kl
 
-    return Term(name, value, beta)
+    return Term(name, value, beta, whole=free_bits > 0)
 
 
 def latent_term(weight: float | Schedule, name: str = "latent") -> Term[VaeRound]:

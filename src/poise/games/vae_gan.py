@@ -18,9 +18,10 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from poise.core import Batch, DiscriminatorOutput, Player, Term, drawn
+from poise.core import Batch, DiscriminatorOutput, Player, Term
 from poise.games.adversarial import LossPair, adversarial_terms, notice_slopes, take
 from poise.games.vae import Vae, VaeRound
+from poise.rows.drawn import drawn
 
 
 class VaeGanRound(VaeRound):

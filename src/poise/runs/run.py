@@ -85,13 +85,7 @@ def run(
     asked = RunSpec(recipe, arguments, built.table, versions(), path, named)
     if known is None:
         known = asked if _create(folder, asked, built.origin) else _known(folder, recipe, arguments)
-    if known.facts.get("fingerprint") != asked.facts["fingerprint"]:
-        raise _other_data(folder, data)
-    if known.facts.get("origin") != asked.facts.get("origin"):
-        raise PoiseError(
-            f"{folder.path} began with other weights than {arguments.get('from_run')} has now, and {folder.origin}, "
-            f"where they were kept, is not there or changed: put it back, or start a new run with --out"
-        )
+    _check_same(folder, known, asked, data)
     with folder.locked():
         if data is not None and known.data_path != place:
             folder.describe(replace(known, data_path=place))
@@ -124,10 +118,13 @@ def _share(ranks: Ranks | None, name: str, arguments: Arguments, recipe: Recipe)
 
     if reason := kind_of(name).unsplit:
         raise PoiseError(f"poise train {name} by {ranks.count} processes is not possible: {reason}; use one process")
+    batch = arguments["batch"]
+    assert isinstance(batch, int)
     check_device(ranks, recipe.execution)
-    check_batch(ranks, arguments["batch"], recipe.execution.micro_batches)
+    check_batch(ranks, batch, recipe.execution.micro_batches)
     check_games([stage.game for stage in recipe.stages])
     recipe.execution.ranks = ranks
+    recipe.notes.append(ranks.split_of(batch))
 
 
 def together(me: World, work: Callable[[Ranks], int]) -> int:
@@ -197,6 +194,18 @@ def _lengthen(folder: RunFolder, build: Callable[[], Recipe], further: Further) 
 
     recipe = build()
     lengthen(folder, folder.spec(), recipe, further, lambda: seconds_of_a_step(folder.path, recipe))
+
+
+def _check_same(folder: RunFolder, known: RunSpec, asked: RunSpec, data: str | None) -> None:
+    """The data and the first weights are those with which the run began. Errors: PoiseError."""
+    if known.facts.get("fingerprint") != asked.facts["fingerprint"]:
+        raise _other_data(folder, data)
+    if known.facts.get("origin") != asked.facts.get("origin"):
+        raise PoiseError(
+            f"{folder.path} began with other weights than {asked.arguments.get('from_run')} has now, and "
+            f"{folder.origin}, where they were kept, is not there or changed: put it back, or start a new run with "
+            f"--out"
+        )
 
 
 def _other_data(folder: RunFolder, data: str | None) -> PoiseError:

@@ -78,8 +78,6 @@ class Session:
         self.monitors = [stage.monitor() if stage.monitor else None for stage in recipe.stages]
         self.notes = [*recipe.notes, *little_covered([stage.game for stage in recipe.stages])]
         self.ranks = recipe.execution.ranks
-        if not self.ranks.alone:
-            self.notes.append(self.ranks.split_of(spec.arguments["batch"]))
         self.fresh: list[Any] = []
         if len(recipe.stages) > 1:
             self.fresh = [initial(stage.game) for stage in recipe.stages]

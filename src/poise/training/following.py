@@ -1,8 +1,8 @@
 """How the other processes follow rank 0: a stretch of steps at a time, from the state that it tells.
 
 Rank 0 tells a `Stretch` before it trains and, after each step, whether it goes on. The others train the same steps and
-write nothing. A number that is not finite is one in every process, so all leave the stretch at the same place, and rank 0
-decides what comes next.
+write nothing. A number that is not finite is one in every process, so all leave the stretch at the same place, and rank
+0 decides what comes next.
 """
 
 from __future__ import annotations

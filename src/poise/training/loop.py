@@ -10,8 +10,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from poise.core import Batch, Game, Noticing, Player, ScheduledValue, Stateful, Term, computing
+from poise.core import Batch, Game, Noticing, Player, ScheduledValue, Stateful, Term
 from poise.errors import NonFinite
+from poise.rows.drawn import computing
 from poise.training.measure import Measure, TermShares
 from poise.training.precision import Execution, norm
 

@@ -15,8 +15,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from poise.core import Batch, Rows, Term
+from poise.core import Batch, Term
 from poise.errors import PoiseError
+from poise.rows.drawn import Slice
 from poise.training.torchrun import World
 
 PATIENCE = timedelta(days=7)  # rank 0 scores while the others wait; when a process dies torchrun ends the others
@@ -46,7 +47,7 @@ class Ranks:
         """Whether this is the process that decides and writes."""
         return self.rank == 0
 
-    def rows(self, n: int) -> Rows | None:
+    def rows(self, n: int) -> Slice | None:
         """The rows of this process of a batch, or a piece of one, of n; None where it is alone.
 
         Errors: PoiseError where there are fewer rows than processes.
@@ -58,9 +59,9 @@ class Ranks:
                 f"{n} items at a time cannot be split among {self.count} processes: give a larger --batch, fewer "
                 f"--micro-batches, or start fewer processes"
             )
-        return Rows(n * self.rank // self.count, n * (self.rank + 1) // self.count, n)
+        return Slice(n * self.rank // self.count, n * (self.rank + 1) // self.count, n)
 
-    def part(self, batch: Batch, rows: Rows | None) -> Batch:
+    def part(self, batch: Batch, rows: Slice | None) -> Batch:
         """Those rows of a batch; the batch itself for None."""
         if rows is None:
             return batch
@@ -73,7 +74,8 @@ class Ranks:
         Errors: PoiseError for a scalar among several processes: each would have that of its own rows.
         """
         if not self.alone and value.ndim == 0:
-            raise PoiseError(
+            kind = PoiseError if self.first else Lost  # every process is here, and one says it
+            raise kind(
                 f"the term '{term.name}' is one number for a whole batch, which {self.count} processes would take "
                 f"apart: train by one process, or leave the term out"
             )
@@ -173,7 +175,7 @@ def joined(me: World) -> Ranks:
         torch.distributed.init_process_group("cpu:gloo,cuda:nccl" if devices else "gloo", timeout=PATIENCE)
     except (RuntimeError, ValueError) as error:
         raise PoiseError(
-            f"the {me.count} processes of this training do not find each other ({str(error).splitlines()[0]}): start "
+            f"the {me.size} processes of this training do not find each other ({str(error).splitlines()[0]}): start "
             f"them by torchrun"
         ) from None
-    return Ranks(me.rank, me.count, me.here)
+    return Ranks(me.rank, me.size, me.here)

@@ -46,9 +46,9 @@ def check_games(games: Iterable[Any]) -> None:
     for player in (player for game in games for player in game.players):
         _check_network(player)
         for term in player.terms:
-            if hasattr(term.value, "commit"):
+            if term.whole or hasattr(term.value, "commit"):
                 raise PoiseError(
-                    f"the term '{term.name}' of the {player.name} keeps an average over whole batches, which several "
+                    f"the term '{term.name}' of the {player.name} needs the mean over a whole batch, which several "
                     f"processes would take apart: train by one process, or leave it out"
                 )
 

@@ -12,10 +12,10 @@ NEEDED = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT")
 
 
 class World(NamedTuple):
-    """Process `rank` of `count`; `local` is its number on its machine, where there are `here` of them."""
+    """Process `rank` of `size`; `local` is its number on its machine, where there are `here` of them."""
 
     rank: int
-    count: int
+    size: int
     local: int
     here: int
 
@@ -30,18 +30,18 @@ def world(environment: Mapping[str, str] = os.environ) -> World | None:
         True
         >>> address = {"MASTER_ADDR": "localhost", "MASTER_PORT": "29500"}
         >>> world({"RANK": "1", "WORLD_SIZE": "2", "LOCAL_RANK": "1", **address})
-        World(rank=1, count=2, local=1, here=2)
+        World(rank=1, size=2, local=1, here=2)
     """
     if any(name not in environment for name in NEEDED):
         return None
     try:
-        rank, count, local = (int(environment[name]) for name in NEEDED[:3])
-        here = int(environment.get("LOCAL_WORLD_SIZE", count))
+        rank, size, local = (int(environment[name]) for name in NEEDED[:3])
+        here = int(environment.get("LOCAL_WORLD_SIZE", size))
     except ValueError:
-        rank, count, local, here = -1, 0, -1, 0
-    if not 0 <= rank < count or not 0 <= local < here <= count:
+        rank, size, local, here = -1, 0, -1, 0
+    if not 0 <= rank < size or not 0 <= local < here <= size:
         said = ", ".join(f"{name}={environment[name]}" for name in NEEDED[:3])
         raise PoiseError(
             f"{said} in the environment are no numbers of processes: start them by torchrun, or unset them"
         )
-    return World(rank, count, local, here) if count > 1 else None
+    return World(rank, size, local, here) if size > 1 else None
