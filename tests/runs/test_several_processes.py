@@ -205,6 +205,22 @@ def test_a_vocoder_by_two_is_that_by_one_as_far_as_single_precision_goes(tmp_pat
     assert one_and_two(asked["recipe"], asked["arguments"], 4, tmp_path) < 1e-3
 
 
+def test_stages_follow_each_other_and_a_run_gets_longer_by_two(tmp_path, monkeypatch):
+    """A vocoder through both of its stages, and three steps more."""
+    monkeypatch.chdir(tmp_path)
+    asked = vocoder_spec(write_syllables(tmp_path / "voices"))
+    run(asked, tmp_path / "one")
+    assert main(["resume", "one", "--steps", "3", "--quiet"]) == 0
+    assert by_two(lambda: whole_run(asked, tmp_path / "two"), tmp_path) == [0, 0], said(tmp_path, 0)
+    assert command("resume", "two", "--steps", "3", "--quiet", folder=tmp_path) == [0, 0], said(tmp_path, 0)
+    rows = [RunFolder(tmp_path / name).rows() for name in ("one", "two")]
+    assert [row["step"] for row in rows[0]] == [row["step"] for row in rows[1]]
+    for name in ("generator/mel", "generator/stft"):
+        assert any(name in row for row in rows[0])
+        assert [row.get(name) for row in rows[0]] == pytest.approx([row.get(name) for row in rows[1]], rel=1e-4)
+    assert latest(tmp_path / "two" / "checkpoints").name == latest(tmp_path / "one" / "checkpoints").name
+
+
 @pytest.fixture(scope="module")
 def whole(pictures, tmp_path_factory):
     """The folder of a run by one process in double precision."""
@@ -242,6 +258,9 @@ def test_two_one_and_two_processes_are_one_run(whole, pictures, tmp_path, double
     plain = json.loads((whole / "report.json").read_text())
     assert not [line for line in [*plain["sentences"], *plain["notes"]] if "processes" in line.lower()]
     assert "processes" not in (whole / "events.jsonl").read_text()
+    stamp = (out / "report.json").stat().st_mtime_ns
+    assert by_two(lambda: whole_run(asked, out), tmp_path) == [0, 0], "it is done: nothing is told to anybody"
+    assert (out / "report.json").stat().st_mtime_ns == stamp
 
 
 @pytest.mark.parametrize("killed", [0, 1])

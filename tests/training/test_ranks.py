@@ -114,6 +114,26 @@ def test_weights_pay_once_and_one_process_is_as_before(float64):
     )
 
 
+def test_an_overflow_in_one_process_is_one_in_all():
+    """The sum is taken before unscaling: the first rank, whose own gradients are finite, skips the step as well."""
+
+    def moved(ranks):
+        made, execution = game(penalised=False), Execution(precision="fp16", ranks=ranks)
+        torch.manual_seed(5)
+        move(made, made.players[0], batch(), 0, execution)
+        return [p.detach().clone() for p in made.discriminator.parameters()], execution.scaler("discriminator")
+
+    fresh = list(game(penalised=False).discriminator.parameters())
+    second = Summed(1, 2)
+    moved(second)
+    after, scaler = moved(Summed(0, 2, [second.seen]))
+    assert scaler.get_scale() == 2.0**13 and not torch.equal(after[0], fresh[0])
+    second.seen[1].view(-1)[0] = torch.inf  # of its first gradient; what stands before it says which there are
+    after, scaler = moved(Summed(0, 2, [second.seen]))
+    assert scaler.get_scale() == 2.0**12
+    assert all(torch.equal(new, old) for new, old in zip(after, fresh, strict=True))
+
+
 def test_a_parameter_without_gradient_everywhere_stays_without():
     net = nn.ModuleList(nn.Linear(1, 1, bias=False) for _ in range(3))
     net[0].weight.grad = torch.ones(1, 1)

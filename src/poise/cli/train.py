@@ -95,12 +95,12 @@ def _train(argv: list[str], ranks: Ranks | None) -> int:
     trust_all(argv[0], arguments)  # whoever names code on the command line has it executed
     asked, folder = Completed(arguments), out
     if minutes is not None:
-        _steps_alone(ranks)
+        _refuse_minutes(ranks)
         asked, folder = _in_minutes(argv, asked, minutes, out, quiet)
     return go({"recipe": argv[0], "arguments": asked}, folder, quiet, show=show, mirrors=mirrors, ranks=ranks)
 
 
-def _steps_alone(ranks: Ranks | None) -> None:
+def _refuse_minutes(ranks: Ranks | None) -> None:
     if ranks is not None:
         raise PoiseError("--minutes times the steps of one process, and several take less: give --steps instead")
 
@@ -215,7 +215,7 @@ def _resume(options: argparse.Namespace, ranks: Ranks | None) -> int:
     if options.steps is not None or options.minutes is not None:
         further = Further(options.steps, options.minutes)
     if options.minutes is not None:
-        _steps_alone(ranks)
+        _refuse_minutes(ranks)
     if further is not None and options.from_step is not None:
         flag = "--minutes" if options.steps is None else "--steps"
         raise PoiseError(f"{flag} makes the run longer and --from-step takes it back: do one after the other")
