@@ -28,6 +28,7 @@ NOT_RUN = {  # a pattern of commands -> why they are not run
     r"^poise serve": "opens a server and goes on until it is stopped; tests/serve",
     r"^poise (tune|scan) ": "many runs of a search; tests/tuning",
     r"^poise study studies/first-study.yaml": "the real study: real sets, hours",
+    r"^torchrun ": "starts several processes; tests/runs/test_several_processes.py",
     r"--mirror wandb": "needs the tracker's package and an account; tests/report/test_mirrored.py has a stand-in",
     r"^poise runs rm NAME": "NAME stands for names, and it asks; tests/runs/test_listing.py",
 }
@@ -69,7 +70,7 @@ RUN = [command for command in COMMANDS if not any(re.search(pattern, command) fo
 
 def test_commands_are_found_and_every_reason_is_needed():
     assert len(COMMANDS) > 100 and len(RUN) > 80
-    assert all(command.split()[0] in ("poise", "make", "pip", "python") for command in COMMANDS)
+    assert all(command.split()[0] in ("poise", "make", "pip", "python", "torchrun") for command in COMMANDS)
     for pattern in NOT_RUN:
         assert any(re.search(pattern, command) for command in COMMANDS), f"{pattern}: no such command any more"
 
@@ -77,6 +78,8 @@ def test_commands_are_found_and_every_reason_is_needed():
 @pytest.mark.parametrize("command", COMMANDS)
 def test_each_is_a_command_that_there_is(command):
     words = shlex.split(command)
+    if words[0] == "torchrun":
+        words = words[words.index("-m") + 1 :]
     if words[0] == "make":
         assert re.search(rf"^{words[1].replace('.venv', '[$][(]VENV[)]')}:", (ROOT / "Makefile").read_text(), re.M)
     elif words[0] == "pip":

@@ -22,6 +22,7 @@ RANK = {
     "limits": -0.95,
     **dict.fromkeys(["installing", "intervals", "direction", "pixels"], -0.9),
     "disk": -0.5,
+    "rows": -0.4,
     **dict.fromkeys(["core", "registry", "record", "audio", "networks"], 0),
     **dict.fromkeys(["data", "models", "games", "training", "report"], 1),
     **dict.fromkeys(["penalties", "losses", "metrics", "monitor"], 2),

@@ -75,6 +75,7 @@ class Term(Generic[R]):
     state. `every=k` is lazy regularisation: paid each k-th step at k times the weight. `second_order` says
     that the value contains gradients of a network, so the step differentiates that network twice. `regularises` marks a
     regulariser: its strength and its share of the gradient are recorded, as those of a penalty on the weights are.
+    `whole` says that the value is that of a whole batch and no mean over its items, so that no process can take a part.
     """
 
     name: str
@@ -83,6 +84,7 @@ class Term(Generic[R]):
     every: int = 1
     second_order: bool = False
     regularises: bool = False
+    whole: bool = False
 
     def __post_init__(self) -> None:
         if self.every < 1:

@@ -8,8 +8,9 @@ dirac: the Wasserstein Dirac-GAN with L2 on D, T steps of alternating descent: z
 
 from __future__ import annotations
 
-from functools import partial
+import functools
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -28,9 +29,14 @@ from tests.conftest import Line, Point
 from tests.games.test_dirac import matrix
 from tests.studies.here import FILE
 
-TOY = executed(FILE)  # a point that is drawn to the data
 INFLATED = 0.5
 STEPS, RATE, START = 40, 0.3, (1.0, 0.5)
+
+
+@functools.cache
+def toy() -> dict[str, Any]:
+    """A point that is drawn to the data. It enters a recipe of its own, so not before it is needed."""
+    return executed(FILE)
 
 
 def shrink(
@@ -54,12 +60,12 @@ def shrink(
         explodes: whether the loss becomes infinite on the way.
         seed: of the start and the data.
     """
-    recipe = TOY["toy"](
+    recipe = toy()["toy"](
         data, l2_point=l2_point, lr=lr, steps=steps, pause=pause, explodes=explodes or lr > 1, seed=seed
     )
     stage = recipe.stages[0]
     inner = stage.stream
-    stage.stream = lambda at: Batch(inner(at).real + INFLATED * TOY["MEAN"])
+    stage.stream = lambda at: Batch(inner(at).real + INFLATED * toy()["MEAN"])
     recipe.cadence = StepIntervals.over(steps, 4, None, 10, 1)
     return recipe
 
@@ -106,7 +112,7 @@ def dirac(data: str, *, l2_discriminator: float = 0.0, steps: int = STEPS, seed:
         cadence=StepIntervals.over(steps, 4, None, 10, 1),
         facts=facts,
         sampler=lambda n, seed: np.zeros((n, 1)),
-        show=partial(TOY["shown"], TOY["Place"]()),
+        show=lambda stem: toy()["shown"](toy()["Place"](), stem),
         judge=lambda: Length(game),
         acting=Stopping(scores=1),
     )
@@ -123,7 +129,14 @@ def entries() -> dict[str, RecipeEntry]:
     """The two recipes, as the registry has them."""
     scores = {"shrink": (shrink, "distance"), "dirac": (dirac, "length")}
     return {
-        name: RecipeEntry(build, lambda arguments, facts: TOY["Place"](), TOY["draw"], TOY["write"], "points", (score,))
+        name: RecipeEntry(
+            build,
+            lambda arguments, facts: toy()["Place"](),
+            lambda *given: toy()["draw"](*given),
+            lambda *given: toy()["write"](*given),
+            "points",
+            (score,),
+        )
         for name, (build, score) in scores.items()
     }
 

@@ -5,22 +5,23 @@ from __future__ import annotations
 import argparse
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from poise.cli.parser import QUIET, RUN, FlagOptions, above_0, command, whole
+from poise.cli.said.outcome import shown, summary
 from poise.disk.description import AskedRun
 from poise.errors import PoiseError
 from poise.report.in_terminal import WAYS
-from poise.terminal import pasted
+from poise.training.torchrun import world
 from poise.words.helping import said_of_an_option
 
 if TYPE_CHECKING:
-    from poise.record import RunFolder
     from poise.runs.further.lengthening import Further
-    from poise.runs.report import RunReport
     from poise.specs.spec import Completed, Parser
+    from poise.training.ranks import Ranks
 
 
 MIRRORS: dict[str, FlagOptions] = {
@@ -57,9 +58,7 @@ def add(commands: Any) -> None:
 
 def train(argv: list[str]) -> int:
     """poise train RECIPE ...: arguments are the recipe's."""
-    from poise.runs.load import trust_all
-    from poise.specs.sources import trust
-    from poise.specs.spec import Completed, all_recipes, kind_of
+    from poise.specs.spec import all_recipes, kind_of
 
     if not argv or argv[0] in ("-h", "--help"):
         print("usage: poise train RECIPE DATA [options]")
@@ -68,6 +67,24 @@ def train(argv: list[str]) -> int:
             print(f"  {name:10} {said_of_an_option((kind_of(name).build.__doc__ or '').strip().splitlines()[0])}")
         print("\npoise train RECIPE --help lists its options.")
         return 0
+    return by_all(partial(_train, argv))
+
+
+def by_all(work: Callable[[Ranks | None], int]) -> int:
+    """The exit code of `work`, done by this process, or by all that torchrun started together."""
+    me = world()
+    if me is None:
+        return work(None)
+    from poise.runs.run import together
+
+    return together(me, work)
+
+
+def _train(argv: list[str], ranks: Ranks | None) -> int:
+    from poise.runs.load import trust_all
+    from poise.specs.sources import trust
+    from poise.specs.spec import Completed
+
     if "." in argv[0]:
         trust(argv[0])
     parser = parser_of(argv[0])
@@ -80,8 +97,14 @@ def train(argv: list[str]) -> int:
     trust_all(argv[0], arguments)  # whoever names code on the command line has it executed
     asked, folder = Completed(arguments), out
     if minutes is not None:
+        _refuse_minutes(ranks)
         asked, folder = _in_minutes(argv, asked, minutes, out, quiet)
-    return go({"recipe": argv[0], "arguments": asked}, folder, quiet, show=show, mirrors=mirrors)
+    return go({"recipe": argv[0], "arguments": asked}, folder, quiet, show=show, mirrors=mirrors, ranks=ranks)
+
+
+def _refuse_minutes(ranks: Ranks | None) -> None:
+    if ranks is not None:
+        raise PoiseError("--minutes times the steps of one process, and several take less: give --steps instead")
 
 
 def trackers(names: str | None, tensorboard: bool) -> list[str]:
@@ -141,6 +164,7 @@ def go(
     show: str | None = None,
     further: Further | None = None,
     mirrors: Sequence[str] = (),
+    ranks: Ranks | None = None,
 ) -> int:
     """Run to the end or to Ctrl-C, then say where things are."""
     from poise.data.files import reading
@@ -154,7 +178,7 @@ def go(
     stop = Stop()
 
     def ask(signum: int, frame: Any) -> None:
-        if stop.asked:  # a second Ctrl-C does not wait
+        if stop.asked and ranks is None:  # a second Ctrl-C does not wait; torchrun sends two by itself
             raise KeyboardInterrupt
         stop.asked = True
 
@@ -165,7 +189,7 @@ def go(
         remember(folder.path)
     reading.quiet = quiet
     try:
-        report = run({**spec, "arguments": arguments}, folder.path, watching, stop, data, further)
+        report = run({**spec, "arguments": arguments}, folder.path, watching, stop, data, further, ranks)
     except Interrupted as reason:
         print(f"{reason}; go on with: poise resume {shown(folder)}", file=sys.stderr if quiet else sys.stdout)
         return 130
@@ -178,45 +202,11 @@ def go(
     return 0
 
 
-def shown(folder: RunFolder) -> str:
-    """How to name a run on the command line."""
-    from poise.record import runs_root
-
-    return pasted(folder.name if folder.path.parent == runs_root() else str(folder.path))
-
-
-def summary(folder: RunFolder, report: RunReport, already: bool) -> None:
-    """What the penalties did, how good the samples are, where the files are."""
-    from poise.report.table import score_lines
-    from poise.specs.spec import kind_of
-
-    if already:
-        print(f"{folder.path} was finished before; nothing to do.")
-    for line in report.sentences:
-        print(line)
-    if report.scores:
-        last = {k: v for k, v in report.scores[-1].items() if k != "step"}
-        print(f"Scores of the last step against held-out data{best_of(report)}:")
-        for line in score_lines(last, report.floor):
-            print(f"  {line}")
-    for finding in report.findings:
-        line = finding.line()
-        print(line[0].upper() + line[1:])
-    samples = sorted(folder.samples.glob("[0-9]*"))
-    print(f"Samples: {samples[-1] if samples else folder.samples}")
-    if (folder.samples / "index.html").exists():
-        print(f"Listen:  {folder.samples / 'index.html'}")
-    print(f"Report:  {folder.path / 'report.json'}")
-    more = Path(kind_of(report.recipe).default_out).with_stem("more")
-    print(f"More:    poise sample {shown(folder)} -n 64 --out {more}")
-
-
-def best_of(report: RunReport) -> str:
-    found = report.best
-    return f" (best: step {found.step:,}, {found.score} {found.value:.4f})" if found else ""
-
-
 def resume(options: argparse.Namespace) -> int:
+    return by_all(partial(_resume, options))
+
+
+def _resume(options: argparse.Namespace, ranks: Ranks | None) -> int:
     from poise.record import find_run
     from poise.runs.further.lengthening import Further
     from poise.runs.load import check_classes, trust_all
@@ -226,6 +216,8 @@ def resume(options: argparse.Namespace) -> int:
     further = None
     if options.steps is not None or options.minutes is not None:
         further = Further(options.steps, options.minutes)
+    if options.minutes is not None:
+        _refuse_minutes(ranks)
     if further is not None and options.from_step is not None:
         flag = "--minutes" if options.steps is None else "--steps"
         raise PoiseError(f"{flag} makes the run longer and --from-step takes it back: do one after the other")
@@ -240,4 +232,4 @@ def resume(options: argparse.Namespace) -> int:
         print(f"what came after step {left:,} is forgotten", file=sys.stderr if options.quiet else sys.stdout)
     asked: AskedRun = {"recipe": spec.recipe, "arguments": of_before(spec.recipe, spec.arguments)}
     mirrors = trackers(options.mirror, options.tensorboard)
-    return go(asked, folder.path, options.quiet, options.data, options.show, further, mirrors)
+    return go(asked, folder.path, options.quiet, options.data, options.show, further, mirrors, ranks)

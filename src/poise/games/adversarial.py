@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from poise.core import Batch, DiscriminatorOutput, Player, Term, averaged
+from poise.rows.drawn import drawn
 
 
 class Generator(Protocol):
@@ -52,7 +53,7 @@ class Round:
 
     @cached_property
     def z(self) -> Tensor | None:
-        found: Tensor | None = self.game.generator.noise(len(self.real))
+        found: Tensor | None = drawn(len(self.real), self.game.generator.noise)
         return found
 
     @cached_property

@@ -15,6 +15,7 @@ from torch.nn import functional as F
 
 from poise.errors import PoiseError, nearest
 from poise.pixels.transparency import WITH_ALPHA
+from poise.rows.drawn import drawn
 
 TINY = 1e-6  # of a pixel: a picture of less is transparent, and its mean colour is nobody's concern
 FEW = 20_000  # up to this many training pictures, "auto" turns all of it on
@@ -22,7 +23,8 @@ FEW = 20_000  # up to this many training pictures, "auto" turns all of it on
 
 def colour(x: Tensor) -> Tensor:
     """Brightness + U(−½, ½), saturation × U(0, 2), contrast × U(½, 3/2); alpha stays as it is."""
-    brightness, saturation, contrast = torch.rand(3, len(x), 1, 1, 1, device=x.device, dtype=x.dtype)
+    draws = drawn(len(x), lambda n: torch.rand(3, n, 1, 1, 1, device=x.device, dtype=x.dtype), axis=1)
+    brightness, saturation, contrast = draws
     if x.shape[1] == WITH_ALPHA:
         return premultiplied_colour(x, brightness, saturation, contrast)
     x = x + (brightness - 0.5)
@@ -65,15 +67,20 @@ def shifts(n: int, down: int, across: int, device: torch.device) -> Tensor:
     """Whole pixels from −down to down, and from −across to across: int64 [2,n,1]. Where these are the same, as of
     squares, all are one draw."""
     if down == across:
-        return torch.randint(-down, down + 1, (2, n, 1), device=device)
-    return torch.stack([torch.randint(-most, most + 1, (n, 1), device=device) for most in (down, across)])
+        return drawn(n, lambda n: torch.randint(-down, down + 1, (2, n, 1), device=device), axis=1)
+
+    def one(most: int) -> Tensor:
+        return drawn(n, lambda n: torch.randint(-most, most + 1, (n, 1), device=device))
+
+    return torch.stack([one(down), one(across)])
 
 
 def cutout(x: Tensor, share: float = 0.5) -> Tensor:
     """A grey rectangle of `share` of each side at a random place; a transparent one where there is alpha."""
     height, width = x.shape[-2:]
     high, wide = round(height * share), round(width * share)
-    centre = torch.rand(2, len(x), 1, device=x.device) * torch.tensor([height, width], device=x.device)[:, None, None]
+    places = drawn(len(x), lambda n: torch.rand(2, n, 1, device=x.device), axis=1)
+    centre = places * torch.tensor([height, width], device=x.device)[:, None, None]
     rows = (torch.arange(height, device=x.device) - centre[0]).abs() < high / 2
     columns = (torch.arange(width, device=x.device) - centre[1]).abs() < wide / 2
     hidden = rows[:, :, None] & columns[:, None, :]
@@ -127,5 +134,5 @@ class Augmentation:
         return x.contiguous(memory_format=torch.channels_last) if self.steps else x
 
     def _perhaps(self, step: Callable[[Tensor], Tensor], x: Tensor, probability: float) -> Tensor:
-        chosen = torch.rand(len(x), 1, 1, 1, device=x.device) < probability
+        chosen = drawn(len(x), lambda n: torch.rand(n, 1, 1, 1, device=x.device)) < probability
         return torch.where(chosen, step(x), x)

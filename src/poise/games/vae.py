@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from poise.core import Batch, Player, Schedule, Term
+from poise.rows.drawn import drawn
 
 
 class VaeRound:
@@ -38,8 +39,9 @@ class VaeRound:
         found: Tensor = mean
         if log_variance is None:
             return found
+        sizes = mean.shape[1:]
         if self.rng is None:
-            noise = torch.randn_like(mean)
+            noise = drawn(len(mean), lambda n: torch.randn_like(mean if n == len(mean) else mean.new_empty(n, *sizes)))
         else:
             noise = torch.randn(mean.shape, generator=self.rng).to(mean)
         found = mean + (0.5 * log_variance).exp() * noise
@@ -109,7 +111,7 @@ def kl_term(beta: float | Schedule = 1.0, free_bits: float = 0.0, name: str = "k
     def value(round: VaeRound) -> Tensor:
         return round.kl_units.mean(0).clamp_min(free_bits).sum() if free_bits else round.kl
 
-    return Term(name, value, beta)
+    return Term(name, value, beta, whole=free_bits > 0)
 
 
 def latent_term(weight: float | Schedule, name: str = "latent") -> Term[VaeRound]:

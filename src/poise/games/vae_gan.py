@@ -21,6 +21,7 @@ from torch import Tensor
 from poise.core import Batch, DiscriminatorOutput, Player, Term
 from poise.games.adversarial import LossPair, adversarial_terms, notice_slopes, take
 from poise.games.vae import Vae, VaeRound
+from poise.rows.drawn import drawn
 
 
 class VaeGanRound(VaeRound):
@@ -40,7 +41,7 @@ class VaeGanRound(VaeRound):
     @cached_property
     def fake(self) -> Tensor:
         """Decoded from the prior, and from z without its gradient: [2B,C,H,W]."""
-        prior = self.model.noise(len(self.real))
+        prior = drawn(len(self.real), self.model.noise)
         if self.generates:
             fake: Tensor = self.model(torch.cat([prior, self.z.detach()]))
             if fake.requires_grad:

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from multiprocessing import resource_tracker
 from typing import Any
 
+from poise.disk.rows import LoggedEvent
 from poise.recipes.common.recipe import Recipe, Scorer
 from poise.record import RunFolder
 from poise.runs.report import FinalScores
@@ -52,6 +53,20 @@ def scored_on(judge: Scorer) -> str:
         return str(said)
     by = f" by {' and '.join(extractor.name for extractor in judge.extractors)}" if judge.extractors else ""
     return f"scores compare {judge.n:,} samples with {judge.m:,} held-out {judge.noun}{by}"
+
+
+def trained_by(events: Sequence[LoggedEvent]) -> list[str]:
+    """By how many processes the run was trained from which step on, in a sentence; nothing where always by one."""
+    counts: dict[int, int] = {}
+    for event in events:
+        if event.event in ("started", "goes on"):
+            step = int(event.details["step"])
+            counts = {earlier: count for earlier, count in counts.items() if earlier < step}
+            counts[step] = int(event.details.get("processes", 1))
+    if max(counts.values(), default=1) == 1:
+        return []
+    parts = [f"{count} from step {step:,} on" for step, count in counts.items()]
+    return [f"Processes that trained the run together: {', '.join(parts)}."]
 
 
 def last_word(

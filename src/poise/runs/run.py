@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+import signal
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from poise.disk.description import Arguments, AskedRun, RunSpec
 from poise.errors import PoiseError
@@ -13,14 +15,20 @@ from poise.record import RunFolder
 from poise.report.live import Silent, View
 from poise.runs.ending import Interrupted, Stop, scored_on
 from poise.runs.further.lengthening import Further, described, lengthen, longer
-from poise.runs.load import check_classes
+from poise.runs.load import check_classes, trust_all
 from poise.runs.place import absolute, folder_of, same, where
 from poise.runs.report import RunReport
+from poise.runs.rollback import Rollbacks, rates
 from poise.runs.session import Session
 from poise.specs.sources import sources
 from poise.specs.spec import instantiated, kind_of, of_before, versions
 
-__all__ = ["Interrupted", "Stop", "run", "scored_on"]
+if TYPE_CHECKING:
+    from poise.disk.description import Lengthening
+    from poise.training.ranks import Ranks
+    from poise.training.torchrun import World
+
+__all__ = ["Interrupted", "Stop", "run", "scored_on", "together"]
 
 
 def run(
@@ -30,6 +38,7 @@ def run(
     stop: Stop | None = None,
     data: str | None = None,
     further: Further | None = None,
+    ranks: Ranks | None = None,
 ) -> RunReport:
     """Train what `spec` describes, or go on where it stopped, or return the report of a run that is done.
 
@@ -41,6 +50,7 @@ def run(
         stop: lets a signal handler end the run after the current step.
         data: where the data of a run that is there are now, if they were moved; their content must be the same.
         further: how much longer a run that is there becomes; this is kept, so it is asked for once.
+        ranks: the processes that train together, of which this one is the first; by default it is alone.
 
     Returns:
         What `report.json` holds.
@@ -61,25 +71,21 @@ def run(
         raise PoiseError(f"{folder.path} exists and is not a run folder; choose another --out")
     place = where(folder, known, arguments.get("data"), data)
 
+    placed = {**arguments, "data": place}
+    if known is not None and folder.origin.exists():  # the run itself keeps what it began with
+        placed["from_run"] = str(folder.origin)
+
     def build() -> Recipe:
-        placed = {**arguments, "data": place}
-        if known is not None and folder.origin.exists():  # the run itself keeps what it began with
-            placed["from_run"] = str(folder.origin)
         return kind_of(recipe).build(**instantiated(recipe, placed))
 
     built = build()
+    _share(ranks, recipe, arguments, built)
     named = sources(arguments, *([recipe] if "." in recipe else []))
     path = place if absolute(place) is not None else None
     asked = RunSpec(recipe, arguments, built.table, versions(), path, named)
     if known is None:
         known = asked if _create(folder, asked, built.origin) else _known(folder, recipe, arguments)
-    if known.facts.get("fingerprint") != asked.facts["fingerprint"]:
-        raise _other_data(folder, data)
-    if known.facts.get("origin") != asked.facts.get("origin"):
-        raise PoiseError(
-            f"{folder.path} began with other weights than {arguments.get('from_run')} has now, and {folder.origin}, "
-            f"where they were kept, is not there or changed: put it back, or start a new run with --out"
-        )
+    _check_same(folder, known, asked, data)
     with folder.locked():
         if data is not None and known.data_path != place:
             folder.describe(replace(known, data_path=place))
@@ -88,7 +94,86 @@ def run(
         elif folder.done:  # by another process, since we looked
             return RunReport.of(folder)
         added = folder.spec().lengthened
+        if ranks is not None and not ranks.alone:
+            ranks.tell(Shared(recipe, placed, added, asked.facts["fingerprint"], str(folder.path)))
         return _sitting(folder, longer(built, added), described(asked, added), view, stop)
+
+
+@dataclass(frozen=True)
+class Shared:
+    """A training as rank 0 tells it to the others: what `run` builds, and where the run lies."""
+
+    recipe: str
+    arguments: Arguments
+    lengthened: Sequence[Lengthening]
+    fingerprint: object
+    folder: str
+
+
+def _share(ranks: Ranks | None, name: str, arguments: Arguments, recipe: Recipe) -> None:
+    """Have the recipe computed by these processes. Errors: PoiseError where it cannot be split, before any file."""
+    if ranks is None or ranks.alone:
+        return
+    from poise.training.splitting import check_batch, check_device, check_games
+
+    if reason := kind_of(name).unsplit:
+        raise PoiseError(f"poise train {name} by {ranks.count} processes is not possible: {reason}; use one process")
+    batch = arguments["batch"]
+    assert isinstance(batch, int)
+    check_device(ranks, recipe.execution)
+    check_batch(ranks, batch, recipe.execution.micro_batches)
+    check_games([stage.game for stage in recipe.stages])
+    recipe.execution.ranks = ranks
+    recipe.notes.append(ranks.split_of(batch))
+
+
+def together(me: World, work: Callable[[Ranks], int]) -> int:
+    """The exit code of `work`, which the first of several processes does while the others follow it."""
+    from poise.training.ranks import Lost, joined
+
+    ranks = joined(me)
+    if not ranks.first:
+        for asking in (signal.SIGINT, signal.SIGTERM):  # the first process hears of it too, and says what is done
+            signal.signal(asking, signal.SIG_IGN)
+        try:
+            return followed(ranks)
+        except Lost:  # the one that has ended says why
+            return 1
+    code = 2
+    try:
+        code = work(ranks)
+    finally:
+        ranks.dismiss(code)
+    return code
+
+
+def followed(ranks: Ranks) -> int:
+    """Train together with rank 0 in another process, as that one says, and write nothing; returns its exit code.
+
+    Errors: PoiseError where this process reads other data than rank 0, or where another one is gone.
+    """
+    from poise.data.files import reading
+    from poise.training.following import follow, unpacked
+
+    told = ranks.tell()
+    if not isinstance(told, Shared):
+        return int(told)
+    reading.quiet = True
+    trust_all(told.recipe, told.arguments)
+    built = kind_of(told.recipe).build(**instantiated(told.recipe, told.arguments))
+    if built.table["fingerprint"] != told.fingerprint:
+        raise PoiseError(f"process {ranks.rank} reads other data than process 0: give every machine the same")
+    recipe = longer(built, told.lengthened)
+    _share(ranks, told.recipe, told.arguments, recipe)
+    base = [rates(stage.game) for stage in recipe.stages]
+    remedies = Rollbacks(RunFolder(Path(told.folder)), 0)
+    while not isinstance(told := ranks.tell(), int):
+        stage = recipe.stages[told.stage]
+        unpacked(told.state, stage.game, recipe.execution)
+        remedies.made = list(told.remedies)
+        remedies.apply(stage.game, base[told.stage])
+        follow(told, stage.game, stage.stream, remedies.dials(stage.dials), recipe.execution)
+    return told
 
 
 def _sitting(folder: RunFolder, recipe: Recipe, spec: RunSpec, view: View | None, stop: Stop | None) -> RunReport:
@@ -109,6 +194,18 @@ def _lengthen(folder: RunFolder, build: Callable[[], Recipe], further: Further) 
 
     recipe = build()
     lengthen(folder, folder.spec(), recipe, further, lambda: seconds_of_a_step(folder.path, recipe))
+
+
+def _check_same(folder: RunFolder, known: RunSpec, asked: RunSpec, data: str | None) -> None:
+    """The data and the first weights are those with which the run began. Errors: PoiseError."""
+    if known.facts.get("fingerprint") != asked.facts["fingerprint"]:
+        raise _other_data(folder, data)
+    if known.facts.get("origin") != asked.facts.get("origin"):
+        raise PoiseError(
+            f"{folder.path} began with other weights than {asked.arguments.get('from_run')} has now, and "
+            f"{folder.origin}, where they were kept, is not there or changed: put it back, or start a new run with "
+            f"--out"
+        )
 
 
 def _other_data(folder: RunFolder, data: str | None) -> PoiseError:

@@ -24,13 +24,14 @@ from poise.record import RunFolder
 from poise.report.conclude import best, since_best
 from poise.report.live import View
 from poise.runs.early import Early
-from poise.runs.ending import EarlyStop, Interrupted, Stop, last_word, scored_on
+from poise.runs.ending import EarlyStop, Interrupted, Stop, last_word, scored_on, trained_by
 from poise.runs.further.lengthening import line_of
 from poise.runs.report import RunReport, conclude
 from poise.runs.rollback import Divergence, Rollbacks, protected, rates
 from poise.specs.spec import kind_of
 
 if TYPE_CHECKING:
+    from poise.training.following import Stretch
     from poise.training.loop import Row
 
 MINUTE = 60.0
@@ -76,6 +77,7 @@ class Session:
         # resumed, nor what a stage begins with on what was trained when it was rolled back.
         self.monitors = [stage.monitor() if stage.monitor else None for stage in recipe.stages]
         self.notes = [*recipe.notes, *little_covered([stage.game for stage in recipe.stages])]
+        self.ranks = recipe.execution.ranks
         self.fresh: list[Any] = []
         if len(recipe.stages) > 1:
             self.fresh = [initial(stage.game) for stage in recipe.stages]
@@ -106,7 +108,8 @@ class Session:
         self.view.open(self.folder.path, self.spec, done, self.total)
         for note in self.notes:
             self.view.say(note)
-        self.folder.event("goes on" if done else "started", step=done)
+        several = {} if self.ranks.alone else {"processes": self.ranks.count}
+        self.folder.event("goes on" if done else "started", step=done, **several)
         self.early.begin(done)
         try:
             return self._train(done, first)
@@ -150,6 +153,7 @@ class Session:
                 f"in a row were no better than that of step {self.best_step:,} (poise sample ... --step best)."
             )
         report.sentences += [f"The run was {line}." for line in report.rollbacks]
+        report.sentences += trained_by(self.folder.events())
         if self.spec.lengthened:
             report.sentences.append(f"The run was lengthened {line_of(self.spec.lengthened)}.")
         left = [finding.name for finding in self.findings if finding.severity != "note"]
@@ -173,6 +177,7 @@ class Session:
     def _stages(self, done: int) -> None:
         """What is left of the stages after `done` steps."""
         from poise.training.checkpoint import begin
+        from poise.training.following import leading, led
         from poise.training.loop import fold_seed, train
 
         self.threads.begin(done)
@@ -186,20 +191,29 @@ class Session:
             seed = self.recipe.seed
             if i > 0:
                 seed = fold_seed(seed, 2**32 + i)  # no two stages share their noise
+            steps = range(done - first, stage.steps)
             try:
-                train(
-                    stage.game,
-                    stage.stream,
-                    range(done - first, stage.steps),
-                    seed,
-                    self.remedies.dials(stage.dials),
-                    partial(self._watch, first),
-                    self.recipe.execution,
-                    detail_every=self.recipe.cadence.log,
-                )
+                with leading(self.ranks, partial(self._stretch, steps, seed)):
+                    train(
+                        stage.game,
+                        stage.stream,
+                        steps,
+                        seed,
+                        self.remedies.dials(stage.dials),
+                        led(self.ranks, partial(self._watch, first)),
+                        self.recipe.execution,
+                        detail_every=self.recipe.cadence.log,
+                    )
             except NonFinite as error:  # it counts the steps of its stage
                 raise NonFinite(error.player, error.what, error.value, first + error.step) from None
             done = end
+
+    def _stretch(self, steps: range, seed: int) -> Stretch:
+        """What the other processes need to train these steps of the present stage too."""
+        from poise.training.following import Stretch, packed
+
+        state, every = packed(self.game, self.recipe.execution), self.recipe.cadence.log
+        return Stretch(self.stage, steps.start, steps.stop, seed, every, state, self.remedies.made)
 
     def _restore(self) -> int:
         """Put the newest checkpoint back, if there is one, with all remedies; returns the steps that are done."""
@@ -295,7 +309,7 @@ class Session:
             plan,
             lambda made: write_json(path, [choice._asdict() for choice in made]),
             self.view.say,
-            fixed or torch.get_num_threads() == 1,
+            fixed or torch.get_num_threads() == 1 or not self.ranks.alone,
         )
 
     def _look(self, step: int) -> None:

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from poise.core import Batch, Game, Noticing, Player, ScheduledValue, Stateful, Term
 from poise.errors import NonFinite
+from poise.rows.drawn import computing
 from poise.training.measure import Measure, TermShares
 from poise.training.precision import Execution, norm
 
@@ -65,6 +66,7 @@ def backward(
 ) -> dict[str, Tensor | float]:
     """Gradients of the player's terms over the whole batch, in as many pieces as asked; the terms' values.
 
+    Of several processes each computes its rows of every piece, and the sums over all of them are everybody's.
     For the terms named in `shares`, if they are due, also the strength and the share of the gradient.
     """
     due = [term for term in player.terms if step % term.every == 0]
@@ -73,10 +75,12 @@ def backward(
     row: dict[str, Tensor | float] = {}
     alone = TermShares(player, [term.name for term in due if term.name in shares])
     for piece in split(batch, execution.micro_batches):
+        rows = execution.ranks.rows(len(piece.real))
+        piece = execution.ranks.part(piece, rows)
         share = len(piece.real) / len(batch.real)
-        with execution.autocast(second_order):
+        with execution.autocast(second_order), computing(rows):
             round = game.round(player, piece, due)
-            values = {term.name: term.value(round).mean() * share for term in due}
+            values = {t.name: execution.ranks.of_items(t, t.value(round)).mean() * share for t in due}
             loss = torch.stack([scales[name] * value for name, value in values.items()]).sum()
         alone.add({name: scales[name] * values[name] for name in alone.names})
         scaler.scale(loss).backward()
@@ -85,6 +89,7 @@ def backward(
         if isinstance(round, Noticing):
             for name, value in round.noticed.items():
                 row[name] = row.get(name, 0.0) + (value / scaler.get_scale() if scaler.is_enabled() else value)
+    row = execution.ranks.combined(player.module, row, alone.sums)  # before unscaling: all see the same overflow
     scaler.unscale_(player.optim)
     row["grad_norm"] = norm([p.grad for p in player.module.parameters() if p.grad is not None])
     return row | alone.row({name: scales[name] for name in alone.names})

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from poise.errors import PoiseError
+from poise.training.ranks import Ranks
 
 Precision = Literal["fp32", "bf16", "fp16"]
 
@@ -56,7 +57,7 @@ def _has_bf16_instructions() -> bool:
 
 @dataclass
 class Execution:
-    """Precision, micro-batches and device of every move. The default is what a loop of one's own would do.
+    """Precision, micro-batches, device and processes of every move. The default is what a loop of one's own would do.
 
     Terms that differentiate (R1, R2) are always computed in full precision: on the steps on which one is due, the
     whole turn is. fp16 scales each player's loss by a scaler of its own and skips steps whose gradients overflow.
@@ -67,6 +68,7 @@ class Execution:
     precision: Precision = "fp32"
     micro_batches: int = 1
     scalers: dict[str, torch.amp.GradScaler] = field(default_factory=dict)
+    ranks: Ranks = field(default_factory=Ranks)
     DTYPES: ClassVar[dict[str, torch.dtype]] = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
     def __post_init__(self) -> None:

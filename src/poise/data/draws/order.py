@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -61,6 +63,14 @@ def moved(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:
     return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor.to(device)
 
 
+def _on_this_device() -> Callable[[], None]:
+    """What a new thread calls first, so that "cuda" is for it the device that it is here: of several processes each has
+    its own."""
+    if not torch.cuda.is_available():
+        return lambda: None
+    return partial(torch.cuda.set_device, torch.cuda.current_device())
+
+
 class Prefetch:
     """The same draws one ahead: while a GPU works on draw d, one thread gathers d + 1.
 
@@ -77,7 +87,7 @@ class Prefetch:
             found: Batch = self.stream(draw)
             return found
         if self._pool is None:
-            self._pool = ThreadPoolExecutor(1, "poise-prefetch")
+            self._pool = ThreadPoolExecutor(1, "poise-prefetch", _on_this_device())
         number, future = self._ahead or (-1, None)
         if future is None or number != draw:
             future = self._pool.submit(self.stream, draw)  # on the one thread, so the stream is never shared

@@ -183,6 +183,8 @@ class RecipeEntry:
     [classes, n, H, W, C], and `encode(generator, facts, pictures)` the latents of pictures, float32 [n,Z].
     `walk(generator, facts, starts, ends, at, **asked)` are pictures on the ways between places of noise, at shares of
     them: uint8 [ways, shares, H, W, C]. `portable(arguments, facts, generator)` is what `poise export` hands over.
+    `unsplit` says why several processes cannot share a training; it is "" where they can: each item is computed by
+    itself, and every draw of a round is made by `poise.rows.drawn`.
     """
 
     build: Callable[..., Recipe]
@@ -207,3 +209,4 @@ class RecipeEntry:
     by_class: Callable[..., Any] | None = None
     portable: Callable[[Arguments, Any, Any], Portable] | None = None
     facts: type[RunFacts] | None = None
+    unsplit: str = "its RecipeEntry does not say that its batches can be split"

@@ -178,5 +178,6 @@ register("recipe", "images")(
         by_class=later("poise.recipes.images.outputs:by_class"),
         portable=later("poise.recipes.images.portable:portable"),
         facts=ImageFacts,
+        unsplit="",
     )
 )

@@ -146,5 +146,6 @@ register("recipe", "language")(
         corpus=partial(writing.corpus_of, unknown="keep"),
         portable=later("poise.recipes.text.portable:portable_language"),
         facts=SentenceFacts,
+        unsplit="each of its texts carries a state from window to window, and no process has them all",
     )
 )

@@ -183,5 +183,6 @@ register("recipe", "speech")(
         reads=later("poise.recipes.speech.build:reads"),
         portable=later("poise.recipes.speech.portable:portable"),
         facts=SpeechFacts,
+        unsplit="its batches are as long as their longest item, which differs between processes",
     )
 )

@@ -174,5 +174,6 @@ register("recipe", "text")(
         corpus=partial(writing.corpus_of, unknown="drop"),
         portable=later("poise.recipes.text.portable:portable"),
         facts=SentenceFacts,
+        unsplit="its dropout would be drawn for the items of each process by itself",
     )
 )

@@ -163,5 +163,6 @@ register("recipe", "vae")(
         encode=later("poise.recipes.vae.outputs:encode"),
         portable=later("poise.recipes.vae.portable:portable"),
         facts=VaeFacts,
+        unsplit="",
     )
 )

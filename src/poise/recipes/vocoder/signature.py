@@ -165,5 +165,6 @@ register("recipe", "vocoder")(
         reads=later("poise.recipes.vocoder.build:reads"),
         portable=later("poise.recipes.vocoder.portable:portable"),
         facts=VocoderFacts,
+        unsplit="",
     )
 )

@@ -1,0 +1,1 @@
+"""Which rows of a batch are computed by this process, and what is drawn for them."""
