@@ -12,7 +12,7 @@ import pytest
 from poise.cli import main
 from poise.cli.program import tree
 from poise.cli.train import parser_of
-from poise.specs.spec import all_recipes
+from poise.registry import HOMES
 from poise.words.helping import said_of_an_option
 from poise.words.table import Sentence
 
@@ -57,7 +57,7 @@ def chinese(monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
 
 
-@pytest.mark.parametrize("name", [*all_recipes(), *COMMANDS])
+@pytest.mark.parametrize("name", [*HOMES["recipe"], *COMMANDS])
 def test_every_help_text_is_translated(name, chinese):
     texts = texts_of(parser_called(name))
     assert texts
@@ -68,7 +68,7 @@ def test_every_help_text_is_translated(name, chinese):
 
 
 def test_every_action_has_help():
-    for name in all_recipes():
+    for name in HOMES["recipe"]:
         assert [action.dest for action in parser_of(name)._actions if action.help is None] == []
 
 
@@ -78,7 +78,7 @@ def test_a_text_that_is_in_no_table_stays(text, chinese):
 
 
 def test_no_key_is_of_an_option_that_is_there_no_more():
-    said = {text for name in [*all_recipes(), *COMMANDS] for text in texts_of(parser_called(name))}
+    said = {text for name in [*HOMES["recipe"], *COMMANDS] for text in texts_of(parser_called(name))}
     said |= {text.removesuffix(".") for text in said}
     rooms = tomllib.loads(OPTIONS.read_text(encoding="utf-8"))
     keys = {key for room in rooms.values() for key in room} - BESIDE

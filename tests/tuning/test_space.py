@@ -8,7 +8,8 @@ import math
 import pytest
 
 from poise.errors import PoiseError
-from poise.specs.spec import all_recipes, completed
+from poise.registry import HOMES
+from poise.specs.spec import completed
 from poise.tuning.asked import given_in, own_space, space_of
 from poise.tuning.space import Dimension, Space, at, dimension, times
 
@@ -82,7 +83,7 @@ def test_a_penalty_is_added_with_its_strength_and_absent_at_0():
     assert added["class_path"].endswith("R1") and added["init_args"]["gamma"] == 2.5
 
 
-@pytest.mark.parametrize("recipe", all_recipes())
+@pytest.mark.parametrize("recipe", HOMES["recipe"])
 def test_every_recipe_has_a_space_of_its_own(recipe):
     """Each λ with 0, each rate by a factor; its corners are arguments that the recipe takes."""
     arguments = completed(recipe, {"data": "x", **({"generator": {"lr": 2e-4}} if recipe == "images" else {})})
