@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from poise.cli.parser import QUIET, above_0, command, whole
+from poise.cli.parser import QUIET, FlagOptions, above_0, command, whole
 from poise.cli.study import cores
 from poise.errors import PoiseError
 from poise.terminal import pasted
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from poise.specs.spec import Parser
 
 TRIALS, EACH, CONFIRM = 40, 3, 10  # where nobody says
-OF_TUNE: dict[str, dict[str, Any]] = {
+OF_TUNE: dict[str, FlagOptions] = {
     "--trials": {"type": whole(2, 100_000), "help": f"how many are tried (default {TRIALS}, unless --hours is given)"},
     "--hours": {"type": above_0, "help": "how long instead; the confirmation is within that time"},
     "--space": {
@@ -47,7 +47,7 @@ OF_TUNE: dict[str, dict[str, Any]] = {
     "--workers": {"type": whole(1, 4096), "help": "processes of one thread each (default: one for each core)"},
     "--out": {"help": "the folder (default tunes/RECIPE-DATA-HASH); an unfinished search goes on"},
 }
-OF_SCAN: dict[str, dict[str, Any]] = {
+OF_SCAN: dict[str, FlagOptions] = {
     "--penalty": {"metavar": "L2_PLAYER", "help": "which strength (default: the discriminator's)"},
     "--out": {"help": "the folder of its runs (default scans/RECIPE-DATA)"},
 }
