@@ -189,8 +189,9 @@ if __name__ == "__main__":
     threading.Timer(2.0, ask, (address,)).start()
     try:
         serve(app.application(Path(runs), painter=painter), "127.0.0.1", int(port), painter.stop)
-    except KeyboardInterrupt:  # uvicorn passes it on
-        print("ended", painter._process, flush=True)
+    except KeyboardInterrupt:  # uvicorn passes it on, where it is not ignored as in the background
+        pass
+    print("ended", painter._process, flush=True)
 """
 
 
