@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import math
-import sys
 import time
 from collections.abc import Mapping, Sequence
 
 from poise.report.pace import clock
 from poise.report.table import columns, number
-from poise.studies.running.progress import CLEAR, EVERY, Log
+from poise.studies.running.progress import LineView, Log
 from poise.studies.running.tasks import Task
-from poise.terminal import escaped, raw
 from poise.tuning.space import Value
 from poise.tuning.trials import Tried
 
 SHOWN = 5  # trials of the table
 
 
-class TuneView:
+class TuneView(LineView):
     """Keeps the log, and tells each trial that is over; on a terminal one line is written anew each second, and after
     each round the best five stand in a table.
 
@@ -27,14 +25,13 @@ class TuneView:
     """
 
     def __init__(self, log: Log, score: str, planned: int | None, quiet: bool = False, lower: bool = True) -> None:
-        self.log, self.score, self.planned, self.quiet = log, score, planned, quiet
+        super().__init__(log, quiet)
+        self.score, self.planned = score, planned
         self.sign = 1 if lower else -1
         self.over: list[Tried] = []
-        self.live = sys.stderr.isatty()
         self.running: dict[str, tuple[Task, int, int]] = {}
         self.took: list[float] = []
         self.began_at: dict[str, float] = {}
-        self.shown = 0.0
         self.tried = 0
         self.best: Tried | None = None
 
@@ -73,27 +70,6 @@ class TuneView:
         if outcome != "done":
             self._say(f"{outcome}: {task}" + (f" ({reason})" if reason else ""))
 
-    def stopped(self, task: Task) -> None:
-        self.running.pop(task.name, None)
-        self.log.add("stopped", run=task.name, of=str(task))
-
-    def died(self, task: Task, code: int | None) -> None:
-        self.running.pop(task.name, None)
-        self.log.add("worker died", run=task.name, of=str(task), code=code)
-        self._say(f"the worker of {task} ended (exit code {code}); the run is taken up again")
-
-    def tick(self) -> None:
-        now = time.monotonic()
-        if self.quiet or now - self.shown < (1.0 if self.live else EVERY):
-            return
-        self.shown = now
-        print(
-            f"{CLEAR}{escaped(self.line())}" if self.live else self.line(),
-            end="" if self.live else "\n",
-            file=raw(sys.stderr) if self.live else sys.stderr,
-            flush=True,
-        )
-
     def line(self) -> str:
         """12 of 40 trials, a run takes 0:34; trial 13, seed 1: 1,200 of 2,000 | ..."""
         of = f" of {self.planned:,}" if self.planned is not None else ""
@@ -101,14 +77,6 @@ class TuneView:
         open_runs = [run for run in self.running.values() if run[2]]
         now = " | ".join(f"{task.arm}, seed {task.seed}: {made:,} of {total:,}" for task, made, total in open_runs)
         return f"{self.tried:,}{of} trials{pace}" + (f"; {now}" if now else "")
-
-    def close(self) -> None:
-        if self.live and not self.quiet:
-            print(CLEAR, end="", file=raw(sys.stderr), flush=True)
-
-    def _say(self, line: str) -> None:
-        if not self.quiet:
-            print(f"{CLEAR if self.live else ''}{escaped(line)}", file=raw(sys.stderr), flush=True)
 
 
 def told_values(values: Mapping[str, Value]) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Callable, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, MutableMapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
@@ -71,7 +72,51 @@ class Running:
         return self.opened - self.began + seconds * self.total / steps
 
 
-class Progress:
+class LineView(ABC):
+    """One line on what is trained now: at its place on a terminal, anew every ten seconds elsewhere, or nothing.
+
+    Args: log: where runs that stop and workers that die are written down; quiet: print nothing.
+    """
+
+    running: MutableMapping[str, Any]  # by the names of runs
+
+    def __init__(self, log: Log, quiet: bool) -> None:
+        self.log, self.quiet = log, quiet
+        self.live = sys.stderr.isatty()
+        self.shown = 0.0
+
+    @abstractmethod
+    def line(self) -> str:
+        """What goes on now."""
+
+    def stopped(self, task: Task) -> None:
+        self.running.pop(task.name, None)
+        self.log.add("stopped", run=task.name, of=str(task))
+
+    def died(self, task: Task, code: int | None) -> None:
+        self.running.pop(task.name, None)
+        self.log.add("worker died", run=task.name, of=str(task), code=code)
+        self._say(f"the worker of {task} ended (exit code {code}); the run is taken up again")
+
+    def tick(self) -> None:
+        now = time.monotonic()
+        if now - self.shown >= (1.0 if self.live else EVERY):
+            self.shown = now
+            if self.live and not self.quiet:
+                print(f"{CLEAR}{escaped(translated(self.line()))}", end="", file=raw(sys.stderr), flush=True)
+            elif not self.quiet:
+                print(self.line(), file=sys.stderr, flush=True)
+
+    def close(self) -> None:
+        if self.live and not self.quiet:
+            print(CLEAR, end="", file=raw(sys.stderr), flush=True)
+
+    def _say(self, line: str) -> None:
+        if not self.quiet:
+            print(f"{CLEAR if self.live else ''}{escaped(translated(line))}", file=raw(sys.stderr), flush=True)
+
+
+class Progress(LineView):
     """Keeps the log, and shows a line: at its place on a terminal, anew every ten seconds elsewhere, or nothing.
 
     The time left is estimated: what a run of a part takes is the mean of those that were trained whole while this
@@ -90,13 +135,12 @@ class Progress:
         quiet: bool = False,
         check: Callable[[Task], object] = lambda task: None,
     ) -> None:
+        super().__init__(log, quiet)
         self.check, self.checked = check, set[str]()
-        self.total, self.done, self.workers, self.log, self.quiet = len(tasks) + done, done, workers, log, quiet
+        self.total, self.done, self.workers = len(tasks) + done, done, workers
         self.left = {task.name: task for task in tasks}
         self.running: dict[str, Running] = {}
         self.took: dict[str, list[float]] = {}
-        self.shown = 0.0
-        self.live = sys.stderr.isatty()
 
     def began(self, task: Task) -> None:
         self.running[task.name] = Running(task, time.monotonic())
@@ -120,24 +164,6 @@ class Progress:
             self.checked.add(task.part)
             self.check(task)
 
-    def stopped(self, task: Task) -> None:
-        self.running.pop(task.name, None)
-        self.log.add("stopped", run=task.name, of=str(task))
-
-    def died(self, task: Task, code: int | None) -> None:
-        self.running.pop(task.name, None)
-        self.log.add("worker died", run=task.name, of=str(task), code=code)
-        self._say(f"the worker of {task} ended (exit code {code}); the run is taken up again")
-
-    def tick(self) -> None:
-        now = time.monotonic()
-        if now - self.shown >= (1.0 if self.live else EVERY):
-            self.shown = now
-            if self.live and not self.quiet:
-                print(f"{CLEAR}{escaped(translated(self.line()))}", end="", file=raw(sys.stderr), flush=True)
-            elif not self.quiet:
-                print(self.line(), file=sys.stderr, flush=True)
-
     def line(self) -> str:
         """12 of 70 runs, 34:10 left; images, both, seed 3: 1,200 of 2,000 | ..."""
         seconds = self.seconds_left()
@@ -157,11 +183,3 @@ class Progress:
         shares = {name: 1 - run.made / run.total if run.total else 1.0 for name, run in self.running.items()}
         work = [whole.get(task.part, usual) * shares.get(name, 1.0) for name, task in self.left.items()]
         return max(sum(work) / max(min(self.workers, len(work)), 1), max(work, default=0.0))
-
-    def close(self) -> None:
-        if self.live and not self.quiet:
-            print(CLEAR, end="", file=raw(sys.stderr), flush=True)
-
-    def _say(self, line: str) -> None:
-        if not self.quiet:
-            print(f"{CLEAR if self.live else ''}{escaped(translated(line))}", file=raw(sys.stderr), flush=True)
