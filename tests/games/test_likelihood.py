@@ -27,7 +27,8 @@ from poise.models.text import TextGenerator, counted
 from poise.penalties import L2, L2Rows
 from poise.recipes.text.outputs import heldout_nll
 from poise.training.checkpoint import load, save
-from poise.training.loop import move, train
+from poise.training.loop import train
+from poise.training.moves import move
 from poise.training.precision import Execution
 
 V = 6

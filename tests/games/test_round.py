@@ -12,7 +12,7 @@ from poise.core import Batch, Player, Term
 from poise.games.adversarial import Adversarial, Round, adversarial_terms, joint_allowed
 from poise.penalties import R1, R2
 from poise.registry import find, names
-from poise.training.loop import move
+from poise.training.moves import move
 from poise.training.precision import Execution
 from tests.conftest import TinyDiscriminator, TinyGenerator
 

@@ -27,7 +27,7 @@ from poise.games.speech import (
 from poise.losses.reconstruction import feature_matching, log_mel_l1, matched
 from poise.penalties import L2, R1
 from poise.registry import find, names
-from poise.training.loop import move
+from poise.training.moves import move
 from poise.training.precision import Execution
 from tests.speech_pieces import BANDS, LONG, SHORT, alone, both, condition, log_mel, mel_critic, options, speaker
 

@@ -16,7 +16,7 @@ from poise.models.rnn import Dropouts, Recurrent
 from poise.models.text import END, MultiRepresentation, RecurrentDiscriminator, TextGenerator, counted
 from poise.penalties import R1, R2
 from poise.registry import find, names
-from poise.training.loop import move
+from poise.training.moves import move
 from poise.training.precision import Execution
 
 V, T = 3, 2

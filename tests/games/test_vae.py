@@ -18,7 +18,8 @@ from poise.models.vae import AutoEncoder
 from poise.penalties import L2, R1
 from poise.penalties.covers import within
 from poise.registry import find
-from poise.training.loop import move, train
+from poise.training.loop import train
+from poise.training.moves import move
 from poise.training.precision import Execution
 
 TWO = torch.tensor([[1.0, 1.0], [1.0, -1.0]], dtype=torch.float64)

@@ -13,9 +13,9 @@ from poise.errors import PoiseError
 from poise.installing import install
 from poise.models.likelihoods import FLOOR, BernoulliLikelihood, GaussianLikelihood
 from poise.models.vae import AutoEncoder, FromMixture, ImageDecoder, ImageEncoder, mixture
+from poise.recipes.vae.mixture import Fitted, LatentMixture, fit
 from poise.registry import find, names
 from poise.training.ema import Ema
-from poise.training.mixture import Fitted, LatentMixture, fit
 
 
 def raw_and_x(seed=0):
@@ -149,7 +149,7 @@ def feed(model, i):
 
 
 def test_without_scikit_learn_a_fit_is_refused_and_a_checkpoint_has_no_mixture(monkeypatch):
-    monkeypatch.setattr("poise.training.mixture.installed", lambda: False)
+    monkeypatch.setattr("poise.recipes.vae.mixture.installed", lambda: False)
     with pytest.raises(PoiseError, match=re.escape(install("vae", "scikit-learn"))):
         fit(torch.randn(20, 2), 3, 0)
     average = Ema(autoencoder(), 0.5, feed)

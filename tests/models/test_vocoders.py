@@ -16,7 +16,7 @@ from poise.models.shared.layers import NORMS, renormalised
 from poise.penalties import L2
 from poise.registry import find, names
 from poise.training.ema import Ema
-from poise.training.loop import memory, move
+from poise.training.moves import memory, move
 from poise.training.precision import Execution
 
 MEMBERS = names("vocoder")

@@ -12,7 +12,8 @@ from poise.errors import PoiseError
 from poise.games.likelihood import Carried, LanguageModelGame, window_term
 from poise.models.rnn import Dropouts, Recurrent
 from poise.penalties import AR, L2, TAR, L2Rows
-from poise.training.loop import move, train
+from poise.training.loop import train
+from poise.training.moves import move
 from poise.training.precision import Execution
 
 # Two sequences of three places and two units.

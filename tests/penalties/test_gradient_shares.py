@@ -19,7 +19,8 @@ from poise.recipes.common.parts import check_player
 from poise.record import RunFolder
 from poise.registry import find
 from poise.runs.run import run
-from poise.training.loop import measured, move, train
+from poise.training.loop import train
+from poise.training.moves import measured, move
 from poise.training.precision import Execution
 from tests.conftest import Point
 from tests.runs.conftest import TINY, pictures, spec  # noqa: F401  (a fixture)

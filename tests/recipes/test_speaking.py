@@ -19,7 +19,7 @@ from poise.recipes.speech.facts import SpeechFacts
 from poise.recipes.speech.options import StageOptions
 from poise.record import RunFolder
 from poise.training.checkpoint import save
-from poise.training.loop import memory
+from poise.training.moves import memory
 from poise.training.precision import Execution
 from tests.recipes.speech_parts import MEL, SENTENCES, SYLLABLES, facts_of, known, players
 

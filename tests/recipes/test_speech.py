@@ -21,7 +21,7 @@ from poise.recipes.speech.signature import SpeechDiscriminatorOptions, SpeechGen
 from poise.recipes.vocoder.signature import VocoderDiscriminatorOptions as WaveDiscriminator
 from poise.recipes.vocoder.signature import VocoderGeneratorOptions as WaveGenerator
 from poise.training.checkpoint import begin, initial, load, save
-from poise.training.loop import memory, move
+from poise.training.moves import memory, move
 from poise.training.precision import Execution
 from tests.recipes.speech_parts import MEL, SENTENCES, STAGES, SYLLABLES, facts_of, known, players
 

@@ -22,7 +22,7 @@ from poise.recipes.vocoder import sounds
 from poise.recipes.vocoder.facts import VocoderFacts
 from poise.recipes.vocoder.options import RecordingOptions
 from poise.recipes.vocoder.signature import VocoderDiscriminatorOptions, VocoderGeneratorOptions
-from poise.training.loop import move
+from poise.training.moves import move
 from poise.training.precision import Execution
 from tests.data.test_segments import recordings
 from tests.recipes.some_facts import some

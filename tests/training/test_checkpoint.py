@@ -16,7 +16,7 @@ from poise.core import Player, Term
 from poise.errors import PoiseError
 from poise.training.checkpoint import load, save
 from poise.training.ema import Ema
-from poise.training.loop import alone, memory
+from poise.training.moves import alone, memory
 from poise.training.precision import Execution
 
 HOW = Execution()

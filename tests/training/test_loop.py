@@ -14,7 +14,8 @@ from poise.games.adversarial import Adversarial, adversarial_terms
 from poise.penalties import L2, R1, L2Towards, WeightDecay
 from poise.registry import find
 from poise.training.ema import Ema
-from poise.training.loop import fold_seed, memory, move, split, train
+from poise.training.loop import fold_seed, train
+from poise.training.moves import memory, move, split
 from poise.training.precision import Execution, pick_device, pick_precision
 from tests.conftest import TinyDiscriminator, TinyGenerator
 

@@ -13,7 +13,7 @@ from poise.games.augment import EVERYTHING, Augmentation, shifts
 from poise.penalties import L2, R1, LeCam
 from poise.registry import find
 from poise.rows.drawn import Slice, computing, drawn
-from poise.training.loop import backward, move
+from poise.training.moves import backward, move
 from poise.training.precision import Execution
 from poise.training.ranks import Lost, Ranks
 from poise.training.splitting import check_batch, check_device, check_games

@@ -16,6 +16,7 @@ from torch.nn import functional as F
 from poise.errors import PoiseError, nearest
 from poise.pixels.transparency import WITH_ALPHA
 from poise.rows.drawn import drawn
+from poise.rows.numbers import number
 
 TINY = 1e-6  # of a pixel: a picture of less is transparent, and its mean colour is nobody's concern
 FEW = 20_000  # up to this many training pictures, "auto" turns all of it on
@@ -79,10 +80,9 @@ def cutout(x: Tensor, share: float = 0.5) -> Tensor:
     """A grey rectangle of `share` of each side at a random place; a transparent one where there is alpha."""
     height, width = x.shape[-2:]
     high, wide = round(height * share), round(width * share)
-    places = drawn(len(x), lambda n: torch.rand(2, n, 1, device=x.device), axis=1)
-    centre = places * torch.tensor([height, width], device=x.device)[:, None, None]
-    rows = (torch.arange(height, device=x.device) - centre[0]).abs() < high / 2
-    columns = (torch.arange(width, device=x.device) - centre[1]).abs() < wide / 2
+    down, across = drawn(len(x), lambda n: torch.rand(2, n, 1, device=x.device), axis=1)
+    rows = (torch.arange(height, device=x.device) - down * height).abs() < high / 2
+    columns = (torch.arange(width, device=x.device) - across * width).abs() < wide / 2
     hidden = rows[:, :, None] & columns[:, None, :]
     return x.masked_fill(hidden[:, None], -1.0 if x.shape[1] == WITH_ALPHA else 0.0)
 
@@ -130,9 +130,10 @@ class Augmentation:
 
     def __call__(self, x: Tensor) -> Tensor:
         for step in self.steps:
-            x = step(x) if self.probability is None else self._perhaps(step, x, self.probability)
+            x = step(x) if self.probability is None else self._perhaps(step, x)
         return x.contiguous(memory_format=torch.channels_last) if self.steps else x
 
-    def _perhaps(self, step: Callable[[Tensor], Tensor], x: Tensor, probability: float) -> Tensor:
-        chosen = drawn(len(x), lambda n: torch.rand(n, 1, 1, 1, device=x.device)) < probability
+    def _perhaps(self, step: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+        draws = drawn(len(x), lambda n: torch.rand(n, 1, 1, 1, device=x.device))
+        chosen = draws < number(lambda _: self.probability or 0.0, like=draws)
         return torch.where(chosen, step(x), x)

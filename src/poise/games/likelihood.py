@@ -84,7 +84,14 @@ class Carried:
         self.pending: tuple[Tensor, ...] | None = None
 
     def __call__(self) -> None:
-        self.state = self.pending
+        if self.pending is None:
+            return
+        new, self.pending = self.pending, None
+        if self.state is None or [part.shape for part in self.state] != [part.shape for part in new]:
+            self.state = tuple(part.clone() for part in new)
+            return
+        for part, now in zip(self.state, new, strict=True):  # in place: a step that is repeated finds it where it was
+            part.copy_(now)
 
     def state_dict(self) -> dict[str, Tensor]:
         return {str(i): part.clone() for i, part in enumerate(self.state or ())}

@@ -21,6 +21,7 @@ from torch.nn import functional as F
 from poise.core import Batch, Player, Term, averaged
 from poise.games.adversarial import Adversarial, Round, wide
 from poise.games.likelihood import nats
+from poise.rows.units import one_hot
 
 
 class TextRound(Round):
@@ -30,7 +31,7 @@ class TextRound(Round):
 
     def __init__(self, game: TextGame, generates: bool, batch: Batch, due: Sequence[Term[Any]]) -> None:
         if any(term.second_order for term in due):
-            rows = F.one_hot(batch.real, game.generator.net.vocabulary).to(torch.get_default_dtype())
+            rows = one_hot(batch.real, game.generator.net.vocabulary, torch.get_default_dtype())
             batch = Batch(rows, batch.cond)
         super().__init__(game, generates, batch, due)
 
@@ -41,7 +42,7 @@ class TextRound(Round):
             return found
         ids: Tensor = self.game.generator.ids(self.game.generator.uniform(len(self.real)))
         if self.slopes:
-            return F.one_hot(ids, self.real.shape[2]).to(self.real.dtype).requires_grad_()
+            return one_hot(ids, self.real.shape[2], self.real.dtype).requires_grad_()
         return ids
 
     @cached_property
@@ -130,8 +131,8 @@ class Reinforce(nn.Module):
     @torch.no_grad()
     def commit(self) -> None:
         """Move the baseline by the returns seen since the last time."""
-        if float(self.count):
-            self.baseline.lerp_(self.total / self.count, 1 - self.decay)
+        moved = self.baseline.lerp(self.total / self.count, 1 - self.decay)
+        self.baseline.copy_(torch.where(self.count > 0, moved, self.baseline))
         self.forget()
 
     def forget(self) -> None:

@@ -30,7 +30,7 @@ class AlignedAcousticModel(nn.Module):
         width: channels; noise: Z.
     """
 
-    not_compiled = "its lengths, which differ from batch to batch"
+    not_compiled = not_captured = "its lengths, which differ from batch to batch"
 
     def __init__(
         self,
@@ -131,7 +131,7 @@ class MelCritic(nn.Module):
     behind its end; features behind it are 0 and the others scaled up, so that a mean over all is that over the inside.
     """
 
-    not_compiled = "its lengths, which differ from batch to batch"
+    not_compiled = not_captured = "its lengths, which differ from batch to batch"
 
     def __init__(self, script: LengthRegulator, bands: int, width: int = 16) -> None:
         super().__init__()

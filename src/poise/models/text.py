@@ -17,6 +17,8 @@ from poise.core import DiscriminatorOutput
 from poise.models.rnn import embedded
 from poise.models.shared.layers import spectrally_normalised
 from poise.registry import register
+from poise.rows.numbers import number
+from poise.rows.units import one_hot
 
 END = 0
 NEVER = -1e9  # logit of a unit that must not be generated
@@ -90,13 +92,14 @@ class TextGenerator(nn.Module):
         """z [B,T,V] Gumbel noise -> one-hot [B,T,V] with a straight-through gradient."""
         state, x, rows = self.net.begin(len(z)), z.new_zeros(len(z), dtype=torch.long), []
         alive = torch.ones(len(z), 1, dtype=z.dtype, device=z.device)
-        end = F.one_hot(torch.tensor(END, device=z.device), z.shape[2]).to(z.dtype)
+        end = one_hot(torch.full((), END, device=z.device), z.shape[2], z.dtype)
+        temperature = number(lambda _: self.temperature, like=z)
         for noise in z.unbind(1):
             logits, state = self.net.step(x, state)
             noisy = logits + self.mask + noise
-            hard = F.one_hot(noisy.argmax(1), z.shape[2]).to(z.dtype)
+            hard = one_hot(noisy.argmax(1), z.shape[2], z.dtype)
             if torch.is_grad_enabled():
-                soft = (noisy / self.temperature).softmax(1)
+                soft = (noisy / temperature).softmax(1)
                 row = hard + (soft - soft.detach())
             else:
                 row = hard

@@ -59,7 +59,7 @@ class ImageDecoder(nn.Module):
 class AutoEncoder(nn.Module):
     """Encoder, decoder and likelihood. To everybody who samples it is a generator: `model(z)` is a picture.
 
-    Buffers `mixture_*` hold a Gaussian mixture over z that stands in for the prior (see `poise.training.mixture`);
+    Buffers `mixture_*` hold a Gaussian mixture over z that stands in for the prior (see `poise.recipes.vae.mixture`);
     `mixture_fitted` is 0 until it has been fitted to these weights.
 
     Args:

@@ -217,3 +217,20 @@ def nothing_covered(module: nn.Module, covers: Covers, penalty: str) -> PoiseErr
         f"the penalty '{penalty}' covers no weight of {type(module).__name__} (covers={covers!r}){hint} "
         f"Its parameters: {', '.join(known[:6]) or 'none'}{' ...' if len(known) > 6 else ''}."
     )
+
+
+def half_squares(weights: list[Weight], references: list[Tensor] | None, strength: float | Tensor) -> Tensor:
+    """(λ/2)·Σ‖w − reference‖² over all weights."""
+    values = [w.value for w in weights]
+    if references is not None:
+        values = [value - reference for value, reference in zip(values, references, strict=True)]
+    squares = torch.stack([_wide(value).square().sum() for value in values]).sum()
+    half = 0.5 * strength
+    return (half.to(squares.dtype) if isinstance(half, torch.Tensor) else half) * squares
+
+
+def _wide(value: Tensor) -> Tensor:
+    """Half precision as float32, whose squares would overflow; complex numbers by their lengths."""
+    if value.is_complex():
+        return value.abs()
+    return value.float() if value.element_size() < 4 else value

@@ -44,8 +44,8 @@ class OutputAverages:
     """
 
     def __init__(self, decay: float) -> None:
-        self.decay, self.moves = decay, 0
-        self.real = self.fake = torch.zeros(())
+        self.decay = decay
+        self.real, self.fake, self.moves = torch.zeros(()), torch.zeros(()), torch.zeros((), dtype=torch.float64)
         self.forget()
 
     def forget(self) -> None:
@@ -54,18 +54,17 @@ class OutputAverages:
 
     def means(self) -> tuple[Tensor, Tensor]:
         """(m_R, m_F), each a scalar; 0 before the first move."""
-        known = 1 - self.decay**self.moves
-        if known == 0:
-            return self.real, self.fake
+        known = torch.where(self.moves > 0, 1 - self.decay**self.moves, 1.0).to(self.real.dtype)
         return self.real / known, self.fake / known
 
     def term(self, real: Tensor, fake: Tensor) -> Tensor:
         """relu(D(x) − m_F)² + relu(m_R − D(G(z)))² of outputs [B] each: [B]."""
         self._seen.append((real.detach(), fake.detach()))
-        self.real, self.fake = self.real.to(real.device), self.fake.to(real.device)
+        if self.real.device != real.device:
+            self.real, self.fake, self.moves = (x.to(real.device) for x in (self.real, self.fake, self.moves))
         mean_real, mean_fake = self.means()
         found: Tensor = (real - mean_fake).relu().square() + (mean_real - fake).relu().square()
-        return found if self.moves else 0 * found
+        return found * (self.moves > 0)
 
     def __call__(self, round: Any) -> Tensor:
         """The same of a round: of D's mean output over heads and positions, in float32."""
@@ -77,16 +76,17 @@ class OutputAverages:
         if not self._seen:
             return
         reals, fakes = zip(*self._seen, strict=True)
-        self.real = self.decay * self.real + (1 - self.decay) * torch.cat(reals).float().mean()
-        self.fake = self.decay * self.fake + (1 - self.decay) * torch.cat(fakes).float().mean()
+        for average, seen in ((self.real, reals), (self.fake, fakes)):  # in place: a repeated step finds it there
+            average.copy_(self.decay * average + (1 - self.decay) * torch.cat(seen).float().mean())
         self.moves += 1
         self.forget()
 
     def state_dict(self) -> AveragesState:
-        return {"real": self.real, "fake": self.fake, "moves": self.moves}
+        return {"real": self.real.clone(), "fake": self.fake.clone(), "moves": int(self.moves)}
 
     def load_state_dict(self, state_dict: AveragesState, /) -> None:
-        self.real, self.fake, self.moves = state_dict["real"], state_dict["fake"], int(state_dict["moves"])
+        self.real, self.fake = state_dict["real"].clone(), state_dict["fake"].clone()
+        self.moves = torch.full((), state_dict["moves"], dtype=torch.float64, device=self.real.device)
         self.forget()
 
 

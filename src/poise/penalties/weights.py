@@ -12,7 +12,9 @@ times smaller coupled one; docs/strengths.md tells how strengths convert.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from poise.errors import PoiseError
@@ -20,15 +22,18 @@ from poise.lazy import Lazy
 from poise.penalties import places
 from poise.penalties.base import Penalty, Strength
 from poise.penalties.coverage import Coverage, coverage
-from poise.penalties.covers import Covers, Weight, covered, first_learning, nothing_covered
+from poise.penalties.covers import Covers, Weight, covered, first_learning, half_squares, nothing_covered
 from poise.penalties.watched import watched
 from poise.registry import register
+from poise.rows.numbers import number
 from poise.training.schedules import number_or_schedule
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor, nn
     from torch.optim import Optimizer
+
+    Group = Mapping[str, Any]
 else:
     torch = Lazy("torch")
 
@@ -87,7 +92,7 @@ class OnWeights(Penalty):
     def __call__(self, module: nn.Module, step: int = 0) -> Tensor:
         """The scalar (λ/2)·Σ‖w − reference‖², for a loss of one's own."""
         weights = self.weights(module)
-        value = _half_squares(weights, self.references(weights), self.strength_at(step))
+        value = half_squares(weights, self.references(weights), number(self.strength_at, step))
         if not self._trusted:
             self._first_use(module)
             places.in_the_loss(self, module, first_learning(weights), value)
@@ -112,9 +117,9 @@ class OnWeights(Penalty):
     def add_to_(self, weights: list[Weight], step: int = 0, scale: Tensor | None = None) -> None:
         """Add λ·(w − reference) to the gradients of these weights; times `scale`, if they are scaled by that."""
         references = self.references(weights)
-        strength = self.strength_at(step)
-        if strength == 0:
+        if self.strength_at(step) == 0:
             return
+        strength = number(self.strength_at, step)
         plain = [i for i, w in enumerate(weights) if w.raw is not None and w.raw.requires_grad]
         if plain:
             with torch.no_grad():
@@ -123,13 +128,13 @@ class OnWeights(Penalty):
                 if references is not None:
                     values = list(torch._foreach_sub(values, [references[i] for i in plain]))
                 if scale is not None:
-                    values = [_scaled(value, scale, strength) for value in values]
-                torch._foreach_add_(gradients, values, alpha=strength)
+                    values = [_scaled(value, scale) for value in values]
+                _add(gradients, values, strength)
         through = [i for i, w in enumerate(weights) if w.raw is None and w.value.requires_grad]
         if through:
             towards = None if references is None else [references[i] for i in through]
             with torch.enable_grad():
-                value = _half_squares([weights[i] for i in through], towards, strength)
+                value = half_squares([weights[i] for i in through], towards, strength)
                 (value if scale is None else value * scale.to(value.device)).backward()
 
     def _first_use(self, module: nn.Module) -> None:
@@ -145,25 +150,18 @@ class OnWeights(Penalty):
         """Just after the optimiser moved; only forms with a moving reference act here."""
 
 
-def _half_squares(weights: list[Weight], references: list[Tensor] | None, strength: float) -> Tensor:
-    """(λ/2)·Σ‖w − reference‖² over all weights."""
-    values = [w.value for w in weights]
-    if references is not None:
-        values = [value - reference for value, reference in zip(values, references, strict=True)]
-    return 0.5 * strength * torch.stack([_wide(value).square().sum() for value in values]).sum()
+def _add(to: list[Tensor], values: list[Tensor], strength: float | Tensor) -> None:
+    """to += strength·values, in place."""
+    if isinstance(strength, torch.Tensor):
+        torch._foreach_add_(to, [value * strength.to(value.dtype) for value in values])
+    else:
+        torch._foreach_add_(to, values, alpha=strength)
 
 
-def _scaled(value: Tensor, scale: Tensor, strength: float) -> Tensor:
-    """value·scale, of which `strength` times will be added; half precision, which would overflow, by one factor."""
+def _scaled(value: Tensor, scale: Tensor) -> Tensor:
+    """value·scale; half precision, which would overflow, by one factor."""
     scale = scale.to(value.device)
     return value * scale if value.element_size() >= 4 else value.float() * scale
-
-
-def _wide(value: Tensor) -> Tensor:
-    """Half precision as float32, whose squares would overflow; complex numbers by their lengths."""
-    if value.is_complex():
-        return value.abs()
-    return value.float() if value.element_size() < 4 else value
 
 
 @register("penalty", "L2")
@@ -235,14 +233,18 @@ class WeightDecay(OnWeights):
     def add_gradient_(self, module: nn.Module, step: int = 0) -> None:
         """Nothing: the decoupled form is no part of the gradient."""
 
+    def _factor(self, group: Group, step: int) -> float:
+        """1 − lr·λ, by which a step multiplies the weights of a group."""
+        return 1.0 - float(group["lr"]) * self.strength_at(step)
+
     def before_step_(self, module: nn.Module, optim: Optimizer, step: int = 0) -> None:
         """w ← (1 − lr·λ)·w, each weight with the learning rate of its group; like AdamW, none without a gradient."""
-        strength = self.strength_at(step)
-        if strength == 0:
+        if self.strength_at(step) == 0:
             return
         plain = {id(w.raw) for w in self.weights(module)}
         for group in optim.param_groups:
             mine = [p for p in group["params"] if id(p) in plain and p.requires_grad and p.grad is not None]
             if mine:
+                factor = number(partial(self._factor, group), step)
                 with torch.no_grad():
-                    torch._foreach_mul_(mine, 1.0 - float(group["lr"]) * strength)
+                    torch._foreach_mul_(mine, factor.to(mine[0].dtype) if isinstance(factor, torch.Tensor) else factor)

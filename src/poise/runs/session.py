@@ -31,8 +31,8 @@ from poise.runs.rollback import Divergence, Rollbacks, protected, rates
 from poise.specs.spec import kind_of
 
 if TYPE_CHECKING:
+    from poise.training.capture.record import Row
     from poise.training.following import Stretch
-    from poise.training.loop import Row
 
 MINUTE = 60.0
 LOOKS = 200  # diagnoses in a run, about: each reads the whole record
@@ -106,6 +106,8 @@ class Session:
         done = first = self._restore()
         self.threads = self._threads()
         self.view.open(self.folder.path, self.spec, done, self.total)
+        if self.recipe.execution.captures is not None:
+            self.recipe.execution.captures.say = self.view.say
         for note in self.notes:
             self.view.say(note)
         several = {} if self.ranks.alone else {"processes": self.ranks.count}
@@ -243,14 +245,16 @@ class Session:
 
     def _watch(self, offset: int, step: int, row: Row) -> None:
         """After each step of a stage that began `offset` steps in: the record, pictures, scores, checkpoints."""
+        from poise.training.capture.record import fetched
+
         self.threads.computed()
         step += offset
         made, cadence = step + 1, self.recipe.cadence
         entry: dict[str, float] = {}
         if (step - offset) % cadence.log == 0:
-            entry = {name: float(value) for name, value in row.items()}
+            (entry,) = fetched([row])
         else:  # what a lazy penalty did, if it was measured here
-            entry = {name: float(row[name]) for name in lazily(row)}
+            (entry,) = fetched([{name: row[name] for name in lazily(row)}])
         local, monitor = step - offset, self.monitors[self.stage]
         if local % cadence.probe == 0 and monitor is not None:
             entry |= monitor(local // cadence.probe)
@@ -405,8 +409,8 @@ class Session:
 
     def _save(self, made: int, row: Row) -> None:
         """A checkpoint, unless a number of this step is not finite: such a state is never saved."""
+        from poise.training.capture.record import verify
         from poise.training.checkpoint import prune, save
-        from poise.training.loop import verify
 
         first = self.ends[self.stage] - self.recipe.stages[self.stage].steps
         for name, value in row.items():

@@ -207,6 +207,7 @@ def instantiated(recipe: str, arguments: Arguments) -> Arguments:
 SINCE: Arguments = {
     "bits": None, "splits": "none", "order": "names", "encoding": None, "delimiter": None, "layout": "lines",
     "metadata": None, "file_column": None, "text_column": None, "voice_column": None, "compile": False,
+    "capture": "auto",
     "network": None, "from_run": None, "from_step": "last", "from_parts": "both", "augment_probability": 1.0,
     "ema_half_life": None,
 }  # fmt: skip

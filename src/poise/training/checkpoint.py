@@ -35,7 +35,7 @@ from poise.record import CHECKPOINTS
 from poise.terminal import pasted
 from poise.training.checked import FORMAT, REST, checked_step, load_weights, no_state, resume_state, step_of
 from poise.training.ema import Ema
-from poise.training.loop import memory
+from poise.training.moves import memory
 from poise.training.precision import Execution
 
 __all__ = [

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrizations import _SpectralNorm
 
 from poise.errors import PoiseError
+from poise.rows.numbers import number
 
 BATCHES = 8  # of fixed inputs, over which running statistics are averaged
 ROWS = 64  # inputs in each
@@ -83,15 +84,24 @@ class Ema:
         self.module.register_state_dict_pre_hook(lambda *_: self.refresh())
         self.module.register_load_state_dict_post_hook(lambda *_: self._loaded())
 
-    @torch.no_grad()
     def __call__(self) -> None:
-        beta = min(self.decay, (1 + self.moves) / (10 + self.moves))
-        self.moves += 1
+        self.follow()
+        self.followed()
+
+    @torch.no_grad()
+    def follow(self) -> None:
+        """What a call does on the device."""
         if self._pairs:
             averaged: list[Tensor] = [a for a, _ in self._pairs]
-            torch._foreach_lerp_(averaged, [p.detach() for _, p in self._pairs], 1 - beta)
+            new = number(lambda _: 1 - min(self.decay, (1 + self.moves) / (10 + self.moves)), like=averaged[0])
+            shares = [new] * len(averaged) if isinstance(new, Tensor) else new
+            torch._foreach_lerp_(averaged, [p.detach() for _, p in self._pairs], shares)
         for averaged_buffer, buffer in self._copied:
             averaged_buffer.copy_(buffer)
+
+    def followed(self) -> None:
+        """What a call does in Python."""
+        self.moves += 1
         self.stale = True
 
     def _loaded(self) -> None:

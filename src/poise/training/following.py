@@ -17,8 +17,10 @@ import torch
 
 from poise.core import Game, ScheduledValue
 from poise.errors import NonFinite
+from poise.training.capture.record import Row
 from poise.training.checkpoint import initial
-from poise.training.loop import Row, memory, train
+from poise.training.loop import train
+from poise.training.moves import memory
 from poise.training.precision import Execution
 from poise.training.ranks import Ranks
 

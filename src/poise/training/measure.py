@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from poise.core import Player, WeightPenalty
+from poise.rows.numbers import number
 from poise.training.precision import norm
 
 TINY = torch.finfo(torch.float32).tiny
@@ -59,7 +61,7 @@ class Measure:
         """Call after `add_gradient_`."""
         if not self.on:
             return
-        self.row[f"{penalty.name}.strength"] = penalty.strength_at(self.step)
+        self.row[f"{penalty.name}.strength"] = number(penalty.strength_at, self.step)
         if penalty.decoupled:
             return
         self.row[f"{penalty.name}.value"] = penalty(self.player.module, self.step).detach()
@@ -105,10 +107,10 @@ class Measure:
             moved = norm(list(torch._foreach_sub(now, self.start)))
             for name, size in self.shrunk.items():
                 self.row[f"{name}.share"] = share_of(size, moved)
-        self.row["lr"] = float(self.player.optim.param_groups[0]["lr"])
+        self.row["lr"] = number(rate_of(self.player), self.step)
         self._updates(now)
         for penalty in self.player.penalties:
-            self.row[f"{penalty.name}.spent"] = self.player.cumulative_decay[penalty.name]
+            self.row[f"{penalty.name}.spent"] = number(spent_by(self.player, penalty.name), self.step)
         groups: dict[str, Tensor] = {}
         for penalty in self.player.penalties:
             groups = penalty.covered(self.player.module) | groups
@@ -130,6 +132,16 @@ class Measure:
         self.row["update"] = torch.linalg.vector_norm(steps) / torch.linalg.vector_norm(lengths)
         for name, share in zip(self.layers, steps / lengths, strict=True):
             self.row[f"update.{name}"] = share
+
+
+def rate_of(player: Player[Any]) -> Callable[[int], float]:
+    """The learning rate of the player's first group, whenever it is asked."""
+    return lambda _: float(player.optim.param_groups[0]["lr"])
+
+
+def spent_by(player: Player[Any], penalty: str) -> Callable[[int], float]:
+    """The sum of lr·λ of a penalty until now, whenever it is asked."""
+    return lambda _: player.cumulative_decay[penalty]
 
 
 def share_of(part: Tensor, rest: Tensor) -> Tensor:
@@ -165,7 +177,7 @@ class TermShares:
                 torch._foreach_add_(known, parts)
 
     @torch.no_grad()
-    def row(self, strengths: dict[str, float]) -> dict[str, Tensor | float]:
+    def row(self, strengths: dict[str, float | Tensor]) -> dict[str, Tensor | float]:
         """Call it when the weights' gradients are those of all terms together, unscaled."""
         row: dict[str, Tensor | float] = {f"{name}.strength": strengths[name] for name in self.names}
         for name, parts in self.sums.items():

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from poise.errors import PoiseError
+from poise.training.capture.captures import Captures
 from poise.training.ranks import Ranks
 
 Precision = Literal["fp32", "bf16", "fp16"]
@@ -61,6 +62,7 @@ class Execution:
 
     Terms that differentiate (R1, R2) are always computed in full precision: on the steps on which one is due, the
     whole turn is. fp16 scales each player's loss by a scaler of its own and skips steps whose gradients overflow.
+    `captures`: what repeats moves instead of computing them; None computes all.
     `check_every`: after how many steps values are checked to be finite; at once on the CPU, where it costs nothing.
     """
 
@@ -69,6 +71,7 @@ class Execution:
     micro_batches: int = 1
     scalers: dict[str, torch.amp.GradScaler] = field(default_factory=dict)
     ranks: Ranks = field(default_factory=Ranks)
+    captures: Captures | None = None
     DTYPES: ClassVar[dict[str, torch.dtype]] = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
     def __post_init__(self) -> None:
@@ -77,7 +80,7 @@ class Execution:
 
     @property
     def check_every(self) -> int:
-        return 1 if self.device.type == "cpu" else 10
+        return 1 if self.device.type == "cpu" and self.captures is None else 10
 
     def autocast(self, second_order: bool) -> contextlib.AbstractContextManager[Any]:
         if self.precision == "fp32" or second_order:

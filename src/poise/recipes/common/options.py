@@ -92,6 +92,7 @@ class RunOptions(Group):
         precision: auto (bf16 where the hardware has it), fp32, bf16 or fp16.
         threads: CPU threads; by default torch's choice.
         compile: compile the networks with torch.compile; not together with R1 or R2 on the discriminator.
+        capture: tell a GPU each kind of step once and have it repeated (CUDA graphs): on, off, or auto, which is off.
         log_every: steps between rows of the record.
         sample_every: steps between files of samples; by default 20 in a run.
         checkpoint_every: steps between checkpoints; by default once a minute.
@@ -112,6 +113,7 @@ class RunOptions(Group):
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
     threads: int | None = None
     compile: bool = False
+    capture: Literal["auto", "on", "off"] = "auto"
     log_every: int = 16
     sample_every: int | None = None
     checkpoint_every: int | None = None

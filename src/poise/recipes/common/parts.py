@@ -16,6 +16,7 @@ from poise.recipes.common.affordable import check_affordable
 from poise.recipes.common.options import Options, RunOptions, check_counts
 from poise.recipes.common.recipe import Stage, StepIntervals, Stopping
 from poise.recipes.common.setup import Setup
+from poise.training.capture.choice import captures_of
 from poise.training.precision import Execution, keep_freed_memory, pick_device, pick_precision
 from poise.training.schedules import Scheduled, bounds, number_or_schedule
 
@@ -84,7 +85,8 @@ def execution_of(run: RunOptions) -> Execution:
         keep_freed_memory()
     if run.threads is not None:
         torch.set_num_threads(run.threads)
-    return Execution(where, pick_precision(run.precision, where), run.micro_batches)
+    precision = pick_precision(run.precision, where)
+    return Execution(where, precision, run.micro_batches, captures=captures_of(run.capture, where))
 
 
 def built(setup: Setup, makers: Mapping[str, Callable[[], nn.Module]]) -> list[Any]:

@@ -31,12 +31,12 @@ from poise.recipes.images import data as image_data
 from poise.recipes.images.options import PictureOptions
 from poise.recipes.images.signature import OURS, DiscriminatorOptions
 from poise.recipes.vae.facts import VaeFacts
+from poise.recipes.vae.mixture import MISSING, Fitted, installed
 from poise.recipes.vae.networks import discriminator, model
 from poise.recipes.vae.objectives import Objective, ObjectiveParts, chosen
 from poise.registry import find
 from poise.training.ema import BATCHES, Ema, Feed
 from poise.training.ema import ROWS as FED
-from poise.training.mixture import MISSING, Fitted, installed
 from poise.training.precision import Execution
 from poise.training.schedules import Scheduled, checked
 

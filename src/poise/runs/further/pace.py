@@ -13,8 +13,9 @@ import torch
 from poise.disk import read_json
 from poise.errors import NonFinite, PoiseError
 from poise.recipes.common.recipe import Recipe, Stage
+from poise.training.capture.record import Row
 from poise.training.checkpoint import latest, load, step_of
-from poise.training.loop import Row, train
+from poise.training.loop import train
 from poise.training.threads import plan_of
 
 WARM = 2  # steps that do not count: the first ones make plans and take memory

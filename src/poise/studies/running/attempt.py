@@ -17,7 +17,7 @@ from poise.recipes.common.recipe import Recipe
 from poise.specs.spec import instantiated, kind_of
 
 if TYPE_CHECKING:
-    from poise.training.loop import Row
+    from poise.training.capture.record import Row
 
 STEPS, SECONDS = 17, 2.0  # a step is timed on so many, or for so long: 17 hold one of those that come each 16 steps
 KEPT = 3  # checkpoints that a run keeps, about: the newest, the best, one between stages
@@ -111,7 +111,7 @@ class _Clock:
         return mean([seconds for seconds in times if seconds <= 10 * median(times)])
 
     def __call__(self, step: int, row: Row) -> None:
-        from poise.training.loop import verify
+        from poise.training.capture.record import verify
 
         for name, value in row.items():
             player, _, what = name.partition("/")

@@ -1,0 +1,1 @@
+"""Moves that the device is told once and then repeats by itself (CUDA graphs)."""

@@ -1,0 +1,61 @@
+"""Which moves can be captured at all, and an optimiser whose learning rate is read on the device."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from poise.core import Player
+from poise.rows.numbers import held, number
+
+
+def rate_of_group(group: Mapping[str, Any], step: int) -> float:
+    """The learning rate of an optimiser's group at the present step."""
+    return float(group["lr"])
+
+
+@contextmanager
+def rates_held(optim: torch.optim.Optimizer) -> Iterator[None]:
+    """Inside, while a board is held, the rate of each group is a scalar of it, and CUDA's Adam may be captured;
+    outside it is the number that it was."""
+    if not held():
+        yield
+        return
+    before = [dict(group) for group in optim.param_groups]
+    for group in optim.param_groups:
+        rate = number(partial(rate_of_group, group))
+        if isinstance(rate, Tensor) and rate.device.type == "cuda":  # its kernel reads single precision
+            rate, group["capturable"] = rate.float(), True
+        group["lr"] = rate
+    try:
+        yield
+    finally:
+        for group, kept in zip(optim.param_groups, before, strict=True):
+            group["lr"] = kept["lr"]
+            if "capturable" in kept:
+                group["capturable"] = kept["capturable"]
+
+
+def uncaptured(game: object, players: Sequence[Player[Any]], precision: str, processes: int) -> str | None:
+    """Why no move of a game can be captured; None where they can.
+
+    A game says why by `not_captured`, as a network may by an attribute of that name.
+    """
+    if precision == "fp16":
+        return "fp16 looks at every step whether a gradient was too large for it; use bf16"
+    if processes > 1:
+        return f"{processes} processes train together"
+    if why := getattr(game, "not_captured", ""):
+        return str(why)
+    for player in players:
+        if not (isinstance(player.optim, torch.optim.Adam) and player.optim.defaults.get("fused")):
+            return f"the optimiser of the {player.name} is no fused Adam"
+        for layer in player.module.modules():
+            if why := getattr(layer, "not_captured", ""):
+                return f"the {player.name} cannot be, for {why}"
+    return None
