@@ -64,7 +64,7 @@ $(VENV)/.demo: pyproject.toml constraints.txt | $(BIN)/python
 	touch $@
 
 $(VENV)/.dev: pyproject.toml constraints.txt | $(BIN)/python
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[scores,text,speech,vae,eval,export,tensorboard,parquet,web,tune,postgres,dev]'
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[scores,text,speech,vae,eval,export,tensorboard,parquet,web,tune,postgres,slurm,cluster,dev]'
 	touch $@
 
 # What builds the site; without it the tests of its pages say so by name.

@@ -27,9 +27,9 @@ SOURCE = Path(__file__).parents[1] / "src" / "poise"
 COMPLETE = [
     "*.py", "audio/*.py", "data/**/*.py", "disk/*.py", "games/*.py", "rows/*.py", "losses/*.py", "models/**/*.py",
     "monitor/**/*.py",
-    "penalties/*.py", "pixels/*.py", "recipes/**/*.py", "training/**/*.py", "tuning/*.py", "cli/**/*.py", "runs/**/*.py",
-    "evaluation/*.py", "metrics/**/*.py", "serve/*.py", "export/*.py", "results/**/*.py", "report/**/*.py",
-    "specs/*.py", "studies/**/*.py",
+    "penalties/*.py", "pixels/*.py", "recipes/**/*.py", "training/**/*.py", "tuning/*.py", "cli/**/*.py",
+    "runs/**/*.py", "evaluation/*.py", "metrics/**/*.py", "serve/*.py", "export/*.py", "results/**/*.py",
+    "report/**/*.py", "specs/*.py", "studies/**/*.py",
 ]  # fmt: skip
 # Of words that are flags and their values alone, or no sentence for people.
 NO_WORDS = {

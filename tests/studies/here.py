@@ -19,7 +19,7 @@ class Here:
     most: int | None = None  # runs after which somebody presses Ctrl-C
     trained = 0
 
-    def __init__(self, workers, runs, code, view, stop):
+    def __init__(self, workers, runs, code, view, stop, desk=None):
         self.runs, self.view = runs, view
         Here.asked = workers, code
 

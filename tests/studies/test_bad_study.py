@@ -47,7 +47,7 @@ def study(**changes):
 
 PARTLY = {**TABLE["endpoints"], "x": {"score": "distanse", "at": "end", "better": "lower"}}
 BAD = {
-    "no workers": (None, ["--workers", "0"], "--workers must be at least 1, not 0"),
+    "fewer workers than none": (None, ["--workers", "-1"], "--workers"),
     "workers of words": (None, ["--workers", "two"], "--workers"),
     "an unknown flag": (None, ["--worker-s", "2"], "did you mean '--workers'"),
     "out is a file": (file_at("s"), [], "s exists and is no study's folder; choose another --out"),

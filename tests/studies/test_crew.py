@@ -14,7 +14,8 @@ import pytest
 from poise.errors import PoiseError
 from poise.runs.ending import Interrupted, Stop
 from poise.studies.running import pool as pools
-from poise.studies.running.pool import DEATHS, Crew, Pool, deaf_to_ctrl_c, one_thread_each
+from poise.studies.running.crew import NearCrew, deaf_to_ctrl_c, one_thread_each
+from poise.studies.running.pool import DEATHS, Pool
 from poise.studies.running.tasks import Task
 
 
@@ -32,11 +33,12 @@ class Told:
         return lambda *rest: self.words.append((word, *(getattr(x, "name", x) for x in rest)))
 
 
-class Pretended(Crew):
+class Pretended(NearCrew):
     """No process: what it is given is kept, and what it says was put into its pipe before."""
 
     def __init__(self, code=None):
-        self.connection, self.theirs = multiprocessing.Pipe()
+        self.pipe, self.theirs = multiprocessing.Pipe()
+        self.connection = self.pipe
         self.sentinel, self.alive = os.pipe()
         self.process = SimpleNamespace(
             sentinel=self.sentinel, exitcode=None, is_alive=self.lives, join=lambda grace=None: None, kill=self.die
@@ -58,7 +60,7 @@ class Pretended(Crew):
 @pytest.fixture
 def made(tmp_path, monkeypatch):
     """A pool of two with pretended workers."""
-    monkeypatch.setattr(pools, "Crew", Pretended)
+    monkeypatch.setattr(pools, "NearCrew", Pretended)
     return Pool(2, tmp_path, None, Told(), Stop())
 
 
@@ -144,7 +146,7 @@ def test_what_failed_ends_the_study_and_the_others_are_told_to_save(made, monkey
             crews.append(self)
             self.says("failed", given.name, f"no {given.name}")
 
-    monkeypatch.setattr(pools, "Crew", Failing)
+    monkeypatch.setattr(pools, "NearCrew", Failing)
     made.workers = 3
     with pytest.raises(PoiseError, match=r"^part, a, seed 0: no a$"):
         made.train(list(map(task, "abc")))
@@ -161,7 +163,7 @@ def test_a_stop_that_is_asked_for_dismisses(made, monkeypatch):
             if message is None:
                 self.says("stopped", self.task.name)
 
-    monkeypatch.setattr(pools, "Crew", Stopping)
+    monkeypatch.setattr(pools, "NearCrew", Stopping)
     made.stop.asked = True
     with pytest.raises(Interrupted):
         made.train(list(map(task, "ab")))
@@ -184,7 +186,7 @@ def test_a_second_ctrl_c_does_not_wait(made, monkeypatch):
             self.process.join = interrupted
             crews.append(self)
 
-    monkeypatch.setattr(pools, "Crew", Slow)
+    monkeypatch.setattr(pools, "NearCrew", Slow)
     made.stop.asked = True
     with pytest.raises(KeyboardInterrupt):
         made.train(list(map(task, "ab")))

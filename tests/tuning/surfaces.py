@@ -149,7 +149,7 @@ class HerePool:
 
     most: int | None = None
 
-    def __init__(self, workers: int, runs: Path, code: object, view: object, stop: object) -> None:
+    def __init__(self, workers: int, runs: Path, code: object, view: object, stop: object, *desk: object) -> None:
         self.runs, self.view, self.trained = runs, view, []
 
     def finish(self, tasks: object) -> None:

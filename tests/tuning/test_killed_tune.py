@@ -68,6 +68,22 @@ def test_as_many_workers_as_one_likes_find_the_same(workers, whole, environment,
     assert runs(tmp_path / "t") == runs(whole)
 
 
+def test_workers_that_join_find_the_same(whole, environment, tmp_path):
+    """Of a scheduler of Dask, two; and one that somebody has started."""
+    distributed = pytest.importorskip("distributed")
+    (tmp_path / "t").mkdir()
+    with distributed.LocalCluster(2, threads_per_worker=1, dashboard_address=None) as cluster:
+        address = cluster.scheduler_address.replace("tcp://", "dask://")
+        process = started(environment, tmp_path / "t", workers=address)
+        words = [sys.executable, "-m", "poise", "worker", str(tmp_path / "t"), "--idle", "0.2"]
+        third = subprocess.Popen(words, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True)
+        finished(process)
+        said, _ = third.communicate(timeout=60)
+    assert outcome(tmp_path / "t") == outcome(whole)
+    assert runs(tmp_path / "t") == runs(whole) and third.returncode == 0
+    assert said.count("done: ") > 0
+
+
 def test_killed_at_random_moments(whole, environment, tmp_path):
     """The whole group, parent and workers, or the parent alone; then it is started again."""
     choose = random.Random(0)

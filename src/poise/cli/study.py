@@ -1,4 +1,4 @@
-"""poise study FILE: arms × seeds, trained by several workers, and what they say together."""
+"""poise study FILE: arms × seeds, trained by several workers, and what they say together. And poise worker FOLDER."""
 
 from __future__ import annotations
 
@@ -7,11 +7,31 @@ import contextlib
 import os
 import signal
 import sys
+from pathlib import Path
 from typing import Any
 
-from poise.cli.parser import QUIET, command, whole
+from poise.cli.parser import QUIET, above_0, command
 from poise.errors import PoiseError
+from poise.studies.running.hosts import Workers, asked
 from poise.terminal import pasted, verbatim
+
+WORKERS = (
+    "processes of one thread each (default: one for each core); 0: only those that join by poise worker; slurm:8; "
+    "dask://HOST:PORT (docs/machines.md)"
+)
+
+
+def workers(text: str) -> Workers:
+    """The type of --workers."""
+    try:
+        return asked(str(text).strip())
+    except PoiseError as error:
+        raise argparse.ArgumentTypeError(str(error).removeprefix("--workers ")) from None
+
+
+def here() -> Workers:
+    """One worker for each core of this machine."""
+    return Workers(cores())
 
 
 def add(commands: Any) -> None:
@@ -21,9 +41,9 @@ def add(commands: Any) -> None:
     made.add_argument("--out", help="the study's folder; by default studies/NAME; an unfinished one goes on")
     made.add_argument(
         "--workers",
-        type=whole(1, 4096),
+        type=workers,
         default=None,
-        help="processes of one thread each; by default one for each core",
+        help=WORKERS,
     )
     made.add_argument(
         "--dry-run",
@@ -37,6 +57,20 @@ def add(commands: Any) -> None:
     )
     made.add_argument("--no-rehearsal", action="store_true", help="begin a new study without trying every arm first")
     made.add_argument("--report", action="store_true", help="read the runs that are over, and run nothing")
+    made.add_argument("--quiet", **QUIET)
+    made = command(commands, "worker", worker, "train runs of a study or search that is trained elsewhere")
+    made.add_argument("folder", help="the folder of the study or search, on a disk that both machines see")
+    made.add_argument(
+        "--idle", type=above_0, default=10.0, metavar="MINUTES", help="end after so long without work (default 10)"
+    )
+    made.add_argument(
+        "--lost",
+        type=above_0,
+        default=60.0,
+        metavar="SECONDS",
+        help="the other side counts as lost after so long without a sign of life (default 60)",
+    )
+    made.add_argument("--once", action="store_true", help="end with the study, and do not wait for another")
     made.add_argument("--quiet", **QUIET)
 
 
@@ -52,21 +86,21 @@ def study(options: argparse.Namespace) -> int:
         return 0
     if not options.file:
         raise PoiseError("poise study needs a file (docs/studies.md), or --endpoints RECIPE")
-    asked = Study.of(options.file, options.out)
-    workers = options.workers or cores()
+    wanted = Study.of(options.file, options.out)
+    those = options.workers or here()
     tell = _silent if options.quiet else _printed
-    for line in asked.before():
+    for line in wanted.before():
         tell(line)
     if options.dry_run:
-        for task in asked.tasks:
+        for task in wanted.tasks:
             print(f"  {task}: {task.name}")
-    if options.dry_run or (asked.is_new and not options.no_rehearsal and not options.report):
-        for line in asked.rehearse(workers, tell):
+    if options.dry_run or (wanted.is_new and not options.no_rehearsal and not options.report):
+        for line in wanted.rehearse(those.count, tell):
             tell(line)
-    return 0 if options.dry_run else trained(asked, workers, options)
+    return 0 if options.dry_run else trained(wanted, those, options)
 
 
-def trained(asked: Any, workers: int, options: argparse.Namespace) -> int:
+def trained(wanted: Any, those: Workers, options: argparse.Namespace) -> int:
     """Train what is left, publish the outcome, and say it."""
     from poise.runs.ending import Interrupted, Stop
     from poise.studies.report.sentences import lines
@@ -83,21 +117,43 @@ def trained(asked: Any, workers: int, options: argparse.Namespace) -> int:
     code = 0
     try:
         if not options.report:
-            asked.train(workers, stop, options.quiet)
+            wanted.train(those, stop, options.quiet)
     except Interrupted:
         code = 130
     finally:
         for signum, handler in previous.items():
             signal.signal(signum, handler)
-    outcome = asked.outcome()
+    outcome = wanted.outcome()
     if not options.quiet:
         print("\n".join(lines(outcome)))
-        print(f"Page:    {asked.path / 'index.html'}")
+        print(f"Page:    {wanted.path / 'index.html'}")
     if code:
         words = ["poise", "study", options.file, *(("--out", options.out) if options.out else ())]
-        words += ["--workers", str(options.workers)] if options.workers else []
+        words += ["--workers", options.workers.text] if options.workers else []
         print(f"stopped; go on with: {' '.join(map(pasted, words))}")
     return code
+
+
+def worker(options: argparse.Namespace) -> int:
+    from poise.runs.ending import Stop
+    from poise.studies.running.attending import attend
+
+    stop = Stop()
+
+    def ask(signum: int, frame: Any) -> None:
+        if stop.asked:
+            raise KeyboardInterrupt
+        stop.asked = True
+        print("stopping: the run is being saved", file=sys.stderr)
+
+    previous = {s: signal.signal(s, ask) for s in (signal.SIGINT, signal.SIGTERM)}
+    say = _silent if options.quiet else _printed
+    try:
+        attend(Path(options.folder), stop, say, options.idle * 60, options.lost, options.once)
+    finally:
+        for signum, handler in previous.items():
+            signal.signal(signum, handler)
+    return 130 if stop.asked else 0
 
 
 def _printed(line: str) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from poise.cli.parser import QUIET, FlagOptions, above_0, command, whole
-from poise.cli.study import cores
+from poise.cli.study import WORKERS, here, workers
 from poise.errors import PoiseError
 from poise.terminal import pasted
 
@@ -44,7 +44,7 @@ OF_TUNE: dict[str, FlagOptions] = {
         "metavar": "ADDRESS",
         "help": "keep the trials in a database: sqlite:///FILE or postgresql+psycopg://... (default: a file in --out)",
     },
-    "--workers": {"type": whole(1, 4096), "help": "processes of one thread each (default: one for each core)"},
+    "--workers": {"type": workers, "help": WORKERS},
     "--out": {"help": "the folder (default tunes/RECIPE-DATA-HASH); an unfinished search goes on"},
 }
 OF_SCAN: dict[str, FlagOptions] = {
@@ -110,7 +110,7 @@ def tune(argv: list[str]) -> int:
     flags: dict[str, Any] = {name: arguments.pop(name) for name in map(named, (*OF_TUNE, "--quiet"))}
     if flags["trials"] is not None and flags["hours"] is not None:
         raise PoiseError("--trials and --hours both say how long the search is: give one of them")
-    otherwise = {"trials": None if flags["hours"] else TRIALS, "each": EACH, "confirm": CONFIRM, "workers": cores()}
+    otherwise = {"trials": None if flags["hours"] else TRIALS, "each": EACH, "confirm": CONFIRM, "workers": here()}
     for name in otherwise:
         flags[name] = otherwise[name] if flags[name] is None else flags[name]
     own = TuneFlags(**flags)

@@ -33,6 +33,7 @@ from poise.studies.plans.leaves import Leaf
 from poise.studies.plans.plan import Plan
 from poise.studies.report.publish import publish
 from poise.studies.running.defaults import defaults_by_runs, defaults_of, read_defaults, write_defaults
+from poise.studies.running.hosts import Workers
 from poise.studies.running.pool import Pool
 from poise.studies.running.progress import Log, Progress
 from poise.studies.running.rehearsal import rehearse
@@ -170,18 +171,22 @@ class Study:
         except Busy:
             raise PoiseError(f"{self.path} is being worked on by another process; wait for it or stop it") from None
 
-    def train(self, workers: int, stop: Stop, quiet: bool = False) -> None:
-        """All runs that are not over yet. Raises Interrupted when it was asked to stop: it goes on from there."""
+    def train(self, workers: Workers, stop: Stop, quiet: bool = False, desk: Path | None = None) -> None:
+        """All runs that are not over yet. Raises Interrupted when it was asked to stop: it goes on from there.
+
+        `desk`: the folder at whose desk workers of other machines are met; by default the study's.
+        """
         with self.locked():
             self.register()
             todo = list({task.name: task for task in self.tasks if not self._over(task)}.values())
             over = len({task.name for task in self.tasks}) - len(todo)
             for task in self.tasks:
                 self._check(task)
-            view = Progress(todo, over, workers, self.log, quiet, self._check)
+            view = Progress(todo, over, workers.count, self.log, quiet, self._check)
             code = str(self.file.resolve()) if self.file.suffix == ".py" else None
             try:
-                Pool(workers, self.runs, code, view, stop).train(todo)
+                workers.start(desk or self.path, view.tell)
+                Pool(workers.local, self.runs, code, view, stop, desk).train(todo)
             finally:
                 view.close()
 

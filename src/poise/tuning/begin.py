@@ -11,6 +11,7 @@ from poise.disk.description import Arguments
 from poise.errors import PoiseError
 from poise.runs.ending import Stop
 from poise.runs.load import trust_all
+from poise.studies.running.hosts import Workers
 from poise.tuning.asked import Asked, check_free, given_in, leaves, own_space, space_of
 from poise.tuning.scan import SCANNED
 from poise.tuning.search import RUNS, Budget
@@ -34,7 +35,7 @@ class TuneFlags:
     confirm: int
     no_scan: bool
     storage: str | None
-    workers: int
+    workers: Workers
     out: str | None
     quiet: bool
 
@@ -78,7 +79,7 @@ def ready_to_search(
     kept = [name for name in given if name not in ("seed", "data") and name not in space.defaults(shared)]
     if kept:
         say(f"as given, and not searched: {', '.join(kept)}")
-    reserved = cost(asked, known.seconds, own.trials, own.workers, say)
+    reserved = cost(asked, known.seconds, own.trials, own.workers.count, say)
     folder = Path(own.out) if own.out else asked.folder()
     _room(asked, folder, own.trials or 2, known.bytes)
     budget = Budget(own.trials, own.hours * 3600 if own.hours else None, reserved)

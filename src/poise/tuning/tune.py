@@ -25,6 +25,7 @@ from poise.errors import Busy, PoiseError
 from poise.record import RunFolder
 from poise.runs.ending import Stop
 from poise.specs.spec import versions
+from poise.studies.running.hosts import Workers
 from poise.studies.running.pool import Pool
 from poise.studies.running.progress import Log
 from poise.tuning.asked import Asked, check_place, register
@@ -76,7 +77,7 @@ class Tune:
         except Busy:
             raise PoiseError(f"{self.folder} is being worked on by another process; wait for it or stop it") from None
 
-    def go(self, budget: Budget, workers: int, stop: Stop, quiet: bool = False) -> TuneAnswer:
+    def go(self, budget: Budget, workers: Workers, stop: Stop, quiet: bool = False) -> TuneAnswer:
         """Search, confirm, answer. Raises Interrupted when it was asked to stop: it goes on from there."""
         check_place(self.asked, self.folder)
         with self.locked():
@@ -91,10 +92,11 @@ class Tune:
                 self.write(found, [one for one in trials.all() if one.state != "running"])
         return found
 
-    def _search(self, trials: Trials, budget: Budget, workers: int, stop: Stop, quiet: bool) -> None:
+    def _search(self, trials: Trials, budget: Budget, workers: Workers, stop: Stop, quiet: bool) -> None:
         view = TuneView(self.log, self.asked.score, budget.trials, quiet, self.asked.lower)
-        pool = Pool(workers, self.folder / RUNS, None, view, stop)
+        pool = Pool(workers.local, self.folder / RUNS, None, view, stop)
         try:
+            workers.start(self.folder, view.tell)
             Search(self.asked, self.folder, trials, pool, view).go(budget)
         finally:
             pool.dismiss()
@@ -102,12 +104,12 @@ class Tune:
             self.log.add("searched", seconds=budget.elapsed)
 
     def _confirmed(
-        self, best: Tried, importance: dict[str, float], workers: int, stop: Stop, quiet: bool
+        self, best: Tried, importance: dict[str, float], workers: Workers, stop: Stop, quiet: bool
     ) -> TuneAnswer:
         if not changes(self.asked, best.values):
             return no_other(self.asked, best, importance)
         study = study_of(self.asked, best, self.folder)
-        study.train(workers, stop, quiet)
+        study.train(workers, stop, quiet, desk=self.folder)
         found = answer(self.asked, best, study.outcome(), importance)
         found.sentences[-1:-1] = study.notes()  # of an earlier winner, or fewer seeds: what was known by then
         return found

@@ -32,6 +32,7 @@ class Watching(Protocol):
     def ended(self, task: Task, outcome: str, reason: str = "") -> None: ...
     def stopped(self, task: Task) -> None: ...
     def died(self, task: Task, code: int | None) -> None: ...
+    def joined(self, who: str) -> None: ...
     def tick(self) -> None: ...
 
 
@@ -96,7 +97,13 @@ class LineView(ABC):
     def died(self, task: Task, code: int | None) -> None:
         self.running.pop(task.name, None)
         self.log.add("worker died", run=task.name, of=str(task), code=code)
-        self._say(f"the worker of {task} ended (exit code {code}); the run is taken up again")
+        lost = f"the worker of {task} is lost; the run is taken up again"
+        ended = f"the worker of {task} ended (exit code {code}); the run is taken up again"
+        self._say(lost if code is None else ended)
+
+    def joined(self, who: str) -> None:
+        self.log.add("worker joined", who=who)
+        self._say(f"a worker has joined: {who}")
 
     def tick(self) -> None:
         now = time.monotonic()
@@ -110,6 +117,10 @@ class LineView(ABC):
     def close(self) -> None:
         if self.live and not self.quiet:
             print(CLEAR, end="", file=raw(sys.stderr), flush=True)
+
+    def tell(self, line: str) -> None:
+        """Say a line."""
+        self._say(line)
 
     def _say(self, line: str) -> None:
         if not self.quiet:

@@ -20,7 +20,7 @@ import traceback
 from collections.abc import Mapping
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from poise.disk.description import AskedRun, RunSpec
 from poise.errors import Busy, PoiseError
@@ -35,10 +35,17 @@ EVERY = 1.0  # seconds between two words about the same run
 PATIENCE = 300.0  # seconds that another process may still hold a run: one that was orphaned ends after its step
 
 
+class Hearing(Protocol):
+    """The worker's end of a pipe, or what behaves like one."""
+
+    def send(self, message: Any, /) -> None: ...
+    def recv(self) -> Any: ...
+
+
 class Telling(Silent):
     """Tells the parent how far the run is."""
 
-    def __init__(self, connection: Connection, name: str) -> None:
+    def __init__(self, connection: Hearing, name: str) -> None:
         self.connection, self.name, self.total, self.sent = connection, name, 0, 0.0
 
     def open(self, folder: Path, spec: RunSpec, done: int, total: int) -> None:
@@ -52,7 +59,7 @@ class Telling(Silent):
             tell(self.connection, "step", self.name, made, self.total)
 
 
-def tell(connection: Connection, *message: Any) -> None:
+def tell(connection: Hearing, *message: Any) -> None:
     """A parent that is gone hears nothing; the listener has noticed, and the run ends."""
     with contextlib.suppress(OSError):
         connection.send(message)
@@ -61,7 +68,12 @@ def tell(connection: Connection, *message: Any) -> None:
 def work(connection: Connection, code: str | None) -> None:
     """The whole life of a worker. `code`: a Python file of the study, which may register recipes."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's, who tells us to end
-    stop, tasks = Stop(), queue.SimpleQueue[Any]()
+    serve(connection, code, Stop())
+
+
+def serve(connection: Hearing, code: str | None, stop: Stop) -> None:
+    """Train what is asked for until nothing more comes; `stop` is asked when the parent says so or is gone."""
+    tasks = queue.SimpleQueue[Any]()
     threading.Thread(target=_listen, args=(connection, tasks, stop), daemon=True).start()
     fault = _prepared(code)
     while (task := tasks.get()) is not None:
@@ -82,7 +94,7 @@ def _prepared(code: str | None) -> str:
     return ""
 
 
-def _listen(connection: Connection, tasks: queue.SimpleQueue[Any], stop: Stop) -> None:
+def _listen(connection: Hearing, tasks: queue.SimpleQueue[Any], stop: Stop) -> None:
     message: Any = ()
     while message is not None:
         try:
@@ -103,7 +115,7 @@ def _sentence_of(error: Exception) -> str:
     return f"a fault of Poise itself ({type(error).__name__}: {error}); POISE_TRACEBACK=1 shows where"
 
 
-def _one(connection: Connection, name: str, spec: AskedRun, path: str, stop: Stop) -> tuple[str, ...]:
+def _one(connection: Hearing, name: str, spec: AskedRun, path: str, stop: Stop) -> tuple[str, ...]:
     """One run; returns what to tell of its end."""
     began = time.monotonic()
     while not stop.asked:
