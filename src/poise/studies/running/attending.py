@@ -17,7 +17,7 @@ from poise.specs.sources import class_paths, trust
 from poise.studies.running.desk import LOST, Seat
 from poise.studies.running.worker import serve
 
-LOOK = 0.2  # seconds between two looks at the letters
+LOOK = 0.5  # seconds between two looks at the letters
 IDLE = 600.0  # seconds to wait for a parent
 
 

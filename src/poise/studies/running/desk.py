@@ -51,7 +51,11 @@ class Letters:
 
     def poll(self) -> bool:
         """Whether there is a message to read: a line that is whole."""
-        if not self.unread and self.read.exists():
+        try:
+            size = self.read.stat().st_size
+        except OSError:
+            size = 0
+        if not self.unread and size > self.at:
             with open(self.read, "rb") as file:
                 file.seek(self.at)
                 new = file.read()
@@ -174,6 +178,7 @@ class Seat:
         self.letters = Letters(self.place / "in", self.place / "out")
         self.parent: str | None = None
         self.left = threading.Event()
+        self.looked = 0.0
 
     def __enter__(self) -> Seat:
         try:
@@ -202,7 +207,12 @@ class Seat:
 
     def alone(self) -> bool:
         """Whether nobody is there any more whom to work for: the parent is lost or another one, or has given up."""
-        if self.left.is_set() or not self.place.exists():
+        if self.left.is_set():
+            return True
+        if time.monotonic() - self.looked < min(BEAT, self.lost / 4):  # a disk that all share has other things to do
+            return False
+        self.looked = time.monotonic()
+        if not self.place.exists():
             return True
         parent = self.folder / DESK / "parent"
         try:
