@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
-import signal
 import sys
 from typing import Any
 
 from poise.cli.parser import QUIET, command, whole
+from poise.cli.said.watching import stopped_by_ctrl_c, teller
 from poise.errors import PoiseError
 from poise.terminal import pasted, verbatim
 
@@ -54,7 +54,7 @@ def study(options: argparse.Namespace) -> int:
         raise PoiseError("poise study needs a file (docs/studies.md), or --endpoints RECIPE")
     asked = Study.of(options.file, options.out)
     workers = options.workers or cores()
-    tell = _silent if options.quiet else _printed
+    tell = teller(options.quiet)
     for line in asked.before():
         tell(line)
     if options.dry_run:
@@ -71,24 +71,13 @@ def trained(asked: Any, workers: int, options: argparse.Namespace) -> int:
     from poise.runs.ending import Interrupted, Stop
     from poise.studies.report.sentences import lines
 
-    stop = Stop()
-
-    def ask(signum: int, frame: Any) -> None:
-        if stop.asked:  # a second Ctrl-C does not wait
-            raise KeyboardInterrupt
-        stop.asked = True
-        print("stopping: the runs are being saved", file=sys.stderr)
-
-    previous = {s: signal.signal(s, ask) for s in (signal.SIGINT, signal.SIGTERM)}
-    code = 0
-    try:
-        if not options.report:
-            asked.train(workers, stop, options.quiet)
-    except Interrupted:
-        code = 130
-    finally:
-        for signum, handler in previous.items():
-            signal.signal(signum, handler)
+    stop, code = Stop(), 0
+    with stopped_by_ctrl_c(stop):
+        try:
+            if not options.report:
+                asked.train(workers, stop, options.quiet)
+        except Interrupted:
+            code = 130
     outcome = asked.outcome()
     if not options.quiet:
         print("\n".join(lines(outcome)))
@@ -98,14 +87,6 @@ def trained(asked: Any, workers: int, options: argparse.Namespace) -> int:
         words += ["--workers", str(options.workers)] if options.workers else []
         print(f"stopped; go on with: {' '.join(map(pasted, words))}")
     return code
-
-
-def _printed(line: str) -> None:
-    print(line, flush=True)
-
-
-def _silent(line: str) -> None:
-    pass
 
 
 def cores() -> int:

@@ -11,6 +11,7 @@ import json
 import math
 import shutil
 import zipfile
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -78,9 +79,14 @@ def _looked(look: Look, job: Job) -> Any | Unreadable:
         picture = job()
         return look.describe(picture, content_hash(picture.image))
 
+    return _in_turn(seen)
+
+
+def _in_turn(seen: Callable[[], Any]) -> Any | Unreadable:
+    """What a function has of a picture, or why nothing: the picture is gone before the next one has its turn."""
     try:
         with turns():
-            return seen()  # a call of its own, so that the picture is gone before the next one has its turn
+            return seen()
     except Unreadable as error:
         return error
 
@@ -135,10 +141,7 @@ def _worked(options: PictureKey, look: Look | None, job: Job) -> _Worked | Unrea
         return _Worked(pixels, digest, picture.deep, largest(picture), is_transparent(picture.image), seen)
 
     try:
-        with turns():
-            return made()  # a call of its own, so that the picture is gone before the next one has its turn
-    except Unreadable as error:
-        return error
+        return _in_turn(made)
     except MemoryError:
         return Unreadable("there is not enough memory for it", passing=True)
 
