@@ -51,7 +51,7 @@ LEFT_OUT: tuple[tuple[str, str, str], ...] = (
     ("tuning/page.py", "HTML and CSS", r"body \{.*"),
     ("recipes/*/portable.py", "a program that is handed over with a generator, and its page", EVERYTHING),
     ("data/images/unpack.py", "a licence text, written beside the pictures", r"The pictures are Noto Emoji.*"),
-    ("data/speech/prompts.py", "names of recordings, and what is said in them", EVERYTHING),
+    ("data/transcripts/prompts.py", "names of recordings, and what is said in them", EVERYTHING),
     # For programs.
     ("data/images/sources/decode.py", "endings of files", r"\.png .*"),
     ("data/text/sword.py", "a regular expression", r"<div .*"),
