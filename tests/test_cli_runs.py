@@ -145,10 +145,10 @@ def test_stopped_it_saves_and_says_how_to_go_on(place, capsys, signum, quiet):
     found = re.search(r"stopped after step (\d+); go on with: poise (resume \S+)\n", error if quiet else out)
     assert found
     assert "Traceback" not in error
-    made = int(found[1])
-    assert [p.name for p in folder.checkpoints.iterdir()] == [f"step-{made:08d}"]
-    assert folder.state() == f"unfinished, step {made:,} saved"
-    shorten(folder, made + 3)
+    steps = int(found[1])
+    assert [p.name for p in folder.checkpoints.iterdir()] == [f"step-{steps:08d}"]
+    assert folder.state() == f"unfinished, step {steps:,} saved"
+    shorten(folder, steps + 3)
     assert main([*found[2].split(), "--quiet"]) == 0
     assert folder.done
     assert folder.report()["steps_this_sitting"] == 3
