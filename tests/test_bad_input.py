@@ -16,6 +16,7 @@ from tests.bad_data import DATA, config
 from tests.refusals import flags, pictures_and_a_run, refusal, told, train, words
 
 
+@pytest.fixture(scope="module")
 def made(tmp_path_factory) -> Path:
     return pictures_and_a_run(tmp_path_factory.mktemp("made"))
 
