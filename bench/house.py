@@ -6,7 +6,8 @@
 Counted in src/poise, by the syntax tree: lines; files of the fullest folder; class names that stand for two classes;
 parameters of the widest signature, and whose it is; `dict[str, Any]`; subscripts with a word, as in row["loss"];
 folded branches (conditional expressions, comprehensions with conditions, `and`/`or`) for each 1,000 lines; private
-names (one underscore) that another file takes; functions over 40 lines and files over 250.
+names (one underscore) that another file takes; functions over 40 lines and files over 250; pairs of places
+alike (`bench/alike.py` lists them).
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+from alike import alike
 
 ROOT = Path(__file__).parents[1]
 
@@ -85,6 +88,7 @@ def counted(checkout: Path) -> dict[str, Any]:
         "folded branches per 1,000 lines": round(1000 * branches / lines),
         "functions over 40 lines": long_functions,
         "files over 250 lines": long_files,
+        "pairs of places alike": len(alike(checkout)),
     }
 
 

@@ -12,7 +12,6 @@ from typing import Literal, get_args
 OneWay = Literal["lower", "higher"]
 Direction = Literal["lower", "higher", "target", "none"]
 ONE_WAY: tuple[str, ...] = get_args(OneWay)
-DIRECTIONS: tuple[str, ...] = get_args(Direction)
 
 SIGN: Mapping[str, int] = {"lower": -1, "higher": 1}  # of a change for the better
 WORST: Mapping[str, Callable[[Iterable[float]], float]] = {"lower": max, "higher": min}

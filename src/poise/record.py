@@ -223,7 +223,10 @@ class RunFolder:
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
-        """Only one process trains in a folder; the lock goes when the process does, however it ends."""
+        """Only one process trains in a folder; the lock goes when the process does, however it ends.
+
+        Errors: Busy where another one does; PoiseError where nothing can be written there.
+        """
         self.check()
         try:
             with disk.locked(self.path / ".lock"):

@@ -132,11 +132,11 @@ def test_builders_at_the_same_time_agree(photos: Photos, cache: Path, monkeypatc
     folder = photos(10)
     finish, other = image_cache._finish, []
 
-    def meanwhile(*arguments: object) -> None:
+    def meanwhile(*arguments: object) -> object:
         if not other:
             other.append(None)
             other[0] = open_images(folder).fingerprint  # somebody else builds the same while we do
-        finish(*arguments)  # type: ignore[arg-type]
+        return finish(*arguments)  # type: ignore[arg-type]
 
     monkeypatch.setattr(image_cache, "_finish", meanwhile)
     images = open_images(folder)

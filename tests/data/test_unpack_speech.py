@@ -17,8 +17,8 @@ import soundfile
 from poise.data.catalogue import catalogue
 from poise.data.files import store
 from poise.data.speech import unpack as unpack_speech
-from poise.data.speech.prompts import spelled_out
 from poise.data.speech.recordings import open_recordings
+from poise.data.transcripts.prompts import spelled_out
 from poise.errors import PoiseError
 from poise.installing import install
 from tests.data.clips import tone

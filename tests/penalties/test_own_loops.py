@@ -17,13 +17,14 @@ import pytest
 ROOT = Path(__file__).parents[2]
 BENCH, DOCUMENT = ROOT / "bench" / "own_loops.py", ROOT / "docs" / "own-loop.md"
 OTHERS = ROOT / ".venv" / "loops" / "bin" / "python"
-RECIPES = re.findall(r"^ *# recipe: ([^\n]+)\n(.*?)^ *# end$", BENCH.read_text(encoding="utf-8"), re.S | re.M)
+LOOPS = "\n".join(path.read_text(encoding="utf-8") for path in sorted(BENCH.parent.glob("loops_*.py")))
+RECIPES = re.findall(r"^ *# recipe: ([^\n]+)\n(.*?)^ *# end$", LOOPS, re.S | re.M)
 HEAVY = ("accelerate", "lightning", "trainer", "Accelerate", "Lightning", "Trainer")
 
 
 def members(family: str) -> list[str]:
     """Names that are entered as @loop or @wrong."""
-    return re.findall(rf'^@{family}\("([^"]+)"\)', BENCH.read_text(encoding="utf-8"), re.M)
+    return re.findall(rf'^@{family}\("([^"]+)"\)', LOOPS, re.M)
 
 
 def families(entered: str) -> list[tuple[str, ...]]:

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from poise.studies.comparison import comparison
+from poise.studies.comparison.content import content_of
 from poise.studies.plans import plan as asked
 from poise.studies.plans.plan import Arm, Claim, Endpoint, Part, Plan, Result
 
@@ -17,6 +19,9 @@ GAP = Endpoint("gap", {"score": "gap"}, "lower", margin=0.05)
 AUC = Endpoint("AUC", {"score": "AUC"}, "higher")
 STEPS = Endpoint("steps", {"steps": 1}, "lower", scale="ratio", margin=0.2)
 NONE, L2, BOTH = Arm("none", {}), Arm("l2", {"d.l2": 0.003}), Arm("both", {"d.l2": 0.01, "g.l2": 0.003})
+
+BASE = np.random.default_rng(0).normal(0.1, 0.004, 10)
+PLAIN = replace(GAP, margin=None)
 
 
 def rests_on(endpoint: str, expect: str = "lower", arm: str = "l2", against: str = "none", **more: Any) -> asked.Test:
@@ -59,3 +64,20 @@ def diverged(
         replace(r, state="diverged", values=values or dict.fromkeys(r.values)) if (r.arm, r.seed) == (arm, seed) else r
         for r in results
     ]
+
+
+def compare(plan, results):
+    """The content of study.json."""
+    return content_of(comparison.compare(plan, results))
+
+
+def outcome_of(d, endpoint=GAP, expect="lower", base=BASE, **more):
+    """The only test of a study in which arm l2 differs from none by d."""
+    found = compare(
+        plan_of(rests_on(endpoint.name, expect, **more), endpoints=[endpoint, AUC]), with_auc(d, endpoint, base)
+    )
+    return found["claims"][0], found["claims"][0]["tests"][0]
+
+
+def with_auc(d, endpoint=GAP, base=BASE, auc=0.7):
+    return runs({"none": {endpoint.name: base, "AUC": [0.6] * 10}, "l2": {endpoint.name: base + d, "AUC": [auc] * 10}})

@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
-import signal
 import sys
 from pathlib import Path
 from typing import Any
 
 from poise.cli.parser import QUIET, above_0, command
+from poise.cli.said.watching import stopped_by_ctrl_c, teller
 from poise.errors import PoiseError
 from poise.studies.running.hosts import Workers, asked
 from poise.terminal import pasted, verbatim
@@ -88,7 +88,7 @@ def study(options: argparse.Namespace) -> int:
         raise PoiseError("poise study needs a file (docs/studies.md), or --endpoints RECIPE")
     wanted = Study.of(options.file, options.out)
     those = options.workers or here()
-    tell = _silent if options.quiet else _printed
+    tell = teller(options.quiet)
     for line in wanted.before():
         tell(line)
     if options.dry_run:
@@ -105,24 +105,13 @@ def trained(wanted: Any, those: Workers, options: argparse.Namespace) -> int:
     from poise.runs.ending import Interrupted, Stop
     from poise.studies.report.sentences import lines
 
-    stop = Stop()
-
-    def ask(signum: int, frame: Any) -> None:
-        if stop.asked:  # a second Ctrl-C does not wait
-            raise KeyboardInterrupt
-        stop.asked = True
-        print("stopping: the runs are being saved", file=sys.stderr)
-
-    previous = {s: signal.signal(s, ask) for s in (signal.SIGINT, signal.SIGTERM)}
-    code = 0
-    try:
-        if not options.report:
-            wanted.train(those, stop, options.quiet)
-    except Interrupted:
-        code = 130
-    finally:
-        for signum, handler in previous.items():
-            signal.signal(signum, handler)
+    stop, code = Stop(), 0
+    with stopped_by_ctrl_c(stop):
+        try:
+            if not options.report:
+                wanted.train(those, stop, options.quiet)
+        except Interrupted:
+            code = 130
     outcome = wanted.outcome()
     if not options.quiet:
         print("\n".join(lines(outcome)))
@@ -139,29 +128,9 @@ def worker(options: argparse.Namespace) -> int:
     from poise.studies.running.attending import attend
 
     stop = Stop()
-
-    def ask(signum: int, frame: Any) -> None:
-        if stop.asked:
-            raise KeyboardInterrupt
-        stop.asked = True
-        print("stopping: the run is being saved", file=sys.stderr)
-
-    previous = {s: signal.signal(s, ask) for s in (signal.SIGINT, signal.SIGTERM)}
-    say = _silent if options.quiet else _printed
-    try:
-        attend(Path(options.folder), stop, say, options.idle * 60, options.lost, options.once)
-    finally:
-        for signum, handler in previous.items():
-            signal.signal(signum, handler)
+    with stopped_by_ctrl_c(stop):
+        attend(Path(options.folder), stop, teller(options.quiet), options.idle * 60, options.lost, options.once)
     return 130 if stop.asked else 0
-
-
-def _printed(line: str) -> None:
-    print(line, flush=True)
-
-
-def _silent(line: str) -> None:
-    pass
 
 
 def cores() -> int:

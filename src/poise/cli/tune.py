@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import signal
-import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from poise.cli.parser import QUIET, FlagOptions, above_0, command, whole
+from poise.cli.said.watching import stopped_by_ctrl_c, teller
 from poise.cli.study import WORKERS, here, workers
+from poise.disk.description import Arguments
 from poise.errors import PoiseError
 from poise.terminal import pasted
 
 if TYPE_CHECKING:
-    from poise.runs.ending import Stop
     from poise.specs.spec import Parser
 
 TRIALS, EACH, CONFIRM = 40, 3, 10  # where nobody says
@@ -60,6 +60,25 @@ def add(commands: Any) -> None:
     command(commands, "scan", None, "find the strength from which on a penalty kills, by short runs")
 
 
+@dataclass(frozen=True)
+class ReadCommand:
+    """What was typed: `words` behind the recipe, the recipe's `arguments`, and the `flags` of the command itself."""
+
+    recipe: str
+    words: Sequence[str]
+    arguments: Arguments
+    flags: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class ScanFlags:
+    """The flags of `poise scan` itself."""
+
+    penalty: str | None
+    out: str | None
+    quiet: bool
+
+
 def parser_of(name: str, recipe: str) -> Parser:
     """The flags of the command, and the recipe's own."""
     from poise.specs.spec import parser_for
@@ -96,30 +115,38 @@ def words_of(name: str, argv: Sequence[str]) -> tuple[str, list[str]] | None:
     return argv[0], list(argv[1:])
 
 
+def read(name: str, argv: Sequence[str]) -> ReadCommand | None:
+    """The words of tune or scan; None where help was asked for."""
+    found = words_of(name, argv)
+    if found is None:
+        return None
+    recipe, words = found
+    arguments: Arguments = dict(parser_of(name, recipe).parse(words))
+    flags = {flag: arguments.pop(flag) for flag in map(named, (*FLAGS[name], "--quiet"))}
+    return ReadCommand(recipe, words, arguments, flags)
+
+
 def tune(argv: list[str]) -> int:
     """poise tune RECIPE ...: arguments are the recipe's and those of the search."""
     from poise.runs.ending import Interrupted, Stop
     from poise.tuning.begin import TuneFlags, ready_to_search
     from poise.tuning.settled import needed
 
-    found = words_of("tune", argv)
-    if found is None:
+    asked = read("tune", argv)
+    if asked is None:
         return 0
-    recipe, words = found
-    arguments: dict[str, Any] = dict(parser_of("tune", recipe).parse(words))
-    flags: dict[str, Any] = {name: arguments.pop(name) for name in map(named, (*OF_TUNE, "--quiet"))}
-    if flags["trials"] is not None and flags["hours"] is not None:
+    given = TuneFlags(**asked.flags)
+    if given.trials is not None and given.hours is not None:
         raise PoiseError("--trials and --hours both say how long the search is: give one of them")
-    otherwise = {"trials": None if flags["hours"] else TRIALS, "each": EACH, "confirm": CONFIRM, "workers": here()}
-    for name in otherwise:
-        flags[name] = otherwise[name] if flags[name] is None else flags[name]
-    own = TuneFlags(**flags)
+    trials = given.trials if given.hours else given.trials or TRIALS
+    those = given.workers or here()
+    own = replace(given, trials=trials, each=given.each or EACH, confirm=given.confirm or CONFIRM, workers=those)
     needed()
-    say = _silent if own.quiet else _printed
+    say = teller(own.quiet)
     stop = Stop()
-    with asking(stop):
+    with stopped_by_ctrl_c(stop):
         try:
-            search, budget = ready_to_search(recipe, arguments, named_in(words), own, stop, say)
+            search, budget = ready_to_search(asked.recipe, asked.arguments, named_in(asked.words), own, stop, say)
             answer = search.go(budget, own.workers, stop, own.quiet)
         except Interrupted:
             print(f"stopped; go on with: {' '.join(map(pasted, ['poise', 'tune', *argv]))}")
@@ -147,22 +174,22 @@ def scan(argv: list[str]) -> int:
     from poise.tuning.scan import SCANNED, strength_of
     from poise.tuning.scan import scan as bisect
 
-    found = words_of("scan", argv)
-    if found is None:
+    asked = read("scan", argv)
+    if asked is None:
         return 0
-    recipe, words = found
-    arguments: dict[str, Any] = dict(parser_of("scan", recipe).parse(words))
-    own: dict[str, Any] = {name: arguments.pop(name) for name in map(named, (*OF_SCAN, "--quiet"))}
+    recipe, arguments, own = asked.recipe, dict(asked.arguments), ScanFlags(**asked.flags)
     trust_all(recipe, arguments)
-    say = _silent if own["quiet"] else _printed
-    if "steps" not in named_in(words) and isinstance(arguments.get("steps"), int):
-        arguments["steps"] = min(SCANNED, arguments["steps"])
-        say(f"each run makes {arguments['steps']:,} steps; --steps changes that")
-    name = strength_of(arguments, own["penalty"])
+    say = teller(own.quiet)
+    steps = arguments.get("steps")
+    if "steps" not in named_in(asked.words) and isinstance(steps, int):
+        steps = min(SCANNED, steps)
+        arguments["steps"] = steps
+        say(f"each run makes {steps:,} steps; --steps changes that")
+    name = strength_of(arguments, own.penalty)
     where = Path("scans") / run_name(recipe, arguments).rpartition("-")[0]
     stop = Stop()
-    ready, runs = completed(recipe, arguments), Path(own["out"] or where)
-    with asking(stop):
+    ready, runs = completed(recipe, arguments), Path(own.out or where)
+    with stopped_by_ctrl_c(stop):
         try:
             found_out = bisect(recipe, ready, name, runs, lambda spec, path: run(spec, path, None, stop), say)
         except Interrupted:
@@ -170,31 +197,3 @@ def scan(argv: list[str]) -> int:
             return 130
     print(found_out.sentence)
     return 0
-
-
-class asking:
-    """Ctrl-C asks to stop; a second one does not wait."""
-
-    def __init__(self, stop: Stop) -> None:
-        self.stop = stop
-
-    def __enter__(self) -> None:
-        def ask(signum: int, frame: Any) -> None:
-            if self.stop.asked:
-                raise KeyboardInterrupt
-            self.stop.asked = True
-            print("stopping: the runs are being saved", file=sys.stderr)
-
-        self.previous = {s: signal.signal(s, ask) for s in (signal.SIGINT, signal.SIGTERM)}
-
-    def __exit__(self, *error: object) -> None:
-        for signum, handler in self.previous.items():
-            signal.signal(signum, handler)
-
-
-def _printed(line: str) -> None:
-    print(line, flush=True)
-
-
-def _silent(line: str) -> None:
-    pass

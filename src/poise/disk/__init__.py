@@ -12,6 +12,7 @@ from poise.disk.reading import (
     bytes_below,
     each_entry,
     entries,
+    folders_with,
     inspect,
     loads,
     natural,
@@ -23,8 +24,10 @@ from poise.disk.reading import (
 )
 from poise.disk.writing import (
     alive,
+    check_parent,
     host,
     locked,
+    make_folder,
     open_to_append,
     remove,
     sweep,
@@ -35,7 +38,7 @@ from poise.disk.writing import (
 )
 
 __all__ = [
-    "alive", "bytes_below", "cache_dir", "each_entry", "entries", "host", "inspect", "loads", "locked", "natural",
-    "open_file", "open_to_append", "read_bytes", "read_json", "read_lines", "regular", "remove", "sweep",
-    "temporary_folder", "write_atomically", "write_json", "written",
+    "alive", "bytes_below", "cache_dir", "check_parent", "each_entry", "entries", "folders_with", "host", "inspect",
+    "loads", "locked", "make_folder", "natural", "open_file", "open_to_append", "read_bytes", "read_json",
+    "read_lines", "regular", "remove", "sweep", "temporary_folder", "write_atomically", "write_json", "written",
 ]  # fmt: skip

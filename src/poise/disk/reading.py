@@ -194,6 +194,18 @@ def inspect(folder: Path) -> None:
             raise PoiseError(f"{folder} holds more than {ENTRIES:,} files: this is no run folder")
 
 
+def folders_with(root: Path, name: str) -> Iterator[Path]:
+    """The folders right below `root` that hold a file of this name, in the order of their names: none that is hidden
+    or a link, and none at all where `root` cannot be read."""
+    try:
+        below = sorted(root.iterdir())
+    except OSError:
+        return
+    for path in below:
+        if not path.name.startswith(".") and not path.is_symlink() and (path / name).is_file():
+            yield path
+
+
 def natural(value: Any) -> int | None:
     """A whole number of at least 0 that a step may be; None for anything else, Infinity and 10^400 too."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 2**53:

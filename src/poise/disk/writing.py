@@ -63,6 +63,20 @@ def write_json(path: Path, content: Any) -> None:
     write_atomically(path, text.encode(errors="backslashreplace"))
 
 
+def make_folder(folder: Path) -> None:
+    """A folder for what is written at the user's wish, with those above it. Errors: PoiseError for an OSError."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise PoiseError(f"cannot make the folder {folder}: {error.strerror}; choose another --out") from None
+
+
+def check_parent(path: Path, flag: str = "--out") -> None:
+    """PoiseError unless the folder exists in which `path` is to be written, as `flag` asked for; before any work."""
+    if not path.parent.is_dir():
+        raise PoiseError(f"{flag} {path}: there is no folder {path.parent}; make it, or write elsewhere")
+
+
 def open_to_append(path: Path) -> IO[bytes]:
     """The regular file of lines `path`, made where it is not there, for writing at its end; a last line that was cut
     off is taken away.

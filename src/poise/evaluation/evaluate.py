@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from poise import disk
 from poise.data.files.items import Items
@@ -35,7 +34,7 @@ from poise.evaluation.report import (
     class_modes,
     class_shares,
 )
-from poise.evaluation.sides import Sides, sides_of_items, sides_of_run
+from poise.evaluation.sides import SideFeatures, Sides, sides_of_items, sides_of_run
 from poise.evaluation.sources import Real, TaskProgress, column_of, run_or_items
 from poise.evaluation.speech import speech_section
 from poise.evaluation.text import text_section
@@ -54,7 +53,6 @@ from poise.report.progress import ProgressView
 from poise.runs.load import Run
 from poise.words import language
 
-SideFeatures = dict[str, NDArray[np.float32]]  # side -> features [N,d]
 # What is read beside features: the kind of metric, and the section of its members, None where it does not apply.
 SECTIONS: dict[type[Metric[Any]], Callable[[Sides, EvaluationOptions, TaskProgress], Section | None]] = {
     TextMetric: text_section,
@@ -184,8 +182,8 @@ def _report(sides: Sides, options: EvaluationOptions, task: TaskProgress) -> Eva
         rows = _rows(extractor, sets, options.seed, task)
         features.append(_by_features(extractor, rows, sides.made.items.name, metrics, options.seed, task))
         if isinstance(extractor, SmallClassifier) and extractor.kind == "classifier":
-            shares = class_shares(extractor, rows["made"], sides)
-            modes = class_modes(extractor, rows["made"], rows["heldout"])
+            shares = class_shares(extractor, rows.made, sides)
+            modes = class_modes(extractor, rows.made, rows.heldout)
     sides = replace(sides, extractors=extractors)
     sections = [section for build in SECTIONS.values() if (section := build(sides, options, task))]
     if none is not None and not sections:
@@ -214,7 +212,7 @@ def _rows(extractor: Extractor, sets: dict[str, Side], seed: int, task: TaskProg
     for name, side in _worth_it(extractor, sets, seed).items():
         tell = task(f"{extractor.name} of {side.items.name}")
         found[name] = kept_features(extractor, side.items, side.rows, tell)
-    return found
+    return SideFeatures(**found)
 
 
 def _by_features(
@@ -225,8 +223,7 @@ def _by_features(
     def progress(done: int, total: int, what: str) -> None:
         tell(done, total)
 
-    made, heldout, train = rows["made"], rows["heldout"], rows.get("train")
-    evaluation = evaluate_features(name, made, heldout, train, metrics, seed, progress)
+    evaluation = evaluate_features(name, *rows, metrics, seed, progress)
     return ByFeatures(extractor.name, extractor.digest, evaluation, _means(extractor, rows))
 
 
@@ -238,7 +235,8 @@ def _worth_it(extractor: Extractor, sets: dict[str, Side], seed: int) -> dict[st
 
 def _means(extractor: Extractor, rows: SideFeatures) -> dict[str, dict[str, float]]:
     """For an extractor whose features mean something by themselves: the mean of each."""
+    sides = {which: found for which, found in rows._asdict().items() if found is not None}
     return {
-        name: {which: float(np.mean(found[:, i], dtype=np.float64)) for which, found in rows.items()}
+        name: {which: float(np.mean(found[:, i], dtype=np.float64)) for which, found in sides.items()}
         for i, name in enumerate(getattr(extractor, "columns", ()))
     }

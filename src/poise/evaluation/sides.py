@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +29,14 @@ if TYPE_CHECKING:
 MOST_HELD = 20_000  # held-out items whose features are computed, unless more are evaluated
 MOST_TRAINED = 10_000  # training items, likewise: no metric over pairs of rows uses more
 LEAST_HELD, LEAST_MADE = 20, 4
+
+
+class SideFeatures(NamedTuple):
+    """The features [N,d] of each side; None where no training items were given."""
+
+    made: NDArray[np.float32]
+    heldout: NDArray[np.float32]
+    train: NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from poise.evaluation.report import Section
 from poise.evaluation.sides import LEAST_MADE, Sides
 from poise.evaluation.sources import TaskProgress
 from poise.metrics.core.metric import find_metrics, fitting, installed, row_of
-from poise.metrics.core.rows import Note, ScoreRow
+from poise.metrics.core.rows import Note, ScoreRow, StandIns
 from poise.metrics.core.statistics import Estimate
 from poise.metrics.text.metric import TextMetric, Texts, TextSets
 
@@ -63,16 +63,16 @@ def section_of(
     name = PLURAL.get(units.kind, units.plural)
     others: dict[str, int] = {}
     known = None if train is None else _texts(units, train, others)
-    reference, places = _places(_texts(units, made, others), _texts(units, heldout, others), known, seed)
-    base = TextSets(places["made"], reference, known, len(units), name)
+    places = _places(_texts(units, made, others), _texts(units, heldout, others), known, seed)
+    base = TextSets(places.made, places.reference, known, len(units), name)
     there, notes = installed(metric for metric in find_metrics(TextMetric) if metric.applies(base))
     chosen = [metric for metric in there if metrics is None or metric.name in metrics]
     if not chosen:
         return None
     members, left_out = fitting(chosen, base)
     notes += left_out
-    found = _measured(members, places, base, seed, notes, task("metrics of the sentences") if task else None)
-    notes.append(_unknown(places["made"], reference, name))
+    found = _measured(members, places.by_name(), base, seed, notes, task("metrics of the sentences") if task else None)
+    notes.append(_unknown(places.made, places.reference, name))
     return Section(
         "text",
         f"By the sentences themselves, in {name} (a vocabulary of {len(units):,})",
@@ -127,14 +127,13 @@ def _texts(units: Units, sentences: Sequence[str], others: dict[str, int]) -> Te
     return Texts(ids, list(sentences), exact)
 
 
-def _places(made: Texts, heldout: Texts, train: Texts | None, seed: int) -> tuple[Texts, dict[str, Texts]]:
+def _places(made: Texts, heldout: Texts, train: Texts | None, seed: int) -> StandIns[Texts]:
     """The reference, and what stands in the generator's place."""
     n = min(len(made), len(heldout) // 2)
     order = np.random.default_rng((seed, len(heldout))).permutation(len(heldout))
-    places = {"made": made.at_most(n, seed), "perfect": heldout.pick(np.sort(order[:n]))}
-    if train is not None and len(train) >= LEAST_MADE:
-        places["copied"] = train.at_most(n, seed)
-    return heldout.pick(np.sort(order[n:])), places
+    copied = train.at_most(n, seed) if train is not None and len(train) >= LEAST_MADE else None
+    reference, perfect = heldout.pick(np.sort(order[n:])), heldout.pick(np.sort(order[:n]))
+    return StandIns(reference, made.at_most(n, seed), perfect, copied)
 
 
 def _unknown(made: Texts, real: Texts, name: str) -> Note:

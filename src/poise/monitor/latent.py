@@ -27,6 +27,7 @@ from torch import Tensor
 from poise.core import Batch, Schedule, Timed, value_at
 from poise.games.vae import VaeRound, kl_term, latent_term, nll_term, weighed
 from poise.monitor.findings.windows import SHOWN_EVERY
+from poise.monitor.measures import with_gap
 
 ACTIVE = 0.01  # variance of the posterior mean (Burda, Grosse & Salakhutdinov 2016)
 WORTH = 0.002  # nats a dimension: a rise of the held-out objective that is worth a word; 0.003 bits
@@ -92,9 +93,7 @@ class LatentMonitor(Timed):
         found: dict[str, float] = {}
         for name, x in self.pictures.items():
             found |= self._of_pictures(model, name, x, step)
-        if "nll_heldout" in found:
-            found["nll_gap"] = found["nll_heldout"] - found["nll_training"]
-        return found
+        return with_gap(found, "nll")
 
     def _of_pictures(self, model: Any, name: str, x: Tensor, step: int) -> dict[str, float]:
         round = VaeRound(model, x, torch.Generator().manual_seed(self.seed))

@@ -124,3 +124,11 @@ def scale_invariant(module: nn.Module, forward: Callable[[], Tensor], tolerance:
     for weight in zeros:
         weight.zero_()
     return found
+
+
+def with_gap(found: dict[str, float], name: str) -> dict[str, float]:
+    """The same numbers with `name_gap`, `name_heldout` less `name_training`, where something is held out."""
+    heldout = found.get(f"{name}_heldout")
+    if heldout is None:
+        return found
+    return {**found, f"{name}_gap": heldout - found[f"{name}_training"]}

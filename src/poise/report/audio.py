@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from poise.disk import temporary_folder, write_atomically
+from poise.disk import check_parent, temporary_folder, write_atomically
 from poise.errors import PoiseError
 from poise.report.page import INDEX, TEXTS, PageRow, page, page_of_steps, save_page
 from poise.report.spectrogram import save_spectrograms
@@ -32,8 +32,7 @@ def check_wav(path: Path) -> None:
     """PoiseError unless `path` is a name for a .wav file in a folder that exists; for checks before any work."""
     if path.suffix.lower() != ".wav" or path.is_dir():
         raise PoiseError(f"--out {path}: name a .wav file")
-    if path.parent != Path() and not path.parent.is_dir():
-        raise PoiseError(f"--out {path}: there is no folder {path.parent}; make it, or write elsewhere")
+    check_parent(path)
 
 
 def save_wav(samples: ArrayLike, rate: int, path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from poise.disk import write_atomically
+from poise.disk import make_folder, write_atomically
 from poise.errors import PoiseError
 from poise.pixels.transparency import checkerboard, over
 
@@ -57,10 +57,7 @@ def save_grid(images: np.ndarray, path: Path, columns: int | None = None, gap: i
 
 def save_each(images: np.ndarray, folder: Path) -> None:
     """00000.png, 00001.png ... in a folder, with the transparency that the pictures have."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise PoiseError(f"cannot make the folder {folder}: {error.strerror}; choose another --out") from None
+    make_folder(folder)
     for i, image in enumerate(images):
         picture = Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image)
         write_atomically(folder / f"{i:05d}.png", png(picture))

@@ -9,7 +9,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 
-from poise.disk import written
+from poise.disk import check_parent, written
 from poise.errors import PoiseError
 from poise.installing import install
 from poise.record import RunFolder
@@ -59,8 +59,7 @@ def check_table(path: Path, suffix: str) -> None:
     flag = f"--{suffix.removeprefix('.')}"
     if path.suffix.lower() != suffix or path.is_dir():
         raise PoiseError(f"{flag} {path}: name a {suffix} file{', or - for standard output' * (suffix == '.csv')}")
-    if not path.parent.is_dir():
-        raise PoiseError(f"{flag} {path}: there is no folder {path.parent}; make it, or write elsewhere")
+    check_parent(path, flag)
 
 
 def print_csv(table: RecordTable, stream: TextIO) -> None:

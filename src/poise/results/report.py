@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from poise.disk import write_atomically
+from poise.disk import check_parent, write_atomically
 from poise.errors import PoiseError
 from poise.record import RunFolder
 from poise.results.forms.document import Document
@@ -22,8 +22,7 @@ def check_report(path: Path) -> None:
     """PoiseError unless `path` is a name for a .html, .md or .pdf file in a folder that exists; before any work."""
     if path.suffix.lower() not in FORMS or path.is_dir():
         raise PoiseError(f"--out {path}: name a file that ends in .html, .md or .pdf")
-    if not path.parent.is_dir():
-        raise PoiseError(f"--out {path}: there is no folder {path.parent}; make it, or write elsewhere")
+    check_parent(path)
 
 
 def report(what: RunFolder | Path, out: str) -> list[str]:

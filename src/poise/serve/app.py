@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hmac
 import json
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -71,41 +71,46 @@ def application(
 
     alone, several = Views(root), StudyViews(studies or root)
 
-    def views_of(at: Mapping[str, str]) -> Views:
-        """The runs that an address speaks of: those of a study, or those beside it."""
-        return several.runs(at["study"]) if "study" in at else alone
+    def views_of(study: str | None) -> Views:
+        """The runs of a study, or those beside it."""
+        return alone if study is None else several.runs(study)
+
+    def run(name: str, study: str | None = None) -> Reply:
+        return views_of(study).run(name)
+
+    def sample(name: str, file: str, study: str | None = None) -> tuple[bytes, str]:
+        return views_of(study).sample(name, file)
 
     routes = [
         Route("/", page),
-        Route("/api/runs", told(lambda at: alone.runs())),
-        Route("/api/studies", told(lambda at: several.studies())),
-        Route("/api/study/{name}", told(lambda at: several.study(at["name"]))),
+        Route("/api/runs", told(alone.runs)),
+        Route("/api/studies", told(several.studies)),
+        Route("/api/study/{name}", told(several.study)),
     ]
     for above in ("/api", "/api/study/{study}"):
-        routes.append(Route(f"{above}/run/{{name}}", told(lambda at: views_of(at).run(at["name"]))))
-        shown = sent(lambda at: views_of(at).sample(at["name"], at["file"]))
-        routes.append(Route(f"{above}/sample/{{name}}/{{file:path}}", shown))
+        routes.append(Route(f"{above}/run/{{name}}", told(run)))
+        routes.append(Route(f"{above}/sample/{{name}}/{{file:path}}", sent(sample)))
     routes += [*play_routes(alone, painter), *compare_routes(alone), Route("/{name}", page)]
     app = Starlette(routes=routes)
     app.router.redirect_slashes = False
     return guarded(app, hosts, token)
 
 
-def told(find: Callable[[Mapping[str, str]], Reply]) -> Handler:
-    """A handler that answers with what is found for the parts of an address, in a thread of its own."""
+def told(find: Callable[..., Reply]) -> Handler:
+    """A handler that answers with what is found for the parts of an address, by their names, in a thread of its own."""
 
     async def handle(request: Request) -> Response:
         from starlette.concurrency import run_in_threadpool
 
         try:
-            return answered(request, await run_in_threadpool(find, request.path_params))
+            return answered(request, await run_in_threadpool(find, **request.path_params))
         except PoiseError as error:
             return refused(404, str(error))
 
     return handle
 
 
-def sent(find: Callable[[Mapping[str, str]], tuple[bytes, str]]) -> Handler:
+def sent(find: Callable[..., tuple[bytes, str]]) -> Handler:
     """The same for the content of a file and its type."""
 
     async def handle(request: Request) -> Response:
@@ -113,7 +118,7 @@ def sent(find: Callable[[Mapping[str, str]], tuple[bytes, str]]) -> Handler:
         from starlette.responses import Response
 
         try:
-            content, kind = await run_in_threadpool(find, request.path_params)
+            content, kind = await run_in_threadpool(find, **request.path_params)
         except PoiseError as error:
             return refused(404, str(error))
         return Response(content, media_type=kind)
@@ -130,9 +135,9 @@ def play_routes(views: Views, painter: Painter | None) -> list[Route]:
     player = DrawnRuns(views, painter)
 
     async def drawing(request: Request) -> Response:
-        name, what = request.path_params["name"], request.path_params["what"]
+        query = request.query_params.multi_items()
         try:
-            content, kind = await run_in_threadpool(player.drawn, name, what, request.query_params.multi_items())
+            content, kind = await run_in_threadpool(player.drawn, query=query, **request.path_params)
         except TooMany as error:
             return refused(503, str(error))
         except PoiseError as error:
@@ -140,7 +145,7 @@ def play_routes(views: Views, painter: Painter | None) -> list[Route]:
         return Response(content, media_type=kind)
 
     return [
-        Route("/api/play/{name}", told(lambda at: player.abilities(at["name"]))),
+        Route("/api/play/{name}", told(player.abilities)),
         Route("/api/play/{name}/{what}", drawing),
     ]
 

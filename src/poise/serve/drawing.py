@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from poise.errors import PoiseError
 from poise.recipes.common.recipe import NoisePlace
@@ -44,6 +44,26 @@ class Wish:
     asked: Asked = field(default_factory=dict)
 
 
+class Draw(NamedTuple):
+    """`n` samples of a `seed`, with `options` of the recipe; `at`: the place of the one that is wanted."""
+
+    n: int
+    seed: float
+    at: int | None
+    options: Mapping[str, Value]
+
+    @classmethod
+    def of(cls, asked: Asked) -> Draw:
+        at = asked.get("at")
+        options = {name: value for name, value in asked.items() if name not in NOT_ASKED}
+        return cls(int(asked["n"]), float(asked["seed"]), None if at is None else int(at), options)
+
+    @property
+    def samples(self) -> tuple[object, ...]:
+        """What tells these samples from others of the same run."""
+        return self.n, self.seed, tuple(sorted(self.options.items()))
+
+
 class Studio:
     """Draws; keeps the last `RUNS` runs that it loaded, and the last `DRAWS` lots of samples."""
 
@@ -54,20 +74,21 @@ class Studio:
     def drawn(self, wish: Wish) -> bytes:
         """The content of a file. Errors: PoiseError."""
         run = self._run(wish)
-        asked = dict(wish.asked)
-        if wish.what in ("grid.png", "picture.png"):
-            return self._pictures(wish, run, asked)
+        asked = wish.asked
         if wish.what in ("way.png", "between.png"):
             return _on_the_way(wish.what, run, asked)
-        if wish.what == "sentences.txt":
-            lines = run.sample(int(asked["n"]), int(asked["seed"]), **_options(asked))
-            return "".join(f"{line}\n" for line in lines).encode()
         if wish.what == "say.wav":
             voice = asked.get("voice")
             said = str(asked["text"]).strip()
             wave = run.say(said, None if voice is None else str(voice), int(asked["seed"]), float(asked["speed"]))
             return wav_of(wave.samples, wave.rate, Path("say.wav"))
-        return self._sounds(wish, run, asked)
+        draw = Draw.of(asked)
+        if wish.what in ("grid.png", "picture.png"):
+            return self._pictures(wish, run, draw)
+        if wish.what == "sentences.txt":
+            lines = run.sample(draw.n, int(draw.seed), **draw.options)
+            return "".join(f"{line}\n" for line in lines).encode()
+        return self._sounds(wish, run, draw)
 
     def _run(self, wish: Wish) -> Run:
         from poise.runs.load import Run
@@ -92,18 +113,15 @@ class Studio:
         self.draws.move_to_end(key)
         return self.draws[key]
 
-    def _pictures(self, wish: Wish, run: Run, asked: dict[str, Value]) -> bytes:
-        at = asked.pop("at", None)
-        key = (wish.run, wish.step, wish.stamp, tuple(sorted(asked.items())))
-        made = self._kept(key, lambda: _samples(run, asked))
-        return bytes(png(grid(made) if at is None else alone(made[int(at)])))
+    def _pictures(self, wish: Wish, run: Run, draw: Draw) -> bytes:
+        made = self._kept((wish.run, wish.step, wish.stamp, draw.samples), lambda: _samples(run, draw))
+        return bytes(png(grid(made) if draw.at is None else alone(made[draw.at])))
 
-    def _sounds(self, wish: Wish, run: Run, asked: dict[str, Value]) -> bytes:
+    def _sounds(self, wish: Wish, run: Run, draw: Draw) -> bytes:
         from poise.recipes.vocoder.sounds import title_of
 
-        at = int(asked.pop("at", 0))
-        key = (wish.run, wish.step, wish.stamp, tuple(sorted(asked.items())))
-        made = self._kept(key, lambda: run.sample(int(asked["n"]), int(asked["seed"]), **_options(asked)))
+        at, key = draw.at or 0, (wish.run, wish.step, wish.stamp, draw.samples)
+        made = self._kept(key, lambda: run.sample(draw.n, int(draw.seed), **draw.options))
         if wish.what == "clips.json":
             return json.dumps([title_of(wave, i)[:200] for i, wave in enumerate(made)], ensure_ascii=False).encode()
         if at >= len(made):
@@ -118,19 +136,13 @@ def alone(picture: Any) -> Any:
     return Image.fromarray(picture[..., 0] if picture.shape[-1] == 1 else picture)
 
 
-def _options(asked: Asked) -> dict[str, Value]:
-    """The options of the recipe."""
-    return {name: value for name, value in asked.items() if name not in NOT_ASKED}
-
-
-def _samples(run: Run, asked: Asked) -> Any:
+def _samples(run: Run, draw: Draw) -> Any:
     """Pictures of a seed; of one with decimals, those on the way from the noise of that seed to that of the next."""
-    n, seed = int(asked["n"]), float(asked["seed"])
-    more = _options(asked)
-    if seed.is_integer():
-        return run.sample(n, int(seed), **more)
+    if draw.seed.is_integer():
+        return run.sample(draw.n, int(draw.seed), **draw.options)
+    more = dict(draw.options)
     label = more.pop("label", None)
-    places = [_place(seed, i, label) for i in range(n)]
+    places = [_place(draw.seed, i, label) for i in range(draw.n)]
     return run.walk(places, places, [0.0], **more)[:, 0]
 
 

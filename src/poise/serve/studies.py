@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from poise.disk import inspect, read_json
+from poise.disk import folders_with, inspect, read_json
 from poise.errors import PoiseError
 from poise.record import RunFolder
 from poise.serve.answers import Answers, Reply, plain, version_of
@@ -109,13 +109,7 @@ class StudyViews:
         if (self.root / PLAN).is_file():
             yield self.root.resolve()
             return
-        try:
-            entries = sorted(self.root.iterdir())
-        except OSError:
-            return
-        for path in entries:
-            if not path.name.startswith(".") and not path.is_symlink() and (path / PLAN).is_file():
-                yield path
+        yield from folders_with(self.root, PLAN)
 
     def _list(self) -> Reply:
         rows = [plain(asdict(_glance(folder))) for folder in list(self._folders())[:MOST]]

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from poise.disk import folders_with
 from poise.disk.rows import StepRow
 from poise.errors import PoiseError
 from poise.monitor import Finding
@@ -82,13 +83,7 @@ class Views:
 
     def _folders(self) -> Iterator[RunFolder]:
         """Folders with a spec.json, none of them a link."""
-        try:
-            entries = sorted(self.root.iterdir())
-        except OSError:
-            return
-        for path in entries:
-            if not path.name.startswith(".") and not path.is_symlink() and (path / "spec.json").is_file():
-                yield RunFolder(path)
+        return map(RunFolder, folders_with(self.root, "spec.json"))
 
     def _list(self, before: Reply | None) -> Reply:
         folders = list(self._folders())[:MOST]

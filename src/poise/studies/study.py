@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from poise.disk import read_json, write_json
-from poise.errors import Busy, PoiseError
+from poise.errors import PoiseError
 from poise.record import RunFolder
 from poise.runs.ending import Stop
 from poise.specs.spec import versions
@@ -165,11 +165,8 @@ class Study:
     def locked(self) -> Iterator[None]:
         """Only one process trains a study."""
         self.path.mkdir(parents=True, exist_ok=True)
-        try:
-            with RunFolder(self.path).locked():
-                yield
-        except Busy:
-            raise PoiseError(f"{self.path} is being worked on by another process; wait for it or stop it") from None
+        with RunFolder(self.path).locked():
+            yield
 
     def train(self, workers: Workers, stop: Stop, quiet: bool = False, desk: Path | None = None) -> None:
         """All runs that are not over yet. Raises Interrupted when it was asked to stop: it goes on from there.

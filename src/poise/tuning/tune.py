@@ -21,8 +21,9 @@ from pathlib import Path
 import yaml  # type: ignore[import-untyped]
 
 from poise.disk import write_atomically, write_json
-from poise.errors import Busy, PoiseError
+from poise.errors import PoiseError
 from poise.record import RunFolder
+from poise.report.pace import rough
 from poise.runs.ending import Stop
 from poise.specs.spec import versions
 from poise.studies.running.hosts import Workers
@@ -71,11 +72,8 @@ class Tune:
     def locked(self) -> Iterator[None]:
         """Only one process works on a search."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        try:
-            with RunFolder(self.folder).locked():
-                yield
-        except Busy:
-            raise PoiseError(f"{self.folder} is being worked on by another process; wait for it or stop it") from None
+        with RunFolder(self.folder).locked():
+            yield
 
     def go(self, budget: Budget, workers: Workers, stop: Stop, quiet: bool = False) -> TuneAnswer:
         """Search, confirm, answer. Raises Interrupted when it was asked to stop: it goes on from there."""
@@ -144,23 +142,17 @@ def cost(asked: Asked, seconds: float, trials: int | None, workers: int, tell: C
     confirming = fresh * seconds / workers
     if trials is not None:
         least, most = trials * min(2, asked.seeds), trials * asked.seeds
-        ends = [_time(runs * seconds / workers + confirming) for runs in (least, most)]
+        ends = [rough(runs * seconds / workers + confirming) for runs in (least, most)]
         by = f"{workers} workers" if workers > 1 else "1 worker"
         runs = f"{least:,} to {most:,}" if least < most else f"{most:,}"
         times = f"{ends[0]} to {ends[1]}" if ends[0] != ends[1] else ends[0]
         tell(
-            f"{trials:,} trials of {asked.seeds} seeds: {runs} runs of about {_time(seconds)}, then at "
+            f"{trials:,} trials of {asked.seeds} seeds: {runs} runs of about {rough(seconds)}, then at "
             f"most {fresh:,} on fresh seeds: {times} by {by}, if each has a core to itself"
         )
     else:
-        tell(f"a run takes about {_time(seconds)}; the confirmation may take {_time(confirming)} of the time")
+        tell(f"a run takes about {rough(seconds)}; the confirmation may take {rough(confirming)} of the time")
     return confirming
-
-
-def _time(seconds: float) -> str:
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 __all__ = ["Budget", "Tune", "TuneAnswer", "cost", "fresh_runs"]

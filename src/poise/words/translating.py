@@ -19,7 +19,6 @@ import unicodedata
 
 from poise.words.table import Sentence, index
 
-LANGUAGES = ("en", "zh")
 LEAST = 5  # letters of a sentence that a whole line is compared with; of a value any number
 DEEPEST = 6  # sentences within each other
 LONGEST = 4_000  # letters of a line that is looked up

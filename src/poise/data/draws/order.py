@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from poise.core import Batch
+from poise.errors import PoiseError
 
 SPLITS = ("train", "heldout")
 
@@ -69,6 +70,14 @@ def _on_this_device() -> Callable[[], None]:
     if not torch.cuda.is_available():
         return lambda: None
     return partial(torch.cuda.set_device, torch.cuda.current_device())
+
+
+def present(device: str | torch.device) -> torch.device:
+    """The device of that name. Errors: PoiseError for a GPU that torch does not find."""
+    found = torch.device(device)
+    if found.type == "cuda" and not torch.cuda.is_available():
+        raise PoiseError(f"--device {device} is asked for, but torch finds no GPU: use --device cpu")
+    return found
 
 
 class Prefetch:

@@ -13,10 +13,11 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+import zipfile
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -26,6 +27,8 @@ from poise.disk import cache_dir as cache_dir  # where everything here lies
 from poise.errors import PoiseError
 
 CHUNK = 1 << 20  # bytes read at a time
+Found = TypeVar("Found")
+
 TEMPORARY = ".building-"  # .building-<host>-<process id>-<random>
 ABANDONED_AFTER = 24 * 3600.0  # seconds; for temporaries whose process cannot be asked whether it lives
 
@@ -49,6 +52,20 @@ def atomic_write(path: Path, data: bytes) -> None:
         if isinstance(error.__cause__, OSError):
             raise cannot_write(path.parent, error.__cause__) from error
         raise
+
+
+def sound(folder: Path, read: Callable[[Path], Found | None]) -> Found | None:
+    """What `read` makes of a folder of the cache; None where there is none. One of which it makes nothing, since it is
+    damaged (by hand, or by the disk) or of another version, is removed."""
+    if not folder.is_dir():
+        return None
+    try:
+        found = read(folder)
+    except (OSError, ValueError, LookupError, TypeError, EOFError, zipfile.BadZipFile):
+        found = None
+    if found is None:
+        shutil.rmtree(folder, ignore_errors=True)
+    return found
 
 
 @contextmanager

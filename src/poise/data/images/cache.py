@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import json
 import math
-import shutil
-import zipfile
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, Self
 
 import numpy as np
 
@@ -34,11 +33,35 @@ from poise.pixels.size import height_and_width
 
 
 @dataclass(frozen=True)
+class CacheMeta:
+    """`meta.json`. What caches of an earlier version lack has a default."""
+
+    version: int
+    count: int
+    classes: Sequence[str]
+    labelled: bool
+    unreadable: Sequence[tuple[str, str]]  # (file, reason)
+    passing: bool = False  # whether some may be read another time
+    own_test: int = 0
+    unused: int = 0
+    reader: int = 1  # version of what knows kinds of files
+    deep: Deep | None = None
+    examples: Sequence[str] = ()
+    transparent: int | None = None
+
+    @classmethod
+    def of(cls, folder: Path) -> Self:
+        content = json.loads((folder / "meta.json").read_text())
+        deep = content.pop("deep", None)
+        return cls(**content, deep=None if deep is None else Deep(**deep))
+
+
+@dataclass(frozen=True)
 class Cached:
     images: np.memmap
     labels: np.ndarray | None
     hashes: np.ndarray  # uint8 [N, 32]
-    meta: dict[str, Any]
+    meta: CacheMeta
 
 
 class Look(Protocol):
@@ -78,9 +101,14 @@ def _looked(look: Look, job: Job) -> Any | Unreadable:
         picture = job()
         return look.describe(picture, content_hash(picture.image))
 
+    return _in_turn(seen)
+
+
+def _in_turn(seen: Callable[[], Any]) -> Any | Unreadable:
+    """What a function has of a picture, or why nothing: the picture is gone before the next one has its turn."""
     try:
         with turns():
-            return seen()  # a call of its own, so that the picture is gone before the next one has its turn
+            return seen()
     except Unreadable as error:
         return error
 
@@ -121,8 +149,9 @@ def build(
                     progress(i + 1, len(source))
         if kept:
             deep.check(source.path, options.bits)
-        shown = {"deep": asdict(deep), "examples": examples(source, options), "transparent": transparent}
-        _finish(source, temporary, kept, unreadable, labelled, passing, shown)
+        meta = _finish(source, temporary, kept, unreadable, labelled, passing)
+        meta = replace(meta, deep=deep, examples=examples(source, options), transparent=transparent)
+        (temporary / "meta.json").write_text(json.dumps(asdict(meta)))
     return load(folder, passing=True) or _gone(folder)
 
 
@@ -135,10 +164,7 @@ def _worked(options: PictureKey, look: Look | None, job: Job) -> _Worked | Unrea
         return _Worked(pixels, digest, picture.deep, largest(picture), is_transparent(picture.image), seen)
 
     try:
-        with turns():
-            return made()  # a call of its own, so that the picture is gone before the next one has its turn
-    except Unreadable as error:
-        return error
+        return _in_turn(made)
     except MemoryError:
         return Unreadable("there is not enough memory for it", passing=True)
 
@@ -150,9 +176,8 @@ def _finish(
     unreadable: list[tuple[str, str]],
     labelled: tuple[np.ndarray, list[str]] | None,
     passing: bool,
-    shown: dict[str, Any],
-) -> None:
-    """Write what belongs to the pixels: labels of the pictures kept, names, and meta.json."""
+) -> CacheMeta:
+    """Write what belongs to the pixels, labels of the pictures kept and names; what is known of them."""
     if not kept:
         name, reason = unreadable[0]
         raise PoiseError(
@@ -165,40 +190,37 @@ def _finish(
         classes = [labelled[1][int(i)] for i in used]
         np.save(folder / "labels.npy", numbers.astype(np.int64))
     first_test = len(source) - source.own_test
-    meta = {
-        "version": VERSION,
-        "count": len(kept),
-        "classes": classes,
-        "labelled": labelled is not None,
-        "unreadable": unreadable,
-        "passing": passing,
-        "own_test": sum(i >= first_test for i in kept) if source.own_test else 0,
-        "unused": sum(first_test - source.unused <= i < first_test for i in kept) if source.unused else 0,
-        "reader": READER,
-        **shown,
-    }
     (folder / "names.json").write_text(json.dumps([source.picture_name(i) for i in kept]))
-    (folder / "meta.json").write_text(json.dumps(meta))
+    return CacheMeta(
+        VERSION,
+        len(kept),
+        classes,
+        labelled is not None,
+        unreadable,
+        passing,
+        own_test=sum(i >= first_test for i in kept) if source.own_test else 0,
+        unused=sum(first_test - source.unused <= i < first_test for i in kept) if source.unused else 0,
+        reader=READER,
+    )
 
 
 def load(folder: Path, passing: bool = False) -> Cached | None:
     """What `build` made, or None. A folder that is damaged (by hand, or by the disk) is removed, and so is one from
     which pictures are missing that may be read another time (or now: another Pillow, a plugin), unless `passing`: who
     has just built it takes it."""
-    if not folder.is_dir():
-        return None
-    try:
-        meta = json.loads((folder / "meta.json").read_text())
-        images = np.load(folder / "images.npy", mmap_mode="r", allow_pickle=False)
-        hashes = np.load(folder / "hashes.npy", allow_pickle=False)
-        labels = np.load(folder / "labels.npy", allow_pickle=False) if meta["labelled"] else None
-        counts = {meta["count"], len(images), len(hashes), *([] if labels is None else [len(labels)])}
-        more = any(now_readable(str(reason), meta.get("reader", 1)) for _, reason in meta["unreadable"])
-        if len(counts) == 1 and meta["version"] == VERSION and (passing or not (meta.get("passing") or more)):
-            return Cached(images, labels, hashes, meta)
-    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile):
-        pass
-    shutil.rmtree(folder, ignore_errors=True)
+    return store.sound(folder, partial(_read, passing))
+
+
+def _read(passing: bool, folder: Path) -> Cached | None:
+    """None for what is damaged, or is to be decoded again: see `load`."""
+    meta = CacheMeta.of(folder)
+    images = np.load(folder / "images.npy", mmap_mode="r", allow_pickle=False)
+    hashes = np.load(folder / "hashes.npy", allow_pickle=False)
+    labels = np.load(folder / "labels.npy", allow_pickle=False) if meta.labelled else None
+    counts = {meta.count, len(images), len(hashes), *([] if labels is None else [len(labels)])}
+    more = any(now_readable(str(reason), meta.reader) for _, reason in meta.unreadable)
+    if len(counts) == 1 and meta.version == VERSION and (passing or not (meta.passing or more)):
+        return Cached(images, labels, hashes, meta)
     return None
 
 

@@ -73,7 +73,8 @@ class Looking:
         self.report = Report(self.name, "")
         self._first: dict[tuple[str, str], tuple[int, _Seen]] = {}  # of each format and mode
         self._digests: dict[bytes, tuple[int, str]] = {}
-        self._counts: dict[str, Counter[Any]] = {name: Counter() for name in ("formats", "modes", "sizes", "copies")}
+        self._formats, self._modes, self._copies = Counter[str](), Counter[str](), Counter[bytes]()
+        self._sizes = Counter[tuple[int, int]]()
 
     def describe(self, picture: Decoded, digest: bytes) -> Any:
         half = digest[:16]  # half is enough to tell millions apart
@@ -88,8 +89,9 @@ class Looking:
             report.unreadable.append((name, str(found)))
             return
         report.count += 1
-        for kind, value in (("formats", found.form), ("modes", found.mode), ("sizes", found.size)):
-            self._counts[kind][value] += 1
+        self._formats[found.form] += 1
+        self._modes[found.mode] += 1
+        self._sizes[found.size] += 1
         self._first.setdefault((found.form, found.mode), (row, found))
         report.grey += found.kept in ("L", "LA")
         report.transparent += found.kept in ("LA", "RGBA")
@@ -98,7 +100,7 @@ class Looking:
         report.deep.add(found.deep, found.largest)
         first, named = self._digests.setdefault(found.digest, (row, name))
         if first != row:
-            self._counts["copies"][found.digest] += 1
+            self._copies[found.digest] += 1
             if len(report.duplicates) < EXAMPLES:
                 report.duplicates.append((named, name))
 
@@ -107,9 +109,9 @@ class Looking:
         report = self.report
         report.kind, report.own_test, report.others = source.kind, source.own_test, source.others
         report.unreadable = [*source.lost, *report.unreadable]
-        report.duplicate_groups, report.redundant = len(self._counts["copies"]), self._counts["copies"].total()
-        for name in ("formats", "modes", "sizes"):
-            setattr(report, name, dict(self._counts[name].most_common()))
+        report.duplicate_groups, report.redundant = len(self._copies), self._copies.total()
+        report.formats, report.modes = dict(self._formats.most_common()), dict(self._modes.most_common())
+        report.sizes = dict(self._sizes.most_common())
         report.classes = _classes(source, self._titles)
         if not report.count:
             file, reason = report.unreadable[0]

@@ -170,11 +170,11 @@ def open_images(
             look.finish(opened)
         if len(opened.others) and name not in catalogued:  # of a catalogued set they are known: licences, tables
             notes.append(opened.others.line())
-        if "deep" in cached.meta and bits is None:
-            notes += depth.Deep(**cached.meta["deep"]).notes()
+        if cached.meta.deep is not None and bits is None:
+            notes += cached.meta.deep.notes()
         places = by_content(cached.hashes) if order == "content" and opened.named else np.arange(len(cached.images))
         found = _split(cached, places, key, heldout, name, classes, limit, seed)
-        shown = cached.meta.get("examples") or examples(opened, options)  # a cache of an earlier version has none
+        shown = list(cached.meta.examples) or examples(opened, options)  # a cache of an earlier version has none
         return replace(found, notes=notes, shown=shown, background=background)
 
 
@@ -207,7 +207,7 @@ def _split(
     limit: int | None,
     seed: int,
 ) -> ImageSet:
-    count, own, unused = len(cached.images), int(cached.meta["own_test"]), int(cached.meta.get("unused", 0))
+    count, own, unused = len(cached.images), cached.meta.own_test, cached.meta.unused
     places = cached.hashes[:, :8].copy().view(">u8")[:, 0] / 2.0**64
     if own or unused:
         train, held = np.arange(count - own - unused), np.arange(count - own, count if heldout > 0 else count - own)
@@ -224,7 +224,7 @@ def _split(
         train = np.sort(drawn(among(order, train), limit, (seed, len(train))))
     digest = hashlib.sha256(key.encode())
     digest.update(train.astype("<i8").tobytes() + b"|" + held.astype("<i8").tobytes())
-    found = tuple(cached.meta["classes"])
+    found = tuple(cached.meta.classes)
     return ImageSet(
         images=cached.images,
         labels=cached.labels,
@@ -233,10 +233,10 @@ def _split(
         heldout=among(order, held),
         fingerprint=digest.hexdigest(),
         name=name,
-        unreadable=[(file, reason) for file, reason in cached.meta["unreadable"]],
+        unreadable=[(file, reason) for file, reason in cached.meta.unreadable],
         share="" if len(held) else _share(places, own, heldout),
         order=order,
-        transparent=cached.meta.get("transparent"),
+        transparent=cached.meta.transparent,
     )
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from poise.core import Batch
-from poise.data.draws.order import SPLITS, Order, moved
+from poise.data.draws.order import SPLITS, Order, moved, present
 from poise.data.images.images import ImageSet
 from poise.errors import PoiseError
 from poise.pixels.transparency import as_trained
@@ -55,9 +55,7 @@ class ImageStream:
         if seed < 0:
             raise PoiseError(f"--seed {seed} is not possible: give 0 or more")
         self.images, self.batch, self.seed, self.flip = images, batch, seed, flip
-        self.device = torch.device(device)
-        if self.device.type == "cuda" and not torch.cuda.is_available():
-            raise PoiseError(f"--device {device} is asked for, but torch finds no GPU: use --device cpu")
+        self.device = present(device)
         self._order = Order(rows, batch, (seed, SPLITS.index(split)))
         self._pixels = np.asarray(images.images)  # the same memory map, without memmap's cost at each indexing
         self._labels = images.labels if labels else None

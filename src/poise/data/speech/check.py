@@ -14,8 +14,9 @@ import numpy as np
 from poise.data.files.items import Progress
 from poise.data.files.walking import in_order, shown
 from poise.data.speech import loudness as levels
+from poise.data.speech.clips_meta import ExampleClip
 from poise.data.speech.no_sound import describe_files, other_files
-from poise.data.speech.notes import ExampleClip, channel_text, example, named
+from poise.data.speech.notes import channel_text, example, named
 from poise.data.speech.speech import Wave, digest_of, read_sound, sound_files
 from poise.data.transcripts.letters import lost_in
 from poise.data.transcripts.transcripts import METADATA, Transcript, read_transcripts

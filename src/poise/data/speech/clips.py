@@ -10,12 +10,11 @@ import hashlib
 import json
 import math
 import re
-import shutil
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +23,7 @@ from poise.data.files import index, store
 from poise.data.files.items import Progress
 from poise.data.files.walking import in_order, shown
 from poise.data.speech import loudness as levels
+from poise.data.speech.clips_meta import ClipsMeta, ExampleClip, Prepared
 from poise.data.speech.speech import Wave, digest_of, read_sound, resampled
 from poise.errors import PoiseError
 
@@ -55,14 +55,6 @@ class Clip(NamedTuple):
     form: str = ""  # such as "WAV PCM_16"
     channels: int = 1
     seconds: float = 0.0  # of the file
-
-
-@dataclass(frozen=True)
-class Prepared:
-    samples: np.ndarray  # int16, memory-mapped
-    starts: NDArray[np.int64]
-    hashes: NDArray[np.uint8]
-    meta: dict[str, Any]
 
 
 def prepared(folder: Path, files: Sequence[str], options: ClipOptions, progress: Progress | None = None) -> Prepared:
@@ -166,43 +158,38 @@ def _build(folder: Path, files: Sequence[str], options: ClipOptions, out: Path, 
         raise _nothing(folder, left_out)
     np.save(out / "starts.npy", np.array(starts, np.int64))
     np.save(out / "hashes.npy", np.frombuffer(b"".join(clip.digest for clip in clips), np.uint8).reshape(-1, 32))
-    meta = {
-        "version": VERSION,
-        "files": kept,
-        "left_out": left_out,
-        "digest": total.hexdigest(),
-        "rates": dict(Counter(clip.source for clip in clips).most_common()),
-        "clipped": [name for name, clip in zip(kept, clips, strict=True) if clip.clipped],
-        "quiet": [kept[row] for row in levels.quiet([clip.level for clip in clips])],
-        "cut": sum(clip.cut for clip in clips),
-        "level": sum(clip.level for clip in clips) / len(clips),
-        "limited": sum(clip.limited for clip in clips),
-        "first": _about(kept[0], clips[0]),
-    }
-    (out / "meta.json").write_text(json.dumps(meta))
+    meta = ClipsMeta(
+        VERSION,
+        kept,
+        left_out,
+        total.hexdigest(),
+        rates={str(rate): count for rate, count in Counter(clip.source for clip in clips).most_common()},
+        clipped=[name for name, clip in zip(kept, clips, strict=True) if clip.clipped],
+        quiet=[kept[row] for row in levels.quiet([clip.level for clip in clips])],
+        cut=sum(clip.cut for clip in clips),
+        level=sum(clip.level for clip in clips) / len(clips),
+        limited=sum(clip.limited for clip in clips),
+        first=_about(kept[0], clips[0]),
+    )
+    (out / "meta.json").write_text(json.dumps(asdict(meta)))
 
 
-def _about(name: str, clip: Clip) -> dict[str, object]:
-    """What is shown of a file as an example: see `notes.ExampleClip`."""
-    facts = {"form": clip.form, "rate": clip.source, "channels": clip.channels, "seconds": clip.seconds}
-    return {"file": name, **facts}
+def _about(name: str, clip: Clip) -> ExampleClip:
+    return ExampleClip(name, clip.form, clip.source, clip.channels, clip.seconds)
 
 
 def load(place: Path) -> Prepared | None:
     """What was prepared before, or None. A folder that is damaged (by hand, or by the disk) is removed."""
-    if not place.is_dir():
-        return None
-    try:
-        meta = json.loads((place / "meta.json").read_text())
-        samples = np.load(place / "samples.npy", mmap_mode="r", allow_pickle=False)
-        starts, hashes = (np.load(place / f"{name}.npy", allow_pickle=False) for name in ("starts", "hashes"))
-        whole = len(meta["files"]) == len(hashes) == len(starts) - 1 and starts[-1] == len(samples)
-        if whole and meta["version"] == VERSION:
-            return Prepared(samples, starts, hashes, meta)
-    except (OSError, ValueError, KeyError, TypeError, EOFError, IndexError):
-        pass
-    shutil.rmtree(place, ignore_errors=True)
-    return None
+    return store.sound(place, _read)
+
+
+def _read(place: Path) -> Prepared | None:
+    """None for what is damaged, or of another version."""
+    meta = ClipsMeta.of(place)
+    samples = np.load(place / "samples.npy", mmap_mode="r", allow_pickle=False)
+    starts, hashes = (np.load(place / f"{name}.npy", allow_pickle=False) for name in ("starts", "hashes"))
+    whole = len(meta.files) == len(hashes) == len(starts) - 1 and starts[-1] == len(samples)
+    return Prepared(samples, starts, hashes, meta) if whole and meta.version == VERSION else None
 
 
 def _nothing(folder: Path, left_out: Sequence[tuple[str, str]]) -> PoiseError:

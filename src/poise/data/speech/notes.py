@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from poise.data.files.walking import shown
-from poise.data.speech.clips import ClipOptions, Prepared
+from poise.data.speech.clips import ClipOptions
+from poise.data.speech.clips_meta import ExampleClip, Prepared
 from poise.data.speech.loudness import BELOW, KEPT, PEAK, QUIET
 from poise.data.transcripts.transcript_tables import Transcript
 
@@ -30,38 +30,27 @@ def notes_on(
     length = len(found.samples) / options.rate
     known, voices = sum(bool(one.text) for one in transcripts), sorted({one.voice for one in transcripts})
     reasons = [f"{file} ({reason})" for file, reason in left_out]
-    other = [f"{n:,} from {int(source):,} Hz" for source, n in meta["rates"].items() if int(source) != options.rate]
-    level = f"{meta['level']:.1f} dB"
+    other = [f"{n:,} from {int(source):,} Hz" for source, n in meta.rates.items() if int(source) != options.rate]
+    level = f"{meta.level:.1f} dB"
     if options.loudness is not None:
         level += f", brought to {options.loudness:g} dB"
-    if meta["limited"]:
-        level += f" but for {meta['limited']:,} that would come above {PEAK:g}"
-    first = example(ExampleClip(**meta["first"]), transcripts[0]) + FLAGS if "first" in meta else ""
-    cut = f"{meta['cut']:.1f} s, {BELOW:.0f} dB below the loudest part; {1000 * KEPT:.0f} ms of it stay"
+    if meta.limited:
+        level += f" but for {meta.limited:,} that would come above {PEAK:g}"
+    first = "" if meta.first is None else example(meta.first, transcripts[0]) + FLAGS
+    cut = f"{meta.cut:.1f} s, {BELOW:.0f} dB below the loudest part; {1000 * KEPT:.0f} ms of it stay"
     notes = (
         (name, f"{count:,} clips, {length / 60:.1f} minutes at {options.rate:,} Hz, {length / count:.2f} s on average"),
         ("such as", first),
         ("texts", f"{known:,} of the {count:,} clips have one"),
         ("voices", f"{len(voices):,}: {named(voices)}" if len(voices) > 1 else ""),
         ("left out", f"{len(left_out):,} files: {named(reasons)}" if left_out else ""),
-        ("recorded too loud, so that they are clipped", _some(meta["clipped"])),
-        (f"{QUIET:.0f} dB quieter than most, and perhaps empty", _some(meta["quiet"])),
+        ("recorded too loud, so that they are clipped", _some(meta.clipped)),
+        (f"{QUIET:.0f} dB quieter than most, and perhaps empty", _some(meta.quiet)),
         (f"resampled to {options.rate:,} Hz", named(other)),
         ("silence cut at the ends", cut if options.trim else ""),
         ("mean level of the speech", level),
     )
     return [*read, *(f"{what}: {note}" for what, note in notes if note)]
-
-
-@dataclass(frozen=True)
-class ExampleClip:
-    """A file that is shown as an example, of so many `seconds` at a `rate` in Hz."""
-
-    file: str
-    form: str
-    rate: int
-    channels: int
-    seconds: float
 
 
 def example(first: ExampleClip, transcript: Transcript) -> str:

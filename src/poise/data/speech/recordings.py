@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 from poise.data.catalogue.locate import locate
 from poise.data.files.items import ORDERS, SHARE, Progress, Rows, among, by_content, hashes_of, unit_interval
 from poise.data.files.walking import shown
-from poise.data.speech.clips import ClipOptions, Prepared, prepared
+from poise.data.speech.clips import ClipOptions, prepared
+from poise.data.speech.clips_meta import Prepared
 from poise.data.speech.no_sound import describe_files, other_files
 from poise.data.speech.notes import notes_on
 from poise.data.speech.speech import LONGEST, SOUND, sound_files, soundfile_module
@@ -150,15 +151,15 @@ def _recordings(
     share: float,
     order: str,
 ) -> Recordings:
-    files = tuple(found.meta["files"])
+    files = tuple(found.meta.files)
     known = [read.by_file.get(file, Transcript()) for file in files]
     texts, voices = tuple(one.text for one in known), tuple(sorted({one.voice for one in known}))
     train, held = _split(name, texts, found.hashes, heldout, share)
     if order == "content":
         places = by_content(found.hashes)
         train, held = among(places, train), among(places, held)
-    whole = [found.meta["digest"], options.rate, found.starts.tolist(), texts, [one.voice for one in known]]
-    left_out = unmatched + [(file, reason) for file, reason in found.meta["left_out"]]
+    whole = [found.meta.digest, options.rate, found.starts.tolist(), texts, [one.voice for one in known]]
+    left_out = unmatched + [(file, reason) for file, reason in found.meta.left_out]
     return Recordings(
         name=name,
         samples=found.samples,

@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 
 from poise.core import Batch
-from poise.data.draws.order import SPLITS, Order, moved
+from poise.data.draws.order import SPLITS, Order, moved, present
 from poise.data.speech.recordings import Recordings
 from poise.errors import PoiseError
 
@@ -53,9 +53,7 @@ class SegmentStream:
         self.clips, self.part, self.parts = _table(recordings, rows, samples)
         _check(recordings.name, batch, len(self.clips), split)
         self.recordings, self.batch, self.samples, self.seed, self.context = recordings, batch, samples, seed, context
-        self.device = torch.device(device)
-        if self.device.type == "cuda" and not torch.cuda.is_available():
-            raise PoiseError(f"--device {device} is asked for, but torch finds no GPU: use --device cpu")
+        self.device = present(device)
         self._order = Order(np.arange(len(self.clips)), batch, (seed, SPLITS.index(split)))
         self._samples = np.asarray(recordings.samples)  # the same memory map, without its cost at each indexing
 

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poise.data.catalogue.unpack import deb_data, members, need, take
-from poise.data.speech.prompts import spelled_out
 from poise.data.speech.speech import soundfile_module
+from poise.data.transcripts.prompts import spelled_out
 from poise.data.transcripts.syllables import parse, to_pinyin, to_zhuyin
 from poise.errors import PoiseError
 from poise.installing import install

@@ -7,7 +7,9 @@ import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from poise import disk
 from poise.data.tables.encoding import Encoding, LeftOut, encoding_of, lines_in
 from poise.data.tables.table_layout import TEXT, Layout, layout_of, plain, reader_of
 from poise.errors import PoiseError, nearest
@@ -87,6 +89,19 @@ def place_among(columns: Sequence[str], usual: Iterable[str]) -> int | None:
         if name in columns:
             return columns.index(name)
     return None
+
+
+def json_lines(lines: Iterable[tuple[int, str]], bad: LeftOut) -> Iterator[tuple[int, Any]]:
+    """The numbers of lines and what they say in JSON: empty ones are passed over, what is no JSON goes to `bad`."""
+    for number, line in lines:
+        if not line.strip():
+            continue
+        try:
+            value = disk.loads(line)
+        except ValueError as error:
+            bad.add(f"line {number}", f"not JSON: {error}")
+            continue
+        yield number, value
 
 
 def keys_of(rows: Iterable[Mapping[str, object]]) -> list[str]:

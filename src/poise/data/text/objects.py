@@ -11,7 +11,7 @@ from typing import Any
 from poise import disk
 from poise.data.tables.columns import LOOKED_AT, by_name, running_text
 from poise.data.tables.encoding import Encoding, LeftOut, lines_in
-from poise.data.tables.table import keys_of
+from poise.data.tables.table import json_lines, keys_of
 from poise.errors import PoiseError, nearest
 
 LARGEST_LIST = 512 << 20  # bytes of a file that is one JSON list, which is read whole
@@ -60,15 +60,7 @@ def _rows_of_json(path: Path, encoding: Encoding, bad: LeftOut) -> list[tuple[in
         listed = _listed(path, encoding)
         if listed is not None:
             return list(enumerate(listed, 1))
-    rows: list[tuple[int, Any]] = []
-    for number, line in lines_in(path, encoding, bad if encoding.damaged else None):
-        if not line.strip():
-            continue
-        try:
-            rows.append((number, disk.loads(line)))
-        except ValueError as error:
-            bad.add(f"line {number}", f"not JSON: {error}")
-    return rows
+    return list(json_lines(lines_in(path, encoding, bad if encoding.damaged else None), bad))
 
 
 def _listed(path: Path, encoding: Encoding) -> list[Any] | None:

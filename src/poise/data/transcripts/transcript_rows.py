@@ -10,7 +10,7 @@ from pathlib import Path
 
 from poise import disk
 from poise.data.tables.encoding import LeftOut, encoding_of, lines_in
-from poise.data.tables.table import TableRow, keys_of, read_table
+from poise.data.tables.table import TableRow, json_lines, keys_of, read_table
 from poise.data.tables.table_layout import plain
 from poise.data.transcripts.sound_names import SoundNames
 from poise.errors import PoiseError
@@ -118,14 +118,7 @@ def _objects(path: Path, bad: LeftOut) -> tuple[tuple[str, ...], list[TableRow],
             else:
                 bad.add(f"entry {number}", "no object with columns")
         return _columns_of(objects)
-    for number, line in lines_in(path, encoding_of(path), bad):
-        if not line.strip():
-            continue
-        try:
-            row = disk.loads(line)
-        except ValueError as error:
-            bad.add(f"line {number}", f"not JSON: {error}")
-            continue
+    for number, row in json_lines(lines_in(path, encoding_of(path), bad), bad):
         if isinstance(row, dict):
             objects.append((number, row))
         else:

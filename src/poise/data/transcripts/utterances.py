@@ -24,7 +24,6 @@ from poise.registry import find, names, register
 
 Unit = tuple[str, str]  # phone, tone
 Parts = list[list[Unit]]
-PAD = ""  # the phone of nothing
 _OPTIONAL = frozenset(SIGNS + JOINERS + INSIDE)  # blanks where they never occurred
 
 

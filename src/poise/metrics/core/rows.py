@@ -4,13 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from poise.direction import REAL, Direction, coded
 from poise.metrics.core.statistics import Estimate
 
 AGAINST_REAL = ("metric", "title", "better", "made", "perfect", "copied")  # keys of a row in JSON
+Items = TypeVar("Items")
 Difference = tuple[float, float, float]  # value, low, high
+
+
+@dataclass(frozen=True)
+class StandIns(Generic[Items]):
+    """What is compared: the real `reference` with what stands in the generator's place, which is what was `made`, a
+    `perfect` generator (real items that are not in the reference), or training items that were `copied`, if there are
+    any."""
+
+    reference: Items
+    made: Items
+    perfect: Items
+    copied: Items | None = None
+
+    def by_name(self) -> dict[str, Items]:
+        """What stands in the generator's place."""
+        found = {"made": self.made, "perfect": self.perfect}
+        return found if self.copied is None else {**found, "copied": self.copied}
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from poise.errors import PoiseError
 from poise.metrics.core.feature_metric import PAIRS, FeatureMetric, share_pass
 from poise.metrics.core.metric import find_metrics, fitting, row_of
-from poise.metrics.core.rows import Note, ScoreRow
+from poise.metrics.core.rows import Note, ScoreRow, StandIns
 from poise.metrics.core.sets import Compared, Features, compare
 from poise.metrics.core.statistics import Estimate, frechet_bias
 
@@ -97,20 +97,21 @@ def evaluate(
     if len(heldout) < LEAST:
         raise PoiseError(f"an evaluation needs at least {LEAST} held-out rows, not {len(heldout)}")
     places = _places(sets, seed)
-    reference, n = places.pop("reference"), len(places["made"])
+    reference, n = places.reference, len(places.made)
+    standing = places.by_name()
     known = None if sets.train is None else len(sets.train)
     result = Evaluation(name, n, len(reference), sets.made.d, known, seed)
-    chosen, left_out = fitting(chosen, Compared(reference, places["made"], sets.train))
+    chosen, left_out = fitting(chosen, Compared(reference, places.made, sets.train))
     result.remarks.extend(left_out)
     _remarks(chosen, result)
     found: dict[str, dict[str, Estimate]] = {}
-    for done, (place, rows) in enumerate(places.items()):
-        step_done = _PlaceProgress(progress, done * len(chosen), len(places) * len(chosen), place)
+    for done, (place, rows) in enumerate(standing.items()):
+        step_done = _PlaceProgress(progress, done * len(chosen), len(standing) * len(chosen), place)
         found[place] = _measured(Compared(reference, rows, sets.train), chosen, seed, step_done, result.remarks)
     if any(metric.name == "FD" for metric in chosen):
         result.remark(_bias(reference, n))
     if progress:
-        progress(len(places) * len(chosen), len(places) * len(chosen), "done")
+        progress(len(standing) * len(chosen), len(standing) * len(chosen), "done")
     for metric in chosen:
         of = {place: values.get(metric.name) for place, values in found.items()}
         row = row_of(metric, metric.name, of)
@@ -119,21 +120,18 @@ def evaluate(
     return result
 
 
-def _places(sets: Compared, seed: int) -> dict[str, Features]:
+def _places(sets: Compared, seed: int) -> StandIns[Features]:
     """The reference, and what stands in the generator's place."""
     draw = np.random.default_rng((seed, 0x5EED))
     n = min(len(sets.made), len(sets.heldout) // 2)
     order = draw.permutation(len(sets.heldout))
-    places = {
-        "reference": sets.heldout.pick(np.sort(order[n:])),
-        "made": sets.made.pick(np.sort(draw.permutation(len(sets.made))[:n])),
-        "perfect": sets.heldout.pick(np.sort(order[:n])),
-    }
-    if sets.train is not None:
-        size = len(sets.train)
-        played = draw.permutation(size)[:n] if size >= n else draw.integers(0, size, n)
-        places["copied"] = sets.train.pick(np.sort(played))
-    return places
+    reference, perfect = sets.heldout.pick(np.sort(order[n:])), sets.heldout.pick(np.sort(order[:n]))
+    made = sets.made.pick(np.sort(draw.permutation(len(sets.made))[:n]))
+    if sets.train is None:
+        return StandIns(reference, made, perfect)
+    size = len(sets.train)
+    played = draw.permutation(size)[:n] if size >= n else draw.integers(0, size, n)
+    return StandIns(reference, made, perfect, sets.train.pick(np.sort(played)))
 
 
 def _remarks(metrics: Sequence[FeatureMetric], result: Evaluation) -> None:

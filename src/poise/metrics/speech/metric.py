@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ from poise.audio.spectrograms import Mel
 from poise.data.speech.speech import Wave
 from poise.errors import PoiseError
 from poise.intervals import mean_interval
+from poise.metrics.core.memory import Memory
 from poise.metrics.core.metric import Metric, find_metrics, installed
 from poise.metrics.core.rows import Note
 from poise.metrics.core.statistics import Estimate, Floats
@@ -39,7 +40,7 @@ class Pair(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class Context:
+class Context(Memory):
     """What members read beside the two waves of one pair. `keep(key, make)` holds what several of them compute.
 
     Example:
@@ -51,12 +52,6 @@ class Context:
     mel: Mel = field(default_factory=Mel)
     text: str = ""
     language: str = ""
-    _kept: dict[Any, Any] = field(default_factory=dict, repr=False)
-
-    def keep(self, key: Any, make: Callable[[], Any]) -> Any:
-        if key not in self._kept:
-            self._kept[key] = make()
-        return self._kept[key]
 
 
 @dataclass(frozen=True, eq=False)

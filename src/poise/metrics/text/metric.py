@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
 
 import numpy as np
 
 from poise.errors import PoiseError
 from poise.intervals import Z95
+from poise.metrics.core.memory import Memory
 from poise.metrics.core.metric import Metric
 from poise.metrics.core.statistics import Estimate, Floats
 from poise.metrics.text.grams import Sentence, check_ids, flat
@@ -20,7 +20,7 @@ GROUPS = 20  # of the delete-a-group jackknife
 
 
 @dataclass(frozen=True, eq=False)
-class Texts:
+class Texts(Memory):
     """Sentences, each as ids (without the end) and as text.
 
     `exact`: ids that tell also units outside the vocabulary apart, from V on, where some are; what is about verbatim
@@ -35,7 +35,6 @@ class Texts:
     ids: Sequence[Sentence]
     texts: Sequence[str]
     exact: Sequence[Sentence] | None = None
-    _kept: dict[Any, Any] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
         if len(self.ids) != len(self.texts):
@@ -47,11 +46,6 @@ class Texts:
 
     def __len__(self) -> int:
         return len(self.ids)
-
-    def keep(self, key: Any, make: Callable[[], Any]) -> Any:
-        if key not in self._kept:
-            self._kept[key] = make()
-        return self._kept[key]
 
     def pick(self, rows: Sequence[int] | np.ndarray) -> Texts:
         chosen = [int(row) for row in rows]

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from poise.core import Timed
 from poise.games.likelihood import LanguageModelGame, heldout_nats
 from poise.monitor.findings.windows import SHOWN_EVERY
+from poise.monitor.measures import with_gap
 from poise.recipes.language.build import Text
 from poise.training.precision import Execution
 
@@ -39,9 +40,7 @@ class LanguageMonitor(Timed):
     def _of(self, model: Any, name: str) -> dict[str, float]:
         """Of one network."""
         found = {f"{name}_{side}": float(heldout_nats(model, ids).mean()) for side, ids in self.texts.items()}
-        if f"{name}_heldout" in found:
-            found[f"{name}_gap"] = found[f"{name}_heldout"] - found[f"{name}_training"]
-        return found
+        return with_gap(found, name)
 
 
 def monitor(game: LanguageModelGame, average: Any, text: Text, execution: Execution) -> Callable[[], LanguageMonitor]:

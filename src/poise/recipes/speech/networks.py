@@ -6,6 +6,7 @@ from typing import Any
 
 from torch import nn
 
+from poise.data.transcripts.utterances import SpeechTokenizer
 from poise.models.own import OwnAcousticModel, OwnDiscriminator
 from poise.networks import SpeechNetworks
 from poise.recipes.common.own import user_errors
@@ -17,8 +18,8 @@ from poise.registry import find
 
 def sizes_of(facts: SpeechFacts) -> tuple[int, int, int, int, float, bool]:
     """What networks are sized by: phones, tones, voices, bands, seconds of a frame, and whether items are whole."""
-    mel, units = facts.heard, facts.units
-    phones, tones = len(units["phones"]) + 1, len(units["tones"])
+    mel, tokenizer = facts.heard, SpeechTokenizer.from_dict(facts.units)
+    phones, tones = len(tokenizer.phones) + 1, len(tokenizer.tones)
     return phones, tones, len(facts.voices), mel.bands, mel.hop / mel.rate, facts.whole
 
 

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from poise.audio.speech_conditions import packed
 from poise.data.transcripts import syllables
+from poise.data.transcripts.utterances import SpeechTokenizer
 from poise.models.own import OwnAcousticModel
 from poise.models.speech import AlignedAcousticModel
 from poise.networks import SpeechNetworks
@@ -116,17 +117,17 @@ def spoken_with(arguments: Arguments, facts: SpeechFacts) -> Call:
 
 def spoken_table(facts: SpeechFacts) -> Spoken:
     """What `parts_of` goes by; of syllables all spellings of which every sound was heard."""
-    units, spellings = facts.units, dict[str, list[str]]()
-    heard = set(units["phones"])
-    for initial, final in syllables.TABLE if units["kind"] == "syllables" else ():
+    units, spellings = SpeechTokenizer.from_dict(facts.units), dict[str, list[str]]()
+    heard = set(units.phones)
+    for initial, final in syllables.TABLE if units.kind == "syllables" else ():
         sounds = [*([f"{initial}-"] if initial else []), final]
         if heard.issuperset(sounds):
             spelt = syllables.to_pinyin(syllables.Syllable(initial, final, syllables.NEUTRAL))
             spellings[spelt.rstrip("5")] = sounds
     return Spoken(
-        units["kind"],
-        list(units["phones"]),
-        list(units["tones"]),
+        units.kind,
+        list(units.phones),
+        list(units.tones),
         list(facts.voices),
         facts.whole,
         facts.single,

@@ -17,6 +17,7 @@ from poise.metrics.text.judge import LEAST, TextJudge
 from poise.metrics.text.metric import Texts
 from poise.models.text import END, gumbel
 from poise.monitor.findings.windows import SHOWN_EVERY
+from poise.monitor.measures import with_gap
 from poise.monitor.signals import REFERENCES, AdversarialMonitor, MonitorInputs
 from poise.recipes.common.options import RunOptions
 from poise.recipes.common.parts import learning_rate
@@ -88,9 +89,7 @@ class LikelihoodMonitor(Timed):
             ids = draw(probe).real
             counts = self.players.counted(ids)
             found[f"{name}_{side}"] = float((nats(net.logits(ids), ids) * counts).sum() / counts.sum())
-        if f"{name}_heldout" in found:
-            found[f"{name}_gap"] = found[f"{name}_heldout"] - found[f"{name}_training"]
-        return found
+        return with_gap(found, name)
 
 
 def likelihood_monitor(

@@ -12,7 +12,7 @@ import numpy as np
 
 from poise.data.text.corpus import Corpus, open_corpus
 from poise.data.tokenizers.alphabet import END, UNKNOWN, Units
-from poise.disk import write_atomically
+from poise.disk import check_parent, write_atomically
 from poise.errors import PoiseError
 from poise.recipes.common.recipe import Arguments
 from poise.recipes.text.facts import SentenceFacts
@@ -162,8 +162,7 @@ def write(sentences: list[str], path: Path) -> str:
     if path.suffix not in (".txt", ".jsonl") or path.is_dir():
         raise PoiseError(f"--out {path}: name a .txt or a .jsonl file for sentences")
     lines = sentences if path.suffix == ".txt" else [json.dumps({"text": s}, ensure_ascii=False) for s in sentences]
-    if path.parent != Path() and not path.parent.is_dir():
-        raise PoiseError(f"--out {path}: there is no folder {path.parent}; make it, or write elsewhere")
+    check_parent(path)
     write_atomically(path, "".join(f"{line}\n" for line in lines).encode())
     return f"{len(sentences):,} sentences"
 

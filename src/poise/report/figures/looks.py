@@ -6,7 +6,7 @@ import io
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from poise.disk import write_atomically
+from poise.disk import check_parent, write_atomically
 from poise.errors import PoiseError
 from poise.report.figures.letters import quiet
 
@@ -27,8 +27,7 @@ def check_figure(path: Path) -> None:
     """PoiseError unless `path` is a name for a .png or .svg file in a folder that exists; before any work."""
     if path.suffix.lower() not in SUFFIXES or path.is_dir():
         raise PoiseError(f"--out {path}: name a file that ends in .png or .svg")
-    if not path.parent.is_dir():
-        raise PoiseError(f"--out {path}: there is no folder {path.parent}; make it, or write elsewhere")
+    check_parent(path)
 
 
 def save_figure(figure: Figure, path: Path) -> None:

@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from poise.disk import write_atomically, write_json
-from poise.errors import PoiseError
+from poise.disk import make_folder, write_atomically, write_json
 from poise.report.figures.letters import lettered
 from poise.studies.comparison.comparison import compare
 from poise.studies.comparison.content import content_of, json_safe
@@ -37,10 +36,7 @@ def publish(
     """
     compared = compare(plan, results)
     outcome = replace(compared, notes=[*compared.notes, *notes], about=json_safe(about or {}))
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise PoiseError(f"cannot make the folder {folder}: {error.strerror}; choose another --out") from None
+    make_folder(folder)
     with lettered(texts_of(outcome)):
         pictures = draw(outcome, folder)
     shown = samples_of(outcome, folder, runs)

@@ -15,6 +15,7 @@ from pathlib import Path
 from poise.disk.description import Arguments
 from poise.errors import PoiseError, nearest
 from poise.registry import names
+from poise.report.pace import rough
 from poise.report.table import SUFFIXES
 from poise.specs.spec import kind_of
 from poise.studies.plans.plan import Endpoint, Part, Plan
@@ -142,7 +143,7 @@ def _have(known: Known) -> str:
 
 def _cost(known: Known) -> str:
     looks = f", {known.looks} looks with scores of {known.scoring:.0f} s" if known.scores else ""
-    return f"{known.steps:,} steps{looks}: {_time(known.seconds)} a run, {_space(known.bytes)}"
+    return f"{known.steps:,} steps{looks}: {rough(known.seconds)} a run, {_space(known.bytes)}"
 
 
 def _scored_alike(arguments: Arguments, first: Arguments) -> bool:
@@ -158,18 +159,12 @@ def _whole(cost: StudyCost, runs: Path, seconds: float, workers: int) -> list[st
     free = shutil.disk_usage(there).free
     by = f" by {workers} workers" if workers > 1 else ""
     lines = [
-        f"all runs: about {_time(seconds)}{by}, if each has a core to itself; "
+        f"all runs: about {rough(seconds)}{by}, if each has a core to itself; "
         f"{_space(cost.bytes)} of the {_space(free)} that are free"
     ]
     if cost.bytes > free:
         raise PoiseError(f"the runs need about {_space(cost.bytes)}, and {there} has {_space(free)}: make room")
     return lines
-
-
-def _time(seconds: float) -> str:
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 def _space(size: float) -> str:

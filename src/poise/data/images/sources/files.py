@@ -96,7 +96,6 @@ class ZipSource(FileSource):
         if not any("/" in name.removeprefix(around) for name, _ in members):
             tables = {around + LABELS_FILE, around + DATASET_FILE}
             around = around if any(name in tables for name, _ in members) else ""
-        self._around = around
         self._members = {name.removeprefix(around): m for name, m in members}
         try:
             self._list((name, m.file_size, stamp) for name, m in sorted(self._members.items()))
