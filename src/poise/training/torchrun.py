@@ -73,8 +73,10 @@ def joined(me: World, made_by: Mapping[str, str] | None = None) -> Ranks:
     devices = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if me.local < devices:
         torch.cuda.set_device(me.local)
+    from torch.distributed.rendezvous import rendezvous
+
     try:
-        store, *_ = next(torch.distributed.rendezvous("env://", me.rank, me.size, timeout=JOINING))
+        store, *_ = next(rendezvous("env://", me.rank, me.size, timeout=JOINING))
         mine = {**(made_by or {}), "CUDA": "on" if devices else "off"}
         all_alike(me.rank, _exchanged(me, mine, store))
         backend = "cpu:gloo,cuda:nccl" if devices else "gloo"
