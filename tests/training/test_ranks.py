@@ -12,10 +12,10 @@ from poise.games.adversarial import Adversarial, adversarial_terms
 from poise.games.augment import EVERYTHING, Augmentation, shifts
 from poise.penalties import L2, R1, LeCam
 from poise.registry import find
-from poise.rows.drawn import Slice, computing, drawn
+from poise.rows.drawn import OfAll, Slice, computing, drawn
 from poise.training.moves import backward, move
 from poise.training.precision import Execution
-from poise.training.ranks import Lost, Ranks
+from poise.training.ranks import Ranks
 from poise.training.splitting import check_batch, check_device, check_games
 from poise.training.torchrun import World, world
 from tests.conftest import TinyDiscriminator, TinyGenerator
@@ -239,12 +239,11 @@ def test_what_mixes_a_batch_is_refused_by_name():
 
 def test_a_term_that_is_one_number_is_told_by_the_first_process_alone():
     term = Term("own", torch.mean)
-    with pytest.raises(PoiseError, match="the term 'own' is one number") as told:
-        Ranks(0, 2).of_items(term, torch.ones(()))
-    assert not isinstance(told.value, Lost)
-    with pytest.raises(Lost):
-        Ranks(1, 2).of_items(term, torch.ones(()))
-    assert Ranks().of_items(term, torch.ones(())).ndim == 0
+    for value in (torch.ones(()), torch.ones(3), torch.ones(1)):
+        with pytest.raises(OfAll, match="the term 'own' is one number"):
+            Ranks(1, 2).of_items(term, value, 4)
+    assert Ranks(1, 2).of_items(term, torch.ones(8, 3), 4).shape == (8, 3), "two for each item"
+    assert Ranks().of_items(term, torch.ones(()), 4).ndim == 0
 
 
 def test_batches_and_devices_that_cannot_be_shared_are_refused():

@@ -20,8 +20,10 @@ from poise.cli.train import train
 from poise.errors import PoiseError
 from poise.lazy import waits_briefly
 from poise.terminal import Printed, verbatim
+from poise.training.torchrun import world
 
 LONGEST = 500  # characters of a message
+BY_ONE = ("study", "tune", "scan", "demo", "serve")  # each of several would do the whole work, in one folder
 READER_GONE = 141  # as a shell tells it: 128 + SIGPIPE
 
 
@@ -63,6 +65,8 @@ def completion(options: argparse.Namespace) -> int:
 
 def dispatch(argv: Sequence[str]) -> int:
     words = list(argv)
+    if words and words[0] in BY_ONE and world() is not None:
+        raise PoiseError(f"poise {words[0]} is for one process, which starts others by itself: leave torchrun out")
     with_recipes = {"train": train, "tune": tune.tune, "scan": tune.scan}
     if words and words[0] in with_recipes:
         return with_recipes[words[0]](words[1:])

@@ -61,6 +61,8 @@ def train(argv: list[str]) -> int:
     from poise.specs.spec import all_recipes, kind_of
 
     if not argv or argv[0] in ("-h", "--help"):
+        if (me := world()) is not None and me.rank:
+            return 0
         print("usage: poise train RECIPE DATA [options]")
         print("\nRecipes:")
         for name in all_recipes():

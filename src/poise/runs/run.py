@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,11 +20,11 @@ from poise.runs.place import absolute, folder_of, same, where
 from poise.runs.report import RunReport
 from poise.runs.rollback import Rollbacks, rates
 from poise.runs.session import Session
+from poise.specs.shared import Shared, computes
 from poise.specs.sources import sources
 from poise.specs.spec import instantiated, kind_of, of_before, versions
 
 if TYPE_CHECKING:
-    from poise.disk.description import Lengthening
     from poise.training.ranks import Ranks
     from poise.training.torchrun import World
 
@@ -79,7 +79,7 @@ def run(
         return kind_of(recipe).build(**instantiated(recipe, placed))
 
     built = build()
-    _share(ranks, recipe, arguments, built)
+    _share(ranks, recipe, arguments, built, build)
     named = sources(arguments, *([recipe] if "." in recipe else []))
     path = place if absolute(place) is not None else None
     asked = RunSpec(recipe, arguments, built.table, versions(), path, named)
@@ -95,55 +95,52 @@ def run(
             return RunReport.of(folder)
         added = folder.spec().lengthened
         if ranks is not None and not ranks.alone:
-            ranks.tell(Shared(recipe, placed, added, asked.facts["fingerprint"], str(folder.path)))
+            data_read = asked.facts["fingerprint"]
+            ranks.tell(Shared(recipe, placed, added, named, data_read, computes(built), str(folder.path)))
         return _sitting(folder, longer(built, added), described(asked, added), view, stop)
 
 
-@dataclass(frozen=True)
-class Shared:
-    """A training as rank 0 tells it to the others: what `run` builds, and where the run lies."""
+def _share(
+    ranks: Ranks | None, recipe: str, arguments: Arguments, built: Recipe, build: Callable[[], Recipe] | None = None
+) -> None:
+    """Have the recipe computed by these processes, if there are several; one that `build` makes is spent on trying it.
 
-    recipe: str
-    arguments: Arguments
-    lengthened: Sequence[Lengthening]
-    fingerprint: object
-    folder: str
-
-
-def _share(ranks: Ranks | None, name: str, arguments: Arguments, recipe: Recipe) -> None:
-    """Have the recipe computed by these processes. Errors: PoiseError where it cannot be split, before any file."""
+    Errors: PoiseError where it cannot be split, before any file.
+    """
     if ranks is None or ranks.alone:
         return
-    from poise.training.splitting import check_batch, check_device, check_games
+    from poise.training.splitting import check_values, share
 
-    if reason := kind_of(name).unsplit:
-        raise PoiseError(f"poise train {name} by {ranks.count} processes is not possible: {reason}; use one process")
-    batch = arguments["batch"]
-    assert isinstance(batch, int)
-    check_device(ranks, recipe.execution)
-    check_batch(ranks, batch, recipe.execution.micro_batches)
-    check_games([stage.game for stage in recipe.stages])
-    recipe.execution.ranks = ranks
-    recipe.notes.append(ranks.split_of(batch))
+    unsplit, batch = kind_of(recipe).unsplit, arguments.get("batch")
+    built.notes.append(share(ranks, recipe, unsplit, batch, built.stages, built.execution))
+    if build is not None:
+        check_values(build().stages, ranks.count, built.execution.device)
 
 
 def together(me: World, work: Callable[[Ranks], int]) -> int:
     """The exit code of `work`, which the first of several processes does while the others follow it."""
-    from poise.training.ranks import Lost, joined
+    from poise.rows.drawn import OfAll
+    from poise.training.torchrun import joined
 
-    ranks = joined(me)
+    try:
+        ranks = joined(me, {name: versions()[name] for name in ("poise", "torch")})
+    except OfAll:
+        return 2
     if not ranks.first:
         for asking in (signal.SIGINT, signal.SIGTERM):  # the first process hears of it too, and says what is done
             signal.signal(asking, signal.SIG_IGN)
-        try:
-            return followed(ranks)
-        except Lost:  # the one that has ended says why
-            return 1
     code = 2
     try:
-        code = work(ranks)
+        code = work(ranks) if ranks.first else followed(ranks)
+    except SystemExit as leaving:  # after --help
+        code = leaving.code if isinstance(leaving.code, int) else 2 * bool(leaving.code)
+        raise
+    except BaseException as error:
+        if ranks.fails(error):
+            raise
     finally:
-        ranks.dismiss(code)
+        if ranks.first:
+            ranks.dismiss(code)
     return code
 
 
@@ -157,12 +154,12 @@ def followed(ranks: Ranks) -> int:
 
     told = ranks.tell()
     if not isinstance(told, Shared):
+        ranks.leave()
         return int(told)
     reading.quiet = True
     trust_all(told.recipe, told.arguments)
     built = kind_of(told.recipe).build(**instantiated(told.recipe, told.arguments))
-    if built.table["fingerprint"] != told.fingerprint:
-        raise PoiseError(f"process {ranks.rank} reads other data than process 0: give every machine the same")
+    told.check(ranks.rank, built)
     recipe = longer(built, told.lengthened)
     _share(ranks, told.recipe, told.arguments, recipe)
     base = [rates(stage.game) for stage in recipe.stages]
@@ -173,6 +170,7 @@ def followed(ranks: Ranks) -> int:
         remedies.made = list(told.remedies)
         remedies.apply(stage.game, base[told.stage])
         follow(told, stage.game, stage.stream, remedies.dials(stage.dials), recipe.execution)
+    ranks.leave()
     return told
 
 

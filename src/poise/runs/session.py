@@ -310,7 +310,7 @@ class Session:
         fixed = said or self.recipe.execution.device.type != "cpu" or self.total < SHORT
         return Threads(
             torch.get_num_threads(),
-            plan,
+            plan if self.ranks.alone else [],  # a number that one process found best on the whole machine
             lambda made: write_json(path, [choice._asdict() for choice in made]),
             self.view.say,
             fixed or torch.get_num_threads() == 1 or not self.ranks.alone,

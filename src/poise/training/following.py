@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +22,7 @@ from poise.training.checkpoint import initial
 from poise.training.loop import train
 from poise.training.moves import memory
 from poise.training.precision import Execution
-from poise.training.ranks import Ranks
+from poise.training.ranks import Lost, Ranks
 
 GO_ON, LEAVE = 1, 0
 
@@ -95,7 +95,8 @@ def led(ranks: Ranks, watch: Callable[[int, Row], None]) -> Callable[[int, Row],
         try:
             watch(step, row)
         except BaseException:
-            ranks.number(LEAVE)
+            with suppress(Lost):  # what went wrong here is what is told, whether or not the others are there
+                ranks.number(LEAVE)
             ranks.listening = True
             raise
         ranks.number(GO_ON)

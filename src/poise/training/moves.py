@@ -73,7 +73,7 @@ def backward(
         share = len(piece.real) / len(batch.real)
         with execution.autocast(second_order), computing(rows):
             round = game.round(player, piece, due)
-            values = {t.name: execution.ranks.of_items(t, t.value(round)).mean() * share for t in due}
+            values = {t.name: execution.ranks.of_items(t, t.value(round), len(piece.real)).mean() * share for t in due}
             weighed = {name: _times(scales[name], value) for name, value in values.items()}
             loss = torch.stack(list(weighed.values())).sum()
         alone.add({name: weighed[name] for name in alone.names})
@@ -83,7 +83,8 @@ def backward(
         if isinstance(round, Noticing):
             for name, value in round.noticed.items():
                 row[name] = row.get(name, 0.0) + (value / scaler.get_scale() if scaler.is_enabled() else value)
-    row = execution.ranks.combined(player.module, row, alone.sums)  # before unscaling: all see the same overflow
+    # Before unscaling: all see the same overflow.
+    row = execution.ranks.combined(player.module, row, alone.sums, alone.names)
     scaler.unscale_(player.optim)
     row["grad_norm"] = norm([p.grad for p in player.module.parameters() if p.grad is not None])
     return row | alone.row({name: scales[name] for name in alone.names})

@@ -8,8 +8,8 @@ writes, and tells the others. Who a process is, torchrun says in its environment
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
-from datetime import timedelta
+import time
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from typing import Any
 
 import torch
@@ -17,10 +17,9 @@ from torch import Tensor, nn
 
 from poise.core import Batch, Term
 from poise.errors import PoiseError
-from poise.rows.drawn import Slice
-from poise.training.torchrun import World
+from poise.rows.drawn import OfAll, Slice
 
-PATIENCE = timedelta(days=7)  # rank 0 scores while the others wait; when a process dies torchrun ends the others
+WORD = 5.0  # seconds in which a process that fails says why
 
 
 class Lost(PoiseError):
@@ -30,13 +29,14 @@ class Lost(PoiseError):
 class Ranks:
     """This process among those that train together; by default it is alone, and nothing here does anything.
 
-    Args: rank, the number of this process; count, of how many; here, how many of them are on this machine.
+    Args: rank, the number of this process; count, of how many; here, how many of them are on this machine; store, by
+    which they know of each other when one has failed.
 
     `listening`: whether the others wait for an order, and not inside a step.
     """
 
-    def __init__(self, rank: int = 0, count: int = 1, here: int = 1) -> None:
-        self.rank, self.count, self.here, self.listening = rank, count, here, True
+    def __init__(self, rank: int = 0, count: int = 1, here: int = 1, store: Any = None) -> None:
+        self.rank, self.count, self.here, self.listening, self.store = rank, count, here, True, store
 
     @property
     def alone(self) -> bool:
@@ -68,47 +68,58 @@ class Ranks:
         cond = None if batch.cond is None else batch.cond[rows.start : rows.stop]
         return Batch(batch.real[rows.start : rows.stop], cond)
 
-    def of_items(self, term: Term[Any], value: Tensor) -> Tensor:
-        """The value of a term, which must be one for each item [B] where a batch is split.
+    def of_items(self, term: Term[Any], value: Tensor, n: int) -> Tensor:
+        """The value of a term for a piece of n items, one for each item where a batch is split: [k·n, ...].
 
-        Errors: PoiseError for a scalar among several processes: each would have that of its own rows.
+        Errors: OfAll for another number of values among several processes: each would have those of its own rows.
         """
-        if not self.alone and value.ndim == 0:
-            kind = PoiseError if self.first else Lost  # every process is here, and one says it
-            raise kind(
+        if not self.alone and (value.ndim == 0 or len(value) % n):
+            raise OfAll(
                 f"the term '{term.name}' is one number for a whole batch, which {self.count} processes would take "
                 f"apart: train by one process, or leave the term out"
             )
         return value
 
     def combined(
-        self, module: nn.Module, row: Mapping[str, Tensor | float], sums: Mapping[str, list[Tensor]]
+        self,
+        module: nn.Module,
+        row: Mapping[str, Tensor | float],
+        sums: MutableMapping[str, list[Tensor]],
+        names: Sequence[str] = (),
     ) -> dict[str, Tensor | float]:
         """Make the gradients of a network and `sums` (changed in place) those of the whole batch, by one call.
 
-        A parameter without gradient in every process stays without. Args: row, the values of this process's rows, each
-        with the weight of their share. Returns the values of the whole batch.
+        A parameter without gradient in every process stays without, and of `names` one that no process has in `sums`.
+        Args: row, the values of this process's rows, each with the weight of their share. Returns the values of the
+        whole batch.
         """
         if self.alone:
             return dict(row)
         weights = [weight for weight in module.parameters() if weight.requires_grad]
         like = next((weight.grad for weight in weights if weight.grad is not None), weights[0])
-        known = torch.tensor([float(w.grad is not None) for w in weights], dtype=like.dtype, device=like.device)
+        there = [*(weight.grad is not None for weight in weights), *(name in sums for name in names)]
+        known = torch.tensor([float(one) for one in there], dtype=like.dtype, device=like.device)
         gradients = [torch.zeros_like(w) if w.grad is None else w.grad for w in weights]
+        for name in names:
+            sums.setdefault(name, [torch.zeros_like(w) for w in weights])
         values = {
             name: value.detach().clone() if isinstance(value, Tensor) else like.new_full((), value)
             for name, value in row.items()
         }
-        self.sum_([known, *gradients, *values.values(), *(part for parts in sums.values() for part in parts)])
-        absent = [i for i, weight in enumerate(weights) if weight.grad is None]
+        parts = [part for name in sorted(sums) for part in sums[name]]
+        self.sum_([known, *gradients, *values.values(), *parts])
+        absent = [i for i, here in enumerate(there) if not here]
         if absent:  # only then is the device waited for
             for i, found in zip(absent, known[absent].tolist(), strict=True):
-                weights[i].grad = gradients[i] if found else None
+                if i < len(weights):
+                    weights[i].grad = gradients[i] if found else None
+                elif not found:
+                    del sums[names[i - len(weights)]]
         return dict(values)
 
     def sum_(self, tensors: Sequence[Tensor]) -> None:
         """Replace each tensor by its sum over all processes: one call for each kind of number."""
-        for kind in dict.fromkeys((tensor.dtype, tensor.device) for tensor in tensors):
+        for kind in dict.fromkeys((tensor.dtype, tensor.device) for tensor in tensors if tensor.numel()):
             those = [tensor for tensor in tensors if (tensor.dtype, tensor.device) == kind]
             flat = torch.cat([tensor.detach().reshape(-1) for tensor in those])
             with lost():
@@ -136,7 +147,36 @@ class Ranks:
             return
         with contextlib.suppress(Lost):
             self.tell(code)
+        self.leave()
+
+    def leave(self) -> None:
+        """Nothing more is told or heard: every process has heard the last word before one of them goes."""
+        with contextlib.suppress(Lost):
+            self.sum_([torch.zeros(1)])
         torch.distributed.destroy_process_group()
+
+    def fails(self, error: BaseException) -> bool:
+        """Let the others know that this process ends, and why; returns whether it is to say so.
+
+        The first process always is. Another one says what went wrong in itself; of what it shares with others it is
+        silent if these have said it, which a process that was killed has not.
+        """
+        shared = isinstance(error, Lost | OfAll)
+        if self.first or not shared:
+            with contextlib.suppress(RuntimeError, AttributeError):
+                self.store.set("lost" if isinstance(error, Lost) else "said", "1")
+            return True
+        return not self._said("said", *(["lost"] if isinstance(error, Lost) else []))
+
+    def _said(self, *words: str) -> bool:
+        """Whether another process has let know one of these, or does so in a moment."""
+        end = time.monotonic() + WORD
+        with contextlib.suppress(RuntimeError, AttributeError):  # where the store is gone, so is who kept it
+            while time.monotonic() < end:
+                if any(self.store.check([word]) for word in words):
+                    return True
+                time.sleep(0.05)
+        return False
 
     def split_of(self, batch: int) -> str:
         """How a batch is split, in a sentence."""
@@ -159,23 +199,3 @@ def lost() -> Iterator[None]:
             "another process of this training has ended before its time, and the training with it: see what that one "
             "says, and go on with poise resume RUN"
         ) from error
-
-
-def joined(me: World) -> Ranks:
-    """Find the other processes: by gloo on the CPU, by NCCL on CUDA, each with the device of its number.
-
-    Errors: PoiseError where this build of torch has no torch.distributed, or the others are not found.
-    """
-    if not torch.distributed.is_available():
-        raise PoiseError("this build of torch has no torch.distributed: train by one process, without torchrun")
-    devices = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    if me.local < devices:
-        torch.cuda.set_device(me.local)
-    try:
-        torch.distributed.init_process_group("cpu:gloo,cuda:nccl" if devices else "gloo", timeout=PATIENCE)
-    except (RuntimeError, ValueError) as error:
-        raise PoiseError(
-            f"the {me.size} processes of this training do not find each other ({str(error).splitlines()[0]}): start "
-            f"them by torchrun"
-        ) from None
-    return Ranks(me.rank, me.size, me.here)

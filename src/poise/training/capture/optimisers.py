@@ -14,7 +14,7 @@ from poise.core import Player
 from poise.rows.numbers import held, number
 
 
-def rate_of_group(group: Mapping[str, Any], step: int) -> float:
+def _rate_of_group(group: Mapping[str, Any], step: int) -> float:
     """The learning rate of an optimiser's group at the present step."""
     return float(group["lr"])
 
@@ -28,7 +28,7 @@ def rates_held(optim: torch.optim.Optimizer) -> Iterator[None]:
         return
     before = [dict(group) for group in optim.param_groups]
     for group in optim.param_groups:
-        rate = number(partial(rate_of_group, group))
+        rate = number(partial(_rate_of_group, group))
         if isinstance(rate, Tensor) and rate.device.type == "cuda":  # its kernel reads single precision
             rate, group["capturable"] = rate.float(), True
         group["lr"] = rate
