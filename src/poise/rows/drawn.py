@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from poise.errors import PoiseError
+from poise.rows.held import having
 
 D = TypeVar("D", Tensor, Tensor | None)  # what a generator of random numbers gives
 
@@ -58,11 +59,8 @@ def computing(rows: Slice | None) -> Iterator[None]:
     Errors: OfAll, a PoiseError, where torch's random numbers were drawn inside and not by `drawn`.
     """
     computed = None if rows is None else _Computed(rows)
-    before = _COMPUTED.set(computed)
-    try:
+    with having(_COMPUTED, computed):
         yield
-    finally:
-        _COMPUTED.reset(before)
     if computed is not None:
         computed.check()
 

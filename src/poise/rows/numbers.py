@@ -15,6 +15,8 @@ from contextvars import ContextVar
 import torch
 from torch import Tensor
 
+from poise.rows.held import having
+
 At = Callable[[int], float]  # step -> number
 
 
@@ -75,11 +77,8 @@ def holding(board: Board) -> Iterator[None]:
     board.asked = 0
     if board.places is None:
         board.functions = []
-    before = _BOARD.set(board)
-    try:
+    with having(_BOARD, board):
         yield
-    finally:
-        _BOARD.reset(before)
 
 
 def number(at: At, step: int = 0, like: Tensor | None = None) -> float | Tensor:

@@ -156,6 +156,16 @@ def _by_position(game: Game[Any]) -> dict[str, str]:
     return found
 
 
+def beside(state: dict[str, Any], game: Game[Any], execution: Execution) -> None:
+    """Put back what is no part's own: sums of lr·λ, and scalers, of which there are none before the first step."""
+    for player in game.players:
+        player.cumulative_decay.clear()
+        player.cumulative_decay.update(state["spent"][player.name])
+    execution.scalers.clear()
+    for name, scaler in state["scalers"].items():
+        execution.scaler(name).load_state_dict(scaler)
+
+
 def load(checkpoint: Path, game: Game[Any], execution: Execution) -> int:
     """Put the state of a checkpoint into the game; returns the number of steps it had made."""
     step = checked_step(checkpoint)
@@ -176,12 +186,7 @@ def load(checkpoint: Path, game: Game[Any], execution: Execution) -> int:
                 part.moves = parts[name]["moves"]
             elif name not in modules:
                 part.load_state_dict(parts[name if name in parts else formerly.get(name, name)])
-        for player in game.players:
-            player.cumulative_decay.clear()
-            player.cumulative_decay.update(state["spent"][player.name])
-        execution.scalers.clear()  # a checkpoint from before the first step knows none
-        for name, scaler in state["scalers"].items():
-            execution.scaler(name).load_state_dict(scaler)
+        beside(state, game, execution)
     except (pickle.UnpicklingError, zipfile.BadZipFile, EOFError, OSError) as error:
         raise no_state(path, error) from None
     except (KeyError, IndexError, TypeError, AttributeError, ValueError, RuntimeError) as error:

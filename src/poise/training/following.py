@@ -18,7 +18,7 @@ import torch
 from poise.core import Game, ScheduledValue
 from poise.errors import NonFinite
 from poise.training.capture.record import Row
-from poise.training.checkpoint import initial
+from poise.training.checkpoint import beside, initial
 from poise.training.loop import train
 from poise.training.moves import memory
 from poise.training.precision import Execution
@@ -62,12 +62,7 @@ def unpacked(state: bytes, game: Game[Any], execution: Execution) -> None:
     found = torch.load(io.BytesIO(state), map_location="cpu", weights_only=True)
     for name, part in memory(game).items():
         part.load_state_dict(found["parts"][name])
-    for player in game.players:
-        player.cumulative_decay.clear()
-        player.cumulative_decay.update(found["spent"][player.name])
-    execution.scalers.clear()
-    for name, scaler in found["scalers"].items():
-        execution.scaler(name).load_state_dict(scaler)
+    beside(found, game, execution)
 
 
 @contextmanager

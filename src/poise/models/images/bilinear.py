@@ -6,15 +6,11 @@ neighbours begin alike, and a stage costs half of the transposed one.
 
 from __future__ import annotations
 
-from functools import partial
-from itertools import pairwise
-
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from poise.models.images.base import ImageGenerator, NetworkPair, further
-from poise.models.images.dcgan import DcganDiscriminator
-from poise.models.shared.layers import initialise, normalised
+from poise.models.images.base import NetworkPair
+from poise.models.images.dcgan import DcganDiscriminator, DcganGenerator
 from poise.pixels.size import Sides, both_sides
 from poise.registry import register
 
@@ -31,19 +27,12 @@ class Bilinear(nn.Module):
         return F.interpolate(x, size=self.sides, mode="bilinear", align_corners=False)
 
 
-class BilinearGenerator(ImageGenerator):
+class BilinearGenerator(DcganGenerator):
     """At each size a 3×3 convolution to the next width, interpolation to the next size, batch normalisation and ReLU; a
     3×3 convolution to the picture and tanh."""
 
-    def build(self, depth: int, norm: str) -> None:
-        relu = partial(nn.ReLU, inplace=True)
-        layers: list[nn.Module] = [normalised(self.widths[0], norm), relu()]
-        layers += further(self.widths[0], depth, norm, relu)
-        for i, (before, after) in enumerate(pairwise(self.widths)):
-            layers += [nn.Conv2d(before, after, 3, padding=1, bias=norm == "none"), Bilinear(self.sides[i + 1])]
-            layers += [normalised(after, norm), relu(), *further(after, depth, norm, relu)]
-        self.stages, self.last = nn.Sequential(*layers), nn.Conv2d(self.widths[-1], self.channels, 3, padding=1)
-        initialise(self)
+    def enlarging(self, i: int, before: int, after: int, bias: bool) -> list[nn.Module]:
+        return [nn.Conv2d(before, after, 3, padding=1, bias=bias), Bilinear(self.sides[i + 1])]
 
 
 register("network", "bilinear")(NetworkPair(BilinearGenerator, DcganDiscriminator))

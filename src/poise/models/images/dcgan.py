@@ -21,11 +21,15 @@ class DcganGenerator(ImageGenerator):
         layers: list[nn.Module] = [normalised(self.widths[0], norm), relu()]
         layers += further(self.widths[0], depth, norm, relu)
         for i, (before, after) in enumerate(pairwise(self.widths)):
-            odd = left_over(self.sides[i], self.sides[i + 1])
-            layers.append(nn.ConvTranspose2d(before, after, 4, 2, 1, output_padding=odd, bias=norm == "none"))
+            layers += self.enlarging(i, before, after, norm == "none")
             layers += [normalised(after, norm), relu(), *further(after, depth, norm, relu)]
         self.stages, self.last = nn.Sequential(*layers), nn.Conv2d(self.widths[-1], self.channels, 3, padding=1)
         initialise(self)
+
+    def enlarging(self, i: int, before: int, after: int, bias: bool) -> list[nn.Module]:
+        """What makes the i-th size into the next, and a width into the next."""
+        odd = left_over(self.sides[i], self.sides[i + 1])
+        return [nn.ConvTranspose2d(before, after, 4, 2, 1, output_padding=odd, bias=bias)]
 
 
 class DcganDiscriminator(ImageDiscriminator):
