@@ -33,7 +33,8 @@ RECIPES = {
         discriminator={**TINY, "penalties": [R1, LECAM]},
     ),
     "images, modern": lambda d: image_spec(
-        d.pictures, network="modern", loss="relativistic", discriminator={**TINY, "penalties": [R1, R2]}
+        d.pictures, network="modern", loss="relativistic",
+        discriminator={**TINY, "penalties": [R1, R2], "betas": [0.0, "cosine:0.9:0.99"]},
     ),
     "images, steered": lambda d: image_spec(d.pictures, augment="cutout", augment_probability="steered"),
     "vae": lambda d: vae_spec(d.pictures, steps=24, beta="warmup:1:10"),

@@ -14,8 +14,10 @@ from poise.errors import PoiseError
 from poise.penalties import L2, L2Towards, LeCam, WeightDecay
 from poise.recipes.common.parts import _set_beta2, _set_rate
 from poise.rows.numbers import Board, holding, number
+from poise.training.capture.adam import adam_
 from poise.training.capture.captures import COMPUTED, KINDS, Captures
 from poise.training.capture.choice import captures_of
+from poise.training.capture.optimisers import rates_held
 from poise.training.capture.record import fetched
 from poise.training.loop import train
 from poise.training.precision import Execution
@@ -140,13 +142,49 @@ def second_betas(game):
             for p in game.players]  # fmt: skip
 
 
-def test_a_scheduled_second_beta_makes_every_step_another_one():
+def scheduled(game):
+    for player in game.players:
+        player.optim.second_beta_varies = True
+    return second_betas(game)
+
+
+def test_a_scheduled_second_beta_is_read_on_the_device():
+    """Captured as computed, bit for bit; and to rounding as by torch's own Adam, whose weights and state it has."""
+    captures = Captures(Tape())
+    game, rows = trained(captures, dials=scheduled)
+    other, computed = trained(Captures(Tape(), capturing=False), dials=scheduled)
+    assert rows == computed and torch.equal(weights(game), weights(other)) and captures.repeated
+    plain, _ = trained(None, dials=scheduled)
+    assert (weights(game) - weights(plain)).abs().max() < 1e-6
+    for mine, theirs in zip(game.players, plain.players, strict=True):
+        for a, b in zip(mine.optim.state.values(), theirs.optim.state.values(), strict=True):
+            assert {name: x.shape for name, x in a.items()} == {name: x.shape for name, x in b.items()}
+            assert all(torch.allclose(a[name], b[name], atol=1e-6) and a[name].dtype == b[name].dtype for name in a)
+
+
+@pytest.mark.parametrize("beta", [0.0, 0.9])
+def test_that_adam_is_torchs_in_double_precision(beta, float64):
+    net, twin = nn.Linear(3, 2), nn.Linear(3, 2)
+    twin.load_state_dict(net.state_dict())
+    mine, theirs = (torch.optim.Adam(x.parameters(), 0.1, betas=(beta, 0.5)) for x in (net, twin))
+    for step in range(5):
+        for x, optim in ((net, mine), (twin, theirs)):
+            optim.zero_grad()
+            x(torch.ones(1, 3) * (step + 1)).square().sum().backward()
+            optim.param_groups[0]["betas"] = (beta, 0.5 + step / 10)
+        theirs.step()
+        with holding(Board(torch.device("cpu"))), rates_held(mine):
+            adam_(mine)
+    assert (net.weight - twin.weight).abs().max() < 1e-14
+
+
+def test_a_second_beta_that_nobody_told_of_makes_every_step_another_one():
     lines, say = told()
     captures = Captures(Tape(), say=say)
     trained(captures, dials=second_betas)
     assert lines == [
         f"steps are not captured, but computed one by one: there are more than {KINDS} kinds of them, as with shapes "
-        f"or a β₂ that change all the time"
+        f"that change all the time"
     ]
 
 

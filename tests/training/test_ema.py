@@ -249,3 +249,12 @@ def test_a_fast_generator_is_shown_with_its_own_statistics(fast):
         buffer.copy_(theirs[name])
     foreign = judged(average.module, recipe)
     assert abs(foreign[0] / own[0] - 1) > 0.1 or abs(foreign[1] / own[1] - 1) > 0.05
+
+
+def test_the_weights_of_recurrent_layers_of_an_average_are_put_together(monkeypatch):
+    """A copy's lie apart, and CUDA puts them together at every call, with a warning; here it is looked at who asks."""
+    asked = []
+    net = nn.Sequential(nn.LSTM(2, 3), nn.GRU(3, 2))
+    monkeypatch.setattr(nn.RNNBase, "flatten_parameters", lambda self: asked.append(self))
+    average = Ema(net, 0.5)
+    assert asked == [average.module[0], average.module[1]]

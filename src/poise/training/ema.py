@@ -65,6 +65,9 @@ class Ema:
             raise PoiseError(f"the decay of a moving average must be at least 0 and below 1, not {decay}")
         self.source, self.decay, self.feed, self.moves = module, decay, feed, 0
         self.module = copy.deepcopy(module).eval().requires_grad_(False)
+        for layer in self.module.modules():  # a copy's weights lie apart, which CUDA would put together at every call
+            if isinstance(layer, nn.RNNBase):
+                layer.flatten_parameters()
         self._pairs = list(zip(self.module.parameters(), module.parameters(), strict=True))
         self._normalising = [layer for layer in self.module.modules() if keeps_statistics(layer)]
         self._spectral = [layer for layer in self.module.modules() if has_spectral_norm(layer)]

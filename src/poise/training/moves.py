@@ -14,7 +14,7 @@ from poise.core import Batch, Game, Noticing, Player, Stateful, Term
 from poise.rows.drawn import computing
 from poise.rows.numbers import number
 from poise.training.capture.captures import kind_of
-from poise.training.capture.optimisers import rates_held
+from poise.training.capture.optimisers import stepped
 from poise.training.capture.record import Row, verify
 from poise.training.measure import Measure, TermShares
 from poise.training.precision import Execution, norm
@@ -152,8 +152,7 @@ def computed(
             penalty.before_step_(player.module, player.optim, step)
             measure.after_shrinking(penalty)
         scale = scaler.get_scale() if scaler.is_enabled() else 0.0
-        with rates_held(player.optim):
-            scaler.step(player.optim)
+        stepped(player.optim, scaler)
         scaler.update()
         for penalty in player.penalties:
             penalty.after_step_(player.module, step)

@@ -201,6 +201,7 @@ def dials_of_rates(
         if callable(rate):
             dials.append(ScheduledValue(f"{player.name}/lr", rate, partial(_set_rate, player.optim)))
         if callable(second):
+            player.optim.second_beta_varies = True  # type: ignore[attr-defined]
             dials.append(ScheduledValue(f"{player.name}/beta2", second, partial(_set_beta2, player.optim)))
     return dials
 

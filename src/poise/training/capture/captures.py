@@ -16,6 +16,7 @@ from torch import Tensor
 from poise.core import Batch, Player
 from poise.rows.numbers import Board, holding
 from poise.training.capture.graphs import Graphs
+from poise.training.capture.optimisers import second_beta_varies
 from poise.training.capture.proof import Moment, tensors_of
 from poise.training.capture.record import Row, fetched
 
@@ -103,7 +104,7 @@ class Captures:
             return self.graphs.compute(lambda: Kind(self.graphs.device).computed(batch, compute))
         kind = self.kinds.setdefault(key, Kind(self.graphs.device))
         if len(self.kinds) > KINDS:
-            self.give_up(f"there are more than {KINDS} kinds of them, as with shapes or a β₂ that change all the time")
+            self.give_up(f"there are more than {KINDS} kinds of them, as with shapes that change all the time")
             return self.move(key, batch, step, compute, parts)
         if kind.moves < COMPUTED:
             kind.moves += 1
@@ -166,5 +167,6 @@ def kind_of(player: Player[Any], batch: Batch, step: int, detail: bool, shares: 
         strength = penalty.strength_at(step)
         known = type(penalty).__module__.startswith("poise.")
         rules.append(strength == 0 if known else strength)  # one of a user's may read its strength as a number
-    betas = tuple(str(group.get("betas")) for group in player.optim.param_groups)
+    few = 1 if second_beta_varies(player.optim) else 2  # how many of the betas are numbers of Python
+    betas = tuple(str(group.get("betas", ())[:few]) for group in player.optim.param_groups)
     return player.name, due, detail, tuple(sorted(set(shares) & set(due))), shapes, tuple(rules), betas

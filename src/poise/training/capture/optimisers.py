@@ -12,11 +12,27 @@ from torch import Tensor
 
 from poise.core import Player
 from poise.rows.numbers import held, number
+from poise.training.capture.adam import adam_
 
 
 def _rate_of_group(group: Mapping[str, Any], step: int) -> float:
     """The learning rate of an optimiser's group at the present step."""
     return float(group["lr"])
+
+
+def stepped(optim: torch.optim.Optimizer, scaler: torch.amp.GradScaler) -> None:
+    """The optimiser's step; while a board is held one whose learning rate, and second beta if it is scheduled, are its
+    scalars."""
+    with rates_held(optim):
+        if held() and isinstance(optim, torch.optim.Adam) and second_beta_varies(optim):
+            adam_(optim)
+        else:
+            scaler.step(optim)
+
+
+def second_beta_varies(optim: torch.optim.Optimizer) -> bool:
+    """Whether somebody sets another second beta before each step, and has said so by `second_beta_varies`."""
+    return bool(getattr(optim, "second_beta_varies", False))
 
 
 @contextmanager
