@@ -220,7 +220,16 @@ def nothing_covered(module: nn.Module, covers: Covers, penalty: str) -> PoiseErr
 
 
 def half_squares(weights: list[Weight], references: list[Tensor] | None, strength: float | Tensor) -> Tensor:
-    """(λ/2)·Σ‖w − reference‖² over all weights."""
+    """(λ/2)·Σ‖w − reference‖² over all weights.
+
+    Args: weights; references in their order, None for the origin; strength λ.
+
+    Example:
+        >>> layer = torch.nn.Linear(2, 1)
+        >>> _ = layer.weight.data.copy_(torch.tensor([[3.0, 4.0]]))
+        >>> half_squares(list(covered(layer, None)), None, 0.1).item()
+        1.25
+    """
     values = [w.value for w in weights]
     if references is not None:
         values = [value - reference for value, reference in zip(values, references, strict=True)]

@@ -21,7 +21,7 @@ import pickle
 import zipfile
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import safetensors
 import safetensors.torch
@@ -156,7 +156,14 @@ def _by_position(game: Game[Any]) -> dict[str, str]:
     return found
 
 
-def beside(state: dict[str, Any], game: Game[Any], execution: Execution) -> None:
+class SavedBeside(TypedDict):
+    """Of a state what is no part's own: sums of lr·λ by player and penalty, and scalers by player."""
+
+    spent: dict[str, dict[str, float]]
+    scalers: dict[str, dict[str, Any]]
+
+
+def beside(state: SavedBeside, game: Game[Any], execution: Execution) -> None:
     """Put back what is no part's own: sums of lr·λ, and scalers, of which there are none before the first step."""
     for player in game.players:
         player.cumulative_decay.clear()
@@ -186,7 +193,7 @@ def load(checkpoint: Path, game: Game[Any], execution: Execution) -> int:
                 part.moves = parts[name]["moves"]
             elif name not in modules:
                 part.load_state_dict(parts[name if name in parts else formerly.get(name, name)])
-        beside(state, game, execution)
+        beside(SavedBeside(spent=state["spent"], scalers=state["scalers"]), game, execution)
     except (pickle.UnpicklingError, zipfile.BadZipFile, EOFError, OSError) as error:
         raise no_state(path, error) from None
     except (KeyError, IndexError, TypeError, AttributeError, ValueError, RuntimeError) as error:
