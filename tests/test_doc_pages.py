@@ -95,3 +95,20 @@ def main() -> None:
 
 if __name__ == "__main__":
     main()
+
+
+MARK = re.compile(r"^(<{7}|>{7}|={7}$)", re.M)
+
+
+def test_no_text_holds_marks_of_a_merge():
+    root = Path(__file__).parents[1]
+    places = [
+        path
+        for folder in ("docs", "src", "tests", "bench", "examples", "studies")
+        for path in (root / folder).rglob("*")
+    ]
+    texts = [
+        path for path in [*places, *root.glob("*.*")] if path.suffix in {".md", ".py", ".toml", ".yaml", ".txt", ".js"}
+    ]
+    assert texts and MARK.search("a\n<<<<<<< HEAD\nb")
+    assert [path for path in texts if MARK.search(path.read_text(encoding="utf-8", errors="replace"))] == []
