@@ -128,7 +128,7 @@ class Captures:
         return kind.row()
 
     def _heard(self, kind: Kind, batch: Batch, compute: Compute) -> Row:
-        """A computed move; the last one is listened to, but for compiled code, which would not be used while that is done."""
+        """A computed move; the last one is listened to, but for compiled code, which that would keep from use."""
         compiled = any(getattr(layer, "_compiled_call_impl", None) is not None for layer in self.layers)
         if kind.moves < COMPUTED or compiled:
             return self.graphs.compute(lambda: kind.computed(batch, compute))
