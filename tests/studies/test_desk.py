@@ -29,11 +29,16 @@ from tests.studies.test_pool import FILE, alone, outcome, study
 LOST = 3.0  # seconds: short, so that the tests are
 
 
-def worker(folder: Path, *more: str) -> subprocess.Popen[str]:
+def worker(folder: Path, *more: str, cwd: Path | None = None) -> subprocess.Popen[str]:
     """A worker as somebody on another machine starts one."""
     words = [sys.executable, "-m", "poise", "worker", str(folder), "--lost", str(LOST), *more]
     return subprocess.Popen(
-        words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"}
+        words,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        cwd=cwd,
     )
 
 

@@ -10,16 +10,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-HOST = (
-    "_local_scalar_dense",
-    "nonzero",
-    "lift_fresh",
-    "equal",
-    "_unique2",
-    "unique_dim",
-    "masked_select",
-    "is_nonzero",
-)
+from poise.training.capture.host import HOST
 
 
 class Refused(RuntimeError):

@@ -33,6 +33,7 @@ from poise.studies.plans.leaves import Leaf
 from poise.studies.plans.plan import Plan
 from poise.studies.report.publish import publish
 from poise.studies.running.defaults import defaults_by_runs, defaults_of, read_defaults, write_defaults
+from poise.studies.running.desk import DESK
 from poise.studies.running.hosts import Workers
 from poise.studies.running.pool import Pool
 from poise.studies.running.progress import Log, Progress
@@ -220,8 +221,9 @@ def defaults_kept(path: Path, plan: Plan) -> dict[str, dict[Leaf, object]]:
 
 
 def _just_begun(path: Path) -> bool:
-    """Whether a folder is empty, or was left before the plan was written."""
+    """Whether a folder is empty, or was left before the plan was written; workers may wait there already."""
     left = [entry.name for entry in path.iterdir() if not entry.name.startswith((".lock", ".plan.json."))]
+    left = [name for name in left if name != DESK]
     return not left or (left == ["runs"] and (path / "runs").is_dir() and not any((path / "runs").iterdir()))
 
 

@@ -52,7 +52,8 @@ def train(
     draws = sum(player.turns for player in game.players)
     guard = Guard()
     if execution.captures is not None:
-        execution.captures.begin(uncaptured(game, game.players, execution.precision, execution.ranks.count))
+        why = uncaptured(game, game.players, execution.precision, execution.ranks.count)
+        execution.captures.begin(why, game.players)
     with torch.random.fork_rng(
         devices=[] if execution.device.type == "cpu" else None, device_type=_forked(execution.device)
     ):

@@ -116,7 +116,7 @@ def move(
     if captures is None:
         row = compute(batch)
     else:
-        kind = kind_of(player, batch, step, detail, shares)
+        kind = captures.flags(), kind_of(player, batch, step, detail, shares)
         row = captures.move(kind, batch, step, compute, partial(moving, game))
     for hook in player.after:
         if callable(followed := getattr(hook, "followed", None)):
@@ -173,7 +173,7 @@ def moving(game: Game[Any]) -> list[object]:
     found: list[object] = list(memory(game).values())
     for player in game.players:
         found += [*(term.value for term in player.terms), *player.penalties, *player.after]
-    return found
+    return [*found, game]
 
 
 def resting(game: Game[Any]) -> dict[str, Stateful]:

@@ -18,6 +18,7 @@ from poise.errors import PoiseError, nearest
 from poise.recipes.common.options import parameters
 from poise.specs.spec import completed, kind_of, run_name
 from poise.studies.plans.plan import Endpoint
+from poise.studies.running.desk import DESK
 from poise.tuning.space import PENALTY, Dimension, Space, Value, at, dimension
 
 ASKED = "tune.json"
@@ -112,7 +113,7 @@ def check_free(folder: Path, is_search: bool = True) -> None:
         raise PoiseError(f"{folder} cannot be written: {place} is closed, or no folder; choose another --out")
     if not is_search or not folder.exists() or (folder / ASKED).exists():
         return
-    if not folder.is_dir() or any(path.name != ".lock" for path in folder.iterdir()):
+    if not folder.is_dir() or any(path.name not in (".lock", DESK) for path in folder.iterdir()):
         raise PoiseError(f"{folder} exists and is no search: choose another --out")
 
 

@@ -6,6 +6,8 @@ ends it; whoever trains the study has that run taken up by another.
 
 from __future__ import annotations
 
+import os
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +15,7 @@ from typing import Any
 
 from poise.errors import PoiseError
 from poise.runs.ending import Stop
-from poise.specs.sources import class_paths, trust
+from poise.specs.sources import class_paths, digest_of, trust
 from poise.studies.running.desk import LOST, Seat
 from poise.studies.running.worker import serve
 
@@ -26,10 +28,14 @@ class Parent:
 
     A task's folder is told relative to the study's, which may be another path on another machine. Whoever starts a
     worker at a folder has what its specs name executed, as whoever starts the study has.
+
+    Code of one's own is loaded once in a process: when its file is another one later, the task is given back, and
+    `changed` says of which code.
     """
 
-    def __init__(self, seat: Seat, stop: Stop, say: Callable[[str], None]) -> None:
-        self.seat, self.stop, self.say = seat, stop, say
+    def __init__(self, seat: Seat, stop: Stop, say: Callable[[str], None], loaded: dict[str, str | None]) -> None:
+        self.seat, self.stop, self.say, self.loaded = seat, stop, say, loaded
+        self.changed = ""
 
     def send(self, message: Any) -> None:
         if message[0] != "step":
@@ -46,6 +52,10 @@ class Parent:
             return None
         name, spec, place = message
         for path in class_paths(spec["arguments"]):
+            if self.loaded.setdefault(path, digest_of(path)) != digest_of(path):
+                self.changed = path
+                self.seat.letters.send(("stopped", name))
+                raise EOFError
             trust(path)
         return name, spec, str(self.seat.folder / place)
 
@@ -58,8 +68,10 @@ def attend(
     Args: stop, asked by Ctrl-C; say, is told what happens; lost, seconds without a sign of life after which a parent is
     gone; once, end with the first parent.
 
-    Errors: PoiseError where the folder is none, or the study is trained by another version of Poise.
+    Errors: PoiseError where the folder is none, the study is trained by another version of Poise, or a file of code was
+    changed after it was loaded here.
     """
+    folder, loaded = Path(os.path.abspath(folder)), dict[str, str | None]()  # for it may go elsewhere
     say(f"waiting for work in {folder}")
     since = time.monotonic()
     while not stop.asked and time.monotonic() - since < idle:
@@ -70,9 +82,16 @@ def attend(
             word, *rest = begin
             if word == "end":
                 raise PoiseError(f"{folder}: {rest[0]}; use the same version on all machines")
-            seat.parent, code = rest
+            name, code, place, interval = rest
+            seat.begin(name, interval)
             say(f"working for a study in {folder}")
-            serve(Parent(seat, stop, say), code, Stop())
+            go_to(place, say)
+            parent = Parent(seat, stop, say, loaded)
+            serve(parent, code, Stop())
+            if parent.changed:
+                raise PoiseError(
+                    f"the file of {parent.changed} was changed after it was loaded: start this worker again"
+                )
         since = time.monotonic()
         if once:
             break
@@ -86,7 +105,17 @@ def attend(
 def _called(seat: Seat, stop: Stop, until: float) -> Any:
     """What a parent begins with; None where none came."""
     while not seat.letters.poll():
-        if stop.asked or time.monotonic() > until:
+        if stop.asked or seat.left.is_set() or time.monotonic() > until:
             return None
         time.sleep(LOOK)
     return seat.letters.recv()
+
+
+def go_to(place: str, say: Callable[[str], None]) -> None:
+    """To the folder in which the parent runs, which relative paths of data and code start from; if it is here."""
+    try:
+        os.chdir(place)
+    except OSError:
+        say(f"there is no folder {place} here: paths of data and code start from {os.getcwd()}")
+    if os.getcwd() not in sys.path:
+        sys.path.append(os.getcwd())

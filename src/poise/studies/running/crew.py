@@ -44,6 +44,7 @@ class Crew(ABC):
     connection: Speaking
     who: str = ""
     code: int | None = None  # how its process ended, where that is known
+    leaving: bool = False  # whether it has given a run back: it takes no other
 
     def __init__(self) -> None:
         self.task: Task | None = None
@@ -67,7 +68,9 @@ class Crew(ABC):
         found = []
         with contextlib.suppress(EOFError, OSError):
             while self.connection.poll():
-                found.append(list(self.connection.recv()))
+                message = self.connection.recv()
+                if isinstance(message, list | tuple) and message:
+                    found.append(list(message))
         return found
 
     def waitables(self) -> list[Any]:

@@ -14,7 +14,7 @@ it was saved.
 
 from __future__ import annotations
 
-import json
+import contextlib
 import os
 import secrets
 import shutil
@@ -23,70 +23,17 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from poise import __version__
-from poise.disk import read_json, write_json
+from poise.disk import read_json, write_atomically, write_json
 from poise.errors import PoiseError
 from poise.studies.running.crew import Crew
+from poise.studies.running.letters import Letters, silent, touched
 
 DESK = "desk"
 BEAT = 5.0  # seconds between two signs of life
 NEW = 0.5  # seconds between two looks at who is new
 LOST = 60.0  # seconds without one
-
-
-class Letters:
-    """Messages through two files, with the words of a pipe's end: `send`, `recv`, `poll`, `close`."""
-
-    def __init__(self, read: Path, written: Path) -> None:
-        self.read, self.written, self.at = read, written, 0
-        self.unread: list[Any] = []
-        self.lock = threading.Lock()
-
-    def send(self, message: Any) -> None:
-        line = json.dumps(message, ensure_ascii=False).encode("utf-8", "surrogatepass") + b"\n"
-        with self.lock, open(self.written, "ab", buffering=0) as file:
-            file.write(line)
-
-    def poll(self) -> bool:
-        """Whether there is a message to read: a line that is whole."""
-        try:
-            size = self.read.stat().st_size
-        except OSError:
-            size = 0
-        if not self.unread and size > self.at:
-            with open(self.read, "rb") as file:
-                file.seek(self.at)
-                new = file.read()
-            whole = new[: new.rfind(b"\n") + 1]
-            self.at += len(whole)
-            self.unread = [json.loads(line.decode("utf-8", "surrogatepass")) for line in whole.splitlines()]
-        return bool(self.unread)
-
-    def recv(self) -> Any:
-        """The next message. Errors: EOFError where there is none."""
-        if not self.poll():
-            raise EOFError
-        return self.unread.pop(0)
-
-    def close(self) -> None:
-        """Nothing to give back."""
-
-
-def touched(path: Path) -> float:
-    """Touch a file; the time that the disk gave it."""
-    path.touch()
-    os.utime(path)
-    return path.stat().st_mtime
-
-
-def silent(path: Path, now: float) -> float:
-    """Seconds since a file was touched, or for ever where it is gone."""
-    try:
-        return now - path.stat().st_mtime
-    except OSError:
-        return float("inf")
 
 
 class FarCrew(Crew):
@@ -99,7 +46,7 @@ class FarCrew(Crew):
         self.now = 0.0  # by the clock of the disk
 
     def place_of(self, path: Path) -> str:
-        return os.path.relpath(path, self.place.parent.parent)
+        return Path(os.path.relpath(path, self.place.parent.parent)).as_posix()  # read by any system
 
     def dead(self) -> bool:
         return (self.place / "left").exists() or silent(self.place / "beat", self.now) > self.lost
@@ -124,18 +71,27 @@ class Desk:
         self.known: set[str] = set()
         self.next = self.look = 0.0
 
+    @property
+    def interval(self) -> float:
+        """Seconds between two signs of life."""
+        return min(BEAT, self.lost / 4)
+
     def beat(self, crews: list[Crew]) -> None:
         """A sign of life, where there are workers to see it."""
         if time.monotonic() < self.next or not self.folder.is_dir():
             return
-        self.next = time.monotonic() + min(BEAT, self.lost / 4)
-        parent = self.folder / "parent"
-        if not parent.exists() or parent.read_text(encoding="utf-8") != self.me:
-            parent.write_text(self.me, encoding="utf-8")
-        now = touched(parent)
+        self.next = time.monotonic() + self.interval
+        now = self._sign()
         for crew in crews:
             if isinstance(crew, FarCrew):
                 crew.now = now
+
+    def _sign(self) -> float:
+        """This parent's name and a sign of its life; the time that the disk gave it."""
+        parent = self.folder / "parent"
+        if not parent.exists() or parent.read_text(encoding="utf-8") != self.me:
+            write_atomically(parent, self.me.encode())  # who reads half a name would leave
+        return touched(parent)
 
     def joined(self, crews: list[Crew]) -> Iterator[FarCrew]:
         """Workers that have come since the last look, told what to begin with."""
@@ -148,20 +104,40 @@ class Desk:
             if place.name in self.known:
                 continue
             self.known.add(place.name)
-            now = touched(self.folder / "parent")
-            if (place / "left").exists() or silent(place / "beat", now) > self.lost:
+            now = self._sign()  # before a word to a worker, who looks whose it is
+            if self._deserted(place, now):
                 shutil.rmtree(place, ignore_errors=True)
-                continue
-            if (place / "in").exists():  # another parent's: it will notice, and come anew
-                continue
+            elif not (place / "in").exists():  # or else another parent's: it will notice, and come anew
+                yield from self._greeted(hello, now)
+
+    def _greeted(self, hello: Path, now: float) -> Iterator[FarCrew]:
+        """The worker, if it is there and has this version."""
+        try:
             told = read_json(hello)
-            crew = FarCrew(place, f"{told['host']}, process {told['process']}", self.lost)
-            crew.now = now
-            if told["version"] != __version__:
-                crew.tell(["end", f"this study is trained by Poise {__version__}, and this is {told['version']}"])
-                continue
-            crew.tell(["begin", self.me, self.code])
-            yield crew
+            who, version = f"{told['host']}, process {told['process']}", told["version"]
+        except (PoiseError, OSError, LookupError, TypeError):  # it has just left
+            return
+        crew = FarCrew(hello.parent, who, self.lost)
+        crew.now = now
+        if version != __version__:
+            crew.tell(["end", f"this study is trained by Poise {__version__}, and this is {version}"])
+            return
+        crew.tell(["begin", self.me, self.code, os.getcwd(), self.interval])
+        yield crew
+
+    def _deserted(self, place: Path, now: float) -> bool:
+        return (place / "left").exists() or silent(place / "beat", now) > self.lost
+
+    def close(self) -> None:
+        """When all is over: what those left who have gone is taken away; whoever still waits keeps its place."""
+        if not self.folder.is_dir():
+            return
+        with contextlib.suppress(OSError):
+            now = self._sign()
+            for hello in list(self.folder.glob("*/hello.json")):
+                if self._deserted(hello.parent, now):
+                    shutil.rmtree(hello.parent, ignore_errors=True)
+            (self.folder / "parent").unlink()
 
 
 class Seat:
@@ -178,7 +154,7 @@ class Seat:
         self.letters = Letters(self.place / "in", self.place / "out")
         self.parent: str | None = None
         self.left = threading.Event()
-        self.looked = 0.0
+        self.looked, self.reached = 0.0, time.monotonic()
 
     def __enter__(self) -> Seat:
         try:
@@ -198,12 +174,18 @@ class Seat:
         elif self.place.exists():
             (self.place / "left").touch()
 
+    def begin(self, parent: str, interval: float) -> None:
+        """Work for a parent, who is not lost before three of its signs of life have failed to come."""
+        self.parent, self.lost = parent, max(self.lost, 3 * interval)
+
     def _beating(self) -> None:
         while not self.left.wait(min(BEAT, self.lost / 4)):
             try:
                 touched(self.place / "beat")
-            except OSError:  # the parent has given this worker up and taken its place away
+            except FileNotFoundError:  # the parent has given this worker up and taken its place away
                 self.left.set()
+            except OSError:  # a disk that is out of reach for a moment
+                continue
 
     def alone(self) -> bool:
         """Whether nobody is there any more whom to work for: the parent is lost or another one, or has given up."""
@@ -212,12 +194,14 @@ class Seat:
         if time.monotonic() - self.looked < min(BEAT, self.lost / 4):  # a disk that all share has other things to do
             return False
         self.looked = time.monotonic()
-        if not self.place.exists():
-            return True
         parent = self.folder / DESK / "parent"
         try:
             if self.parent is not None and parent.read_text(encoding="utf-8") != self.parent:
                 return True
-            return silent(parent, touched(self.place / "beat")) > self.lost
-        except OSError:
+            found = silent(parent, touched(self.place / "beat")) > self.lost
+            self.reached = time.monotonic()
+        except FileNotFoundError:
             return True
+        except OSError:  # a disk that is out of reach for a moment
+            return time.monotonic() - self.reached > self.lost
+        return found

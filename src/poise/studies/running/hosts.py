@@ -17,6 +17,7 @@ from typing import Any
 
 from poise.errors import PoiseError
 from poise.installing import install
+from poise.terminal import pasted
 
 DAY = 24 * 60  # minutes that Slurm gives a worker by default
 MOST = 4096
@@ -49,7 +50,7 @@ class Workers:
         elif self.dask:
             self._by_dask(folder, say)
         elif not self.local:
-            say(f"waiting for workers: start them with poise worker {folder}")
+            say(f"waiting for workers: start them with poise worker {pasted(str(folder))}")
 
     def _by_slurm(self, folder: Path, say: Callable[[str], None], cluster: str = "slurm") -> list[Any]:
         submitit = _imported("submitit", "slurm")

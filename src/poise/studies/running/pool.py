@@ -70,7 +70,7 @@ class Pool:
             self.crews.append(NearCrew(self.code))
             near += 1
         for crew in self.crews:
-            if crew.task is None and self.waiting:
+            if crew.task is None and not crew.leaving and self.waiting:
                 task = self.waiting.popleft()
                 crew.give(task, self.runs)
                 self.view.began(task)
@@ -108,8 +108,9 @@ class Pool:
             return
         crew.task = None
         if word == "failed":
-            raise PoiseError(f"{task}: {rest[1]}")
+            raise PoiseError(f"{task}, on {crew.who}: {rest[1]}" if crew.who else f"{task}: {rest[1]}")
         if word == "stopped":
+            crew.leaving = True
             self.waiting.appendleft(task)
             self.view.stopped(task)
         else:
@@ -145,3 +146,4 @@ class Pool:
             for crew in self.crews:
                 crew.end()
             self.crews.clear()
+            self.desk.close()

@@ -193,4 +193,5 @@ class Progress(LineView):
         usual = fmean(whole.values())
         shares = {name: 1 - run.made / run.total if run.total else 1.0 for name, run in self.running.items()}
         work = [whole.get(task.part, usual) * shares.get(name, 1.0) for name, task in self.left.items()]
-        return max(sum(work) / max(min(self.workers, len(work)), 1), max(work, default=0.0))
+        workers = max(self.workers, len(self.running))  # some may have joined
+        return max(sum(work) / max(min(workers, len(work)), 1), max(work, default=0.0))

@@ -7,17 +7,19 @@ which strengths are 0. What changes from step to step within a kind are the batc
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Hashable, Iterable
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from poise.core import Batch, Player
 from poise.rows.numbers import Board, holding
 from poise.training.capture.graphs import Graphs
+from poise.training.capture.holdings import Holdings
+from poise.training.capture.host import Listening
 from poise.training.capture.optimisers import second_beta_varies
-from poise.training.capture.proof import Moment, tensors_of
+from poise.training.capture.proof import Moment
 from poise.training.capture.record import Row, fetched
 
 Compute = Callable[[Batch], Row]
@@ -80,13 +82,21 @@ class Captures:
         self.kinds: dict[Hashable, Kind] = {}
         self.repeated = 0  # moves that were made without Python
         self.reason: str | None = None  # why nothing is captured any more
+        self.layers: list[nn.Module] = []
+        self.weights: list[nn.Parameter] = []
 
-    def begin(self, reason: str | None = None) -> None:
+    def begin(self, reason: str | None = None, players: Sequence[Player[Any]] = ()) -> None:
         """Before a stretch of training, whose tensors may be new ones: nothing is known any more."""
         self.kinds = {}
+        self.layers = [layer for player in players for layer in player.module.modules()]
+        self.weights = [weight for player in players for weight in player.module.parameters()]
         if reason is not None and self.reason != reason:
             self.give_up(reason)
         self.reason = reason
+
+    def flags(self) -> Hashable:
+        """Which layers train and which weights learn, as a schedule of a user's may change it."""
+        return tuple(layer.training for layer in self.layers), tuple(weight.requires_grad for weight in self.weights)
 
     def give_up(self, reason: str) -> None:
         """Compute all moves from now on."""
@@ -108,7 +118,7 @@ class Captures:
             return self.move(key, batch, step, compute, parts)
         if kind.moves < COMPUTED:
             kind.moves += 1
-            return self.graphs.compute(lambda: kind.computed(batch, compute))
+            return self._heard(kind, batch, compute)
         if kind.repeat is None:
             return self._captured(kind, batch, step, compute, parts)
         kind.takes(batch, step)
@@ -118,33 +128,47 @@ class Captures:
         self.repeated += 1
         return kind.row()
 
+    def _heard(self, kind: Kind, batch: Batch, compute: Compute) -> Row:
+        """A computed move; the last one is listened to, but for compiled code, which that would keep from use."""
+        compiled = any(getattr(layer, "_compiled_call_impl", None) is not None for layer in self.layers)
+        if kind.moves < COMPUTED or compiled:
+            return self.graphs.compute(lambda: kind.computed(batch, compute))
+        with Listening(self.graphs.device) as heard:
+            row = self.graphs.compute(lambda: kind.computed(batch, compute))
+        if heard.why:
+            self.give_up(heard.why)
+        return row
+
     def _captured(self, kind: Kind, batch: Batch, step: int, compute: Compute, parts: Parts) -> Row:
         """The move that is captured while it is made."""
         kind.batch = Batch(batch.real.clone(), None if batch.cond is None else batch.cond.clone())
         kind.board.fixed()
         kind.board.fill(step)
-        before = Moment(tensors_of(parts()), self.graphs.device)
+        held = Holdings(parts())
+        before = Moment(held.tensors, self.graphs.device)
         try:
             kind.vector, kind.repeat = self.graphs.capture(lambda: kind.told(compute))
         except Exception as error:  # whatever a user's code does to a capture
+            held.back()
             before.back()
-            for part in parts():
-                if callable(forget := getattr(part, "forget", None)):
-                    forget()
             self.give_up(" ".join(str(error).split())[:200] or type(error).__name__)
             return self.graphs.compute(lambda: Kind(self.graphs.device).computed(batch, compute))
         return kind.row()
 
     def _proved(self, kind: Kind, batch: Batch, compute: Compute, parts: Parts) -> Row:
-        """The move in both ways from the same state; where the numbers are not the same, that by Python counts."""
+        """The move in both ways from the same state; where the numbers are not the same, that by Python counts.
+
+        Nor may Python keep anything that changes, as a count of calls does: no repeated move would count on.
+        """
         assert kind.repeat is not None
-        held = tensors_of(parts())
-        before = Moment(held, self.graphs.device)
+        held = Holdings(parts())
+        before = Moment(held.tensors, self.graphs.device)
         row = self.graphs.compute(lambda: Kind(self.graphs.device).computed(batch, compute))
-        computed = Moment(held, self.graphs.device)
-        before.back()
-        kind.repeat()
-        other = computed.differs(Moment(held, self.graphs.device)) or _differing(row, kind.row())
+        computed, other = Moment(held.tensors, self.graphs.device), held.other(Holdings(parts()))
+        if other is None:
+            before.back()
+            kind.repeat()
+            other = computed.differs(Moment(held.tensors, self.graphs.device)) or _differing(row, kind.row())
         kind.proved = other is None
         if other is not None:
             computed.back()
@@ -155,11 +179,13 @@ class Captures:
 def _differing(row: Row, other: Row) -> str | None:
     """The name of the first number of two records that is not the same."""
     mine, theirs = fetched([row, other])
+    if list(mine) != list(theirs):
+        return "other names in the record"
     return next((name for name, value in mine.items() if value == value and value != theirs[name]), None)
 
 
 def kind_of(player: Player[Any], batch: Batch, step: int, detail: bool, shares: Collection[str]) -> Hashable:
-    """All that Python decides in a move of this player at this step."""
+    """All that Python decides in a move of this player at this step, but for `Captures.flags`."""
     due = tuple(term.name for term in player.terms if step % term.every == 0)
     shapes = tuple((x.shape, x.dtype, x.stride()) for x in batch if x is not None)
     rules = []
@@ -167,6 +193,14 @@ def kind_of(player: Player[Any], batch: Batch, step: int, detail: bool, shares: 
         strength = penalty.strength_at(step)
         known = type(penalty).__module__.startswith("poise.")
         rules.append(strength == 0 if known else strength)  # one of a user's may read its strength as a number
-    few = 1 if second_beta_varies(player.optim) else 2  # how many of the betas are numbers of Python
-    betas = tuple(str(group.get("betas", ())[:few]) for group in player.optim.param_groups)
-    return player.name, due, detail, tuple(sorted(set(shares) & set(due))), shapes, tuple(rules), betas
+    varies = second_beta_varies(player.optim)
+    options = tuple(_options(group, varies) for group in player.optim.param_groups)
+    return player.name, due, detail, tuple(sorted(set(shares) & set(due))), shapes, tuple(rules), options
+
+
+def _options(group: Mapping[str, Any], varies: bool) -> Hashable:
+    """What an optimiser is told of a group beside its rate, and its second beta where that varies: β, ε, decay."""
+    told = {name: value for name, value in group.items() if name not in ("params", "lr", "capturable")}
+    if varies:
+        told["betas"] = told["betas"][:1]
+    return tuple((name, str(value)) for name, value in told.items())

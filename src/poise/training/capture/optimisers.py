@@ -35,19 +35,28 @@ def second_beta_varies(optim: torch.optim.Optimizer) -> bool:
     return bool(getattr(optim, "second_beta_varies", False))
 
 
+def _is_captured() -> bool:
+    """Whether what is told now is captured by a GPU."""
+    return torch.cuda.is_available() and torch.cuda.is_current_stream_capturing()
+
+
 @contextmanager
 def rates_held(optim: torch.optim.Optimizer) -> Iterator[None]:
-    """Inside, while a board is held, the rate of each group is a scalar of it, and CUDA's Adam may be captured;
-    outside it is the number that it was."""
+    """Inside, while a board is held, the rate of each group is a scalar of it, and in a capture CUDA's Adam may be
+    captured; outside it is the number that it was. Told so without a capture, Adam would warn; what a fused one does is
+    the same."""
     if not held():
         yield
         return
     before = [dict(group) for group in optim.param_groups]
+    capturing = _is_captured()
     for group in optim.param_groups:
         rate = number(partial(_rate_of_group, group))
         if isinstance(rate, Tensor) and rate.device.type == "cuda":  # its kernel reads single precision
-            rate, group["capturable"] = rate.float(), True
+            rate = rate.float()
         group["lr"] = rate
+        if capturing:
+            group["capturable"] = True
     try:
         yield
     finally:

@@ -2,45 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import Any
-
 import torch
-from torch import Tensor, nn
-
-DEPTH = 4  # of objects within objects in which tensors are looked for
-
-
-def tensors_of(parts: Iterable[Any]) -> dict[str, Tensor]:
-    """Every tensor that these objects hold: parameters and buffers, states of optimisers, attributes. By a name."""
-    found: dict[int, tuple[str, Tensor]] = {}
-    seen: set[int] = set()
-    for i, part in enumerate(parts):
-        for name, tensor in _within(part, f"{i}", DEPTH, seen):
-            found.setdefault(id(tensor), (name, tensor))
-    return dict(found.values())
-
-
-def _within(part: Any, name: str, depth: int, seen: set[int]) -> Iterator[tuple[str, Tensor]]:
-    if isinstance(part, Tensor):
-        yield name, part.detach()
-        return
-    if depth == 0 or id(part) in seen or isinstance(part, str | int | float | type | None):
-        return
-    seen.add(id(part))
-    inside: Iterable[tuple[Any, Any]]
-    if isinstance(part, nn.Module):
-        inside = [*part.named_parameters(), *part.named_buffers()]
-    elif isinstance(part, torch.optim.Optimizer):
-        inside = [(f"{i}.{j}", value) for i, kept in enumerate(part.state.values()) for j, value in kept.items()]
-    elif isinstance(part, dict):
-        inside = part.items()
-    elif isinstance(part, list | tuple):
-        inside = enumerate(part)
-    else:
-        inside = getattr(part, "__dict__", {}).items()
-    for key, value in list(inside):
-        yield from _within(value, f"{name}.{key}", depth - 1, seen)
+from torch import Tensor
 
 
 class Moment:
