@@ -16,10 +16,11 @@ import pytest
 from poise import __version__
 from poise.errors import PoiseError
 from poise.runs.ending import Stop
-from poise.studies.running import attending
+from poise.studies.running import attending, letters
 from poise.studies.running import desk as desks
 from poise.studies.running.attending import Parent, attend, go_to
-from poise.studies.running.desk import Desk, FarCrew, Letters, Seat
+from poise.studies.running.desk import Desk, FarCrew, Seat
+from poise.studies.running.letters import Letters
 from poise.studies.running.pool import Pool
 from poise.studies.running.progress import Log, Progress
 from poise.studies.study import Study
@@ -102,7 +103,7 @@ def test_a_full_disk_loses_no_word_and_leaves_no_half_line(tmp_path, monkeypatch
             return self.file.write(part)
 
     with monkeypatch.context() as patched:
-        patched.setattr(desks, "open", lambda path, mode, **more: Full(path, mode, **more), raising=False)
+        patched.setattr(letters, "open", lambda path, mode, **more: Full(path, mode, **more), raising=False)
         for message in (["done", "a"], ["step", "b", 1, 2]):
             with pytest.raises(OSError, match="No space"):
                 far.send(message)
@@ -230,9 +231,9 @@ def test_code_that_was_changed_after_it_was_loaded_is_not_trained(tmp_path, monk
     monkeypatch.setattr(attending, "trust", lambda path: None)
     sent: list[object] = []
     tasks = [["a", {"arguments": {}}, "runs/a"], ["b", {"arguments": {}}, "runs/b"]]
-    letters = SimpleNamespace(poll=lambda: True, recv=lambda: tasks.pop(0), send=sent.append)
+    pipe = SimpleNamespace(poll=lambda: True, recv=lambda: tasks.pop(0), send=sent.append)
     loaded: dict[str, str | None] = {}
-    parent = Parent(SimpleNamespace(letters=letters, folder=tmp_path), Stop(), print, loaded)
+    parent = Parent(SimpleNamespace(letters=pipe, folder=tmp_path), Stop(), print, loaded)
     assert parent.recv() == ("a", {"arguments": {}}, str(tmp_path / "runs" / "a"))
     digests["own.Net"] = "2"
     with pytest.raises(EOFError):
