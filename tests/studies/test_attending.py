@@ -71,6 +71,12 @@ def test_a_worker_of_little_patience_waits_for_its_parents_signs_of_life(tmp_pat
             assert seat.alone() is alone
 
 
+def test_a_parent_of_little_patience_waits_for_a_workers_signs_of_life(tmp_path):
+    seated(tmp_path, "slow", interval=5.0), seated(tmp_path, "quick", interval=0.5)
+    quick, slow = Desk(tmp_path, lost=3.0).joined([])
+    assert (quick.lost, slow.lost) == (3.0, 15.0)
+
+
 def test_a_worker_that_leaves_while_it_is_greeted(tmp_path, monkeypatch):
     place, desk = seated(tmp_path), Desk(tmp_path)
     monkeypatch.setattr(Desk, "_deserted", lambda *_: False)  # as it was a moment ago

@@ -130,9 +130,10 @@ class Desk:
         try:
             told = read_json(hello)
             who, version = f"{told['host']}, process {told['process']}", told["version"]
-        except (PoiseError, OSError, LookupError, TypeError):  # it has just left
+            lost = max(self.lost, 3 * float(told.get("interval", 0.0)))
+        except (PoiseError, OSError, LookupError, TypeError, ValueError, AttributeError):  # it has just left
             return
-        crew = FarCrew(hello.parent, who, self.lost)
+        crew = FarCrew(hello.parent, who, lost)
         crew.now = now
         if version != __version__:
             crew.tell(["end", f"this study is trained by Poise {__version__}, and this is {version}"])
@@ -164,7 +165,7 @@ class Seat:
     def __init__(self, folder: Path, lost: float) -> None:
         if not folder.is_dir():
             raise PoiseError(f"{folder} is no folder of a study or a search; start poise study or poise tune first")
-        self.folder, self.lost = folder, lost
+        self.folder, self.lost, self.interval = folder, lost, min(BEAT, lost / 4)
         self.place = folder / DESK / f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
         self.letters = Letters(self.place / "in", self.place / "out")
         self.parent: str | None = None
@@ -176,7 +177,7 @@ class Seat:
             self.place.mkdir(parents=True)
             touched(self.place / "beat")
             told = {"host": socket.gethostname(), "process": os.getpid(), "version": __version__}
-            write_json(self.place / "hello.json", told)
+            write_json(self.place / "hello.json", {**told, "interval": self.interval})
         except OSError as error:
             raise PoiseError(f"cannot write in {self.folder}: {error.strerror}; put that right first") from None
         threading.Thread(target=self._beating, daemon=True).start()
@@ -194,7 +195,7 @@ class Seat:
         self.parent, self.lost = parent, max(self.lost, 3 * interval)
 
     def _beating(self) -> None:
-        while not self.left.wait(min(BEAT, self.lost / 4)):
+        while not self.left.wait(self.interval):
             try:
                 touched(self.place / "beat")
             except FileNotFoundError:  # the parent has given this worker up and taken its place away
@@ -206,7 +207,7 @@ class Seat:
         """Whether nobody is there any more whom to work for: the parent is lost or another one, or has given up."""
         if self.left.is_set():
             return True
-        if time.monotonic() - self.looked < min(BEAT, self.lost / 4):  # a disk that all share has other things to do
+        if time.monotonic() - self.looked < self.interval:  # a disk that all share has other things to do
             return False
         self.looked = time.monotonic()
         parent = self.folder / DESK / "parent"
