@@ -16,10 +16,11 @@ import pytest
 from poise import __version__
 from poise.errors import PoiseError
 from poise.runs.ending import Stop
-from poise.studies.running import attending
+from poise.studies.running import attending, letters
 from poise.studies.running import desk as desks
 from poise.studies.running.attending import Parent, attend, go_to
-from poise.studies.running.desk import Desk, FarCrew, Letters, Seat
+from poise.studies.running.desk import Desk, FarCrew, Seat
+from poise.studies.running.letters import Letters
 from poise.studies.running.pool import Pool
 from poise.studies.running.progress import Log, Progress
 from poise.studies.study import Study
@@ -70,6 +71,12 @@ def test_a_worker_of_little_patience_waits_for_its_parents_signs_of_life(tmp_pat
             assert seat.alone() is alone
 
 
+def test_a_parent_of_little_patience_waits_for_a_workers_signs_of_life(tmp_path):
+    seated(tmp_path, "slow", interval=5.0), seated(tmp_path, "quick", interval=0.5)
+    quick, slow = Desk(tmp_path, lost=3.0).joined([])
+    assert (quick.lost, slow.lost) == (3.0, 15.0)
+
+
 def test_a_worker_that_leaves_while_it_is_greeted(tmp_path, monkeypatch):
     place, desk = seated(tmp_path), Desk(tmp_path)
     monkeypatch.setattr(Desk, "_deserted", lambda *_: False)  # as it was a moment ago
@@ -102,7 +109,7 @@ def test_a_full_disk_loses_no_word_and_leaves_no_half_line(tmp_path, monkeypatch
             return self.file.write(part)
 
     with monkeypatch.context() as patched:
-        patched.setattr(desks, "open", lambda path, mode, **more: Full(path, mode, **more), raising=False)
+        patched.setattr(letters, "open", lambda path, mode, **more: Full(path, mode, **more), raising=False)
         for message in (["done", "a"], ["step", "b", 1, 2]):
             with pytest.raises(OSError, match="No space"):
                 far.send(message)
@@ -230,9 +237,9 @@ def test_code_that_was_changed_after_it_was_loaded_is_not_trained(tmp_path, monk
     monkeypatch.setattr(attending, "trust", lambda path: None)
     sent: list[object] = []
     tasks = [["a", {"arguments": {}}, "runs/a"], ["b", {"arguments": {}}, "runs/b"]]
-    letters = SimpleNamespace(poll=lambda: True, recv=lambda: tasks.pop(0), send=sent.append)
+    pipe = SimpleNamespace(poll=lambda: True, recv=lambda: tasks.pop(0), send=sent.append)
     loaded: dict[str, str | None] = {}
-    parent = Parent(SimpleNamespace(letters=letters, folder=tmp_path), Stop(), print, loaded)
+    parent = Parent(SimpleNamespace(letters=pipe, folder=tmp_path), Stop(), print, loaded)
     assert parent.recv() == ("a", {"arguments": {}}, str(tmp_path / "runs" / "a"))
     digests["own.Net"] = "2"
     with pytest.raises(EOFError):

@@ -20,8 +20,9 @@ from poise.runs.ending import Stop
 from poise.studies.running import desk as desks
 from poise.studies.running import hosts
 from poise.studies.running.attending import attend
-from poise.studies.running.desk import Desk, Letters
+from poise.studies.running.desk import Desk
 from poise.studies.running.hosts import Workers, asked
+from poise.studies.running.letters import Letters
 from poise.studies.running.pool import Pool
 from poise.studies.running.progress import Log, Progress
 from tests.studies.test_pool import FILE, alone, outcome, study

@@ -28,12 +28,27 @@ from poise import __version__
 from poise.disk import read_json, write_atomically, write_json
 from poise.errors import PoiseError
 from poise.studies.running.crew import Crew
-from poise.studies.running.letters import Letters, silent, touched
+from poise.studies.running.letters import Letters
 
 DESK = "desk"
 BEAT = 5.0  # seconds between two signs of life
 NEW = 0.5  # seconds between two looks at who is new
 LOST = 60.0  # seconds without one
+
+
+def touched(path: Path) -> float:
+    """Touch a file; the time that the disk gave it."""
+    path.touch()
+    os.utime(path)
+    return path.stat().st_mtime
+
+
+def silent(path: Path, now: float) -> float:
+    """Seconds since a file was touched, or for ever where it is gone."""
+    try:
+        return now - path.stat().st_mtime
+    except OSError:
+        return float("inf")
 
 
 class FarCrew(Crew):
@@ -115,9 +130,10 @@ class Desk:
         try:
             told = read_json(hello)
             who, version = f"{told['host']}, process {told['process']}", told["version"]
-        except (PoiseError, OSError, LookupError, TypeError):  # it has just left
+            lost = max(self.lost, 3 * float(told.get("interval", 0.0)))
+        except (PoiseError, OSError, LookupError, TypeError, ValueError, AttributeError):  # it has just left
             return
-        crew = FarCrew(hello.parent, who, self.lost)
+        crew = FarCrew(hello.parent, who, lost)
         crew.now = now
         if version != __version__:
             crew.tell(["end", f"this study is trained by Poise {__version__}, and this is {version}"])
@@ -149,7 +165,7 @@ class Seat:
     def __init__(self, folder: Path, lost: float) -> None:
         if not folder.is_dir():
             raise PoiseError(f"{folder} is no folder of a study or a search; start poise study or poise tune first")
-        self.folder, self.lost = folder, lost
+        self.folder, self.lost, self.interval = folder, lost, min(BEAT, lost / 4)
         self.place = folder / DESK / f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
         self.letters = Letters(self.place / "in", self.place / "out")
         self.parent: str | None = None
@@ -161,7 +177,7 @@ class Seat:
             self.place.mkdir(parents=True)
             touched(self.place / "beat")
             told = {"host": socket.gethostname(), "process": os.getpid(), "version": __version__}
-            write_json(self.place / "hello.json", told)
+            write_json(self.place / "hello.json", {**told, "interval": self.interval})
         except OSError as error:
             raise PoiseError(f"cannot write in {self.folder}: {error.strerror}; put that right first") from None
         threading.Thread(target=self._beating, daemon=True).start()
@@ -179,7 +195,7 @@ class Seat:
         self.parent, self.lost = parent, max(self.lost, 3 * interval)
 
     def _beating(self) -> None:
-        while not self.left.wait(min(BEAT, self.lost / 4)):
+        while not self.left.wait(self.interval):
             try:
                 touched(self.place / "beat")
             except FileNotFoundError:  # the parent has given this worker up and taken its place away
@@ -191,7 +207,7 @@ class Seat:
         """Whether nobody is there any more whom to work for: the parent is lost or another one, or has given up."""
         if self.left.is_set():
             return True
-        if time.monotonic() - self.looked < min(BEAT, self.lost / 4):  # a disk that all share has other things to do
+        if time.monotonic() - self.looked < self.interval:  # a disk that all share has other things to do
             return False
         self.looked = time.monotonic()
         parent = self.folder / DESK / "parent"
