@@ -85,6 +85,14 @@ def reference(tasks, tmp_path_factory):
     return {task.name: outcome(folder / task.name) for task in tasks}
 
 
+@pytest.fixture(scope="module")
+def long(tmp_path_factory):
+    """Runs that take long beside the looks at letters, and what comes out."""
+    tasks, folder = study(seeds=1, arguments={"pause": 0.04, "steps": 100}), tmp_path_factory.mktemp("long")
+    alone(tasks, folder)
+    return tasks, {task.name: outcome(folder / task.name) for task in tasks}
+
+
 def assert_same(tasks, folder, reference):
     for task in tasks:
         assert outcome(folder / "runs" / task.name) == reference[task.name]
@@ -108,7 +116,8 @@ def test_two_workers_that_came_by_themselves_train_a_study(tasks, reference, tmp
 
 
 @pytest.mark.slow
-def test_a_worker_that_is_killed_is_lost_and_its_run_goes_on_elsewhere(tasks, reference, tmp_path):
+def test_a_worker_that_is_killed_is_lost_and_its_run_goes_on_elsewhere(long, tmp_path):
+    tasks, reference = long
     (tmp_path / "runs").mkdir()
     victim = worker(tmp_path)
     killed = []
@@ -130,7 +139,8 @@ def test_a_worker_that_is_killed_is_lost_and_its_run_goes_on_elsewhere(tasks, re
 
 
 @pytest.mark.slow
-def test_a_worker_that_is_asked_to_leave_saves_its_run(tasks, reference, tmp_path):
+def test_a_worker_that_is_asked_to_leave_saves_its_run(long, tmp_path):
+    tasks, reference = long
     (tmp_path / "runs").mkdir()
     leaving, others = worker(tmp_path), []
 
