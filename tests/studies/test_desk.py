@@ -14,6 +14,7 @@ import pytest
 
 import poise
 from poise.cli import main
+from poise.cli.tune import read
 from poise.errors import PoiseError
 from poise.record import RunFolder
 from poise.runs.ending import Stop
@@ -274,6 +275,12 @@ def test_what_is_written_behind_workers(text, found):
 def test_what_nobody_can_start_is_refused(text):
     with pytest.raises(PoiseError, match="give a number from 0 to 4096, slurm:NUMBER"):
         asked(text)
+
+
+@pytest.mark.parametrize("text", ["2", "0", "slurm:8,partition=gpu", "dask://host:8786"])
+def test_a_search_reads_it_as_a_study_does(text):
+    found = read("tune", ["images", "digits", "--workers", text])
+    assert found.flags["workers"] == asked(text) and found.flags["workers"].text == text
 
 
 def test_who_cannot_be_asked_says_so(tmp_path, monkeypatch):

@@ -21,8 +21,10 @@ WORKERS = (
 )
 
 
-def workers(text: str) -> Workers:
-    """The type of --workers."""
+def workers(text: str | Workers) -> Workers:
+    """The type of --workers; a parser of recipes gives what was read already."""
+    if isinstance(text, Workers):
+        return text
     try:
         return asked(str(text).strip())
     except PoiseError as error:
