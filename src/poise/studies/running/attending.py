@@ -51,7 +51,8 @@ class Parent:
         if message is None:
             return None
         name, spec, place = message
-        for path in class_paths(spec["arguments"]):
+        own = [*class_paths(spec["arguments"]), *([spec["recipe"]] if "." in spec["recipe"] else [])]
+        for path in own:
             if self.loaded.setdefault(path, digest_of(path)) != digest_of(path):
                 self.changed = path
                 self.seat.letters.send(("stopped", name))

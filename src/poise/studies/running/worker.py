@@ -101,6 +101,10 @@ def _listen(connection: Hearing, tasks: queue.SimpleQueue[Any], stop: Stop) -> N
             message = connection.recv()
         except (EOFError, OSError):
             message = None
+        except Exception:  # a worker that hears nothing more must not look as if it did
+            if os.environ.get("POISE_TRACEBACK"):
+                traceback.print_exc()
+            message = None
         if message is None:
             stop.asked = True
         tasks.put(message)
