@@ -236,11 +236,11 @@ def test_code_that_was_changed_after_it_was_loaded_is_not_trained(tmp_path, monk
     monkeypatch.setattr(attending, "class_paths", lambda arguments: ["own.Net"])
     monkeypatch.setattr(attending, "trust", lambda path: None)
     sent: list[object] = []
-    tasks = [["a", {"arguments": {}}, "runs/a"], ["b", {"arguments": {}}, "runs/b"]]
+    tasks = [["a", {"recipe": "images", "arguments": {}}, "runs/a"], ["b", {"arguments": {}}, "runs/b"]]
     pipe = SimpleNamespace(poll=lambda: True, recv=lambda: tasks.pop(0), send=sent.append)
     loaded: dict[str, str | None] = {}
     parent = Parent(SimpleNamespace(letters=pipe, folder=tmp_path), Stop(), print, loaded)
-    assert parent.recv() == ("a", {"arguments": {}}, str(tmp_path / "runs" / "a"))
+    assert parent.recv() == ("a", {"recipe": "images", "arguments": {}}, str(tmp_path / "runs" / "a"))
     digests["own.Net"] = "2"
     with pytest.raises(EOFError):
         parent.recv()
