@@ -236,7 +236,10 @@ def test_code_that_was_changed_after_it_was_loaded_is_not_trained(tmp_path, monk
     monkeypatch.setattr(attending, "class_paths", lambda arguments: ["own.Net"])
     monkeypatch.setattr(attending, "trust", lambda path: None)
     sent: list[object] = []
-    tasks = [["a", {"recipe": "images", "arguments": {}}, "runs/a"], ["b", {"arguments": {}}, "runs/b"]]
+    tasks = [
+        ["a", {"recipe": "images", "arguments": {}}, "runs/a"],
+        ["b", {"recipe": "images", "arguments": {}}, "runs/b"],
+    ]
     pipe = SimpleNamespace(poll=lambda: True, recv=lambda: tasks.pop(0), send=sent.append)
     loaded: dict[str, str | None] = {}
     parent = Parent(SimpleNamespace(letters=pipe, folder=tmp_path), Stop(), print, loaded)
