@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from poise.recipes.common import parts
+from poise.record import RunFolder
 from poise.runs.run import run
 from poise.runs.session import Session
 from poise.training import moves
@@ -165,11 +166,17 @@ def test_who_asks_a_tensor_for_a_number_is_found_out(monkeypatch):
 @pytest.mark.parametrize("name", [name for name in RECIPES if name not in LEFT])
 def test_no_move_of_any_recipe_asks_the_host(name, things, monkeypatch, tmp_path):
     """Speech is left out: frames are aligned with units by a search that runs on the host."""
-    plain = moves.computed
+    plain, moved = moves.computed, []
 
-    def guarded(*given, **named):
+    def guarded(game, player, *given):
         with no_host(monkeypatch):
-            return plain(*given, **named)
+            row = plain(game, player, *given)
+        moved.append(player.name)
+        return row
 
     monkeypatch.setattr(moves, "computed", guarded)
-    taped(monkeypatch, RECIPES[name](things), tmp_path / "run", capturing=False)
+    made = taped(monkeypatch, RECIPES[name](things), tmp_path / "run", capturing=False)
+    assert len(moved) == made.graphs.computed, "every move was watched"
+    folder = RunFolder(tmp_path / "run")
+    named = {key.partition("/")[0] for row in folder.rows() for key in row if key.endswith("/grad_norm")}
+    assert folder.done and set(moved) == named, "and every player's"
