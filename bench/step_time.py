@@ -28,7 +28,7 @@ from poise.core import Batch, Player, Term
 from poise.games.adversarial import Adversarial, adversarial_terms
 from poise.penalties import L2
 from poise.registry import find
-from poise.training.ema import Ema
+from poise.training.ema import Ema, noise_feed
 from poise.training.loop import train
 from poise.training.precision import Execution, pick_precision
 
@@ -53,12 +53,17 @@ def real(batch: int, size: int) -> Tensor:
     return torch.rand(batch, 3, size, size, generator=rng).mul(2).sub(1).to(memory_format=torch.channels_last)
 
 
+def averaged(g: Any) -> Ema:
+    """The average of a generator, whose statistics are taken from fixed noise; nobody reads it here."""
+    return Ema(g, feed=noise_feed(g.noise(1).shape[1], CPU))
+
+
 def ours(
     g: nn.Module, d: nn.Module, x: Tensor, loss: str, penalty: str, steps: int, ema: bool = True
 ) -> Callable[[int], None]:
     """`steps` steps of our loop with no penalty, the fast path, or the loss term."""
     to_discriminate, to_generate = adversarial_terms(find("loss", loss))
-    average = Ema(g) if ema else None
+    average = averaged(g) if ema else None
 
     def player(name: str, net: nn.Module, term: Term, after: tuple = ()) -> Player:
         l2 = L2(1e-4)
@@ -83,7 +88,7 @@ def by_hand(
 ) -> Callable[[int], None]:
     """The same operations written out in one file. `old`: fp32, two passes, plain Adam."""
     optim_g, optim_d = (adam(net, fused=not old) for net in (g, d))
-    average = Ema(g) if ema else None
+    average = averaged(g) if ema else None
     autocast = torch.autocast("cpu", dtype=BF16, enabled=HOW == "bf16" and not old)
     n = len(x)
 
