@@ -125,7 +125,7 @@ def interrupted(argv: list[str], folder: Path, signum: int) -> tuple[int, str, s
             assert time.monotonic() < deadline
             time.sleep(0.01)
         process.send_signal(signum)
-        out, error = process.communicate(timeout=60)
+        out, error = process.communicate(timeout=300)
     finally:
         process.kill()
         process.wait()

@@ -30,6 +30,8 @@ NOT_RUN = {  # a pattern of commands -> why they are not run
     r"^poise study studies/first-study.yaml": "the real study: real sets, hours",
     r"^torchrun ": "starts several processes; tests/runs/test_several_processes.py",
     r"--mirror wandb": "needs the tracker's package and an account; tests/report/test_mirrored.py has a stand-in",
+    r"^poise worker ": "waits for the work of a study that runs elsewhere; tests/studies/test_attending.py",
+    r"--capture on": "is refused where there is no CUDA; tests/runs/test_captured.py has a stand-in",
     r"^poise runs rm NAME": "NAME stands for names, and it asks; tests/runs/test_listing.py",
 }
 PROGRAMS_ELSEWHERE = {  # a page -> the test that runs its programs

@@ -78,7 +78,7 @@ def test_workers_that_join_find_the_same(whole, environment, tmp_path):
         words = [sys.executable, "-m", "poise", "worker", str(tmp_path / "t"), "--idle", "0.2"]
         third = subprocess.Popen(words, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True)
         finished(process)
-        said, _ = third.communicate(timeout=60)
+        said, _ = third.communicate(timeout=300)
     assert outcome(tmp_path / "t") == outcome(whole)
     assert runs(tmp_path / "t") == runs(whole) and third.returncode == 0
     assert said.count("done: ") > 0
@@ -96,7 +96,7 @@ def test_killed_at_random_moments(whole, environment, tmp_path):
         except subprocess.TimeoutExpired:
             victim = process.pid if killed % 2 else -os.getpgid(process.pid)
             os.kill(victim, signal.SIGKILL) if victim > 0 else os.killpg(-victim, signal.SIGKILL)
-            process.communicate(timeout=60)
+            process.communicate(timeout=300)
             killed += 1
     assert killed == KILLS, "it was killed while it worked"
     finished(started(environment, tmp_path / "killed"))
@@ -111,7 +111,7 @@ def test_ctrl_c_saves_and_goes_on(whole, environment, tmp_path):
     while time.monotonic() < deadline and not (events.exists() and '"began"' in events.read_text()):
         time.sleep(0.1)
     os.kill(process.pid, signal.SIGINT)
-    said, _ = process.communicate(timeout=60)
+    said, _ = process.communicate(timeout=300)
     assert process.returncode == 130, said
     assert "go on with: poise tune tests.tuning.surfaces.SHRINK x" in said
     finished(started(environment, tmp_path / "t"))

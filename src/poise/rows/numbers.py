@@ -11,11 +11,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING
 
 from poise.rows.held import having
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
 
 At = Callable[[int], float]  # step -> number
 
@@ -27,6 +29,7 @@ class Board:
     vector: from then on the n-th that is asked for is the n-th place, and `fill` writes all of them by one copy.
 
     Example:
+        >>> import torch
         >>> board = Board(torch.device("cpu"))
         >>> def step(s):
         ...     with holding(board):
@@ -47,10 +50,14 @@ class Board:
 
     def fixed(self) -> None:
         """From now on every number has its place."""
+        import torch
+
         self.places = torch.zeros(len(self.functions), dtype=torch.float64, device=self.device)
 
     def fill(self, step: int) -> None:
         """Write every number as it is at a step."""
+        import torch
+
         if self.places is not None and self.functions:
             values = torch.tensor([at(step) for at in self.functions], dtype=torch.float64)
             if self.device.type == "cuda":
@@ -59,6 +66,8 @@ class Board:
 
     def next(self, at: At, step: int) -> Tensor:
         """The scalar of the number that is asked for now."""
+        import torch
+
         place, self.asked = self.asked, self.asked + 1
         if self.places is not None:
             if place >= len(self.functions):

@@ -145,7 +145,7 @@ class Slowly(Stopping):
         time.sleep(0.05)
 
 
-def until(true, seconds=60.0):
+def until(true, seconds=300.0):
     end = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < end, "it never came"
