@@ -29,6 +29,7 @@ PARTS = {
     "lazy penalties": {"discriminator": {**TINY, "penalties": [R1, R2, LECAM]}},
     "modern": {"network": "modern", "loss": "relativistic", "discriminator": {**TINY, "penalties": [R1, R2]}},
     "bilinear": {"network": "bilinear"},
+    "one generated batch a step": {"reuse_generated": True},
     "mirror images by what the data are": {"flip": "auto"},
     "another run's networks": {},
     "transparency": {"channels": 4},

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from poise.core import Batch, DiscriminatorOutput, Player, Term, averaged
+from poise.games.once import OnceAStep
 from poise.rows.drawn import drawn
 
 
@@ -39,7 +40,8 @@ class Round:
     """All that one turn may look at. Each attribute is computed when first read and kept for the turn.
 
     On D's turn `fake` carries no gradient to G; on G's turn the loop has frozen D's weights. `real` and `fake`
-    require a gradient of their own only where a due term second_order.
+    require a gradient of their own only where a due term second_order. Where a step has one generated batch
+    (`game.once`), `z`, `fake` and its `fake_cond` are on G's turn those of D's turn.
 
     `noticed["output_gradient"]`, after the backward pass of G's turn: the mean over the samples of ‖∂ℓ_i/∂G(z_i)‖,
     where ℓ_i is the sample's own loss. It is what D tells G, before G's weights turn it into a step.
@@ -50,21 +52,28 @@ class Round:
         self.slopes = any(term.second_order for term in due)
         self.real = batch.real.detach().requires_grad_() if self.slopes else batch.real
         self.noticed: dict[str, Tensor] = {}
+        self.made = game.once.take(len(self.real)) if game.once is not None and generates else None
+        self.fake_cond = self.made.cond if self.made else self.cond
 
     @cached_property
     def z(self) -> Tensor | None:
+        if self.made:
+            return self.made.z
         found: Tensor | None = drawn(len(self.real), self.game.generator.noise)
         return found
 
     @cached_property
     def fake(self) -> Tensor:
         if self.generates:
-            fake: Tensor = self.game.generator(self.z, self.cond)
+            fake: Tensor = self.made.fake if self.made else self.game.generator(self.z, self.cond)
             if fake.requires_grad:
                 fake.register_hook(partial(notice_slopes, self.noticed))
             return fake
-        with torch.no_grad():
-            fake = self.game.generator(self.z, self.cond)
+        if self.game.once is not None:
+            fake = self.game.once.make(self.z, self.cond)
+        else:
+            with torch.no_grad():
+                fake = self.game.generator(self.z, self.cond)
         return fake.to(self.real.dtype).requires_grad_(self.slopes)
 
     @cached_property
@@ -93,7 +102,7 @@ class Round:
 
     @cached_property
     def on_fake(self) -> DiscriminatorOutput:
-        found: DiscriminatorOutput = self.game.discriminator(self.game.view(self.fake), self.cond)
+        found: DiscriminatorOutput = self.game.discriminator(self.game.view(self.fake), self.fake_cond)
         return found
 
 
@@ -123,6 +132,7 @@ class Adversarial:
     `joint`: D judges both in one pass on its turn; set it to False where D's output for a sample depends on the
     rest of the batch (batch normalisation), which `joint_allowed` tells.
     `modules`: name -> a network, or its average, that is saved although it does not play.
+    `once`: where both turns of a step are to see one generated batch, what keeps it between them.
     """
 
     generator: Any
@@ -131,6 +141,12 @@ class Adversarial:
     view: Callable[[Tensor], Tensor] = lambda x: x
     joint: bool = True
     modules: dict[str, Any] = field(default_factory=dict)
+    once: OnceAStep | None = None
+
+    @property
+    def not_captured(self) -> str:
+        """Why no step of this game is captured, or nothing."""
+        return "" if self.once is None else "both players' turns go through one generated batch (--reuse-generated)"
 
     def round(self, player: Player[Round], batch: Batch, due: Sequence[Term[Round]]) -> Round:
         return Round(self, player.module is self.generator, batch, due)

@@ -209,7 +209,7 @@ SINCE: Arguments = {
     "metadata": None, "file_column": None, "text_column": None, "voice_column": None, "compile": False,
     "capture": "auto",
     "network": None, "from_run": None, "from_step": "last", "from_parts": "both", "augment_probability": 1.0,
-    "ema_half_life": None,
+    "ema_half_life": None, "reuse_generated": False,
 }  # fmt: skip
 UNNAMED = {**SINCE, "splits": "auto", "order": "content"}
 NAMED = {("images", "compile")}

@@ -53,6 +53,9 @@ GAMES = {
         "penalties": [{"class_path": f"{OWN}.Between"}, {"class_path": f"{OWN}.Level", "init_args": {"shape": "each"}}]
     }}),
     "scheduled": ("images", {**PLAIN, "discriminator": D, "augment_probability": "linear:0:1", "batch": 5}),
+    "one generated batch": ("images", {**PLAIN, "discriminator": D | R1_AND_MORE | {"turns": 1}, "batch": 7,
+                                       "reuse_generated": True, "micro_batches": 2, "conditional": True,
+                                       "network": "residual"}),
     "vae": ("vae", {"autoencoder": {"width": 2, "norm": "none"}}),
     "vae_gan": ("vae", {"autoencoder": {"width": 2, "norm": "none"}, "objective": "vae_gan", "discriminator": D,
                         "features": 0.0}),  # feature matching is computed in single precision

@@ -12,8 +12,10 @@ from poise.core import Batch, ScheduledValue
 from poise.data.draws.order import Prefetch
 from poise.data.images.images import ImageSet
 from poise.data.images.stream import ImageStream
+from poise.errors import PoiseError
 from poise.games.adversarial import Adversarial, adversarial_terms, joint_allowed
 from poise.games.augment import Augmentation, resolve
+from poise.games.once import OnceAStep
 from poise.losses import Loss
 from poise.models.own import OwnDiscriminator, OwnGenerator
 from poise.networks import ImageNetworks
@@ -177,3 +179,19 @@ def game(
         player("generator", g, of_g, to_generate, penalties["generator"], (average,)),
     )
     return built, average.module
+
+
+def reuse(game: Adversarial, asked: bool) -> None:
+    """Have both players' turns go through one generated batch a step, if it is asked for.
+
+    Errors: PoiseError where a player moves more than once a step: its moves would see the same batch again.
+    """
+    if not asked:
+        return
+    for mover in game.players:
+        if mover.turns != 1:
+            raise PoiseError(
+                f"--reuse-generated: the {mover.name} moves {mover.turns} times a step, and there is one generated "
+                f"batch; use --{mover.name}.turns 1, or leave --reuse-generated out"
+            )
+    game.once = OnceAStep(game.generator)

@@ -79,6 +79,7 @@ def images(
     conditional: bool = False,
     augment: str = "auto",
     augment_probability: Scheduled = 1.0,
+    reuse_generated: bool = False,
     network: ImageNetworks | str = "auto",
     loss: Loss | str = "nonsaturating",
     noise: int = 64,
@@ -101,6 +102,8 @@ def images(
             (all three up to 20,000 pictures, none above).
         augment_probability: with which probability each kind is applied to a picture: a number, a schedule such as
             linear:0:0.3, or steered: up from 0 while D tells training from held-out pictures, down while it does not.
+        reuse_generated: true: both players' turns go through one generated batch a step, so that the generator computes
+            one and not two; each player then moves once a step.
         network: auto (bilinear where D sees augmented pictures, else dcgan), dcgan, short_dcgan (a layer less in each
             player), bilinear (interpolation instead of transposed convolutions in the generator), residual, modern
             (residual without normalisation; docs/networks.md has what goes with it), or MODULE.CLASS of a file of your
@@ -139,6 +142,7 @@ def images(
     l2 = {"generator": l2_generator, "discriminator": l2_discriminator}
     penalties = {name: common.own_penalties(name, l2, options, run.steps) for name in options}
     game, average = parts.game(network, loss, noise, options, penalties, facts, run, execution, begun)
+    parts.reuse(game, reuse_generated)
     stream = parts.stream(seen, run, execution, conditional)
     dials = parts.dials(game, options, augment_probability, seen, run, execution)
     watch = outcomes.monitor(game, average, seen, facts, run.batch, run.seed, execution)
