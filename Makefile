@@ -12,7 +12,7 @@ demo: $(VENV)/.demo ## train on Fashion-MNIST, sample, score, say where to look 
 	$(BIN)/poise demo
 
 test: $(VENV)/.dev $(VENV)/.site $(VENV)/.loops $(VENV)/.lowest ## everything, with real data; a part of it with the lowest versions
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 --durations=40 --durations-min=3
 	@if [ -e $(VENV)/.lowest ]; then \
 	  echo "with the lowest versions that are allowed (constraints-lowest.txt):"; \
 	  $(VENV)/lowest/bin/python -m pytest -m "not real" tests/penalties && \
