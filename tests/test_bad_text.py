@@ -248,6 +248,7 @@ def test_no_case_is_there_twice():
     assert len({case[0] for case in CASES}) == len(CASES)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("run", ["text", "language"])
 def test_good_input_of_the_same_kind_works(place, capsys, run):
     """What the table spoils is fine by itself."""

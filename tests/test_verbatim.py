@@ -34,6 +34,7 @@ def test_within_it_nothing_is_translated(chinese):
         print("Samples: a.png", file=below)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "words",
     [["runs", "--json"], ["diagnose", "one", "--json"], ["runs", "diff", "one", "two", "--json"],

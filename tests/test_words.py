@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import io
 import json
 import os
@@ -19,7 +20,8 @@ import pytest
 from poise.cli import main
 from poise.terminal import Printed
 from poise.words import language, lines_within, translated
-from poise.words.table import sentences, table
+from poise.words import table as tables
+from poise.words.table import sentences
 from poise.words.translating import balanced
 from tests.untranslated import LEFT_OUT, left_out
 
@@ -42,6 +44,8 @@ OF_ARGPARSE = "the following arguments are required"
 PLACES = re.compile(r"\{[a-z]+(:[^}]*)?\}")  # of a text that is formatted later, as {scale:,.0f}
 CHINESE = re.compile("[\u4e00-\u9fff]")
 
+table = functools.cache(tables.table)  # read once
+
 
 def text_of(node: ast.expr) -> str | None:
     """A string, or an f-string with {} for its values."""
@@ -52,6 +56,7 @@ def text_of(node: ast.expr) -> str | None:
     return None
 
 
+@functools.cache
 def texts_in(source: str) -> list[str]:
     """Every string of a file that is no docstring and no piece of another one."""
     tree = ast.parse(source)

@@ -132,6 +132,7 @@ OTHERS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", OTHERS)
 def test_what_is_not_read_is_named_by_the_check_and_at_the_start(name, tmp_path, monkeypatch):
     """With what to do; nothing of it is taken for a picture."""
@@ -146,6 +147,7 @@ def test_what_is_not_read_is_named_by_the_check_and_at_the_start(name, tmp_path,
     assert any(line.startswith("  other.bin: ") and advice in line for line in lines)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in OTHERS if name not in ("text", "nothing")])
 def test_the_same_under_the_name_of_a_picture_is_unreadable_and_named(name, tmp_path, monkeypatch):
     monkeypatch.setattr(contents, "installed", lambda form: form not in contents.PLUGINS)

@@ -41,6 +41,7 @@ def stored(folder: Path, container: str, values: np.ndarray) -> Path:
     return Path(shutil.make_archive(str(folder / "x"), "zip", folder / "x"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("container", CONTAINERS)
 @pytest.mark.parametrize("bits", [8, 10, 12, 14, 16])
 def test_fewer_bits_are_named_and_mended(bits, container, tmp_path):

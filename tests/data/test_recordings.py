@@ -61,6 +61,7 @@ def test_what_is_inside(clips: Path) -> None:
         assert levels.level(clip, 16_000) == pytest.approx(-23, abs=0.01)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", ["wav", "flac", "ogg", "mp3"])
 @pytest.mark.parametrize("rate", [8_000, 16_000, 44_100])
 @pytest.mark.parametrize("channels", [1, 2])
@@ -253,6 +254,7 @@ BAD: list[tuple[dict, str]] = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("options", "message"), BAD, ids=[str(options) for options, _ in BAD])
 def test_what_cannot_be_is_one_sentence(options: dict, message: str, clips: Path, cache: Path) -> None:
     with pytest.raises(PoiseError, match=message) as caught:

@@ -44,6 +44,7 @@ def encoded(form: str, mode: str) -> bytes:
     return buffer.getvalue()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("form", "mode"), CASES)
 def test_a_picture_cut_anywhere_is_read_or_named_and_never_ends_the_others(form, mode, tmp_path):
     """At every tenth of its length, beside whole ones: by the header's pass, the check and the run alike."""

@@ -103,6 +103,7 @@ def refused(capsys: pytest.CaptureFixture[str], argv: list[str], words: str) -> 
     assert not out.out and words in out.err and out.err.count("\n") == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", REFUSED)
 def test_a_bad_request_is_refused(name, trained, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)

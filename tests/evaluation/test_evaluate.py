@@ -289,6 +289,7 @@ def test_a_report_as_text() -> None:
     assert sum("A remark." in line for line in lines) == 1
 
 
+@pytest.mark.slow
 def test_a_run_with_other_training_data_of_another_kind(
     made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -104,6 +104,7 @@ def test_without_a_probability_nothing_more_is_drawn_than_the_kind_draws(name, c
     torch.testing.assert_close(Augmentation(name)(x), expected, rtol=0, atol=0)
 
 
+@pytest.mark.slow
 @CHANNELS
 @pytest.mark.parametrize("name", KINDS)
 @pytest.mark.parametrize("probability", [0.0, 0.3, 1.0])
@@ -117,6 +118,7 @@ def test_a_probability_chooses_pictures_and_leaves_the_others_alone(name, probab
     assert changed == pytest.approx(probability * always, abs=4 * error + 0.02 * probability)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("channels", [1, 4])
 @pytest.mark.parametrize("name", KINDS)
 def test_the_expectation_at_a_probability_is_the_mixture(name, channels):
@@ -139,6 +141,7 @@ def test_the_chance_of_cutout_by_hand():
     assert hidden[0, 0].item() == pytest.approx(0.5 / 16, abs=0.01)
 
 
+@pytest.mark.slow
 @CHANNELS
 @pytest.mark.parametrize("name", KINDS)
 def test_the_gradient_at_a_probability_is_that_of_what_was_applied(name, channels):

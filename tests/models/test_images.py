@@ -21,6 +21,7 @@ def pair(name, size=16, channels=1, classes=0, width=4, depth=1, **more):
     return g, d
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NETWORKS)
 @pytest.mark.parametrize("size", [16, 17, 20, 28, 31, 37, 50, 64, 100, 127, 128, 255, 256])
 def test_every_size_is_reached_exactly(name, size):
@@ -68,6 +69,7 @@ def test_labels_reach_both_networks(name):
             net(argument, None)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NETWORKS)
 def test_spectral_norm_bounds_every_layer(name):
     _, d = pair(name, spectral=True)

@@ -97,6 +97,7 @@ def gradients_lengths(size):
     return torch.tensor(found[::-1]) / size**2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", SIZES)
 def test_every_stage_of_the_generator_begins_with_variance_one(size):
     """And gradients have the length that the interpolations give them: within 20 % from 16 to 256 pixels."""
@@ -115,6 +116,7 @@ def test_every_stage_of_the_generator_begins_with_variance_one(size):
     assert (torch.stack(lengths).mean(0) / expected).tolist() == pytest.approx([1.0] * len(expected), rel=0.2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", SIZES)
 def test_every_stage_of_the_discriminator_begins_with_the_variance_of_its_picture(size):
     """Of pictures without detail, which a mean over neighbours does not change.

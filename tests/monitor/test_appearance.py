@@ -113,6 +113,7 @@ def told(rows, steps=800):
     return [finding.name for finding in diagnose(Record(rows, RunSpec(arguments={"steps": steps})))]
 
 
+@pytest.mark.slow
 def test_the_first_third_of_a_run_is_left_in_peace():
     """Every generator begins grey; what lasts is told after four looks that count."""
     pale = record(2400, generator__shown_contrast=0.5)

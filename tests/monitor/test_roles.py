@@ -92,6 +92,7 @@ def told(finding):
     return replace(finding, sentence=said(finding.sentence), action=said(finding.action))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("recipe", ["images", "text", "speech", ""])
 @pytest.mark.parametrize("case", [case for case, made in MADE.items() if players(made) <= ADVERSARIAL])
 def test_every_finding_is_the_same_under_the_names_of_the_players(case, recipe):

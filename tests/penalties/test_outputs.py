@@ -101,6 +101,7 @@ def test_heads_and_positions_are_averaged():
     assert [float(mean) for mean in kept.means()] == [2.0, 2.0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("micro", [2, 4, 8])
 def test_micro_batches_are_one_batch(micro):
     one, many = trained(12), trained(12, micro)
@@ -124,6 +125,7 @@ def test_nothing_is_lost_by_a_restart(tmp_path):
     assert all(torch.equal(*pair) for pair in both)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("strength", [0.25, 0.5, 2.0])
 def test_wasserstein_ends_at_the_gap_of_the_formula(strength):
     """D gains 1 for each unit of D(x) − D(G): with settled averages 1 = 2λ·(D(x) − m_F), the gap is 1/(2λ)."""

@@ -31,6 +31,7 @@ def table_of(kind, whole=True, single=True):
     return tokenizer, spoken_table(facts)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", TEXTS)
 def test_numbers_are_those_of_the_tokenizer(kind):
     tokenizer, table = table_of(kind)

@@ -121,6 +121,7 @@ def test_a_run_records_what_it_was(capsys):
     assert not [row for row in RunFolder(Path("c")).rows() if NAME in row]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("flags", "sentence"),
     [

@@ -28,6 +28,7 @@ MINE = [
 ]  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("recipe", "asked"), MINE, ids=[recipe for recipe, _ in MINE])
 def test_the_command_of_every_recipe_is_its_arguments(recipe, asked, tmp_path):
     arguments = completed(recipe, asked)

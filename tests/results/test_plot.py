@@ -160,6 +160,7 @@ def test_a_run_comes_before_a_study_of_its_name(here):
     assert find_run_or_study("ima").name == "images"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "said"),
     [

@@ -123,6 +123,7 @@ def test_what_data_and_names_hold_is_text(tmp_path):
     assert any(EVIL in text for text in page.text) and any("\\u202e\\x1b[31m red" in text for text in page.text)
 
 
+@pytest.mark.slow
 def test_evaluations_stand_beside_a_perfect_and_a_copying_generator(tmp_path):
     shutil.copytree(LANGUAGE, tmp_path / "run")
     report = json.loads((tmp_path / "run/report.json").read_text())

@@ -53,6 +53,7 @@ def test_what_is_no_schedule_is_refused():
         check_player("net", AdamOptions(betas=(0.5, "cosin:0.9:0.99")), sizes=())
 
 
+@pytest.mark.slow
 def test_a_schedule_that_stands_still_is_the_number(pictures, tmp_path):
     """Bit for bit, beside a run with numbers."""
     for name, second in (("number", 0.75), ("schedule", "linear:0.75:0.75")):

@@ -167,6 +167,7 @@ def test_an_auto_encoder_of_rectangles_is_resumed_and_does_all_it_does_with_squa
             assert grid.width == grid_size(rows, columns)[0], name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("recipe", ["images", "vae"])
 def test_a_square_is_the_number_before_anything_is_written(recipe, tmp_path):
     data = str(tmp_path / "a.npz")

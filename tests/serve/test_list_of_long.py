@@ -40,6 +40,7 @@ def listed(views, now):
     return content.version, {row["name"]: row for row in content.content["runs"]}
 
 
+@pytest.mark.slow
 def test_the_best_score_of_a_long_record_is_found_though_nothing_changes(stopped):
     now = [0.0]
     views = shown.Views(stopped, lambda: now[0])

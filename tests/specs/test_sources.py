@@ -44,6 +44,7 @@ def marker(tmp_path, monkeypatch):
         sys.modules.pop(name, None)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", PLACES)
 def test_what_stands_in_a_description_is_not_executed(place, marker):
     recipe, arguments = PLACES[place]

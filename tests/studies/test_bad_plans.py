@@ -31,6 +31,7 @@ def folder(tmp_path):
     return tmp_path / "small"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", DAMAGED)
 def test_a_damaged_plan_is_told(what, folder, monkeypatch):
     table = json.loads((folder / "plan.json").read_text())

@@ -65,6 +65,7 @@ def rates(folder):
     return {task.arguments["lr"] for task in Study.of(folder / "study.yaml", folder / "s").tasks}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("known", [True, False])
 def test_a_study_goes_on_with_the_defaults_it_began_with(known, tmp_path, today, capsys, monkeypatch):
     """`known`: whether it has kept them; one of before did not, and its runs say what they were."""
@@ -109,6 +110,7 @@ def test_what_the_file_gave_then_is_no_default_of_then(tmp_path, today):
     assert rates(tmp_path) == {0.1}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("content", ["", "[]", '{"toy": 3}', "{"])
 def test_damaged_defaults_are_named(content, tmp_path, capsys):
     write(tmp_path)

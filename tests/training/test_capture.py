@@ -127,6 +127,7 @@ class Own(L2):
             weight.gradient().add_(weight.value.detach(), alpha=self.strength_at(step))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("strength", "kinds"), [(0.01, 4), ("linear:1e-2:1e-3:40", None)])
 def test_a_penalty_of_ones_own_is_captured_where_its_strength_stays(strength, kinds):
     lines, say = told()
@@ -148,6 +149,7 @@ def scheduled(game):
     return second_betas(game)
 
 
+@pytest.mark.slow
 def test_a_scheduled_second_beta_is_read_on_the_device():
     """Captured as computed, bit for bit; and to rounding as by torch's own Adam, whose weights and state it has."""
     captures = Captures(Tape())

@@ -97,6 +97,7 @@ OWN = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", OWN)
 def test_what_counts_or_replaces_is_not_captured_and_comes_out_as_without(name):
     lines, say = told()
@@ -127,6 +128,7 @@ class Breaks(Tape):
         raise RuntimeError("CUDA error: out of something")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", OWN)
 def test_a_capture_that_fails_leaves_everything_as_it_was(name):
     """Weights, averages, states of optimisers, random numbers, and what Python counts."""
@@ -158,6 +160,7 @@ def decays(game):
     return [ScheduledValue("decay", float, lambda step: group.update(weight_decay=0.0 if step < 20 else 0.5))]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dial", [freezes, sleeps, decays])
 def test_what_a_dial_of_ones_own_sets_makes_another_kind(dial):
     game, other = (small_game(optimiser=ADAM) for _ in range(2))
