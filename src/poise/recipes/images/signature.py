@@ -137,14 +137,15 @@ def images(
     other = begun.known.network if begun else None
     network, options, facts, chosen = situation.settle(network, players, seen, facts, augment_probability, other)
     l2 = {"generator": l2_generator, "discriminator": l2_discriminator}
-    penalties = {name: common.own_penalties(name, l2, options, run.steps) for name in options}
+    penalties = {name: common.own_penalties(name, l2[name], options[name], run.steps) for name in options}
+    unpenalised = parts.unpenalised(l2, options)
     game, average = parts.game(network, loss, noise, options, penalties, facts, run, execution, begun)
     stream = parts.stream(seen, run, execution, conditional)
     dials = parts.dials(game, options, augment_probability, seen, run, execution)
     watch = outcomes.monitor(game, average, seen, facts, run.batch, run.seed, execution)
     stage = Stage("adversarial", game, stream, run.steps, dials, watch)
     judged = (seen, run.score_samples, run.seed)
-    said = [*chosen, *parts.unpenalised(l2, options), *own.unused(network, options, game.discriminator, OURS)]
+    said = [*chosen, *unpenalised, *own.unused(network, options, game.discriminator, OURS)]
     return Recipe(
         **common.run_fields(run, execution, [stage]),
         facts=facts,

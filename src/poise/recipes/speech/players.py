@@ -51,7 +51,7 @@ class Mels:
         self.generator: Any = g
         self.average: Any = self.ema.module
         to_discriminate, to_generate = adversarial_terms(find("loss", setup.loss))
-        penalties = own_penalties("discriminator", setup.l2, options, steps)
+        penalties = own_penalties("discriminator", setup.l2["discriminator"], of_d, steps)
         judge = player("discriminator", d, of_d, to_discriminate, penalties)
         self.acoustic = SpeechGame(g, d, joint=joint_allowed(d))
         warm = self._generates(self._own("acoustic"), "acoustic", of_g.warm_lr)
@@ -69,9 +69,9 @@ class Mels:
 
     def _generates(self, terms: list[Term[Any]], stage: str, lr: Scheduled) -> Player[Any]:
         first, *also = terms
-        options = self.setup.options
-        penalties = own_penalties("generator", self.setup.l2, options, self.steps[stage])
-        return player("generator", self.generator, options["generator"], first, penalties, (self.ema,), lr, also)
+        options = self.setup.options["generator"]
+        penalties = own_penalties("generator", self.setup.l2["generator"], options, self.steps[stage])
+        return player("generator", self.generator, options, first, penalties, (self.ema,), lr, also)
 
     def again(self, stage: str, of_d: list[Term[Any]]) -> Player[Any]:
         """The generator for another stage, with an optimiser of its own and the opinions of another discriminator."""

@@ -91,7 +91,7 @@ class TextPlayers:
 
     def _penalties(self, name: str, stage: str = "adversarial") -> list[Penalty]:
         """A player's own over one of its stages."""
-        return own_penalties(name, self.setup.l2, self.options, self.steps[stage])
+        return own_penalties(name, self.setup.l2[name], self.options[name], self.steps[stage])
 
     def _anchor(self, units: float) -> list[Term[Any]]:
         """The likelihood of real sentences as a term of the adversarial stage; none where its weight is 0."""
@@ -103,7 +103,7 @@ class TextPlayers:
         options = self.options["generator"]
         penalties, strength = self._penalties("generator", "likelihood"), self.setup.l2["embedding"]
         if strength != 0:
-            penalties.append(l2("embedding", strength, L2Rows).over(self.steps["likelihood"]))
+            penalties.append(l2("embedding", strength, self.steps["likelihood"], L2Rows))
         made = player(
             "generator", self.generator, options, sentence_term(units), penalties, (average,), options.warm_lr
         )

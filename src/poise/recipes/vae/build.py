@@ -127,15 +127,15 @@ def penalties(
     """By player: its L2 under names of their own in the record, and what else was asked for."""
     found: dict[str, list[Penalty]] = {
         "autoencoder": [
-            l2(part, strength, partial(L2, covers=within(part), name=f"l2_{part}"))
+            l2(part, strength, steps, partial(L2, covers=within(part), name=f"l2_{part}"))
             for part, strength in (("encoder", l2_encoder), ("decoder", l2_decoder))
         ]
     }
     if "l2_discriminator" in asked.values:
-        found["discriminator"] = [l2("discriminator", asked.values["l2_discriminator"])]
+        found["discriminator"] = [l2("discriminator", asked.values["l2_discriminator"], steps)]
     return {
-        name: [penalty.over(steps) for penalty in [*found[name], *asked.options[name].penalties]]
-        for name in asked.options
+        name: [*found[name], *(penalty.over(steps) for penalty in options.penalties)]
+        for name, options in asked.options.items()
     }
 
 

@@ -196,8 +196,8 @@ class Waves:
         return self._judges(stage), self._against(stage)
 
     def _judges(self, stage: str) -> Any:
-        penalties = own_penalties(self.judging, self.setup.l2, self.setup.options, self.steps[stage])
         options = self.setup.options[self.judging]
+        penalties = own_penalties(self.judging, self.setup.l2[self.judging], options, self.steps[stage])
         return player(self.judging, self.discriminator, options, self._to_discriminate, penalties)
 
     def _against(self, stage: str) -> Any:
@@ -220,7 +220,7 @@ class Waves:
         if not terms:
             raise PoiseError("--mel 0 and --stft 0 leave the spectral stage nothing to learn from: set one above 0")
         first, *also = terms
-        penalties = own_penalties(self.made, self.setup.l2, self.setup.options, self.steps[stage])
+        penalties = own_penalties(self.made, self.setup.l2[self.made], self._own, self.steps[stage])
         return player(self.made, self.generator, self._own, first, penalties, (self.ema,), lr, also)
 
     @property
