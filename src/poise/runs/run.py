@@ -1,4 +1,4 @@
-"""The one door: `run(spec, out) -> report`, and `run_in` where the folder is known. All that trains comes through it."""
+"""The one door: `run(spec, out) -> report`, and `run_in` where the folder is known. All training comes through it."""
 
 from __future__ import annotations
 

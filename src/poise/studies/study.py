@@ -87,7 +87,7 @@ class Study:
     def before(self) -> list[str]:
         """What is to be said before anything is run."""
         states = self.states()
-        over = states["done"] + states["diverged"]
+        over = sum(states[state] for state in OVER)
         known = f", {over} of them finished before" if over else ""
         said = before(self.plan)
         return [f"{self.plan.name}: {said[0]}{known}", *said[1:], *self._kept_defaults()]
@@ -110,7 +110,7 @@ class Study:
     @property
     def is_new(self) -> bool:
         """Whether none of its runs has begun."""
-        return self.states()["new"] == len({task.name for task in self.tasks})
+        return self.states().keys() <= {"new"}
 
     def register(self) -> None:
         """Keep the plan, or notice that it is another one than that with which the study began."""

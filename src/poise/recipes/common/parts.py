@@ -13,9 +13,9 @@ from poise.core import Player, ScheduledValue, Term, WeightPenalty, value_at
 from poise.errors import PoiseError
 from poise.penalties import L2, Penalty
 from poise.recipes.common.affordable import check_affordable
-from poise.recipes.common.options import AdamOptions, Options, RunOptions, check_counts
+from poise.recipes.common.options import Options, RunOptions, check_counts
 from poise.recipes.common.recipe import Stage, StepIntervals, Stopping
-from poise.recipes.common.setup import Setup
+from poise.recipes.common.setup import PlayerSetup, Setup
 from poise.training.capture.choice import captures_of
 from poise.training.precision import Execution, keep_freed_memory, pick_device, pick_precision
 from poise.training.schedules import Scheduled, bounds, number_or_schedule
@@ -26,12 +26,10 @@ def l2(name: str, strength: Scheduled, steps: int, kind: Callable[[Any], Penalty
     return kind(number_or_schedule(strength, f"--l2-{name.replace('_', '-')}", steps))
 
 
-def own_penalties(name: str, strength: Scheduled, options: AdamOptions, steps: int) -> list[Penalty]:
-    """A player's own L2 and what else was asked for, each with schedules over a stage of `steps`.
-
-    No stage shares one with another. Args: name of the player; strength of its L2; its options; steps.
-    """
-    return [l2(name, strength, steps), *(penalty.over(steps) for penalty in options.penalties)]
+def own_penalties(asked: PlayerSetup, steps: int) -> list[Penalty]:
+    """A player's own L2 and what else was asked for, each with schedules over a stage of `steps`; no stage shares one
+    with another."""
+    return [l2(asked.name, asked.l2, steps), *(penalty.over(steps) for penalty in asked.options.penalties)]
 
 
 def weighed(name: str, weight: Scheduled, steps: int, value: Callable[[Any], torch.Tensor]) -> list[Term[Any]]:

@@ -174,11 +174,12 @@ def game(
         with_features(network, found, asked.values.get("features", 0), some)
         return found
 
-    makers = {"autoencoder": lambda: model(network, asked.options["autoencoder"], facts)}
+    own = asked.options["autoencoder"]
+    makers = {"autoencoder": lambda: model(network, own, facts)}
     check_affordable(execution.device, makers)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(run.seed)
-        net: Any = model(network, asked.options["autoencoder"], facts)
+        net: Any = model(network, own, facts)
         net.to(execution.device, memory_format=torch.channels_last)
         fits(network, "encoder", net.encoder, some)
         fits(network, "decoder", net.decoder, some.new_zeros(2, facts.latent_size))
