@@ -89,8 +89,8 @@ class _Watching(View):
         self.wrong: list[str] = []  # names of the findings of the last look
         self.pace, self.total = Pace(done, total), total
         self.samples: tuple[Path, int, float | None, float] | None = None  # file, next step, next time, when it was
-        facts, batch = spec.facts, spec.arguments.get("batch", 0)
-        threads = facts["threads"]
+        facts, threads = spec.facts, spec.facts["threads"]
+        batch: Any = spec.arguments.get("batch", 0)
         self.per_step = PerStep("samples", f"{batch}", {"": batch})
         if "per_step" in facts:
             self.per_step = PerStep(**facts["per_step"])
