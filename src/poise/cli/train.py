@@ -32,6 +32,8 @@ MIRRORS: dict[str, FlagOptions] = {
     "--tensorboard": {"action": "store_true", "help": "write files for TensorBoard as well, into RUN/tensorboard"},
 }
 
+COMMANDS = ("train", "resume")
+
 
 def add(commands: Any) -> None:
     """Enter the commands."""

@@ -53,6 +53,8 @@ OF_SCAN: dict[str, FlagOptions] = {
 }
 FLAGS = {"tune": OF_TUNE, "scan": OF_SCAN}
 
+COMMANDS = ("tune", "scan")
+
 
 def add(commands: Any) -> None:
     """Enter the commands."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self, TypedDict
 
-from poise.disk.reading import natural
+from poise.disk.rows import natural
 
 Arguments = dict[str, object]  # of a recipe's signature, as JSON has them: groups are tables
 

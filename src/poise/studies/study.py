@@ -82,7 +82,8 @@ class Study:
 
     def states(self) -> Counter[str]:
         """How many runs are new, unfinished, diverged and done; equal specs are one run."""
-        return Counter(state_of(RunFolder(self.runs / name)) for name in {task.name for task in self.tasks})
+        folders = [RunFolder(self.runs / name) for name in {task.name for task in self.tasks}]
+        return Counter(state_of(folder) for folder in folders)
 
     def before(self) -> list[str]:
         """What is to be said before anything is run."""
