@@ -2,6 +2,7 @@
 
     python bench/house.py                      # of this checkout
     python bench/house.py OLD NEW              # of two, such as two worktrees
+    python bench/house.py --list               # where the subscripts with a word are: file:line, and the line
 
 Counted in src/poise, by the syntax tree: lines; files of the fullest folder; class names that stand for two classes;
 parameters of the widest signature, and whose it is; `dict[str, Any]`; subscripts with a word, as in row["loss"];
@@ -58,6 +59,20 @@ def folded(node: ast.AST) -> int:
     return 0
 
 
+def listed(checkout: Path) -> Iterator[str]:
+    """Each line with a subscript with a word, after its place; the file with the most of them first."""
+    found: dict[str, list[tuple[int, str]]] = {}
+    for path, text, tree in trees(checkout):
+        lines = text.splitlines()
+        name = str(path.relative_to(checkout / "src" / "poise"))
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Subscript) and is_word(node.slice):
+                found.setdefault(name, []).append((node.lineno, lines[node.lineno - 1].strip()))
+    for name, places in sorted(found.items(), key=lambda item: -len(item[1])):
+        yield f"{name}: {len(places)}"
+        yield from (f"  {number}: {line}" for number, line in sorted(set(places)))
+
+
 def counted(checkout: Path) -> dict[str, Any]:
     """Name of a count -> its value, of one checkout."""
     lines = dictionaries = subscripts = branches = long_functions = long_files = 0
@@ -95,7 +110,12 @@ def counted(checkout: Path) -> dict[str, Any]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("checkouts", nargs="*", type=Path, default=[ROOT])
-    found = [counted(checkout) for checkout in parser.parse_args().checkouts]
+    parser.add_argument("--list", action="store_true", help="list the subscripts with a word instead")
+    asked = parser.parse_args()
+    if asked.list:
+        print("\n".join(line for checkout in asked.checkouts for line in listed(checkout)))
+        return
+    found = [counted(checkout) for checkout in asked.checkouts]
     for name in found[0]:
         print(f"{name:<38}", *(f"{facts[name]!s:>24}" for facts in found))
 

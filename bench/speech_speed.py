@@ -40,7 +40,7 @@ from poise.data.speech.recordings import Recordings
 from poise.data.transcripts.syllables import TABLE, Syllable, to_pinyin
 from poise.penalties import L2
 from poise.recipes.common.options import parameters
-from poise.recipes.common.setup import Setup
+from poise.recipes.common.setup import PlayerSetup, Setup
 from poise.recipes.speech import build as speech_parts
 from poise.recipes.speech import signature as speeches
 from poise.recipes.speech.players import Mels
@@ -162,17 +162,18 @@ def feature_loss(real: Verdict, fake: Verdict) -> Tensor:
 
 
 def waves() -> tuple[vocoder_parts.Waves, Any]:
-    options = {"generator": vocoders.VocoderGeneratorOptions(lr=1e-3, warm_lr=2e-3), "discriminator":
-               vocoders.VocoderDiscriminatorOptions(lr=5e-4)}  # fmt: skip
+    made, judging = (
+        vocoders.VocoderGeneratorOptions(lr=1e-3, warm_lr=2e-3),
+        vocoders.VocoderDiscriminatorOptions(lr=5e-4),
+    )
     setup = Setup(
-        networks={"generator": "vocos", "discriminator": "both"}, loss="hinge",
-        weights={"mel": 5.0, "stft": 1.0, "features": 5.0}, options=options,
-        l2={"generator": L2_G, "discriminator": L2_D}, ema=EMA, steps={"spectral": 1500, "adversarial": 2500},
+        generator=PlayerSetup("generator", "vocos", made, L2_G),
+        discriminator=PlayerSetup("discriminator", "both", judging, L2_D), loss="hinge",
+        weights={"mel": 5.0, "stft": 1.0, "features": 5.0}, ema=EMA, steps={"spectral": 1500, "adversarial": 2500},
         execution=HOW, seed=0,
     )  # fmt: skip
-    made = vocoder_parts.Waves(MEL, setup)
     known = recordings(["" for _ in range(300)], 2.0)
-    return made, vocoder_parts.stream(known, MEL, SEGMENT, BATCH, 0, HOW)
+    return vocoder_parts.Waves(MEL, setup), vocoder_parts.stream(known, MEL, SEGMENT, BATCH, 0, HOW)
 
 
 def segments(stream: Any) -> list[Tensor]:
@@ -236,13 +237,10 @@ def acoustic() -> Case:
     said = speech_parts.speech(recordings(texts, 0.34), "syllables", "frames", MEL)
     steps = {"acoustic": 1500, "adversarial": 2500}
     facts = speech_parts.facts(said, {}, HOW, steps, None, speech_parts.per_step(said, SAID, SEGMENT))
-    options = {
-        "generator": speeches.SpeechGeneratorOptions(warm_lr=1e-3),
-        "discriminator": speeches.SpeechDiscriminatorOptions(),
-    }
     setup = Setup(
-        networks={"generator": "convolutional", "discriminator": "projection"}, loss="least_squares",
-        weights={"mel": 5.0, "features": 10.0}, options=options, l2={"generator": L2_G, "discriminator": L2_D},
+        generator=PlayerSetup("generator", "convolutional", speeches.SpeechGeneratorOptions(warm_lr=1e-3), L2_G),
+        discriminator=PlayerSetup("discriminator", "projection", speeches.SpeechDiscriminatorOptions(), L2_D),
+        loss="least_squares", weights={"mel": 5.0, "features": 10.0},
         ema=EMA, steps=steps, execution=HOW, seed=0,
     )  # fmt: skip
     made = Mels(facts, setup)

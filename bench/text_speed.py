@@ -37,7 +37,7 @@ from poise.data.text.sentences import SentenceStream, WindowStream
 from poise.data.text.toy import Numbers
 from poise.models.text import counted
 from poise.penalties import L2
-from poise.recipes.common.setup import Setup
+from poise.recipes.common.setup import PlayerSetup, Setup
 from poise.recipes.language import build as language_parts
 from poise.recipes.language.signature import LanguageRunOptions, ModelOptions
 from poise.recipes.text.facts import SentenceFacts
@@ -130,10 +130,10 @@ def language() -> Case:
 
 
 def players() -> TextPlayers:
-    options = {"generator": TextGeneratorOptions(lr=3e-4, warm_lr=2e-3), "discriminator": TextDiscriminatorOptions()}
     setup = Setup(
-        networks={"generator": "lstm", "discriminator": "auto"}, loss="relativistic", weights={"likelihood": 1.0},
-        options=options, l2={"generator": 1e-5, "discriminator": 1e-4, "embedding": 0.0}, ema=0.99,
+        generator=PlayerSetup("generator", "lstm", TextGeneratorOptions(lr=3e-4, warm_lr=2e-3), 1e-5),
+        discriminator=PlayerSetup("discriminator", "auto", TextDiscriminatorOptions(), 1e-4),
+        loss="relativistic", weights={"likelihood": 1.0}, ema=0.99,
         steps={"likelihood": 1000, "critic": 1, "adversarial": 1000}, execution=HOW, seed=0,
     )  # fmt: skip
     return TextPlayers(FACTS, setup, "gumbel", 17.0)

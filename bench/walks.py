@@ -3,6 +3,7 @@ to its verdict.
 
     python bench/walks.py                      # of this checkout
     python bench/walks.py OLD NEW              # of two, such as two worktrees, with the same commands
+    python bench/walks.py --list "λ to the gradient"       # every stay of one walk, with the functions entered there
 
 A stay is a row of calls in one file of src/poise, one after the other, until a function of another file is entered:
 what a reader opens, in order. Counted for each walk: stays, and different files. λ's walk has only the calls that λ is
@@ -18,12 +19,13 @@ import argparse
 import contextlib
 import inspect
 import io
+import itertools
 import json
 import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -55,7 +57,7 @@ class Walk:
 
     def __init__(self, package: str, holds: Callable[[FrameType], bool], ends: Callable[[FrameType], bool]) -> None:
         self.package, self.holds, self.ends = package, holds, ends
-        self.files: list[str] = []
+        self.calls: list[tuple[str, str]] = []  # (file, function)
         self.over = False
 
     def __call__(self, frame: FrameType, event: str, argument: Any) -> None:
@@ -67,10 +69,12 @@ class Walk:
         if self.ends(frame):
             self.over = True
         elif name.startswith(self.package) and self.holds(frame):
-            self.files.append(name.removeprefix(self.package))
+            self.calls.append((name.removeprefix(self.package), frame.f_code.co_qualname))
 
-    def stays(self) -> list[str]:
-        return [file for i, file in enumerate(self.files) if i == 0 or file != self.files[i - 1]]
+    def stays(self) -> list[tuple[str, list[str]]]:
+        """(file, functions entered there, in order) of each stay."""
+        rows = itertools.groupby(self.calls, key=lambda call: call[0])
+        return [(file, [function for _, function in calls]) for file, calls in rows]
 
 
 def has_strength(value: Any, deep: int) -> bool:
@@ -120,8 +124,8 @@ WALKS: dict[str, tuple[list[str], Callable[[FrameType], bool], Callable[[FrameTy
 }
 
 
-def walked(name: str) -> dict[str, int]:
-    """Counts of one walk, in the current folder, of the package that Python finds."""
+def walked(name: str) -> list[tuple[str, list[str]]]:
+    """The stays of one walk, in the current folder, of the package that Python finds."""
     import poise
     from poise.cli import main
 
@@ -137,12 +141,23 @@ def walked(name: str) -> dict[str, int]:
         sys.setprofile(None)
     if code != 0:
         raise SystemExit(f"{name}: poise {' '.join(command)} ended with {code}: {printed.getvalue()[-500:]}")
-    stays = walk.stays()
-    others = {file for file in stays if any(word in file.lower() for word in OTHERS)}
-    counts = {"stays": len(stays), "files": len(set(stays)), "of other modalities": len(others)}
-    if "--files" in sys.argv:
-        print("\n".join(stays), file=sys.stderr)
-    return counts
+    return walk.stays()
+
+
+def counts(stays: list[tuple[str, list[str]]]) -> dict[str, int]:
+    files = {file for file, _ in stays}
+    others = {file for file in files if any(word in file.lower() for word in OTHERS)}
+    return {"stays": len(stays), "files": len(files), "of other modalities": len(others)}
+
+
+def listed(stays: list[tuple[str, list[str]]]) -> str:
+    """A line for each stay: its number, its file, its functions; a row of the same function is told once."""
+    lines = []
+    for number, (file, functions) in enumerate(stays, 1):
+        rows = [(function, len(list(again))) for function, again in itertools.groupby(functions)]
+        told = [function if count == 1 else f"{function} x{count}" for function, count in rows]
+        lines.append(f"{number:4} {file:<36} {', '.join(told)}")
+    return "\n".join(lines)
 
 
 def prepared(folder: Path, run: Callable[[list[str]], None]) -> None:
@@ -154,8 +169,8 @@ def prepared(folder: Path, run: Callable[[list[str]], None]) -> None:
     run(["study", "small.yaml", "--workers", "1", "--quiet"])
 
 
-def of(checkout: Path) -> Iterator[tuple[str, dict[str, int]]]:
-    """The counts of every walk in a checkout."""
+def of(checkout: Path, walks: Iterable[str]) -> Iterator[list[tuple[str, list[str]]]]:
+    """The stays of these walks in a checkout."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         environment = {**os.environ, "PYTHONPATH": str(checkout / "src"), "OMP_NUM_THREADS": "1"}
@@ -170,23 +185,27 @@ def of(checkout: Path) -> Iterator[tuple[str, dict[str, int]]]:
             return done.stdout
 
         prepared(folder, lambda words: python("-m", "poise", *words) and None)
-        for walk in WALKS:
-            yield walk, json.loads(python(str(Path(__file__).resolve()), "--walk", walk))
+        for walk in walks:
+            yield json.loads(python(str(Path(__file__).resolve()), "--walk", walk))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("checkouts", nargs="*", type=Path, default=[ROOT])
     parser.add_argument("--walk", help=argparse.SUPPRESS)
-    parser.add_argument("--files", action="store_true", help="of one walk: name every stay")
+    parser.add_argument("--list", choices=list(WALKS), metavar="WALK", help=f"every stay of one: {', '.join(WALKS)}")
     asked = parser.parse_args()
     if asked.walk:
         print(json.dumps(walked(asked.walk)))
         return
-    found = [dict(of(checkout.resolve())) for checkout in asked.checkouts]
-    for walk in WALKS:
-        for count in found[0][walk]:
-            print(f"{walk}, {count}: {' -> '.join(f'{one[walk][count]:,}' for one in found)}")
+    if asked.list:
+        for checkout in asked.checkouts:
+            print(listed(next(of(checkout.resolve(), [asked.list]))))
+        return
+    found = [[counts(stays) for stays in of(checkout.resolve(), WALKS)] for checkout in asked.checkouts]
+    for number, walk in enumerate(WALKS):
+        for count in found[0][number]:
+            print(f"{walk}, {count}: {' -> '.join(f'{one[number][count]:,}' for one in found)}")
 
 
 if __name__ == "__main__":

@@ -9,7 +9,9 @@ import sys
 
 import pytest
 
-from poise.cli import main
+from poise.cli import data, demo, main, reporting, runs, sampling, serve, study, tree, tune
+from poise.cli import train as training
+from poise.cli.parser import CommandParser, commands_of
 from poise.registry import names
 from poise.specs.spec import parser_for
 from tests.commands import made, printed, said, train  # noqa: F401  (a fixture)
@@ -114,6 +116,15 @@ generator = {width = 4, lr = 1e-3}
 class_path = "R1"
 init_args = {gamma = 0.5}
 """
+
+
+@pytest.mark.parametrize("part", [training, demo, sampling, runs, reporting, serve, study, tune, data])
+def test_each_file_of_commands_says_which_it_enters(part):
+    """By that a command is found without entering all others."""
+    commands = commands_of(CommandParser())
+    part.add(commands)
+    assert set(commands.choices) == set(part.COMMANDS)
+    assert set(tree(part.COMMANDS[0])[1].choices) == {*part.COMMANDS, "completion"}
 
 
 def test_yaml_toml_and_flags_give_the_same_spec(place):

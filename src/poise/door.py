@@ -63,16 +63,18 @@ def train(
         >>> run.sample(4, seed=0).shape
         (4, 16, 16, 1)
     """
-    from poise.runs.load import Run, trust_all
+    from poise.runs.load import Run
     from poise.runs.place import folder_of
-    from poise.runs.run import run
+    from poise.runs.run import run_in
+    from poise.specs.sources import trust_all
+    from poise.specs.spec import completed
 
     asked: Arguments = {"data": str(data), **arguments}
     trust_all(recipe, asked)
-    folder, _ = folder_of(recipe, asked, out)
+    folder, tidy = folder_of(recipe, completed(recipe, asked), out)
     if out is not None:
         remember(folder.path)
-    run({"recipe": recipe, "arguments": asked}, folder.path, view)
+    run_in(folder, recipe, tidy, view)
     return Run(folder)
 
 

@@ -159,13 +159,17 @@ class RunFolder:
 
     def rows(self) -> list[StepRow]:
         """The record; a last line that was cut off by a crash is left out, and any other damage is named."""
-        return list(self.each_row())
+        with contextlib.suppress(FileNotFoundError):
+            return [StepRow(row) for row in disk.entries(self.path / "record.jsonl", wrong_row, self._advice())]
+        return []
 
     def each_row(self) -> Iterator[StepRow]:
         """The same row by row, for records that are long; nothing where there is none."""
-        advice = f"put it back, or go on from before that line with poise resume {self.quoted} --from-step STEP"
         with contextlib.suppress(FileNotFoundError):
-            yield from map(StepRow, disk.each_entry(self.path / "record.jsonl", wrong_row, advice))
+            yield from map(StepRow, disk.each_entry(self.path / "record.jsonl", wrong_row, self._advice()))
+
+    def _advice(self) -> str:
+        return f"put it back, or go on from before that line with poise resume {self.quoted} --from-step STEP"
 
     def rewind(self, step: int) -> None:
         """Forget recorded steps from `step` on: they are about to be made again."""

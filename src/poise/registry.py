@@ -90,14 +90,19 @@ HOMES: dict[str, tuple[str, ...] | dict[str, str]] = {
 }
 
 
+def table(family: str) -> dict[str, Any]:
+    """The members of a family that are registered so far, by name: for what enters or reads many of them."""
+    return _TABLES.setdefault(family, {})
+
+
 def register(family: str, name: str) -> Callable[[T], T]:
     """Decorator: enter an object under `name` in `family`; a name that is taken is refused."""
 
     def enter(item: T) -> T:
-        table = _TABLES.setdefault(family, {})
-        if name in table:
+        members = _TABLES.setdefault(family, {})
+        if name in members:
             raise ValueError(f"{family} '{name}' is registered twice")
-        table[name] = item
+        members[name] = item
         return item
 
     return enter
@@ -120,9 +125,9 @@ def find(family: str, name: Any) -> Any:
     if not isinstance(name, str):
         return name
     _load(family, name)
-    table = _TABLES.get(family, {})
-    if name in table:
-        return table[name]
+    members = _TABLES.get(family, {})
+    if name in members:
+        return members[name]
     known = names(family)
     if "." in name:
         raise PoiseError(

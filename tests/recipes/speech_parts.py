@@ -8,7 +8,7 @@ import numpy as np
 
 from poise.audio.spectrograms import Mel
 from poise.data.speech.recordings import Recordings
-from poise.recipes.common.setup import Setup
+from poise.recipes.common.setup import PlayerSetup, Setup
 from poise.recipes.speech import build as parts
 from poise.recipes.speech.players import SpeechPlayers
 from poise.recipes.speech.signature import SpeechDiscriminatorOptions, SpeechGeneratorOptions
@@ -53,10 +53,14 @@ def players(said=None, steps=STAGES, facts=None, **changes):
         "vocoder": WaveGenerator(width=4, depth=1), "vocoder_discriminator": WaveDiscriminator(width=2),
     }  # fmt: skip
     options |= changes.pop("options", {})
-    setup = Setup(**{
-        "networks": {"generator": "convolutional", "discriminator": "projection", "vocoder": "vocos",
-                     "vocoder_discriminator": "both"},
-        "loss": "least_squares", "weights": {"mel": 5.0, "features": 10.0, "stft": "linear:1:2"}, "options": options,
-        "l2": dict.fromkeys(options, 1e-4), "ema": 0.9, "steps": steps, "execution": Execution(), "seed": 0, **changes,
-    })  # fmt: skip
-    return SpeechPlayers(facts or facts_of(said or known()), setup, 320)
+    networks = {"generator": "convolutional", "discriminator": "projection", "vocoder": "vocos",
+                "vocoder_discriminator": "both"} | changes.pop("networks", {})  # fmt: skip
+    l2 = dict.fromkeys(options, 1e-4) | changes.pop("l2", {})
+    asked = {name: PlayerSetup(name, networks[name], own, l2[name]) for name, own in options.items()}
+    shared = {
+        "loss": "least_squares", "weights": {"mel": 5.0, "features": 10.0, "stft": "linear:1:2"},
+        "ema": 0.9, "steps": steps, "execution": Execution(), "seed": 0, **changes,
+    }  # fmt: skip
+    setup = Setup(asked["generator"], asked["discriminator"], **shared)
+    of_waves = Setup(asked["vocoder"], asked["vocoder_discriminator"], **shared)
+    return SpeechPlayers(facts or facts_of(said or known()), setup, of_waves, 320)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from poise.recipes.common.facts import PerStep
+from poise.disk.description import PerStep
 from poise.recipes.images.facts import ImageFacts
 from poise.recipes.speech.facts import Borrowed, SpeechFacts
 from poise.recipes.text.facts import SentenceFacts

@@ -15,7 +15,7 @@ from poise.data.speech.speech import Wave
 from poise.errors import PoiseError
 from poise.losses.reconstruction import log_mel_l1, multi_resolution
 from poise.penalties import R1, L2Towards
-from poise.recipes.common.setup import Setup
+from poise.recipes.common.setup import PlayerSetup, Setup
 from poise.recipes.vocoder import build as parts
 from poise.recipes.vocoder import outputs as outcomes
 from poise.recipes.vocoder import sounds
@@ -36,14 +36,12 @@ def known(held=2):
 
 
 def waves(lr="cosine:1e-3:1e-4", penalties=(), judging=(), **more):
-    asked = {
-        "generator": VocoderGeneratorOptions(width=4, depth=1, lr=lr, penalties=list(penalties)),
-        "discriminator": VocoderDiscriminatorOptions(width=2, penalties=list(judging)),
-    }
+    made = VocoderGeneratorOptions(width=4, depth=1, lr=lr, penalties=list(penalties))
+    own = VocoderDiscriminatorOptions(width=2, penalties=list(judging))
     return parts.Waves(MEL, Setup(**{
-        "networks": {"generator": "vocos", "discriminator": "both"}, "loss": "hinge",
-        "weights": {"mel": "linear:2:4", "stft": 1.0, "features": 3.0}, "options": asked,
-        "l2": {"generator": "linear:1:0", "discriminator": 1e-3}, "ema": 0.9,
+        "generator": PlayerSetup("generator", "vocos", made, "linear:1:0"),
+        "discriminator": PlayerSetup("discriminator", "both", own, 1e-3), "loss": "hinge",
+        "weights": {"mel": "linear:2:4", "stft": 1.0, "features": 3.0}, "ema": 0.9,
         "steps": {"spectral": 10, "adversarial": 20}, "execution": Execution(), "seed": 0, **more,
     }))  # fmt: skip
 

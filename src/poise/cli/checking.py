@@ -54,15 +54,15 @@ def report_lines(
         yield from [*report.lines(), *beside]
         yield from (f"train {recipe}: {_read_by(recipe, source, {})}" for recipe in _recipes("speech"))
         return
-    yield from _of_pictures(source, {"bits": bits, "splits": splits}, beside)
+    yield from _of_pictures(source, bits, splits, beside)
 
 
-def _of_pictures(source: str, given: Mapping[str, Any], beside: list[str]) -> Iterator[str]:
+def _of_pictures(source: str, bits: int | None, splits: str, beside: list[str]) -> Iterator[str]:
     """What is in pictures, seen while the first recipe decodes them, and what each recipe reads."""
-    looking = Looking(source, checked(given["bits"]))
+    looking, given = Looking(source, checked(bits)), {"bits": bits, "splits": splits}
     first, *more = _recipes("image")
     promise = _read_by(first, source, given, looking)
-    report = looking.report if looking.done else check(source, None, given["bits"], given["splits"])
+    report = looking.report if looking.done else check(source, None, bits, splits)
     yield from [*report.lines(), *beside, f"train {first}: {promise}"]
     yield from (f"train {recipe}: {_read_by(recipe, source, given)}" for recipe in more)
 

@@ -8,6 +8,8 @@ from typing import Any
 from poise.cli.parser import command, commands_of, whole
 from poise.cli.runs import EVALUATE
 
+COMMANDS = ("data",)
+
 
 def add(commands: Any) -> None:
     """Enter the commands."""

@@ -11,6 +11,8 @@ from poise.errors import PoiseError
 
 FIRST, OTHERWISE = "fashion-mnist", "digits"  # the second one is inside a package that pip brings
 
+COMMANDS = ("demo",)
+
 
 def add(commands: Any) -> None:
     """Enter the command."""

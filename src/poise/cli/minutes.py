@@ -5,7 +5,6 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from poise.disk.description import Arguments
 from poise.errors import PoiseError
 from poise.record import RunFolder, runs_root
 from poise.runs.further.lengthening import steps_in
@@ -14,7 +13,7 @@ from poise.runs.place import folder_of
 from poise.specs.spec import Completed, instantiated, kind_of, run_name
 
 
-def for_minutes(recipe: str, arguments: Arguments, minutes: float, out: str | None) -> tuple[Completed, Path, str]:
+def for_minutes(recipe: str, arguments: Completed, minutes: float, out: str | None) -> tuple[Completed, Path, str]:
     """The arguments with the `steps` that are trained in so many minutes here, the run's folder, and a line about it.
 
     The folder is called after the arguments and the minutes, and a run that is there has its steps already: the same

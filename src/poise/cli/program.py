@@ -14,9 +14,8 @@ from typing import Any
 
 from poise import __version__
 from poise.cli import data, demo, reporting, runs, sampling, serve, study, tune
+from poise.cli import train as training
 from poise.cli.parser import CommandParser, command, commands_of
-from poise.cli.train import add as add_train
-from poise.cli.train import train
 from poise.errors import PoiseError
 from poise.lazy import waits_briefly
 from poise.terminal import Printed, verbatim
@@ -27,8 +26,8 @@ BY_ONE = ("study", "tune", "scan", "demo", "serve")  # each of several would do 
 READER_GONE = 141  # as a shell tells it: 128 + SIGPIPE
 
 
-def tree() -> tuple[argparse.ArgumentParser, Any]:
-    """The commands, without the recipes' own arguments."""
+def tree(word: str = "") -> tuple[argparse.ArgumentParser, Any]:
+    """The commands, without the recipes' own arguments; where `word` is one of them, only those of its file."""
     root = CommandParser(
         prog="poise",
         description="Train GANs of pictures, text and speech with an L2 penalty on each player, and see whether it "
@@ -36,8 +35,8 @@ def tree() -> tuple[argparse.ArgumentParser, Any]:
     )
     root.add_argument("--version", action="version", version=f"poise {__version__}")
     commands = commands_of(root, dest="command")
-    add_train(commands)
-    for part in (demo, sampling, runs, reporting, serve, study, tune, data):
+    parts = (training, demo, sampling, runs, reporting, serve, study, tune, data)
+    for part in [part for part in parts if word in part.COMMANDS] or parts:
         part.add(commands)
     made = command(commands, "completion", completion, "print a completion script for your shell")
     made.add_argument("shell", choices=("bash", "zsh", "tcsh"))
@@ -67,10 +66,10 @@ def dispatch(argv: Sequence[str]) -> int:
     words = list(argv)
     if words and words[0] in BY_ONE and world() is not None:
         raise PoiseError(f"poise {words[0]} is for one process, which starts others by itself: leave torchrun out")
-    with_recipes = {"train": train, "tune": tune.tune, "scan": tune.scan}
+    with_recipes = {"train": training.train, "tune": tune.tune, "scan": tune.scan}
     if words and words[0] in with_recipes:
         return with_recipes[words[0]](words[1:])
-    root, _ = tree()
+    root, _ = tree(*words[:1])
     options = root.parse_args(words)
     function = getattr(options, "function", None)
     if function is None:

@@ -20,6 +20,8 @@ WANTED = {
     "hub": "the layout of a model repository: --torch, a model card written from the record, samples",
 }
 
+COMMANDS = ("plot", "compare", "report", "record", "export")
+
 
 def add(commands: Any) -> None:
     """Enter the commands."""

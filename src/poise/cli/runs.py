@@ -47,6 +47,8 @@ EVALUATE: dict[str, FlagOptions] = {
     "--out": {"metavar": "FILE", "help": "of the report (default report.json, or RUN/evaluation-STEP.json)"},
 }
 
+COMMANDS = ("evaluate", "diagnose", "runs", "curve")
+
 
 def add(commands: Any) -> None:
     """Enter the commands."""
@@ -145,8 +147,7 @@ def diff_runs(options: argparse.Namespace) -> int:
 def evaluate(options: argparse.Namespace) -> int:
     from poise.evaluation.evaluate import evaluate, options_of
 
-    for line in evaluate(options.what, options_of(options)):
-        print(line)
+    print("\n".join(evaluate(options.what, options_of(options))))
     return 0
 
 

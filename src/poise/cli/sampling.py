@@ -48,6 +48,9 @@ def neighbours(text: str) -> int:
         raise argparse.ArgumentTypeError(f"{error}: write the run before this option, or a number behind it") from None
 
 
+COMMANDS = ("sample", "interpolate", "say", "vocode")
+
+
 def add(commands: Any) -> None:
     """Enter the commands."""
     add_sample(commands)

@@ -13,6 +13,8 @@ from poise.errors import PoiseError
 
 PORT = 8741
 
+COMMANDS = ("serve",)
+
 
 def add(commands: Any) -> None:
     """Enter the command."""

@@ -36,6 +36,9 @@ def here() -> Workers:
     return Workers(cores())
 
 
+COMMANDS = ("study", "worker")
+
+
 def add(commands: Any) -> None:
     """Enter the command."""
     made = command(commands, "study", study, "compare arms over several seeds, with intervals: poise study FILE")
@@ -96,7 +99,8 @@ def study(options: argparse.Namespace) -> int:
     if options.dry_run:
         for task in wanted.tasks:
             print(f"  {task}: {task.name}")
-    if options.dry_run or (wanted.is_new and not options.no_rehearsal and not options.report):
+    untried = not options.no_rehearsal and not options.report and wanted.is_new
+    if options.dry_run or untried:
         for line in wanted.rehearse(those.count, tell):
             tell(line)
     return 0 if options.dry_run else trained(wanted, those, options)

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 from poise.cli.parser import QUIET, RUN, FlagOptions, above_0, command, whole
 from poise.cli.said.outcome import shown, summary
-from poise.disk.description import AskedRun
 from poise.errors import PoiseError
 from poise.report.in_terminal import WAYS
 from poise.training.torchrun import world
@@ -20,7 +19,8 @@ from poise.words.helping import said_of_an_option
 
 if TYPE_CHECKING:
     from poise.runs.further.lengthening import Further
-    from poise.specs.spec import Completed, Parser
+    from poise.specs.parser import Parser
+    from poise.specs.spec import Completed
     from poise.training.ranks import Ranks
 
 
@@ -31,6 +31,8 @@ MIRRORS: dict[str, FlagOptions] = {
     },
     "--tensorboard": {"action": "store_true", "help": "write files for TensorBoard as well, into RUN/tensorboard"},
 }
+
+COMMANDS = ("train", "resume")
 
 
 def add(commands: Any) -> None:
@@ -83,8 +85,7 @@ def by_all(work: Callable[[Ranks | None], int]) -> int:
 
 
 def _train(argv: list[str], ranks: Ranks | None) -> int:
-    from poise.runs.load import trust_all
-    from poise.specs.sources import trust
+    from poise.specs.sources import trust, trust_all
     from poise.specs.spec import Completed
 
     if "." in argv[0]:
@@ -101,7 +102,7 @@ def _train(argv: list[str], ranks: Ranks | None) -> int:
     if minutes is not None:
         _refuse_minutes(ranks)
         asked, folder = _in_minutes(argv, asked, minutes, out, quiet)
-    return go({"recipe": argv[0], "arguments": asked}, folder, quiet, show=show, mirrors=mirrors, ranks=ranks)
+    return go(argv[0], asked, folder, quiet, show=show, mirrors=mirrors, ranks=ranks)
 
 
 def _refuse_minutes(ranks: Ranks | None) -> None:
@@ -140,7 +141,8 @@ def _in_minutes(
     from poise.cli.minutes import for_minutes
     from poise.data.files import reading
     from poise.runs.further.lengthening import Further
-    from poise.specs.config_files import config_places, read_config
+    from poise.specs.config_files import read_config
+    from poise.specs.parser import config_places
 
     if any(word.partition("=")[0] == "--steps" for word in argv):
         raise PoiseError("--minutes and --steps both say how long the run is: give one of them")
@@ -159,7 +161,8 @@ def _in_minutes(
 
 
 def go(
-    spec: AskedRun,
+    recipe: str,
+    asked: Completed,
     out: str | Path | None,
     quiet: bool,
     data: str | None = None,
@@ -174,7 +177,7 @@ def go(
     from poise.report.live import view
     from poise.report.mirrored import mirrored
     from poise.runs.place import folder_of
-    from poise.runs.run import Interrupted, Stop, run
+    from poise.runs.run import Interrupted, Stop, run_in
 
     watching = mirrored(view(quiet, show), mirrors)
     stop = Stop()
@@ -185,13 +188,13 @@ def go(
         stop.asked = True
 
     previous = {s: signal.signal(s, ask) for s in (signal.SIGINT, signal.SIGTERM)}
-    folder, arguments = folder_of(spec["recipe"], spec["arguments"], out)
+    folder, arguments = folder_of(recipe, asked, out)
     already = folder.done and further is None
     if out is not None:
         remember(folder.path)
     reading.quiet = quiet
     try:
-        report = run({**spec, "arguments": arguments}, folder.path, watching, stop, data, further, ranks)
+        report = run_in(folder, recipe, arguments, watching, stop, data, further, ranks)
     except Interrupted as reason:
         print(f"{reason}; go on with: poise resume {shown(folder)}", file=sys.stderr if quiet else sys.stdout)
         return 130
@@ -211,8 +214,9 @@ def resume(options: argparse.Namespace) -> int:
 def _resume(options: argparse.Namespace, ranks: Ranks | None) -> int:
     from poise.record import find_run
     from poise.runs.further.lengthening import Further
-    from poise.runs.load import check_classes, trust_all
+    from poise.runs.load import check_classes
     from poise.runs.rollback import rewind
+    from poise.specs.sources import trust_all
     from poise.specs.spec import of_before
 
     further = None
@@ -232,6 +236,6 @@ def _resume(options: argparse.Namespace, ranks: Ranks | None) -> int:
         with folder.locked():
             left = rewind(folder, options.from_step)
         print(f"what came after step {left:,} is forgotten", file=sys.stderr if options.quiet else sys.stdout)
-    asked: AskedRun = {"recipe": spec.recipe, "arguments": of_before(spec.recipe, spec.arguments)}
+    asked = of_before(spec.recipe, spec.arguments)
     mirrors = trackers(options.mirror, options.tensorboard)
-    return go(asked, folder.path, options.quiet, options.data, options.show, further, mirrors, ranks)
+    return go(spec.recipe, asked, folder.path, options.quiet, options.data, options.show, further, mirrors, ranks)

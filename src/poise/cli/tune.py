@@ -15,7 +15,7 @@ from poise.errors import PoiseError
 from poise.terminal import pasted
 
 if TYPE_CHECKING:
-    from poise.specs.spec import Parser
+    from poise.specs.parser import Parser
 
 TRIALS, EACH, CONFIRM = 40, 3, 10  # where nobody says
 OF_TUNE: dict[str, FlagOptions] = {
@@ -52,6 +52,8 @@ OF_SCAN: dict[str, FlagOptions] = {
     "--out": {"help": "the folder of its runs (default scans/RECIPE-DATA)"},
 }
 FLAGS = {"tune": OF_TUNE, "scan": OF_SCAN}
+
+COMMANDS = ("tune", "scan")
 
 
 def add(commands: Any) -> None:
@@ -160,7 +162,7 @@ def tune(argv: list[str]) -> int:
 
 def named_in(words: Sequence[str]) -> list[str]:
     """Options that stand among the words: --generator.lr=1e-4 -> generator.lr."""
-    from poise.specs.spec import underscored
+    from poise.specs.parser import underscored
 
     return [underscored(word).removeprefix("--").partition("=")[0] for word in words if word.startswith("--")]
 
@@ -168,8 +170,8 @@ def named_in(words: Sequence[str]) -> list[str]:
 def scan(argv: list[str]) -> int:
     """poise scan RECIPE ...: a bisection of short runs."""
     from poise.runs.ending import Interrupted, Stop
-    from poise.runs.load import trust_all
     from poise.runs.run import run
+    from poise.specs.sources import trust_all
     from poise.specs.spec import completed, run_name
     from poise.tuning.scan import SCANNED, strength_of
     from poise.tuning.scan import scan as bisect

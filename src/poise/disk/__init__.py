@@ -15,13 +15,13 @@ from poise.disk.reading import (
     folders_with,
     inspect,
     loads,
-    natural,
     open_file,
     read_bytes,
     read_json,
     read_lines,
     regular,
 )
+from poise.disk.rows import natural
 from poise.disk.writing import (
     alive,
     check_parent,

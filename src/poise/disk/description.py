@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self, TypedDict
 
-from poise.disk.reading import natural
+from poise.disk.rows import natural
 
 Arguments = dict[str, object]  # of a recipe's signature, as JSON has them: groups are tables
 
@@ -16,6 +16,16 @@ class AskedRun(TypedDict):
 
     recipe: str
     arguments: Arguments
+
+
+@dataclass(frozen=True)
+class PerStep:
+    """What a step reads, for the live view: `unit` of a speed, `size` of a step in words, and stage -> units in a step,
+    "" for the other stages."""
+
+    unit: str
+    size: str
+    amounts: dict[str, float]
 
 
 @dataclass(frozen=True)
@@ -88,11 +98,6 @@ class RunSpec:
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON: what is not known is left out."""
-        found = {name: getattr(self, name) for name in ("recipe", "arguments", "facts", "versions")}
-        if self.data_path is not None:
-            found["data_path"] = self.data_path
-        if self.sources:
-            found["sources"] = self.sources
-        if self.lengthened:
-            found["lengthened"] = [entry.to_dict() for entry in self.lengthened]
-        return found
+        longer = [entry.to_dict() for entry in self.lengthened]
+        found = {**vars(self), "sources": self.sources or None, "lengthened": longer or None}
+        return {name: value for name, value in found.items() if value is not None}

@@ -127,8 +127,20 @@ def read_lines(path: Path, advice: str = "put it back") -> Iterator[tuple[int, b
 
 
 def entries(path: Path, wrong: Callable[[Any], str], advice: str) -> list[dict[str, Any]]:
-    """All of `each_entry`."""
-    return list(each_entry(path, wrong, advice))
+    """All of `each_entry`; an object that something is the matter with is told where every line is one."""
+    found = list(each_entry(path, _nothing, advice))
+    for number, entry in enumerate(found, 1):
+        if reason := wrong(entry):
+            raise _damaged(path, number, reason, advice)
+    return found
+
+
+def _nothing(entry: Any) -> str:
+    return ""
+
+
+def _damaged(path: Path, number: int, reason: str, advice: str) -> PoiseError:
+    return PoiseError(f"{path}, line {number:,} is damaged ({reason}); {advice}")
 
 
 def each_entry(path: Path, wrong: Callable[[Any], str], advice: str) -> Iterator[dict[str, Any]]:
@@ -147,7 +159,7 @@ def each_entry(path: Path, wrong: Callable[[Any], str], advice: str) -> Iterator
                     break
                 reason = "it is no JSON"
             if reason:
-                raise PoiseError(f"{path}, line {number:,} is damaged ({reason}); {advice}")
+                raise _damaged(path, number, reason, advice)
             yield entry
     except FileNotFoundError:
         raise
@@ -204,10 +216,3 @@ def folders_with(root: Path, name: str) -> Iterator[Path]:
     for path in below:
         if not path.name.startswith(".") and not path.is_symlink() and (path / name).is_file():
             yield path
-
-
-def natural(value: Any) -> int | None:
-    """A whole number of at least 0 that a step may be; None for anything else, Infinity and 10^400 too."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 2**53:
-        return None
-    return int(value) if value == int(value) else None

@@ -8,8 +8,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from poise.disk.reading import entries, loads, natural, read_lines
+from poise.disk.reading import entries, loads, read_lines
 from poise.errors import PoiseError
+
+
+def natural(value: Any) -> int | None:
+    """A whole number of at least 0 that a step may be; None for anything else, Infinity and 10^400 too."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 2**53:
+        return None
+    return int(value) if value == int(value) else None
 
 
 class StepRow(dict[str, float]):

@@ -41,15 +41,14 @@ class Section:
     keys: Sequence[str] = BESIDE
 
     def to_dict(self) -> dict[str, object]:
-        found: dict[str, object] = {"name": self.name, "title": self.title}
-        if self.columns is not None:
-            found["columns"] = list(self.columns)
-        if self.samples is not None:
-            found["samples"] = self.samples
-        found |= {"rows": [row.to_dict(self.keys) for row in self.rows], "titles": dict(self.titles)}
-        if self.columns is not None:
-            found["about"] = list(self.about)
-        return {**found, "notes": [str(note) for note in self.notes]}
+        beside = self.columns is not None
+        found = {
+            "name": self.name, "title": self.title, "columns": list(self.columns or ()) if beside else None,
+            "samples": self.samples, "rows": [row.to_dict(self.keys) for row in self.rows],
+            "titles": dict(self.titles), "about": list(self.about) if beside else None,
+            "notes": [str(note) for note in self.notes],
+        }  # fmt: skip
+        return {name: value for name, value in found.items() if value is not None}
 
 
 @dataclass(frozen=True)

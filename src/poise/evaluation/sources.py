@@ -15,6 +15,7 @@ from poise.data.plain import Pictures, open_items
 from poise.data.text.text import Sentences
 from poise.errors import PoiseError, nearest
 from poise.evaluation.items import Recorded, Side
+from poise.recipes.images.options import PictureOptions
 from poise.record import RunFolder, all_runs, find_run
 from poise.runs.load import Run
 
@@ -64,20 +65,21 @@ def background_of(run: Run) -> str:
 def _own_pictures(run: Run) -> tuple[Side, Side]:
     """Training and held-out pictures of a run, split as then."""
     arguments: dict[str, Any] = run.spec.arguments
-    facts = run.spec.facts
+    as_before = {"labels": "none", "splits": "none", "order": "names"}  # of runs that do not say
+    read = PictureOptions.of({**as_before, **arguments})
     found = open_images(
         arguments["data"],
-        facts["size"],
-        facts["channels"],
-        arguments.get("labels", "none"),
-        fit=arguments["fit"],
-        background=background_of(run),
-        heldout=arguments["heldout"],
-        limit=arguments.get("limit"),  # runs of earlier versions have none
+        run.facts.size,
+        run.facts.channels,
+        read.labels,
+        fit=read.fit,
+        background=read.background,
+        heldout=read.heldout,
+        limit=read.limit,
         seed=arguments["seed"],
-        bits=arguments.get("bits"),
-        splits=arguments.get("splits", "none"),  # earlier versions read them as ordinary folders
-        order=arguments.get("order", "names"),
+        bits=read.bits,
+        splits=read.splits,
+        order=read.order,
     )
     _unchanged(run, found.fingerprint)
     own = Pictures(found)

@@ -101,20 +101,13 @@ def cross_entropy(real: Tensor, fake: Tensor) -> Tensor:
     return softplus(-real) + softplus(fake)
 
 
-def _loss(
-    name: str, discriminator: Callable[..., Tensor], generator: Callable[..., Tensor], paired: bool = False
-) -> None:
-    register("loss", name)(AdversarialLoss(discriminator, generator, paired))
-
-
-_loss("nonsaturating", cross_entropy, lambda fake: softplus(-fake))
-_loss("minimax", cross_entropy, lambda fake: -softplus(fake))
-_loss("hinge", lambda real, fake: (1 - real).relu() + (1 + fake).relu(), lambda fake: -fake)
-_loss("least_squares", lambda real, fake: (real - 1) ** 2 + fake**2, lambda fake: (fake - 1) ** 2)
-_loss("wasserstein", lambda real, fake: fake - real, lambda fake: -fake)
-_loss(
-    "relativistic",
-    lambda real, fake: softplus(fake - real),
-    lambda fake, real: softplus(real - fake),
-    paired=True,
+register("loss", "nonsaturating")(AdversarialLoss(cross_entropy, lambda fake: softplus(-fake)))
+register("loss", "minimax")(AdversarialLoss(cross_entropy, lambda fake: -softplus(fake)))
+register("loss", "hinge")(AdversarialLoss(lambda real, fake: (1 - real).relu() + (1 + fake).relu(), lambda fake: -fake))
+register("loss", "least_squares")(
+    AdversarialLoss(lambda real, fake: (real - 1) ** 2 + fake**2, lambda fake: (fake - 1) ** 2)
+)
+register("loss", "wasserstein")(AdversarialLoss(lambda real, fake: fake - real, lambda fake: -fake))
+register("loss", "relativistic")(
+    AdversarialLoss(lambda real, fake: softplus(fake - real), lambda fake, real: softplus(real - fake), paired=True)
 )

@@ -119,14 +119,14 @@ class Attached:
             said = f"this {kind} moves {len(mine)} of the {len(weights)} weights that '{penalty.name}' covers"
             warnings.warn(f"{said}; the others are not penalised", PenaltyWarning, stacklevel=5)
         inside = {id(p) for weight in mine for p in (weight.raw, *weight.sources) if p is not None}
-        for group in self.optimizer.param_groups:
-            if group.get("weight_decay") and any(id(parameter) in inside for parameter in group["params"]):
-                said = f"this {kind} has weight_decay={group['weight_decay']} on weights that '{penalty.name}' covers"
-                warnings.warn(f"{said}: both act", PenaltyWarning, stacklevel=5)
-                break
-        for group in self.optimizer.param_groups:
-            maximises = group.get("maximize") and any(id(parameter) in inside for parameter in group["params"])
-            if maximises and not penalty.decoupled:
+        groups = self.optimizer.param_groups
+        touched = [group for group in groups if any(id(parameter) in inside for parameter in group["params"])]
+        decays = [decay for group in touched if (decay := group.get("weight_decay"))]
+        if decays:
+            said = f"this {kind} has weight_decay={decays[0]} on weights that '{penalty.name}' covers"
+            warnings.warn(f"{said}: both act", PenaltyWarning, stacklevel=5)
+        for group in touched:
+            if group.get("maximize") and not penalty.decoupled:
                 raise PoiseError(
                     f"this {kind} maximises, and the penalty '{penalty.name}' would make weights grow: let it minimise "
                     f"the negative of what it maximises"
@@ -203,10 +203,10 @@ class Attached:
         return {"steps": self.steps, "penalties": kept}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        self.steps = int(state["steps"])
+        self.steps, kept = int(state["steps"]), state["penalties"]
         for penalty in self.penalties:
-            if penalty.name in state["penalties"] and hasattr(penalty, "load_state_dict"):
-                penalty.load_state_dict(state["penalties"][penalty.name])
+            if penalty.name in kept and hasattr(penalty, "load_state_dict"):
+                penalty.load_state_dict(kept[penalty.name])
 
 
 def _is_inner(optimizer: Optimizer) -> bool:

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from poise.disk.description import RunSpec
+from poise.disk.description import PerStep, RunSpec
 from poise.report.in_terminal import drawn, picture_in, way_of
 from poise.report.pace import Pace, clock
 from poise.report.table import score_lines
@@ -89,14 +89,17 @@ class _Watching(View):
         self.wrong: list[str] = []  # names of the findings of the last look
         self.pace, self.total = Pace(done, total), total
         self.samples: tuple[Path, int, float | None, float] | None = None  # file, next step, next time, when it was
-        facts, batch = spec.facts, spec.arguments.get("batch", 0)
-        self.per_step = facts.get("per_step", {"unit": "samples", "size": f"{batch}", "amounts": {"": batch}})
+        facts, threads = spec.facts, spec.facts["threads"]
+        batch: Any = spec.arguments.get("batch", 0)
+        self.per_step = PerStep("samples", f"{batch}", {"": batch})
+        if "per_step" in facts:
+            self.per_step = PerStep(**facts["per_step"])
         self.stages: list[tuple[str, int]] = [(name, steps) for name, steps in facts.get("stages", ())]
         self.stage = self.stage_at(done + 1)
-        self.say(f"{facts['data']}")
+        self.say(str(facts["data"]))
         self.say(
-            f"run {folder}: {total:,} steps of {self.per_step['size']} on {facts['device']} in {facts['precision']} "
-            f"with {facts['threads']} thread{'s' if facts['threads'] != 1 else ''}"
+            f"run {folder}: {total:,} steps of {self.per_step.size} on {facts['device']} in {facts['precision']} "
+            f"with {threads} thread{'s' if threads != 1 else ''}"
             + (f", augmentation {facts['augment']}" if "augment" in facts else "")
             + (f", going on after step {done:,}" if done else "")
         )
@@ -119,10 +122,10 @@ class _Watching(View):
         speed, left = self.pace.at(made)
         ahead = clock(left) if left == left else "-:--"
         stage = f"  {self.stage} stage" if self.stage else ""
-        amounts = {"": 0, **self.per_step["amounts"]}
+        amounts = {"": 0, **self.per_step.amounts}
         read = speed * amounts.get(self.stage, amounts[""])
         shown = f"{read:,.0f}" if read >= 100 or not read else f"{read:.3g}"
-        return f"step {made:,}/{self.total:,}{stage}  {shown} {self.per_step['unit']}/s  {ahead} left"
+        return f"step {made:,}/{self.total:,}{stage}  {shown} {self.per_step.unit}/s  {ahead} left"
 
     def shown(self, made: int, path: Path, next_step: int, ahead: float | None) -> None:
         """Keep where the newest samples are and when the next ones come."""

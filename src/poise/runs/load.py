@@ -8,13 +8,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from poise.disk.description import Arguments, RunSpec
+from poise.disk.description import RunSpec
 from poise.errors import PoiseError
 from poise.record import RunFolder
 from poise.registry import find
 from poise.report.conclude import best
 from poise.runs.place import opened
-from poise.specs.sources import check_trusted, class_paths, trust
+from poise.specs.sources import check_trusted
 from poise.specs.spec import all_recipes, instantiated, kind_of
 
 if TYPE_CHECKING:
@@ -241,9 +241,3 @@ def check_classes(folder: RunFolder, spec: RunSpec) -> None:
     """PoiseError where a run names code, in its arguments or as its recipe, that its user has not named before."""
     recipes = [spec.recipe] if "." in spec.recipe else []
     check_trusted(folder.path / "spec.json", spec.arguments, spec.sources, *recipes)
-
-
-def trust_all(recipe: str, arguments: Arguments) -> None:
-    """Remember all code that a run names as its user's."""
-    for path in (*class_paths(arguments), *([recipe] if "." in recipe else [])):
-        trust(path)

@@ -15,7 +15,7 @@ from poise.disk.description import Arguments, RunSpec
 from poise.errors import PoiseError
 from poise.recipes.common.origin_checkpoint import origin_checkpoint
 from poise.record import RunFolder, runs_root
-from poise.specs.spec import Completed, completed, of_before, run_name
+from poise.specs.spec import Completed, of_before, run_name
 
 
 def tidied(data: Any) -> Any:
@@ -37,12 +37,11 @@ def absolute(data: Any) -> str | None:
     return os.path.abspath(os.path.expanduser(data))
 
 
-def folder_of(recipe: str, arguments: Arguments, out: str | Path | None) -> tuple[RunFolder, Arguments]:
-    """The run folder of these arguments, and the arguments completed, with the path of the data written in one way.
+def folder_of(recipe: str, typed: Completed, out: str | Path | None) -> tuple[RunFolder, Completed]:
+    """The run folder of these arguments, and the arguments with the path of the data written in one way.
 
     A run of before that was called after the path as it was typed is found again.
     """
-    typed = completed(recipe, arguments)
     tidy = Completed(typed)
     if "data" in typed:
         tidy["data"] = tidied(typed["data"])
@@ -84,6 +83,36 @@ def same(known: RunSpec, arguments: Arguments) -> bool:
         return False
     one, other = before.get("data"), arguments.get("data")
     return tidied(one) == tidied(other) or (known.data_path is not None and known.data_path == absolute(other))
+
+
+def advice(known: RunSpec, arguments: Arguments) -> str:
+    """What to do where all that differs is that more steps are asked for."""
+    asked, has = arguments.get("steps"), known.arguments.get("steps")
+    if not (isinstance(asked, int) and isinstance(has, int) and asked > has):
+        return ""
+    if not same(known, Arguments({**arguments, "steps": has})):
+        return ""
+    return ", or lengthen it with poise resume RUN --steps MORE"
+
+
+def check_same(folder: RunFolder, known: RunSpec, asked: RunSpec, data: str | None) -> None:
+    """PoiseError unless the data and the first weights are those with which the run began; `data` as in `run`."""
+    if known.facts.get("fingerprint") != asked.facts["fingerprint"]:
+        raise _other_data(folder, data)
+    if known.facts.get("origin") != asked.facts.get("origin"):
+        raise PoiseError(
+            f"{folder.path} began with other weights than {asked.arguments.get('from_run')} has now, and "
+            f"{folder.origin}, where they were kept, is not there or changed: put it back, or start a new run with "
+            f"--out"
+        )
+
+
+def _other_data(folder: RunFolder, data: str | None) -> PoiseError:
+    if data is not None:
+        return PoiseError(
+            f"--data {data} is not what {folder.path} was trained on: its content is another; nothing was changed"
+        )
+    return PoiseError(f"the data of {folder.path} has changed since the run began; start a new run with --out")
 
 
 def where(folder: RunFolder, known: RunSpec | None, typed: Any, new: str | None = None) -> Any:

@@ -1,4 +1,4 @@
-"""The one door: `run(spec, out) -> report`. Command line, tests and studies all train through it."""
+"""The one door: `run(spec, out) -> report`, and `run_in` where the folder is known. All training comes through it."""
 
 from __future__ import annotations
 
@@ -8,27 +8,27 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from poise.disk.description import Arguments, AskedRun, RunSpec
+from poise.disk.description import Arguments, AskedRun, Lengthening, RunSpec
 from poise.errors import PoiseError
 from poise.recipes.common.recipe import Recipe
 from poise.record import RunFolder
 from poise.report.live import Silent, View
 from poise.runs.ending import Interrupted, Stop, scored_on
 from poise.runs.further.lengthening import Further, described, lengthen, longer
-from poise.runs.load import check_classes, trust_all
-from poise.runs.place import absolute, folder_of, same, where
+from poise.runs.load import check_classes
+from poise.runs.place import absolute, advice, check_same, folder_of, same, where
 from poise.runs.report import RunReport
 from poise.runs.rollback import Rollbacks, rates
 from poise.runs.session import Session
 from poise.specs.shared import Shared, computes
-from poise.specs.sources import sources
-from poise.specs.spec import instantiated, kind_of, of_before, versions
+from poise.specs.sources import sources, trust_all
+from poise.specs.spec import Completed, completed, instantiated, kind_of, of_before, versions
 
 if TYPE_CHECKING:
     from poise.training.ranks import Ranks
     from poise.training.torchrun import World
 
-__all__ = ["Interrupted", "Stop", "run", "scored_on", "together"]
+__all__ = ["Interrupted", "Stop", "run", "run_in", "scored_on", "together"]
 
 
 def run(
@@ -60,7 +60,21 @@ def run(
         Interrupted: `stop` was set; the state is saved and `run` goes on from it.
     """
     recipe = spec["recipe"]
-    folder, arguments = folder_of(recipe, spec["arguments"], out)
+    folder, arguments = folder_of(recipe, completed(recipe, spec["arguments"]), out)
+    return run_in(folder, recipe, arguments, view, stop, data, further, ranks)
+
+
+def run_in(
+    folder: RunFolder,
+    recipe: str,
+    arguments: Completed,
+    view: View | None = None,
+    stop: Stop | None = None,
+    data: str | None = None,
+    further: Further | None = None,
+    ranks: Ranks | None = None,
+) -> RunReport:
+    """`run` in the folder, and of the arguments, that `folder_of` has found."""
     known = None
     if (folder.path / "spec.json").exists():
         known = _known(folder, recipe, arguments)
@@ -70,7 +84,6 @@ def run(
     elif folder.path.exists() and (not folder.path.is_dir() or any(folder.path.iterdir())):
         raise PoiseError(f"{folder.path} exists and is not a run folder; choose another --out")
     place = where(folder, known, arguments.get("data"), data)
-
     placed = {**arguments, "data": place}
     if known is not None and folder.origin.exists():  # the run itself keeps what it began with
         placed["from_run"] = str(folder.origin)
@@ -78,26 +91,30 @@ def run(
     def build() -> Recipe:
         return kind_of(recipe).build(**instantiated(recipe, placed))
 
+    named = sources(arguments, *([recipe] if "." in recipe else []))
     built = build()
     _share(ranks, recipe, arguments, built, build)
-    named = sources(arguments, *([recipe] if "." in recipe else []))
     path = place if absolute(place) is not None else None
     asked = RunSpec(recipe, arguments, built.table, versions(), path, named)
-    if known is None:
-        known = asked if _create(folder, asked, built.origin) else _known(folder, recipe, arguments)
-    _check_same(folder, known, asked, data)
+    if known is None and not _create(folder, asked, built.origin):
+        known = _known(folder, recipe, arguments)
+    if known is not None:
+        check_same(folder, known, asked, data)
     with folder.locked():
-        if data is not None and known.data_path != place:
+        if known is not None and data is not None and known.data_path != place:
             folder.describe(replace(known, data_path=place))
         if further is not None:
             _lengthen(folder, build, further)
         elif folder.done:  # by another process, since we looked
             return RunReport.of(folder)
-        added = folder.spec().lengthened
+        added: tuple[Lengthening, ...] = ()
+        if known is not None or further is not None:  # what was made just now is as long as it was asked for
+            added = folder.spec().lengthened
+            asked = described(asked, added)
         if ranks is not None and not ranks.alone:
             data_read = asked.facts["fingerprint"]
             ranks.tell(Shared(recipe, placed, added, named, data_read, computes(built), str(folder.path)))
-        return _sitting(folder, longer(built, added), described(asked, added), view, stop)
+        return _sitting(folder, longer(built, added), asked, view, stop)
 
 
 def _share(
@@ -194,26 +211,6 @@ def _lengthen(folder: RunFolder, build: Callable[[], Recipe], further: Further) 
     lengthen(folder, folder.spec(), recipe, further, lambda: seconds_of_a_step(folder.path, recipe))
 
 
-def _check_same(folder: RunFolder, known: RunSpec, asked: RunSpec, data: str | None) -> None:
-    """The data and the first weights are those with which the run began. Errors: PoiseError."""
-    if known.facts.get("fingerprint") != asked.facts["fingerprint"]:
-        raise _other_data(folder, data)
-    if known.facts.get("origin") != asked.facts.get("origin"):
-        raise PoiseError(
-            f"{folder.path} began with other weights than {asked.arguments.get('from_run')} has now, and "
-            f"{folder.origin}, where they were kept, is not there or changed: put it back, or start a new run with "
-            f"--out"
-        )
-
-
-def _other_data(folder: RunFolder, data: str | None) -> PoiseError:
-    if data is not None:
-        return PoiseError(
-            f"--data {data} is not what {folder.path} was trained on: its content is another; nothing was changed"
-        )
-    return PoiseError(f"the data of {folder.path} has changed since the run began; start a new run with --out")
-
-
 def _create(folder: RunFolder, asked: RunSpec, origin: Mapping[str, bytes]) -> bool:
     """Make the folder, with the files of the first weights; False where another process has just made it."""
     if (folder.path / "spec.json").exists():
@@ -233,16 +230,6 @@ def _known(folder: RunFolder, recipe: str, arguments: Arguments) -> RunSpec:
     check_classes(folder, known)
     if known.recipe != recipe or not same(known, arguments):
         raise PoiseError(
-            f"{folder.path} holds a run with other arguments; choose another --out{_longer(known, arguments)}"
+            f"{folder.path} holds a run with other arguments; choose another --out{advice(known, arguments)}"
         )
     return known
-
-
-def _longer(known: RunSpec, arguments: Arguments) -> str:
-    """What to do where all that differs is that more steps are asked for."""
-    asked, has = arguments.get("steps"), known.arguments.get("steps")
-    if not (isinstance(asked, int) and isinstance(has, int) and asked > has):
-        return ""
-    if not same(known, Arguments({**arguments, "steps": has})):
-        return ""
-    return ", or lengthen it with poise resume RUN --steps MORE"

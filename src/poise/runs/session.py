@@ -76,7 +76,6 @@ class Session:
         # Before any checkpoint is loaded: what a monitor finds out of the networks must not depend on when the run was
         # resumed, nor what a stage begins with on what was trained when it was rolled back.
         self.monitors = [stage.monitor() if stage.monitor else None for stage in recipe.stages]
-        self.notes = [*recipe.notes, *little_covered([stage.game for stage in recipe.stages])]
         self.ranks = recipe.execution.ranks
         self.fresh: list[Any] = []
         if len(recipe.stages) > 1:
@@ -108,6 +107,7 @@ class Session:
         self.view.open(self.folder.path, self.spec, done, self.total)
         if self.recipe.execution.captures is not None:
             self.recipe.execution.captures.say = self.view.say
+        self.notes = [*self.recipe.notes, *little_covered([stage.game for stage in self.recipe.stages])]
         for note in self.notes:
             self.view.say(note)
         several = {} if self.ranks.alone else {"processes": self.ranks.count}

@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
-import os
-import tempfile
 import tomllib
-from collections.abc import Iterator
 from pathlib import Path
 
 import yaml  # type: ignore[import-untyped]
@@ -29,39 +24,6 @@ def located(path: str) -> str:
     if not Path(path).exists() and path in presets():
         return str(PRESETS / f"{path}.yaml")
     return path
-
-
-@contextlib.contextmanager
-def readable_configs(words: list[str]) -> Iterator[tuple[list[str], list[str]]]:
-    """The words with a JSON file for each TOML file, which the parser reads, and a file for each name; and what they
-    were called."""
-    ready, files, made = list(words), [], []
-    try:
-        for place, path in config_places(words):
-            files.append(path)
-            name, content = located(path), read_config(path)
-            if path.endswith(".toml"):
-                handle, name = tempfile.mkstemp(suffix=".yaml")
-                made.append(name)
-                with os.fdopen(handle, "w", encoding="utf-8") as file:
-                    json.dump(content, file, default=str)
-            if name != path:
-                ready[place] = f"--config={name}" if words[place].startswith("--config=") else name
-        yield ready, files
-    finally:
-        for name in made:
-            os.unlink(name)
-
-
-def config_places(words: list[str]) -> list[tuple[int, str]]:
-    """Where a configuration file is named, and its path."""
-    found = [(i, word.partition("=")[2]) for i, word in enumerate(words) if word.startswith("--config=")]
-    return found + [(i + 1, "".join(words[i + 1 : i + 2])) for i, word in enumerate(words) if word == "--config"]
-
-
-def without_configs(words: list[str]) -> list[str]:
-    named = {i for i, _ in config_places(words)}
-    return [word for i, word in enumerate(words) if i not in named and word != "--config"]
 
 
 def read_config(path: str) -> Arguments:

@@ -104,6 +104,12 @@ def trust(path: str) -> None:
         write_atomically(cache_dir() / FILE, "".join(f"{line}\n" for line in known).encode())
 
 
+def trust_all(recipe: str, arguments: Mapping[str, object]) -> None:
+    """Remember all code that a run names as its user's."""
+    for path in (*class_paths(arguments), *([recipe] if "." in recipe else [])):
+        trust(path)
+
+
 def is_trusted(path: str) -> bool:
     """Whether a dotted path may be imported: ours, imported by now, or with a source that its user has named before."""
     return is_ours(path) or path.rpartition(".")[0] in sys.modules or _mark(path) in _trusted()

@@ -82,12 +82,13 @@ class Study:
 
     def states(self) -> Counter[str]:
         """How many runs are new, unfinished, diverged and done; equal specs are one run."""
-        return Counter(state_of(RunFolder(self.runs / name)) for name in {task.name for task in self.tasks})
+        folders = [RunFolder(self.runs / name) for name in {task.name for task in self.tasks}]
+        return Counter(state_of(folder) for folder in folders)
 
     def before(self) -> list[str]:
         """What is to be said before anything is run."""
         states = self.states()
-        over = states["done"] + states["diverged"]
+        over = sum(states[state] for state in OVER)
         known = f", {over} of them finished before" if over else ""
         said = before(self.plan)
         return [f"{self.plan.name}: {said[0]}{known}", *said[1:], *self._kept_defaults()]
@@ -110,7 +111,7 @@ class Study:
     @property
     def is_new(self) -> bool:
         """Whether none of its runs has begun."""
-        return self.states()["new"] == len({task.name for task in self.tasks})
+        return self.states().keys() <= {"new"}
 
     def register(self) -> None:
         """Keep the plan, or notice that it is another one than that with which the study began."""

@@ -21,7 +21,7 @@ import pickle
 import zipfile
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any, NamedTuple
 
 import safetensors
 import safetensors.torch
@@ -156,7 +156,7 @@ def _by_position(game: Game[Any]) -> dict[str, str]:
     return found
 
 
-class SavedBeside(TypedDict):
+class SavedBeside(NamedTuple):
     """Of a state what is no part's own: sums of lr·λ by player and penalty, and scalers by player."""
 
     spent: dict[str, dict[str, float]]
@@ -167,9 +167,9 @@ def beside(state: SavedBeside, game: Game[Any], execution: Execution) -> None:
     """Put back what is no part's own: sums of lr·λ, and scalers, of which there are none before the first step."""
     for player in game.players:
         player.cumulative_decay.clear()
-        player.cumulative_decay.update(state["spent"][player.name])
+        player.cumulative_decay.update(state.spent[player.name])
     execution.scalers.clear()
-    for name, scaler in state["scalers"].items():
+    for name, scaler in state.scalers.items():
         execution.scaler(name).load_state_dict(scaler)
 
 
@@ -193,7 +193,7 @@ def load(checkpoint: Path, game: Game[Any], execution: Execution) -> int:
                 part.moves = parts[name]["moves"]
             elif name not in modules:
                 part.load_state_dict(parts[name if name in parts else formerly.get(name, name)])
-        beside(SavedBeside(spent=state["spent"], scalers=state["scalers"]), game, execution)
+        beside(SavedBeside(state["spent"], state["scalers"]), game, execution)
     except (pickle.UnpicklingError, zipfile.BadZipFile, EOFError, OSError) as error:
         raise no_state(path, error) from None
     except (KeyError, IndexError, TypeError, AttributeError, ValueError, RuntimeError) as error:

@@ -18,7 +18,7 @@ import torch
 from poise.core import Game, ScheduledValue
 from poise.errors import NonFinite
 from poise.training.capture.record import Row
-from poise.training.checkpoint import beside, initial
+from poise.training.checkpoint import SavedBeside, beside, initial
 from poise.training.loop import train
 from poise.training.moves import memory
 from poise.training.precision import Execution
@@ -62,7 +62,7 @@ def unpacked(state: bytes, game: Game[Any], execution: Execution) -> None:
     found = torch.load(io.BytesIO(state), map_location="cpu", weights_only=True)
     for name, part in memory(game).items():
         part.load_state_dict(found["parts"][name])
-    beside(found, game, execution)
+    beside(SavedBeside(found["spent"], found["scalers"]), game, execution)
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from pathlib import Path
 from poise.disk.description import Arguments
 from poise.errors import PoiseError
 from poise.runs.ending import Stop
-from poise.runs.load import trust_all
+from poise.specs.sources import trust_all
 from poise.studies.running.hosts import Workers
 from poise.tuning.asked import Asked, check_free, given_in, leaves, own_space, space_of
 from poise.tuning.scan import SCANNED

@@ -14,10 +14,10 @@ from poise.cli import main
 from poise.disk.rows import LoggedEvent
 from poise.record import RunFolder
 from poise.runs.ending import trained_by
-from poise.runs.load import trust_all
 from poise.runs.place import folder_of
 from poise.runs.run import Interrupted, run
-from poise.specs.spec import instantiated, kind_of
+from poise.specs.sources import trust_all
+from poise.specs.spec import completed, instantiated, kind_of
 from poise.training.checkpoint import latest
 from poise.training.loop import train
 from poise.training.torchrun import joined, world
@@ -66,7 +66,7 @@ GAMES = {
 def weights_after(recipe: str, arguments: dict, steps: int, kept: Path, ranks=None) -> int:
     """Train every stage of a recipe in the default precision; the weights and the rows of the first process."""
     trust_all(recipe, arguments)
-    _, whole = folder_of(recipe, arguments, "unused")
+    _, whole = folder_of(recipe, completed(recipe, arguments), "unused")
     made = kind_of(recipe).build(**instantiated(recipe, whole))
     rows = []
     if ranks is not None:

@@ -17,7 +17,7 @@ from poise.runs.place import folder_of
 from poise.runs.run import Interrupted, run
 from poise.specs.shared import Shared, computes
 from poise.specs.sources import digest_of
-from poise.specs.spec import instantiated, kind_of
+from poise.specs.spec import completed, instantiated, kind_of
 from poise.training import torchrun
 from tests.runs.several.processes import (
     MARKS,
@@ -123,7 +123,8 @@ def shared(built, **changes):
 
 
 def test_other_data_code_or_precision_in_another_process_are_told(pictures):
-    _, arguments = folder_of("images", {"data": pictures, "device": "cpu", "precision": "fp32"}, "unused")
+    asked = completed("images", {"data": pictures, "device": "cpu", "precision": "fp32"})
+    _, arguments = folder_of("images", asked, "unused")
     built = kind_of("images").build(**instantiated("images", arguments))
     shared(built, sources={f"{OWN}.Plain": digest_of(f"{OWN}.Plain")}).check(1, built)
     for changes, sentence in (

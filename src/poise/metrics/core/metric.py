@@ -19,10 +19,11 @@ from poise.errors import PoiseError, nearest
 from poise.lazy import loaded
 from poise.metrics.core.rows import Note, ScoreRow
 from poise.metrics.core.statistics import Estimate
-from poise.registry import find, names, register
+from poise.registry import names, table
 
 Input = TypeVar("Input")  # what a metric reads
 AnyMetric = TypeVar("AnyMetric", bound="Metric[Any]")
+MEMBERS: dict[str, Any] = table("metric")
 MetricInput = Literal["features", "sentences", "pairs", "autoencoder"]
 
 
@@ -68,7 +69,7 @@ class Metric(ABC, Generic[Input]):
         """Decorator: a function becomes a metric of this kind, registered under its name."""
 
         def enter(function: Callable[..., Any]) -> AnyMetric:
-            return register("metric", name)(cls(name, title, better, function, **more))
+            return entered(cls(name, title, better, function, **more))
 
         return enter
 
@@ -91,6 +92,14 @@ class Metric(ABC, Generic[Input]):
         return None
 
 
+def entered(metric: AnyMetric) -> AnyMetric:
+    """The metric, registered under its name; a name that is taken is refused."""
+    if metric.name in MEMBERS:
+        raise ValueError(f"metric '{metric.name}' is registered twice")
+    MEMBERS[metric.name] = metric
+    return metric
+
+
 def find_metrics(kind: type[AnyMetric], wanted: Iterable[str] | None = None) -> list[AnyMetric]:
     """The metrics of a kind of these names, or all; an unknown name is an error with the nearest one.
 
@@ -99,8 +108,7 @@ def find_metrics(kind: type[AnyMetric], wanted: Iterable[str] | None = None) -> 
         >>> [(metric.name, metric.better) for metric in find_metrics(FeatureMetric, ["FD", "KID"])]
         [('FD', 'lower'), ('KID', 'target')]
     """
-    everything = [find("metric", name) for name in names("metric")]
-    known = {member.name: member for member in everything if isinstance(member, kind)}
+    known = {name: MEMBERS[name] for name in names("metric") if isinstance(MEMBERS[name], kind)}
     chosen = list(known) if wanted is None else list(wanted)
     check_names(chosen, list(known))
     return [known[name] for name in chosen]
@@ -126,7 +134,7 @@ def own_metric(word: str) -> str:
     if not isinstance(found, Metric):
         raise PoiseError(f"--metrics {word}: {path} gives a {type(found).__name__}, which is no metric")
     if found.name not in names("metric"):
-        register("metric", found.name)(found)
+        entered(found)
     return found.name
 
 

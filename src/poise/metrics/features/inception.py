@@ -38,11 +38,12 @@ class InceptionNet(nn.Module):
         super().__init__()
         self._layers = layers()
         for name in self._layers:
-            part = {p: state[f"{name}.bn.{p}"].double() for p in ("weight", "bias", "running_mean", "running_var")}
-            gain = part["weight"] / (part["running_var"] + BN_EPS).sqrt()
+            kept = (state[f"{name}.bn.{part}"].double() for part in ("weight", "bias", "running_mean", "running_var"))
+            scale, bias, mean, variance = kept
+            gain = scale / (variance + BN_EPS).sqrt()
             weight = state[f"{name}.conv.weight"].double() * gain[:, None, None, None]
             self.register_buffer(f"{name}.weight".replace(".", "/"), weight.float())
-            self.register_buffer(f"{name}.bias".replace(".", "/"), (part["bias"] - part["running_mean"] * gain).float())
+            self.register_buffer(f"{name}.bias".replace(".", "/"), (bias - mean * gain).float())
 
     def forward(self, x: Tensor) -> Tensor:
         x = self._chain(x, "Conv2d_1a_3x3", "Conv2d_2a_3x3", "Conv2d_2b_3x3")

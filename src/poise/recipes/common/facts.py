@@ -43,16 +43,6 @@ class RunFacts:
 
 
 @dataclass(frozen=True)
-class PerStep:
-    """What a step reads, for the live view: `unit` of a speed, `size` of a step in words, and stage -> units in a step,
-    "" for the other stages."""
-
-    unit: str
-    size: str
-    amounts: dict[str, float]
-
-
-@dataclass(frozen=True)
 class OriginFacts:
     """Whose networks a run began with: `run`, as its folder was called then, `step` of the checkpoint, and `files`,
     name -> sha256."""

@@ -36,7 +36,7 @@ class Group:
 
     @classmethod
     def kept(cls, arguments: Mapping[str, object]) -> dict[str, object]:
-        """Those of the arguments that a run keeps otherwise than they may be written, as it keeps them. Errors:
+        """Those of its own arguments that a run keeps otherwise than they may be written, as it keeps them. Errors:
         PoiseError for what cannot be read."""
         return {}
 

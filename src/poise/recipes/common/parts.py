@@ -9,33 +9,27 @@ from typing import Any, TypedDict
 import torch
 from torch import nn
 
-from poise.core import Player, ScheduledValue, Term, value_at
+from poise.core import Player, ScheduledValue, Term, WeightPenalty, value_at
 from poise.errors import PoiseError
 from poise.penalties import L2, Penalty
 from poise.recipes.common.affordable import check_affordable
 from poise.recipes.common.options import Options, RunOptions, check_counts
 from poise.recipes.common.recipe import Stage, StepIntervals, Stopping
-from poise.recipes.common.setup import Setup
+from poise.recipes.common.setup import PlayerSetup, Setup
 from poise.training.capture.choice import captures_of
 from poise.training.precision import Execution, keep_freed_memory, pick_device, pick_precision
 from poise.training.schedules import Scheduled, bounds, number_or_schedule
 
 
-def l2(name: str, strength: Scheduled, kind: Callable[[Scheduled], Penalty] = L2) -> Penalty:
-    """The L2 penalty that a flag asks for; what is wrong with its strength is told of the flag."""
-    try:
-        return kind(strength)
-    except PoiseError as error:
-        raise PoiseError(f"--l2-{name} {strength}: {error}") from None
+def l2(name: str, strength: Scheduled, steps: int, kind: Callable[[Any], Penalty] = L2) -> Penalty:
+    """The L2 penalty that a flag asks for, its schedule stretched over a stage of `steps`."""
+    return kind(number_or_schedule(strength, f"--l2-{name.replace('_', '-')}", steps))
 
 
-def own_penalties(name: str, strengths: Mapping[str, Scheduled], options: Options, steps: int) -> list[Penalty]:
-    """A player's own L2 and what else was asked for, each with schedules over a stage of `steps`.
-
-    No stage shares one with another. Args: name of the player, by which strengths and options are looked up; steps.
-    """
-    asked = [l2(name.replace("_", "-"), strengths[name]), *options[name].penalties]
-    return [penalty.over(steps) for penalty in asked]
+def own_penalties(asked: PlayerSetup, steps: int) -> list[Penalty]:
+    """A player's own L2 and what else was asked for, each with schedules over a stage of `steps`; no stage shares one
+    with another."""
+    return [l2(asked.name, asked.l2, steps), *(penalty.over(steps) for penalty in asked.options.penalties)]
 
 
 def weighed(name: str, weight: Scheduled, steps: int, value: Callable[[Any], torch.Tensor]) -> list[Term[Any]]:
@@ -157,12 +151,16 @@ def player(
     """Adam on all weights; `also` and the penalties' terms beside its own. `lr` stands in for that of the options."""
     flag = f"--{name.replace('_', '-')}"
     first_lr = value_at(number_or_schedule(options.lr if lr is None else lr, f"{flag}.lr", steps=1), 0)
-    if idle := [penalty for penalty in penalties if not penalty.terms() and not penalty.weight_penalties()]:
-        raise PoiseError(f"{flag}.penalties: {type(idle[0]).__name__} penalises nothing; name one that does")
-    rules = [rule for penalty in penalties for rule in penalty.weight_penalties()]
-    for rule in rules:
-        rule.covered(net)  # one that does not fit the network is refused here, not at the first step
-    extra = [found for penalty in penalties for found in penalty.terms()]
+    rules: list[WeightPenalty] = []
+    extra: list[Term[Any]] = []
+    for penalty in penalties:
+        terms, on_weights = penalty.terms(), penalty.weight_penalties()
+        if not terms and not on_weights:
+            raise PoiseError(f"{flag}.penalties: {type(penalty).__name__} penalises nothing; name one that does")
+        for rule in on_weights:
+            rule.covered(net)  # one that does not fit the network is refused here, not at the first step
+        rules += on_weights
+        extra += terms
     settle = [found.value.commit for found in extra if hasattr(found.value, "commit")]  # once after each move
     betas = options.betas[0], value_at(number_or_schedule(options.betas[1], f"{flag}.betas", steps=1), 0)
     return Player(

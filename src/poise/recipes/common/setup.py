@@ -15,16 +15,29 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Setup:
-    """`networks` (a name, or a user's), `options` and strengths of L2, each by player; `weights` by term; `steps` by
-    stage, in order; `ema`: decay of the averages."""
+class PlayerSetup:
+    """One player: its name, its network (a name, or a user's), its options and the strength of its L2."""
 
-    networks: Mapping[str, Any]
+    name: str
+    network: Any
+    options: Any
+    l2: Scheduled
+
+
+@dataclass(frozen=True)
+class Setup:
+    """The two players; `weights` by term; `steps` by stage, in order; `ema`: decay of the averages."""
+
+    generator: PlayerSetup
+    discriminator: PlayerSetup
     loss: Loss | str
     weights: Mapping[str, Scheduled]
-    options: Options
-    l2: Mapping[str, Scheduled]
     ema: float
     steps: Mapping[str, int]
     execution: Execution
     seed: int
+
+    @property
+    def options(self) -> Options:
+        """Of both, by name."""
+        return {player.name: player.options for player in (self.generator, self.discriminator)}

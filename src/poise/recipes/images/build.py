@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -16,16 +16,14 @@ from poise.errors import PoiseError
 from poise.games.adversarial import Adversarial, adversarial_terms, joint_allowed
 from poise.games.augment import Augmentation, resolve
 from poise.games.once import OnceAStep
-from poise.losses import Loss
 from poise.models.own import OwnDiscriminator, OwnGenerator
 from poise.networks import ImageNetworks
-from poise.penalties import Penalty
-from poise.recipes.common.affordable import check_affordable
 from poise.recipes.common.options import Options, OriginOptions, RunOptions
 from poise.recipes.common.origin import Origin, foreign_classes, origin_of, take, take_average
 from poise.recipes.common.own import fits, user_errors
-from poise.recipes.common.parts import adam_dials, check_player, machine, player
+from poise.recipes.common.parts import adam_dials, built, check_player, machine, own_penalties, player
 from poise.recipes.common.recipe import Arguments
+from poise.recipes.common.setup import Setup
 from poise.recipes.images import steering
 from poise.recipes.images.facts import ImageFacts
 from poise.registry import find
@@ -74,9 +72,9 @@ def dials(
     return [*rates, *steering.probability_dials(probability, game, pictures, run, execution)]
 
 
-def unpenalised(l2: Mapping[str, Scheduled], options: Options) -> list[str]:
+def unpenalised(setup: Setup) -> list[str]:
     """A sentence where neither player pays for anything: that is the default, and nobody should have to guess it."""
-    if any(strength not in (0, "0") for strength in l2.values()) or any(own.penalties for own in options.values()):
+    if any(player.l2 not in (0, "0") or player.options.penalties for player in (setup.generator, setup.discriminator)):
         return []
     return [
         "no penalty is on, which is the default; --l2-generator 1e-4 --l2-discriminator 1e-4 puts L2 on both players"
@@ -139,55 +137,45 @@ def discriminator(network: ImageNetworks | str, options: Any, facts: ImageFacts)
 
 
 def game(
-    network: ImageNetworks | str,
-    loss: Loss | str,
-    noise: int,
-    options: Options,
-    penalties: dict[str, list[Penalty]],
-    facts: ImageFacts,
-    run: RunOptions,
-    execution: Execution,
-    origin: Origin | None = None,
+    setup: Setup, noise: int, facts: ImageFacts, origin: Origin | None = None, reuse_generated: bool = False
 ) -> tuple[Adversarial, nn.Module]:
     """The game, D first, and the averaged generator; `origin` has weights to begin with."""
-    for name, own in options.items():
-        check_player(name, own)
-    to_discriminate, to_generate = adversarial_terms(find("loss", loss))
-    of_d, of_g = options["discriminator"], options["generator"]
+    for asked in (setup.generator, setup.discriminator):
+        check_player(asked.name, asked.options)
+    to_discriminate, to_generate = adversarial_terms(find("loss", setup.loss))
+    network, device, steps = setup.generator.network, setup.execution.device, setup.steps["adversarial"]
+    of_d, of_g = setup.discriminator.options, setup.generator.options
     makers = {
         "discriminator": lambda: discriminator(network, of_d, facts),
         "generator": lambda: generator(network, noise, of_g, facts),
     }
-    check_affordable(execution.device, makers)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(run.seed)
-        d, g = discriminator(network, of_d, facts), generator(network, noise, of_g, facts)
+    d, g = built(setup, makers)
     take(origin, {"generator": g, "discriminator": d})
     if origin is not None:
         origin.notes += foreign_classes(origin, facts.classes)
     for net in (d, g):
-        net.to(execution.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    few = torch.zeros(2, noise, device=execution.device)
-    labels = torch.zeros(2, dtype=torch.long, device=execution.device) if facts.classes else None
+        net.to(memory_format=torch.channels_last)
+    few = torch.zeros(2, noise, device=device)
+    labels = torch.zeros(2, dtype=torch.long, device=device) if facts.classes else None
     fits(network, "generator", g, few, labels)
     fits(network, "discriminator", d, few.new_zeros(2, *facts.shape), labels)
-    average = Ema(g, run.decay, noise_feed(noise, execution.device, len(facts.classes)))
+    average = Ema(g, setup.ema, noise_feed(noise, device, len(facts.classes)))
     take_average(origin, "generator", average)
-    built = Adversarial(g, d, view=Augmentation(facts.augment or "none"), joint=joint_allowed(d))
-    built.players = (
-        player("discriminator", d, of_d, to_discriminate, penalties["discriminator"]),
-        player("generator", g, of_g, to_generate, penalties["generator"], (average,)),
+    made = Adversarial(g, d, view=Augmentation(facts.augment or "none"), joint=joint_allowed(d))
+    made.players = (
+        player("discriminator", d, of_d, to_discriminate, own_penalties(setup.discriminator, steps)),
+        player("generator", g, of_g, to_generate, own_penalties(setup.generator, steps), (average,)),
     )
-    return built, average.module
+    if reuse_generated:
+        reuse(made)
+    return made, average.module
 
 
-def reuse(game: Adversarial, asked: bool) -> None:
-    """Have both players' turns go through one generated batch a step, if it is asked for.
+def reuse(game: Adversarial) -> None:
+    """Have both players' turns go through one generated batch a step.
 
     Errors: PoiseError where a player moves more than once a step: its moves would see the same batch again.
     """
-    if not asked:
-        return
     for mover in game.players:
         if mover.turns != 1:
             raise PoiseError(

@@ -15,6 +15,7 @@ from poise.losses import Loss
 from poise.networks import ImageNetworks
 from poise.recipes.common.options import DiscriminatorAdam, GeneratorAdam, OriginOptions, RunOptions
 from poise.recipes.common.recipe import Recipe, RecipeEntry, Stage
+from poise.recipes.common.setup import PlayerSetup, Setup
 from poise.recipes.images.facts import ImageFacts
 from poise.recipes.images.options import PictureOptions
 from poise.registry import register
@@ -139,16 +140,19 @@ def images(
     players = {"generator": generator, "discriminator": discriminator}
     other = begun.known.network if begun else None
     network, options, facts, chosen = situation.settle(network, players, seen, facts, augment_probability, other)
-    l2 = {"generator": l2_generator, "discriminator": l2_discriminator}
-    penalties = {name: common.own_penalties(name, l2, options, run.steps) for name in options}
-    game, average = parts.game(network, loss, noise, options, penalties, facts, run, execution, begun)
-    parts.reuse(game, reuse_generated)
+    setup = Setup(
+        generator=PlayerSetup("generator", network, options["generator"], l2_generator),
+        discriminator=PlayerSetup("discriminator", network, options["discriminator"], l2_discriminator),
+        loss=loss, weights={}, ema=run.decay, steps={"adversarial": run.steps}, execution=execution, seed=run.seed,
+    )  # fmt: skip
+    unpenalised = parts.unpenalised(setup)
+    game, average = parts.game(setup, noise, facts, begun, reuse_generated)
     stream = parts.stream(seen, run, execution, conditional)
     dials = parts.dials(game, options, augment_probability, seen, run, execution)
     watch = outcomes.monitor(game, average, seen, facts, run.batch, run.seed, execution)
     stage = Stage("adversarial", game, stream, run.steps, dials, watch)
     judged = (seen, run.score_samples, run.seed)
-    said = [*chosen, *parts.unpenalised(l2, options), *own.unused(network, options, game.discriminator, OURS)]
+    said = [*chosen, *unpenalised, *own.unused(network, options, game.discriminator, OURS)]
     return Recipe(
         **common.run_fields(run, execution, [stage]),
         facts=facts,

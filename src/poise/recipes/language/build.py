@@ -14,6 +14,7 @@ from poise.core import Batch
 from poise.data.draws.order import Prefetch
 from poise.data.text.corpus import Corpus, open_corpus
 from poise.data.text.sentences import WindowStream, joined
+from poise.disk.description import PerStep
 from poise.errors import PoiseError
 from poise.games.likelihood import Carried, LanguageModelGame, window_term
 from poise.metrics.text.spelling import spelling_of
@@ -22,7 +23,6 @@ from poise.models.rnn import Dropouts, Recurrent
 from poise.networks import TextNetworks
 from poise.penalties import AR, L2, TAR, L2Rows, Penalty
 from poise.recipes.common.affordable import check_affordable
-from poise.recipes.common.facts import PerStep
 from poise.recipes.common.options import RunOptions
 from poise.recipes.common.own import fits, place, user_errors
 from poise.recipes.common.parts import check_player, machine, player

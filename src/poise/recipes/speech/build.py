@@ -17,8 +17,8 @@ from poise.data.speech.recordings import Recordings
 from poise.data.speech.transcribed import MelOf, TranscribedStream, conditions
 from poise.data.transcripts.letters import lost_in
 from poise.data.transcripts.utterances import SpeechTokenizer, suggested
+from poise.disk.description import PerStep
 from poise.errors import PoiseError
-from poise.recipes.common.facts import PerStep
 from poise.recipes.common.options import Options
 from poise.recipes.common.parts import check_player, machine
 from poise.recipes.common.recipe import Arguments

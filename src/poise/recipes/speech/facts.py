@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from poise.recipes.common.facts import PerStep
+from poise.disk.description import PerStep
 from poise.recipes.vocoder.facts import RecordedFacts
 
 

@@ -125,17 +125,17 @@ def stages(players: SpeechPlayers, speech: Speech, segment: int, run: RunOptions
     return found
 
 
-def unused(setup: Setup, players: SpeechPlayers) -> list[str]:
+def unused(setup: Setup, of_waves: Setup, players: SpeechPlayers) -> list[str]:
     """Lines where options of our networks were given beside networks of the user's."""
-    options, waves = dict(setup.options), players.waves
-    network, vocoder = setup.networks["generator"], setup.networks["vocoder"]
-    found = unused_options(network, {"generator": options["generator"]}, None, ["depth"])
-    judging = {"discriminator": options["discriminator"]}
-    found += unused_options(network, judging, players.mels.discriminator, ["width", "norm"])
+    made, judging, waves = setup.generator, setup.discriminator, players.waves
+    found = unused_options(made.network, {made.name: made.options}, None, ["depth"])
+    found += unused_options(
+        made.network, {judging.name: judging.options}, players.mels.discriminator, ["width", "norm"]
+    )
     if waves is None:
         return found
-    of_waves = {name: options[name] for name in ("vocoder", "vocoder_discriminator")}
-    return found + unused_options(vocoder, of_waves, waves.discriminator, ["width", "depth", "norm"])
+    ours = ["width", "depth", "norm"]
+    return found + unused_options(of_waves.generator.network, of_waves.options, waves.discriminator, ours)
 
 
 def _distance(batch: Batch, made: Tensor) -> Tensor:

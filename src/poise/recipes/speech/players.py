@@ -34,8 +34,8 @@ class Mels:
 
     def __init__(self, facts: SpeechFacts, setup: Setup) -> None:
         self.setup, self.steps, self.weights = setup, setup.steps, setup.weights
-        options, network, kind = setup.options, setup.networks["generator"], setup.networks["discriminator"]
-        of_d, of_g = options["discriminator"], options["generator"]
+        network, kind = setup.generator.network, setup.discriminator.network
+        of_d, of_g = setup.discriminator.options, setup.generator.options
         makers = {
             "discriminator": lambda: parts.critic(network, kind, of_d, facts),
             "generator": lambda: parts.speaker(network, of_g, facts),
@@ -51,7 +51,7 @@ class Mels:
         self.generator: Any = g
         self.average: Any = self.ema.module
         to_discriminate, to_generate = adversarial_terms(find("loss", setup.loss))
-        penalties = own_penalties("discriminator", setup.l2, options, steps)
+        penalties = own_penalties(setup.discriminator, steps)
         judge = player("discriminator", d, of_d, to_discriminate, penalties)
         self.acoustic = SpeechGame(g, d, joint=joint_allowed(d))
         warm = self._generates(self._own("acoustic"), "acoustic", of_g.warm_lr)
@@ -69,18 +69,19 @@ class Mels:
 
     def _generates(self, terms: list[Term[Any]], stage: str, lr: Scheduled) -> Player[Any]:
         first, *also = terms
-        options = self.setup.options
-        penalties = own_penalties("generator", self.setup.l2, options, self.steps[stage])
-        return player("generator", self.generator, options["generator"], first, penalties, (self.ema,), lr, also)
+        penalties = own_penalties(self.setup.generator, self.steps[stage])
+        return player(
+            "generator", self.generator, self.setup.generator.options, first, penalties, (self.ema,), lr, also
+        )
 
     def again(self, stage: str, of_d: list[Term[Any]]) -> Player[Any]:
         """The generator for another stage, with an optimiser of its own and the opinions of another discriminator."""
-        return self._generates([*of_d, *self._own(stage)], stage, self.setup.options["generator"].lr)
+        return self._generates([*of_d, *self._own(stage)], stage, self.setup.generator.options.lr)
 
     @property
     def warm_dials(self) -> list[ScheduledValue]:
         """Of the acoustic stage."""
-        rates = {"generator": self.setup.options["generator"].warm_lr}
+        rates = {"generator": self.setup.generator.options.warm_lr}
         return dials_of_rates(self.acoustic.players, rates, self.setup.options, self.steps["acoustic"])
 
     @property
@@ -100,11 +101,11 @@ class SpeechPlayers:
     """All networks of a speech run, and its stages in order.
 
     `stages`: acoustic and adversarial, of log-mels; spectral and vocoder, of waves, unless a finished vocoder speaks;
-    joint, of both, if it has steps.
+    joint, of both, if it has steps. `setup` is that of the log-mels, `of_waves` that of the vocoder beside it.
     `voice` holds both averages. Every stage keeps the networks of the others, so that every checkpoint has all weights.
     """
 
-    def __init__(self, facts: SpeechFacts, setup: Setup, segment: int) -> None:
+    def __init__(self, facts: SpeechFacts, setup: Setup, of_waves: Setup, segment: int) -> None:
         self.steps, self.execution = setup.steps, setup.execution
         self.mels = Mels(facts, setup)
         mels = {
@@ -116,8 +117,8 @@ class SpeechPlayers:
             keep({"vocoder": net, "vocoder.ema": Ema(net, 0.0)}, mels)
             self.voice, self.stages, self.waves = parts.Voice(self.mels.average, net), mels, None
             return
-        own = replace(setup, steps={**self.steps, "adversarial": self.steps["vocoder"]}, seed=setup.seed + 1)
-        self.waves = Waves(facts.heard, own, ("vocoder", "vocoder_discriminator"))
+        steps = {**self.steps, "adversarial": self.steps["vocoder"]}
+        self.waves = Waves(facts.heard, replace(of_waves, steps=steps, seed=of_waves.seed + 1))
         later = {
             "spectral": Playing(self.waves.spectral, self.waves.warm_dials),
             "vocoder": Playing(self.waves.game, self.waves.dials),
@@ -137,7 +138,8 @@ class SpeechPlayers:
             mel=waves.mel, segment=segment // waves.mel.hop, speech=SpeechGame(mels.generator, None),
         )  # fmt: skip
         game.players, game.modules = (judge, vocoder, mels.again("joint", of_d)), mels.game.players[0].resting()
-        return Playing(game, adam_dials(game.players, mels.setup.options, mels.steps["joint"]))
+        options = {**mels.setup.options, **waves.setup.options}
+        return Playing(game, adam_dials(game.players, options, mels.steps["joint"]))
 
 
 def resting(players: Sequence[Player[Any]]) -> dict[str, Stateful]:

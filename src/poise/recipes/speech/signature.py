@@ -6,7 +6,7 @@ does not load torch.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate
 from typing import Literal
 
@@ -15,7 +15,7 @@ from poise.losses import Loss
 from poise.networks import SpeechNetworks, VocoderNetworks
 from poise.recipes.common.options import GeneratorAdam, RunOptions, SingleRunOptions
 from poise.recipes.common.recipe import Recipe, RecipeEntry
-from poise.recipes.common.setup import Setup
+from poise.recipes.common.setup import PlayerSetup, Setup
 from poise.recipes.speech.facts import SpeechFacts
 from poise.recipes.speech.options import StageOptions
 from poise.recipes.vocoder import signature as vocoders
@@ -146,14 +146,15 @@ def speech(
     read = parts.per_step(speech, run.batch, lengths.segment)
     facts = parts.facts(speech, opening, execution, steps, speak_with, read)
     setup = Setup(
-        networks={"generator": network, "discriminator": critic, "vocoder": vocoder_network,
-                  "vocoder_discriminator": vocoder_critic},
-        loss=loss, weights={"mel": mel, "features": features, "stft": stft}, options=options,
-        l2={"generator": l2_generator, "discriminator": l2_discriminator, "vocoder": l2_vocoder,
-            "vocoder_discriminator": l2_vocoder_discriminator},
+        PlayerSetup("generator", network, generator, l2_generator),
+        PlayerSetup("discriminator", critic, discriminator, l2_discriminator),
+        loss=loss, weights={"mel": mel, "features": features, "stft": stft},
         ema=run.decay, steps=steps, execution=execution, seed=run.seed,
     )  # fmt: skip
-    players = SpeechPlayers(facts, setup, lengths.segment)
+    spoken = PlayerSetup("vocoder", vocoder_network, vocoder, l2_vocoder)
+    heard_by = PlayerSetup("vocoder_discriminator", vocoder_critic, vocoder_discriminator, l2_vocoder_discriminator)
+    of_waves = replace(setup, generator=spoken, discriminator=heard_by)
+    players = SpeechPlayers(facts, setup, of_waves, lengths.segment)
     stages = outcomes.stages(players, speech, lengths.segment, run)
     return Recipe(
         **common.run_fields(run, execution, stages, *accumulate(steps.values())),
@@ -161,7 +162,7 @@ def speech(
         sampler=lambda n, seed: outcomes.speak_heldout(players.voice, speech, n, seed),
         show=lambda stem: outcomes.show(players.voice, stem, speech),
         judge=outcomes.judge(speech, run.score_samples, run.seed) if run.scores else None,
-        notes=[*speech.notes, *outcomes.unused(setup, players), *run_notes(run, stages)],
+        notes=[*speech.notes, *outcomes.unused(setup, of_waves, players), *run_notes(run, stages)],
     )
 
 

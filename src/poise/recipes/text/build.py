@@ -8,7 +8,6 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
-import torch
 from torch import nn
 
 from poise.core import Batch
@@ -51,7 +50,11 @@ class SentenceTables:
 
     @property
     def length(self) -> int:
-        return int(self.tables["train"].shape[1])
+        return int(self.train.shape[1])
+
+    @property
+    def train(self) -> np.ndarray:
+        return self.tables["train"]
 
     @property
     def heldout(self) -> np.ndarray:
@@ -84,13 +87,11 @@ def language(data: str, options: SentenceOptions) -> SentenceTables:
 def _made_up(share: float) -> SentenceTables:
     oracle = Oracle()
     count = max(1, round(share * ORACLE_TRAIN))
-    tables = {
-        "train": oracle.sample(ORACLE_TRAIN, seed=1)[:count].numpy(),
-        "heldout": oracle.sample(ORACLE_HELD, seed=2).numpy(),
-    }
+    heldout = oracle.sample(ORACLE_HELD, seed=2)
+    tables = {"train": oracle.sample(ORACLE_TRAIN, seed=1)[:count].numpy(), "heldout": heldout.numpy()}
     units = Numbers(oracle.vocabulary)
     print_ = hashlib.sha256(b"".join(table.tobytes() for table in tables.values())).hexdigest()
-    entropy = float(oracle.nll(torch.from_numpy(tables["heldout"])).mean())
+    entropy = float(oracle.nll(heldout).mean())
     note = (
         f"oracle: {count:,} sequences of {oracle.length} out of {oracle.vocabulary} units to train on, {ORACLE_HELD:,} "
         f"held out; its own sequences have an NLL_oracle of {entropy:.3f} nats per unit"
@@ -104,7 +105,7 @@ def facts(
 ) -> SentenceFacts:
     """What rebuilds the generator without the data, and what the data was. Args: steps of each stage, in order."""
     return SentenceFacts(
-        data=f"{language.name}: {len(language.tables['train']):,} sentences of {len(language.units):,} "
+        data=f"{language.name}: {len(language.train):,} sentences of {len(language.units):,} "
         f"{language.units.plural}, {len(language.heldout):,} held out",
         units=language.units.to_dict(),
         ends=language.ends,

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from poise.data.tokenizers.alphabet import Units
-from poise.recipes.common.facts import PerStep, RunFacts
+from poise.disk.description import PerStep
+from poise.recipes.common.facts import RunFacts
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -144,7 +144,7 @@ def stages(players: TextPlayers, language: SentenceTables, run: RunOptions, temp
 
     def stage(name: str, game: Any, order: int, dials: Sequence[ScheduledValue], watched: Callable[[], Any]) -> Stage:
         drawn = stream(language, run.batch, run.seed + order, players.execution)
-        return Stage(name, game, drawn, players.steps[name], dials, watched)
+        return Stage(name, game, drawn, players.setup.steps[name], dials, watched)
 
     return [
         stage("likelihood", players.sentences, 1, players.warm_dials, likelihood_monitor(players, *about)),

@@ -16,7 +16,7 @@ from poise.games.adversarial import adversarial_terms, joint_allowed
 from poise.games.likelihood import SentenceGame, sentence_term
 from poise.games.text import Reinforce, TextGame
 from poise.models.text import counted
-from poise.penalties import L2Rows, Penalty
+from poise.penalties import L2Rows
 from poise.recipes.common.own import fits
 from poise.recipes.common.parts import adam_dials, built, dials_of_rates, l2, own_penalties, player
 from poise.recipes.common.setup import Setup
@@ -55,15 +55,18 @@ class TextPlayers:
     `alone` is `game` while only the discriminator moves.
     """
 
-    def __init__(self, facts: SentenceFacts, setup: Setup, estimator: str, units: float = 1.0) -> None:
-        self.setup, self.options, self.steps, self.execution = setup, setup.options, setup.steps, setup.execution
-        options, network, kind = setup.options, setup.networks["generator"], setup.networks["discriminator"]
+    def __init__(
+        self, facts: SentenceFacts, setup: Setup, estimator: str, units: float = 1.0, l2_embedding: Scheduled = 0.0
+    ) -> None:
+        self.setup, self.options, self.execution = setup, setup.options, setup.execution
+        self.steps, self.warm_steps = setup.steps["adversarial"], setup.steps["likelihood"]
+        network, kind = setup.generator.network, setup.discriminator.network
         to_discriminate, to_generate = adversarial_terms(find("loss", setup.loss))
         chosen: Estimator = find("estimator", estimator)(to_generate, units)
         if isinstance(chosen.term.value, nn.Module):  # what it keeps is where the players are
             chosen.term.value.to(self.execution.device)
         kind = chosen.critic if kind == "auto" else kind
-        of_d, of_g = options["discriminator"], options["generator"]
+        of_d, of_g = setup.discriminator.options, setup.generator.options
         makers = {
             "discriminator": lambda: critic(network, kind, of_d, facts),
             "generator": lambda: generator(network, of_g, facts),
@@ -77,33 +80,29 @@ class TextPlayers:
         self.generator, average = g, Ema(g, setup.ema)
         self.average: nn.Module = average.module
         self.sentences = SentenceGame(g, self.counted)
-        self.sentences.players = (self._warm(units, average),)
+        self.sentences.players = (self._warm(units, average, l2_embedding),)
         self.game = TextGame(g, d, joint=joint_allowed(d), counted=self.counted)
         self.game.players = (
-            player("discriminator", d, of_d, to_discriminate, self._penalties("discriminator")),
+            player("discriminator", d, of_d, to_discriminate, own_penalties(setup.discriminator, self.steps)),
             player(
-                "generator", g, of_g, chosen.term, self._penalties("generator"),
+                "generator", g, of_g, chosen.term, own_penalties(setup.generator, self.steps),
                 (*chosen.after, average), also=self._anchor(units),
             ),
         )  # fmt: skip
         judge, speaks = self.game.players
         self.alone = replace(self.game, players=(judge,), modules=speaks.resting())
 
-    def _penalties(self, name: str, stage: str = "adversarial") -> list[Penalty]:
-        """A player's own over one of its stages."""
-        return own_penalties(name, self.setup.l2, self.options, self.steps[stage])
-
     def _anchor(self, units: float) -> list[Term[Any]]:
         """The likelihood of real sentences as a term of the adversarial stage; none where its weight is 0."""
-        asked = number_or_schedule(self.setup.weights["likelihood"], "--likelihood", self.steps["adversarial"])
+        asked = number_or_schedule(self.setup.weights["likelihood"], "--likelihood", self.steps)
         return [] if asked == 0 else [replace(sentence_term(units), weight=asked)]
 
-    def _warm(self, units: float, average: Ema) -> Any:
+    def _warm(self, units: float, average: Ema, l2_embedding: Scheduled) -> Any:
         """The generator alone, to be fitted by maximum likelihood."""
-        options = self.options["generator"]
-        penalties, strength = self._penalties("generator", "likelihood"), self.setup.l2["embedding"]
-        if strength != 0:
-            penalties.append(l2("embedding", strength, L2Rows).over(self.steps["likelihood"]))
+        options = self.setup.generator.options
+        penalties = own_penalties(self.setup.generator, self.warm_steps)
+        if l2_embedding != 0:
+            penalties.append(l2("embedding", l2_embedding, self.warm_steps, L2Rows))
         made = player(
             "generator", self.generator, options, sentence_term(units), penalties, (average,), options.warm_lr
         )
@@ -113,24 +112,23 @@ class TextPlayers:
     @property
     def warm_dials(self) -> list[ScheduledValue]:
         """Of the first stage."""
-        rates = {"generator": self.options["generator"].warm_lr}
-        return dials_of_rates(self.sentences.players, rates, self.options, self.steps["likelihood"])
+        rates = {"generator": self.setup.generator.options.warm_lr}
+        return dials_of_rates(self.sentences.players, rates, self.options, self.warm_steps)
 
     @property
     def critic_dials(self) -> list[ScheduledValue]:
         """Of the stage in which the discriminator is alone: the first value of a scheduled learning rate."""
-        steps = 10**9 * max(1, self.steps["adversarial"])  # so long that it does not fall yet
+        steps = 10**9 * max(1, self.steps)  # so long that it does not fall yet
         return adam_dials(self.alone.players, self.options, steps)
 
     def dials(self, temperature: Scheduled) -> list[ScheduledValue]:
         """Of the second stage: learning rates, and the temperature of the Gumbel-softmax."""
-        steps = self.steps["adversarial"]
-        asked = number_or_schedule(temperature, "--temperature", steps)
+        asked = number_or_schedule(temperature, "--temperature", self.steps)
         schedule = asked if callable(asked) else (lambda step: float(asked))
-        if not bounds(asked, steps)[0] > 0:
+        if not bounds(asked, self.steps)[0] > 0:
             raise PoiseError(f"--temperature must be above 0, not {temperature}")
         set_temperature = partial(setattr, self.generator, "temperature")
         return [
-            *adam_dials(self.game.players, self.options, steps),
+            *adam_dials(self.game.players, self.options, self.steps),
             ScheduledValue("temperature", schedule, set_temperature),
         ]

@@ -14,7 +14,7 @@ from poise.losses import Loss
 from poise.networks import TextNetworks
 from poise.recipes.common.options import DiscriminatorAdam, GeneratorAdam, RunOptions, SingleRunOptions
 from poise.recipes.common.recipe import Recipe, RecipeEntry
-from poise.recipes.common.setup import Setup
+from poise.recipes.common.setup import PlayerSetup, Setup
 from poise.recipes.text import writing
 from poise.recipes.text.facts import SentenceFacts
 from poise.recipes.text.options import SentenceOptions, SingleSentenceOptions
@@ -142,11 +142,11 @@ def text(
     steps = {"likelihood": warm_steps, "critic": critic_steps, "adversarial": run.steps}
     facts = parts.facts(language, network, execution, steps)
     setup = Setup(
-        networks={"generator": network, "discriminator": critic}, loss=loss, weights={"likelihood": likelihood},
-        options=options, l2={"generator": l2_generator, "discriminator": l2_discriminator, "embedding": l2_embedding},
-        ema=run.decay, steps=steps, execution=execution, seed=run.seed,
+        generator=PlayerSetup("generator", network, generator, l2_generator),
+        discriminator=PlayerSetup("discriminator", critic, discriminator, l2_discriminator),
+        loss=loss, weights={"likelihood": likelihood}, ema=run.decay, steps=steps, execution=execution, seed=run.seed,
     )  # fmt: skip
-    players = TextPlayers(facts, setup, estimator, language.mean_units)
+    players = TextPlayers(facts, setup, estimator, language.mean_units, l2_embedding)
     unused = own.unused(network, options, players.game.discriminator, OURS)
     stages = outcomes.stages(players, language, run, temperature)
     real = (lambda stem: writing.show_real(language.texts["train"], stem)) if language.texts.get("train") else None

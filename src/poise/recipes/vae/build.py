@@ -127,15 +127,15 @@ def penalties(
     """By player: its L2 under names of their own in the record, and what else was asked for."""
     found: dict[str, list[Penalty]] = {
         "autoencoder": [
-            l2(part, strength, partial(L2, covers=within(part), name=f"l2_{part}"))
+            l2(part, strength, steps, partial(L2, covers=within(part), name=f"l2_{part}"))
             for part, strength in (("encoder", l2_encoder), ("decoder", l2_decoder))
         ]
     }
     if "l2_discriminator" in asked.values:
-        found["discriminator"] = [l2("discriminator", asked.values["l2_discriminator"])]
+        found["discriminator"] = [l2("discriminator", asked.values["l2_discriminator"], steps)]
     return {
-        name: [penalty.over(steps) for penalty in [*found[name], *asked.options[name].penalties]]
-        for name in asked.options
+        name: [*found[name], *(penalty.over(steps) for penalty in options.penalties)]
+        for name, options in asked.options.items()
     }
 
 
@@ -174,11 +174,12 @@ def game(
         with_features(network, found, asked.values.get("features", 0), some)
         return found
 
-    makers = {"autoencoder": lambda: model(network, asked.options["autoencoder"], facts)}
+    own = asked.options["autoencoder"]
+    makers = {"autoencoder": lambda: model(network, own, facts)}
     check_affordable(execution.device, makers)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(run.seed)
-        net: Any = model(network, asked.options["autoencoder"], facts)
+        net: Any = model(network, own, facts)
         net.to(execution.device, memory_format=torch.channels_last)
         fits(network, "encoder", net.encoder, some)
         fits(network, "decoder", net.decoder, some.new_zeros(2, facts.latent_size))

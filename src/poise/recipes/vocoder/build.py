@@ -14,13 +14,13 @@ from poise.core import Batch, ScheduledValue, Term
 from poise.data.draws.order import Prefetch
 from poise.data.speech.recordings import Recordings, open_recordings
 from poise.data.speech.segments import SegmentStream
+from poise.disk.description import PerStep
 from poise.errors import PoiseError
 from poise.games.adversarial import Adversarial, adversarial_terms, joint_allowed
 from poise.losses.reconstruction import log_mel_l1, matched, multi_resolution
 from poise.models.own import OwnDiscriminator, OwnVocoder
 from poise.models.shared.layers import renormalised
 from poise.networks import VocoderNetworks
-from poise.recipes.common.facts import PerStep
 from poise.recipes.common.own import fits, user_errors, with_features
 from poise.recipes.common.parts import adam_dials, built, dials_of_rates, machine, own_penalties, player, weighed
 from poise.recipes.common.recipe import Arguments
@@ -163,17 +163,16 @@ class Waves:
     """A generator of waves and a discriminator, in two games: `spectral`, without the discriminator's opinion, and
     `game`. Both have one generator and one average; the discriminator does not move in the first.
 
-    Args: mel; setup, with weights of the terms "mel", "stft" and "features"; names of the two players in it.
+    Args: mel; setup, with weights of the terms "mel", "stft" and "features".
     """
 
-    def __init__(self, mel: Mel, setup: Setup, names: tuple[str, str] = ("generator", "discriminator")) -> None:
+    def __init__(self, mel: Mel, setup: Setup) -> None:
         self.mel, self.setup, self.execution = mel, setup, setup.execution
         self.steps, self.weights = setup.steps, setup.weights
-        self.made, self.judging = names
-        self._own, network = setup.options[self.made], setup.networks[self.made]
+        self._own, network, judging = setup.generator.options, setup.generator.network, setup.discriminator
         makers = {
-            self.judging: lambda: critic(network, setup.networks[self.judging], setup.options[self.judging], mel),
-            self.made: lambda: generator(network, self._own, mel),
+            judging.name: lambda: critic(network, judging.network, judging.options, mel),
+            setup.generator.name: lambda: generator(network, self._own, mel),
         }
         d, g = built(setup, makers)
         frames = 4 * WINDOWS[0] * mel.window // mel.hop
@@ -196,9 +195,9 @@ class Waves:
         return self._judges(stage), self._against(stage)
 
     def _judges(self, stage: str) -> Any:
-        penalties = own_penalties(self.judging, self.setup.l2, self.setup.options, self.steps[stage])
-        options = self.setup.options[self.judging]
-        return player(self.judging, self.discriminator, options, self._to_discriminate, penalties)
+        own = self.setup.discriminator
+        penalties = own_penalties(own, self.steps[stage])
+        return player(own.name, self.discriminator, own.options, self._to_discriminate, penalties)
 
     def _against(self, stage: str) -> Any:
         """The generator against the discriminator."""
@@ -220,15 +219,14 @@ class Waves:
         if not terms:
             raise PoiseError("--mel 0 and --stft 0 leave the spectral stage nothing to learn from: set one above 0")
         first, *also = terms
-        penalties = own_penalties(self.made, self.setup.l2, self.setup.options, self.steps[stage])
-        return player(self.made, self.generator, self._own, first, penalties, (self.ema,), lr, also)
+        penalties = own_penalties(self.setup.generator, self.steps[stage])
+        return player(self.setup.generator.name, self.generator, self._own, first, penalties, (self.ema,), lr, also)
 
     @property
     def warm_dials(self) -> list[ScheduledValue]:
         """Of the spectral stage."""
-        return dials_of_rates(
-            self.spectral.players, {self.made: self._own.warm_lr}, self.setup.options, self.steps["spectral"]
-        )
+        rates = {self.setup.generator.name: self._own.warm_lr}
+        return dials_of_rates(self.spectral.players, rates, self.setup.options, self.steps["spectral"])
 
     @property
     def dials(self) -> list[ScheduledValue]:

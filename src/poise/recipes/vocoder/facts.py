@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from poise.recipes.common.facts import PerStep, RunFacts
+from poise.disk.description import PerStep
+from poise.recipes.common.facts import RunFacts
 
 if TYPE_CHECKING:
     from poise.audio.spectrograms import Mel

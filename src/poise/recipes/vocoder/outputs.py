@@ -99,7 +99,7 @@ def monitor(
             if rows := len(getattr(recordings, split)):
                 n = min(max(batch, min(LOOK, 2 * batch)), rows)
                 streams[name] = parts.stream(recordings, waves.mel, segment, n, seed + 2, execution, split)
-        roles = {"generator": waves.made, "discriminator": waves.judging}
+        roles = {"generator": waves.setup.generator.name, "discriminator": waves.setup.discriminator.name}
         players = {p.name: p for p in waves.game.players}
         rates = {role: partial(learning_rate, players[name].optim) for role, name in roles.items()}
         watched = MonitorInputs(

@@ -14,7 +14,7 @@ from poise.losses import Loss
 from poise.networks import VocoderNetworks
 from poise.recipes.common.options import DiscriminatorAdam, GeneratorAdam, RunOptions, SingleRunOptions
 from poise.recipes.common.recipe import Recipe, RecipeEntry
-from poise.recipes.common.setup import Setup
+from poise.recipes.common.setup import PlayerSetup, Setup
 from poise.recipes.vocoder.facts import VocoderFacts
 from poise.recipes.vocoder.options import RecordingOptions
 from poise.registry import register
@@ -132,9 +132,9 @@ def vocoder(
     steps = {"spectral": warm_steps, "adversarial": run.steps}
     facts = parts.facts(known, opening, heard, execution, steps, parts.per_step(run.batch, segment / heard.rate))
     setup = Setup(
-        networks={"generator": network, "discriminator": critic}, loss=loss,
-        weights={"mel": mel, "stft": stft, "features": features}, options=options,
-        l2={"generator": l2_generator, "discriminator": l2_discriminator}, ema=run.decay, steps=steps,
+        generator=PlayerSetup("generator", network, generator, l2_generator),
+        discriminator=PlayerSetup("discriminator", critic, discriminator, l2_discriminator),
+        loss=loss, weights={"mel": mel, "stft": stft, "features": features}, ema=run.decay, steps=steps,
         execution=execution, seed=run.seed,
     )  # fmt: skip
     waves = parts.Waves(heard, setup)

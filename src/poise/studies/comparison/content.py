@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, fields
 from typing import Any
@@ -9,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from poise.studies.comparison.outcome import Contrast, PairedChange, PartSummary, StudyOutcome
-from poise.studies.comparison.statistics import finite
 from poise.studies.plans.plan import Result
 
 FORMAT = 1
@@ -20,18 +20,16 @@ NO_CHANGE: Mapping[str, Any] = {**dict.fromkeys(one.name for one in fields(Paire
 def content_of(outcome: StudyOutcome) -> dict[str, object]:
     """The content of study.json; `about` is left out where there is none."""
     plan = outcome.plan
-    found: dict[str, object] = {
+    found = {
         "format": FORMAT, "name": plan.name, "question": plan.question, "alpha": plan.alpha,
         "complete": outcome.complete, "runs": asdict(outcome.runs),
         "claims": [{**vars(claim), "tests": [_contrast(row) for row in claim.tests]} for claim in outcome.claims],
         "comparisons": [_contrast(row) for row in outcome.comparisons],
         "parts": [_part(part) for part in outcome.parts],
         "table_of_runs": [_run(result) for result in outcome.table_of_runs],
-        "before": outcome.before, "notes": outcome.notes, "plan": plan.to_dict(),
+        "before": outcome.before, "notes": outcome.notes, "plan": plan.to_dict(), "about": outcome.about,
     }  # fmt: skip
-    if outcome.about is not None:
-        found["about"] = outcome.about
-    return {name: json_safe(value) for name, value in found.items()}
+    return {name: json_safe(value) for name, value in found.items() if name != "about" or value is not None}
 
 
 def _contrast(row: Contrast) -> dict[str, object]:
@@ -72,7 +70,7 @@ def json_safe(content: Any) -> Any:
     if isinstance(content, (int, np.integer)):
         return int(content)
     if isinstance(content, (float, np.floating)):
-        return finite(float(content))
+        return float(content) if math.isfinite(content) else None
     if isinstance(content, Iterable):
         return [json_safe(item) for item in content]
     return str(content)

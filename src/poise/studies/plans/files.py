@@ -192,9 +192,10 @@ def _test(entry: Any, parts: Sequence[Part], where: str) -> Test:
     against = part.arm(str(entry.get("against", part.against)))
     if arm is against:
         raise PoiseError(f"{where} compares the arm '{arm.name}' with itself; name another with against")
-    if entry["expect"] not in EXPECTED:
-        raise PoiseError(f"{where}: expect must be {', '.join(EXPECTED[:2])} or {EXPECTED[2]}, not {entry['expect']!r}")
-    if entry["expect"] == "no worse" and endpoint.margin is None:
+    expect = entry["expect"]
+    if expect not in EXPECTED:
+        raise PoiseError(f"{where}: expect must be {', '.join(EXPECTED[:2])} or {EXPECTED[2]}, not {expect!r}")
+    if expect == "no worse" and endpoint.margin is None:
         raise PoiseError(f"{where}: 'no worse' needs a margin of the endpoint '{endpoint.name}', such as margin: 10%")
     provided = None
     if "provided" in entry:
@@ -202,7 +203,7 @@ def _test(entry: Any, parts: Sequence[Part], where: str) -> Test:
         if len(guards) != 1 or not isinstance(guards[0][1], int | float):
             raise PoiseError(f"{where}: provided must be one endpoint and its least mean, such as {{D alive: 1}}")
         provided = (part.endpoint(str(guards[0][0])).name, float(guards[0][1]))
-    return Test(part.name, endpoint.name, arm.name, against.name, entry["expect"], provided)
+    return Test(part.name, endpoint.name, arm.name, against.name, expect, provided)
 
 
 def _seeds(value: Any, where: str) -> list[int]:

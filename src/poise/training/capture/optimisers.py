@@ -48,7 +48,8 @@ def rates_held(optim: torch.optim.Optimizer) -> Iterator[None]:
     if not held():
         yield
         return
-    before = [dict(group) for group in optim.param_groups]
+    set_here = ("lr", "capturable")
+    before = [{name: group[name] for name in set_here if name in group} for group in optim.param_groups]
     capturing = _is_captured()
     for group in optim.param_groups:
         rate = number(partial(_rate_of_group, group))
@@ -61,9 +62,7 @@ def rates_held(optim: torch.optim.Optimizer) -> Iterator[None]:
         yield
     finally:
         for group, kept in zip(optim.param_groups, before, strict=True):
-            group["lr"] = kept["lr"]
-            if "capturable" in kept:
-                group["capturable"] = kept["capturable"]
+            group.update(kept)
 
 
 def uncaptured(game: object, players: Sequence[Player[Any]], precision: str, processes: int) -> str | None:
