@@ -83,10 +83,10 @@ def test_one_that_diverged_is_told_from_one_that_fails(monkeypatch, tmp_path):
     assert worker._one(None, "r", {}, str(tmp_path), Stop()) == ("diverged", "r", "became inf")
 
 
-def test_a_run_that_stays_held_is_given_up(monkeypatch, tmp_path):
+def test_a_run_that_stays_held_is_given_back(monkeypatch, tmp_path):
     monkeypatch.setattr(worker, "PATIENCE", -100.0)
     left = ending(monkeypatch, Busy("is being trained by another process"), {})
-    assert worker._one(None, "r", {}, str(tmp_path), Stop())[0] == "failed" and left == [{}]
+    assert worker._one(None, "r", {}, str(tmp_path), Stop())[0] == "held" and left == [{}]
 
 
 def test_a_worker_that_is_to_end_begins_no_run(monkeypatch, tmp_path):

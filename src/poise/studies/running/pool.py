@@ -43,6 +43,7 @@ class Pool:
         self.waiting: deque[Task] = deque()
         self.deaths: Counter[str] = Counter()
         self.saved: dict[str, int] = {}  # run -> the step from which it went on last
+        self.held: set[str] = set()  # runs that another process has, each of which was told
 
     def train(self, tasks: Sequence[Task]) -> None:
         """All of them; then the workers end."""
@@ -104,6 +105,7 @@ class Pool:
             if crew.fresh and rest[1] > self.saved.get(task.name, 0):
                 self.saved[task.name], self.deaths[task.name] = rest[1], 0
             crew.fresh = False
+            self.held.discard(task.name)
             self.view.step(task, *rest[1:])
             return
         crew.task = None
@@ -113,8 +115,16 @@ class Pool:
             crew.leaving = True
             self.waiting.appendleft(task)
             self.view.stopped(task)
+        elif word == "held":
+            self._wait_for(task)
         else:
             self.view.ended(task, word, *rest[1:])
+
+    def _wait_for(self, task: Task) -> None:
+        """Another process has the run, perhaps one that sleeps: others are trained first, and then it is tried anew."""
+        self.waiting.append(task)
+        self.view.held(task, task.name not in self.held)
+        self.held.add(task.name)
 
     def _bury(self, crew: Crew) -> None:
         """A worker is gone; its run goes to the next one."""

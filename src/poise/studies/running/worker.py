@@ -4,7 +4,8 @@ It reads tasks from a pipe. When the other end is gone, because the parent was k
 may take its run up while it still trains. What it is told to do and what it tells are tuples:
 
     (name, spec, folder) -> ("step", name, made, total)*, then one of
-                            ("done", name), ("diverged", name, why), ("failed", name, why), ("stopped", name)
+                            ("done", name), ("diverged", name, why), ("failed", name, why), ("stopped", name),
+                            ("held", name, why): another process has it
     None                 -> it saves and ends
 """
 
@@ -32,7 +33,7 @@ from poise.studies.plans.files import executed
 from poise.studies.running.tasks import state_of
 
 EVERY = 1.0  # seconds between two words about the same run
-PATIENCE = 300.0  # seconds that another process may still hold a run: one that was orphaned ends after its step
+PATIENCE = 60.0  # seconds that another process may still hold a run: one that was orphaned ends after its step
 
 
 class Hearing(Protocol):
@@ -130,7 +131,7 @@ def _one(connection: Hearing, name: str, spec: AskedRun, path: str, stop: Stop) 
             break
         except Busy as error:
             if time.monotonic() - began > PATIENCE:
-                return ("failed", name, str(error))
+                return ("held", name, str(error))
             time.sleep(0.2)
         except PoiseError as error:
             return ("diverged" if state_of(RunFolder(Path(path))) == "diverged" else "failed", name, str(error))
