@@ -25,6 +25,10 @@ class Busy(PoiseError):
     """Another process holds what is wanted; it may be free in a moment."""
 
 
+class Refused(PoiseError):
+    """There can be no run with these arguments on these data: nothing was written."""
+
+
 class PenaltyWarning(UserWarning):
     """A penalty acts otherwise than its user will think: it covers little, or is at the wrong place of a loop."""
 

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from poise.errors import Busy, PoiseError
+from poise.errors import Busy, PoiseError, Refused
 from poise.runs.ending import Interrupted, Stop
 from poise.studies.running import worker
 from poise.studies.running.worker import Telling, tell, work
@@ -51,7 +51,8 @@ ENDS = {
     "done": ([{}], ("done", "r")),
     "stopped": ([Interrupted("stopped")], ("stopped", "r")),
     "held by one that was orphaned, then free": ([Busy("b"), Busy("b"), {}], ("done", "r")),
-    "cannot be trained": ([PoiseError("no such data")], ("failed", "r", "no such data")),
+    "cannot be trained": ([Refused("no such data")], ("refused", "r", "no such data")),
+    "cannot be written": ([PoiseError("no room")], ("failed", "r", "no room")),
     "a fault": (
         [ZeroDivisionError("by 0")],
         ("failed", "r", "a fault of Poise itself (ZeroDivisionError: by 0); POISE_TRACEBACK=1 shows where"),

@@ -5,7 +5,8 @@ may take its run up while it still trains. What it is told to do and what it tel
 
     (name, spec, folder) -> ("step", name, made, total)*, then one of
                             ("done", name), ("diverged", name, why), ("failed", name, why), ("stopped", name),
-                            ("held", name, why): another process has it
+                            ("held", name, why): another process has it,
+                            ("refused", name, why): there can be no such run
     None                 -> it saves and ends
 """
 
@@ -24,7 +25,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from poise.disk.description import AskedRun, RunSpec
-from poise.errors import Busy, PoiseError
+from poise.errors import Busy, PoiseError, Refused
 from poise.record import RunFolder
 from poise.report.live import Silent
 from poise.runs.ending import Interrupted, Stop
@@ -133,6 +134,8 @@ def _one(connection: Hearing, name: str, spec: AskedRun, path: str, stop: Stop) 
             if time.monotonic() - began > PATIENCE:
                 return ("held", name, str(error))
             time.sleep(0.2)
+        except Refused as error:
+            return ("refused", name, str(error))
         except PoiseError as error:
             return ("diverged" if state_of(RunFolder(Path(path))) == "diverged" else "failed", name, str(error))
         except Exception as error:
