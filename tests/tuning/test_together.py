@@ -15,7 +15,7 @@ from poise.tuning import begin
 from poise.tuning.asked import _may_become
 from poise.tuning.confirm import arms
 from poise.tuning.search import Budget
-from poise.tuning.space import Space, dimension, penalties_in
+from poise.tuning.space import Space, dimension
 from poise.tuning.trials import Trials, Tried
 from tests.tuning.surfaces import RecipeEntry, shrink
 
@@ -163,7 +163,7 @@ def test_the_time_of_the_scan_counts(tmp_path, monkeypatch):
 
 def test_penalties_of_ones_own_in_a_space():
     words = ["discriminator.penalties.R1.gamma=zero,log:1:2", "l2_generator=off", "--discriminator.penalties.my.P.a=x"]
-    assert penalties_in(words) == ["my.P"]
+    assert begin.penalties_in(words) == ["my.P"]
 
 
 def test_it_is_told_in_chinese(monkeypatch):

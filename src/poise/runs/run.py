@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from poise.disk.description import Arguments, AskedRun, RunSpec
-from poise.errors import PoiseError, Refused
+from poise.errors import PoiseError, refusing
 from poise.recipes.common.recipe import Recipe
 from poise.record import RunFolder
 from poise.report.live import Silent, View
@@ -76,12 +76,8 @@ def run(
         placed["from_run"] = str(folder.origin)
 
     def build() -> Recipe:
-        try:
+        with refusing():
             return kind_of(recipe).build(**instantiated(recipe, placed))
-        except PoiseError as error:
-            if type(error) is not PoiseError:  # such as of data that another process fetches
-                raise
-            raise Refused(str(error)) from None
 
     built = build()
     _share(ranks, recipe, arguments, built, build)

@@ -18,7 +18,7 @@ from poise.tuning.asked import Asked, check_free, check_place, given_in, leaves,
 from poise.tuning.scan import SCANNED
 from poise.tuning.search import RUNS, Budget
 from poise.tuning.settled import bounded, default_score, possible, rehearsed, settled
-from poise.tuning.space import at, penalties_in
+from poise.tuning.space import PENALTY, at
 from poise.tuning.storage import closed, storage
 from poise.tuning.tune import Tune, cost, fresh_runs
 
@@ -92,6 +92,12 @@ def ready_to_search(
     _room(asked, folder, own.trials or 2, known.bytes)
     budget = Budget(own.trials, own.hours * 3600 if own.hours else None, reserved, began=began)
     return Tune(asked, folder, own.storage, _chosen(arguments, ready)), budget
+
+
+def penalties_in(words: Sequence[str]) -> list[str]:
+    """Class paths of one's own penalties in words of --space."""
+    found = (PENALTY.fullmatch(word.partition("=")[0].strip().removeprefix("--")) for word in words)
+    return [one[2] for one in found if one and "." in one[2]]
 
 
 def _chosen(arguments: Mapping[str, object], ready: Mapping[str, object]) -> Arguments:

@@ -223,12 +223,6 @@ def dimension(text: str) -> tuple[str, Dimension | None]:
     return name, Dimension(name, kind, low, high, zero)
 
 
-def penalties_in(words: Sequence[str]) -> list[str]:
-    """Class paths of penalties of one's own in words of --space."""
-    found = [PENALTY.fullmatch(word.partition("=")[0].strip().removeprefix("--")) for word in words]
-    return [one[2] for one in found if one is not None and "." in one[2]]
-
-
 def _bounds(text: str, bounds: str) -> tuple[float, float]:
     try:
         low, high = (float(word) for word in bounds.split(":"))

@@ -29,6 +29,7 @@ from poise.errors import Busy, PoiseError, Refused
 from poise.record import RunFolder
 from poise.report.live import Silent
 from poise.runs.ending import Interrupted, Stop
+from poise.runs.load import trust_all
 from poise.runs.run import run
 from poise.studies.plans.files import executed
 from poise.studies.running.tasks import state_of
@@ -80,6 +81,7 @@ def serve(connection: Hearing, code: str | None, stop: Stop) -> None:
     fault = _prepared(code)
     while (task := tasks.get()) is not None:
         name, spec, path = task
+        trust_all(spec.get("recipe", ""), spec.get("arguments", {}))  # its parent was asked; the cache may be closed
         tell(connection, *(("failed", name, fault) if fault else _one(connection, name, spec, path, stop)))
 
 
