@@ -10,7 +10,7 @@ import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Generic, Literal, TypeVar
+from typing import Any, ClassVar, Generic, Literal, TypeVar, get_args
 
 import yaml  # type: ignore[import-untyped]
 
@@ -60,6 +60,13 @@ class Metric(ABC, Generic[Input]):
     largest: int | None = None
     applies: Callable[[Any], bool] = always
     ready: Callable[[], None] = at_once
+
+    def __post_init__(self) -> None:
+        if self.better not in get_args(Direction):
+            near = nearest(str(self.better), get_args(Direction))
+            raise PoiseError(
+                f"the metric {self.name} has better={self.better!r}{near}; use one of {', '.join(get_args(Direction))}"
+            )
 
     @classmethod
     def define(
