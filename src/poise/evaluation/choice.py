@@ -72,7 +72,8 @@ def fitting_metrics(wanted: Sequence[str] | None, sides: Sides) -> None:
             raise PoiseError(f"{name} is for runs of auto-encoders and {items.name} is none: leave it out of --metrics")
         if metric.modality not in ("", items.modality):
             raise PoiseError(
-                f"{name} is for {noun_of(metric.modality)} and {items.name} holds {items.noun}: leave it out of --metrics"
+                f"{name} is for {noun_of(metric.modality)} and {items.name} holds {items.noun}: "
+                "leave it out of --metrics"
             )
 
 
