@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Literal, get_args
 
+from poise.errors import PoiseError, nearest
+
 OneWay = Literal["lower", "higher"]
 Direction = Literal["lower", "higher", "target", "none"]
 ONE_WAY: tuple[str, ...] = get_args(OneWay)
@@ -16,6 +18,14 @@ ONE_WAY: tuple[str, ...] = get_args(OneWay)
 SIGN: Mapping[str, int] = {"lower": -1, "higher": 1}  # of a change for the better
 WORST: Mapping[str, Callable[[Iterable[float]], float]] = {"lower": max, "higher": min}
 REAL, HELD_OUT = "real", "held-out"  # targets that are no number: whatever real data has, and held-out data
+
+
+def check_direction(better: str, metric: str) -> None:
+    """That it is one of the four words. Errors: PoiseError that names the metric."""
+    known = get_args(Direction)
+    if better not in known:
+        near = nearest(str(better), known)
+        raise PoiseError(f"the metric {metric} has better={better!r}{near}; use one of {', '.join(known)}")
 
 
 def shown(better: Direction, target: str = REAL) -> str:

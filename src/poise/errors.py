@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 
 class PoiseError(Exception):
@@ -23,6 +24,21 @@ class NonFinite(PoiseError):
 
 class Busy(PoiseError):
     """Another process holds what is wanted; it may be free in a moment."""
+
+
+class Refused(PoiseError):
+    """There can be no run with these arguments on these data: nothing was written."""
+
+
+@contextlib.contextmanager
+def refusing() -> Iterator[None]:
+    """A plain PoiseError in here is raised as `Refused`; other kinds of it, such as Busy, are what they are."""
+    try:
+        yield
+    except PoiseError as error:
+        if type(error) is not PoiseError:
+            raise
+        raise Refused(str(error)) from None
 
 
 class PenaltyWarning(UserWarning):

@@ -173,9 +173,10 @@ class RunFolder:
 
     def rewind(self, step: int) -> None:
         """Forget recorded steps from `step` on: they are about to be made again."""
-        kept = [row for row in self.rows() if row.step < step]
-        text = "".join(json.dumps(row) + "\n" for row in kept)
-        write_atomically(self.path / "record.jsonl", text.encode())
+        with disk.written(self.path / "record.jsonl") as file:
+            for row in self.each_row():
+                if row.step < step:
+                    file.write(f"{json.dumps(row)}\n".encode())
 
     def back_to(self, step: int) -> int:
         """Make the run one that was stopped after its newest checkpoint of at most `step` steps, or has not begun;

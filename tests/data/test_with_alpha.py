@@ -76,7 +76,8 @@ def saved(form: str) -> Callable[[Path], np.ndarray]:
 FILES = {"grey and alpha": grey, "palette": palette, "one colour of RGB": one_colour, "16 bits": deep,
          "png": saved("png"), "webp": saved("webp"), "tiff": saved("tiff")}  # fmt: skip
 ARRAYS = {"uint8": lambda x: x, "uint16": lambda x: x.astype(np.uint16) * 257,
-          "float32": lambda x: (x / 255).astype(np.float32), "float64": lambda x: x / 255}  # fmt: skip
+          "float32": lambda x: (x / 255).astype(np.float32), "float64": lambda x: x / 255,
+          "channels first": lambda x: np.ascontiguousarray(x.transpose(0, 3, 1, 2))}  # fmt: skip
 
 
 @pytest.mark.parametrize("kind", FILES)

@@ -65,10 +65,11 @@ def test_a_run_leaves_what_it_promises(pictures, tmp_path):
 
 def test_a_run_on_fewer_pictures_is_compared_with_those(pictures):
     arguments = completed("vae", spec(pictures, limit=30)["arguments"])
-    facts = kind_of("vae").build(**instantiated("vae", arguments)).table
-    train, heldout = OWN["image"](SimpleNamespace(path=None, spec=SimpleNamespace(arguments=arguments, facts=facts)))
+    built = kind_of("vae").build(**instantiated("vae", arguments))
+    facts, described = built.facts, SimpleNamespace(arguments=arguments, facts=built.table)
+    train, heldout = OWN["image"](SimpleNamespace(path=None, spec=described, facts=facts))
     assert len(train) == 30
-    assert f"240 pictures 16x16 grey, 30 to train on and {len(heldout)} held out" in facts["data"]
+    assert f"240 pictures 16x16 grey, 30 to train on and {len(heldout)} held out" in facts.data
 
 
 @pytest.mark.slow

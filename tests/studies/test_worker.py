@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from poise.errors import Busy, PoiseError
+from poise.errors import Busy, PoiseError, Refused
 from poise.runs.ending import Interrupted, Stop
 from poise.studies.running import worker
 from poise.studies.running.worker import Telling, tell, work
@@ -51,7 +51,8 @@ ENDS = {
     "done": ([{}], ("done", "r")),
     "stopped": ([Interrupted("stopped")], ("stopped", "r")),
     "held by one that was orphaned, then free": ([Busy("b"), Busy("b"), {}], ("done", "r")),
-    "cannot be trained": ([PoiseError("no such data")], ("failed", "r", "no such data")),
+    "cannot be trained": ([Refused("no such data")], ("refused", "r", "no such data")),
+    "cannot be written": ([PoiseError("no room")], ("failed", "r", "no room")),
     "a fault": (
         [ZeroDivisionError("by 0")],
         ("failed", "r", "a fault of Poise itself (ZeroDivisionError: by 0); POISE_TRACEBACK=1 shows where"),
@@ -83,10 +84,10 @@ def test_one_that_diverged_is_told_from_one_that_fails(monkeypatch, tmp_path):
     assert worker._one(None, "r", {}, str(tmp_path), Stop()) == ("diverged", "r", "became inf")
 
 
-def test_a_run_that_stays_held_is_given_up(monkeypatch, tmp_path):
+def test_a_run_that_stays_held_is_given_back(monkeypatch, tmp_path):
     monkeypatch.setattr(worker, "PATIENCE", -100.0)
     left = ending(monkeypatch, Busy("is being trained by another process"), {})
-    assert worker._one(None, "r", {}, str(tmp_path), Stop())[0] == "failed" and left == [{}]
+    assert worker._one(None, "r", {}, str(tmp_path), Stop())[0] == "held" and left == [{}]
 
 
 def test_a_worker_that_is_to_end_begins_no_run(monkeypatch, tmp_path):

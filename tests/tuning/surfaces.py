@@ -16,6 +16,7 @@ import numpy as np
 import torch
 
 from poise.core import Batch, Player
+from poise.errors import Refused
 from poise.games.adversarial import Adversarial, adversarial_terms
 from poise.penalties import L2
 from poise.recipes.common.recipe import Recipe, RecipeEntry, Stage, StepIntervals, Stopping
@@ -148,6 +149,7 @@ class HerePool:
     """A pool without workers: every task in this process; `most` runs, after which somebody presses Ctrl-C."""
 
     most: int | None = None
+    refusals: dict[str, str] | None = None
 
     def __init__(self, workers: int, runs: Path, code: object, view: object, stop: object, *desk: object) -> None:
         self.runs, self.view, self.trained = runs, view, []
@@ -161,6 +163,8 @@ class HerePool:
                 run(task.spec, self.runs / task.name)
                 self.view.ended(task, "done")
             except Exception as error:
+                if self.refusals is not None and isinstance(error, Refused):
+                    self.refusals[task.name] = str(error)
                 self.view.ended(task, "diverged", str(error))
             self.trained.append(task.name)
             if self.most is not None:

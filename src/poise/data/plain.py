@@ -22,6 +22,7 @@ from poise.data.images.sources import decode
 from poise.data.images.sources.formats import idx_folder
 from poise.data.speech import speech
 from poise.data.text import text
+from poise.disk import seen_from
 from poise.errors import PoiseError
 from poise.terminal import pasted
 
@@ -176,7 +177,7 @@ def _counted(path: Path, progress: ReadingProgress) -> Counted:
             pictures += kind == "picture"
             sounds += kind == "sound"
             if kind:
-                first.setdefault(kind, shown(os.path.relpath(os.path.join(above, name), path)))
+                first.setdefault(kind, shown(seen_from(os.path.join(above, name), path)))
             elif suffix in text.SUFFIXES:
                 texts.append(os.path.join(above, name))
     return Counted(pictures, sounds, texts, first)

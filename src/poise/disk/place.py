@@ -9,6 +9,14 @@ from pathlib import Path
 from poise.errors import PoiseError
 
 
+def seen_from(path: str | Path, start: str | Path = os.curdir) -> str:
+    """A path relative to a folder; the absolute one where there is no such way, as to another drive of Windows."""
+    try:
+        return os.path.relpath(path, start)
+    except ValueError:
+        return os.path.abspath(path)
+
+
 def cache_dir() -> Path:
     """The folder that holds everything Poise keeps between runs; it may not exist yet.
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from poise.disk.reading import entries, loads, read_lines
 from poise.errors import PoiseError
+
+SCORES = "score/"  # how the names of scores begin
 
 
 def natural(value: Any) -> int | None:
@@ -25,6 +28,46 @@ class StepRow(dict[str, float]):
     @property
     def step(self) -> int:
         return int(self["step"])
+
+
+class KeptRows(list[StepRow]):
+    """The rows of a record in bounded memory, for who looks at its beginning, its end and its scores.
+
+    All of up to `most` rows. When there are more, of those between the first and the last ones every second of each
+    kind, that is with the same names, is forgotten, but none with scores; so what lies further back is known at fewer
+    steps. What is kept follows from the rows in their order alone: a run that was stopped keeps the same.
+
+    Args: rows, in order; most, first, last: how many rows.
+    """
+
+    def __init__(
+        self, rows: Iterable[StepRow] = (), most: int = 50_000, first: int = 1_000, last: int = 10_000
+    ) -> None:
+        super().__init__()
+        self._limit, self._first, self._last, self._step = most, first, last, max(1, most // 4)
+        for row in rows:
+            self.append(row)
+
+    def append(self, row: StepRow) -> None:
+        """The next row."""
+        super().append(row)
+        if len(self) > self._limit:
+            end = len(self) - self._last
+            self[self._first : end] = _every_second(self[self._first : end])
+            self._limit = max(self._limit, len(self) + self._step)  # of many scores all are kept
+
+
+def _every_second(rows: Sequence[StepRow]) -> list[StepRow]:
+    """The first, third ... of each kind, and all with scores."""
+    seen: Counter[frozenset[str]] = Counter()
+    kept = []
+    for row in rows:
+        kind = frozenset(row)
+        scored = any(name.startswith(SCORES) for name in row)
+        if scored or seen[kind] % 2 == 0:
+            kept.append(row)
+        seen[kind] += 1
+    return kept
 
 
 @dataclass(frozen=True)

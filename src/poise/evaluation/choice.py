@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from poise.data.files.items import NOUNS, Items
+from poise.data.files.items import Items, noun_of
 from poise.errors import PoiseError
 from poise.evaluation.items import Side
 from poise.evaluation.sides import Sides
@@ -72,7 +72,8 @@ def fitting_metrics(wanted: Sequence[str] | None, sides: Sides) -> None:
             raise PoiseError(f"{name} is for runs of auto-encoders and {items.name} is none: leave it out of --metrics")
         if metric.modality not in ("", items.modality):
             raise PoiseError(
-                f"{name} is for {NOUNS[metric.modality]} and {items.name} holds {items.noun}: leave it out of --metrics"
+                f"{name} is for {noun_of(metric.modality)} and {items.name} holds {items.noun}: "
+                "leave it out of --metrics"
             )
 
 
@@ -82,8 +83,8 @@ def fitting_extractors(members: Mapping[str, type[Extractor]], items: Items) -> 
         if member.modality != items.modality:
             others = [other for other in names("extractor") if find("extractor", other).modality == items.modality]
             raise PoiseError(
-                f"{name} is for {NOUNS[member.modality]} and {items.name} holds {items.noun}: "
-                f"choose --features of {', '.join(others)}"
+                f"{name} is for {noun_of(member.modality)} and {items.name} holds {items.noun}: "
+                f"choose --features of {', '.join(others) or 'your own'}"
             )
 
 
@@ -98,6 +99,11 @@ def extractors_for(
     found: list[Extractor] = []
     missing: list[str] = []
     errors: list[MissingFeatures] = []
+    if modality not in DEFAULTS:
+        raise PoiseError(
+            f"{noun_of(modality)} have no features of Poise's own (it knows {', '.join(DEFAULTS)}): give --metrics "
+            "that read them, or --features of your own"
+        )
     for name in DEFAULTS[modality]:
         try:
             found.append(find("extractor", name).made(material))

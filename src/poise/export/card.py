@@ -136,7 +136,7 @@ def _scores(report: RunReport) -> list[str]:
 def _copies(report: RunReport, run: Run) -> list[str]:
     """What is known about samples that are training items; nothing is said well of what was not looked at."""
     found = [finding.sentence for finding in report.findings if finding.name == "memorisation"]
-    looked = any(key.endswith("/inside") for row in run.folder.rows() for key in row)
+    looked = any(key.endswith("/inside") for row in run.folder.each_row() for key in row)
     otherwise = "The monitor compared samples with training items while training and found no copying."
     return _list(found, otherwise if looked else "It was not looked at whether samples are copies of training items.")
 

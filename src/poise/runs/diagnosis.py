@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from poise.disk.rows import StepRow
+from poise.disk.rows import KeptRows, StepRow
 from poise.errors import PoiseError
 from poise.monitor import Finding, Record, diagnose
 from poise.record import RunFolder
@@ -44,12 +44,12 @@ class Diagnosis:
 
 def diagnosis(folder: RunFolder, rows: Sequence[StepRow] | None = None) -> Diagnosis:
     """Findings at the end of the record, those that were seen earlier and have gone, rollbacks, and the state. `rows`
-    of the record; None: all of them.
+    of the record; None: those that a session keeps of it.
 
     Errors: PoiseError for a run without a record, and for a folder that holds something else than a run writes.
     """
     try:
-        return _diagnosis(folder, folder.rows() if rows is None else rows)
+        return _diagnosis(folder, KeptRows(folder.each_row()) if rows is None else rows)
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
         if os.environ.get("POISE_TRACEBACK"):
             raise

@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from poise.disk import seen_from
 from poise.disk.description import Arguments, RunSpec
 from poise.errors import PoiseError
 from poise.recipes.common.origin_checkpoint import origin_checkpoint
@@ -26,7 +27,7 @@ def tidied(data: Any) -> Any:
     full = absolute(data)
     if full is None or data == ".":
         return data
-    short = os.path.relpath(full)
+    short = seen_from(full)
     return full if short.startswith(os.pardir) or short == os.curdir else short
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from poise.disk.description import Arguments, AskedRun, Lengthening, RunSpec
-from poise.errors import PoiseError
+from poise.errors import PoiseError, refusing
 from poise.recipes.common.recipe import Recipe
 from poise.record import RunFolder
 from poise.report.live import Silent, View
@@ -89,7 +89,8 @@ def run_in(
         placed["from_run"] = str(folder.origin)
 
     def build() -> Recipe:
-        return kind_of(recipe).build(**instantiated(recipe, placed))
+        with refusing():
+            return kind_of(recipe).build(**instantiated(recipe, placed))
 
     named = sources(arguments, *([recipe] if "." in recipe else []))
     built = build()
@@ -107,10 +108,9 @@ def run_in(
             _lengthen(folder, build, further)
         elif folder.done:  # by another process, since we looked
             return RunReport.of(folder)
-        added: tuple[Lengthening, ...] = ()
-        if known is not None or further is not None:  # what was made just now is as long as it was asked for
-            added = folder.spec().lengthened
-            asked = described(asked, added)
+        anew = known is None and further is None  # what was made just now is as long as it was asked for
+        added: tuple[Lengthening, ...] = () if anew else folder.spec().lengthened
+        asked = asked if anew else described(asked, added)
         if ranks is not None and not ranks.alone:
             data_read = asked.facts["fingerprint"]
             ranks.tell(Shared(recipe, placed, added, named, data_read, computes(built), str(folder.path)))

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from poise.disk import read_json, write_json
 from poise.disk.description import RunSpec
-from poise.disk.rows import StepRow
+from poise.disk.rows import KeptRows, StepRow
 from poise.errors import NonFinite, PoiseError
 from poise.monitor import Finding, Record, diagnose
 from poise.recipes.common.recipe import Recipe
@@ -86,7 +86,7 @@ class Session:
         self.base = [rates(stage.game) for stage in recipe.stages]
         self.remedies = Rollbacks(folder, recipe.acting.rollbacks)
         self.early = Early(folder, recipe, view, self.total)
-        self.rows: list[StepRow] = []
+        self.rows = KeptRows()
         self.findings: list[Finding] = []
         self.reported: set[Any] = set()  # names of findings that are events already
         self.saved_at = time.monotonic()
@@ -233,7 +233,7 @@ class Session:
         for one, base in zip(self.recipe.stages, self.base, strict=True):
             self.remedies.apply(one.game, base)
         self.folder.rewind(done)
-        self.rows = self.folder.rows()
+        self.rows = KeptRows(self.folder.each_row())
         self.best = best(self.rows, self.primary)
         self.reported = {event.details.get("name") for event in self.folder.events() if event.event == "finding"}
         return done

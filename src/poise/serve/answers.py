@@ -64,6 +64,33 @@ def in_chinese(found: dict[str, object]) -> dict[str, object]:
     return {**found, "zh": told}
 
 
+def wished(header: str) -> str:
+    """ "zh" or "en": which of the two a header Accept-Language, such as "zh-CN,zh;q=0.9,en;q=0.8", wishes more."""
+    wishes: dict[str, float] = {}
+    for part in header.split(","):
+        tag, _, rest = part.partition(";")
+        quality = re.fullmatch(r"\s*q=([01](?:\.[0-9]{0,3})?)\s*", rest)
+        weight = float(quality[1]) if quality else 0.0 if rest.strip() else 1.0
+        name = tag.strip().lower().partition("-")[0]
+        wishes[name] = max(weight, wishes.get(name, 0.0))
+    return "zh" if wishes.get("zh", 0.0) > wishes.get("en", 0.0) else "en"
+
+
+def in_language(content: dict[str, object], to: str) -> dict[str, object]:
+    """Why there is no more, as an answer and its parts say it, in a language: `trouble` and `why` there and one level
+    below. What is given is not changed."""
+    if to == "en":
+        return content
+
+    def said(part: object) -> object:
+        if not isinstance(part, dict):
+            return part
+        return {**part, **{key: translated(str(part[key]), to) for key in ("trouble", "why") if part.get(key)}}
+
+    parts = {key: [*map(said, part)] if isinstance(part, list) else said(part) for key, part in content.items()}
+    return {**parts, **{key: translated(str(parts[key]), to) for key in ("trouble", "why") if parts.get(key)}}
+
+
 def version_of(value: object) -> str:
     """A short name of a state."""
     return hashlib.sha256(repr(value).encode()).hexdigest()[:20]

@@ -15,12 +15,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from poise.errors import PoiseError
-from poise.serve.answers import Reply
+from poise.serve.answers import Reply, in_language, wished
 from poise.serve.apart import Painter, TooMany
 from poise.serve.compare import comparison, names_in
 from poise.serve.play import DrawnRuns
 from poise.serve.studies import StudyViews
 from poise.serve.views import Views
+from poise.words import translated
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
@@ -105,7 +106,7 @@ def told(find: Callable[..., Reply]) -> Handler:
         try:
             return answered(request, await run_in_threadpool(find, **request.path_params))
         except PoiseError as error:
-            return refused(404, str(error))
+            return refused(request, 404, str(error))
 
     return handle
 
@@ -120,7 +121,7 @@ def sent(find: Callable[..., tuple[bytes, str]]) -> Handler:
         try:
             content, kind = await run_in_threadpool(find, **request.path_params)
         except PoiseError as error:
-            return refused(404, str(error))
+            return refused(request, 404, str(error))
         return Response(content, media_type=kind)
 
     return handle
@@ -139,9 +140,9 @@ def play_routes(views: Views, painter: Painter | None) -> list[Route]:
         try:
             content, kind = await run_in_threadpool(player.drawn, query=query, **request.path_params)
         except TooMany as error:
-            return refused(503, str(error))
+            return refused(request, 503, str(error))
         except PoiseError as error:
-            return refused(400, str(error))
+            return refused(request, 400, str(error))
         return Response(content, media_type=kind)
 
     return [
@@ -160,7 +161,7 @@ def compare_routes(views: Views) -> list[Route]:
             names = names_in(request.query_params.multi_items())
             return answered(request, await run_in_threadpool(comparison, views, names))
         except PoiseError as error:
-            return refused(400, str(error))
+            return refused(request, 400, str(error))
 
     return [Route("/api/compare", compared)]
 
@@ -173,7 +174,7 @@ async def page(request: Request) -> Response:
     if name == "favicon.ico":
         return Response(status_code=204)
     if name not in FILES:
-        return refused(404, "there is no such page")
+        return refused(request, 404, "there is no such page")
     content = (resources.files("poise.serve") / "web" / name).read_bytes()
     return Response(content, media_type=FILES[name])
 
@@ -182,17 +183,21 @@ def answered(request: Request, answer: Reply) -> Response:
     """JSON, or nothing where the browser has this version already."""
     from starlette.responses import Response
 
-    tag = f'"{answer.version}"'
+    to = wished(request.headers.get("accept-language", ""))
+    tag = f'"{answer.version}"' if to == "en" else f'"{answer.version}-{to}"'
+    headers = {"ETag": tag, "Vary": "Accept-Language"}
     if request.headers.get("if-none-match") == tag:
-        return Response(status_code=304, headers={"ETag": tag})
-    content = json.dumps(answer.content, ensure_ascii=False, allow_nan=False)
-    return Response(content, media_type="application/json", headers={"ETag": tag})
+        return Response(status_code=304, headers=headers)
+    content = json.dumps(in_language(answer.content, to), ensure_ascii=False, allow_nan=False)
+    return Response(content, media_type="application/json", headers=headers)
 
 
-def refused(code: int, why: str) -> Response:
+def refused(request: Request, code: int, why: str) -> Response:
+    """One sentence, in the language of the page that asks."""
     from starlette.responses import PlainTextResponse
 
-    return PlainTextResponse(f"{why}\n", code)
+    to = wished(request.headers.get("accept-language", ""))
+    return PlainTextResponse(f"{translated(why, to)}\n", code, headers={"Vary": "Accept-Language"})
 
 
 def guarded(app: Starlette, hosts: Sequence[str] | None, token: str | None) -> Starlette:
@@ -214,20 +219,20 @@ def guarded(app: Starlette, hosts: Sequence[str] | None, token: str | None) -> S
 def barred(request: Request, hosts: Sequence[str] | None, token: str | None) -> Response | None:
     """Why a request is not answered."""
     if request.method not in ("GET", "HEAD"):
-        return refused(405, "nothing can be changed here")
+        return refused(request, 405, "nothing can be changed here")
     if len(str(request.url)) > 2000:
-        return refused(414, "the address is too long")
+        return refused(request, 414, "the address is too long")
     if hosts is not None and _host(request.headers.get("host", "")) not in hosts:
-        return refused(421, "this server is not called so")
+        return refused(request, 421, "this server is not called so")
     if request.headers.get("sec-fetch-site") in ("cross-site", "same-site") and request.url.path != "/":
-        return refused(403, "this comes from another site")
+        return refused(request, 403, "this comes from another site")
     origin = request.headers.get("origin")
     if origin is not None and origin.partition("://")[2] != request.headers.get("host"):
-        return refused(403, "this comes from another site")
+        return refused(request, 403, "this comes from another site")
     if token is not None:
         given = request.query_params.get("token") or request.cookies.get(COOKIE) or ""
         if not hmac.compare_digest(given.encode(errors="replace"), token.encode()):
-            return refused(401, "open the address with ?token=, as poise serve printed it")
+            return refused(request, 401, "open the address with ?token=, as poise serve printed it")
     return None
 
 

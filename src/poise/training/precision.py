@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, get_args
 
 import torch
 from torch import Tensor
@@ -75,6 +75,8 @@ class Execution:
     DTYPES: ClassVar[dict[str, torch.dtype]] = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
     def __post_init__(self) -> None:
+        if self.precision not in get_args(Precision):
+            raise PoiseError(f"--precision {self.precision} is unknown; use {', '.join(get_args(Precision))}")
         if self.micro_batches < 1:
             raise PoiseError(f"micro_batches must be at least 1, not {self.micro_batches}")
 

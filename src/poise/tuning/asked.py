@@ -88,18 +88,30 @@ class Asked:
         return hashlib.sha256(told.encode()).hexdigest()[:8]
 
 
-def check_place(asked: Asked, folder: Path) -> None:
-    """That a folder is free, or holds this very search. Errors: PoiseError."""
+def check_place(asked: Asked, folder: Path, open_ones: Sequence[str] = ()) -> None:
+    """That a folder is free, or holds this very search. Errors: PoiseError.
+
+    Args: open_ones: names of dimensions whose bounds a scan may still change, or that may be left out.
+    """
     file = folder / ASKED
     if file.exists():
         known, told = read_json(file), _told(asked)
         differing = sorted(key for key in told if not isinstance(known, dict) or known.get(key) != told[key])
+        if "space" in differing and isinstance(known, dict) and _may_become(told["space"], known["space"], open_ones):
+            differing.remove("space")
         if differing and differing != ["confirm"]:
             raise PoiseError(
                 f"{folder} holds another search (it differs in {', '.join(differing)}): choose another --out"
             )
     else:
         check_free(folder)
+
+
+def _may_become(asked: Sequence[str], known: Sequence[str], open_ones: Sequence[str]) -> bool:
+    """Whether a space that is asked for may be the known one after the scan."""
+    mine, theirs = ({one.partition("=")[0]: one for one in space} for space in (asked, known))
+    fixed = [{name: one for name, one in space.items() if name not in open_ones} for space in (mine, theirs)]
+    return theirs.keys() <= mine.keys() and fixed[0] == fixed[1]
 
 
 def check_free(folder: Path, is_search: bool = True) -> None:

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from poise.disk.description import Arguments
 from poise.errors import PoiseError
 from poise.runs.ending import Stop
-from poise.specs.sources import trust_all
+from poise.specs.sources import trust, trust_all
 from poise.studies.running.hosts import Workers
-from poise.tuning.asked import Asked, check_free, given_in, leaves, own_space, space_of
+from poise.tuning.asked import Asked, check_free, check_place, given_in, leaves, own_space, space_of
 from poise.tuning.scan import SCANNED
 from poise.tuning.search import RUNS, Budget
 from poise.tuning.settled import bounded, default_score, possible, rehearsed, settled
-from poise.tuning.space import at
+from poise.tuning.space import PENALTY, at
 from poise.tuning.storage import closed, storage
 from poise.tuning.tune import Tune, cost, fresh_runs
 
@@ -53,7 +54,10 @@ def ready_to_search(
     Args: arguments: of the recipe, completed; named: options that were named, whatever their value; own: flags of the
     search; say: hears a line each. Errors: PoiseError for anything that cannot be searched.
     """
+    began = time.monotonic()
     trust_all(recipe, arguments)
+    for penalty in penalties_in(own.space or []):  # whoever names a class has it executed
+        trust(penalty)
     if "seed" not in arguments:
         raise PoiseError(f"the recipe {recipe} takes no seed, and a search needs several")
     given = list(dict.fromkeys([*given_in(recipe, arguments), *(one for one in leaves(arguments) if one in named)]))
@@ -61,19 +65,22 @@ def ready_to_search(
     ready, lines = settled(recipe, arguments)
     shared = {name: value for name, value in ready.items() if name != "seed"}
     space = space_of(recipe, shared, given, own.space or [])
-    score = own.score or default_score(recipe)
-    known = rehearsed(recipe, ready, score)
+    first = int(str(ready["seed"]))
+    asked = Asked(
+        recipe, shared, space, own.score or default_score(recipe), own.at or "end", own.better or "lower", own.each,
+        own.confirm, first,
+    )  # fmt: skip
     open_ones = [one.name for one in own_space(recipe, shared) if one in space.dimensions]
+    if own.out:
+        check_place(asked, Path(own.out), open_ones)
+    score = asked.score
+    known = rehearsed(recipe, ready, score)
     space = possible(space, open_ones, recipe, ready, score, known, say)
     if own.storage:
         closed(storage(own.storage))
     if not own.no_scan:
         space = bounded(space, open_ones, recipe, ready, SCANNED, stop, say)
-    first = int(str(ready["seed"]))
-    asked = Asked(
-        recipe, shared, space, score, own.at or "end", own.better or "lower", own.each,
-        own.confirm, first,
-    )  # fmt: skip
+    asked = replace(asked, space=space)
     for line in [*lines, f"searched: {'; '.join(map(str, space.dimensions))}", f"what counts: {asked.endpoint.name}"]:
         say(line)
     kept = [name for name in given if name not in ("seed", "data") and name not in space.defaults(shared)]
@@ -82,8 +89,14 @@ def ready_to_search(
     reserved = cost(asked, known.seconds, own.trials, own.workers.count, say)
     folder = Path(own.out) if own.out else asked.folder()
     _room(asked, folder, own.trials or 2, known.bytes)
-    budget = Budget(own.trials, own.hours * 3600 if own.hours else None, reserved)
+    budget = Budget(own.trials, own.hours * 3600 if own.hours else None, reserved, began=began)
     return Tune(asked, folder, own.storage, _chosen(arguments, ready)), budget
+
+
+def penalties_in(words: Sequence[str]) -> list[str]:
+    """Class paths of one's own penalties in words of --space."""
+    found = (PENALTY.fullmatch(word.partition("=")[0].strip().removeprefix("--")) for word in words)
+    return [one[2] for one in found if one and "." in one[2]]
 
 
 def _chosen(arguments: Mapping[str, object], ready: Mapping[str, object]) -> Arguments:

@@ -6,7 +6,7 @@ What is best of many trials is partly luck, so nothing is told of the trials the
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,9 +14,11 @@ import yaml  # type: ignore[import-untyped]
 
 from poise.disk import write_atomically
 from poise.disk.description import Arguments
+from poise.errors import PoiseError
 from poise.report.table import number
 from poise.studies.comparison.outcome import Contrast, StudyOutcome
 from poise.studies.comparison.text import change_text, seeds
+from poise.studies.running.attempt import FirstStepsFail, attempt
 from poise.studies.study import Study
 from poise.tuning.asked import FRESH, Asked, leaves
 from poise.tuning.space import Value, at, put
@@ -37,19 +39,36 @@ def changes(asked: Asked, values: Mapping[str, Value]) -> Arguments:
     return found
 
 
-def arms(asked: Asked, best: Tried) -> dict[str, Arguments]:
-    """Name -> arguments: found, default, and found without each of its penalties that the default does not have so."""
+def refused_without(asked: Asked, best: Tried) -> dict[str, str]:
+    """Name of a penalty -> why there can be no run of what was found without it."""
+    found = {}
+    for name in asked.space.strengths:
+        values = {**best.values, name: asked.defaults[name]}
+        if values in (best.values, asked.defaults):
+            continue
+        try:
+            attempt(asked.recipe, asked.run_arguments(values, asked.first))
+        except FirstStepsFail:  # an arm that diverges is one, too
+            continue
+        except PoiseError as error:
+            found[name] = str(error)
+    return found
+
+
+def arms(asked: Asked, best: Tried, refused: Collection[str] = ()) -> dict[str, Arguments]:
+    """Name -> arguments: found, default, and found without each of its penalties that the default does not have so, but
+    for those without which runs are refused."""
     defaults = asked.defaults
     found: dict[str, Arguments] = {FOUND: changes(asked, best.values), DEFAULT: {}}
     for name in asked.space.strengths:
-        if best.values[name] != defaults[name]:
+        if best.values[name] != defaults[name] and name not in refused:
             without = changes(asked, {**best.values, name: defaults[name]})
             if without:  # else it is the default itself
                 found[f"without {name}"] = without
     return found
 
 
-def study_of(asked: Asked, best: Tried, folder: Path) -> Study:
+def study_of(asked: Asked, best: Tried, folder: Path, refused: Collection[str] = ()) -> Study:
     """The study, whose plan is written as a file that `poise study` takes too."""
     endpoint = asked.endpoint
     shared = {name: value for name, value in asked.arguments.items() if name != "seed"}
@@ -60,7 +79,7 @@ def study_of(asked: Asked, best: Tried, folder: Path) -> Study:
         "arguments": shared,
         "seeds": f"{FRESH + asked.first}..{FRESH + asked.first + asked.confirm - 1}",
         "against": FOUND,
-        "arms": arms(asked, best),
+        "arms": arms(asked, best, refused),
         "endpoints": {endpoint.name: {**endpoint.reads, "better": endpoint.better}},
         "claims": [
             {

@@ -14,7 +14,7 @@ from poise.report.table import number
 from poise.terminal import escaped
 from poise.tuning.asked import Asked
 from poise.tuning.plots import draw
-from poise.tuning.trials import Tried
+from poise.tuning.trials import REFUSED, Tried
 
 if TYPE_CHECKING:
     from poise.tuning.confirm import TuneAnswer
@@ -81,7 +81,7 @@ def save_tune_page(folder: Path, asked: Asked, found: TuneAnswer, tried: Sequenc
     environment.filters["address"] = quote
     sign = 1 if asked.lower else -1
     over = [one for one in tried if math.isfinite(one.mean)]
-    ordered = sorted(over, key=lambda one: (sign * one.mean, one.number))
+    ordered = sorted(over, key=lambda one: (one.state == REFUSED, sign * one.mean, one.number))
     content = environment.from_string(TEMPLATE).render(
         title=folder.name,
         colour="#009E73" if found.gain else "#777777",
@@ -97,13 +97,13 @@ def save_tune_page(folder: Path, asked: Asked, found: TuneAnswer, tried: Sequenc
 
 
 def _row(tried: Tried, names: Sequence[str], best: int) -> dict[str, object]:
-    looks = {"given up": "up"}
+    looks, refused = {"given up": "up", REFUSED: "up"}, tried.state == REFUSED
     return {
         "number": tried.number,
         "cells": [_shown(tried.values[name]) for name in names],
-        "mean": number(tried.mean),
+        "mean": "" if refused else number(tried.mean),
         "seeds": len(tried.scores),
-        "state": tried.state,
+        "state": f"{tried.state}: {tried.why}" if refused else tried.state,
         "look": "best" if tried.number == best else looks.get(tried.state, ""),
     }
 

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from poise.errors import PoiseError
 from poise.record import RunFolder
-from poise.specs.spec import run_name
+from poise.specs.spec import instantiated, kind_of, run_name
 from poise.studies.plans.plan import Arm, Part
 from poise.studies.running.tasks import Task, result_of, state_of
 from poise.tuning.asked import Asked
@@ -23,7 +23,9 @@ RUNS = "runs"
 
 
 class Trainer(Protocol):
-    """What trains runs: `poise.studies.running.pool.Pool`."""
+    """What trains runs: `poise.studies.running.pool.Pool`. `refusals`: run -> why there can be none."""
+
+    refusals: dict[str, str] | None
 
     def finish(self, tasks: Sequence[Task]) -> None: ...
 
@@ -51,13 +53,11 @@ class Budget:
 
 
 def tasks_of_trial(asked: Asked, tried: Tried, seeds: Sequence[int]) -> list[Task]:
-    """The runs of a trial with these seeds; trials that ask for the same run share it."""
+    """The runs of a trial with these seeds; trials that ask for the same run share it. Errors: PoiseError for values
+    that the recipe refuses together."""
     found = []
     for seed in seeds:
-        try:
-            arguments = asked.run_arguments(tried.values, seed)
-        except PoiseError as error:
-            raise PoiseError(f"trial {tried.number} ({told_values(tried.values)}): {error}") from None
+        arguments = asked.run_arguments(tried.values, seed)
         name = run_name(asked.recipe, arguments)
         found.append(Task("search", f"trial {tried.number}", seed, name, asked.recipe, arguments))
     return found
@@ -89,23 +89,57 @@ class Search:
     def _round(self, round: Sequence[Tried]) -> None:
         self.view.expect(len(round))
         given_up: set[int] = set()
+        refused: dict[int, str] = {}
+        begin = round[0].number - round[0].number % TOGETHER
         for seeds in (self.seeds[:FIRST], self.seeds[FIRST:]):
             alive = [tried for tried in round if tried.number not in given_up]
-            tasks = [task for tried in alive for task in tasks_of_trial(self.asked, tried, seeds)]
-            todo = {task.name: task for task in tasks if not self._over(task)}
-            self.pool.finish(list(todo.values()))
-            begin = round[0].number - round[0].number % TOGETHER
-            for tried in alive:
+            refused |= self._trained([tried for tried in alive if tried.number not in refused], seeds)
+            possible = [tried for tried in round if tried.number not in refused]
+            for tried in [tried for tried in alive if tried.number not in refused]:
                 known = self.scores(tried)[:FIRST]
                 more = len(self.seeds) > FIRST and seeds == self.seeds[:FIRST]
-                worst = self._worst(tried, begin, round)
+                worst = self._worst([tried], begin, possible)
                 if more and self.trials.worse(tried, [worst if one is None else one for one in known]):
                     given_up.add(tried.number)
         for tried in round:
+            if tried.number in refused:
+                self.trials.refuse(tried, refused[tried.number], self._worst([], tried.number, possible))
+                continue
             scores = self.scores(tried)[: FIRST if tried.number in given_up else len(self.seeds)]
-            worst = self._worst(tried, tried.number, round)
+            worst = self._worst([tried], tried.number, possible)
             self.trials.tell(tried, scores, worst, tried.number in given_up)
         self.view.told(self.trials.all()[round[0].number : round[-1].number + 1], self.trials.best())
+
+    def _trained(self, round: Sequence[Tried], seeds: Sequence[int]) -> dict[int, str]:
+        """Train what is not over of these trials; number -> why, of those of which there can be no run."""
+        refused: dict[int, str] = {}
+        tasks: dict[int, list[Task]] = {}
+        for tried in round:
+            try:
+                tasks[tried.number] = tasks_of_trial(self.asked, tried, seeds)
+            except PoiseError as error:  # of values that are refused together
+                refused[tried.number] = str(error)
+        todo = {task.name: task for found in tasks.values() for task in found if not self._over(task)}
+        self.pool.finish(list(todo.values()))
+        said = self.pool.refusals or {}
+        for number, found in tasks.items():
+            for task in found:
+                if task.name in said:
+                    refused[number] = said[task.name]
+        if refused:  # of the values, and not of data that are gone
+            self._check_default()
+        return refused
+
+    def _check_default(self) -> None:
+        """That it can still be built, on data that are still there. Errors: PoiseError."""
+        from poise.training.threads import one_thread
+
+        try:
+            arguments = self.asked.run_arguments(self.asked.defaults, self.asked.first)
+            with one_thread():
+                kind_of(self.asked.recipe).build(**instantiated(self.asked.recipe, arguments))
+        except PoiseError as error:
+            raise PoiseError(f"the default ({told_values(self.asked.defaults)}) is refused: {error}") from None
 
     def _over(self, task: Task) -> bool:
         return state_of(RunFolder(self.runs / task.name)) in ("done", "diverged")
@@ -121,14 +155,14 @@ class Search:
             found.append(value if value is not None and math.isfinite(value) else None)
         return found
 
-    def _worst(self, tried: Tried, before: int, round: Sequence[Tried]) -> float:
-        """What a run of a trial counts that diverged: the worst score of its other runs and of trials before a number.
+    def _worst(self, own: Sequence[Tried], before: int, round: Sequence[Tried]) -> float:
+        """What a run of a trial counts that diverged: the worst score of its `own` runs and of trials before a number.
 
         Of the whole round where all of those diverged. Trials that come later have no say, so that a search that is
         lengthened goes on as one that was longer from the beginning.
         """
         known = [score for one in self.trials.all()[:before] for score in one.scores if score is not None]
-        known += [score for score in self.scores(tried) if score is not None]
+        known += [score for one in own for score in self.scores(one) if score is not None]
         if not known:
             known = [score for one in round for score in self.scores(one) if score is not None]
         if not known:

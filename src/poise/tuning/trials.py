@@ -32,14 +32,16 @@ TOGETHER = 4  # trials of a round
 STARTUP = 10  # trials drawn evenly before the sampler learns from them
 WORSE = 0.3  # p of Wilcoxon's signed ranks below which a trial is given up: two seeds of two that are worse give ¼
 NAME, SCORES, GIVEN_UP, SPACE, WHOSE = "search", "scores", "given up", "space", "whose"
+REFUSED = "refused"
 
 
 @dataclass(frozen=True)
 class Tried:
     """A trial: its number, the values that it tries, what came out of it so far.
 
-    `values`: option -> value. `state`: running, done or given up. `scores`: of its seeds, in their order; None where
-    the run diverged. `mean`: of them; of one that was given up what it would be.
+    `values`: option -> value. `state`: running, done, given up or refused, `why` in a sentence. `scores`: of its seeds,
+    in their order; None where the run diverged. `mean`: of them; of one that was given up what it would be, and of one
+    that was refused what it counts.
     """
 
     number: int
@@ -47,6 +49,7 @@ class Tried:
     state: str
     scores: Sequence[float | None] = ()
     mean: float = math.nan
+    why: str = ""
 
 
 @contextmanager
@@ -160,6 +163,8 @@ class Trials:
             values = {one.name: self.first[trial.number][one.name] for one in self.space.dimensions}
         if trial.value is None:
             return Tried(trial.number, values, "running")
+        if REFUSED in trial.user_attrs:
+            return Tried(trial.number, values, REFUSED, (), trial.value, trial.user_attrs[REFUSED])
         scores = trial.user_attrs[SCORES]
         return Tried(trial.number, values, "given up" if trial.user_attrs[GIVEN_UP] else "done", scores, trial.value)
 
@@ -204,6 +209,14 @@ class Trials:
             trial.set_user_attr(SCORES, list(scores))
             trial.set_user_attr(GIVEN_UP, given_up)
             self.study.tell(tried.number, value)
+
+    def refuse(self, tried: Tried, why: str, worst: float) -> None:
+        """The end of a trial of which there can be no run: it counts as `worst`, so that others are looked for."""
+        if tried.state != "running":
+            return
+        with quiet():
+            self._trial(tried.number).set_user_attr(REFUSED, why)
+            self.study.tell(tried.number, worst)
 
     def best(self, before: int | None = None) -> Tried | None:
         """The best of those that are done, of equal ones the first; of those before a number, if one is given."""

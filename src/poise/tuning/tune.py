@@ -30,7 +30,7 @@ from poise.studies.running.hosts import Workers
 from poise.studies.running.pool import Pool
 from poise.studies.running.progress import Log
 from poise.tuning.asked import Asked, check_place, register
-from poise.tuning.confirm import TuneAnswer, answer, changes, no_other, study_of
+from poise.tuning.confirm import TuneAnswer, answer, changes, no_other, refused_without, study_of
 from poise.tuning.page import save_tune_page
 from poise.tuning.search import RUNS, Budget, Search
 from poise.tuning.space import Value, at, put
@@ -93,6 +93,7 @@ class Tune:
     def _search(self, trials: Trials, budget: Budget, workers: Workers, stop: Stop, quiet: bool) -> None:
         view = TuneView(self.log, self.asked.score, budget.trials, quiet, self.asked.lower)
         pool = Pool(workers.local, self.folder / RUNS, None, view, stop)
+        pool.refusals = {}  # what is refused only together is told of its trial, and the search goes on
         try:
             workers.start(self.folder, view.tell)
             Search(self.asked, self.folder, trials, pool, view).go(budget)
@@ -106,9 +107,13 @@ class Tune:
     ) -> TuneAnswer:
         if not changes(self.asked, best.values):
             return no_other(self.asked, best, importance)
-        study = study_of(self.asked, best, self.folder)
+        refused = refused_without(self.asked, best)
+        study = study_of(self.asked, best, self.folder, refused)
         study.train(workers, stop, quiet, desk=self.folder)
         found = answer(self.asked, best, study.outcome(), importance)
+        found.sentences[-1:-1] = [
+            f"{name}: what it adds is not told: without it {why}" for name, why in refused.items()
+        ]
         found.sentences[-1:-1] = study.notes()  # of an earlier winner, or fewer seeds: what was known by then
         return found
 
@@ -126,9 +131,13 @@ class Tune:
         head = f"# {found.sentences[0]}\n" if use else "# no gain found: the defaults\n"
         content = yaml.safe_dump(use, sort_keys=False, allow_unicode=True) if use else "{}\n"
         write_atomically(self.folder / BEST, (head + content).encode())
-        table = {**asdict(found), "asked": self.asked.to_dict(), "trials": [asdict(one) for one in tried]}
+        table = {**asdict(found), "asked": self.asked.to_dict(), "trials": [_as_kept(one) for one in tried]}
         write_json(self.folder / ANSWER, {**table, "versions": versions()})
         save_tune_page(self.folder, self.asked, found, tried)
+
+
+def _as_kept(tried: Tried) -> dict[str, object]:
+    return {name: value for name, value in asdict(tried).items() if name != "why" or value}
 
 
 def fresh_runs(asked: Asked) -> int:

@@ -11,7 +11,7 @@ from poise.report.table import columns, number
 from poise.studies.running.progress import LineView, Log
 from poise.studies.running.tasks import Task
 from poise.tuning.space import Value
-from poise.tuning.trials import Tried
+from poise.tuning.trials import REFUSED, Tried
 
 SHOWN = 5  # trials of the table
 
@@ -43,8 +43,9 @@ class TuneView(LineView):
         """A round is over."""
         self.tried = round[-1].number + 1
         for tried in round:
-            self.log.add(tried.state, trial=tried.number, values=dict(tried.values), scores=list(tried.scores))
-            self.over.append(tried)
+            why = {"why": tried.why} if tried.why else {}
+            self.log.add(tried.state, trial=tried.number, values=dict(tried.values), scores=list(tried.scores), **why)
+            self.over += [tried] if tried.state != REFUSED else []
             self._say(trial_line(tried, self.score))
         if best is not None and best != self.best:
             self.best = best
@@ -67,7 +68,7 @@ class TuneView(LineView):
         if outcome == "done":
             self.took.append(time.monotonic() - self.began_at[task.name])
         self.log.add(outcome, run=task.name, of=str(task), **({"why": reason} if reason else {}))
-        if outcome != "done":
+        if outcome not in ("done", REFUSED):  # which is told of the whole trial
             self._say(f"{outcome}: {task}" + (f" ({reason})" if reason else ""))
 
     def line(self) -> str:
@@ -102,6 +103,8 @@ def table_of(trials: Sequence[Tried], score: str) -> list[str]:
 
 def trial_line(tried: Tried, score: str) -> str:
     """ "trial 3: l2_generator 0.001: KID 5.3, given up after 2 seeds"."""
+    if tried.state == REFUSED:
+        return f"trial {tried.number}: {told_values(tried.values)}: refused: {tried.why}"
     lost = sum(one is None for one in tried.scores)
     said = f"{score} {number(tried.mean)}" if math.isfinite(tried.mean) else "no score"
     state = f", given up after {len(tried.scores)} seeds" if tried.state == "given up" else ""

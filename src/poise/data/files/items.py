@@ -23,6 +23,11 @@ Progress = Callable[[int, int], object]  # done, total
 NOUNS = {"image": "pictures", "text": "sentences", "speech": "clips"}
 
 
+def noun_of(modality: str) -> str:
+    """What items of a modality are called: "pictures" of "image"; of one that somebody brought, its own name."""
+    return NOUNS.get(modality, modality)
+
+
 class Items(ABC):
     """Items of one modality, in a fixed order; a chunk of them is what an extractor takes.
 
@@ -56,7 +61,7 @@ class Items(ABC):
 
     @property
     def noun(self) -> str:
-        return NOUNS[self.modality]
+        return noun_of(self.modality)
 
     def chunks(self, rows: Rows | None = None) -> Iterator[Any]:
         """The items at `rows` (default: all), in order, at most `chunk` at a time."""

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from poise.data.files.walking import shown, walked
+from poise.disk import seen_from
 
 NAMED = 5
 # What lies beside recordings: texts, tables of them, alignments, notes. They are counted and not named.
@@ -18,7 +19,7 @@ def other_files(folder: Path, sounds: Iterable[Path]) -> list[str]:
     """Names, relative to the folder, of what is neither hidden nor among `sounds`."""
     known = {str(path) for path in sounds}
     every = (os.path.join(above, name) for above, names in walked(folder) for name in names if not name.startswith("."))
-    return sorted(os.path.relpath(path, folder) for path in every if path not in known)
+    return sorted(seen_from(path, folder) for path in every if path not in known)
 
 
 def describe_files(files: Sequence[str]) -> str:

@@ -14,12 +14,12 @@ from typing import Any, ClassVar, Generic, Literal, TypeVar
 
 import yaml  # type: ignore[import-untyped]
 
-from poise.direction import REAL, Direction
+from poise.direction import REAL, Direction, check_direction
 from poise.errors import PoiseError, nearest
 from poise.lazy import loaded
 from poise.metrics.core.rows import Note, ScoreRow
 from poise.metrics.core.statistics import Estimate
-from poise.registry import names, table
+from poise.registry import names, register, table
 
 Input = TypeVar("Input")  # what a metric reads
 AnyMetric = TypeVar("AnyMetric", bound="Metric[Any]")
@@ -62,6 +62,9 @@ class Metric(ABC, Generic[Input]):
     applies: Callable[[Any], bool] = always
     ready: Callable[[], None] = at_once
 
+    def __post_init__(self) -> None:
+        check_direction(self.better, self.name)
+
     @classmethod
     def define(
         cls: type[AnyMetric], name: str, title: str, better: Direction, **more: Any
@@ -84,8 +87,8 @@ class Metric(ABC, Generic[Input]):
         self, name: str, made: Estimate, better: Direction | None = None, title: str | None = None, **more: Any
     ) -> ScoreRow:
         """A row of a report for one of its numbers."""
-        way = self.better if better is None else better
-        return ScoreRow(name, self.title if title is None else title, way, made, target=self.target, **more)
+        told = self.title if title is None else title
+        return ScoreRow(name, told, better or self.better, made, target=self.target, **more)
 
     def unfit(self, read: Input) -> str | None:
         """Why it cannot be taken of this, as the end of a sentence; None where it can."""
@@ -94,10 +97,7 @@ class Metric(ABC, Generic[Input]):
 
 def entered(metric: AnyMetric) -> AnyMetric:
     """The metric, registered under its name; a name that is taken is refused."""
-    if metric.name in MEMBERS:
-        raise ValueError(f"metric '{metric.name}' is registered twice")
-    MEMBERS[metric.name] = metric
-    return metric
+    return register("metric", metric.name)(metric)
 
 
 def find_metrics(kind: type[AnyMetric], wanted: Iterable[str] | None = None) -> list[AnyMetric]:
@@ -187,9 +187,8 @@ def check_names(wanted: Iterable[str], known: Sequence[str]) -> None:
     """
     for name in wanted:
         if name not in known:
-            raise PoiseError(
-                f"there is no metric called '{name}'{nearest(name, known, '.')} Known: {', '.join(known)}."
-            )
+            there = ", ".join(known)
+            raise PoiseError(f"there is no metric called '{name}'{nearest(name, known, '.')} Known: {there}.")
 
 
 def installed(metrics: Iterable[AnyMetric]) -> tuple[list[AnyMetric], list[Note]]:

@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+from itertools import combinations
+from statistics import fmean
+
 from poise.monitor.findings.advice import advice, idea, rate
 from poise.monitor.findings.finding import Finding, Record
 from poise.registry import register
 
+RISING = 5  # scores in a row after the best one, of those that have no interval
+ABOVE = 4.0  # times their scatter that the last three of them stand above it
+WORTH = 0.02  # and so much of a share of it, at least
+ORDERED = (
+    0.9  # of all pairs of them, the part whose later one is the higher one: of five, one pair may be the other way
+)
 LEARNT = 0.85  # of the score of pictures of one colour each: above this, nothing was learnt
 
 
@@ -49,7 +60,8 @@ def unlike(record: Record) -> Finding | None:
 @register("symptom", "past its best")
 def past_best(record: Record) -> Finding | None:
     """The last scores are surely worse than the best one. Of the scores by which the best checkpoint may be kept, the
-    first that was taken with an interval: of an auto-encoder the NLL, and not KID."""
+    first that was taken with an interval: of an auto-encoder the NLL, and not KID. Of a language model the perplexity,
+    which has none and hardly scatters."""
     for name in ("NLL", "KID-EffLite0", "KID-classifier", "reverse perplexity", "NLL_oracle"):
         value, low, high = (record.series(f"score/{name}{end}") for end in ("", ".low", ".high"))
         if len(value) < 4 or len(low) != len(value):
@@ -66,7 +78,48 @@ def past_best(record: Record) -> Finding | None:
                 {"best": value.values[best], "now": value.last},
             )
         return None
-    return None
+    return _risen(record)
+
+
+def _risen(record: Record) -> Finding | None:
+    """The perplexity of a language model has risen over several scores in a row, by more than they scatter."""
+    value = record.series("score/perplexity")
+    if not record.players("nll_heldout") or any(key.endswith(".low") for row in record.rows for key in row):
+        return None
+    best = risen_since(value.values)
+    if best is None:
+        return None
+    low, scores = value.values[best], len(value) - 1 - best
+    return Finding(
+        "past its best",
+        "warning",
+        value.steps[best],
+        f"perplexity was {low:.3g} at step {value.steps[best] + 1:,} and is {value.last:.3g} now; it has risen over "
+        f"{scores} scores, by more than they scatter.",
+        "The best checkpoint is kept: --step best. In a new run, --patience 2 ends it in time.",
+        {"best": low, "now": value.last},
+    )
+
+
+def risen_since(values: Sequence[float]) -> int | None:
+    """Where the lowest of some positive scores is, if they have surely risen since; None if not.
+
+    Their logarithms x after it, at least `RISING` of them, must be in ascending order but for a pair in ten, and the
+    last three above it by `WORTH` and by `ABOVE` times their scatter. The scatter is told by how far each lies from the
+    middle of its neighbours: of a straight rise nothing, of independent errors of variance s² 1.5 s² in the mean
+    square.
+    """
+    if not values or min(values) <= 0:
+        return None
+    best = min(range(len(values)), key=values.__getitem__)
+    x = [math.log(value) for value in values[best:]]
+    if len(x) - 1 < RISING:
+        return None
+    bends = [middle - (before + after) / 2 for before, middle, after in zip(x, x[1:], x[2:], strict=False)]
+    scatter = math.sqrt(fmean(bend**2 for bend in bends) / 1.5)
+    pairs = [later > earlier for earlier, later in combinations(x[1:], 2)]
+    sure = min(x[-3:]) - x[0] > max(WORTH, ABOVE * scatter)
+    return best if sure and fmean(pairs) >= ORDERED else None
 
 
 @register("symptom", "nothing was learnt")

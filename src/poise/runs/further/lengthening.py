@@ -81,7 +81,8 @@ def _check_going_on(folder: RunFolder) -> None:
     newest = latest(folder.checkpoints)
     if newest is not None:
         checked_step(newest)
-    folder.rows()
+    for _ in folder.each_row():  # one by one: none is kept
+        pass
     folder.events()
 
 

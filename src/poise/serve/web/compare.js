@@ -134,7 +134,7 @@ const samplesBeside = (content, place) => {
         const src = sampleAddress(run.about.name, file);
         if (file.endsWith(".png")) made.append(element("img", { src, alt: `${run.about.name}, ${Number(newest)}` }));
         else if (file.endsWith(".wav")) made.append(element("audio", { src, controls: true, preload: "none", "aria-label": file }));
-        else made.append(element("pre", { dir: "auto", textContent: await (await fetch(src)).text() }));
+        else made.append(element("pre", { dir: "auto", textContent: await (await ask(src)).text() }));
       }
       return made;
     }));

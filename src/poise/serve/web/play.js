@@ -57,7 +57,7 @@ const work = async () => {
     document.body.dataset.drawing = place;
     say(played.count ? word("drawing") : `${word("drawing")} ${word("first")}`);
     try {
-      const answer = await fetch(address);
+      const answer = await ask(address);
       if (answer.status === 503) { // others are drawing
         trouble = await answer.text();
         say(trouble);

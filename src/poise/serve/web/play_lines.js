@@ -104,7 +104,7 @@ const showPlay = async (able, name) => {
   document.getElementById("controls")?.addEventListener("submit", (event) => event.preventDefault());
   played.begin = page.begin;
   page.begin();
-  const known = await fetch(`api/run/${encodeURIComponent(able.name)}`);
+  const known = await ask(`api/run/${encodeURIComponent(able.name)}`);
   const best = known.ok ? (await known.json()).about.best?.step ?? null : null;
   if (document.getElementById("play")?.dataset.run !== name) return; // somebody has gone on meanwhile
   played.best = best;

@@ -80,6 +80,8 @@ const showList = (content) => {
   narrow();
 };
 
+// What is asked of the server says the language of the page, in which it says what it refuses.
+const ask = (address, options = {}) => fetch(address, { ...options, headers: { "Accept-Language": state.language, ...options.headers } });
 const told = (one, key) => (state.language === "zh" && one.zh?.[key]) || one[key];
 const finding = (one) => element("li", { className: one.severity },
   element("b", { textContent: told(one, "name") }), ` (${word("since")} ${one.since.toLocaleString()})`,
@@ -151,7 +153,7 @@ const showSamples = (content, place) => {
     const made = element("figure");
     if (file.endsWith(".png")) made.append(element("img", { src: sampleAddress(name, file), alt: title }));
     else if (file.endsWith(".wav")) made.append(element("audio", { src: sampleAddress(name, file), controls: true, preload: "none", "aria-label": title }));
-    else made.append(element("pre", { dir: "auto", textContent: await (await fetch(sampleAddress(name, file))).text() }));
+    else made.append(element("pre", { dir: "auto", textContent: await (await ask(sampleAddress(name, file))).text() }));
     made.append(element("figcaption", { textContent: title, dir: "auto" }));
     return made;
   };
@@ -221,7 +223,7 @@ const look = async (again) => {
   let said = "";
   const slow = setTimeout(() => { document.getElementById("state").textContent = word("reading"); }, 400);
   try {
-    const answer = await fetch(address, { headers: state.tag ? { "If-None-Match": state.tag } : {}, cache: "no-store" });
+    const answer = await ask(address, { headers: state.tag ? { "If-None-Match": state.tag } : {}, cache: "no-store" });
     const content = answer.status === 200 ? await answer.json() : await answer.text();
     if (wanted() === name) { // somebody may have gone on meanwhile
       if (answer.status === 200) {

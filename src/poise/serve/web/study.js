@@ -117,7 +117,7 @@ const drawArm = (study, part, arm) => {
     else if (file.endsWith(".wav")) made.append(element("audio", { src: at(file), controls: true, preload: "none", "aria-label": arm.name }));
     else {
       const text = element("pre", { dir: "auto" });
-      fetch(at(file)).then((answer) => answer.text()).then((said) => { text.textContent = said; });
+      ask(at(file)).then((answer) => answer.text()).then((said) => { text.textContent = said; });
       made.append(text);
     }
   }

@@ -25,7 +25,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from poise import __version__
-from poise.disk import read_json, write_atomically, write_json
+from poise.disk import read_json, seen_from, write_atomically, write_json
 from poise.errors import PoiseError
 from poise.studies.running.crew import Crew
 from poise.studies.running.letters import Letters
@@ -61,7 +61,7 @@ class FarCrew(Crew):
         self.now = 0.0  # by the clock of the disk
 
     def place_of(self, path: Path) -> str:
-        return Path(os.path.relpath(path, self.place.parent.parent)).as_posix()  # read by any system
+        return Path(seen_from(path, self.place.parent.parent)).as_posix()  # read by any system
 
     def dead(self) -> bool:
         return (self.place / "left").exists() or silent(self.place / "beat", self.now) > self.lost

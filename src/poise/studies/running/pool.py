@@ -31,7 +31,9 @@ class Pool:
         desk: the folder at whose desk workers of other machines are met; by default that of the run folders' folder.
         view: is told what happens. stop: when asked, the workers save and end, and `Interrupted` is raised.
 
-    Errors: PoiseError where a run cannot be trained for another reason than that it diverges.
+    `refusals`: run -> sentence, of runs that cannot be built; None: the first such run ends all, as any other fault.
+
+    Errors: PoiseError where a run cannot be trained for another reason than that it diverges, or is refused.
     """
 
     def __init__(
@@ -43,6 +45,8 @@ class Pool:
         self.waiting: deque[Task] = deque()
         self.deaths: Counter[str] = Counter()
         self.saved: dict[str, int] = {}  # run -> the step from which it went on last
+        self.refusals: dict[str, str] | None = None
+        self.held: set[str] = set()  # runs that another process has, each of which was told
 
     def train(self, tasks: Sequence[Task]) -> None:
         """All of them; then the workers end."""
@@ -104,17 +108,28 @@ class Pool:
             if crew.fresh and rest[1] > self.saved.get(task.name, 0):
                 self.saved[task.name], self.deaths[task.name] = rest[1], 0
             crew.fresh = False
+            self.held.discard(task.name)
             self.view.step(task, *rest[1:])
             return
         crew.task = None
-        if word == "failed":
+        if word == "refused" and self.refusals is not None:
+            self.refusals[task.name] = str(rest[1])
+        elif word in ("failed", "refused"):
             raise PoiseError(f"{task}, on {crew.who}: {rest[1]}" if crew.who else f"{task}: {rest[1]}")
         if word == "stopped":
             crew.leaving = True
             self.waiting.appendleft(task)
             self.view.stopped(task)
+        elif word == "held":
+            self._wait_for(task)
         else:
             self.view.ended(task, word, *rest[1:])
+
+    def _wait_for(self, task: Task) -> None:
+        """Another process has the run, perhaps one that sleeps: others are trained first, and then it is tried anew."""
+        self.waiting.append(task)
+        self.view.held(task, task.name not in self.held)
+        self.held.add(task.name)
 
     def _bury(self, crew: Crew) -> None:
         """A worker is gone; its run goes to the next one."""

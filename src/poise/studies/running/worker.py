@@ -4,7 +4,9 @@ It reads tasks from a pipe. When the other end is gone, because the parent was k
 may take its run up while it still trains. What it is told to do and what it tells are tuples:
 
     (name, spec, folder) -> ("step", name, made, total)*, then one of
-                            ("done", name), ("diverged", name, why), ("failed", name, why), ("stopped", name)
+                            ("done", name), ("diverged", name, why), ("failed", name, why), ("stopped", name),
+                            ("held", name, why): another process has it,
+                            ("refused", name, why): there can be no such run
     None                 -> it saves and ends
 """
 
@@ -23,16 +25,17 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from poise.disk.description import AskedRun, RunSpec
-from poise.errors import Busy, PoiseError
+from poise.errors import Busy, PoiseError, Refused
 from poise.record import RunFolder
 from poise.report.live import Silent
 from poise.runs.ending import Interrupted, Stop
 from poise.runs.run import run
+from poise.specs.sources import trust_all
 from poise.studies.plans.files import executed
 from poise.studies.running.tasks import state_of
 
 EVERY = 1.0  # seconds between two words about the same run
-PATIENCE = 300.0  # seconds that another process may still hold a run: one that was orphaned ends after its step
+PATIENCE = 60.0  # seconds that another process may still hold a run: one that was orphaned ends after its step
 
 
 class Hearing(Protocol):
@@ -78,6 +81,7 @@ def serve(connection: Hearing, code: str | None, stop: Stop) -> None:
     fault = _prepared(code)
     while (task := tasks.get()) is not None:
         name, spec, path = task
+        trust_all(spec.get("recipe", ""), spec.get("arguments", {}))  # its parent was asked; the cache may be closed
         tell(connection, *(("failed", name, fault) if fault else _one(connection, name, spec, path, stop)))
 
 
@@ -130,8 +134,10 @@ def _one(connection: Hearing, name: str, spec: AskedRun, path: str, stop: Stop) 
             break
         except Busy as error:
             if time.monotonic() - began > PATIENCE:
-                return ("failed", name, str(error))
+                return ("held", name, str(error))
             time.sleep(0.2)
+        except Refused as error:
+            return ("refused", name, str(error))
         except PoiseError as error:
             return ("diverged" if state_of(RunFolder(Path(path))) == "diverged" else "failed", name, str(error))
         except Exception as error:

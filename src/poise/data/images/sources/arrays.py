@@ -29,9 +29,9 @@ from poise.pixels.transparency import WITH_ALPHA
 BROKEN = (OSError, EOFError, ValueError, KeyError, zlib.error, zipfile.BadZipFile, struct.error, RuntimeError)
 LARGEST = 2**48  # numbers in an array
 LARGEST_ROW = 256 << 20  # bytes of one picture
-ONE_PICTURE = 8  # pixels of both sides from which on [H,W,3] is a picture in colour, and no row of strips
+ONE_PICTURE = 8  # pixels of both sides from which on [H,W,3] or [4,H,W] is a picture, and no row of strips
 ROUNDING = 1e-3  # by how much floats in [0, 1] may lie outside, as resizing and float16 leave them
-_PICTURES_ARE = "pictures are [N,H,W], [N,H,W,C] or [N,C,H,W] with C 1 or 3"
+_PICTURES_ARE = "pictures are [N,H,W], [N,H,W,C] or [N,C,H,W] with C 1, 3 or 4"
 
 
 @dataclass(frozen=True)
@@ -196,7 +196,8 @@ def _layout(rows: Rows) -> tuple[str, tuple[int, int, int]]:
         return "HW", (shape[0], shape[1], 1)
     if len(shape) == 3 and all(shape) and shape[2] in (1, 3, 4):
         return "HWC", (shape[0], shape[1], shape[2])
-    if len(shape) == 3 and all(shape) and shape[0] in (1, 3):
+    first = (1, 3, WITH_ALPHA) if min(shape[1:], default=0) >= ONE_PICTURE else (1, 3)  # 4 may be a height, too
+    if len(shape) == 3 and all(shape) and shape[0] in first:
         return "CHW", (shape[1], shape[2], shape[0])
     raise PoiseError(f"{rows.name} is {rows.shape}: {_PICTURES_ARE}")
 
