@@ -34,6 +34,7 @@ def first_of(candidates, text):
     return None
 
 
+@pytest.mark.slow
 def test_the_index_finds_what_the_whole_table_would():
     found = 0
     for text in lines():

@@ -113,6 +113,7 @@ def test_what_a_run_adds_meanwhile_is_left_for_the_next_time(odd, tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.csv", "run"]
 
 
+@pytest.mark.slow
 def test_a_long_record_is_never_held_whole(tmp_path):
     """Memory for ten times as many rows is not even twice as much."""
     peaks = []

@@ -27,6 +27,7 @@ WORDS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("more", "said"),
     [
@@ -82,6 +83,7 @@ def test_without_optuna_it_says_how_to_install_it(monkeypatch, capsys, tmp_path)
     assert "poise tune needs Optuna: " in capsys.readouterr().err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["tune", "scan"])
 def test_help(name, capsys):
     assert main([name]) == 0

@@ -42,6 +42,7 @@ def refused(words, capsys):
     return said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("space", "said"),
     [
@@ -113,6 +114,7 @@ def test_a_folder_that_cannot_be_made_and_a_disk_that_is_full(tmp_path, capsys, 
     assert not (tmp_path / "t").exists()
 
 
+@pytest.mark.slow
 def test_what_is_named_at_its_default_is_not_searched(tmp_path):
     assert main([*TUNE, "--out", str(tmp_path / "t"), "--l2-point", "0"]) == 0
     assert json.loads((tmp_path / "t" / "tune.json").read_text())["space"] == ["lr=times:0.25:8"]
@@ -125,6 +127,7 @@ def test_an_own_option_that_the_runs_refuse_is_left_out_and_told(tmp_path, capsy
     assert json.loads((tmp_path / "t" / "tune.json").read_text())["space"] == ["l2_point=zero,log:1e-06:0.1"]
 
 
+@pytest.mark.slow
 def test_a_strength_that_has_nothing_to_act_on_is_left_out_unless_it_is_named(tmp_path, capsys, monkeypatch):
     """A language model with tied weights refuses l2_output above 0: its own space has it all the same."""
     text = tmp_path / "t.txt"

@@ -27,6 +27,7 @@ class Runs:
         return name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dies", [3e-6, 1e-3, 0.42, 77.0])
 def test_the_ends_lie_around_the_strength_that_kills(monkeypatch, dies):
     monkeypatch.setattr(scanning, "RunFolder", lambda path: path)

@@ -90,6 +90,7 @@ def test_0_is_tried_and_wins_where_it_is_best(tmp_path, capsys, monkeypatch):
     assert yaml.safe_load((tmp_path / "t" / "best.yaml").read_text()) == {}
 
 
+@pytest.mark.slow
 def test_the_default_and_no_penalty_are_tried_first_and_never_given_up(tmp_path, monkeypatch):
     entry = _TABLES["recipe"]["shrink"]
 
@@ -177,6 +178,7 @@ def test_more_trials_go_on_from_those_that_are_there(tmp_path):
     assert tried(tmp_path / "t") == tried(tmp_path / "u")
 
 
+@pytest.mark.slow
 def test_another_winner_is_confirmed_anew_and_what_was_known_is_said(tmp_path):
     """The confirmation of the first winner was seen: whoever reads the second one must know."""
     words = [*SHRINK, "--each", "1", "--confirm", "6", "--steps", "20", "--quiet", "--out", str(tmp_path / "t")]
@@ -196,6 +198,7 @@ def test_another_winner_is_confirmed_anew_and_what_was_known_is_said(tmp_path):
     assert arm["arguments"] == second["found"], "of this winner alone"
 
 
+@pytest.mark.slow
 def test_a_run_that_diverges_counts_as_the_worst(tmp_path):
     """Every rate above 1 explodes: those trials have the worst score of any run, and the search goes on."""
     words = [
@@ -242,6 +245,7 @@ def test_a_search_whose_every_run_diverges_says_so(tmp_path, capsys):
     assert not (tmp_path / "t").exists(), "found before anything was written"
 
 
+@pytest.mark.slow
 def test_best_yaml_is_what_the_trial_was(tmp_path):
     """The run that best.yaml asks for has the name, and so the bits, of the confirmed one."""
     words = [*WORDS[:-4], "--steps", "20", "--confirm", "6", "--space", "l2_point=zero,log:0.1:2", "--quiet"]
@@ -273,6 +277,7 @@ def test_by_hours(tmp_path):
     assert len(tried(tmp_path / "t")) == 4
 
 
+@pytest.mark.slow
 def test_a_kill_does_not_make_a_search_by_hours_longer(tmp_path, monkeypatch):
     """What was searched in the sitting that was killed counts: nothing that runs at its end can tell of it."""
     words = [*SHRINK, "--hours", "1", "--each", "1", "--confirm", "6", "--steps", "4", "--quiet", "--space", "lr=off"]

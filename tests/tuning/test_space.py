@@ -83,6 +83,7 @@ def test_a_penalty_is_added_with_its_strength_and_absent_at_0():
     assert added["class_path"].endswith("R1") and added["init_args"]["gamma"] == 2.5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("recipe", HOMES["recipe"])
 def test_every_recipe_has_a_space_of_its_own(recipe):
     """Each λ with 0, each rate by a factor; its corners are arguments that the recipe takes."""

@@ -99,6 +99,7 @@ def test_another_search_of_the_same_space_is_refused(tmp_path):
         trials(tmp_path, whose="other")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("here")
 def test_lengthened_within_a_round_it_tries_what_a_longer_one_tries(tmp_path):
     def tried(name):
