@@ -65,8 +65,9 @@ def test_a_run_leaves_what_it_promises(pictures, tmp_path):
 
 def test_a_run_on_fewer_pictures_is_compared_with_those(pictures):
     arguments = completed("vae", spec(pictures, limit=30)["arguments"])
-    facts = kind_of("vae").build(**instantiated("vae", arguments)).table
-    train, heldout = OWN["image"](SimpleNamespace(path=None, spec=SimpleNamespace(arguments=arguments, facts=facts)))
+    made = kind_of("vae").build(**instantiated("vae", arguments))
+    facts, spec_of = made.table, SimpleNamespace(arguments=arguments, facts=made.table)
+    train, heldout = OWN["image"](SimpleNamespace(path=None, facts=made.facts, spec=spec_of))
     assert len(train) == 30
     assert f"240 pictures 16x16 grey, 30 to train on and {len(heldout)} held out" in facts["data"]
 
