@@ -23,7 +23,7 @@ from poise.registry import names, table
 
 Input = TypeVar("Input")  # what a metric reads
 AnyMetric = TypeVar("AnyMetric", bound="Metric[Any]")
-MEMBERS: dict[str, Any] = table("metric")
+MEMBERS: dict[str, Metric[Any]] = table("metric")
 MetricInput = Literal["features", "sentences", "pairs", "autoencoder"]
 
 
@@ -94,9 +94,8 @@ class Metric(ABC, Generic[Input]):
 
 def entered(metric: AnyMetric) -> AnyMetric:
     """The metric, registered under its name; a name that is taken is refused."""
-    if metric.name in MEMBERS:
+    if MEMBERS.setdefault(metric.name, metric) is not metric:
         raise ValueError(f"metric '{metric.name}' is registered twice")
-    MEMBERS[metric.name] = metric
     return metric
 
 
@@ -108,7 +107,8 @@ def find_metrics(kind: type[AnyMetric], wanted: Iterable[str] | None = None) -> 
         >>> [(metric.name, metric.better) for metric in find_metrics(FeatureMetric, ["FD", "KID"])]
         [('FD', 'lower'), ('KID', 'target')]
     """
-    known = {name: MEMBERS[name] for name in names("metric") if isinstance(MEMBERS[name], kind)}
+    everything = [MEMBERS[name] for name in names("metric")]
+    known = {member.name: member for member in everything if isinstance(member, kind)}
     chosen = list(known) if wanted is None else list(wanted)
     check_names(chosen, list(known))
     return [known[name] for name in chosen]
