@@ -160,13 +160,14 @@ def listed(stays: list[tuple[str, list[str]]]) -> str:
     return "\n".join(lines)
 
 
-def prepared(folder: Path, run: Callable[[list[str]], None]) -> None:
-    """What the walks need: pictures, a finished run, a study whose runs are over."""
+def prepared(folder: Path, run: Callable[[list[str]], None], walks: Iterable[str]) -> None:
+    """What these walks need: pictures, a finished run, a study whose runs are over."""
     pictures = np.random.default_rng(0).integers(0, 256, (600, 16, 16), dtype=np.uint8)
     np.save(folder / "pictures.npy", pictures)
     (folder / "small.yaml").write_text(STUDY, encoding="utf-8")
-    run([*TRAIN, "--out", "c"])
-    run(["study", "small.yaml", "--workers", "1", "--quiet"])
+    run([*TRAIN, "--out", "c"])  # it decodes the pictures too, once for all walks
+    if any(WALKS[walk][0][0] == "study" for walk in walks):
+        run(["study", "small.yaml", "--workers", "1", "--quiet"])
 
 
 def of(checkout: Path, walks: Iterable[str]) -> Iterator[list[tuple[str, list[str]]]]:
@@ -184,7 +185,7 @@ def of(checkout: Path, walks: Iterable[str]) -> Iterator[list[tuple[str, list[st
                 raise SystemExit(f"{checkout}: {' '.join(words)[:200]}\n{(done.stdout + done.stderr)[-1500:]}")
             return done.stdout
 
-        prepared(folder, lambda words: python("-m", "poise", *words) and None)
+        prepared(folder, lambda words: python("-m", "poise", *words) and None, walks)
         for walk in walks:
             yield json.loads(python(str(Path(__file__).resolve()), "--walk", walk))
 

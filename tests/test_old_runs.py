@@ -168,7 +168,7 @@ def test_a_study_goes_on(before, capsys):
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_an_old_run_is_handed_over_as_it_was_left_and_with_its_card_at_its_end(recipe, after, tmp_path, capsys):
     """What runs with torch alone draws what the run draws."""
-    from tests.export.test_export import alone
+    from tests.export.programs import alone
 
     out = tmp_path / "out"
     assert main(["export", recipe, "-o", str(out), "--torch", "--onnx", "--hub"]) == 0

@@ -90,7 +90,7 @@ HOMES: dict[str, tuple[str, ...] | dict[str, str]] = {
 }
 
 
-def table(family: str) -> dict[str, Any]:
+def table(family: str) -> dict[str, T]:
     """The members of a family that are registered so far, by name: for what enters or reads many of them."""
     return _TABLES.setdefault(family, {})
 

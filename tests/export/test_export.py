@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import html.parser
 import json
-import re
-import subprocess
-import sys
 import wave
 from pathlib import Path
 
@@ -22,34 +18,8 @@ from poise.export import onnx_file
 from poise.export.export import Wanted, export
 from poise.registry import names
 from poise.report.audio import save_wav
-from poise.runs.load import Run
+from tests.export.programs import alone
 from tests.export.tiny import KINDS
-
-# Runs a program of a folder where nothing can be imported but torch and what it needs itself.
-ALONE = """
-import runpy, sys
-
-class Refused:
-    def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] in ("poise", "numpy", "PIL", "safetensors", "scipy", "jsonargparse"):
-            raise ModuleNotFoundError(name)
-
-sys.meta_path.insert(0, Refused())
-sys.argv = sys.argv[1:]
-runpy.run_path(sys.argv[0], run_name="__main__")
-"""
-
-
-def alone(folder: Path, *words: str) -> str:
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", ALONE, str(folder / "generator.py"), *words],
-        capture_output=True,
-        text=True,
-        cwd=folder,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
 
 
 def tiled(pixels):
@@ -220,107 +190,6 @@ def test_what_cannot_be_is_one_sentence_and_leaves_nothing(case, handed, tmp_pat
     told = capsys.readouterr().err
     assert told.startswith("poise: ") and told.count("\n") == 1 and expected in told
     assert sorted(p.name for p in place.rglob("*")) == ["full", "x"]
-
-
-class _Parser(html.parser.HTMLParser):
-    def __init__(self):
-        super().__init__()
-        self.scripts, self.addresses, self.text = 0, [], ""
-
-    def handle_starttag(self, tag, attrs):
-        self.scripts += tag == "script"
-        self.addresses += [value for name, value in attrs if name in ("src", "href")]
-
-    def handle_data(self, data):
-        self.text += data
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("kind", "words", "expected"),
-    [
-        ("dcgan", ["-n", "0"], "-n must be at least 1"),
-        ("residual", ["--label", "x"], "invalid choice"),
-        ("text, lstm", ["-n", "-1"], "-n must be at least 1"),
-        ("speech", ["ma1", "--voice", "9"], "--voice must be 0 to 1"),
-        ("speech", ["ma1", "--speed", "9"], "--speed must be 0.25 to 4"),
-        ("speech", ["zhuang1"], "never heard|heard in training"),
-        ("vocoder, vocos", ["nothing.wav"], "cannot be read as a WAV file"),
-        ("vocoder, vocos", ["units.txt"], "cannot be read as a WAV file"),
-    ],
-)
-def test_the_program_tells_what_it_cannot_do(kind, words, expected, handed, tmp_path):
-    export(handed(kind), tmp_path / "out", Wanted(torch=True), tell=lambda line: None)
-    (tmp_path / "out" / "units.txt").write_text("no sound")
-    done = subprocess.run(
-        [sys.executable, str(tmp_path / "out" / "generator.py"), *words],
-        capture_output=True,
-        text=True,
-        cwd=tmp_path / "out",
-        check=False,
-    )
-    assert done.returncode != 0 and "Traceback" not in done.stderr and re.search(expected, done.stderr)
-
-
-@pytest.mark.slow
-def test_names_that_somebody_else_gave_become_no_markup_and_no_code(handed, tmp_path):
-    """In the name of the run, in what the data was, and in the classes."""
-    import shutil
-
-    evil = '\udce9x"""\nraise SystemExit("run")\n"""<script>alert(1)</script>`|](x)\\'
-    run = handed("residual")
-    copied = tmp_path / "a<b>&c"
-    shutil.copytree(run.path, copied)
-    table = json.loads((copied / "spec.json").read_text())
-    table["facts"]["data"] = evil
-    table["facts"]["classes"] = [evil, "b", "c"]
-    (copied / "spec.json").write_text(json.dumps(table))
-    from poise.record import RunFolder
-
-    other = Run(RunFolder(copied))
-    out = tmp_path / "out"
-    export(other, out, Wanted(torch=True, page=True, hub=True), tell=lambda line: None)
-    alone(out, "-n", "3", "--out", "grid.png")
-    card = (out / "README.md").read_text()
-    assert "<script" not in card and "&lt;script&gt;" in card
-    page = _Parser()
-    page.feed((out / "page" / "index.html").read_text())
-    assert page.scripts == 5 and "<script>alert(1)</script>" in page.text
-    assert all("/" not in address and ":" not in address for address in page.addresses)
-    assert sum(path.stat().st_size for path in (out / "page").iterdir()) < 20_000_000
-
-
-@pytest.mark.slow
-def test_the_card_says_what_the_record_says(handed, tmp_path, capsys):
-    """Data, steps, penalties and whether they acted, findings; a short name as licence; the picture is there."""
-    run = handed("dcgan")
-    assert main(["export", str(run.path), "-o", str(tmp_path / "out"), "--hub", "--licence", "CC-BY-4.0"]) == 0
-    card = (tmp_path / "out" / "README.md").read_text()
-    assert card.startswith("---\nlicense: cc-by-4.0\n")
-    for sentence in run.report["sentences"]:
-        assert sentence in card
-    assert "2 steps of `images`" in card and "The run was not scored." in card
-    assert "![64 samples of seed 0, not selected](samples.png)" in card
-    assert (tmp_path / "out" / "samples.png").is_file() and (tmp_path / "out" / "generator.py").is_file()
-    assert str(tmp_path) not in (tmp_path / "out" / "config.json").read_text()
-    assert capsys.readouterr().out.splitlines()[0].endswith(f"-> {tmp_path / 'out'}")
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("kind", ["vae", "text, lstm", "language", "speech", "vocoder, vocos"])
-def test_a_card_of_each_recipe_has_samples_and_a_task(kind, handed, tmp_path):
-    run = handed(kind)
-    export(run, tmp_path / "out", Wanted(hub=True), tell=lambda line: None)
-    card = (tmp_path / "out" / "README.md").read_text()
-    table = json.loads((tmp_path / "out" / "config.json").read_text())
-    assert (
-        table["recipe"] == KINDS[kind][0] and table["architecture"] in (tmp_path / "out" / "generator.py").read_text()
-    )
-    if run.recipe.modality == "text":
-        sentence = run.sample(1, seed=0)[0].split()[0].strip(".,()")
-        assert f"> {sentence}" in card
-    else:
-        assert bool(list((tmp_path / "out").glob("samples*"))) == (KINDS[kind][0] != "vocoder")
 
 
 @pytest.mark.slow

@@ -14,10 +14,13 @@ from poise.recipes.common.parts import recurrent_execution
 from poise.record import RunFolder
 from poise.registry import find
 from poise.report.live import Silent
+from poise.runs.run import run
 from poise.training.checkpoint import latest
 from tests.evaluation.texts import sentences
+from tests.runs.speech_variants import finished, spoken_sentences, syllables, unseen, wanted  # noqa: F401  (fixtures)
 
 TINY = {"width": 4}
+LAST = "step-00000008"  # of `origin`
 
 
 def recurrent_in_bf16() -> bool:
@@ -126,3 +129,11 @@ def once():
     registry.register("loss", "once")(AdversarialLoss(discriminator, plain.generator, paired=True))
     yield switch
     del registry._TABLES["loss"]["once"]
+
+
+@pytest.fixture(scope="session")
+def origin(pictures, tmp_path_factory):
+    """A finished run of eight steps."""
+    folder = tmp_path_factory.mktemp("origin") / "run"
+    run(spec(pictures, steps=8, seed=7), folder)
+    return folder

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import subprocess
@@ -16,17 +15,16 @@ import pytest
 from poise import __version__
 from poise.errors import PoiseError
 from poise.runs.ending import Stop
-from poise.studies.running import attending, letters
+from poise.studies.running import attending
 from poise.studies.running import desk as desks
 from poise.studies.running.attending import Parent, attend, go_to
-from poise.studies.running.desk import Desk, FarCrew, Seat
-from poise.studies.running.letters import Letters
+from poise.studies.running.desk import Desk, Seat
 from poise.studies.running.pool import Pool
 from poise.studies.running.progress import Log, Progress
 from poise.studies.study import Study
 from poise.tuning.asked import check_free
+from tests.studies.desks import wait_for, worker
 from tests.studies.test_crew import Told, task
-from tests.studies.test_desk import wait_for, worker
 from tests.studies.test_pool import FILE
 
 LONG = 30.0  # seconds, longer than any of this takes
@@ -85,74 +83,6 @@ def test_a_worker_that_leaves_while_it_is_greeted(tmp_path, monkeypatch):
     other = seated(tmp_path, "v")
     (other / "hello.json").unlink()
     assert list(desk._greeted(other / "hello.json", 0.0)) == []
-
-
-def test_a_full_disk_loses_no_word_and_leaves_no_half_line(tmp_path, monkeypatch):
-    near, far = Letters(tmp_path / "a", tmp_path / "b"), Letters(tmp_path / "b", tmp_path / "a")
-    room = [5]
-
-    class Full:
-        def __init__(self, path, *rest, **more):
-            self.file = open(path, *rest, **more)  # noqa: SIM115
-
-        def __enter__(self):
-            return self
-
-        def __exit__(self, *error):
-            self.file.close()
-
-        def write(self, content):
-            if not room[0]:
-                raise OSError(errno.ENOSPC, "No space left on device")
-            part = content[: room[0]]
-            room[0] -= len(part)
-            return self.file.write(part)
-
-    with monkeypatch.context() as patched:
-        patched.setattr(letters, "open", lambda path, mode, **more: Full(path, mode, **more), raising=False)
-        for message in (["done", "a"], ["step", "b", 1, 2]):
-            with pytest.raises(OSError, match="No space"):
-                far.send(message)
-        assert (tmp_path / "a").read_bytes() == b'["don'
-        room[0] = 1000
-        assert not far.poll()  # which sends what is left
-    assert [near.recv(), near.recv()] == [["done", "a"], ["step", "b", 1, 2]] and not near.poll()
-
-
-def test_a_length_that_is_seen_before_the_content_and_lines_of_others(tmp_path):
-    near = Letters(tmp_path / "a", tmp_path / "b")
-    (tmp_path / "a").write_bytes(b'["x"]\n' + b"\0" * 9 + b"\n")
-    assert near.recv() == ["x"] and not near.poll()
-    (tmp_path / "a").write_bytes(b'["x"]\n["later"]\nno JSON\n7\n["end"]\n')
-    assert near.recv() == ["later"]
-    crew = FarCrew(seated(tmp_path), "far", LONG)
-    (crew.place / "out").write_bytes(b'7\n[]\nnull\n["done", "a"]\n')
-    assert crew.heard() == [["done", "a"]]
-
-
-def test_a_disk_that_is_out_of_reach_for_a_moment_sends_nobody_home(tmp_path, monkeypatch):
-    (tmp_path / "desk").mkdir()
-    (tmp_path / "desk" / "parent").write_text("me")
-    with Seat(tmp_path, 0.4) as seat:
-        seat.parent = "me"
-        assert not seat.alone()
-        with monkeypatch.context() as patched:
-            beats: list[Path] = []
-
-            def fails(path):
-                beats.append(path)
-                raise OSError(errno.ESTALE, "Stale file handle")
-
-            patched.setattr(desks, "touched", fails)
-            seat.looked = 0.0
-            assert not seat.alone()
-            wait_for(lambda: len(beats) > 3)
-            assert not seat.left.is_set()
-            seat.looked, seat.reached = 0.0, seat.reached - 1.0
-            assert seat.alone(), "for longer than that the parent counts as lost"
-        seat.looked = 0.0
-        (tmp_path / "desk" / "parent").unlink()
-        assert seat.alone(), "a parent that has ended"
 
 
 def test_a_worker_whose_place_was_taken_away_while_it_slept_comes_anew(tmp_path):

@@ -2,76 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
-import threading
-import time
-from pathlib import Path
 
 import pytest
 
-import poise
-from poise.cli import main
-from poise.cli.tune import read
-from poise.errors import PoiseError
 from poise.record import RunFolder
-from poise.runs.ending import Stop
-from poise.studies.running import desk as desks
-from poise.studies.running import hosts
-from poise.studies.running.attending import attend
-from poise.studies.running.desk import Desk
-from poise.studies.running.hosts import Workers, asked
-from poise.studies.running.letters import Letters
-from poise.studies.running.pool import Pool
-from poise.studies.running.progress import Log, Progress
+from poise.studies.running.hosts import asked
+from poise.studies.running.progress import Log
+from tests.studies.desks import happened, parent, said_by, wait_for, worker
 from tests.studies.test_pool import FILE, alone, outcome, study
-
-LOST = 3.0  # seconds: short, so that the tests are
-
-
-def worker(folder: Path, *more: str, cwd: Path | None = None) -> subprocess.Popen[str]:
-    """A worker as somebody on another machine starts one."""
-    words = [sys.executable, "-m", "poise", "worker", str(folder), "--lost", str(LOST), *more]
-    return subprocess.Popen(
-        words,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        cwd=cwd,
-    )
-
-
-def said_by(process: subprocess.Popen[str]) -> str:
-    out, _ = process.communicate(timeout=120)
-    return out
-
-
-class Seen(Progress):
-    """Keeps who trained what, and calls a function at the steps of runs."""
-
-    at = staticmethod(lambda task, made: None)
-
-    def step(self, task, made, total):
-        super().step(task, made, total)
-        self.at(task, made)
-
-
-def parent(tasks, folder: Path, local: int = 0, at=None, stop=None):
-    """A study's parent in this process."""
-    (folder / "runs").mkdir(parents=True, exist_ok=True)
-    view = Seen(tasks, 0, 1, Log(folder / "events.jsonl"), quiet=True)
-    view.at = at or view.at
-    pool = Pool(local, folder / "runs", FILE, view, stop or Stop())
-    pool.desk.lost = LOST
-    pool.train(tasks)
-    return view
-
-
-def happened(folder: Path) -> list[str]:
-    return [entry.event for entry in Log(folder / "events.jsonl").entries()]
 
 
 @pytest.fixture(scope="module")
@@ -180,119 +121,6 @@ def test_a_parent_that_is_killed_is_followed_by_another_and_workers_stay(tasks, 
     assert all(RunFolder(folder / "runs" / name).done for name in names) and names
 
 
-def wait_for(what, seconds=120.0):
-    ends = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < ends
-        time.sleep(0.05)
-
-
-def test_letters_come_in_order_whole_and_once(tmp_path):
-    near, far = Letters(tmp_path / "a", tmp_path / "b"), Letters(tmp_path / "b", tmp_path / "a")
-    assert not near.poll()
-    with pytest.raises(EOFError):
-        near.recv()
-    far.send(["step", "名", 1])
-    with open(tmp_path / "a", "ab") as file:
-        file.write(b'["done"')  # half a line: it is still being written
-    assert near.poll() and near.recv() == ["step", "名", 1] and not near.poll()
-    with open(tmp_path / "a", "ab") as file:
-        file.write(b', "x"]\n')
-    assert near.recv() == ["done", "x"]
-    near.send(None)
-    assert far.recv() is None
-
-
-def test_a_worker_of_another_version_is_sent_away(tmp_path, monkeypatch):
-    (tmp_path / "runs").mkdir()
-    desk, stop = Desk(tmp_path), Stop()
-    said: list[str] = []
-    error: list[str] = []
-
-    def join():
-        try:
-            attend(tmp_path, stop, said.append, idle=30, lost=30)
-        except PoiseError as wrong:
-            error.append(str(wrong))
-
-    other = threading.Thread(target=join)
-    other.start()
-    wait_for(lambda: list((tmp_path / "desk").glob("*/hello.json")))
-    monkeypatch.setattr(desks, "__version__", "0.0.1")
-    assert list(desk.joined([])) == []
-    other.join(30)
-    assert error == [
-        f"{tmp_path}: this study is trained by Poise 0.0.1, and this is {poise.__version__}; use the same version on "
-        f"all machines"
-    ]
-
-
-def test_a_worker_that_nobody_calls_ends_and_leaves_nothing(tmp_path):
-    said: list[str] = []
-    attend(tmp_path, Stop(), said.append, idle=0.3, lost=30)
-    assert said == [f"waiting for work in {tmp_path}", "nobody has wanted anything any more"]
-    assert not list((tmp_path / "desk").iterdir())
-
-
-def test_a_folder_that_is_none(tmp_path, capsys):
-    assert main(["worker", str(tmp_path / "nowhere")]) == 2
-    assert (
-        "nowhere is no folder of a study or a search; start poise study or poise tune first" in capsys.readouterr().err
-    )
-
-
-@pytest.mark.parametrize(
-    ("text", "found"),
-    [
-        ("4", Workers(4)),
-        ("0", Workers(0)),
-        ("slurm:8", Workers(0, 8)),
-        ("slurm:8,partition=gpu,time=60", Workers(0, 8, slurm={"partition": "gpu", "time": "60"})),
-        ("dask://host:8786", Workers(0, dask="dask://host:8786")),
-    ],
-)
-def test_what_is_written_behind_workers(text, found):
-    assert asked(text) == found and found.count >= 1
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "",
-        "-1",
-        "4097",
-        "two",
-        "1.5",
-        "slurm",
-        "slurm:",
-        "slurm:0",
-        "slurm:2,x",
-        "slurm:2,time=long",
-        "dask://",
-        "ray:2",
-    ],
-)
-def test_what_nobody_can_start_is_refused(text):
-    with pytest.raises(PoiseError, match="give a number from 0 to 4096, slurm:NUMBER"):
-        asked(text)
-
-
-@pytest.mark.parametrize("text", ["2", "0", "slurm:8,partition=gpu", "dask://host:8786"])
-def test_a_search_reads_it_as_a_study_does(text):
-    found = read("tune", ["images", "digits", "--workers", text])
-    assert found.flags["workers"] == asked(text) and found.flags["workers"].text == text
-
-
-def test_who_cannot_be_asked_says_so(tmp_path, monkeypatch):
-    monkeypatch.setattr(hosts.shutil, "which", lambda name: None)
-    pytest.importorskip("submitit")
-    with pytest.raises(PoiseError, match="--workers slurm: this machine has no sbatch"):
-        asked("slurm:2").start(tmp_path, print)
-    lines: list[str] = []
-    asked("0").start(tmp_path, lines.append)
-    assert lines == [f"waiting for workers: start them with poise worker {tmp_path}"]
-
-
 @pytest.mark.slow
 def test_jobs_of_submitit_join(tasks, reference, tmp_path):
     """By its executor of this machine, which starts jobs as that of Slurm does."""
@@ -317,9 +145,3 @@ def test_workers_of_dask_join(tasks, reference, tmp_path):
         parent(tasks, tmp_path)
     assert lines == ["2 workers were given to Dask; they join when they begin"]
     assert_same(tasks, tmp_path, reference)
-
-
-def test_a_scheduler_that_is_not_there(tmp_path):
-    pytest.importorskip("distributed")
-    with pytest.raises(PoiseError, match=r"--workers dask://127.0.0.1:9: no scheduler of Dask answers there"):
-        asked("dask://127.0.0.1:9").start(tmp_path, print)

@@ -9,9 +9,8 @@ from typing import Any
 from poise.cli.parser import QUIET, command, whole
 from poise.errors import PoiseError
 
-FIRST, OTHERWISE = "fashion-mnist", "digits"  # the second one is inside a package that pip brings
-
 COMMANDS = ("demo",)
+FIRST, OTHERWISE = "fashion-mnist", "digits"  # the second one is inside a package that pip brings
 
 
 def add(commands: Any) -> None:

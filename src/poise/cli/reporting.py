@@ -11,6 +11,7 @@ from poise.cli.parser import RUN, STEP, command
 from poise.errors import PoiseError
 from poise.terminal import verbatim
 
+COMMANDS = ("plot", "compare", "report", "record", "export")
 RUN_OR_STUDY = f"{RUN}; or a study: its folder, or its name"
 
 WANTED = {
@@ -19,8 +20,6 @@ WANTED = {
     "page": "a folder that opens in any browser and draws from the generator there",
     "hub": "the layout of a model repository: --torch, a model card written from the record, samples",
 }
-
-COMMANDS = ("plot", "compare", "report", "record", "export")
 
 
 def add(commands: Any) -> None:

@@ -11,6 +11,7 @@ from poise.cli.parser import RUN, SEED, STEP, FlagOptions, command, commands_of,
 from poise.errors import PoiseError
 from poise.terminal import verbatim
 
+COMMANDS = ("evaluate", "diagnose", "runs", "curve")
 STATES = ("training", "stopped", "finished", "diverged", "broken")
 SORTS = ("when", "name", "step", "size")
 
@@ -46,8 +47,6 @@ EVALUATE: dict[str, FlagOptions] = {
     "--step": {"default": "last", "help": "of a run: last, best, or the step of a kept checkpoint (default last)"},
     "--out": {"metavar": "FILE", "help": "of the report (default report.json, or RUN/evaluation-STEP.json)"},
 }
-
-COMMANDS = ("evaluate", "diagnose", "runs", "curve")
 
 
 def add(commands: Any) -> None:

@@ -17,6 +17,7 @@ from poise.terminal import raw
 if TYPE_CHECKING:
     from poise.runs.load import Run
 
+COMMANDS = ("sample", "interpolate", "say", "vocode")
 WAVE: FlagOptions = {"metavar": "FILE", "default": "out.wav", "help": "a .wav file (default out.wav)"}
 SAMPLES, OF_A_CLASS = 64, 8  # how many where nobody says
 SAMPLE: dict[str, FlagOptions] = {
@@ -46,9 +47,6 @@ def neighbours(text: str) -> int:
         raise
     except argparse.ArgumentTypeError as error:
         raise argparse.ArgumentTypeError(f"{error}: write the run before this option, or a number behind it") from None
-
-
-COMMANDS = ("sample", "interpolate", "say", "vocode")
 
 
 def add(commands: Any) -> None:

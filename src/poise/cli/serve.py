@@ -11,9 +11,8 @@ from typing import Any
 from poise.cli.parser import command, whole
 from poise.errors import PoiseError
 
-PORT = 8741
-
 COMMANDS = ("serve",)
+PORT = 8741
 
 
 def add(commands: Any) -> None:

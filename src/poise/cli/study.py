@@ -15,6 +15,7 @@ from poise.errors import PoiseError
 from poise.studies.running.hosts import Workers, asked
 from poise.terminal import pasted, verbatim
 
+COMMANDS = ("study", "worker")
 WORKERS = (
     "processes of one thread each (default: one for each core); 0: only those that join by poise worker; slurm:8; "
     "dask://HOST:PORT (docs/machines.md)"
@@ -34,9 +35,6 @@ def workers(text: str | Workers) -> Workers:
 def here() -> Workers:
     """One worker for each core of this machine."""
     return Workers(cores())
-
-
-COMMANDS = ("study", "worker")
 
 
 def add(commands: Any) -> None:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from poise.training.ranks import Ranks
 
 
+COMMANDS = ("train", "resume")
 MIRRORS: dict[str, FlagOptions] = {
     "--mirror": {
         "metavar": "TRACKER",
@@ -31,8 +32,6 @@ MIRRORS: dict[str, FlagOptions] = {
     },
     "--tensorboard": {"action": "store_true", "help": "write files for TensorBoard as well, into RUN/tensorboard"},
 }
-
-COMMANDS = ("train", "resume")
 
 
 def add(commands: Any) -> None:

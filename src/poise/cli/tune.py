@@ -17,6 +17,7 @@ from poise.terminal import pasted
 if TYPE_CHECKING:
     from poise.specs.parser import Parser
 
+COMMANDS = ("tune", "scan")
 TRIALS, EACH, CONFIRM = 40, 3, 10  # where nobody says
 OF_TUNE: dict[str, FlagOptions] = {
     "--trials": {"type": whole(2, 100_000), "help": f"how many are tried (default {TRIALS}, unless --hours is given)"},
@@ -52,8 +53,6 @@ OF_SCAN: dict[str, FlagOptions] = {
     "--out": {"help": "the folder of its runs (default scans/RECIPE-DATA)"},
 }
 FLAGS = {"tune": OF_TUNE, "scan": OF_SCAN}
-
-COMMANDS = ("tune", "scan")
 
 
 def add(commands: Any) -> None:

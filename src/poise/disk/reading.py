@@ -128,15 +128,11 @@ def read_lines(path: Path, advice: str = "put it back") -> Iterator[tuple[int, b
 
 def entries(path: Path, wrong: Callable[[Any], str], advice: str) -> list[dict[str, Any]]:
     """All of `each_entry`; an object that something is the matter with is told where every line is one."""
-    found = list(each_entry(path, _nothing, advice))
+    found = list(each_entry(path, lambda entry: "", advice))
     for number, entry in enumerate(found, 1):
         if reason := wrong(entry):
             raise _damaged(path, number, reason, advice)
     return found
-
-
-def _nothing(entry: Any) -> str:
-    return ""
 
 
 def _damaged(path: Path, number: int, reason: str, advice: str) -> PoiseError:

@@ -68,19 +68,10 @@ def _own_pictures(run: Run) -> tuple[Side, Side]:
     as_before = {"labels": "none", "splits": "none", "order": "names"}  # of runs that do not say
     read = PictureOptions.of({**as_before, **arguments})
     found = open_images(
-        arguments["data"],
-        run.facts.size,
-        run.facts.channels,
-        read.labels,
-        fit=read.fit,
-        background=read.background,
-        heldout=read.heldout,
-        limit=read.limit,
-        seed=arguments["seed"],
-        bits=read.bits,
-        splits=read.splits,
+        arguments["data"], run.facts.size, run.facts.channels, read.labels, fit=read.fit, background=read.background,
+        heldout=read.heldout, limit=read.limit, seed=arguments["seed"], bits=read.bits, splits=read.splits,
         order=read.order,
-    )
+    )  # fmt: skip
     _unchanged(run, found.fingerprint)
     own = Pictures(found)
     return Side(own, found.train), Side(own, found.heldout)
