@@ -5,6 +5,7 @@ BIN := $(VENV)/bin
 LOWEST := tests/test_cli.py tests/report tests/disk tests/data/test_images.py \
   tests/metrics/test_statistics.py tests/studies/test_comparison.py tests/runs/test_run.py tests/specs/test_synonyms.py
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+unexport PYTHONDONTWRITEBYTECODE  # else pytest reads each test anew in every process, a third of the fast tests' time
 
 .PHONY: demo test check bench own-loops first-study demo-check corpora site format clean
 

@@ -33,6 +33,7 @@ NEEDS = {
 WITHOUT = {
     "poise.metrics.core.metric.always": "a default of `applies`: true of everything",
     "poise.metrics.core.metric.at_once": "a default of `ready`: it does nothing",
+    "poise.metrics.core.metric.entered": "would add a metric to all others",
     "poise.metrics.latent.members.mean_of": "registers what it decorates: an example would add a metric to all others",
     "poise.metrics.features.features.weights_of": "its folder is made by a download",
     "poise.penalties.scalers.scale_of": "looks at all objects that are alive: its answer depends on what else runs",
