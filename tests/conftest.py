@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 from pathlib import Path
@@ -16,6 +17,8 @@ from torch import Tensor, nn
 from poise.core import DiscriminatorOutput
 
 torch.set_num_threads(1)
+if hasattr(os, "register_at_fork"):  # in a child garbage stays: threads that its end would wait for are not there
+    os.register_at_fork(after_in_child=gc.freeze)
 
 
 @pytest.fixture
