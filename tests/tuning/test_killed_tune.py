@@ -74,9 +74,10 @@ def test_workers_that_join_find_the_same(whole, environment, tmp_path):
     (tmp_path / "t").mkdir()
     with distributed.LocalCluster(2, threads_per_worker=1, dashboard_address=None) as cluster:
         address = cluster.scheduler_address.replace("tcp://", "dask://")
-        process = started(environment, tmp_path / "t", workers=address)
-        words = [sys.executable, "-m", "poise", "worker", str(tmp_path / "t"), "--idle", "0.2"]
+        words = [sys.executable, "-m", "poise", "worker", str(tmp_path / "t"), "--idle", "0.5"]
         third = subprocess.Popen(words, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True)
+        assert "waiting for work" in third.stdout.readline()  # else the other two may have done all by then
+        process = started(environment, tmp_path / "t", workers=address)
         finished(process)
         said, _ = third.communicate(timeout=300)
     assert outcome(tmp_path / "t") == outcome(whole)
