@@ -209,7 +209,6 @@ UNTYPED = re.compile(r"\b(dict|Dict|Mapping|MutableMapping)\[str, (typing\.)?Any
 EDGE = {
     **dict.fromkeys(["to_dict", "from_dict"], "JSON"),
     **dict.fromkeys(["state_dict", "load_state_dict"], "torch's state"),
-    "registry.py:table": "a registry: members of each family are of its own type",
     "cli/parser.py:FlagOptions": "what argparse takes",
     "disk/reading.py:entries": "lines of JSON",
     "disk/reading.py:each_entry": "the same",

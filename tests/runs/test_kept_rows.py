@@ -90,6 +90,20 @@ def test_diagnose_holds_no_more_rows_than_are_kept(tmp_path, monkeypatch):
     assert found.last_recorded_step == 59_999 and 40_000 < Counted.most <= 50_002
 
 
+def test_whoever_has_the_whole_record_is_told_what_the_session_was_told(tmp_path, monkeypatch):
+    """A page reads all rows; of a long record it must not find what the run itself does not."""
+    from poise.runs import diagnosis as module
+
+    folder, looked = RunFolder(tmp_path / "run"), []
+    folder.create(RunSpec("images"))
+    with open(folder.path / "record.jsonl", "w") as file:
+        file.writelines(f'{{"step": {i}, "generator/adversarial": 0.7}}\n' for i in range(50_001))
+    monkeypatch.setattr(module, "diagnose", lambda known: looked.append([row["step"] for row in known.rows]) or [])
+    diagnosis(folder)
+    diagnosis(folder, folder.rows())
+    assert looked[0] == looked[1] and len(looked[0]) < 50_001
+
+
 def test_a_rewound_record_is_written_row_by_row(tmp_path, monkeypatch):
     lines = [f'{{"step": {i}, "a": 0.5}}\n' for i in range(2_000)]
     (tmp_path / "record.jsonl").write_text("".join(lines))

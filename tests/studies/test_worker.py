@@ -90,6 +90,21 @@ def test_a_run_that_stays_held_is_given_back(monkeypatch, tmp_path):
     assert worker._one(None, "r", {}, str(tmp_path), Stop())[0] == "held" and left == [{}]
 
 
+def test_a_run_that_is_held_for_long_is_seldom_looked_at(monkeypatch, tmp_path):
+    """Each look reads the data and builds the networks: a core is not kept busy with that for hours."""
+    clock, looks = [0.0], []
+
+    def run(spec, path, view, stop):
+        looks.append(clock[0])
+        raise Busy("b")
+
+    monkeypatch.setattr(worker, "run", run)
+    passing = SimpleNamespace(monotonic=lambda: clock[0], sleep=lambda s: clock.append(clock.pop() + s))
+    monkeypatch.setattr(worker, "time", passing)
+    assert worker._one(None, "r", {}, str(tmp_path), Stop())[0] == "held"
+    assert len(looks) <= 20 and looks[-1] > worker.PATIENCE and looks[1] - looks[0] < 0.5
+
+
 def test_a_worker_that_is_to_end_begins_no_run(monkeypatch, tmp_path):
     """Neither before the first step, nor when it waited for another process."""
     left, stop = ending(monkeypatch, {}), Stop()

@@ -12,6 +12,7 @@ import yaml
 from poise.cli import main
 from poise.registry import _TABLES
 from poise.specs.spec import completed, run_name
+from poise.studies.running.attempt import Known
 from poise.studies.running.tasks import merged
 from poise.tuning import begin, settled
 from poise.tuning.asked import Asked
@@ -77,6 +78,31 @@ def test_data_that_are_not_there_are_told_before_the_scan(tmp_path, monkeypatch,
     assert main(words) == 2
     told = capsys.readouterr()
     assert "discs.npy" in told.err and told.out == ""
+
+
+def test_a_folder_whose_search_has_lost_its_space_is_another_search(tmp_path, capsys):
+    (tmp_path / "t").mkdir()
+    for kept in ({"recipe": "shrink"}, {"recipe": "shrink", "space": 3}, {"recipe": "shrink", "space": [4]}):
+        (tmp_path / "t" / "tune.json").write_text(json.dumps(kept))
+        assert "holds another search (it differs in" in refused([*TUNE, "--out", str(tmp_path / "t")], capsys)
+
+
+def test_a_search_of_before_an_option_is_the_same_search_and_goes_on(discs, monkeypatch, capsys):
+    """A search keeps all arguments; a later one stays out of it at its default, and is searched if asked for."""
+    seen = []
+    monkeypatch.setattr(begin, "rehearsed", lambda recipe, arguments, score: Known())
+    monkeypatch.setattr(begin, "possible", lambda space, *more: space)
+    monkeypatch.setattr(
+        Tune, "go", lambda self, *more: seen.append(self) or TuneAnswer(False, {}, ["begun"], 0, {}, "")
+    )
+    assert main([*IMAGES, "--space", "l2_generator=zero,log:1e-6:1e-1"]) == 0
+    (before,) = seen
+    assert "reuse_generated" not in before.asked.to_dict()["arguments"]
+    assert before.asked.run_arguments(before.asked.defaults, 0)["reuse_generated"] is False
+    assert main([*IMAGES, "--reuse-generated", "true"]) == 0
+    assert main([*IMAGES, "--space", "reuse_generated=false,true"]) == 0
+    given, searched = (tune.asked for tune in seen[1:])
+    assert given.arguments["reuse_generated"] is True and searched.defaults["reuse_generated"] is False
 
 
 def test_a_score_that_only_some_choices_have(tmp_path, capsys, monkeypatch):

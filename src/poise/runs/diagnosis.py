@@ -43,13 +43,13 @@ class Diagnosis:
 
 
 def diagnosis(folder: RunFolder, rows: Sequence[StepRow] | None = None) -> Diagnosis:
-    """Findings at the end of the record, those that were seen earlier and have gone, rollbacks, and the state. `rows`
-    of the record; None: those that a session keeps of it.
+    """Findings at the end of the record, those that were seen earlier and have gone, rollbacks, and the state. `rows`:
+    the whole record; None: it is read. Of a long one only what a session keeps is looked at, so that all say the same.
 
     Errors: PoiseError for a run without a record, and for a folder that holds something else than a run writes.
     """
     try:
-        return _diagnosis(folder, KeptRows(folder.each_row()) if rows is None else rows)
+        return _diagnosis(folder, KeptRows(folder.each_row() if rows is None else rows))
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
         if os.environ.get("POISE_TRACEBACK"):
             raise

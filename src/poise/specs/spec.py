@@ -115,6 +115,8 @@ SINCE: Arguments = {
 }  # fmt: skip
 UNNAMED = {**SINCE, "splits": "auto", "order": "content"}
 NAMED = {("images", "compile")}
+# Those that came after searches had been made, which keep all arguments: at its default, such a one is left out there.
+AFTER_SEARCHES: Arguments = {"reuse_generated": False}
 
 
 def of_before(recipe: str, arguments: Arguments) -> Completed:

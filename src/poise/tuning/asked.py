@@ -97,7 +97,8 @@ def check_place(asked: Asked, folder: Path, open_ones: Sequence[str] = ()) -> No
     if file.exists():
         known, told = read_json(file), _told(asked)
         differing = sorted(key for key in told if not isinstance(known, dict) or known.get(key) != told[key])
-        if "space" in differing and isinstance(known, dict) and _may_become(told["space"], known["space"], open_ones):
+        before = known.get("space") if isinstance(known, dict) else None
+        if "space" in differing and isinstance(before, list) and _may_become(told["space"], before, open_ones):
             differing.remove("space")
         if differing and differing != ["confirm"]:
             raise PoiseError(
@@ -109,7 +110,7 @@ def check_place(asked: Asked, folder: Path, open_ones: Sequence[str] = ()) -> No
 
 def _may_become(asked: Sequence[str], known: Sequence[str], open_ones: Sequence[str]) -> bool:
     """Whether a space that is asked for may be the known one after the scan."""
-    mine, theirs = ({one.partition("=")[0]: one for one in space} for space in (asked, known))
+    mine, theirs = ({str(one).partition("=")[0]: one for one in space} for space in (asked, known))
     fixed = [{name: one for name, one in space.items() if name not in open_ones} for space in (mine, theirs)]
     return theirs.keys() <= mine.keys() and fixed[0] == fixed[1]
 

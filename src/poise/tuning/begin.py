@@ -12,12 +12,13 @@ from poise.disk.description import Arguments
 from poise.errors import PoiseError
 from poise.runs.ending import Stop
 from poise.specs.sources import trust, trust_all
+from poise.specs.spec import AFTER_SEARCHES
 from poise.studies.running.hosts import Workers
 from poise.tuning.asked import Asked, check_free, check_place, given_in, leaves, own_space, space_of
 from poise.tuning.scan import SCANNED
 from poise.tuning.search import RUNS, Budget
 from poise.tuning.settled import bounded, default_score, possible, rehearsed, settled
-from poise.tuning.space import PENALTY, at
+from poise.tuning.space import PENALTY, Space, at
 from poise.tuning.storage import closed, storage
 from poise.tuning.tune import Tune, cost, fresh_runs
 
@@ -67,8 +68,8 @@ def ready_to_search(
     space = space_of(recipe, shared, given, own.space or [])
     first = int(str(ready["seed"]))
     asked = Asked(
-        recipe, shared, space, own.score or default_score(recipe), own.at or "end", own.better or "lower", own.each,
-        own.confirm, first,
+        recipe, _as_before(shared, space), space, own.score or default_score(recipe), own.at or "end",
+        own.better or "lower", own.each, own.confirm, first,
     )  # fmt: skip
     open_ones = [one.name for one in own_space(recipe, shared) if one in space.dimensions]
     if own.out:
@@ -91,6 +92,14 @@ def ready_to_search(
     _room(asked, folder, own.trials or 2, known.bytes)
     budget = Budget(own.trials, own.hours * 3600 if own.hours else None, reserved, began=began)
     return Tune(asked, folder, own.storage, _chosen(arguments, ready)), budget
+
+
+def _as_before(arguments: Arguments, space: Space) -> Arguments:
+    """The arguments without options that are newer than searches, are at their default and are not searched: so that a
+    search of before is found, and goes on."""
+    searched = {one.name for one in space.dimensions}
+    newer = {name for name, value in AFTER_SEARCHES.items() if arguments.get(name) == value}
+    return {name: value for name, value in arguments.items() if name not in newer - searched}
 
 
 def penalties_in(words: Sequence[str]) -> list[str]:

@@ -36,6 +36,7 @@ from poise.studies.running.tasks import state_of
 
 EVERY = 1.0  # seconds between two words about the same run
 PATIENCE = 60.0  # seconds that another process may still hold a run: one that was orphaned ends after its step
+SHORTEST, LONGEST = 0.2, 5.0  # seconds between two looks whether it still does
 
 
 class Hearing(Protocol):
@@ -125,7 +126,7 @@ def _sentence_of(error: Exception) -> str:
 
 def _one(connection: Hearing, name: str, spec: AskedRun, path: str, stop: Stop) -> tuple[str, ...]:
     """One run; returns what to tell of its end."""
-    began = time.monotonic()
+    began, pause = time.monotonic(), SHORTEST
     while not stop.asked:
         try:
             run(spec, path, Telling(connection, name), stop)
@@ -135,7 +136,8 @@ def _one(connection: Hearing, name: str, spec: AskedRun, path: str, stop: Stop) 
         except Busy as error:
             if time.monotonic() - began > PATIENCE:
                 return ("held", name, str(error))
-            time.sleep(0.2)
+            time.sleep(pause)
+            pause = min(2 * pause, LONGEST)  # each look builds the run, and whoever keeps it may sleep for hours
         except Refused as error:
             return ("refused", name, str(error))
         except PoiseError as error:
