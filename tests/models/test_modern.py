@@ -45,6 +45,7 @@ def pull(net, x, weigh):
     (getattr(out, "logits", [out])[0] * weigh).sum().backward()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", [1, 2, 7, 16])
 def test_a_block_begins_as_the_identity_and_learns_at_once(width):
     torch.manual_seed(0)

@@ -90,6 +90,7 @@ def test_diagnose_holds_no_more_rows_than_are_kept(tmp_path, monkeypatch):
     assert found.last_recorded_step == 59_999 and 40_000 < Counted.most <= 50_002
 
 
+@pytest.mark.slow
 def test_whoever_has_the_whole_record_is_told_what_the_session_was_told(tmp_path, monkeypatch):
     """A page reads all rows; of a long record it must not find what the run itself does not."""
     from poise.runs import diagnosis as module

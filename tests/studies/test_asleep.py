@@ -23,6 +23,7 @@ from tests.studies.test_pool import FILE, alone, outcome, study
 LOST = 2.0  # seconds
 
 
+@pytest.mark.slow
 def test_a_run_that_another_process_has_is_tried_again_after_the_others(tmp_path):
     view = Told()
     pool = Pool(0, tmp_path / "runs", None, view, Stop())

@@ -126,6 +126,7 @@ def test_who_cannot_be_asked_says_so(tmp_path, monkeypatch):
     assert lines == [f"waiting for workers: start them with poise worker {tmp_path}"]
 
 
+@pytest.mark.slow
 def test_a_scheduler_that_is_not_there(tmp_path):
     pytest.importorskip("distributed")
     with pytest.raises(PoiseError, match=r"--workers dask://127.0.0.1:9: no scheduler of Dask answers there"):

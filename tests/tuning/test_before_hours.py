@@ -87,6 +87,7 @@ def test_a_folder_whose_search_has_lost_its_space_is_another_search(tmp_path, ca
         assert "holds another search (it differs in" in refused([*TUNE, "--out", str(tmp_path / "t")], capsys)
 
 
+@pytest.mark.slow
 def test_a_search_of_before_an_option_is_the_same_search_and_goes_on(discs, monkeypatch, capsys):
     """A search keeps all arguments; a later one stays out of it at its default, and is searched if asked for."""
     seen = []

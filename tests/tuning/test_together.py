@@ -30,6 +30,7 @@ def paired(data: str, *, l2_point: float = 0.0, lr: float = 0.2, steps: int = 40
     return shrink(data, l2_point=l2_point, lr=lr, steps=steps, seed=seed)
 
 
+@pytest.mark.slow
 @pytest.fixture
 def pair(monkeypatch):
     entry = RecipeEntry(**{**vars(_TABLES["recipe"]["shrink"]), "build": paired})
