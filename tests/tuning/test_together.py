@@ -30,13 +30,13 @@ def paired(data: str, *, l2_point: float = 0.0, lr: float = 0.2, steps: int = 40
     return shrink(data, l2_point=l2_point, lr=lr, steps=steps, seed=seed)
 
 
-@pytest.mark.slow
 @pytest.fixture
 def pair(monkeypatch):
     entry = RecipeEntry(**{**vars(_TABLES["recipe"]["shrink"]), "build": paired})
     monkeypatch.setitem(_TABLES["recipe"], "pair", entry)
 
 
+@pytest.mark.slow
 def test_a_pair_that_is_refused_is_a_trial_that_is_refused(pair, tmp_path, capsys):
     """Each value alone is taken: λ up to 10 at the default rate, and the rate times 1.5 without λ."""
     space = ["--space", "l2_point=zero,log:1e-3:10", "--space", "lr=times:0.5:1.5"]
