@@ -27,13 +27,8 @@ from tests.speech_pieces import (
     mel_critic,
 )
 
-SPEAKERS, CRITICS = names("speech"), names("mel critic")
+CRITICS = names("mel critic")
 WHOLE = [False, True]
-
-
-def script(whole=False):
-    torch.manual_seed(0)
-    return LengthRegulator(PHONES, TONES, VOICES, 12, SECONDS, whole)
 
 
 # Discriminators.

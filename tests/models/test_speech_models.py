@@ -28,7 +28,7 @@ from tests.speech_pieces import (
     speaker,
 )
 
-SPEAKERS, CRITICS = names("speech"), names("mel critic")
+SPEAKERS = names("speech")
 WHOLE = [False, True]
 
 
