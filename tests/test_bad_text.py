@@ -173,7 +173,7 @@ ARGUMENTS = [
     ("decay of a spectral norm", t("--discriminator.spectral", "true", "--discriminator.penalties+=WeightDecay"),
      r"weight_decay.*use L2"),
     ("L2 of a tied readout", lm("--l2-output", "1e-3"), r"--l2-output 0\.001 has nothing to act on: .*--model\.tied f"),
-    ("L2 below 0", t("--l2-embedding", "-1"), r"--l2-embedding -1\S*: .*at least 0"),
+    ("L2 below 0", t("--l2-embedding", "-1"), r"--l2-embedding must .*at least 0, not -1"),
     ("ar below 0", lm("--ar", "-1"), r"--ar -1\S*: .*at least 0"),
     ("tar in words", lm("--tar", "much"), r"--tar.*much"),
     ("schedule of nothing", t("--likelihood", "cosine:1"), r"cosine"),

@@ -159,10 +159,13 @@ def number_or_schedule(
         )
     kind = find("schedule", word)
     if not len(kind.arguments) - 1 <= len(rest) <= len(kind.arguments):
-        raise PoiseError(f"{what}: write {word}:{':'.join(kind.arguments).upper()} (STEPS may be left out)")
+        raise PoiseError(f"{what} {value}: write {word}:{':'.join(kind.arguments).upper()} (STEPS may be left out)")
     numbers = [checked(part, f"{what}, {name}") for name, part in zip(kind.arguments, rest, strict=False)]
     if len(numbers) == len(kind.arguments):
         numbers[-1] = int(numbers[-1])
-    schedule = kind(**dict(zip(kind.arguments, numbers, strict=False)))
+    try:
+        schedule = kind(**dict(zip(kind.arguments, numbers, strict=False)))
+    except PoiseError as error:
+        raise PoiseError(f"{what} {value}: {error}") from None
     found: float | Callable[[int], float] = schedule if steps is None else schedule.over(steps)
     return found
