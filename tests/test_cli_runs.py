@@ -163,6 +163,7 @@ def shorten(folder: RunFolder, steps: int) -> None:
 # Samples.
 
 
+@pytest.mark.slow
 def test_samples_in_a_grid_and_in_a_folder(place, capsys):
     """The same seed gives the same bytes, another seed others."""
     for name, seed in (("a.png", "3"), ("b.png", "3"), ("c.png", "4")):

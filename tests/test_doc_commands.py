@@ -6,6 +6,7 @@ A command that is in no list is run: what is put in the place of data, lengths a
 from __future__ import annotations
 
 import ast
+import functools
 import re
 import shlex
 import shutil
@@ -19,6 +20,8 @@ from poise.cli.train import parser_of
 from tests import doc_places
 
 ROOT = Path(__file__).parents[1]
+TREE = functools.cache(lambda: tree()[0])  # parsers are the same for every command
+TRAINING, SEARCHING = functools.cache(parser_of), functools.cache(tune.parser_of)
 PAGES = sorted([*ROOT.glob("README*.md"), *(ROOT / "docs").rglob("*.md"), ROOT / "CONTRIBUTING.md"])
 NOT_RUN = {  # a pattern of commands -> why they are not run
     r"^make ": "a target of the Makefile: that it is there is looked at",
@@ -91,11 +94,11 @@ def test_each_is_a_command_that_there_is(command):
     elif words[0] == "python":
         assert (ROOT / words[1]).exists() or words[1] == "handed/generator.py"
     elif words[1] in ("tune", "scan"):
-        assert tune.parser_of(words[1], words[2]).parse(words[3:])["data"] == words[3]
+        assert SEARCHING(words[1], words[2]).parse(words[3:])["data"] == words[3]
     elif words[1] == "train":
-        assert parser_of(words[2]).parse(words[3:])["data"] == words[3]
+        assert TRAINING(words[2]).parse(words[3:])["data"] == words[3]
     else:
-        assert callable(tree()[0].parse_args(words[1:]).function)
+        assert callable(TREE().parse_args(words[1:]).function)
 
 
 INDENTED_ELSEWHERE = {

@@ -96,6 +96,7 @@ def test_it_ends_as_it_would_have_then(after, recipe):
     assert {key: now[key] for key in compared} == pytest.approx(compared, rel=2e-3, abs=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_samples_come_from_a_run_that_was_left(before, recipe, capsys):
     """From its own weights, not from fresh ones, which other samples would show."""

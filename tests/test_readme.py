@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import shlex
 import subprocess
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from poise.cli import tune
+from poise.cli import tree, tune
 from poise.cli.train import parser_of
 
 ROOT = Path(__file__).parents[1]
@@ -36,7 +37,8 @@ COMMANDS = [
     line[2:].split("  #")[0].strip() for block in blocks("console") for line in block.splitlines() if line.strip()
 ]
 
-
+TREE = functools.cache(lambda: tree()[0])
+TRAINING, SEARCHING = functools.cache(parser_of), functools.cache(tune.parser_of)  # the same for every command
 DATA = {
     "images": ["photos/"],
     "text": ["chinese-quatrains", "poems.txt"],
@@ -55,15 +57,13 @@ def test_commands_exist(command, capsys):
         return
     assert words[0] == "poise"
     if words[1] == "train":
-        parsed = parser_of(words[2]).parse(words[3:])
+        parsed = TRAINING(words[2]).parse(words[3:])
         assert parsed["data"] in DATA[words[2]]
         return
     if words[1] == "tune":
-        assert tune.parser_of("tune", words[2]).parse(words[3:])["data"] in DATA[words[2]]
+        assert SEARCHING("tune", words[2]).parse(words[3:])["data"] in DATA[words[2]]
         return
-    from poise.cli import tree
-
-    assert callable(tree()[0].parse_args(words[1:]).function)
+    assert callable(TREE().parse_args(words[1:]).function)
 
 
 def test_the_tree_is_the_disk():

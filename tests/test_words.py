@@ -92,6 +92,7 @@ def test_no_room_stands_in_two_files():
     assert sorted(rooms) == sorted(table())
 
 
+@pytest.mark.slow
 def test_no_translation_is_of_a_sentence_that_is_not_said_any_more():
     said = {text for path in SOURCE.rglob("*.py") for text in texts_in(path.read_text(encoding="utf-8"))}
     said |= {text.strip() for text in said}
@@ -122,6 +123,7 @@ def test_every_sentence_of_these_rooms_is_translated(room):
         assert missing == [], f"{path}: translate these in words/zh*.toml"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("where", "why", "what"), LEFT_OUT, ids=lambda part: part[:30])
 def test_what_is_left_out_is_there(where, why, what):
     paths = [path.relative_to(SOURCE) for path in SOURCE.rglob("*.py") if path.relative_to(SOURCE).match(where)]

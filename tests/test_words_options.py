@@ -57,6 +57,7 @@ def chinese(monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [*HOMES["recipe"], *COMMANDS])
 def test_every_help_text_is_translated(name, chinese):
     texts = texts_of(parser_called(name))
@@ -72,6 +73,7 @@ def test_every_action_has_help():
         assert [action.dest for action in parser_of(name)._actions if action.help is None] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", ["Begin the run with sugar.", "The shape of the sugar, in pixels and in pairs"])
 def test_a_text_that_is_in_no_table_stays(text, chinese):
     assert said_of_an_option(text) == text
@@ -91,6 +93,7 @@ def columns(line):
     return sum(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in line)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["images", "speech", "poise", "poise sample"])
 def test_help_is_as_wide_as_the_terminal(name, chinese, monkeypatch):
     shown = parser_called(name).format_help()

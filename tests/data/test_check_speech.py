@@ -17,6 +17,7 @@ from tests.data.clips import folder_of, tone
 from tests.data.reports import facts
 
 
+@pytest.mark.slow
 @pytest.fixture
 def mixed(tmp_path: Path) -> Path:
     """Good clips in four formats, and every kind of bad one."""

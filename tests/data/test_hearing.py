@@ -60,6 +60,7 @@ def test_resampled_as_before_and_in_blocks(source: int, target: int, count: int,
     np.testing.assert_allclose(resampled(wave, target), whole, atol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", FORMATS)
 @pytest.mark.parametrize("channels", [1, 2])
 def test_blocks_hold_what_the_whole_file_holds(form: str, channels: int, tmp_path: Path, monkeypatch) -> None:
@@ -223,6 +224,7 @@ KINDS = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", KINDS)
 def test_sound_is_told_by_content(name: str, tmp_path: Path) -> None:
     codec, container, rate = KINDS[name]

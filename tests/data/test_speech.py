@@ -108,6 +108,7 @@ def test_without_soundfile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 RATES = [(44_100, 16_000), (48_000, 16_000), (22_050, 16_000), (8_000, 16_000), (16_000, 44_100), (11_025, 16_000)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("source", "target"), RATES)
 def test_resampled_tones_are_tones_at_the_other_rate(source: int, target: int) -> None:
     for hertz in (0, 100, 1000, 0.4 * min(source, target)):

@@ -31,6 +31,7 @@ ENDS = {"LF": "\n", "CRLF": "\r\n", "CR": "\r"}
 NARROW_CASES = [(text, encoding) for text, encodings in SAMPLES.items() for encoding in encodings]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("end", ENDS)
 @pytest.mark.parametrize(("text", "encoding"), NARROW_CASES, ids=lambda value: value.split("\n")[0][:12])
 def test_an_encoding_is_recognised_and_said(text: str, encoding: str, end: str, tmp_path: Path) -> None:

@@ -82,6 +82,7 @@ def test_a_file_that_is_something_else_is_not_written_over(place: Path, capsys: 
     said(capsys, good, "--against", real, METRICS, "--out", "other.json")  # its own may be replaced
 
 
+@pytest.mark.slow
 def test_the_second_time_no_features_are_computed(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     good, real = folder(place, "good", blocks(60, 0)), folder(place, "real", blocks(200, 1))
     first = said(capsys, good, "--against", real, METRICS)
@@ -116,6 +117,7 @@ def test_sentences_and_a_named_column(place: Path, capsys: pytest.CaptureFixture
     assert "200 sentences against 300 real ones of real.txt" in text
 
 
+@pytest.mark.slow
 def test_clips_and_the_means_of_what_has_a_name(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     soundfile = pytest.importorskip("soundfile")
     for name, n, gain in (("real", 90, 0.1), ("quiet", 30, 0.01)):

@@ -169,6 +169,7 @@ REFUSED = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", REFUSED)
 def test_what_cannot_be_is_one_sentence_and_leaves_nothing(case, handed, tmp_path, capsys, monkeypatch):
     words, expected = REFUSED[case]

@@ -66,6 +66,7 @@ def test_copies_show_and_new_recordings_do_not() -> None:
         assert estimate.n == 20
 
 
+@pytest.mark.slow
 def test_the_floor_is_the_least_distance_of_two_recordings_of_one_thing() -> None:
     found = copied_clips(REAL, REAL, TRAIN, LABELS)
     pairs = [nearest_clip([TRAIN[i]], [TRAIN[j]])[0][0] for i in range(60) for j in range(i) if (i - j) % 20 == 0]

@@ -39,6 +39,7 @@ def test_the_family_is_complete() -> None:
     assert set(names("metric")) >= EXPECTED
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("metric", METRICS, ids=lambda m: m.name)
 def test_it_is_finite_and_its_interval_holds_it(metric: FeatureMetric) -> None:
     for d, shift in ((1, 0.0), (6, 0.5), (80, 0.1)):

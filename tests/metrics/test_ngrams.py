@@ -82,6 +82,7 @@ def test_a_discount_by_hand():
     assert NGrams(train, 8, 1).discounts == [pytest.approx(d, rel=1e-14)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("order", range(1, 6))
 def test_it_agrees_with_the_formulas(order):
     train, vocabulary = sentences(60, 9, order), 9

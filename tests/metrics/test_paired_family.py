@@ -41,6 +41,15 @@ def installed(metric: PairedMetric) -> bool:
     return True
 
 
+@pytest.fixture(params=METRICS, ids=lambda m: m.name)
+def metric(request: pytest.FixtureRequest) -> PairedMetric:
+    """Each that can be computed here."""
+    if not installed(request.param):
+        pytest.skip(f"{request.param.name}: its package is not installed")
+    found: PairedMetric = request.param
+    return found
+
+
 def context() -> Context:
     return Context(text="Hello there!", language="en")
 
@@ -66,7 +75,6 @@ def test_it_says_what_it_is(metric: PairedMetric) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("metric", [m for m in METRICS if installed(m)], ids=lambda m: m.name)
 def test_equal_clips_are_best_and_another_one_under_noise_is_worse(metric: PairedMetric) -> None:
     def value(made: Wave) -> tuple[str, float]:
         found = measure_pairs([Pair(REAL, made, "Hello there!", "en")] * 2, metrics=[metric.name]).found[metric.name]
@@ -82,7 +90,6 @@ def test_equal_clips_are_best_and_another_one_under_noise_is_worse(metric: Paire
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("metric", [m for m in METRICS if installed(m)], ids=lambda m: m.name)
 @pytest.mark.parametrize("count", [1, 200, 3000])
 def test_short_and_silent_clips_are_numbers_or_left_out(metric: PairedMetric, count: int) -> None:
     short, still = Wave(REAL.samples[5000 : 5000 + count], RATE), Wave(np.zeros(count, np.float32), RATE)
@@ -92,7 +99,6 @@ def test_short_and_silent_clips_are_numbers_or_left_out(metric: PairedMetric, co
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("metric", [m for m in METRICS if installed(m)], ids=lambda m: m.name)
 def test_other_rates_change_little_and_the_waves_not_at_all(metric: PairedMetric) -> None:
     """The made clip at 48 kHz, by repeating the spectrum: what lies above 8 kHz is empty."""
     made = noisy(0.02)

@@ -96,6 +96,7 @@ def test_gradients_in_half_precision_are_near_for_the_shortest_segment(name, sam
         assert away < 0.05 * torch.cat([a.flatten() for a in full]).norm()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("norm", NORMS)
 @pytest.mark.parametrize("name", MEMBERS)
 def test_l2_is_on_the_weights_that_are_used(name, norm):

@@ -67,6 +67,7 @@ def test_a_block_keeps_the_length_of_gradients_and_adds_a_known_variance():
     assert pytest.approx(2 / 1.04) == GAIN**2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("before", "after"), [(4, 8), (7, 14), (6, 12), (12, 25), (2, 4)])
 def test_enlarging_is_a_weighted_mean_of_neighbours(before, after):
     m = interpolation(before, after)

@@ -25,6 +25,7 @@ def pair(name, size, channels=3, classes=0, depth=1, seed=0):
     return g, built.discriminator(**same, classes=classes, norm="none", spectral=False)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NETWORKS)
 @pytest.mark.parametrize("size", RECTANGLES)
 def test_every_network_makes_and_judges_rectangles_and_learns_from_them(name, size):

@@ -197,6 +197,7 @@ OPTIMISERS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("optimiser", "arguments"), OPTIMISERS)
 def test_loss_term_fast_path_and_coupled_weight_decay_are_one(optimiser, arguments):
     fast = trajectory(optimiser, penalty=L2(0.1), **arguments)

@@ -48,6 +48,7 @@ def drawn(curves: RunCurves) -> dict[str, list[tuple[float, float]]]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_lines_of_the_figure_are_the_numbers_of_the_record(recipe):
     folder = RunFolder(MADE / "runs" / recipe)

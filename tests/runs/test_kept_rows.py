@@ -80,6 +80,7 @@ class Counted(StepRow):
         Counted.alive -= 1
 
 
+@pytest.mark.slow
 def test_diagnose_holds_no_more_rows_than_are_kept(tmp_path, monkeypatch):
     folder = RunFolder(tmp_path / "run")
     folder.create(RunSpec("images"))
@@ -122,6 +123,7 @@ def test_fixtures_have_the_findings_that_they_had(path):
     assert diagnosis(folder) == diagnosis(folder, folder.rows())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 def test_what_is_wrong_is_seen_in_the_rows_that_are_kept_of_a_long_record(name):
     rows = CASES[name]()

@@ -53,6 +53,7 @@ def test_a_run_of_so_many_minutes_is_the_run_of_so_many_steps(place, pictures, p
     assert one.spec().arguments == other.spec().arguments and one.rows() == other.rows()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [

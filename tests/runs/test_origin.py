@@ -44,6 +44,7 @@ def weights(folder, name):
     return safetensors.torch.load_file(folder / "checkpoints" / LAST / f"{name}.safetensors")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("parts", "taken"), [("both", "gd"), ("generator", "g"), ("discriminator", "d")])
 def test_the_same_networks_are_taken_whole(parts, taken, pictures, origin):
     """Generator and discriminator as they were trained; the average begins with the averaged generator."""
@@ -77,6 +78,7 @@ CHANGED = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CHANGED)
 def test_what_does_not_fit_is_fresh_and_named(name, pictures, origin):
     """Every parameter is that of the other run or that of the seed; which one is told."""
@@ -158,6 +160,7 @@ def test_a_network_that_nobody_names_is_that_of_the_run_begun_with(pictures, tmp
     assert built(again).facts.network == "dcgan", "as it was kept"
 
 
+@pytest.mark.slow
 def test_vectors_of_other_classes_are_told(tmp_path):
     rng = np.random.default_rng(0)
     for kinds in (("cat", "dog"), ("truck", "van")):
@@ -174,6 +177,7 @@ def test_vectors_of_other_classes_are_told(tmp_path):
     assert not any("other classes" in note for note in same)
 
 
+@pytest.mark.slow
 def test_an_origin_that_an_earlier_version_kept_is_read(pictures, origin, tmp_path):
     """Without what else is known of the other run."""
     run(spec(pictures, steps=3, seed=3, from_run=str(origin)), tmp_path / "run")

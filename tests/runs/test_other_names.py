@@ -97,6 +97,7 @@ def digest(item) -> bytes:
     return (item if isinstance(item, np.ndarray) else item.samples).tobytes()
 
 
+@pytest.mark.slow
 def test_the_order_changes_neither_the_split_nor_the_fingerprint(tmp_path):
     """So that caches hold, and a run of before finds its data again."""
     pictures, sounds = write_pictures(tmp_path / "pictures"), write_sentences(tmp_path / "sounds")

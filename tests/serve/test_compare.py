@@ -73,6 +73,7 @@ def test_scores_on_other_data_are_not_set_against_each_other(tmp_path):
     assert [run["best"]["clear"] for run in found] == [None, True, None]
 
 
+@pytest.mark.slow
 def test_long_records_are_searched_to_their_end_and_never_read_whole(tmp_path, monkeypatch):
     for name, value in {"WHOLE": 2_000, "CHUNK": 4_000, "SECONDS": 0.0}.items():
         monkeypatch.setattr(long_record, name, value)

@@ -47,11 +47,13 @@ NAMES: list[tuple[str, dict[str, Any], str]] = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("recipe", "given", "name"), NAMES, ids=[f"{recipe} {name}" for recipe, _, name in NAMES])
 def test_names_of_runs_are_those_of_before(recipe, given, name):
     assert run_name(recipe, completed(recipe, {"data": "photos", **given})) == f"{recipe}-photos-{name}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_arguments_are_flat_and_the_recipe_gets_its_groups(recipe):
     build = kind_of(recipe).build

@@ -85,6 +85,7 @@ def test_a_worker_that_leaves_while_it_is_greeted(tmp_path, monkeypatch):
     assert list(desk._greeted(other / "hello.json", 0.0)) == []
 
 
+@pytest.mark.slow
 def test_a_worker_whose_place_was_taken_away_while_it_slept_comes_anew(tmp_path):
     """As by a laptop that was shut: a parent that began meanwhile took it for gone."""
     stop, said = Stop(), list[str]()

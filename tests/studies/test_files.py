@@ -139,6 +139,7 @@ BAD = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", BAD)
 def test_bad_studies_are_told_in_one_sentence(case, tmp_path):
     table, expected = BAD[case]

@@ -36,6 +36,7 @@ def test_letters_come_in_order_whole_and_once(tmp_path):
     assert far.recv() is None
 
 
+@pytest.mark.slow
 def test_a_worker_of_another_version_is_sent_away(tmp_path, monkeypatch):
     (tmp_path / "runs").mkdir()
     desk, stop = Desk(tmp_path), Stop()

@@ -18,6 +18,7 @@ PACKAGE = Path(__file__).parents[2] / "src" / "poise"
 ROOMS = ("training", "monitor", "specs", "runs", "evaluation", "studies", "cli", "report")
 
 
+@pytest.mark.slow
 @pytest.fixture(autouse=True, scope="module")
 def _registered():
     executed(FILE)

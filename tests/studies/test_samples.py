@@ -57,6 +57,7 @@ def test_where_there_is_nothing_nothing_is_shown(tmp_path):
     assert samples_of(outcome(("none", 3), ("both", 3)), tmp_path, "runs") == []
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("here")
 def test_they_stand_on_the_page(tmp_path, monkeypatch):
     write(tmp_path)

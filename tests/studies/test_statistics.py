@@ -89,6 +89,7 @@ def test_many_differences_are_drawn() -> None:
     assert sign_flip(np.ones(20)) == least_p(20) == 2**-19
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n", [5, 6, 8, 10])
 def test_the_level_of_sign_flips_is_what_was_asked(n: int) -> None:
     """Never above α, and for continuous differences just the largest multiple of 2/2^n that is not above it."""

@@ -55,6 +55,7 @@ def test_a_dry_run_says_and_writes_nothing(tmp_path, capsys):
     assert snapshot(tmp_path) == before
 
 
+@pytest.mark.slow
 def test_ctrl_c_is_130_with_the_command_to_go_on(tmp_path, monkeypatch, capsys):
     folder = tmp_path / "a b"
     folder.mkdir()

@@ -55,6 +55,7 @@ def told():
     return lines, lines.append
 
 
+@pytest.mark.slow
 def test_repeated_moves_are_the_computed_ones_with_every_number_that_changes():
     lines, say = told()
     tape = Tape()
@@ -99,6 +100,7 @@ class Counts:
         return round.on_fake.means() * self.calls
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("term", "reason"),
     [

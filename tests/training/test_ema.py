@@ -146,6 +146,7 @@ def test_nothing_but_the_statistics_is_touched(name):
     assert len(calls) == (2 * BATCHES if name in TRACKED else 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", KINDS)
 def test_whoever_asks_first_and_in_whatever_precision_finds_the_same(name):
     found = []

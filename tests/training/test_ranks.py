@@ -61,6 +61,7 @@ def computed(execution, turn, shares=("r1",)):
     return [p.grad for p in made.players[turn].module.parameters()], row
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("turn", [0, 1])
 @pytest.mark.parametrize(("count", "micro"), [(2, 1), (3, 1), (7, 1), (2, 2), (3, 2)])
 def test_gradients_and_rows_of_unequal_slices_add_up_to_those_of_the_batch(count, micro, turn, float64):

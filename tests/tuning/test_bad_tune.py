@@ -55,6 +55,7 @@ def test_a_mistake_leaves_no_folder(tmp_path):
     assert not (tmp_path / "t").exists()
 
 
+@pytest.mark.slow
 def test_another_search_in_the_same_folder_is_refused(tmp_path, capsys):
     out = ["--out", str(tmp_path / "t")]
     assert main([*WORDS, *out]) == 0
@@ -69,6 +70,7 @@ def test_another_search_in_the_same_folder_is_refused(tmp_path, capsys):
     assert [path.name for path in (tmp_path / "other").iterdir()] == ["notes.txt"]
 
 
+@pytest.mark.slow
 def test_a_damaged_folder_is_told(tmp_path, capsys):
     out = ["--out", str(tmp_path / "t")]
     assert main([*WORDS, *out]) == 0

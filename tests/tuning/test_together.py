@@ -107,6 +107,7 @@ def test_what_is_refused_without_a_penalty_has_no_arm(pair):
     assert "without l2_point" not in arms(asked, best, ["l2_point"])
 
 
+@pytest.mark.slow
 def test_another_search_in_the_folder_is_told_before_anything_is_run(tmp_path, capsys, monkeypatch):
     words = ["tune", "shrink", "x", "--trials", "4", *WORDS, "--quiet", "--out", str(tmp_path / "t")]
     monkeypatch.chdir(tmp_path)
@@ -130,6 +131,7 @@ def test_another_search_in_the_folder_is_told_before_anything_is_run(tmp_path, c
     assert main(words) == 2 and "something was run" in capsys.readouterr().err, "the same search is not refused"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("asked", "known", "may"),
     [
