@@ -17,7 +17,6 @@ from tests.data.clips import folder_of, tone
 from tests.data.reports import facts
 
 
-@pytest.mark.slow
 @pytest.fixture
 def mixed(tmp_path: Path) -> Path:
     """Good clips in four formats, and every kind of bad one."""
@@ -40,6 +39,7 @@ def mixed(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_a_mixed_folder(mixed: Path, cache: Path) -> None:
     (mixed / "metadata.csv").write_text(
         "file|text|voice\na/good.wav|hello|Ann\nb/stereo.ogg|hello|Bob\nb/broken|x|Ann\n"

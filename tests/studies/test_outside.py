@@ -18,12 +18,12 @@ PACKAGE = Path(__file__).parents[2] / "src" / "poise"
 ROOMS = ("training", "monitor", "specs", "runs", "evaluation", "studies", "cli", "report")
 
 
-@pytest.mark.slow
 @pytest.fixture(autouse=True, scope="module")
 def _registered():
     executed(FILE)
 
 
+@pytest.mark.slow
 def test_the_doors_of_one_run(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("POISE_RUNS", str(tmp_path))
     monkeypatch.chdir(tmp_path)
