@@ -107,6 +107,7 @@ def test_latents_come_back_as_their_pictures(trained, pictures):  # noqa: F811
         run.encode(real / 255)
 
 
+@pytest.mark.slow
 def test_what_a_recipe_cannot_is_one_sentence(trained):
     for what, verb in (("say", "speak"), ("encode", "encode")):
         with pytest.raises(PoiseError, match=f"is a run of images, which cannot {verb}: name a run of"):

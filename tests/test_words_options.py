@@ -73,12 +73,12 @@ def test_every_action_has_help():
         assert [action.dest for action in parser_of(name)._actions if action.help is None] == []
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("text", ["Begin the run with sugar.", "The shape of the sugar, in pixels and in pairs"])
 def test_a_text_that_is_in_no_table_stays(text, chinese):
     assert said_of_an_option(text) == text
 
 
+@pytest.mark.slow
 def test_no_key_is_of_an_option_that_is_there_no_more():
     said = {text for name in [*HOMES["recipe"], *COMMANDS] for text in texts_of(parser_called(name))}
     said |= {text.removesuffix(".") for text in said}

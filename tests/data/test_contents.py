@@ -77,6 +77,7 @@ def test_what_pillow_writes_is_read_under_any_name(form, tmp_path):
         assert (same == same[0]).all(), mode
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "form", ["AVIF", "BMP", "GIF", "ICO", "JPEG", "JPEG2000", "PCX", "PNG", "PPM", "QOI", "SGI", "TGA", "TIFF", "WEBP"]
 )

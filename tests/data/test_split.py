@@ -33,6 +33,7 @@ def test_copies_are_on_one_side(copies: list[int], share: float, tmp_path_factor
     assert {copies[int(i)] for i in again.heldout} <= held  # a smaller share holds out a part of the same
 
 
+@pytest.mark.slow
 def test_share_held_out_is_near_what_was_asked(tmp_path: Path) -> None:
     np.save(tmp_path / "a.npy", np.random.default_rng(0).integers(0, 256, (2000, 4, 4), dtype=np.uint8))
     for share in (0.0, 0.1, 0.5):

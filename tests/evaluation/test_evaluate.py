@@ -73,6 +73,7 @@ def test_without_the_training_set_one_note_says_what_is_missing(
     assert "copying" in notes[0]
 
 
+@pytest.mark.slow
 def test_a_file_that_is_something_else_is_not_written_over(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     good, real = folder(place, "good", blocks(60, 0)), folder(place, "real", blocks(200, 1))
     Path("report.json").write_text('{"run": "mine"}')

@@ -110,6 +110,7 @@ def test_an_onnx_file_gives_the_numbers_of_pytorch_for_any_number_of_items(kind,
     assert all(entry["inputs"] == 64 and 0 <= max(entry["largest"].values()) <= 1e-4 for entry in table)
 
 
+@pytest.mark.slow
 def test_pictures_of_the_graph_are_those_that_are_shown(handed):
     """Rounded to 255 steps they are the samples of the run, transparency and classes included."""
     for kind in ("short_dcgan", "residual", "modern"):

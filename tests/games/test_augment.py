@@ -133,6 +133,7 @@ def test_the_expectation_at_a_probability_is_the_mixture(name, channels):
     assert ((mixed.mean(0) - expected).abs() < error).all()
 
 
+@pytest.mark.slow
 def test_the_chance_of_cutout_by_hand():
     """A square of half the side around a uniform centre hides the middle with probability ¼, a corner with 1/16."""
     torch.manual_seed(0)

@@ -71,6 +71,7 @@ def test_equal_weights_and_none_are_the_same_where_the_loss_has_parts(name, floa
     assert (even[0].means() - DiscriminatorOutput((real,)).means()).abs().max() < 1e-7
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", names("loss"))
 @pytest.mark.parametrize("mover", [0, 1])
 def test_a_discriminators_opinion_of_pads_moves_nobody(name, mover, float64):

@@ -44,6 +44,7 @@ def test_fixed_sentences_equal_nltk():
     assert furthest(FIXED[:2], [[]]) < 1e-12
 
 
+@pytest.mark.slow
 def test_random_sentences_equal_nltk():
     rng = np.random.default_rng(0)
     for _ in range(25):

@@ -119,6 +119,7 @@ def test_rotations_notice_blurred_pictures_and_a_missing_half(digits: Digits) ->
     assert scores[2].low > 0
 
 
+@pytest.mark.slow
 def test_colour_is_not_taken_for_grey(trained: SmallClassifier) -> None:
     with pytest.raises(PoiseError, match="classifier@8 was trained on grey pictures"):
         trained(torch.zeros(1, 3, 8, 8, dtype=torch.uint8))

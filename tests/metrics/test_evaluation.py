@@ -58,6 +58,7 @@ def test_blur_copies_and_fresh_data_are_told_apart(blurred: Evaluation) -> None:
     assert rows["KID"].copied.p > 0.001, "copies are real data: distances alone cannot see them"
 
 
+@pytest.mark.slow
 def test_it_becomes_json(blurred: Evaluation) -> None:
     told = json.loads(json.dumps(blurred.to_dict(), allow_nan=False))
     assert told["rows"][0]["made"].keys() == {"value", "low", "high", "n", "m", "p"}

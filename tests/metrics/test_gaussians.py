@@ -87,6 +87,7 @@ def test_estimated_bias_is_the_formula_for_gaussians_and_true_for_others() -> No
     assert normal / true < 0.7, "the formula for Gaussians would fall short"
 
 
+@pytest.mark.slow
 def test_second_order_is_the_variance_at_equality() -> None:
     draw = np.random.default_rng(5)
     values, seconds = [], []

@@ -23,7 +23,6 @@ def raw_and_x(seed=0):
     return torch.randn(3, 2, 4, 4, generator=rng), torch.rand(3, 2, 4, 4, generator=rng) * 2 - 1
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("sigma", [0.3, 1, "learned"])
 def test_the_gaussian_is_that_of_torch(sigma):
     raw, x = raw_and_x()

@@ -135,6 +135,7 @@ def test_a_form_is_kept():
     assert len(set(draw_poems(form="5，5。"))) == 50
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["5,5.", "5，5.", "5,5。", "5, 5."])
 def test_a_form_may_be_written_in_half_width(form):
     assert draw_poems(form=form) == draw_poems(form="5，5。")

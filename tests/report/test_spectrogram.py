@@ -57,6 +57,7 @@ def test_the_panels_share_the_colours_and_a_row_its_seconds(tmp_path, figure):
     assert np.array_equal(lower, MEL[0]) and panels[0].images[0].origin == "lower"
 
 
+@pytest.mark.slow
 def test_hertz_stand_beside_the_band_that_hears_them(tmp_path, figure):
     """The mark at f lies where the triangles of `poise.audio.spectrograms` on either side of f hear it."""
     bands, window = 40, 4096

@@ -41,6 +41,7 @@ def test_the_command_of_every_recipe_is_its_arguments(recipe, asked, tmp_path):
     assert len(words) <= 4 + len(asked), "defaults are left out"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("recipe", ["images", "text", "vae"])
 def test_the_command_of_an_old_run_says_what_it_did_not_know(recipe):
     folder = RunFolder(MADE / "runs" / recipe)
@@ -59,6 +60,7 @@ def test_code_of_others_is_named_and_not_executed(tmp_path, monkeypatch):
     assert said.startswith("poise train images --config FILE") and "class_path: evil.Network" in said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "path", [*sorted((ROOT / "studies").glob("*.yaml")), MADE / "small.yaml"], ids=lambda path: path.stem
 )

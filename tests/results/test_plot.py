@@ -136,6 +136,7 @@ def test_names_in_any_script_are_drawn_or_told(tmp_path, script, capsys):
     assert bool(missing) == ("drawn as □" in capsys.readouterr().out)
 
 
+@pytest.mark.slow
 def test_a_study_opened_by_its_folder_says_what_it_said(here, monkeypatch, capsys):
     monkeypatch.setattr(publish, "draw", lambda outcome, folder: [])
     assert main(["study", "small.yaml", "--out", "small", "--report"]) == 0

@@ -237,6 +237,7 @@ def test_damaged_remedies_are_told(pictures, tmp_path, loss):
         run(diverging(pictures, loss), tmp_path / "a")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("changes", "said"),
     [

@@ -63,6 +63,7 @@ def test_a_schedule_that_stands_still_is_the_number(pictures, tmp_path):
     assert weights == same
 
 
+@pytest.mark.slow
 def test_it_is_recorded_and_resumes_bit_for_bit(pictures, tmp_path):
     players = {who: {**TINY, "betas": [0.0, COSINE]} for who in ("generator", "discriminator")}
     asked = spec(pictures, steps=8, **players)

@@ -147,6 +147,7 @@ def test_in_a_chain_the_average_has_the_moves_of_all(pictures, origin, tmp_path)
     assert moves == 8, "as it was kept"
 
 
+@pytest.mark.slow
 def test_a_network_that_nobody_names_is_that_of_the_run_begun_with(pictures, tmp_path):
     """Beside few pictures `auto` would choose another one, of which half would be fresh."""
     run(spec(pictures, steps=2, network="dcgan"), tmp_path / "other")

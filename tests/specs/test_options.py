@@ -66,6 +66,7 @@ def test_arguments_are_flat_and_the_recipe_gets_its_groups(recipe):
     assert 0.25 in [getattr(ready[name], "heldout", None) for name in groups(build)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_every_flag_of_a_group_is_in_the_help(recipe, monkeypatch):
     monkeypatch.setenv("COLUMNS", "200")
@@ -79,6 +80,7 @@ def test_every_flag_of_a_group_is_in_the_help(recipe, monkeypatch):
             assert f"--{flag.replace('_', '-')} " not in text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_compile_is_off_in_runs_that_did_not_know_it(recipe):
     """And a name holds it where it is on; that of pictures always did."""

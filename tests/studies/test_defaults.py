@@ -99,6 +99,7 @@ def test_a_default_that_the_file_gives_now_is_the_files(tmp_path, today):
     assert rates(tmp_path) == {0.3}
 
 
+@pytest.mark.slow
 def test_what_the_file_gave_then_is_no_default_of_then(tmp_path, today):
     """A study of before defaults were kept: its runs have 0.3 because its file said so."""
     write(tmp_path, arguments={"data": "points", "steps": 8, "lr": 0.3})

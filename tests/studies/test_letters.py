@@ -61,6 +61,7 @@ def test_a_worker_of_another_version_is_sent_away(tmp_path, monkeypatch):
     ]
 
 
+@pytest.mark.slow
 def test_a_worker_that_nobody_calls_ends_and_leaves_nothing(tmp_path):
     said: list[str] = []
     attend(tmp_path, Stop(), said.append, idle=0.3, lost=30)

@@ -37,6 +37,7 @@ def test_all_files_are_written_and_agree(tmp_path):
     assert "The plan was changed." in page and "supported" in page
 
 
+@pytest.mark.slow
 def test_a_part_of_the_runs_then_all_of_them(tmp_path):
     results = [replace(result, curves={}) for result in RESULTS]
     assert publish(PLAN, results[3:], tmp_path).claims[0].verdict == "unfinished"

@@ -70,6 +70,7 @@ def test_repeated_moves_are_the_computed_ones_with_every_number_that_changes():
     assert captures.repeated == moves - (COMPUTED + 2) * kinds
 
 
+@pytest.mark.slow
 def test_numbers_on_the_device_are_those_of_python_to_rounding():
     game, rows = trained(Captures(Tape(), capturing=False), dials=rates)
     other, plain = trained(None, dials=rates)

@@ -98,6 +98,7 @@ def test_help(name, capsys):
     assert "--generator.lr" in said
 
 
+@pytest.mark.slow
 def test_what_is_left_out_of_a_search_is_said(tmp_path, capsys):
     words = [*WORDS[:-1], "--lr", "0.3", "--out", str(tmp_path / "t")]
     assert main(words) == 0

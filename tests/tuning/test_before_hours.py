@@ -63,6 +63,7 @@ def test_a_space_that_the_recipe_refuses(space, said, discs, monkeypatch, capsys
     assert not (tmp_path / "t").exists()
 
 
+@pytest.mark.slow
 def test_a_penalty_that_is_there_is_not_added_again(discs, capsys):
     once = ["--discriminator.penalties", '[{"class_path": "R1", "init_args": {"gamma": 1.0}}]']
     said = refused([*IMAGES, *once, "--space", "discriminator.penalties.R1.gamma=zero,log:1:2"], capsys)
@@ -147,6 +148,7 @@ def test_what_is_named_at_its_default_is_not_searched(tmp_path):
     assert json.loads((tmp_path / "t" / "tune.json").read_text())["space"] == ["lr=times:0.25:8"]
 
 
+@pytest.mark.slow
 def test_an_own_option_that_the_runs_refuse_is_left_out_and_told(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(settled, "refusal", lambda recipe, arguments, one: "no such run" if one.name == "lr" else "")
     assert main([*TUNE[:-1], "--out", str(tmp_path / "t")]) == 0

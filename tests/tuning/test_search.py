@@ -65,6 +65,7 @@ def test_the_right_strength_of_the_dirac_gan(tmp_path):
     assert found["found"]["l2_discriminator"] == pytest.approx(best_of_dirac(), rel=0.2)
 
 
+@pytest.mark.slow
 def test_0_is_tried_and_wins_where_it_is_best(tmp_path, capsys, monkeypatch):
     """Data at the true mean: every λ harms."""
     monkeypatch.setattr("tests.tuning.surfaces.INFLATED", 0.0)
@@ -153,6 +154,7 @@ def test_whatever_stops_it_the_same_comes_out(tmp_path, here, capsys, monkeypatc
     assert made == {path.name for path in (tmp_path / "whole" / "runs").iterdir()}, "nothing twice, nothing lost"
 
 
+@pytest.mark.slow
 def test_more_trials_go_on_from_those_that_are_there(tmp_path):
     words = [
         "tune",
@@ -256,6 +258,7 @@ def test_best_yaml_is_what_the_trial_was(tmp_path):
     assert (tmp_path / "t" / "confirm" / "runs" / name).is_dir()
 
 
+@pytest.mark.slow
 def test_by_hours(tmp_path):
     """At least one round; then no other one begins when the time is over."""
     words = [

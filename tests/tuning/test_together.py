@@ -131,7 +131,6 @@ def test_another_search_in_the_folder_is_told_before_anything_is_run(tmp_path, c
     assert main(words) == 2 and "something was run" in capsys.readouterr().err, "the same search is not refused"
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("asked", "known", "may"),
     [
