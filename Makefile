@@ -13,7 +13,7 @@ demo: $(VENV)/.demo ## train on Fashion-MNIST, sample, score, say where to look 
 	$(BIN)/poise demo
 
 test: $(VENV)/.dev $(VENV)/.site $(VENV)/.loops $(VENV)/.lowest ## everything, with real data; a part of it with the lowest versions
-	$(BIN)/python -m pytest -n 2 --durations=40 --durations-min=3
+	$(BIN)/python -m pytest -n 2 --dist worksteal --durations=40 --durations-min=3
 	@if [ -e $(VENV)/.lowest ]; then \
 	  echo "with the lowest versions that are allowed (constraints-lowest.txt):"; \
 	  $(VENV)/lowest/bin/python -m pytest -m "not real" tests/penalties && \
@@ -24,7 +24,7 @@ check: $(VENV)/.dev ## format, lint, types, fast tests: before every commit
 	$(BIN)/ruff format --check src tests bench examples
 	$(BIN)/ruff check src tests bench examples
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -n 2 -m "not slow and not real"
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow and not real"
 
 bench: $(VENV)/.dev ## step times side by side, peak memory; writes bench/results.json
 	$(BIN)/python bench/step_time.py --out bench/results.json
