@@ -6,7 +6,9 @@ import pytest
 
 from poise.cli import minutes as measured
 from poise.cli.program import main
+from poise.cli.train import parser_of
 from poise.record import RunFolder
+from poise.specs.spec import Completed
 
 SMALL = ["--batch=8", "--noise=8", "--generator.width=4", "--discriminator.width=4", "--scores=0", "--threads=1",
          "--precision=fp32", "--device=cpu"]  # fmt: skip
@@ -99,3 +101,68 @@ def test_steps_of_a_configuration_file_beside_minutes_are_refused(place, picture
 def test_quiet_is_quiet_while_data_are_read(place, pictures, paces, capsys):
     assert main(["train", "images", pictures, *SMALL, "--minutes", "0.1", "--quiet"]) == 0
     assert capsys.readouterr() == ("", "")
+
+
+WIDE = [word for word in SMALL if ".width" not in word]
+
+
+@pytest.mark.slow
+def test_where_few_steps_fit_networks_are_narrower(place, pictures, monkeypatch, capsys):
+    """Said, in the spec, and the same command goes on with that run."""
+    left = [30.0, 10.0]
+    monkeypatch.setattr(measured, "seconds_of_a_step", lambda folder, recipe: left.pop(0))
+    words = ["train", "images", pictures, *WIDE, "--minutes", "1"]
+    assert main(words) == 0
+    said = capsys.readouterr().out
+    assert "about 2 steps here, fewer than 2,000: the networks are narrower (--generator.width 16 " in said
+    assert "which makes it 6 steps, 1e+04 ms each" in said
+    (run,) = (path for path in (place / "runs").iterdir() if path.is_dir())
+    arguments = RunFolder(run).spec().arguments
+    assert arguments["steps"] == 6 and arguments["generator"]["width"] == arguments["discriminator"]["width"] == 16
+    assert main(words) == 0
+    assert "1 minutes were found to be 6 steps" in (said := capsys.readouterr().out) and "was finished before" in said
+    by_hand = ["--steps", "6", "--generator.width", "16", "--discriminator.width", "16", "--out", "by-hand"]
+    assert main(["train", "images", pictures, *WIDE, *by_hand, "--quiet"]) == 0
+    assert (
+        RunFolder(place / "by-hand").spec().arguments == arguments
+        and RunFolder(place / "by-hand").rows() == RunFolder(run).rows()
+    )
+
+
+@pytest.mark.slow
+def test_a_width_that_brings_no_more_steps_is_left(place, pictures, monkeypatch, capsys):
+    left = [10.0, 10.0]
+    monkeypatch.setattr(measured, "seconds_of_a_step", lambda folder, recipe: left.pop(0))
+    assert main(["train", "images", pictures, *WIDE, "--minutes", "0.5", "--out", "run"]) == 0
+    said = capsys.readouterr().out
+    assert "0.5 minutes are about 3 steps here, 1e+04 ms each" in said and "narrower" not in said
+    assert RunFolder(place / "run").spec().arguments["generator"]["width"] == 32
+
+
+@pytest.mark.parametrize(
+    ("words", "may"),
+    [
+        ([], True),
+        (["--network", "bilinear"], True),
+        (["--generator.width", "32"], False),
+        (["--discriminator.width=32"], False),
+        (["--network", "modern"], False),
+        (["--from-run", "another"], False),
+        (["--config", "wide.yaml"], False),
+        (["--config=wide.toml"], False),
+        (["--config", "rates.yaml"], True),
+    ],
+    ids=lambda part: " ".join(part) if isinstance(part, list) else str(part),
+)
+def test_a_width_that_somebody_asked_for_stays(place, words, may):
+    (place / "wide.yaml").write_text("generator: {width: 32}\n")
+    (place / "wide.toml").write_text("generator.width = 32\n")
+    (place / "rates.yaml").write_text("generator: {lr: 1e-4}\n")
+    argv = ["images", "pictures.npy", *words]
+    arguments = Completed(parser_of("images").parse(["pictures.npy", *words]))
+    assert measured.may_be_narrower("images", arguments, argv) is may
+
+
+def test_other_recipes_keep_their_widths(place):
+    arguments = Completed(parser_of("vae").parse(["pictures.npy"]))
+    assert not measured.may_be_narrower("vae", arguments, ["vae", "pictures.npy"])

@@ -137,7 +137,7 @@ def _in_minutes(
     argv: list[str], arguments: Completed, minutes: float, out: str | None, quiet: bool
 ) -> tuple[Completed, str]:
     """The arguments with as many steps as take so long, and the folder; a line says how many."""
-    from poise.cli.minutes import for_minutes
+    from poise.cli.minutes import for_minutes, may_be_narrower
     from poise.data.files import reading
     from poise.runs.further.lengthening import Further
     from poise.specs.config_files import read_config
@@ -150,8 +150,9 @@ def _in_minutes(
             raise PoiseError(f"--minutes and the steps of --config {file} both say how long the run is: leave one out")
     Further(minutes=minutes)  # refuses what no run can last
     reading.quiet = quiet
+    free = may_be_narrower(argv[0], arguments, argv)
     try:
-        found, path, line = for_minutes(argv[0], arguments, minutes, out)
+        found, path, line = for_minutes(argv[0], arguments, minutes, out, free)
     finally:
         reading.quiet = False
     if not quiet:
