@@ -77,6 +77,18 @@ def test_how_a_run_may_end(case, monkeypatch, tmp_path):
     assert worker._one(None, "r", {}, str(tmp_path), Stop()) == expected and not left
 
 
+def test_code_that_cannot_be_looked_at_is_told_like_any_other_end(monkeypatch, tmp_path):
+    """The worker lives on, and the study says which run could not be trained and why."""
+
+    def trust_all(recipe, arguments):
+        raise OSError(13, "Permission denied", "mine.py")
+
+    left = ending(monkeypatch, {})
+    monkeypatch.setattr(worker, "trust_all", trust_all)
+    told = worker._one(None, "r", {"recipe": "mine.recipe"}, str(tmp_path), Stop())
+    assert told == ("failed", "r", "mine.py: Permission denied; put that right and go on") and left == [{}]
+
+
 def test_one_that_diverged_is_told_from_one_that_fails(monkeypatch, tmp_path):
     (tmp_path / "spec.json").write_text("{}")
     (tmp_path / "events.jsonl").write_text('{"event": "diverged"}\n')

@@ -82,7 +82,6 @@ def serve(connection: Hearing, code: str | None, stop: Stop) -> None:
     fault = _prepared(code)
     while (task := tasks.get()) is not None:
         name, spec, path = task
-        trust_all(spec.get("recipe", ""), spec.get("arguments", {}))  # its parent was asked; the cache may be closed
         tell(connection, *(("failed", name, fault) if fault else _one(connection, name, spec, path, stop)))
 
 
@@ -129,6 +128,9 @@ def _one(connection: Hearing, name: str, spec: AskedRun, path: str, stop: Stop) 
     began, pause = time.monotonic(), SHORTEST
     while not stop.asked:
         try:
+            trust_all(
+                spec.get("recipe", ""), spec.get("arguments", {})
+            )  # its parent was asked; the cache may be closed
             run(spec, path, Telling(connection, name), stop)
             return ("done", name)
         except Interrupted:
