@@ -58,7 +58,7 @@ def narrower(arguments: Completed) -> Completed:
 def for_minutes(
     recipe: str, arguments: Completed, minutes: float, out: str | None, free: bool = False
 ) -> tuple[Completed, Path, str]:
-    """The arguments with the `steps` that are trained in so many minutes here, the run's folder, and a line about it.
+    """The arguments with the `steps` that are trained in so many minutes here, the run's folder, and a line or two about it.
 
     `free`: the widths of pictures' networks may be chosen as well. Where the default ones would train fewer than FEW
     steps, both are NARROW, and steps are counted anew.
@@ -86,6 +86,9 @@ def for_minutes(
                 f"{1000 * seconds:.3g} ms each; scores come on top"
             )
             tidy, steps = narrow, more
+        if steps < FEW:
+            short = "so short a run seldom gets beyond blobs: give more minutes, or a smaller --size"
+            line = "\n".join([line, short])
     return Completed({**tidy, "steps": steps}), path, line
 
 
