@@ -20,13 +20,16 @@ NARROW = 16  # channels at full size, of both players
 PLAYERS = ("generator", "discriminator")
 
 
+def flags_of(argv: list[str]) -> set[str]:
+    """--generator.width=8 -> generator.width"""
+    return {underscored(word).partition("=")[0].removeprefix("--") for word in argv if word.startswith("--")}
+
+
 def names(argv: list[str], *wanted: str) -> bool:
     """Whether a flag of the command line or a configuration file gives one of these arguments, such as
     "generator.width"."""
-    if any(underscored(word).partition("=")[0].removeprefix("--") in wanted for word in argv):
-        return True
     tables = [read_config(file) for _, file in config_places(argv)]
-    return any(_within(table, name) for table in tables for name in wanted)
+    return any(name in flags_of(argv) or any(_within(table, name) for table in tables) for name in wanted)
 
 
 def _within(table: Any, name: str) -> bool:
@@ -42,7 +45,9 @@ def may_be_narrower(recipe: str, arguments: Completed, argv: list[str]) -> bool:
     """Whether the widths of the networks are ours to choose: pictures by a network of ours that begins with
     nothing, and nobody has said how wide."""
     ours = recipe == "images" and arguments["network"] in ("auto", "bilinear", "dcgan")
-    return ours and arguments["from_run"] is None and not names(argv, "generator.width", "discriminator.width")
+    if not ours or arguments["from_run"] is not None or flags_of(argv) & set(PLAYERS):  # a whole table of options
+        return False
+    return not names(argv, *(f"{player}.width" for player in PLAYERS))
 
 
 def narrower(arguments: Completed) -> Completed:
@@ -58,7 +63,7 @@ def narrower(arguments: Completed) -> Completed:
 def for_minutes(
     recipe: str, arguments: Completed, minutes: float, out: str | None, free: bool = False
 ) -> tuple[Completed, Path, str]:
-    """The arguments with the `steps` that are trained in so many minutes here, the run's folder, and a line or two about it.
+    """The arguments with the `steps` that are trained in so many minutes here, the run's folder, and what to say.
 
     `free`: the widths of pictures' networks may be chosen as well. Where the default ones would train fewer than FEW
     steps, both are NARROW, and steps are counted anew.

@@ -128,9 +128,8 @@ def _one(connection: Hearing, name: str, spec: AskedRun, path: str, stop: Stop) 
     began, pause = time.monotonic(), SHORTEST
     while not stop.asked:
         try:
-            trust_all(
-                spec.get("recipe", ""), spec.get("arguments", {})
-            )  # its parent was asked; the cache may be closed
+            # Its parent was asked; the cache may be closed.
+            trust_all(spec.get("recipe", ""), spec.get("arguments", {}))
             run(spec, path, Telling(connection, name), stop)
             return ("done", name)
         except Interrupted:
