@@ -44,8 +44,10 @@ def _within(table: Any, name: str) -> bool:
 def may_be_narrower(recipe: str, arguments: Completed, argv: list[str]) -> bool:
     """Whether the widths of the networks are ours to choose: pictures by a network of ours that begins with
     nothing, and nobody has said how wide."""
-    ours = recipe == "images" and arguments["network"] in ("auto", "bilinear", "dcgan")
-    if not ours or arguments["from_run"] is not None or flags_of(argv) & set(PLAYERS):  # a whole table of options
+    network, begun_with = arguments.get("network"), arguments.get("from_run")
+    if recipe != "images" or network not in ("auto", "bilinear", "dcgan") or begun_with is not None:
+        return False
+    if flags_of(argv) & set(PLAYERS):  # a whole table of options
         return False
     return not names(argv, *(f"{player}.width" for player in PLAYERS))
 
