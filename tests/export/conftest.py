@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from poise.export.export import Wanted, export
 from tests.export import tiny
 
 
@@ -34,3 +35,23 @@ def handed(shop, monkeypatch):
     for name, module in list(sys.modules.items()):  # what was loaded from here is nobody else's
         if os.path.dirname(getattr(module, "__file__", None) or "") == os.fspath(folder):
             del sys.modules[name]
+
+
+@pytest.fixture(scope="session")
+def written():
+    """kind -> the folder with its ONNX files and its page: most of the time of these tests goes into them."""
+    return {}
+
+
+@pytest.fixture
+def exported(handed, written, tmp_path_factory):
+    """kind -> that folder, which nobody may change."""
+
+    def of(kind):
+        if kind not in written:
+            out = tmp_path_factory.mktemp("exported") / "out"
+            export(handed(kind), out, Wanted(onnx=True, page=True), tell=lambda line: None)
+            written[kind] = out
+        return written[kind]
+
+    return of

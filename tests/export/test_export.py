@@ -85,14 +85,13 @@ def test_every_network_is_handed_over():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
-def test_an_onnx_file_gives_the_numbers_of_pytorch_for_any_number_of_items(kind, handed, tmp_path):
+def test_an_onnx_file_gives_the_numbers_of_pytorch_for_any_number_of_items(kind, handed, exported):
     import onnx
     import onnxruntime
 
-    run = handed(kind)
-    export(run, tmp_path / "out", Wanted(onnx=True), tell=lambda line: None)
+    run, out = handed(kind), exported(kind)
     for graph in run.portable.graphs:
-        path = tmp_path / "out" / f"{graph.name}.onnx"
+        path = out / f"{graph.name}.onnx"
         onnx.checker.check_model(onnx.load(path), full_check=True)
         session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
         assert [value.name for value in session.get_inputs()] == [value.name for value in graph.inputs]
@@ -104,8 +103,8 @@ def test_an_onnx_file_gives_the_numbers_of_pytorch_for_any_number_of_items(kind,
             several = wanted if isinstance(wanted, tuple) else (wanted,)
             for one, got in zip(several, session.run(None, fed), strict=True):
                 assert got.shape == one.shape and np.abs(got - one.numpy()).max() <= 2e-5
-    assert json.loads((tmp_path / "out" / "about.json").read_text()) == json.loads(json.dumps(dict(run.portable.page)))
-    table = json.loads((tmp_path / "out" / "parity.json").read_text())
+    assert json.loads((out / "about.json").read_text()) == json.loads(json.dumps(dict(run.portable.page)))
+    table = json.loads((out / "parity.json").read_text())
     assert [entry["file"] for entry in table] == [f"{graph.name}.onnx" for graph in run.portable.graphs]
     assert all(entry["inputs"] == 64 and 0 <= max(entry["largest"].values()) <= 1e-4 for entry in table)
 

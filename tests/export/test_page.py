@@ -46,13 +46,17 @@ def browser():
 
 
 @pytest.fixture
-def opened(browser, handed, tmp_path):
+def opened(browser, handed, exported, tmp_path):
     """kind -> its run, with its page open; what went wrong in the page, and what it asked for, is looked at behind."""
 
-    def of(kind):
+    def of(kind, alone=False):
+        """`alone`: without the ONNX files beside it."""
         run = handed(kind)
-        export(run, tmp_path / "out", Wanted(page=True), tell=lambda line: None)
-        browser.get((tmp_path / "out" / "page" / "index.html").as_uri())
+        out = tmp_path / "out" if alone else exported(kind)
+        if alone:
+            export(run, out, Wanted(page=True), tell=lambda line: None)
+            assert not list(out.glob("*.onnx"))
+        browser.get((out / "page" / "index.html").as_uri())
         waited(browser, "document.body.dataset.ready === 'true'")
         return run
 
@@ -167,7 +171,7 @@ def test_a_page_of_sentences_writes_what_the_run_writes(kind, opened, browser):
 
 
 def test_every_control_of_a_page_of_sentences_works(opened, browser):
-    opened("text, lstm")
+    opened("text, lstm", alone=True)
 
     def written():
         return browser.execute_script(

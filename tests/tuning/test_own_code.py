@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 
 import numpy as np
 import pytest
@@ -89,10 +90,18 @@ def mine(tmp_path, monkeypatch):
 def test_a_worker_takes_the_code_of_its_parents_user(mine, monkeypatch):
     seen: list[bool] = []
     task = ("r", {"recipe": "images", "arguments": {"network": {"class_path": "minenets.Plain"}}}, "x")
-    words = [task, None]
-    connection = type("Pipe", (), {"recv": lambda self: words.pop(0), "send": lambda self, message: None})()
+    words, done = [task], threading.Event()
+
+    class Pipe:
+        def recv(self):
+            return words.pop(0) if words else done.wait(60) and None
+
+        def send(self, message):
+            done.set()  # only then does its parent ask it to end
+
+    connection = Pipe()
     assert not is_trusted("minenets.Plain")
-    monkeypatch.setattr(worker, "_one", lambda *rest: seen.append(is_trusted("minenets.Plain")) or ("done", "r"))
+    monkeypatch.setattr(worker, "run", lambda *rest: seen.append(is_trusted("minenets.Plain")))
     worker.serve(connection, None, Stop())
     assert seen == [True]
 

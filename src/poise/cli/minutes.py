@@ -41,11 +41,13 @@ def _within(table: Any, name: str) -> bool:
     return bool(dot) and group in table and _within(table[group], option)
 
 
-def may_be_narrower(recipe: str, arguments: Completed, argv: list[str]) -> bool:
-    """Whether the widths of the networks are ours to choose: pictures by a network of ours that begins with
-    nothing, and nobody has said how wide."""
-    network, begun_with = arguments.get("network"), arguments.get("from_run")
-    if recipe != "images" or network not in ("auto", "bilinear", "dcgan") or begun_with is not None:
+def may_be_narrower(arguments: Completed, argv: list[str]) -> bool:
+    """Whether the widths of the networks are ours to choose: a generator and a discriminator of pictures that are ours
+    and begin with nothing, and nobody has said how wide."""
+    tables = [arguments.get(player) for player in PLAYERS]
+    if not all(isinstance(table, dict) and "width" in table for table in tables):
+        return False
+    if arguments.get("network") not in ("auto", "bilinear", "dcgan") or arguments.get("from_run") is not None:
         return False
     if flags_of(argv) & set(PLAYERS):  # a whole table of options
         return False

@@ -150,7 +150,7 @@ def _in_minutes(
             raise PoiseError(f"--minutes and the steps of --config {file} both say how long the run is: leave one out")
     Further(minutes=minutes)  # refuses what no run can last
     reading.quiet = quiet
-    free = may_be_narrower(argv[0], arguments, argv)
+    free = may_be_narrower(arguments, argv)
     try:
         found, path, line = for_minutes(argv[0], arguments, minutes, out, free)
     finally:
