@@ -25,7 +25,7 @@ def flags_of(argv: list[str]) -> set[str]:
     return {underscored(word).partition("=")[0].removeprefix("--") for word in argv if word.startswith("--")}
 
 
-def names(argv: list[str], *wanted: str) -> bool:
+def is_given(argv: list[str], *wanted: str) -> bool:
     """Whether a flag of the command line or a configuration file gives one of these arguments, such as
     "generator.width"."""
     tables = [read_config(file) for _, file in config_places(argv)]
@@ -51,7 +51,7 @@ def may_be_narrower(arguments: Completed, argv: list[str]) -> bool:
         return False
     if flags_of(argv) & set(PLAYERS):  # a whole table of options
         return False
-    return not names(argv, *(f"{player}.width" for player in PLAYERS))
+    return not is_given(argv, *(f"{player}.width" for player in PLAYERS))
 
 
 def narrower(arguments: Completed) -> Completed:

@@ -137,13 +137,13 @@ def _in_minutes(
     argv: list[str], arguments: Completed, minutes: float, out: str | None, quiet: bool
 ) -> tuple[Completed, str]:
     """The arguments with as many steps as take so long, and the folder; a line says how many."""
-    from poise.cli.minutes import for_minutes, may_be_narrower
+    from poise.cli.minutes import flags_of, for_minutes, may_be_narrower
     from poise.data.files import reading
     from poise.runs.further.lengthening import Further
     from poise.specs.config_files import read_config
     from poise.specs.parser import config_places
 
-    if any(word.partition("=")[0] == "--steps" for word in argv):
+    if "steps" in flags_of(argv):
         raise PoiseError("--minutes and --steps both say how long the run is: give one of them")
     for _, file in config_places(argv):
         if "steps" in read_config(file):
