@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from poise.registry import find, names
+from poise.metrics.core.metric import metric_called, metric_names
 
 Member = tuple[str, Any]  # what it is called, and itself
 FIELD = re.compile(r"^(\s*)([\w*, ]+): ")
@@ -36,8 +36,8 @@ def losses() -> list[Member]:
 def metrics() -> str:
     """The members of the registry by their names on the command line, each with its formula's docstring."""
     parts = []
-    for name in names("metric"):
-        metric = find("metric", name)
+    for name in metric_names():
+        metric = metric_called(name)
         better = f"nearest to {metric.target}" if metric.better == "target" else metric.better
         reads = " and training items" if metric.needs_train else ""
         parts += [f"## {name}", escaped(metric.title), f"Better: {better}. It reads {metric.reads}{reads}."]

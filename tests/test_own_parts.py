@@ -297,6 +297,11 @@ def test_a_metric_of_ones_own(place):
         said = poise(place, *words, "--metrics", wrong, code=2)
         assert f"--metrics {wrong}" in said and "Traceback" not in said
     assert "its options: mymetric.centre:power=2.0" in poise(place, *words, "--metrics", "mymetric.centre:p=1", code=2)
+    said = poise(place, *words, "--metrics", "mymetric.centre:power=1,mymetric.centre:power=2", code=2)
+    assert "both are called 'centre'" in said
+    (place / "taken.py").write_text((place / "mymetric.py").read_text().replace('"centre"', '"rFD"'))
+    said = poise(place, *words, "--metrics", "taken.centre:power=1", code=2)
+    assert "there is a metric called 'rFD' already; give it another name" in said
 
 
 @slow

@@ -16,6 +16,7 @@ from poise.data.files.items import Items, noun_of
 from poise.errors import PoiseError
 from poise.evaluation.choice import EvaluationOptions, extractors_for, fitting_extractors, fitting_metrics
 from poise.metrics.core.feature_metric import FeatureMetric
+from poise.metrics.core.metric import family_of, metric_called
 from poise.metrics.core.statistics import Estimate
 from poise.registry import _TABLES, find
 from poise.training.precision import Execution
@@ -49,8 +50,8 @@ def centre(better="lower", kind=FeatureMetric):
 
 
 def metric_of_points(monkeypatch):
-    find("metric", "KID")
-    monkeypatch.setitem(_TABLES["metric"], "centre", centre(kind=OfPoints))
+    metric_called("KID")  # the others are there
+    monkeypatch.setitem(_TABLES[family_of("features")], "centre", centre(kind=OfPoints))
     pictures = SimpleNamespace(modality="image", name="photos", noun="pictures")
     fitting_metrics(["centre"], SimpleNamespace(made=SimpleNamespace(items=pictures), autoencoder=None))
 

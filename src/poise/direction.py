@@ -14,18 +14,17 @@ from poise.errors import PoiseError, nearest
 OneWay = Literal["lower", "higher"]
 Direction = Literal["lower", "higher", "target", "none"]
 ONE_WAY: tuple[str, ...] = get_args(OneWay)
+DIRECTIONS: tuple[str, ...] = get_args(Direction)
 
 SIGN: Mapping[str, int] = {"lower": -1, "higher": 1}  # of a change for the better
 WORST: Mapping[str, Callable[[Iterable[float]], float]] = {"lower": max, "higher": min}
 REAL, HELD_OUT = "real", "held-out"  # targets that are no number: whatever real data has, and held-out data
 
 
-def check_direction(better: str, metric: str) -> None:
-    """That it is one of the four words. Errors: PoiseError that names the metric."""
-    known = get_args(Direction)
-    if better not in known:
-        near = nearest(str(better), known)
-        raise PoiseError(f"the metric {metric} has better={better!r}{near}; use one of {', '.join(known)}")
+def unknown_direction(better: str, metric: str) -> PoiseError:
+    """What to raise where a metric has none of the four words."""
+    near = nearest(str(better), DIRECTIONS)
+    return PoiseError(f"the metric {metric} has better={better!r}{near}; use one of {', '.join(DIRECTIONS)}")
 
 
 def shown(better: Direction, target: str = REAL) -> str:

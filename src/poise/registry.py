@@ -19,6 +19,7 @@ _LOADED: set[str] = set()
 
 HOMES: dict[str, tuple[str, ...] | dict[str, str]] = {
     "autoencoder": ("poise.recipes.vae.objectives",),
+    "autoencoder metric": ("poise.metrics.latent.members",),
     "critic": ("poise.models.text",),
     "estimator": ("poise.recipes.text.players",),
     "extractor": (
@@ -29,24 +30,18 @@ HOMES: dict[str, tuple[str, ...] | dict[str, str]] = {
         "poise.metrics.features.speech_features",
         "poise.metrics.features.text_features",
     ),
-    "latents": ("poise.models.vae",),
-    "likelihood": ("poise.models.likelihoods",),
-    "loss": ("poise.losses.adversarial",),
-    "mel critic": ("poise.models.speech",),
-    "metric": (
+    "features metric": (
         "poise.metrics.distributions.c2st",
         "poise.metrics.distributions.copying",
         "poise.metrics.distributions.gaussians",
         "poise.metrics.distributions.kernels",
         "poise.metrics.distributions.likelihood",
         "poise.metrics.distributions.neighbours",
-        "poise.metrics.latent.members",
-        "poise.metrics.speech.members",
-        "poise.metrics.speech.heard",
-        "poise.metrics.speech.pitch_members",
-        "poise.metrics.text.members",
-        "poise.metrics.text.verse",
     ),
+    "latents": ("poise.models.vae",),
+    "likelihood": ("poise.models.likelihoods",),
+    "loss": ("poise.losses.adversarial",),
+    "mel critic": ("poise.models.speech",),
     "network": {
         "dcgan": "poise.models.images.dcgan",
         "short_dcgan": "poise.models.images.dcgan",
@@ -54,6 +49,11 @@ HOMES: dict[str, tuple[str, ...] | dict[str, str]] = {
         "residual": "poise.models.images.residual",
         "modern": "poise.models.images.modern",
     },
+    "pairs metric": (
+        "poise.metrics.speech.members",
+        "poise.metrics.speech.heard",
+        "poise.metrics.speech.pitch_members",
+    ),
     "penalty": (
         "poise.penalties.gradients",
         "poise.penalties.outputs",
@@ -71,6 +71,7 @@ HOMES: dict[str, tuple[str, ...] | dict[str, str]] = {
         "vae": "poise.recipes.vae.signature",
     },
     "schedule": ("poise.training.schedules",),
+    "sentences metric": ("poise.metrics.text.members", "poise.metrics.text.verse"),
     "sequence": ("poise.models.rnn",),
     "speech": ("poise.models.speech",),
     "speech units": ("poise.data.transcripts.utterances",),
@@ -90,19 +91,14 @@ HOMES: dict[str, tuple[str, ...] | dict[str, str]] = {
 }
 
 
-def table(family: str) -> dict[str, T]:
-    """The members of a family that are registered so far, by name: for what enters or reads many of them."""
-    return _TABLES.setdefault(family, {})
-
-
-def register(family: str, name: str) -> Callable[[T], T]:
-    """Decorator: enter an object under `name` in `family`; a name that is taken is refused."""
+def register(family: str, name: str, again: bool = False) -> Callable[[T], T]:
+    """Decorator: enter an object under `name` in `family`; a taken name is refused, unless `again` is true."""
 
     def enter(item: T) -> T:
-        members = _TABLES.setdefault(family, {})
-        if name in members:
+        there = _TABLES.setdefault(family, {})
+        if name in there and not again:
             raise ValueError(f"{family} '{name}' is registered twice")
-        members[name] = item
+        there[name] = item
         return item
 
     return enter
@@ -117,6 +113,12 @@ def names(family: str) -> list[str]:
     return list(_TABLES.get(family, {}))
 
 
+def members(family: str) -> dict[str, T]:
+    """The members of a family by name, in order of registration, its homes loaded."""
+    _load(family)
+    return dict(_TABLES.get(family, {}))
+
+
 def find(family: str, name: Any) -> Any:
     """The member called `name`; an unknown name is an error that says which one may have been meant.
 
@@ -125,9 +127,9 @@ def find(family: str, name: Any) -> Any:
     if not isinstance(name, str):
         return name
     _load(family, name)
-    members = _TABLES.get(family, {})
-    if name in members:
-        return members[name]
+    there = _TABLES.get(family, {})
+    if name in there:
+        return there[name]
     known = names(family)
     if "." in name:
         raise PoiseError(

@@ -19,7 +19,7 @@ from poise.evaluation.report import EvaluationReport
 from poise.evaluation.sides import SideNames, Sides
 from poise.metrics.core.metric import find_metrics
 from poise.metrics.latent.look import look
-from poise.metrics.latent.members import LatentMetric
+from poise.metrics.latent.metric import LatentMetric
 from poise.runs.run import run as train
 from tests.evaluation.evaluations import blocks, folder, place, refused, said, stubs  # noqa: F401  (fixtures)
 from tests.metrics.linear_vae import Linear

@@ -11,10 +11,9 @@ from numpy.typing import NDArray
 from poise.direction import HELD_OUT
 from poise.errors import PoiseError
 from poise.metrics.core.feature_metric import FeatureMetric, share_pass
-from poise.metrics.core.metric import find_metrics
+from poise.metrics.core.metric import find_metrics, metric_names
 from poise.metrics.core.sets import Compared, compare
 from poise.metrics.core.statistics import Estimate
-from poise.registry import names
 
 Array = NDArray[np.float64]
 EXPECTED = {
@@ -36,7 +35,7 @@ def together(made: Array, heldout: Array, train: Array) -> Compared:
 
 
 def test_the_family_is_complete() -> None:
-    assert set(names("metric")) >= EXPECTED
+    assert set(metric_names()) >= EXPECTED
 
 
 @pytest.mark.slow

@@ -13,7 +13,7 @@ from poise.errors import PoiseError
 from poise.metrics.core.metric import find_metrics
 from poise.metrics.core.statistics import frechet
 from poise.metrics.latent.judge import heldout_scores, look
-from poise.metrics.latent.members import LatentMetric
+from poise.metrics.latent.metric import LatentMetric
 from poise.models.likelihoods import GaussianLikelihood
 from tests.metrics.linear_vae import Linear, given
 

@@ -12,7 +12,8 @@ from poise.data.files.items import Items, noun_of
 from poise.errors import PoiseError
 from poise.evaluation.items import Side
 from poise.evaluation.sides import Sides
-from poise.metrics.core.metric import AnyMetric, find_metrics, own_metric, own_metric_help
+from poise.metrics.core.metric import AnyMetric, find_metrics, metric_called
+from poise.metrics.core.own_metrics import own_metric, own_metric_help
 from poise.metrics.features.classifier import SmallClassifier
 from poise.metrics.features.feature_files import kept_network
 from poise.metrics.features.features import Extractor, Material, MissingFeatures
@@ -55,7 +56,13 @@ def with_own_metrics(wanted: EvaluationOptions) -> tuple[EvaluationOptions, dict
     if wanted.metrics is None:
         return wanted, {}
     own = {word: digest_of(word.partition(":")[0]) for word in wanted.metrics if "." in word}
-    return replace(wanted, metrics=[own_metric(word) if word in own else word for word in wanted.metrics]), own
+    called: dict[str, str] = {}  # name -> as it was written
+    for word in wanted.metrics:
+        name = own_metric(word) if word in own else word
+        if called.setdefault(name, word) != word:
+            both = f"{called[name]},{word}"
+            raise PoiseError(f"--metrics {both}: both are called '{name}'; give one of them another name")
+    return replace(wanted, metrics=list(called)), own
 
 
 def help_on_metrics(names: str) -> str:
@@ -67,7 +74,7 @@ def fitting_metrics(wanted: Sequence[str] | None, sides: Sides) -> None:
     """PoiseError for a metric that is named and is about other items, or about an auto-encoder where there is none."""
     items = sides.made.items
     for name in wanted or ():
-        metric = find("metric", name)
+        metric = metric_called(name)
         if metric.reads == "autoencoder" and sides.autoencoder is None and items.modality == "image":
             raise PoiseError(f"{name} is for runs of auto-encoders and {items.name} is none: leave it out of --metrics")
         if metric.modality not in ("", items.modality):

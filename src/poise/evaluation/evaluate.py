@@ -18,7 +18,6 @@ from poise.evaluation.choice import (
     extractors_for,
     fitting_extractors,
     fitting_metrics,
-    named_metrics,
     small_networks,
     with_own_metrics,
 )
@@ -38,27 +37,24 @@ from poise.evaluation.sides import SideFeatures, Sides, sides_of_items, sides_of
 from poise.evaluation.sources import Real, TaskProgress, column_of, run_or_items
 from poise.evaluation.speech import speech_section
 from poise.evaluation.text import text_section
-from poise.metrics.core.feature_metric import FeatureMetric
-from poise.metrics.core.metric import Metric, check_names, find_metrics
+from poise.metrics.core.metric import metric_called
 from poise.metrics.core.rows import Note
 from poise.metrics.distributions.evaluation import evaluate as evaluate_features
 from poise.metrics.features.classifier import SmallClassifier
 from poise.metrics.features.feature_files import kept_features
 from poise.metrics.features.features import Extractor, MissingFeatures
-from poise.metrics.latent.members import LatentMetric
-from poise.metrics.speech.metric import PairedMetric
-from poise.metrics.text.metric import TextMetric
+from poise.metrics.latent.metric import LatentMetric
 from poise.registry import find
 from poise.report.progress import ProgressView
 from poise.runs.load import Run
 from poise.words import language
 
-# What is read beside features: the kind of metric, and the section of its members, None where it does not apply.
-SECTIONS: dict[type[Metric[Any]], Callable[[Sides, EvaluationOptions, TaskProgress], Section | None]] = {
-    TextMetric: text_section,
-    PairedMetric: speech_section,
-    LatentMetric: likelihood_section,
-}
+# Of what is read beside features, the section, None where it does not apply.
+SECTIONS: tuple[Callable[[Sides, EvaluationOptions, TaskProgress], Section | None], ...] = (
+    text_section,
+    speech_section,
+    likelihood_section,
+)
 
 
 def options_of(arguments: Any) -> EvaluationOptions:
@@ -133,8 +129,8 @@ def _check(what: str, wanted: EvaluationOptions) -> None:
             f"--column {wanted.column}: neither {' nor '.join(sources)} has columns; leave it out, or give a .jsonl "
             "or .csv file"
         )
-    kinds: list[type[Metric[Any]]] = [FeatureMetric, *SECTIONS]
-    check_names(wanted.metrics or (), [metric.name for kind in kinds for metric in find_metrics(kind)])
+    for name in wanted.metrics or ():
+        metric_called(name)
 
 
 def _target(found: Run | Items, sides: Sides, out: str | None) -> Path:
@@ -162,8 +158,9 @@ def _is_evaluation(path: Path) -> bool:
 def _report(sides: Sides, options: EvaluationOptions, task: TaskProgress) -> EvaluationReport:
     """Everything that was found. Where no extractor is installed the rest is told, if there is any, with a note."""
     sides, networks, notes = small_networks(sides, options)
-    metrics = _of_features(options.metrics)
-    by_latents = [] if options.metrics is None else named_metrics(LatentMetric, options.metrics)
+    named = None if options.metrics is None else [metric_called(name) for name in options.metrics]
+    metrics = None if named is None else [metric.name for metric in named if metric.reads == "features"]
+    by_latents = [metric for metric in named or () if isinstance(metric, LatentMetric)]
     extractors: list[Extractor] = []
     missing: list[str] = []
     none: MissingFeatures | None = None
@@ -185,7 +182,7 @@ def _report(sides: Sides, options: EvaluationOptions, task: TaskProgress) -> Eva
             shares = class_shares(extractor, rows.made, sides)
             modes = class_modes(extractor, rows.made, rows.heldout)
     sides = replace(sides, extractors=extractors)
-    sections = [section for build in SECTIONS.values() if (section := build(sides, options, task))]
+    sections = [section for build in SECTIONS if (section := build(sides, options, task))]
     if none is not None and not sections:
         raise none
     return EvaluationReport(
@@ -199,11 +196,6 @@ def _report(sides: Sides, options: EvaluationOptions, task: TaskProgress) -> Eva
         class_modes=modes,
         notes=[Note(sentence) for sentence in (*sides.notes, *notes, *missing)],
     )
-
-
-def _of_features(wanted: list[str] | None) -> list[str] | None:
-    """Those of the named metrics that are computed of features."""
-    return None if wanted is None else [name for name in wanted if find("metric", name).reads == "features"]
 
 
 def _rows(extractor: Extractor, sets: dict[str, Side], seed: int, task: TaskProgress) -> SideFeatures:

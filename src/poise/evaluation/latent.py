@@ -18,7 +18,7 @@ from poise.metrics.core.sets import compare
 from poise.metrics.core.statistics import Estimate, symmetric
 from poise.metrics.features.feature_files import batch_of
 from poise.metrics.latent.look import LEAST, Looked, look
-from poise.metrics.latent.members import LatentMetric
+from poise.metrics.latent.metric import LatentMetric
 
 MOST = 1_000  # pictures of either side
 NEAR = 0.5  # nats below log N from which on a mutual information only says "at least so much"
@@ -32,7 +32,8 @@ def likelihood_section(sides: Sides, options: EvaluationOptions, task: TaskProgr
 
     rFD has beside it the distance of the same held-out pictures from as many training ones.
     """
-    model, members = sides.autoencoder, named_metrics(LatentMetric, options.metrics)
+    model = sides.autoencoder
+    members = [] if model is None else named_metrics(LatentMetric, options.metrics)
     if model is None or not members:
         return None
     heldout = sides.heldout.at_most(MOST, options.seed)

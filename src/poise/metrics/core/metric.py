@@ -1,29 +1,26 @@
-"""What a metric is: a member of the registry's family "metric", and one way from what it reads to estimates.
+"""What a metric is: a member of the registry, and one way from what it reads to estimates.
 
 There is a subclass for each thing that can be read: `FeatureMetric` sets of features, `TextMetric` sentences,
-`PairedMetric` clips beside their recordings, `LatentMetric` an auto-encoder's look at pictures.
+`PairedMetric` clips beside their recordings, `LatentMetric` an auto-encoder's look at pictures. The metrics of each are
+a family of the registry ("features metric"), so that who reads pictures does not load what hears pitch. A name is that
+of one metric, whatever it reads.
 """
 
 from __future__ import annotations
 
-import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Generic, Literal, TypeVar
+from typing import Any, ClassVar, Generic, Literal, TypeVar, get_args
 
-import yaml  # type: ignore[import-untyped]
-
-from poise.direction import REAL, Direction, check_direction
+from poise.direction import DIRECTIONS, REAL, Direction, unknown_direction
 from poise.errors import PoiseError, nearest
-from poise.lazy import loaded
 from poise.metrics.core.rows import Note, ScoreRow
 from poise.metrics.core.statistics import Estimate
-from poise.registry import names, register, table
+from poise.registry import members, names, register
 
 Input = TypeVar("Input")  # what a metric reads
 AnyMetric = TypeVar("AnyMetric", bound="Metric[Any]")
-MEMBERS: dict[str, Any] = table("metric")
 MetricInput = Literal["features", "sentences", "pairs", "autoencoder"]
 
 
@@ -63,7 +60,8 @@ class Metric(ABC, Generic[Input]):
     ready: Callable[[], None] = at_once
 
     def __post_init__(self) -> None:
-        check_direction(self.better, self.name)
+        if self.better not in DIRECTIONS:
+            raise unknown_direction(self.better, self.name)
 
     @classmethod
     def define(
@@ -97,7 +95,42 @@ class Metric(ABC, Generic[Input]):
 
 def entered(metric: AnyMetric) -> AnyMetric:
     """The metric, registered under its name; a name that is taken is refused."""
-    return register("metric", metric.name)(metric)
+    return register(family_of(metric.reads), metric.name)(metric)
+
+
+def family_of(reads: MetricInput) -> str:
+    """The name in the registry of the metrics that read the same.
+
+    Example:
+        >>> family_of("features")
+        'features metric'
+    """
+    return f"{reads} metric"
+
+
+def metric_names() -> list[str]:
+    """The names of all metrics, whatever they read.
+
+    Example:
+        >>> [name for name in metric_names() if name.startswith("K")]
+        ['KID']
+    """
+    return [name for reads in get_args(MetricInput) for name in names(family_of(reads))]
+
+
+def metric_called(name: str) -> Metric[Any]:
+    """The metric of this name, whatever it reads; an unknown name is an error with the nearest one.
+
+    Example:
+        >>> metric_called("distinct").reads
+        'sentences'
+    """
+    for reads in get_args(MetricInput):
+        family: dict[str, Metric[Any]] = members(family_of(reads))
+        if name in family:
+            return family[name]
+    check_names([name], metric_names())
+    raise AssertionError(name)
 
 
 def find_metrics(kind: type[AnyMetric], wanted: Iterable[str] | None = None) -> list[AnyMetric]:
@@ -108,71 +141,11 @@ def find_metrics(kind: type[AnyMetric], wanted: Iterable[str] | None = None) -> 
         >>> [(metric.name, metric.better) for metric in find_metrics(FeatureMetric, ["FD", "KID"])]
         [('FD', 'lower'), ('KID', 'target')]
     """
-    known = {name: MEMBERS[name] for name in names("metric") if isinstance(MEMBERS[name], kind)}
+    family: dict[str, Any] = members(family_of(kind.reads))
+    known = {name: metric for name, metric in family.items() if isinstance(metric, kind)}
     chosen = list(known) if wanted is None else list(wanted)
     check_names(chosen, list(known))
     return [known[name] for name in chosen]
-
-
-def own_metric(word: str) -> str:
-    """The name of a metric of one's own, written MODULE.NAME or MODULE.NAME:OPTION=VALUE:...; it is registered now.
-
-    MODULE.NAME is a metric, or what makes one of the options, such as a function or a class.
-    Errors: PoiseError, one sentence, for what cannot be loaded and for what is no metric.
-
-    Example:
-        >>> own_metric("poise.metrics.distributions.gaussians.fd")  # any module that can be imported from here
-        'FD'
-    """
-    path, *options = word.split(":")
-    found = _load(path, word)
-    if options or not isinstance(found, Metric):
-        try:
-            found = found(**{key: yaml.safe_load(value) for key, _, value in (part.partition("=") for part in options)})
-        except (TypeError, ValueError, yaml.YAMLError) as error:
-            raise PoiseError(f"--metrics {word} cannot be made ({error}); {_options_of(path, found)}") from None
-    if not isinstance(found, Metric):
-        raise PoiseError(f"--metrics {word}: {path} gives a {type(found).__name__}, which is no metric")
-    if found.name not in names("metric"):
-        entered(found)
-    return found.name
-
-
-def own_metric_help(word: str) -> str:
-    """What --help says of a metric of one's own: what it tells, and its options with their defaults.
-
-    Example:
-        >>> print(own_metric_help("poise.metrics.core.statistics.upper_tail"))
-        poise.metrics.core.statistics.upper_tail: P(N(0, 1) > z).
-        its options: poise.metrics.core.statistics.upper_tail:z=....
-    """
-    path = word.partition(":")[0]
-    found = _load(path, word)
-    about = found.title if isinstance(found, Metric) else (inspect.getdoc(found) or "").partition("\n")[0]
-    return f"{path}: {about} {_options_of(path, found)}"
-
-
-def _load(path: str, word: str) -> Any:
-    module, _, name = path.rpartition(".")
-    try:
-        return loaded(f"{module}:{name}")
-    except (ImportError, AttributeError, SyntaxError, TypeError, ValueError) as error:
-        raise PoiseError(f"--metrics {word} cannot be loaded ({error}): name MODULE.NAME of a file here") from None
-
-
-def _options_of(path: str, maker: Any) -> str:
-    """ "its options: mymetric.centre:power=2.0", from the signature of what makes the metric."""
-    if isinstance(maker, Metric) or not callable(maker):
-        return "it has no options"
-    try:
-        taken = inspect.signature(maker).parameters.values()
-    except ValueError:  # a function written in C may have none
-        return "its options are not known"
-    words = []
-    for option in taken:
-        default = "..." if option.default is option.empty else option.default
-        words.append(f"{option.name}={default}")
-    return f"its options: {path}:{':'.join(words)}" if words else "it has no options"
 
 
 def check_names(wanted: Iterable[str], known: Sequence[str]) -> None:

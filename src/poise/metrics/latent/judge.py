@@ -15,7 +15,7 @@ from torch import Tensor
 
 from poise.metrics.core.metric import find_metrics
 from poise.metrics.latent.look import SAMPLES, Looked, look
-from poise.metrics.latent.members import LatentMetric
+from poise.metrics.latent.metric import LatentMetric
 
 if TYPE_CHECKING:
     from poise.models.vae import AutoEncoder
