@@ -7,6 +7,7 @@ import os
 import pwd
 import shutil
 import socket
+import sqlite3
 import subprocess
 import tempfile
 from pathlib import Path
@@ -14,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from poise.cli import main
+from poise.tuning.storage import Marks
 
 pytestmark = [pytest.mark.usefixtures("here"), pytest.mark.slow]
 SHRINK = ["tune", "shrink", "x", "--no-scan"]
@@ -76,10 +78,26 @@ def test_postgresql(tmp_path, journal, postgres):
     assert tried(tmp_path / "u") == journal
 
 
-def test_a_base_that_another_search_has_begun_is_refused(tmp_path, capsys):
-    """Its trials are of other options: what is tried would be nonsense."""
-    address = f"sqlite:///{tmp_path / 'tune.db'}"
-    assert main([*WORDS, "--out", str(tmp_path / "t"), "--trials", "4", "--quiet", "--storage", address]) == 0
-    other = [*WORDS[:-1], "lr=times:0.5:2", "--out", str(tmp_path / "u"), "--trials", "4", "--storage", address]
-    assert main(other) == 2
-    assert "holds the trials of another search" in capsys.readouterr().err
+def test_a_base_holds_several_searches(tmp_path, journal):
+    """Neither sees the trials of the other, and each goes on."""
+    kept = ["--quiet", "--storage", f"sqlite:///{tmp_path / 'tune.db'}"]
+    other = [*WORDS[:-1], "lr=times:0.5:2", "--out", str(tmp_path / "o"), *kept]
+    mine = [*WORDS, "--out", str(tmp_path / "u"), *kept]
+    assert main([*other, "--trials", "4"]) == 0
+    assert main([*mine, "--trials", "4"]) == 0
+    assert main([*other, "--trials", "8"]) == 0
+    assert main([*mine, "--trials", "8"]) == 0
+    assert tried(tmp_path / "u") == journal and len(tried(tmp_path / "o")) == 8
+    assert all("lr" in trial["values"] for trial in tried(tmp_path / "o"))
+
+
+def test_a_base_of_before_goes_on(tmp_path, journal, monkeypatch):
+    """It has one search, which is called nothing else."""
+    words = [*WORDS, "--out", str(tmp_path / "u"), "--quiet", "--storage", f"sqlite:///{tmp_path / 'tune.db'}"]
+    with monkeypatch.context() as before:
+        before.setattr(Marks, "name_in", lambda self, kept, alone: "search")
+        assert main([*words, "--trials", "4"]) == 0
+    assert main([*words, "--trials", "8"]) == 0
+    assert tried(tmp_path / "u") == journal
+    with sqlite3.connect(tmp_path / "tune.db") as base:
+        assert base.execute("select study_name from studies").fetchall() == [("search",)]

@@ -1,12 +1,45 @@
-"""Where the trials of a search lie: Optuna's journal in a file, or a database."""
+"""Where the trials of a search lie: Optuna's journal in a file, or a database, and under which name."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from poise.disk import read_bytes, write_atomically
 from poise.errors import PoiseError
+
+NAME = "search"
+
+
+@dataclass(frozen=True)
+class Marks:
+    """What tells a search from others in a storage: its space, in words, and a hash of what was asked."""
+
+    space: Sequence[str]
+    whose: str
+
+    def told(self) -> Mapping[str, object]:
+        """As they are kept."""
+        return {"space": list(self.space), "whose": self.whose}
+
+    def are(self, known: Mapping[str, object]) -> bool:
+        """Whether kept ones are these; searches of before have no hash."""
+        return known.get("space") == list(self.space) and known.get("whose", self.whose) == self.whose
+
+    def name_in(self, kept: Any, alone: bool) -> str:
+        """What it is called there: "search" where it is alone, as in databases of before, else with its hash."""
+        if alone or self._has(kept):
+            return NAME
+        return f"{NAME} {self.whose}"
+
+    def _has(self, kept: Any) -> bool:
+        try:
+            number = kept.get_study_id_from_name(NAME)
+        except KeyError:
+            return False
+        return self.are(kept.get_study_user_attrs(number))
 
 
 def storage(place: Path | str) -> Any:

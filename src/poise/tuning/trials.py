@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from poise.errors import PoiseError
 from poise.tuning.space import Space, Value
-from poise.tuning.storage import closed, storage
+from poise.tuning.storage import Marks, closed, storage
 
 if TYPE_CHECKING:
     import optuna
@@ -31,7 +31,7 @@ JOURNAL = "trials.journal"
 TOGETHER = 4  # trials of a round
 STARTUP = 10  # trials drawn evenly before the sampler learns from them
 WORSE = 0.3  # p of Wilcoxon's signed ranks below which a trial is given up: two seeds of two that are worse give ¼
-NAME, SCORES, GIVEN_UP, SPACE, WHOSE = "search", "scores", "given up", "space", "whose"
+SCORES, GIVEN_UP = "scores", "given up"
 REFUSED = "refused"
 
 
@@ -67,12 +67,13 @@ class Trials:
     """The trials of a search.
 
     Args:
-        place: a file for Optuna's journal, or the address of a database such as sqlite:///tune.db.
+        place: a file for Optuna's journal, or the address of a database such as sqlite:///tune.db, which may hold the
+            trials of other searches as well.
         space: what is searched. lower: whether less is better. seed: of what is drawn.
         first: values of the first trials, which are never given up.
         whose: tells one search from another with the same space, such as a hash of what was asked.
 
-    Errors: PoiseError for a place that cannot be read, or holds the trials of another search.
+    Errors: PoiseError for a place that cannot be read, and for a journal with the trials of another search.
     """
 
     def __init__(
@@ -86,14 +87,15 @@ class Trials:
     ) -> None:
         import optuna
 
-        self.space, self.lower, self.seed, self.first, self.whose = space, lower, seed, first, whose
+        self.space, self.lower, self.seed, self.first = space, lower, seed, first
+        self._marks = Marks(sorted(str(one) for one in space.dimensions), whose)
         self._distributions = {one.name: one.distribution() for one in space.dimensions}
         self._drawn = [{one.name: one.drawn(values[one.name]) for one in space.dimensions} for values in first]
         self._storage = storage(place)
         with quiet():
             self.study: optuna.Study = optuna.create_study(
                 storage=self._storage,
-                study_name=NAME,
+                study_name=self._marks.name_in(self._storage, alone=isinstance(place, Path)),
                 direction="minimize" if lower else "maximize",
                 pruner=optuna.pruners.WilcoxonPruner(p_threshold=WORSE, n_startup_steps=2),
                 load_if_exists=True,
@@ -106,15 +108,13 @@ class Trials:
 
     def _check(self, place: Path | str) -> None:
         """That what lies in the storage is of this search. Errors: PoiseError."""
-        told = {SPACE: sorted(str(one) for one in self.space.dimensions), WHOSE: self.whose}
-        known = self.study.user_attrs
         if not self.study.get_trials(deepcopy=False):
-            for name in told:
-                if name not in known:
-                    self.study.set_user_attr(name, told[name])
             known = self.study.user_attrs
-        if known.get(SPACE) != told[SPACE] or known.get(WHOSE, self.whose) != self.whose:
-            raise PoiseError(f"{place} holds the trials of another search: choose another --storage, or another --out")
+            for name, value in self._marks.told().items():
+                if name not in known:
+                    self.study.set_user_attr(name, value)
+        if not self._marks.are(self.study.user_attrs):
+            raise PoiseError(f"{place} holds the trials of another search: choose another --out")
 
     def round(self, number: int, most: int = TOGETHER) -> list[Tried]:
         """The trials of a round, asked for where they are not there yet; at most so many.
