@@ -211,6 +211,7 @@ def test_there_are_enough_cases():
     assert len({case[0] for case in CASES}) == len(CASES)
 
 
+@pytest.mark.slow
 def test_a_fault_of_poise_is_one_line_too(place, capsys, monkeypatch):
     """No traceback reaches a user; one who asks for it gets it."""
 

@@ -89,6 +89,7 @@ def arguments(*words: str) -> dict:
     return parser_for("images").parse(["pictures.npz", *words])
 
 
+@pytest.mark.slow
 def test_dashes_and_underscores_are_the_same():
     """In flags; values keep theirs."""
     assert arguments("--l2-generator", "1e-3", "--loss=least_squares") == arguments(
@@ -127,6 +128,7 @@ def test_each_file_of_commands_says_which_it_enters(part):
     assert set(tree(part.COMMANDS[0])[1].choices) == {*part.COMMANDS, "completion"}
 
 
+@pytest.mark.slow
 def test_yaml_toml_and_flags_give_the_same_spec(place):
     """And a flag after --config wins over it."""
     (place / "a.yaml").write_text(YAML)

@@ -84,6 +84,7 @@ def test_a_terminal_without_greek_letters_is_enough(place):
     assert b"? 0.0001" in done.stdout
 
 
+@pytest.mark.slow
 def test_a_finished_run_says_so(place, capsys):
     assert "finished before; nothing to do" in said(capsys, "resume", "last")
     before = {p: p.stat().st_mtime_ns for p in (place / "runs").rglob("*")}
@@ -91,6 +92,7 @@ def test_a_finished_run_says_so(place, capsys):
     assert {p: p.stat().st_mtime_ns for p in (place / "runs").rglob("*")} == before
 
 
+@pytest.mark.slow
 def test_runs_are_listed_and_found(place, capsys):
     """By path, name, the beginning of a name, and `last`, which is the newest."""
     shutil.copytree(place / "runs/images-alpha", place / "runs/images-beta")

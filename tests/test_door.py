@@ -120,6 +120,7 @@ def test_what_a_recipe_cannot_is_one_sentence(trained):
         poise.load(trained["images"].path, step=7).sample(1)
 
 
+@pytest.mark.slow
 def test_the_same_arguments_are_the_same_run(pictures, trained):  # noqa: F811
     asked = {key: value for key, value in spec(pictures)["arguments"].items() if key != "data"}
     before = (trained["images"].path / "record.jsonl").read_bytes()

@@ -155,6 +155,7 @@ def test_no_room_for_the_record(place, capsys, monkeypatch):
     assert [row["step"] for row in RunFolder(place / "runs/full").rows()] == list(range(6))
 
 
+@pytest.mark.slow
 def test_no_room_for_the_decoded_pictures(place, capsys, monkeypatch):
     """The cache keeps nothing of a set that did not fit, and the sentence names it."""
     monkeypatch.setenv("POISE_CACHE", str(place / "cache"))

@@ -144,6 +144,7 @@ def test_a_finished_run_is_evaluated(after, recipe, tmp_path, capsys):
     assert values and np.isfinite([value for value in values if value is not None]).all()
 
 
+@pytest.mark.slow
 def test_a_study_is_read_as_far_as_it_came(before, monkeypatch, capsys):
     monkeypatch.setattr(publish, "draw", lambda outcome, folder: [])  # plots take the longest
     assert main(["study", "small.yaml", "--out", "small", "--report"]) == 0

@@ -44,6 +44,7 @@ def test_the_index_finds_what_the_whole_table_would():
     assert found >= len(sentences())
 
 
+@pytest.mark.slow
 def test_values_are_those_of_the_pattern():
     for sentence, text in zip(sentences(), list(lines())[::2], strict=True):
         for one in (text, text + text, text[1:]):
@@ -103,6 +104,7 @@ def test_a_line_that_is_like_too_many_sentences_stays(monkeypatch):
     translating._line.cache_clear()
 
 
+@pytest.mark.slow
 def test_the_table_is_not_read_for_english(monkeypatch):
     monkeypatch.setenv("POISE_LANG", "en")
     for kept in (sentences, index, translating._line):

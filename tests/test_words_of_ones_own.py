@@ -93,6 +93,7 @@ WORDS = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", WORDS)
 def test_a_word_that_is_not_known(case, tmp_path: Path, monkeypatch):
     monkeypatch.chdir(tmp_path)

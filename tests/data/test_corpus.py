@@ -200,6 +200,7 @@ def test_what_cannot_be_asked_for(file: File, options: dict[str, Any], message: 
 LONG = "word " * 200_000  # a million characters, the last of which is a space
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("content", "message"),
     [

@@ -57,6 +57,7 @@ def test_the_table_is_that_of_standard_mandarin() -> None:
     assert {final for _, final in TABLE} == set(FINALS)
 
 
+@pytest.mark.slow
 def test_every_syllable_comes_back_from_both_spellings() -> None:
     assert [parse(to_pinyin(syllable)) for syllable in ALL] == [[syllable] for syllable in ALL]
     assert [parse(to_zhuyin(syllable)) for syllable in ALL] == [[syllable] for syllable in ALL]

@@ -88,6 +88,7 @@ def test_what_is_wrong_is_told_with_its_line(
 SENTENCE = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1).filter(str.strip)
 
 
+@pytest.mark.slow
 @given(sentences=st.lists(SENTENCE, min_size=1))
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_text_and_json_keep_every_sentence(sentences: list[str], tmp_path_factory: pytest.TempPathFactory) -> None:

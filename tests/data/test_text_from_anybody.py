@@ -64,6 +64,7 @@ def quoted(cell: str, delimiter: str, always: bool) -> str:
     return '"' + cell.replace('"', '""') + '"' if needs else cell
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("always", [False, True], ids=["quoted where needed", "quoted always"])
 @pytest.mark.parametrize("header", HEADERS)
 @pytest.mark.parametrize("delimiter", DELIMITERS)
@@ -179,6 +180,7 @@ def test_a_damaged_row_is_counted_and_named_and_the_others_are_read(case: str, t
     assert "\n" not in str(caught.value) and len(str(caught.value)) < 700
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("end", ENDS)
 @pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
 @pytest.mark.parametrize("text", SAMPLES, ids=lambda text: text[:4])

@@ -122,6 +122,7 @@ def test_units_of_a_run_can_be_given_and_unknown_ones_are_counted():
     assert rows(found)["memorised"]["made"]["value"] == 0, "other words are no copies, unknown as they are"
 
 
+@pytest.mark.slow
 def test_the_same_files_give_the_same_report(place, capsys):  # noqa: F811
     args = [written("made.txt", sentences(60, 3)), "--against", written("real.txt", sentences(90, 1))]
     reports = []

@@ -212,6 +212,7 @@ def test_a_graph_that_takes_one_item_at_a_time_is_compared_on_as_many():
     assert [given[0].shape[1] for given in onnx_file._inputs(one)] == list(range(1, 65))
 
 
+@pytest.mark.slow
 def test_the_folder_in_which_one_stands_is_no_new_folder(handed, tmp_path, monkeypatch, capsys):
     run = handed("dcgan").path.resolve()
     monkeypatch.chdir(tmp_path)

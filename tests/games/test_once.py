@@ -145,6 +145,7 @@ def test_it_says_why_it_is_not_captured():
     assert "--reuse-generated" in game_of().not_captured and not game_of(False).not_captured
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("player", ["generator", "discriminator"])
 def test_players_that_move_twice_are_refused(player, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)

@@ -51,6 +51,7 @@ def test_real_clips_are_the_measure() -> None:
     assert found.estimates()["closer than half"].value == 0
 
 
+@pytest.mark.slow
 def test_copies_show_and_new_recordings_do_not() -> None:
     copied = copied_clips([TRAIN[i] for i in range(20)], REAL, TRAIN, LABELS).estimates()
     assert copied["nearest training clip"].value == 0

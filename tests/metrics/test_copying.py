@@ -91,6 +91,7 @@ def test_auth_pct_of_a_perfect_generator_is_not_fifty(d: int, expected: float) -
     assert np.mean([e.low <= expected <= e.high for e in found]) >= 0.8
 
 
+@pytest.mark.slow
 def test_auth_pct_gap_is_zero_for_a_perfect_generator_and_below_for_copies() -> None:
     draw = np.random.default_rng(5)
     found = [auth_pct_gap.estimate(compare(*(draw.normal(size=(100, 32)) for _ in range(3)))) for _ in range(150)]
@@ -130,6 +131,7 @@ def test_mann_whitney_is_scipys() -> None:
     assert mann_whitney(torch.from_numpy(x), torch.from_numpy(y)) == pytest.approx(expected, rel=1e-12)
 
 
+@pytest.mark.slow
 def test_kmeans_finds_clusters_as_scikit_learn_does() -> None:
     cluster = pytest.importorskip("sklearn.cluster")
     draw = np.random.default_rng(9)
@@ -162,6 +164,7 @@ def test_mixture_agrees_with_automatic_differentiation() -> None:
     torch.testing.assert_close(found.nll(test), -log_p(test).detach().logsumexp(1) / 6, rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_fld_tells_perfect_copied_poor_and_collapsed_apart() -> None:
     draw = np.random.default_rng(10)
     heldout, train, made = (draw.normal(size=(400, 20)) for _ in range(3))

@@ -80,6 +80,7 @@ def test_equal_arguments_give_equal_results_and_progress_is_told(digits: Array) 
     assert [done for done, _, _ in told] == sorted(done for done, _, _ in told)
 
 
+@pytest.mark.slow
 def test_without_a_training_set_it_says_what_is_left_out(digits: Array) -> None:
     found = evaluate("x", digits[:200], digits[200:600])
     assert {row.metric for row in found.rows} == {
@@ -90,6 +91,7 @@ def test_without_a_training_set_it_says_what_is_left_out(digits: Array) -> None:
     assert any("What copying would score is left out" in note for note in found.notes)
 
 
+@pytest.mark.slow
 def test_few_rows_leave_metrics_out_with_a_sentence(digits: Array) -> None:
     found = evaluate("x", digits[:30], digits[30:100], digits[100:110])
     left = {note.split(" is left out")[0] for note in found.notes if "it needs" in note}

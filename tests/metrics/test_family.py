@@ -56,6 +56,7 @@ def test_it_is_finite_and_its_interval_holds_it(metric: FeatureMetric) -> None:
         assert 0 < found.m <= 120
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("metric", METRICS, ids=lambda m: m.name)
 def test_equal_seeds_give_equal_numbers_and_the_global_state_is_untouched(metric: FeatureMetric) -> None:
     state = np.random.get_state()[1].copy()  # type: ignore[union-attr]
@@ -64,6 +65,7 @@ def test_equal_seeds_give_equal_numbers_and_the_global_state_is_untouched(metric
     np.testing.assert_array_equal(np.random.get_state()[1], state)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("metric", METRICS, ids=lambda m: m.name)
 def test_a_shared_pass_changes_nothing(metric: FeatureMetric) -> None:
     alone = metric.estimate(together(*sets()), seed=2)
@@ -88,6 +90,7 @@ def plain(found: Estimate) -> list[float]:
     return list(found[:3])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("metric", METRICS, ids=lambda m: m.name)
 def test_single_precision_and_memory_maps_will_do(metric: FeatureMetric, tmp_path) -> None:
     made, heldout, train = (x.astype(np.float32) for x in sets())

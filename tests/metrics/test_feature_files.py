@@ -121,6 +121,7 @@ def test_memory_does_not_grow_with_the_items() -> None:
     assert peak < 8_000_000
 
 
+@pytest.mark.slow
 def test_a_network_is_trained_once(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     images = np.random.default_rng(0).integers(0, 255, (30, 8, 8, 1), dtype=np.uint8)
     monkeypatch.setattr("poise.metrics.features.rotations.train_rotations", partial(train_rotations, steps=5))

@@ -53,6 +53,7 @@ def test_network_is_that_of_the_package(size: int) -> None:
     torch.testing.assert_close(EffLite0(size)(images), expected, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_features_do_not_depend_on_the_batch(lite: EffLite0) -> None:
     images = pictures(64)
     together = lite(images)

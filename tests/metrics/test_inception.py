@@ -67,6 +67,7 @@ def padded_mean(x: Tensor) -> Tensor:
     return sums / F.conv2d(ones, weight, padding=1)
 
 
+@pytest.mark.slow
 @torch.no_grad()
 def test_blocks_are_those_of_the_fid_and_not_of_torchvision() -> None:
     net = InceptionNet(random_inception())

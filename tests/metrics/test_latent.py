@@ -35,6 +35,7 @@ def test_the_true_posterior_gives_the_exact_likelihood_with_any_number_of_sample
     assert measured(looked, "NLL").value == pytest.approx(float(linear.nll.mean()))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("wrong", [{"gain": 0.7}, {"log_variance": 0.7}, {"shift": 0.5, "log_variance": 0.4}])
 def test_a_wrong_posterior_bounds_the_likelihood_and_more_samples_come_nearer(wrong):
     linear = Linear(n=100)

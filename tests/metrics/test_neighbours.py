@@ -33,6 +33,7 @@ def test_shares_are_those_of_prdc(n: int, m: int, d: int) -> None:
         assert metric.estimate(sets).value == pytest.approx(expected[metric.name], abs=1e-12)
 
 
+@pytest.mark.slow
 def test_neighbours_of_more_rows_than_a_tile_are_the_nearest() -> None:
     draw = np.random.default_rng(1)
     x, y = draw.normal(size=(BLOCK + 60, 4)), draw.normal(size=(700, 4))
@@ -57,6 +58,7 @@ def test_rows_on_the_border_of_a_ball_are_outside() -> None:
     np.testing.assert_array_equal(hits.x_holds[inner], 1)
 
 
+@pytest.mark.slow
 def test_coverage_of_equal_laws_is_the_formula() -> None:
     draw = np.random.default_rng(2)
     assert round(expected_coverage(1000, 1000), 3) == 0.969
@@ -66,6 +68,7 @@ def test_coverage_of_equal_laws_is_the_formula() -> None:
     assert np.mean(found) == pytest.approx(expected_coverage(100, 150), abs=4 * np.std(found) / np.sqrt(60))
 
 
+@pytest.mark.slow
 def test_density_of_equal_laws_is_one_and_precision_is_not() -> None:
     draw = np.random.default_rng(3)
     sets = [compare(draw.normal(size=(300, 8)), draw.normal(size=(300, 8))) for _ in range(30)]

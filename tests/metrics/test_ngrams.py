@@ -99,6 +99,7 @@ def test_it_agrees_with_the_formulas(order):
     assert model.nll([chain])[0] == pytest.approx(-sum(map(math.log, steps)), rel=1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("order", range(1, 6))
 @pytest.mark.parametrize("size", [1, 7, 300])
 def test_probabilities_are_positive_and_sum_to_one_after_every_history(order, size):

@@ -94,6 +94,7 @@ def test_lengths_may_differ_by_a_hop() -> None:
     assert log_mel_l1.of_pair(REAL, longer, Context())["log-mel L1"] == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("semitones", "length"), [(1.0, 0.5), (-3.0, 0.5), (2.0, 0.7)])
 def test_a_higher_voice_is_as_far_off_as_it_is_higher(semitones: float, length: float) -> None:
     """In any length: frames match by dynamic time warping where lengths differ."""

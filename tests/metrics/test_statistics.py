@@ -8,8 +8,6 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
-from torchmetrics.image.fid import _compute_fid
-from torchmetrics.image.kid import poly_mmd
 
 from poise.errors import PoiseError
 from poise.metrics.core.statistics import Estimate, frechet, kid
@@ -63,7 +61,10 @@ def test_frechet_of_fewer_rows_than_columns_agrees_with_the_matrix_square_root()
     assert frechet(x, y) == pytest.approx(expected, rel=1e-6)
 
 
+@pytest.mark.slow
 def test_frechet_agrees_with_torchmetrics() -> None:
+    from torchmetrics.image.fid import _compute_fid  # loads scipy.signal and matplotlib
+
     rng = np.random.default_rng(3)
     x, y = rng.normal(size=(400, 12)), rng.normal(0.3, 1.5, size=(500, 12))
     moments = [torch.from_numpy(m) for z in (x, y) for m in (z.mean(0), np.cov(z.T))]
@@ -90,20 +91,27 @@ def test_kid_is_its_definition() -> None:
     assert found.low < found.value < found.high
 
 
+@pytest.mark.slow
 def test_kid_agrees_with_torchmetrics() -> None:
+    from torchmetrics.image.kid import poly_mmd
+
     rng = np.random.default_rng(6)
     x, y = rng.normal(size=(300, 32)), rng.normal(0.2, 1.1, size=(300, 32))
     expected = float(poly_mmd(torch.from_numpy(x), torch.from_numpy(y)))
     assert kid(x, y).value == pytest.approx(expected, rel=1e-6)
 
 
+@pytest.mark.slow
 def test_kid_of_more_rows_than_a_block_agrees_with_torchmetrics() -> None:
+    from torchmetrics.image.kid import poly_mmd
+
     rng = np.random.default_rng(7)
     x, y = rng.normal(size=(BLOCK + 76, 8)), rng.normal(0.2, 1.1, size=(BLOCK + 76, 8))
     expected = float(poly_mmd(torch.from_numpy(x), torch.from_numpy(y)))
     assert kid(x, y).value == pytest.approx(expected, rel=1e-6)
 
 
+@pytest.mark.slow
 def test_kid_of_equal_distributions_is_zero_on_average_and_sometimes_negative() -> None:
     rng = np.random.default_rng(8)
     found = [kid(rng.normal(size=(60, 16)), rng.normal(size=(60, 16))).value for _ in range(300)]

@@ -62,6 +62,7 @@ def test_the_order_of_sentences_does_not_matter(metric):
         assert 0 < found.n <= len(sets.samples)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("metric", METRICS, ids=lambda m: m.name)
 def test_too_few_sentences_are_one_sentence(metric):
     sets = sets_for(metric)

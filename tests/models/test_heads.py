@@ -39,6 +39,7 @@ def test_a_critic_has_heads_of_logits_and_features(name):
     assert not verdict.weights and torch.isfinite(verdict.means()).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("norm", NORMS)
 @pytest.mark.parametrize("name", MEMBERS)
 def test_every_weight_of_a_critic_learns(name, norm):

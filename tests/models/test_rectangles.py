@@ -45,6 +45,7 @@ def test_every_network_makes_and_judges_rectangles_and_learns_from_them(name, si
         assert all(p.grad is not None and torch.isfinite(p.grad).all() for p in net.parameters())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NETWORKS)
 @pytest.mark.parametrize("side", [16, 19])
 def test_squares_as_a_pair_are_squares_as_a_number_bit_for_bit(name, side):

@@ -92,6 +92,7 @@ def test_every_symptom_has_a_case():
     assert set(CASES) == set(names("symptom"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", names("symptom"))
 def test_the_symptom_is_found_and_nothing_else(name):
     rows = CASES[name]()

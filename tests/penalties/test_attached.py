@@ -140,6 +140,7 @@ def test_a_schedule_follows_its_steps_and_goes_on_from_a_checkpoint():
     assert net.weight.item() == pytest.approx(0.9)
 
 
+@pytest.mark.slow
 def test_a_moving_reference_follows_and_is_kept():
     net = nn.Linear(1, 1, bias=False)
     nn.init.zeros_(net.weight)
@@ -151,6 +152,7 @@ def test_a_moving_reference_follows_and_is_kept():
     assert attached.state_dict()["penalties"]["l2_towards"]["weight"].item() == pytest.approx(0.5)
 
 
+@pytest.mark.slow
 def test_only_weights_of_this_optimiser_are_penalised_and_it_says_so():
     net = network()
     optimizer = torch.optim.SGD(net[0].parameters(), lr=0.1)
@@ -215,6 +217,7 @@ def test_the_right_places_are_silent_even_where_weights_do_not_move():
     assert [str(warning.message) for warning in said] == []
 
 
+@pytest.mark.slow
 def test_watch_is_the_closed_form_before_and_after_it_was_added():
     net = nn.Linear(2, 1, bias=False)
     nn.init.ones_(net.weight)

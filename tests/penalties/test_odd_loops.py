@@ -75,6 +75,7 @@ def test_decay_acts_once_however_often_a_closure_is_evaluated():
     assert net.weight.item() == pytest.approx(0.95)
 
 
+@pytest.mark.slow
 def test_a_fused_step_that_overflows_decays_nothing_and_is_not_counted():
     net = unit()
     optim = torch.optim.Adam(net.parameters(), lr=0.1, fused=True)
@@ -154,6 +155,7 @@ def test_right_loops_through_overflows_are_not_warned_of(by_hand):
     assert [str(warning.message) for warning in said] == []
 
 
+@pytest.mark.slow
 def test_half_precision_does_not_overflow():
     net = nn.Linear(4, 1, bias=False).half()
     nn.init.constant_(net.weight, 2.0)

@@ -92,6 +92,7 @@ def test_l2_gradient_is_strength_times_weight():
             assert p.grad is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", COUPLED)
 @pytest.mark.parametrize("wrap", ["plain", "spectral", "weight", "old spectral", "old weight"])
 def test_fast_path_equals_autograd_of_the_scalar(name, wrap):
@@ -206,12 +207,14 @@ def test_loss_term_fast_path_and_coupled_weight_decay_are_one(optimiser, argumen
     assert (fast - trajectory(optimiser, **arguments)).abs().max() > 1e-3
 
 
+@pytest.mark.slow
 def test_decoupled_is_adamw_and_not_the_coupled_form():
     decoupled = trajectory(torch.optim.Adam, penalty=WeightDecay(0.1), lr=0.01)
     assert (decoupled - trajectory(torch.optim.AdamW, decay=0.1, lr=0.01)).abs().max() <= 1e-12
     assert (decoupled - trajectory(torch.optim.Adam, penalty=L2(0.1), lr=0.01)).abs().max() > 1e-2
 
 
+@pytest.mark.slow
 def test_decoupled_equals_coupled_only_for_plain_sgd():
     same = [trajectory(torch.optim.SGD, penalty=p(0.1), lr=0.02) for p in (L2, WeightDecay)]
     assert (same[0] - same[1]).abs().max() <= 1e-12

@@ -32,6 +32,7 @@ def voices_of(said, trained=True):
     return made
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("texts", [SYLLABLES, SENTENCES], ids=["whole", "aligned"])
 def test_a_text_is_said(texts):
     """By the seed alone; faster is shorter; an unknown sign is passed over."""
@@ -56,6 +57,7 @@ def test_syllables_are_said_one_by_one_and_cross_faded():
     assert len(found) == 16 * sum(frames) - min(fade, 8 * frames[0], 8 * frames[1])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("texts", "durations", "items"),
     [(SYLLABLES, "auto", 3), (["ma1 na1"] * 3, "frames", 1), (SYLLABLES, "alignment", 1)],
@@ -107,6 +109,7 @@ def test_what_cannot_be_said_is_told_before_anything_is(monkeypatch, asked, mess
         speaking.say(voices_of(said), facts_of(said), **{"text": "ma1 na1", **asked})
 
 
+@pytest.mark.slow
 def test_samples_are_heldout_texts_in_their_voices():
     said = known(held=3)
     facts, voices = facts_of(said), voices_of(said)

@@ -150,6 +150,7 @@ def test_a_tracker_that_fails_is_told_once_and_the_run_is_the_same(fails, here, 
     assert "mirror" not in (here / "run" / "spec.json").read_text()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "expected"),
     [

@@ -49,6 +49,7 @@ def test_the_figure_is_written(here, capsys):
     assert (here / "both.png").read_bytes().startswith(b"\x89PNG") and "written to both.png" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "said"),
     [

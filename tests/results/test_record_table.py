@@ -70,6 +70,7 @@ def test_numbers_and_names_of_any_kind_come_back(odd, tmp_path):
     assert (tmp_path / "a.csv").read_text().splitlines()[2] == "0,0.1,1e-300,,,"
 
 
+@pytest.mark.slow
 def test_parquet_is_the_csv(odd, tmp_path):
     parquet = pytest.importorskip("pyarrow.parquet")
     for folder in (odd, RunFolder(RUNS / "images")):

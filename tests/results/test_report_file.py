@@ -113,6 +113,7 @@ def test_runs_that_have_not_got_far(tmp_path):
     assert of(document.blocks, Image)
 
 
+@pytest.mark.slow
 def test_what_data_and_names_hold_is_text(tmp_path):
     rows = [{"step": 0, f"{EVIL}/grad_norm": 1.0, f"{EVIL}/{EVIL}": 2.0, f"score/{EVIL}": 1.0}]
     folder = run_of(tmp_path / "<b>run &", rows, network=EVIL, stages=[[EVIL, 24], ["x", 24]])

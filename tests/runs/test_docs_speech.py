@@ -53,6 +53,7 @@ def test_the_stages_are_named_with_their_flags() -> None:
     assert found == {name for name in takes if name.endswith("steps")}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", COMMANDS)
 def test_commands_parse(command: str) -> None:
     words = shlex.split(command)

@@ -47,6 +47,7 @@ def test_a_long_one_is_bounded_with_its_beginning_its_end_and_all_scores():
     assert max(later - one for one, later in pairwise(probes)) <= 400, "of each kind some are kept"
 
 
+@pytest.mark.slow
 def test_where_it_was_stopped_changes_nothing():
     whole = KeptRows(rows_of(9_000), most=700, first=50, last=300)
     for stopped in (100, 3_000, 8_999):

@@ -48,6 +48,7 @@ def built(asked):
 # What is added, in closed form.
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("asked", "scores", "said"),
     [

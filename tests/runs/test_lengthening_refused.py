@@ -134,6 +134,7 @@ def rated(pictures, lr, steps=40):
     return stage
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("lr", "start", "end", "refused"),
     [

@@ -89,6 +89,7 @@ def test_a_broken_one_hides_no_other_and_says_why(there, capsys):
     assert "report.json" in rows[2]["why"] and "report.json" in listed(capsys)[-1]
 
 
+@pytest.mark.slow
 def test_one_that_diverged_and_one_that_is_trained_are_told(there, capsys):
     stopped = next(folder for folder in all_runs() if not folder.done)
     with stopped.locked():

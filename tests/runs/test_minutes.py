@@ -139,6 +139,7 @@ def test_a_width_that_brings_no_more_steps_is_left(place, pictures, monkeypatch,
     assert RunFolder(place / "run").spec().arguments["generator"]["width"] == 32
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "may"),
     [
@@ -165,6 +166,7 @@ def test_a_width_that_somebody_asked_for_stays(place, words, may):
     assert measured.may_be_narrower(arguments, argv) is may
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("recipe", ["vae", "text", "vocoder", "speech", "language"])
 def test_other_recipes_keep_their_widths(place, recipe):
     argv = [recipe, "here"]

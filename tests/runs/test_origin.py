@@ -65,6 +65,7 @@ def test_the_same_networks_are_taken_whole(parts, taken, pictures, origin):
         )
 
 
+@pytest.mark.slow
 def test_its_samples_before_the_first_step_are_those_of_the_other(pictures, origin):
     """Pictures of the averaged generator, with the statistics of its layers."""
     recipe = built(spec(pictures, seed=3, from_run=str(origin)))
@@ -120,6 +121,7 @@ def test_a_name_of_a_run_without_an_origin_is_that_of_before(pictures):
     assert run_name("images", {**asked, "from_run": "x", "from_step": 8}) != run_name("images", asked)
 
 
+@pytest.mark.slow
 def test_the_average_does_not_forget_what_was_taken_whole(pictures, origin):
     """θ̄ ← θ̄ + (1 − β_t)(θ − θ̄), β_t = (1 + t)/(10 + t): t goes on from 8, and from 0 where a layer is fresh."""
 

@@ -164,6 +164,7 @@ REFUSED = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("argv", "match"), REFUSED.values(), ids=REFUSED)
 def test_what_cannot_be_done_is_told_before_any_work(place, capsys, argv, match):
     """One sentence, exit code 2, nothing written and the recipe not asked."""

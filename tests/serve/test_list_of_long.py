@@ -54,6 +54,7 @@ def test_the_best_score_of_a_long_record_is_found_though_nothing_changes(stopped
     assert versions[-1] == versions[-2], "and then nothing changes"
 
 
+@pytest.mark.slow
 def test_runs_take_turns(stopped, monkeypatch):
     """With time for one at once."""
     now, looked = [0.0], []

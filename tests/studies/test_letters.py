@@ -112,6 +112,7 @@ def test_what_nobody_can_start_is_refused(text):
         asked(text)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", ["2", "0", "slurm:8,partition=gpu", "dask://host:8786"])
 def test_a_search_reads_it_as_a_study_does(text):
     found = read("tune", ["images", "digits", "--workers", text])

@@ -111,6 +111,7 @@ def test_what_a_kill_before_the_plan_leaves_is_no_foreign_folder(tmp_path):
         Study.of(tmp_path / "study.yaml", tmp_path / "s")
 
 
+@pytest.mark.slow
 def test_only_one_process_trains_a_study_and_others_may_read_it(made, place, capsys):
     with Study.of(place / "study.yaml", place / "s").locked():
         assert main(words(place, "--quiet")) == 2

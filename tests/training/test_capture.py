@@ -208,6 +208,7 @@ def test_what_is_known_beforehand_is_said_before(changes, game, reason):
     assert lines == [f"steps are not captured, but computed one by one: {reason}"] and tape.captured == 0
 
 
+@pytest.mark.slow
 def test_averages_of_outputs_and_batches_of_two_shapes():
     """LeCam's averages move at every repeated step, and each shape is a kind of its own."""
 

@@ -64,6 +64,7 @@ def test_where_nothing_can_be_bisected(monkeypatch, dies, said):
             scan("images", ARGUMENTS, "l2_discriminator", Runs(), None)
 
 
+@pytest.mark.slow
 def test_a_penalty_that_did_nothing_is_not_to_blame(monkeypatch):
     """A run at the edge of learning: every strength below 1e-2 has no share, and what is wrong there is chance."""
     monkeypatch.setattr(scanning, "run_name", lambda recipe, ready: ready["l2_discriminator"])

@@ -106,6 +106,7 @@ def test_a_pdf_has_as_many_pages_as_it_takes():
     assert pages(as_pdf(Document("t", "l", [Paragraph("one line")] * 100))) == -(-(high + 0.7) // (HIGH - 1.55))
 
 
+@pytest.mark.slow
 def test_lines_fit_and_nothing_is_lost():
     for text in ("a few words that are wrapped " * 9, "w" * 500, "", "\u00e9" * 300):
         lines = wrapped(text, 2.0, SIZE)
