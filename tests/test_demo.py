@@ -46,6 +46,29 @@ def test_on_a_folder_of_ones_own(tmp_path, monkeypatch, capsys):
     assert capsys.readouterr().out == "", "finished before; nothing to say"
 
 
+@pytest.mark.slow
+def test_so_many_minutes_and_the_same_command_goes_on(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    np.save("pictures.npy", np.random.default_rng(0).integers(0, 256, (40, 16, 16), np.uint8))
+    words = ["demo", "--data", "pictures.npy", "--out", "mine"]
+    assert main([*words, "--minutes", "0.02"]) == 0
+    assert "0.02 minutes are about" in capsys.readouterr().out
+    record = (tmp_path / "mine/run/record.jsonl").read_bytes()
+    assert main([*words, "--minutes", "0.02"]) == 0
+    said = capsys.readouterr().out
+    assert "mine/run holds a run of" in said and "finished before" in said
+    assert (tmp_path / "mine/run/record.jsonl").read_bytes() == record
+    assert main([*words, "--minutes", "1", "--steps", "2"]) == 2
+    assert "give one of them" in capsys.readouterr().err
+
+
+def test_it_trains_for_minutes_where_nobody_says(monkeypatch):
+    asked = []
+    monkeypatch.setattr("poise.cli.train.train", lambda argv: asked.append(argv) or 1)
+    assert main(["demo", "--data", "pictures"]) == 1
+    assert asked[0][-2] == "--minutes" and float(asked[0][-1]) == demo.MINUTES
+
+
 def test_where_nothing_can_be_had_both_reasons_are_said(monkeypatch, capsys):
     from poise.data.catalogue import fetch
 

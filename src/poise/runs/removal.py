@@ -19,11 +19,13 @@ OWN_FILES = (
 EVALUATION = re.compile(r"evaluation-[\w-]+\.json")
 TEMPORARY = re.compile(r"\..+\.[^.]+-\d+-[0-9a-f]{16}\.tmp")
 # In its folders: samples of a step (of an auto-encoder three), real ones, the page that plays them; checkpoints;
-# the weights that it began with.
+# the weights that it began with; what trackers were told of it.
 OWN_INSIDE = {
     "samples": re.compile(r"(\d{8}(-reconstructions|-interpolations)?|real)(\.\w+)?|index\.html|texts\.json"),
     "checkpoints": re.compile(r"step-\d{8}"),
     "origin": re.compile(r"[\w.]+\.safetensors|origin\.json"),
+    "tensorboard": re.compile(r"events\.out\.tfevents\..+"),
+    "wandb": re.compile(r"(offline-)?run-\d{8}_\d{6}-.+"),
 }
 
 
