@@ -35,6 +35,7 @@ from poise.terminal import pasted
 
 FORMAT = 1
 CHECKPOINTS = "step-" + 8 * "[0-9]"  # the names of checkpoints, as a glob
+LONGEST = 10**8 - 1  # steps of a run, which these names can count
 ELSEWHERE = "runs-elsewhere.txt"  # in the cache: a path a line
 
 
@@ -113,6 +114,7 @@ class RunFolder:
         """
         new = None
         try:
+            disk.sweep(self.path.parent)
             new = RunFolder(disk.temporary_folder(self.path))
             for folder in (new.samples, new.checkpoints):
                 folder.mkdir(parents=True)
@@ -178,6 +180,15 @@ class RunFolder:
                 if row.step < step:
                     file.write(f"{json.dumps(row)}\n".encode())
 
+    def check_back_to(self, step: int) -> None:
+        """PoiseError where nothing would be left although some steps were asked for."""
+        made = sorted(int(path.name.removeprefix("step-")) for path in self.checkpoints.glob(CHECKPOINTS))
+        if step > 0 and made and made[0] > step:
+            raise PoiseError(
+                f"{self.path} keeps no checkpoint of at most {step:,} steps: take it back to one of "
+                f"{', '.join(map(str, made))}, or begin anew with --from-step 0"
+            )
+
     def back_to(self, step: int) -> int:
         """Make the run one that was stopped after its newest checkpoint of at most `step` steps, or has not begun;
         returns the steps that are left. Gone are the lines of the record from there on, or from a damaged one on. Only
@@ -203,7 +214,7 @@ class RunFolder:
         try:
             if self._record is None:
                 self._record = disk.open_to_append(self.path / "record.jsonl")
-            self._record.write((json.dumps(row) + "\n").encode())
+            disk.append(self._record, (json.dumps(row) + "\n").encode())
         except OSError as error:
             raise PoiseError(
                 f"cannot write {self.path / 'record.jsonl'}: {error.strerror}; free some space and go on with "
@@ -218,7 +229,7 @@ class RunFolder:
         """Append a line to `events.jsonl`, with the time."""
         line = json.dumps({"time": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "event": what, **details})
         with contextlib.suppress(OSError), disk.open_to_append(self.path / "events.jsonl") as file:
-            file.write(line.encode() + b"\n")
+            disk.append(file, line.encode() + b"\n")
 
     def close(self) -> None:
         if self._record is not None:
@@ -251,13 +262,17 @@ def all_runs(root: Path | None = None, everywhere: bool = False) -> list[RunFold
     """Every run under the root, and those that were made elsewhere (`--out`) at or below the current folder, or with
     `everywhere` at any place; oldest first."""
     root = root or runs_root()
-    found = [p.parent for p in root.glob("*/spec.json")] if root.is_dir() else []
+    found = [p.parent for p in root.glob("[!.]*/spec.json")] if root.is_dir() else []
     here, known = Path.cwd(), {os.path.realpath(path) for path in found}
     for path in elsewhere():
         if os.path.realpath(path) not in known and (everywhere or path.is_relative_to(here)):
             known.add(os.path.realpath(path))
             found.append(path.relative_to(here) if path.is_relative_to(here) else path)
-    return [RunFolder(p) for p in sorted(found, key=lambda p: (p / "spec.json").lstat().st_mtime)]
+    begun = {}
+    for path in found:
+        with contextlib.suppress(FileNotFoundError):  # removed since it was seen
+            begun[path] = (path / "spec.json").lstat().st_mtime
+    return [RunFolder(path) for path in sorted(begun, key=lambda path: begun[path])]
 
 
 def elsewhere() -> list[Path]:

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,7 +13,9 @@ import torch
 
 import poise
 from poise.errors import PoiseError
+from poise.models.images.dcgan import DcganGenerator
 from poise.recipes.common.recipe import NoisePlace
+from poise.recipes.images.outputs import interpolate
 from poise.recipes.images.walking import along_sphere, noise_at
 from poise.runs.run import run as train
 from tests.runs.conftest import pictures, spec  # noqa: F401  (fixture)
@@ -36,6 +39,21 @@ def test_noise_of_a_place_is_that_of_the_sample_and_goes_on_to_the_next_seed():
     halves = noise_at([NoisePlace(7, 300, 0.5)], size)
     assert torch.equal(halves, along_sphere(here, next_seed, torch.tensor([[0.5]])))
     assert not torch.equal(noise_at([NoisePlace(7, 44)], size), here)
+
+
+@pytest.mark.parametrize("size", [1, 2, 64])
+def test_ways_of_any_noise_are_finite_and_begin_and_end_at_samples(size):
+    """Noise of one number always points the same way or the opposite one."""
+    generator = DcganGenerator(noise=size, size=16, channels=1, width=4)
+    facts = SimpleNamespace(classes=[])
+    taken = []
+    generator.register_forward_pre_hook(lambda module, given: taken.append(given[0]))
+    interpolate(generator.eval(), facts, rows=4, between=5, seed=0)
+    z = torch.cat(taken).view(4, 5, size)
+    longest = z[:, [0, -1]].norm(dim=2).amax(1, keepdim=True)
+    assert torch.isfinite(z).all() and (z.norm(dim=2) <= 2 * longest).all()
+    noise = noise_at([NoisePlace(0, i) for i in range(8)], size)
+    assert torch.equal(z[:, 0], noise[0::2]) and torch.equal(z[:, -1], noise[1::2])
 
 
 @pytest.fixture(scope="module")

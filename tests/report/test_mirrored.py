@@ -12,7 +12,7 @@ import pytest
 
 from poise.cli import main
 from poise.disk.description import RunSpec
-from poise.report.mirrored import TRACKERS, TensorBoard
+from poise.report.mirrored import TRACKERS, Mirrored, TensorBoard
 
 SMALL = ["pictures.npy", "--steps", "12", "--batch", "8", "--noise", "4", "--generator.width", "2", "--log-every", "3",
          "--discriminator.width", "2", "--scores", "0", "--precision", "fp32", "--quiet"]  # fmt: skip
@@ -79,6 +79,15 @@ class StandIn:
 
     def end_run(self):
         self._do("finish")
+
+
+def test_one_that_was_never_opened_has_nothing_to_close():
+    """What went wrong before that is what is told."""
+    tracker = SimpleNamespace(close=lambda: pytest.fail("it was closed"))
+    said = []
+    view = SimpleNamespace(pictures=False, say=said.append, close=lambda: None)
+    Mirrored(view, {"some": tracker}).close()
+    assert said == []
 
 
 def recorded(run):

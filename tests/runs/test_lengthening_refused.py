@@ -58,7 +58,7 @@ def test_on_the_command_line(place, pictures, capsys):
         line.split()[:1] == ["lengthened"] and "from 6 to 9 steps" in line
         for line in capsys.readouterr().out.splitlines()
     )
-    assert main(["resume", name, "--from-step", "5", "--quiet"]) == 0, "taken back, it keeps its new length"
+    assert main(["resume", name, "--from-step", "6", "--quiet"]) == 0, "taken back, it keeps its new length"
     assert RunReport.of(RunFolder(place / "runs" / name)).steps == 9
 
 

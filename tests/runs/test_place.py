@@ -14,6 +14,7 @@ from poise.record import RunFolder
 from poise.runs.place import tidied
 from poise.specs.spec import SINCE, all_recipes, kind_of, run_name
 from tests.data.test_corpus import SENTENCES
+from tests.refusals import snapshot
 
 QUICK = ("--steps=3", "--batch=4", "--window=8", "--model.embed=8", "--scores=0", "--quiet", "--threads=1")
 
@@ -53,6 +54,36 @@ def test_ways_of_writing_a_path_are_one_run(texts: Path, capsys: pytest.CaptureF
     spec = json.loads(next((texts / "runs").glob("*/spec.json")).read_text())
     assert spec["arguments"]["data"] == "texts.txt"
     assert spec["data_path"] == str(texts / "texts.txt")
+
+
+@pytest.mark.slow
+def test_another_set_of_the_same_name_is_not_the_same_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One folder of runs, and texts.txt in two places: what is told is of the right one."""
+    monkeypatch.setenv("POISE_RUNS", str(tmp_path / "shared"))
+    for name in ("one", "other", "copy"):
+        (tmp_path / name).mkdir()
+        lines = SENTENCES if name != "other" else [line.upper() for line in SENTENCES]
+        (tmp_path / name / "texts.txt").write_text("\n".join(lines) + "\n")
+    monkeypatch.chdir(tmp_path / "one")
+    assert train("texts.txt") == 0
+    monkeypatch.chdir(tmp_path / "other")
+    before = snapshot(tmp_path / "shared")
+    assert train("texts.txt") == 2
+    said = capsys.readouterr().err
+    assert f"holds a run on {tmp_path / 'one/texts.txt'}, and {tmp_path / 'other/texts.txt'} is something else" in said
+    assert main(["resume", "last", "--quiet"]) == 0, "whatever lies here under that name"
+    assert snapshot(tmp_path / "shared") == before
+    monkeypatch.chdir(tmp_path / "copy")
+    assert train("texts.txt") == 0, "the same content is the same"
+
+
+@pytest.mark.parametrize("out", [".", "./", "/"])
+def test_a_folder_without_a_name_is_refused(texts: Path, out: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert train("texts.txt", "--out", out) == 2
+    assert "is a folder that is there already: name one to be made" in capsys.readouterr().err
+    assert [path.name for path in texts.iterdir()] == ["texts.txt"]
 
 
 def test_names_that_are_no_paths_stay(texts: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -170,8 +171,9 @@ def go(
     further: Further | None = None,
     mirrors: Sequence[str] = (),
     ranks: Ranks | None = None,
+    first: Callable[[], None] | None = None,
 ) -> int:
-    """Run to the end or to Ctrl-C, then say where things are."""
+    """Run to the end or to Ctrl-C, then say where things are. `first` as in `run_in`."""
     from poise.data.files import reading
     from poise.record import remember
     from poise.report.live import view
@@ -189,12 +191,12 @@ def go(
 
     previous = {s: signal.signal(s, ask) for s in (signal.SIGINT, signal.SIGTERM)}
     folder, arguments = folder_of(recipe, asked, out)
-    already = folder.done and further is None
+    already = folder.done and further is None and first is None
     if out is not None:
         remember(folder.path)
     reading.quiet = quiet
     try:
-        report = run_in(folder, recipe, arguments, watching, stop, data, further, ranks)
+        report = run_in(folder, recipe, arguments, watching, stop, data, further, ranks, first)
     except Interrupted as reason:
         print(f"{reason}; go on with: poise resume {shown(folder)}", file=sys.stderr if quiet else sys.stdout)
         return 130
@@ -217,7 +219,7 @@ def _resume(options: argparse.Namespace, ranks: Ranks | None) -> int:
     from poise.runs.load import check_classes
     from poise.runs.rollback import rewind
     from poise.specs.sources import trust_all
-    from poise.specs.spec import of_before
+    from poise.specs.spec import Completed, of_before
 
     further = None
     if options.steps is not None or options.minutes is not None:
@@ -232,10 +234,15 @@ def _resume(options: argparse.Namespace, ranks: Ranks | None) -> int:
     if options.trust:
         trust_all(spec.recipe, spec.arguments)
     check_classes(folder, spec)
-    if options.from_step is not None:
-        with folder.locked():
-            left = rewind(folder, options.from_step)
-        print(f"what came after step {left:,} is forgotten", file=sys.stderr if options.quiet else sys.stdout)
     asked = of_before(spec.recipe, spec.arguments)
+    if spec.data_path is not None and os.path.exists(spec.data_path):
+        asked = Completed({**asked, "data": spec.data_path})  # whatever lies here under the name that was typed there
     mirrors = trackers(options.mirror, options.tensorboard)
-    return go(spec.recipe, asked, folder.path, options.quiet, options.data, options.show, further, mirrors, ranks)
+
+    def take_back() -> None:
+        left = rewind(folder, options.from_step)
+        print(f"what came after step {left:,} is forgotten", file=sys.stderr if options.quiet else sys.stdout)
+
+    first = None if options.from_step is None else take_back
+    where, data = folder.path, options.data
+    return go(spec.recipe, asked, where, options.quiet, data, options.show, further, mirrors, ranks, first)

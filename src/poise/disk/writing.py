@@ -128,6 +128,20 @@ def temporary_folder(final: Path) -> Path:
     return folder
 
 
+def append(file: IO[bytes], content: bytes) -> None:
+    """Write all of it to an unbuffered file, which may take a part at a time. Errors: OSError; what a full disk took of
+    it is taken away again where that can be done."""
+    begun = os.fstat(file.fileno()).st_size
+    left = memoryview(content)
+    try:
+        while left:
+            left = left[file.write(left) :]
+    except OSError:
+        with contextlib.suppress(OSError):
+            os.ftruncate(file.fileno(), begun)
+        raise
+
+
 def remove(folder: Path) -> None:
     """Remove a folder with all that is in it; first it gets a temporary name, so that none is left by half."""
     going = _temporary(folder)

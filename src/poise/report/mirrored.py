@@ -84,8 +84,7 @@ class Wandb(Tracker):
             id=identity(folder),
             resume="allow",
             config=dict(spec.arguments),
-            dir=str(folder),
-        )
+        )  # its own files lie where wandb puts them: it makes links, and a run folder has none
 
     def numbers(self, step: int, entry: Mapping[str, float]) -> None:
         self.run.log(dict(entry), step=step)
@@ -183,9 +182,11 @@ class Mirrored(View):
 
     def __init__(self, view: View, trackers: Mapping[str, Tracker]) -> None:
         self.view, self.trackers, self.pictures = view, dict(trackers), view.pictures
+        self.begun = False
 
     def open(self, folder: Path, spec: RunSpec, done: int, total: int) -> None:
         self.view.open(folder, spec, done, total)
+        self.begun = True
         self._each("open", folder, spec, done)
 
     def step(self, made: int, entry: Mapping[str, float]) -> None:
@@ -208,7 +209,8 @@ class Mirrored(View):
         self.view.say(line)
 
     def close(self) -> None:
-        self._each("close")
+        if self.begun:  # else there is nothing to close, and nobody to tell
+            self._each("close")
         self.view.close()
 
     def _numbers(self, step: int, entry: Mapping[str, float]) -> None:

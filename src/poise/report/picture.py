@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,8 @@ from PIL import Image
 from poise.disk import make_folder, write_atomically
 from poise.errors import PoiseError
 from poise.pixels.transparency import checkerboard, over
+
+NUMBERED = re.compile(r"\d{5,}\.png")  # as `save_each` names them
 
 
 def opaque(images: np.ndarray) -> np.ndarray:
@@ -57,10 +60,23 @@ def save_grid(images: np.ndarray, path: Path, columns: int | None = None, gap: i
 
 def save_each(images: np.ndarray, folder: Path) -> None:
     """00000.png, 00001.png ... in a folder, with the transparency that the pictures have."""
+    check_leftovers(folder, len(images))
     make_folder(folder)
     for i, image in enumerate(images):
         picture = Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image)
         write_atomically(folder / f"{i:05d}.png", png(picture))
+
+
+def check_leftovers(folder: Path, n: int) -> None:
+    """PoiseError for a folder that has pictures of an earlier drawing beyond the n that are to be written there: what
+    reads the folder would take them for these."""
+    numbered = [path for path in folder.glob("*.png") if NUMBERED.fullmatch(path.name)] if folder.is_dir() else []
+    left = sorted(path.name for path in numbered if int(path.stem) >= n)
+    if left:
+        raise PoiseError(
+            f"--out {folder} holds {len(left):,} pictures of an earlier drawing beyond these {n:,}, such as {left[0]}: "
+            "empty it, or choose another folder"
+        )
 
 
 def check_pictures(path: Path) -> None:

@@ -48,6 +48,8 @@ def folder_of(recipe: str, typed: Completed, out: str | Path | None) -> tuple[Ru
         tidy["data"] = tidied(typed["data"])
     tidy.update(_origin(typed))
     if out:
+        if not Path(out).name:
+            raise PoiseError(f"--out {out} is a folder that is there already: name one to be made, such as run")
         return RunFolder(Path(out)), tidy
     before = runs_root() / run_name(recipe, typed)
     return RunFolder(before if before.exists() else runs_root() / run_name(recipe, tidy)), tidy
@@ -96,9 +98,22 @@ def advice(known: RunSpec, arguments: Arguments) -> str:
     return ", or lengthen it with poise resume RUN --steps MORE"
 
 
-def check_same(folder: RunFolder, known: RunSpec, asked: RunSpec, data: str | None) -> None:
-    """PoiseError unless the data and the first weights are those with which the run began; `data` as in `run`."""
+def another_place(known: RunSpec, typed: Any) -> str | None:
+    """The absolute path of data that were asked for where those of the run lie at another place, and are there."""
+    asked, kept = absolute(typed), known.data_path
+    if asked is None or kept is None or not os.path.exists(kept) or os.path.samefile(asked, kept):
+        return None
+    return asked
+
+
+def check_same(folder: RunFolder, known: RunSpec, asked: RunSpec, data: str | None, other: str | None = None) -> None:
+    """PoiseError unless the data and the first weights are those with which the run began; `data` as in `run`, `other`
+    as of `another_place`."""
     if known.facts.get("fingerprint") != asked.facts["fingerprint"]:
+        if other is not None:
+            raise PoiseError(
+                f"{folder.path} holds a run on {known.data_path}, and {other} is something else: choose another --out"
+            )
         raise _other_data(folder, data)
     if known.facts.get("origin") != asked.facts.get("origin"):
         raise PoiseError(

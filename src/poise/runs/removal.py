@@ -13,7 +13,8 @@ from poise.record import RunFolder
 
 # What a run consists of; anything else in its folder is somebody else's and stays.
 OWN_FILES = (
-    "record.jsonl", "events.jsonl", "remedies.json", "threads.json", "report.json", "DONE", "curve.json", "curve.png",
+    "record.jsonl", "events.jsonl", "remedies.json", "threads.json", "back-to.json",
+    "report.json", "DONE", "curve.json", "curve.png",
     "curves.png",
 )  # fmt: skip
 EVALUATION = re.compile(r"evaluation-[\w-]+\.json")
@@ -25,7 +26,6 @@ OWN_INSIDE = {
     "checkpoints": re.compile(r"step-\d{8}"),
     "origin": re.compile(r"[\w.]+\.safetensors|origin\.json"),
     "tensorboard": re.compile(r"events\.out\.tfevents\..+"),
-    "wandb": re.compile(r"(offline-)?run-\d{8}_\d{6}-.+"),
 }
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -179,6 +179,7 @@ def protected(made: int, every: int, lag: int) -> set[int]:
 
 
 # What is decided while a run trains, and the key of the step from which on each decision holds.
+BACK = "back-to.json"  # is there while a run is being taken back
 DECIDED = {"remedies.json": "back_to", "threads.json": "step"}
 
 
@@ -186,8 +187,13 @@ def rewind(folder: RunFolder, step: int) -> int:
     """Make the run one that was stopped after its newest checkpoint of at most `step` steps; returns that step.
 
     Rollbacks to later steps and numbers of threads that were chosen later are forgotten with what they were decided on,
-    so that the run goes on as one that was never farther. Only for the holder of the lock.
+    so that the run goes on as one that was never farther. If it is killed in between, `taken_back` ends it. Only for
+    the holder of the lock.
+
+    Errors: PoiseError for a step before the first checkpoint that is kept, but 0.
     """
+    folder.check_back_to(step)
+    write_json(folder.path / BACK, {"step": step})
     left = folder.back_to(step)
     for name, key in DECIDED.items():
         path = folder.path / name
@@ -200,8 +206,30 @@ def rewind(folder: RunFolder, step: int) -> int:
                 if kept:
                     write_json(path, kept)
                 else:
-                    remove(path)
+                    path.unlink()
+    (folder.path / BACK).unlink()
     return left
+
+
+def unfinished(folder: RunFolder) -> int | None:
+    """To which step a run was being taken back when that was killed."""
+    path = folder.path / BACK
+    if not path.exists():
+        return None
+    found = read_json(path)
+    step = found.get("step") if isinstance(found, dict) else None
+    if not isinstance(step, int):
+        raise PoiseError(f"{path} does not hold a step: it is damaged; remove it, then take the run back once more")
+    return step
+
+
+def taken_back(folder: RunFolder, first: Callable[[], None] | None) -> None:
+    """Do `first`, which may take the run back; where there is none, end what was killed while it did so."""
+    step = unfinished(folder)
+    if first is not None:
+        first()
+    elif step is not None:
+        rewind(folder, step)
 
 
 def _steps(found: Any, key: str) -> bool:

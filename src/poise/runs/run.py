@@ -14,11 +14,11 @@ from poise.recipes.common.recipe import Recipe
 from poise.record import RunFolder
 from poise.report.live import Silent, View
 from poise.runs.ending import Interrupted, Stop, scored_on
-from poise.runs.further.lengthening import Further, described, lengthen, longer
+from poise.runs.further.lengthening import Further, check_length, described, lengthen, longer
 from poise.runs.load import check_classes
-from poise.runs.place import absolute, advice, check_same, folder_of, same, where
+from poise.runs.place import absolute, advice, another_place, check_same, folder_of, same, where
 from poise.runs.report import RunReport
-from poise.runs.rollback import Rollbacks, rates
+from poise.runs.rollback import Rollbacks, rates, taken_back, unfinished
 from poise.runs.session import Session
 from poise.specs.shared import Shared, computes
 from poise.specs.sources import sources, trust_all
@@ -73,20 +73,23 @@ def run_in(
     data: str | None = None,
     further: Further | None = None,
     ranks: Ranks | None = None,
+    first: Callable[[], None] | None = None,
 ) -> RunReport:
-    """`run` in the folder, and of the arguments, that `folder_of` has found."""
-    known = None
+    """`run` in the folder, and of the arguments, that `folder_of` has found.
+
+    `first` is done to a run that is there when everything has been checked and nobody else works on it.
+    """
+    known = other = None
     if (folder.path / "spec.json").exists():
         known = _known(folder, recipe, arguments)
+        other = None if data is not None else another_place(known, arguments.get("data"))
         arguments = of_before(recipe, known.arguments)
-        if folder.done and data is None and further is None:
+        if _stays(folder, data, further, first, other):
             return RunReport.of(folder)
     elif folder.path.exists() and (not folder.path.is_dir() or any(folder.path.iterdir())):
         raise PoiseError(f"{folder.path} exists and is not a run folder; choose another --out")
-    place = where(folder, known, arguments.get("data"), data)
-    placed = {**arguments, "data": place}
-    if known is not None and folder.origin.exists():  # the run itself keeps what it began with
-        placed["from_run"] = str(folder.origin)
+    place = where(folder, known, arguments.get("data"), data or other)
+    placed = {**arguments, "data": place, **_kept_origin(folder, known)}
 
     def build() -> Recipe:
         with refusing():
@@ -94,14 +97,15 @@ def run_in(
 
     named = sources(arguments, *([recipe] if "." in recipe else []))
     built = build()
+    check_length(sum(stage.steps for stage in built.stages))
     _share(ranks, recipe, arguments, built, build)
-    path = place if absolute(place) is not None else None
-    asked = RunSpec(recipe, arguments, built.table, versions(), path, named)
+    asked = RunSpec(recipe, arguments, built.table, versions(), place if absolute(place) else None, named)
     if known is None and not _create(folder, asked, built.origin):
         known = _known(folder, recipe, arguments)
     if known is not None:
-        check_same(folder, known, asked, data)
+        check_same(folder, known, asked, data, other)
     with folder.locked():
+        taken_back(folder, first)
         if known is not None and data is not None and known.data_path != place:
             folder.describe(replace(known, data_path=place))
         if further is not None:
@@ -115,6 +119,16 @@ def run_in(
             data_read = asked.facts["fingerprint"]
             ranks.tell(Shared(recipe, placed, added, named, data_read, computes(built), str(folder.path)))
         return _sitting(folder, longer(built, added), asked, view, stop)
+
+
+def _stays(folder: RunFolder, *changes: object) -> bool:
+    """Whether a run is over, and nothing was asked for that would change it."""
+    return folder.done and unfinished(folder) is None and all(change is None for change in changes)
+
+
+def _kept_origin(folder: RunFolder, known: RunSpec | None) -> Arguments:
+    """A run that is there keeps by itself what it began with."""
+    return {"from_run": str(folder.origin)} if known is not None and folder.origin.exists() else {}
 
 
 def _share(

@@ -270,11 +270,12 @@ class Session:
         if scored or step % self._stride() == 0:
             self._look(step)
         enough = scored and self._past_patience()
-        if enough or self._is_kept(made):
+        asked = self.stop.asked  # once: what is told to be stopped here is saved here
+        if enough or asked or self._is_kept(made):
             self._save(made, row)
         if enough and made < self.total:
             raise EarlyStop
-        if self.stop.asked and made < self.total:
+        if asked and made < self.total:
             self.folder.event("stopped", step=made)
             raise Interrupted(f"stopped after step {made}")
         self.threads.next(made)
@@ -284,9 +285,8 @@ class Session:
         return made in self.ends or made in self.formerly
 
     def _is_kept(self, made: int) -> bool:
-        """Whether a step ends with a checkpoint: where one is due, where it is the best or a stage's last, and where a
-        sitting ends."""
-        if made == self.best_step or self._is_end(made) or self.stop.asked:
+        """Whether a step ends with a checkpoint: where one is due, and where it is the best or a stage's last."""
+        if made == self.best_step or self._is_end(made):
             return True
         every = self.recipe.cadence.checkpoint
         if every is None:

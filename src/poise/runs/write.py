@@ -6,14 +6,15 @@ Each function returns what to tell the user. Whatever can be wrong with the requ
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from poise.data.speech.speech import Wave, read_sound
 from poise.data.text.text import shortened
+from poise.disk import check_parent
 from poise.errors import PoiseError
 from poise.report.audio import check_wav, save_wav
-from poise.report.picture import check_pictures, save_each, save_grid
+from poise.report.picture import check_leftovers, check_pictures, save_each, save_grid
 from poise.runs.load import Run
 
 SHOWN = 5  # texts that are printed
@@ -26,8 +27,10 @@ def sample_to(run: Run, n: int, seed: int, out: str | None, asked: Mapping[str, 
 
     `asked`: options that only some recipes know, None where nothing was said.
     """
-    samples = run.sample(n, seed, **asked)
     path = Path(out or run.recipe.default_out)
+    if run.recipe.modality == "image":
+        _check(path, [path], n)
+    samples = run.sample(n, seed, **asked)
     said = f"{path}: {run.recipe.write(samples, path)} of {run.name}"
     if run.recipe.modality != "text":
         return [said]
@@ -41,19 +44,34 @@ def by_class_to(run: Run, n: int, seed: int, out: str | None, asked: Mapping[str
     Errors: PoiseError for a run that knows no classes, and for `label` among what is asked.
     """
     path = Path(out or run.recipe.default_out)
-    check_pictures(path)
-    made = run.by_class(n, seed, **asked)
     classes = [str(name) for name in run.facts.classes]
+    places = [path / f"{number:03d}-{_plain(name)}" for number, name in enumerate(classes)]
+    _check(path, places, n)
+    made = run.by_class(n, seed, **asked)
     if path.suffix:
         save_grid(made.reshape(-1, *made.shape[2:]), path, columns=n)
     else:
-        for number, (name, row) in enumerate(zip(classes, made, strict=True)):
-            plain = re.sub(r"[^\w-]+", "-", name)[:60]  # a name of a class may hold anything
-            save_each(row, path / f"{number:03d}-{plain}")
+        for place, row in zip(places, made, strict=True):
+            save_each(row, place)
     rows = "rows from the top" if path.suffix else "a folder each"
     more = f" ... {len(classes) - NAMED:,} more" if len(classes) > NAMED else ""
     named = ", ".join(shortened(name) for name in classes[:NAMED])
     return [f"{path}: {n:,} samples of each of the {len(classes):,} classes of {run.name}", f"  {rows}: {named}{more}"]
+
+
+def _plain(name: str) -> str:
+    """As a part of a file name: a name of a class may hold anything."""
+    return re.sub(r"[^\w-]+", "-", name)[:60]
+
+
+def _check(path: Path, folders: Sequence[Path], n: int) -> None:
+    """PoiseError where n pictures cannot go into a grid of this name, or into each of these folders."""
+    check_pictures(path)
+    if path.suffix:
+        check_parent(path)
+    else:
+        for folder in folders:
+            check_leftovers(folder, n)
 
 
 def say_to(run: Run, text: str, out: str, voice: str | None = None, seed: int = 0, speed: float = 1.0) -> list[str]:

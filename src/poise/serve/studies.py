@@ -156,7 +156,7 @@ def _over(folder: Path) -> int:
 
 
 def _run_folders(folder: Path) -> list[RunFolder]:
-    return [RunFolder(path.parent) for path in sorted((folder / "runs").glob("*/spec.json"))]
+    return [RunFolder(path.parent) for path in sorted((folder / "runs").glob("[!.]*/spec.json"))]
 
 
 def _stamp(folder: Path) -> list[object]:

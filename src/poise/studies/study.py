@@ -147,7 +147,7 @@ class Study:
 
     def _ended(self) -> int:
         """How many runs there are that came to their end, those that the plan no longer asks for too."""
-        return sum(state_of(RunFolder(path.parent)) in OVER for path in self.runs.glob("*/spec.json"))
+        return sum(state_of(RunFolder(path.parent)) in OVER for path in self.runs.glob("[!.]*/spec.json"))
 
     def notes(self) -> list[str]:
         """What readers must know of how the study went."""
@@ -213,7 +213,7 @@ def defaults_kept(path: Path, plan: Plan) -> dict[str, dict[Leaf, object]]:
     Errors: PoiseError for a damaged file of them, and as of `tasks_of`.
     """
     kept = read_defaults(path)
-    if kept is not None or not any((path / "runs").glob("*/spec.json")):
+    if kept is not None or not any((path / "runs").glob("[!.]*/spec.json")):
         return kept or {}
     given = tasks_of(plan)
     with contextlib.suppress(PoiseError, LookupError, AttributeError, TypeError, ValueError):

@@ -116,7 +116,7 @@ def _chosen(arguments: Mapping[str, object], ready: Mapping[str, object]) -> Arg
 def _room(asked: Asked, folder: Path, trials: int, size: int) -> None:
     """That the disk holds the runs that are not there yet, of so many bytes each. Errors: PoiseError."""
     runs = trials * min(2, asked.seeds) + fresh_runs(asked)
-    there = sum(len(list(place.glob("*/spec.json"))) for place in (folder / RUNS, folder / "confirm" / RUNS))
+    there = sum(len(list(place.glob("[!.]*/spec.json"))) for place in (folder / RUNS, folder / "confirm" / RUNS))
     place = next(path for path in (folder, *folder.absolute().parents) if path.exists())
     needed, free = size * max(0, runs - there), shutil.disk_usage(place).free
     if needed > free:

@@ -24,6 +24,7 @@ from poise.pixels.transparency import as_pixels, as_trained, over, seen_over
 from poise.recipes.common.parts import learning_rate
 from poise.recipes.images.drawing import CHUNK, pictures_of
 from poise.recipes.images.facts import ImageFacts
+from poise.recipes.images.walking import along_sphere
 from poise.report.picture import save_grid
 from poise.training.loop import fold_seed
 from poise.training.precision import Execution
@@ -95,8 +96,9 @@ def interpolate(generator: nn.Module, facts: ImageFacts, rows: int, between: int
     """Ways from one sample to another along the sphere of the noise: uint8 [rows, between, H, W, C].
 
     With a and b the noise of the ends and ω the angle between them, z(t) = (sin((1 − t)ω) a + sin(tω) b) / sin ω
-    (Shoemake 1985): each z is as long as noise is, which the middle of a straight line is not. Row r goes from sample
-    2r to sample 2r + 1 of this seed; where there are classes, row r keeps class r.
+    (Shoemake 1985): each z is as long as noise is, which the middle of a straight line is not. Where a and b point the
+    same or opposite ways, as noise of one number always does, the line is straight. Row r goes from sample 2r to sample
+    2r + 1 of this seed; where there are classes, row r keeps class r.
     """
     if rows < 1 or between < 2:
         raise PoiseError(f"interpolate needs at least 1 row and 2 pictures in it, not {rows} and {between}")
@@ -104,13 +106,11 @@ def interpolate(generator: nn.Module, facts: ImageFacts, rows: int, between: int
     rng = torch.Generator().manual_seed(fold_seed(seed, 0))
     noise = torch.randn(max(2 * rows, CHUNK), generator.noise_size, generator=rng)  # type: ignore[call-overload]
     start, end = noise[0 : 2 * rows : 2], noise[1 : 2 * rows : 2]
-    cosine = torch.cosine_similarity(start, end).clamp(-1, 1)
-    angle = torch.acos(cosine).view(-1, 1, 1)
-    t = torch.linspace(0, 1, between).view(1, -1, 1)
-    z = (torch.sin((1 - t) * angle) * start.unsqueeze(1) + torch.sin(t * angle) * end.unsqueeze(1)) / torch.sin(angle)
+    t = torch.linspace(0, 1, between).repeat(rows).view(-1, 1)
+    z = along_sphere(start.repeat_interleave(between, 0), end.repeat_interleave(between, 0), t)
     classes = len(facts.classes)
     labels = (torch.arange(rows) % max(classes, 1)).repeat_interleave(between).to(device) if classes else None
-    flat = z.flatten(0, 1).to(device)
+    flat = z.to(device)
     parts = [
         as_pixels(generator(flat[at : at + CHUNK], None if labels is None else labels[at : at + CHUNK]))
         for at in range(0, len(flat), CHUNK)

@@ -15,7 +15,7 @@ from itertools import pairwise
 from poise.disk.description import Lengthening, RunSpec
 from poise.errors import PoiseError
 from poise.recipes.common.recipe import Recipe, Stage
-from poise.record import RunFolder
+from poise.record import LONGEST, RunFolder
 
 MOST = 10**9  # steps and minutes that are believed
 Value = Callable[[int], float]  # of a scheduled number, at a step of its stage
@@ -63,6 +63,7 @@ def lengthen(folder: RunFolder, spec: RunSpec, recipe: Recipe, further: Further,
         seconds = pace()
         minutes = float(further.minutes or 0.0)
         added = Lengthening(start, start + steps_in(minutes, seconds), minutes, round(1000 * seconds, 3))
+    check_length(added.end)
     first = sum(stage.steps for stage in recipe.stages[:-1])
     _check_rates(recipe.stages[-1], start - first, added.end - first)
     # A process that is killed between these lines leaves a run that was stopped at its old end.
@@ -72,6 +73,12 @@ def lengthen(folder: RunFolder, spec: RunSpec, recipe: Recipe, further: Further,
     folder.describe(found)
     folder.event("lengthened", **added.to_dict())
     return found
+
+
+def check_length(steps: int) -> None:
+    """PoiseError for more steps than a run can count."""
+    if steps > LONGEST:
+        raise PoiseError(f"a run has at most {LONGEST:,} steps, and this one would have {steps:,}: give fewer")
 
 
 def _check_going_on(folder: RunFolder) -> None:

@@ -98,7 +98,7 @@ def defaults_by_runs(runs: Path, given: Iterable[Run]) -> dict[str, dict[Leaf, o
 
 def _specs(runs: Path) -> Iterator[RunSpec]:
     """What the runs there were asked to do; one that is damaged is told where it is read."""
-    for file in sorted(runs.glob("*/spec.json")):
+    for file in sorted(runs.glob("[!.]*/spec.json")):
         with contextlib.suppress(PoiseError):
             spec = RunSpec.from_dict(read_json(file))
             if spec is not None:

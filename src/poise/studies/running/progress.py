@@ -46,7 +46,7 @@ class Log:
     def add(self, what: str, **details: Any) -> None:
         line = json.dumps({"time": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "event": what, **details}, ensure_ascii=False)
         with disk.open_to_append(self.path) as file:
-            file.write(f"{line}\n".encode("utf-8", "replace"))
+            disk.append(file, f"{line}\n".encode("utf-8", "replace"))
 
     def entries(self) -> list[LoggedEvent]:
         """What happened, oldest first."""
