@@ -13,6 +13,7 @@ from poise.data.files.items import Items, Progress, Rows
 from poise.data.images.images import open_images
 from poise.data.plain import Pictures, open_items
 from poise.data.text.text import Sentences
+from poise.disk import expanded
 from poise.errors import PoiseError, nearest
 from poise.evaluation.items import Recorded, Side
 from poise.recipes.images.options import PictureOptions
@@ -91,14 +92,14 @@ OWN = {"image": _own_pictures, "text": _own_sentences, "speech": _own_clips}
 
 def column_of(source: str, column: str | None) -> str | None:
     """The named column, for a file or a catalogued set that has columns."""
-    if not os.path.exists(Path(source).expanduser()):
+    if not os.path.exists(expanded(source)):
         return column if any(entry.name == source and entry.column for entry in catalogue()) else None
     return column if source.lower().endswith(COLUMNED) else None
 
 
 def run_or_items(what: str, step: str, column: str | None, task: TaskProgress) -> Run | Items:
     """A run by its path, name, beginning of a name or `last`, at a step; or a file, a folder or a catalogued set."""
-    path = Path(what).expanduser()
+    path = expanded(what)
     if (path / "spec.json").exists():
         return Run(RunFolder(path), step)
     if what and os.path.exists(path):

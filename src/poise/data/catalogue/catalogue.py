@@ -13,6 +13,7 @@ from typing import Any
 
 from poise.data.catalogue.entry import Entry
 from poise.data.catalogue.web import WebFile
+from poise.disk import expanded
 from poise.errors import PoiseError, nearest
 
 
@@ -52,4 +53,4 @@ def located(name: str) -> Path | None:
 def language_of(source: str) -> str:
     """That of a catalogued set such as "en"; "" where it is not known, as of any folder or file."""
     known = {entry.name: entry.language for entry in catalogue()}
-    return "" if os.path.exists(Path(source).expanduser()) else known.get(source, "")
+    return "" if os.path.exists(expanded(source)) else known.get(source, "")

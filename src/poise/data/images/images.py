@@ -35,6 +35,7 @@ from poise.data.images.sources.files import FolderSource, ZipSource
 from poise.data.images.sources.fitting import colour_of
 from poise.data.images.sources.formats import idx_folder, idx_source, npy_source, npz_source
 from poise.data.images.sources.source import Source
+from poise.disk import expanded
 from poise.errors import PoiseError
 from poise.pixels.size import dimensions, read_size, size_of
 from poise.pixels.transparency import WITH_ALPHA, Flattened
@@ -142,7 +143,7 @@ def open_images(
     bits = depth.checked(bits)
     colour = colour_of(background)
     name, path, classes = locate(source)
-    catalogued = () if os.path.exists(Path(source).expanduser()) else (name,)
+    catalogued = () if os.path.exists(expanded(source)) else (name,)
     with quiet(), reading(name, shown=progress is None) as far, listed(path, splits, far) as opened:
         opened.bits = bits
         labels = without_labels(opened, labels)
