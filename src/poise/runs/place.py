@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from poise.data.catalogue.catalogue import hidden_set
 from poise.disk import seen_from
 from poise.disk.description import Arguments, RunSpec
 from poise.errors import PoiseError
@@ -127,12 +128,24 @@ def where(folder: RunFolder, known: RunSpec | None, typed: Any, new: str | None 
         return absolute(new)
     kept = known.data_path if known is not None else None
     if kept is None:
-        return absolute(typed) or typed
+        return _unlike_a_path(known, typed) or absolute(typed) or typed
     if os.path.exists(kept):
         return kept
     if absolute(typed) is None:
         raise _gone(folder, kept)
     return absolute(typed)  # the folder around both was moved; the fingerprint tells whether it is the same
+
+
+def _unlike_a_path(known: RunSpec | None, typed: Any) -> str | None:
+    """What opens the data of a run that are no path although a file or folder of their name lies in the current folder.
+
+    None for a run that is not there yet, and for data that may be a path: runs of before kept none.
+    """
+    if known is None:
+        return None
+    from poise.recipes.text.writing import ORACLE
+
+    return ORACLE if known.recipe == "text" and typed == ORACLE else hidden_set(typed)
 
 
 def _gone(folder: RunFolder, path: str) -> PoiseError:
@@ -150,8 +163,10 @@ def opened(folder: RunFolder) -> RunSpec:
     spec = folder.spec()
     kept = spec.data_path
     if kept is None:
-        return spec
-    if not os.path.exists(kept):
+        kept = hidden_set(spec.arguments.get("data"))
+        if kept is None:
+            return spec
+    elif not os.path.exists(kept):
         kept = absolute(spec.arguments.get("data")) or kept
     facts, recordings = spec.facts, spec.facts.get("recordings")
     if isinstance(recordings, dict):

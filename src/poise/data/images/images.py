@@ -11,7 +11,6 @@ set but the list of its file names.
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -19,6 +18,7 @@ from typing import cast
 
 import numpy as np
 
+from poise.data.catalogue.catalogue import entry_of
 from poise.data.catalogue.locate import locate
 from poise.data.files import store
 from poise.data.files.contents import is_idx
@@ -35,7 +35,6 @@ from poise.data.images.sources.files import FolderSource, ZipSource
 from poise.data.images.sources.fitting import colour_of
 from poise.data.images.sources.formats import idx_folder, idx_source, npy_source, npz_source
 from poise.data.images.sources.source import Source
-from poise.disk import expanded
 from poise.errors import PoiseError
 from poise.pixels.size import dimensions, read_size, size_of
 from poise.pixels.transparency import WITH_ALPHA, Flattened
@@ -143,7 +142,7 @@ def open_images(
     bits = depth.checked(bits)
     colour = colour_of(background)
     name, path, classes = locate(source)
-    catalogued = () if os.path.exists(expanded(source)) else (name,)
+    catalogued = entry_of(source) is not None
     with quiet(), reading(name, shown=progress is None) as far, listed(path, splits, far) as opened:
         opened.bits = bits
         labels = without_labels(opened, labels)
@@ -169,7 +168,7 @@ def open_images(
         cached = cached or build(opened, options, folder, progress or far, look)
         if look is not None:
             look.finish(opened)
-        if len(opened.others) and name not in catalogued:  # of a catalogued set they are known: licences, tables
+        if len(opened.others) and not catalogued:  # of a catalogued set they are known: licences, tables
             notes.append(opened.others.line())
         if cached.meta.deep is not None and bits is None:
             notes += cached.meta.deep.notes()

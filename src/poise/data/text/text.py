@@ -6,7 +6,6 @@ How a file was read is said in `Sentences.notes`, and each decision has a flag: 
 
 from __future__ import annotations
 
-import os
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import replace
@@ -22,7 +21,6 @@ from poise.data.tables.encoding import SURE, Encoding, LeftOut, encoding_of, lin
 from poise.data.tables.normalised import normalised
 from poise.data.text.no_text import no_text
 from poise.data.text.objects import objects_of
-from poise.disk import expanded
 from poise.errors import PoiseError
 
 SUFFIXES = (".txt", ".jsonl", ".csv", ".tsv", ".json")
@@ -99,7 +97,7 @@ def open_sentences(source: str | Path, column: str | None = None, **reading: Unp
     from poise.data.catalogue.locate import locate
 
     name, path, _ = locate(source)
-    entry = None if os.path.exists(expanded(source)) else catalogue.find(name)
+    entry = catalogue.entry_of(source)
     if why := no_text(path):
         raise PoiseError(f"{source} {why}")
     if not is_text(path):
