@@ -10,13 +10,12 @@ from typing import Any, TypeVar
 
 from poise.data.catalogue.catalogue import catalogue
 from poise.data.files.items import Items, Progress, Rows
-from poise.data.images.images import open_images
 from poise.data.plain import Pictures, open_items
 from poise.data.text.text import Sentences
 from poise.disk import expanded
 from poise.errors import PoiseError, nearest
 from poise.evaluation.items import Recorded, Side
-from poise.recipes.images.options import PictureOptions
+from poise.recipes.images.data import pictures_then
 from poise.record import RunFolder, all_runs, find_run
 from poise.runs.load import Run
 
@@ -65,14 +64,7 @@ def background_of(run: Run) -> str:
 
 def _own_pictures(run: Run) -> tuple[Side, Side]:
     """Training and held-out pictures of a run, split as then."""
-    arguments: dict[str, Any] = run.spec.arguments
-    as_before = {"labels": "none", "splits": "none", "order": "names"}  # of runs that do not say
-    read = PictureOptions.of({**as_before, **arguments})
-    found = open_images(
-        arguments["data"], run.facts.size, run.facts.channels, read.labels, fit=read.fit, background=read.background,
-        heldout=read.heldout, limit=read.limit, seed=arguments["seed"], bits=read.bits, splits=read.splits,
-        order=read.order,
-    )  # fmt: skip
+    found = pictures_then(run.spec.arguments, run.facts.size, run.facts.channels, run.folder.spec().called)
     _unchanged(run, found.fingerprint)
     own = Pictures(found)
     return Side(own, found.train), Side(own, found.heldout)

@@ -17,7 +17,7 @@ from poise.disk.description import Arguments, RunSpec
 from poise.errors import PoiseError
 from poise.recipes.common.origin_checkpoint import origin_checkpoint
 from poise.record import RunFolder, runs_root
-from poise.specs.spec import Completed, of_before, run_name
+from poise.specs.spec import Completed, kind_of, of_before, run_name
 
 
 def tidied(data: Any) -> Any:
@@ -99,7 +99,7 @@ def advice(known: RunSpec, arguments: Arguments) -> str:
 
 def check_same(folder: RunFolder, known: RunSpec, asked: RunSpec, data: str | None) -> None:
     """PoiseError unless the data and the first weights are those with which the run began; `data` as in `run`."""
-    if known.facts.get("fingerprint") != asked.facts["fingerprint"]:
+    if known.facts.get("fingerprint") != asked.facts["fingerprint"] and not _only_renamed(known, asked):
         raise _other_data(folder, data)
     if known.facts.get("origin") != asked.facts.get("origin"):
         raise PoiseError(
@@ -179,3 +179,18 @@ def check_there(folder: RunFolder, spec: RunSpec) -> None:
     kept = spec.data_path
     if kept is not None and not os.path.exists(kept) and absolute(spec.arguments.get("data")) is None:
         raise _gone(folder, kept)
+
+
+def _only_renamed(known: RunSpec, asked: RunSpec) -> bool:
+    """Whether the pictures that are asked for are those of a run that is there, but for the name of their array file,
+    which the fingerprint holds. They are opened under the name of then, which takes nothing where they were decoded."""
+    then, path = known.called, asked.data_path
+    if then is None or path is None or os.path.basename(path) == then or kind_of(known.recipe).modality != "image":
+        return False
+    from poise.recipes.images.data import pictures_then
+
+    size, channels = asked.facts.get("size"), asked.facts.get("channels")
+    if not isinstance(size, int | str) or not isinstance(channels, int) or "seed" not in asked.arguments:
+        return False
+    found = pictures_then({**asked.arguments, "data": path}, size, channels, then)
+    return found.fingerprint == known.facts.get("fingerprint")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -36,6 +37,16 @@ def pictures(
             f"--conditional needs two classes at least and {found.name} has {len(found.classes)}: leave it out"
         )
     return _mirrored(found, options.flip, seed)
+
+
+def pictures_then(arguments: Mapping[str, Any], size: int | str, channels: int, called: str | None = None) -> ImageSet:
+    """The pictures of a run that is there, split as then, at the size that it found; `called` as in `open_images`."""
+    as_before = {"labels": "none", "splits": "none", "order": "names"}  # of runs that do not say
+    read = PictureOptions.of({**as_before, **arguments})
+    return open_images(
+        arguments["data"], size, channels, read.labels, fit=read.fit, background=read.background, heldout=read.heldout,
+        limit=read.limit, seed=arguments["seed"], bits=read.bits, splits=read.splits, order=read.order, called=called,
+    )  # fmt: skip
 
 
 def reads(arguments: Arguments, look: Look | None = None) -> str:
