@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -39,7 +38,7 @@ def pictures(
     return _mirrored(found, options.flip, seed)
 
 
-def pictures_then(arguments: Mapping[str, Any], size: int | str, channels: int, called: str | None = None) -> ImageSet:
+def pictures_then(arguments: Arguments, size: int | str, channels: int, called: str | None = None) -> ImageSet:
     """The pictures of a run that is there, split as then, at the size that it found; `called` as in `open_images`."""
     as_before = {"labels": "none", "splits": "none", "order": "names"}  # of runs that do not say
     read = PictureOptions.of({**as_before, **arguments})
