@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from poise.cli import main
@@ -203,6 +204,36 @@ CASES = [(f"{group}: {case[0]}", *case[1:]) for group, table in (
 def test_bad_input_gets_one_sentence(place, capsys, prepare, match):
     """Exit code 2, one line on stderr that names what is wrong, and every byte of the folder as it was."""
     assert re.search(match, refusal(place, capsys, prepare(place)))
+
+
+NOBODY = "~nobodyatall/x"  # of no user, so that it is a path like any other
+NAMED = {
+    "train images": ["train", "images", NOBODY],
+    "train vae": ["train", "vae", NOBODY],
+    "train text": ["train", "text", NOBODY],
+    "train language": ["train", "language", NOBODY],
+    "train vocoder": ["train", "vocoder", NOBODY],
+    "train speech": ["train", "speech", NOBODY],
+    "data check": ["data", "check", NOBODY],
+    "evaluate": ["evaluate", NOBODY],
+    "evaluate against": ["evaluate", "pictures.npz", "--against", NOBODY],
+    "evaluate with a column": ["evaluate", NOBODY, "--column", "x"],
+    "evaluate with weights": ["evaluate", "pictures.npz", "--against", "other.npz", "--inception", NOBODY],
+    "evaluate out": ["evaluate", "pictures.npz", "--against", "other.npz", "--out", NOBODY],
+    "sample": ["sample", NOBODY],
+    "resume": ["resume", NOBODY],
+}
+
+
+@pytest.mark.parametrize("argv", NAMED.values(), ids=NAMED)
+def test_the_home_of_nobody_is_not_there(tmp_path, monkeypatch, capsys, argv):
+    """`~name` of no user: `Path.expanduser` raises RuntimeError for it, which was a fault of Poise itself."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("POISE_RUNS", "runs")
+    rng = np.random.default_rng(0)
+    for name in ("pictures.npz", "other.npz"):
+        np.savez(name, images=rng.integers(0, 256, (40, 16, 16), dtype=np.uint8))
+    assert re.search(rf"{NOBODY}|no run in runs", refusal(tmp_path, capsys, argv))
 
 
 def test_there_are_enough_cases():

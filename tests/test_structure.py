@@ -215,3 +215,8 @@ def test_float64_is_asked_for_on_the_cpu_alone():
     asked = re.compile(r"\.(double\(\)|to\((dtype=)?torch\.float64\))\.cpu\(\)")
     assert asked.search("rows.double().cpu()") and asked.search("x.to(torch.float64).cpu()")
     assert not [path.name for path in FILES if asked.search(path.read_text(encoding="utf-8"))]
+
+
+def test_no_path_of_pathlib_is_expanded():
+    """`Path.expanduser` raises RuntimeError for ~name of no user; `disk.expanded` leaves it as it is."""
+    assert not [module(path) for path in FILES if re.search(r"(?<!os\.path)\.expanduser\b", path.read_text("utf-8"))]

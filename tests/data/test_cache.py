@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import subprocess
@@ -170,3 +171,84 @@ def test_a_cache_that_cannot_be_written(photos: Photos, cache: Path, monkeypatch
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=100))
     with pytest.raises(PoiseError, match=r"decoding 3 pictures needs .* free"):
         open_images(folder)
+
+
+def unreadable_in(folder: Path) -> None:
+    """A picture that may be read another time, so that the folder is decoded again each time."""
+    (folder / "zzz.png").symlink_to(folder / "nowhere.png")
+
+
+def readable_of(folder: Path) -> list[np.ndarray]:
+    return [np.asarray(Image.open(file)) for file in sorted(folder.glob("0*.png"))]
+
+
+def test_who_has_it_open_keeps_what_it_has(photos: Photos, cache: Path) -> None:
+    folder = photos(6)
+    unreadable_in(folder)
+    opened = [open_images(folder) for _ in range(3)]
+    assert all(np.array_equal(images.images, readable_of(folder)) for images in opened)
+    assert len(list((cache / "images").iterdir())) == 1  # what was replaced is gone
+
+
+@pytest.mark.parametrize("other", ["looks", "decodes"])
+def test_another_process_is_there_before_ours_is_opened(
+    photos: Photos, monkeypatch: pytest.MonkeyPatch, other: str
+) -> None:
+    """Between our renaming and our opening of what we have decoded, it finds that this is to be decoded again."""
+    folder = photos(6)
+    unreadable_in(folder)
+    read, inside = image_cache._read, []
+
+    def first_others(passing: bool, place: Path) -> object:
+        if passing and not inside:
+            inside.append(other)
+            image_cache.load(place) if other == "looks" else open_images(folder)
+        return read(passing, place)
+
+    monkeypatch.setattr(image_cache, "_read", first_others)
+    assert np.array_equal(open_images(folder).images, readable_of(folder)) and inside
+
+
+OPENED = """
+import sys
+import numpy as np
+from poise.data.images.images import open_images
+held = []
+for _ in range(25):
+    held.append(open_images(sys.argv[1]))
+    assert len(held[-1].images) == 6
+assert all(np.array_equal(images.images, held[0].images) for images in held)
+print(int(held[0].images.sum()))
+"""
+
+
+@pytest.mark.slow
+def test_many_processes_open_what_is_decoded_again(photos: Photos, cache: Path) -> None:
+    folder = photos(6)
+    unreadable_in(folder)
+    command = [sys.executable, "-c", OPENED, str(folder)]
+    going = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(3)]
+    ended = [process.communicate(timeout=300) for process in going]
+    assert [process.returncode for process in going] == [0, 0, 0], ended
+    assert {out.strip() for out, _ in ended} == {str(int(np.sum(readable_of(folder))))}
+    assert [len(place.name) for place in (cache / "images").iterdir()] == [64]
+
+
+@pytest.mark.parametrize("name", ["EMFILE", "ENFILE", "ENOMEM", "EACCES", "EINTR"])
+def test_what_cannot_be_read_now_is_not_removed(
+    photos: Photos, cache: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    folder, number = photos(3), getattr(errno, name)
+    first = open_images(folder)
+    place = next((cache / "images").iterdir())
+    before = place.stat().st_ino
+
+    def fails(*_: object, **__: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(np, "load", fails)
+        with pytest.raises(PoiseError, match=rf"cannot read .*{place.name} \({os.strerror(number)}\): try again"):
+            image_cache.load(place)
+    monkeypatch.setattr(encoded, "decode", lambda *_, **__: pytest.fail("decoded again"))
+    assert open_images(folder).fingerprint == first.fingerprint and place.stat().st_ino == before

@@ -94,3 +94,50 @@ def test_row_writer_makes_a_plain_npy(count: int, tmp_path: Path) -> None:
     assert np.array_equal(loaded, rows)
     with pytest.raises(ValueError), store.RowWriter(tmp_path / "b.npy", (2, 3), np.int64) as writer:
         writer.append(np.zeros((3, 2), np.int64))
+
+
+def named(folder: Path) -> str:
+    return (folder / "name").read_text()
+
+
+def build(final: Path, name: str, anew: bool = True) -> None:
+    with store.building(final, anew) as folder:
+        (folder / "name").write_text(name)
+
+
+def test_a_folder_takes_the_place_of_one_that_was_there(tmp_path: Path) -> None:
+    final = tmp_path / "final"
+    build(final, "first")
+    with open(final / "name") as held:
+        build(final, "second")
+        assert named(final) == "second" and held.read() == "first"
+    build(final, "third", anew=False)
+    assert named(final) == "second"
+    with store.building(final, anew=True) as folder:
+        (folder / "name").write_text("fourth")
+        build(final, "of another process")
+    assert named(final) == "of another process"  # it came there after we had looked
+    assert [path.name for path in tmp_path.iterdir()] == ["final"]
+
+
+def test_who_reads_while_it_is_exchanged_reads_again(tmp_path: Path) -> None:
+    final = tmp_path / "final"
+    build(final, "first")
+    seen: list[str] = []
+
+    def read(folder: Path) -> str:
+        seen.append(named(folder))
+        if len(seen) == 1:
+            build(final, "second")
+        return seen[-1]
+
+    assert store.sound(final, read) == "second" and seen == ["first", "second"]
+
+
+def test_a_folder_that_is_gone_for_a_moment_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another process is between its two renames, when we look for ours."""
+    final, aside = tmp_path / "final", tmp_path / "aside"
+    build(final, "first")
+    final.rename(aside)
+    monkeypatch.setattr(store.time, "sleep", lambda _: aside.rename(final))
+    assert store.built(final, named) == "first"

@@ -22,7 +22,7 @@ from poise.data.images.sources import decode
 from poise.data.images.sources.formats import idx_folder
 from poise.data.speech import speech
 from poise.data.text import text
-from poise.disk import seen_from
+from poise.disk import expanded, seen_from
 from poise.errors import PoiseError
 from poise.terminal import pasted
 
@@ -102,7 +102,7 @@ def open_items(
     Errors: `PoiseError` where nothing is there or can be read, and for a folder of as many pictures as sound files.
     Where one kind is more than the other, it is what is read.
     """
-    path, name = Path(source).expanduser(), None
+    path, name = expanded(source), None
     beside: list[tuple[str, str]] = []
     if not os.path.exists(path):
         name, path, _ = locate(source)  # a name of the catalogue, or an error with the nearest one

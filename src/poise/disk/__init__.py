@@ -7,7 +7,7 @@ silence. Folders above a run folder are the user's own and may be links.
 
 from __future__ import annotations
 
-from poise.disk.place import cache_dir, seen_from
+from poise.disk.place import cache_dir, expanded, seen_from
 from poise.disk.reading import (
     bytes_below,
     each_entry,
@@ -39,8 +39,8 @@ from poise.disk.writing import (
 )
 
 __all__ = [
-    "alive", "append", "bytes_below", "cache_dir", "check_parent", "each_entry", "entries", "folders_with", "host",
-    "inspect", "loads", "locked", "make_folder", "natural", "open_file", "open_to_append", "read_bytes", "read_json",
-    "read_lines", "regular", "remove", "seen_from", "sweep", "temporary_folder", "write_atomically", "write_json",
-    "written",
+    "alive", "append", "bytes_below", "cache_dir", "check_parent", "each_entry", "entries", "expanded", "folders_with",
+    "host", "inspect", "loads", "locked", "make_folder", "natural", "open_file", "open_to_append", "read_bytes",
+    "read_json", "read_lines", "regular", "remove", "seen_from", "sweep", "temporary_folder", "write_atomically",
+    "write_json", "written",
 ]  # fmt: skip

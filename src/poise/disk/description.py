@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self, TypedDict
@@ -72,6 +73,12 @@ class RunSpec:
     data_path: str | None = None
     sources: Mapping[str, str | None] = field(default_factory=dict)
     lengthened: tuple[Lengthening, ...] = ()
+
+    @property
+    def called(self) -> str | None:
+        """What the file of the data was called when the run began; None for data that are no path."""
+        data = self.arguments.get("data")
+        return os.path.basename(data) if self.data_path is not None and isinstance(data, str) else None
 
     @property
     def end(self) -> int | None:

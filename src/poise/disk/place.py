@@ -17,6 +17,12 @@ def seen_from(path: str | Path, start: str | Path = os.curdir) -> str:
         return os.path.abspath(path)
 
 
+def expanded(path: str | Path) -> Path:
+    """A path whose ~ or ~name is the folder of that user; as it is where there is no such user, so that nothing is
+    there."""
+    return Path(os.path.expanduser(path))
+
+
 def cache_dir() -> Path:
     """The folder that holds everything Poise keeps between runs; it may not exist yet.
 

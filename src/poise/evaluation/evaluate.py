@@ -138,7 +138,7 @@ def _target(found: Run | Items, sides: Sides, out: str | None) -> Path:
     default = Path("report.json")
     if isinstance(found, Run):
         default = found.path / f"evaluation-{sides.names.checkpoint}.json"
-    target = Path(out).expanduser() if out else default
+    target = disk.expanded(out) if out else default
     if target.is_dir() or not target.parent.is_dir():
         raise PoiseError(f"--out {target}: name a file in a folder that exists, such as report.json")
     if target.exists() and not _is_evaluation(target):

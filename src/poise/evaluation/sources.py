@@ -10,12 +10,12 @@ from typing import Any, TypeVar
 
 from poise.data.catalogue.catalogue import catalogue
 from poise.data.files.items import Items, Progress, Rows
-from poise.data.images.images import open_images
 from poise.data.plain import Pictures, open_items
 from poise.data.text.text import Sentences
+from poise.disk import expanded
 from poise.errors import PoiseError, nearest
 from poise.evaluation.items import Recorded, Side
-from poise.recipes.images.options import PictureOptions
+from poise.recipes.images.data import pictures_then
 from poise.record import RunFolder, all_runs, find_run
 from poise.runs.load import Run
 
@@ -64,14 +64,7 @@ def background_of(run: Run) -> str:
 
 def _own_pictures(run: Run) -> tuple[Side, Side]:
     """Training and held-out pictures of a run, split as then."""
-    arguments: dict[str, Any] = run.spec.arguments
-    as_before = {"labels": "none", "splits": "none", "order": "names"}  # of runs that do not say
-    read = PictureOptions.of({**as_before, **arguments})
-    found = open_images(
-        arguments["data"], run.facts.size, run.facts.channels, read.labels, fit=read.fit, background=read.background,
-        heldout=read.heldout, limit=read.limit, seed=arguments["seed"], bits=read.bits, splits=read.splits,
-        order=read.order,
-    )  # fmt: skip
+    found = pictures_then(run.spec.arguments, run.facts.size, run.facts.channels, run.folder.spec().called)
     _unchanged(run, found.fingerprint)
     own = Pictures(found)
     return Side(own, found.train), Side(own, found.heldout)
@@ -91,14 +84,14 @@ OWN = {"image": _own_pictures, "text": _own_sentences, "speech": _own_clips}
 
 def column_of(source: str, column: str | None) -> str | None:
     """The named column, for a file or a catalogued set that has columns."""
-    if not os.path.exists(Path(source).expanduser()):
+    if not os.path.exists(expanded(source)):
         return column if any(entry.name == source and entry.column for entry in catalogue()) else None
     return column if source.lower().endswith(COLUMNED) else None
 
 
 def run_or_items(what: str, step: str, column: str | None, task: TaskProgress) -> Run | Items:
     """A run by its path, name, beginning of a name or `last`, at a step; or a file, a folder or a catalogued set."""
-    path = Path(what).expanduser()
+    path = expanded(what)
     if (path / "spec.json").exists():
         return Run(RunFolder(path), step)
     if what and os.path.exists(path):

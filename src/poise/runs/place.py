@@ -11,12 +11,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from poise.data.catalogue.catalogue import hidden_set
 from poise.disk import seen_from
 from poise.disk.description import Arguments, RunSpec
 from poise.errors import PoiseError
 from poise.recipes.common.origin_checkpoint import origin_checkpoint
 from poise.record import RunFolder, runs_root
-from poise.specs.spec import Completed, of_before, run_name
+from poise.specs.spec import Completed, kind_of, of_before, run_name
 
 
 def tidied(data: Any) -> Any:
@@ -109,7 +110,7 @@ def another_place(known: RunSpec, typed: Any) -> str | None:
 def check_same(folder: RunFolder, known: RunSpec, asked: RunSpec, data: str | None, other: str | None = None) -> None:
     """PoiseError unless the data and the first weights are those with which the run began; `data` as in `run`, `other`
     as of `another_place`."""
-    if known.facts.get("fingerprint") != asked.facts["fingerprint"]:
+    if known.facts.get("fingerprint") != asked.facts["fingerprint"] and not _only_renamed(known, asked):
         if other is not None:
             raise PoiseError(
                 f"{folder.path} holds a run on {known.data_path}, and {other} is something else: choose another --out"
@@ -142,12 +143,24 @@ def where(folder: RunFolder, known: RunSpec | None, typed: Any, new: str | None 
         return absolute(new)
     kept = known.data_path if known is not None else None
     if kept is None:
-        return absolute(typed) or typed
+        return _unlike_a_path(known, typed) or absolute(typed) or typed
     if os.path.exists(kept):
         return kept
     if absolute(typed) is None:
         raise _gone(folder, kept)
     return absolute(typed)  # the folder around both was moved; the fingerprint tells whether it is the same
+
+
+def _unlike_a_path(known: RunSpec | None, typed: Any) -> str | None:
+    """What opens the data of a run that are no path although a file or folder of their name lies in the current folder.
+
+    None for a run that is not there yet, and for data that may be a path: runs of before kept none.
+    """
+    if known is None:
+        return None
+    from poise.recipes.text.writing import ORACLE
+
+    return ORACLE if known.recipe == "text" and typed == ORACLE else hidden_set(typed)
 
 
 def _gone(folder: RunFolder, path: str) -> PoiseError:
@@ -165,8 +178,10 @@ def opened(folder: RunFolder) -> RunSpec:
     spec = folder.spec()
     kept = spec.data_path
     if kept is None:
-        return spec
-    if not os.path.exists(kept):
+        kept = hidden_set(spec.arguments.get("data"))
+        if kept is None:
+            return spec
+    elif not os.path.exists(kept):
         kept = absolute(spec.arguments.get("data")) or kept
     facts, recordings = spec.facts, spec.facts.get("recordings")
     if isinstance(recordings, dict):
@@ -179,3 +194,18 @@ def check_there(folder: RunFolder, spec: RunSpec) -> None:
     kept = spec.data_path
     if kept is not None and not os.path.exists(kept) and absolute(spec.arguments.get("data")) is None:
         raise _gone(folder, kept)
+
+
+def _only_renamed(known: RunSpec, asked: RunSpec) -> bool:
+    """Whether the pictures that are asked for are those of a run that is there, but for the name of their array file,
+    which the fingerprint holds. They are opened under the name of then, which takes nothing where they were decoded."""
+    then, path = known.called, asked.data_path
+    if then is None or path is None or os.path.basename(path) == then or kind_of(known.recipe).modality != "image":
+        return False
+    from poise.recipes.images.data import pictures_then
+
+    size, channels = asked.facts.get("size"), asked.facts.get("channels")
+    if not isinstance(size, int | str) or not isinstance(channels, int) or "seed" not in asked.arguments:
+        return False
+    found = pictures_then({**asked.arguments, "data": path}, size, channels, then)
+    return found.fingerprint == known.facts.get("fingerprint")

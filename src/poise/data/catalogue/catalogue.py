@@ -13,7 +13,10 @@ from typing import Any
 
 from poise.data.catalogue.entry import Entry
 from poise.data.catalogue.web import WebFile
+from poise.disk import expanded
 from poise.errors import PoiseError, nearest
+
+CATALOGUED = "catalogue:"  # before the name of a set: this set, even where a file or folder of that name lies
 
 
 def _entry(name: str, table: dict[str, Any]) -> Entry:
@@ -42,6 +45,22 @@ def find(name: str) -> Entry:
     raise PoiseError(f"there is no data set called '{name}'{nearest(name, names)}; known: {', '.join(names)}")
 
 
+def entry_of(source: str | Path) -> Entry | None:
+    """The entry that `source` names. None for what is no name of one, and where a file or folder of that name lies,
+    which then is what is meant, unless `CATALOGUED` stands before the name."""
+    name = str(source).removeprefix(CATALOGUED)
+    if name == str(source) and os.path.exists(expanded(source)):
+        return None
+    return next((entry for entry in _ENTRIES if entry.name == name), None)
+
+
+def hidden_set(data: Any) -> str | None:
+    """What opens the set called `data` where a file or folder of that name lies; None where none does, and for what
+    is no name of a set."""
+    named = isinstance(data, str) and any(entry.name == data and entry.modality != "scorer" for entry in _ENTRIES)
+    return f"{CATALOGUED}{data}" if named and os.path.exists(data) else None
+
+
 def located(name: str) -> Path | None:
     """What to open for a set that was fetched, or None. PoiseError for a name that is not known."""
     entry = find(name)
@@ -51,5 +70,5 @@ def located(name: str) -> Path | None:
 
 def language_of(source: str) -> str:
     """That of a catalogued set such as "en"; "" where it is not known, as of any folder or file."""
-    known = {entry.name: entry.language for entry in catalogue()}
-    return "" if os.path.exists(Path(source).expanduser()) else known.get(source, "")
+    entry = entry_of(source)
+    return entry.language if entry else ""

@@ -6,16 +6,16 @@ import os
 from pathlib import Path
 
 from poise.data.catalogue import catalogue
+from poise.disk import expanded
 from poise.errors import PoiseError, nearest
 
 
 def locate(source: str | Path) -> tuple[str, Path, tuple[str, ...]]:
     """A path, or the name of a set in the catalogue, as (name to show, path, names of the classes or ())."""
-    path = Path(source).expanduser()
+    path, entry = expanded(source), catalogue.entry_of(source)
     # os.path.exists, unlike Path.exists, is never an error: not for a forbidden folder, nor for a long name.
-    if str(source) and os.path.exists(path):
+    if entry is None and str(source) and os.path.exists(path):
         return path.resolve().name or str(path), path, ()
-    entry = next((e for e in catalogue.catalogue() if e.name == str(source)), None)
     if entry is None:
         known = [e.name for e in catalogue.catalogue() if e.modality != "scorer"]
         raise PoiseError(

@@ -7,6 +7,7 @@ build the same thing at the same time both end with one whole copy.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
 import os
@@ -22,10 +23,13 @@ from typing import BinaryIO, TypeVar
 import numpy as np
 from numpy.typing import DTypeLike
 
+from poise.data.files.exchange import PAUSE, TRIES, mark, put
 from poise.disk import alive, host, write_atomically
 from poise.disk import cache_dir as cache_dir  # where everything here lies
 from poise.errors import PoiseError
 
+# Of an OSError that says nothing of what lies on the disk: another time, or for another user, it may be read.
+PASSING = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EACCES, errno.EPERM, errno.EAGAIN, errno.EINTR})
 CHUNK = 1 << 20  # bytes read at a time
 Found = TypeVar("Found")
 
@@ -39,6 +43,12 @@ def cannot_write(where: Path, error: OSError) -> PoiseError:
     return PoiseError(
         f"cannot write in {where} ({reason}): make room there, or set POISE_CACHE to a folder on another disk"
     )
+
+
+def cannot_read(where: Path, error: OSError) -> PoiseError:
+    """The one sentence for what lies in the cache and cannot be read now."""
+    reason = error.strerror or type(error).__name__
+    return PoiseError(f"cannot read {where} ({reason}): try again, or remove it, and it is made anew")
 
 
 def atomic_write(path: Path, data: bytes) -> None:
@@ -55,17 +65,37 @@ def atomic_write(path: Path, data: bytes) -> None:
 
 
 def sound(folder: Path, read: Callable[[Path], Found | None]) -> Found | None:
-    """What `read` makes of a folder of the cache; None where there is none. One of which it makes nothing, since it is
-    damaged (by hand, or by the disk) or of another version, is removed."""
-    if not folder.is_dir():
-        return None
-    try:
-        found = read(folder)
-    except (OSError, ValueError, LookupError, TypeError, EOFError, zipfile.BadZipFile):
-        found = None
-    if found is None:
-        shutil.rmtree(folder, ignore_errors=True)
+    """What `read` makes of a folder of the cache; None where there is none, and for one of which it makes nothing: it
+    is damaged (by hand, or by the disk), of another version, or to be built again. It stays until `building` puts
+    another one in its place.
+
+    Errors: PoiseError where it cannot be read now and may be another time, as with too many open files.
+    """
+    found = None
+    for _ in range(TRIES):
+        if (before := mark(folder)) is None:
+            return None
+        try:
+            found = read(folder)
+        except (OSError, ValueError, LookupError, TypeError, EOFError, zipfile.BadZipFile) as error:
+            if isinstance(error, OSError) and error.errno in PASSING:
+                raise cannot_read(folder, error) from error
+            found = None
+        if mark(folder) == before:  # else another process has put its own there meanwhile, which is read instead
+            break
     return found
+
+
+def built(folder: Path, read: Callable[[Path], Found | None]) -> Found:
+    """As `sound`, of a folder that was built just now, in whose place another process may be putting its own copy.
+
+    Errors: PoiseError where it is gone.
+    """
+    for _ in range(TRIES):
+        if (found := sound(folder, read)) is not None:
+            return found
+        time.sleep(PAUSE)
+    raise PoiseError(f"{folder} was removed while it was opened: start again")
 
 
 @contextmanager
@@ -90,23 +120,21 @@ def temporary(parent: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def building(final: Path) -> Iterator[Path]:
+def building(final: Path, anew: bool = False) -> Iterator[Path]:
     """Yield an empty folder beside `final`; when the block ends well, it is flushed and becomes `final`.
 
     When the block raises, nothing is left of it. When another process has made `final` in the meantime, its
-    copy stays and ours is dropped: both were built from the same key. Errors as for `temporary`.
+    copy stays and ours is dropped: both were built from the same key. `anew`: what lies there before the block is
+    replaced, and whoever has it open keeps what it has. Errors as for `temporary`.
     """
+    old = mark(final) if anew else None
     with temporary(final.parent) as folder:
         yield folder
         for file in folder.rglob("*"):
             if file.is_file():
                 _sync(file)
         os.chmod(folder, 0o777 & ~_umask())  # mkdtemp made it private, as the files in it are not
-        try:
-            os.rename(folder, final)
-        except OSError:
-            if not final.is_dir():
-                raise
+        put(folder, final, old)
 
 
 def sweep(parent: Path) -> None:

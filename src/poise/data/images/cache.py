@@ -127,7 +127,7 @@ def build(
     transparent = 0
     unreadable = list(source.lost)
     passing = source.passing  # a folder that cannot be read today may be tomorrow
-    with store.building(folder) as temporary:
+    with store.building(folder, anew=True) as temporary:
         with (
             store.RowWriter(temporary / "images.npy", shape, np.uint8) as pixels,
             store.RowWriter(temporary / "hashes.npy", (32,), np.uint8) as hashes,
@@ -152,7 +152,7 @@ def build(
         meta = _finish(source, temporary, kept, unreadable, labelled, passing)
         meta = replace(meta, deep=deep, examples=examples(source, options), transparent=transparent)
         (temporary / "meta.json").write_text(json.dumps(asdict(meta)))
-    return load(folder, passing=True) or _gone(folder)
+    return store.built(folder, partial(_read, True))
 
 
 def _worked(options: PictureKey, look: Look | None, job: Job) -> _Worked | Unreadable:
@@ -204,15 +204,15 @@ def _finish(
     )
 
 
-def load(folder: Path, passing: bool = False) -> Cached | None:
-    """What `build` made, or None. A folder that is damaged (by hand, or by the disk) is removed, and so is one from
-    which pictures are missing that may be read another time (or now: another Pillow, a plugin), unless `passing`: who
-    has just built it takes it."""
-    return store.sound(folder, partial(_read, passing))
+def load(folder: Path) -> Cached | None:
+    """What `build` made, or None: there is nothing, it is damaged (by hand, or by the disk), or pictures are missing
+    from it that may be read another time (or now: another Pillow, a plugin). Then it is built again and replaced."""
+    return store.sound(folder, partial(_read, False))
 
 
 def _read(passing: bool, folder: Path) -> Cached | None:
-    """None for what is damaged, or is to be decoded again: see `load`."""
+    """None for what is damaged, or is to be decoded again: see `load`. `passing`: it is taken although pictures are
+    missing, by who has just built it."""
     meta = CacheMeta.of(folder)
     images = np.load(folder / "images.npy", mmap_mode="r", allow_pickle=False)
     hashes = np.load(folder / "hashes.npy", allow_pickle=False)
@@ -222,7 +222,3 @@ def _read(passing: bool, folder: Path) -> Cached | None:
     if len(counts) == 1 and meta.version == VERSION and (passing or not (meta.passing or more)):
         return Cached(images, labels, hashes, meta)
     return None
-
-
-def _gone(folder: Path) -> Cached:
-    raise PoiseError(f"{folder} was removed while it was opened: start again")

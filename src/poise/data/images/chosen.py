@@ -86,3 +86,12 @@ def default_channels(source: Source, background: tuple[int, int, int]) -> int:
     """1 where all pictures and the background are grey, else 3."""
     _, _, grey = source.survey()
     return 1 if len(set(background)) == 1 and len(grey) and bool(grey.all()) else 3
+
+
+def share_of(places: np.ndarray, own: int, heldout: float) -> str:
+    """Which share would hold out how many, where `heldout` holds out none."""
+    if own:
+        return f"--heldout 0.1, or any share above 0, holds out the {own:,} pictures of the set's own test split"
+    known = (0.1, 0.2, 0.3, 0.5)
+    share = next((share for share in known if share > heldout and (places < share).any()), 0.5)
+    return f"--heldout {share:g} would hold out {int((places < share).sum()):,} of {len(places):,}"

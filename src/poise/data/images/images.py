@@ -11,7 +11,6 @@ set but the list of its file names.
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -19,6 +18,7 @@ from typing import cast
 
 import numpy as np
 
+from poise.data.catalogue.catalogue import entry_of
 from poise.data.catalogue.locate import locate
 from poise.data.files import store
 from poise.data.files.contents import is_idx
@@ -26,7 +26,15 @@ from poise.data.files.items import among, by_content, drawn
 from poise.data.files.reading import ReadingProgress, reading
 from poise.data.files.walking import Progress
 from poise.data.images.cache import Cached, Look, build, load, look_again
-from poise.data.images.chosen import LARGEST_SIZE, check, default_channels, default_size, usable_labels, without_labels
+from poise.data.images.chosen import (
+    LARGEST_SIZE,
+    check,
+    default_channels,
+    default_size,
+    share_of,
+    usable_labels,
+    without_labels,
+)
 from poise.data.images.examples import examples
 from poise.data.images.options import PictureKey
 from poise.data.images.sources import depth
@@ -106,6 +114,7 @@ def open_images(
     order: str = "names",
     largest: int = LARGEST_SIZE,
     look: Look | None = None,
+    called: str | None = None,
 ) -> ImageSet:
     """Open a folder, zip, .npy, .npz or IDX file, or a fetched set of the catalogue, as an `ImageSet`.
 
@@ -132,6 +141,7 @@ def open_images(
         "content": files of a folder or zip by their content hashes, so that other names change nothing. Arrays keep
         their order.
     largest: side that squares of one size keep where `size` is None; larger ones are brought to 64 like others.
+    called: what an array file was called when its fingerprint was taken, which depends on it. None: as it is now.
     look: is shown every picture as it is decoded, and those of a set that was decoded before once more.
 
     Unreadable pictures are left out and named in `.unreadable`. Raises PoiseError for options that cannot be,
@@ -142,7 +152,7 @@ def open_images(
     bits = depth.checked(bits)
     colour = colour_of(background)
     name, path, classes = locate(source)
-    catalogued = () if os.path.exists(Path(source).expanduser()) else (name,)
+    catalogued = entry_of(source) is not None
     with quiet(), reading(name, shown=progress is None) as far, listed(path, splits, far) as opened:
         opened.bits = bits
         labels = without_labels(opened, labels)
@@ -159,7 +169,7 @@ def open_images(
             side, planes, fit, "#{:02x}{:02x}{:02x}".format(*colour), labels, bits=bits,
             splits=parted if opened.split else None,
         )  # fmt: skip
-        key = options.key(opened.identity())
+        key = options.key(opened.identity(called))
         folder = store.cache_dir() / "images" / key
         far.begin("decoding")
         cached = load(folder)
@@ -168,7 +178,7 @@ def open_images(
         cached = cached or build(opened, options, folder, progress or far, look)
         if look is not None:
             look.finish(opened)
-        if len(opened.others) and name not in catalogued:  # of a catalogued set they are known: licences, tables
+        if len(opened.others) and not catalogued:  # of a catalogued set they are known: licences, tables
             notes.append(opened.others.line())
         if cached.meta.deep is not None and bits is None:
             notes += cached.meta.deep.notes()
@@ -234,16 +244,7 @@ def _split(
         fingerprint=digest.hexdigest(),
         name=name,
         unreadable=[(file, reason) for file, reason in cached.meta.unreadable],
-        share="" if len(held) else _share(places, own, heldout),
+        share="" if len(held) else share_of(places, own, heldout),
         order=order,
         transparent=cached.meta.transparent,
     )
-
-
-def _share(places: np.ndarray, own: int, heldout: float) -> str:
-    """Which share would hold out how many, where `heldout` holds out none."""
-    if own:
-        return f"--heldout 0.1, or any share above 0, holds out the {own:,} pictures of the set's own test split"
-    known = (0.1, 0.2, 0.3, 0.5)
-    share = next((share for share in known if share > heldout and (places < share).any()), 0.5)
-    return f"--heldout {share:g} would hold out {int((places < share).sum()):,} of {len(places):,}"

@@ -68,14 +68,12 @@ def prepared(folder: Path, files: Sequence[str], options: ClipOptions, progress:
     place = store.cache_dir() / "recordings" / key
     found = load(place)
     if found is None:
-        with store.building(place) as temporary:
+        with store.building(place, anew=True) as temporary:
             _build(folder, files, options, temporary, progress)
             for name, stat in zip(files, before, strict=True):
                 if _stat(folder / name) != stat:
                     raise PoiseError(f"{folder / name} changed while it was read: start again")
-        found = load(place)
-    if found is None:
-        raise PoiseError(f"{place} was removed while it was opened: start again")
+        found = store.built(place, _read)
     return found
 
 
@@ -179,7 +177,7 @@ def _about(name: str, clip: Clip) -> ExampleClip:
 
 
 def load(place: Path) -> Prepared | None:
-    """What was prepared before, or None. A folder that is damaged (by hand, or by the disk) is removed."""
+    """What was prepared before, or None. One that is damaged (by hand, or by the disk) is replaced by `prepared`."""
     return store.sound(place, _read)
 
 

@@ -6,7 +6,6 @@ How a file was read is said in `Sentences.notes`, and each decision has a flag: 
 
 from __future__ import annotations
 
-import os
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import replace
@@ -98,7 +97,7 @@ def open_sentences(source: str | Path, column: str | None = None, **reading: Unp
     from poise.data.catalogue.locate import locate
 
     name, path, _ = locate(source)
-    entry = None if os.path.exists(Path(source).expanduser()) else catalogue.find(name)
+    entry = catalogue.entry_of(source)
     if why := no_text(path):
         raise PoiseError(f"{source} {why}")
     if not is_text(path):

@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from poise.data.files.store import sha256_of
+from poise.disk import expanded
 from poise.errors import PoiseError
 from poise.metrics.features.features import Material, check_images, digest_of, exact
 from poise.metrics.features.inception_layers import DIM, layers, shapes
@@ -115,7 +116,7 @@ class Inception:
     dim = DIM
 
     def __init__(self, weights: str | Path, device: str | torch.device = "cpu") -> None:
-        path = Path(weights).expanduser()
+        path = expanded(weights)
         self._net = InceptionNet(_state(path)).eval().requires_grad_(False).to(torch.device(device))
         self.device = torch.device(device)
         content = sha256_of(path)

@@ -38,6 +38,16 @@ def pictures(
     return _mirrored(found, options.flip, seed)
 
 
+def pictures_then(arguments: Arguments, size: int | str, channels: int, called: str | None = None) -> ImageSet:
+    """The pictures of a run that is there, split as then, at the size that it found; `called` as in `open_images`."""
+    as_before = {"labels": "none", "splits": "none", "order": "names"}  # of runs that do not say
+    read = PictureOptions.of({**as_before, **arguments})
+    return open_images(
+        arguments["data"], size, channels, read.labels, fit=read.fit, background=read.background, heldout=read.heldout,
+        limit=read.limit, seed=arguments["seed"], bits=read.bits, splits=read.splits, order=read.order, called=called,
+    )  # fmt: skip
+
+
 def reads(arguments: Arguments, look: Look | None = None) -> str:
     """What a run with these arguments reads, in a line. Errors: PoiseError where it would read nothing."""
     conditional = arguments.get("conditional", False)

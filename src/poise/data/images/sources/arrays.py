@@ -103,6 +103,12 @@ class ArraySource(Source):
     def __len__(self) -> int:
         return sum(part.shape[0] for part in self._pictures)
 
+    def names_then(self, called: str) -> list[str]:
+        if self.path.is_dir():  # of IDX files, whose names say what they are
+            return self.files
+        packed = [".gz" if name.endswith(".gz") else "" for name in self.files[1:]]
+        return [called, *(labels_name(called) + suffix for suffix in packed)]
+
     def picture_name(self, i: int) -> str:
         for part in self._pictures:
             if i < part.shape[0]:
@@ -152,6 +158,11 @@ class ArraySource(Source):
         low, high = float(row.min()), float(row.max())
         deep = "grey" if row.dtype.kind == "u" and row.dtype.itemsize == 2 else ""
         return Decoded(image, self.kind, f"{row.dtype} {self._layout}", False, low, high, deep)
+
+
+def labels_name(pictures: str) -> str:
+    """What the IDX file of labels is called beside one of pictures, unless ".gz" follows."""
+    return pictures.removesuffix(".gz").replace("images", "labels").replace("idx3", "idx1")
 
 
 def _classes(rows: Rows, count: int) -> np.ndarray:

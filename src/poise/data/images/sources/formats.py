@@ -12,7 +12,7 @@ from typing import IO, cast
 
 import numpy as np
 
-from poise.data.images.sources.arrays import BROKEN, ArraySource, Rows, exactly
+from poise.data.images.sources.arrays import BROKEN, ArraySource, Rows, exactly, labels_name
 from poise.errors import PoiseError
 
 _IDX_TYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
@@ -89,7 +89,7 @@ def _labels(openers: list[Callable[[], Rows]]) -> list[Rows] | PoiseError | None
 def _idx_source(path: Path, pictures: list[Path]) -> ArraySource:
     labels: list[Path] = []
     for file in pictures:
-        name = file.name.removesuffix(".gz").replace("images", "labels").replace("idx3", "idx1")
+        name = labels_name(file.name)
         labels += [f for f in (file.parent / name, file.parent / f"{name}.gz") if f.is_file() and f != file][:1]
     whole = len(labels) == len(pictures)
     files = pictures + (labels if whole else [])

@@ -99,9 +99,15 @@ class Source(ABC):
         """Rows whose known info are looked at again, for what can be read may have become more."""
         return np.empty(0, np.int64)
 
-    def identity(self) -> str:
-        """sha256 over names, sizes and digests: the content, wherever it lies. After `look`."""
-        total = hashlib.sha256("\0".join(self.files).encode(errors="surrogateescape"))
+    def names_then(self, called: str) -> list[str]:
+        """`files` as they were while the one at `path` was called so: the same, but for files that are a set each."""
+        return self.files
+
+    def identity(self, called: str | None = None) -> str:
+        """sha256 over names, sizes and digests: the content, wherever it lies; `called`: as in `names_then`. After
+        `look`."""
+        names = self.files if called is None else self.names_then(called)
+        total = hashlib.sha256("\0".join(names).encode(errors="surrogateescape"))
         total.update(self.sizes.astype("<i8").tobytes())
         total.update(np.ascontiguousarray(self.info["digest"]).tobytes())
         return total.hexdigest()
