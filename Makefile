@@ -9,7 +9,7 @@ unexport PYTHONDONTWRITEBYTECODE  # else pytest reads each test anew in every pr
 
 .PHONY: demo test check bench own-loops first-study demo-check corpora site format clean
 
-demo: $(VENV)/.demo ## train on Fashion-MNIST, sample, score, say where to look (twelve to fifteen minutes on two cores)
+demo: $(VENV)/.demo ## train on Fashion-MNIST for eight minutes, sample, score, say where to look
 	$(BIN)/poise demo
 
 test: $(VENV)/.dev $(VENV)/.site $(VENV)/.loops $(VENV)/.lowest ## everything, with real data; a part of it with the lowest versions
