@@ -178,8 +178,8 @@ def protected(made: int, every: int, lag: int) -> set[int]:
     return {0, *(max(first - i * every, 0) for i in range(KEPT)), *range(first, made + 1, every)}
 
 
-# What is decided while a run trains, and the key of the step from which on each decision holds.
 BACK = "back-to.json"  # is there while a run is being taken back
+# What is decided while a run trains, and the key of the step from which on each decision holds.
 DECIDED = {"remedies.json": "back_to", "threads.json": "step"}
 
 
