@@ -186,7 +186,7 @@ OUTPUTS = [
     (
         "samples below a file",
         words("sample", "done", "--out", "pictures.npz/x.png"),
-        r"cannot write pictures\.npz/x\.png",
+        r"--out pictures\.npz/x\.png: there is no folder pictures\.npz",
     ),
     (
         "sample folder below a file",
