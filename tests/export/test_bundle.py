@@ -7,9 +7,11 @@ import re
 import sys
 
 import pytest
+import torch
 
 from poise.errors import PoiseError
 from poise.export.bundle import Bundle
+from poise.export.standalone import read_weights
 
 
 def module(tmp_path, monkeypatch, name, text):
@@ -127,3 +129,17 @@ def test_code_that_stands_under_a_condition_is_moved_to_the_margin(tmp_path, mon
     space: dict[str, object] = {}
     exec(bundle.text('"""Things."""'), space)
     assert space["made"]() == 4  # type: ignore[operator]
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [torch.float64, torch.float32, torch.float16, torch.bfloat16, torch.int64, torch.int32, torch.int16, torch.int8,
+     torch.uint8, torch.bool],
+)  # fmt: skip
+def test_weights_and_buffers_of_any_kind_are_read_as_they_were_written(kind, tmp_path):
+    from safetensors.torch import save_file
+
+    tensors = {"some": torch.arange(6).reshape(2, 3).to(kind), "none": torch.empty(0, 4, dtype=kind)}
+    save_file(tensors, tmp_path / "weights.safetensors")
+    found = read_weights(tmp_path / "weights.safetensors")
+    assert all(torch.equal(found[name], tensors[name]) and found[name].dtype == kind for name in tensors)

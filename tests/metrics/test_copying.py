@@ -202,3 +202,11 @@ def test_c2st_level_and_power() -> None:
     assert np.mean([e.low <= 0.5 <= e.high for e in found]) >= 0.93
     apart = c2st.estimate(compare(draw.normal(size=(300, 8)), draw.normal(0.5, 1, (300, 8))))
     assert apart.low > 0.6 and apart.p < 1e-6
+
+
+def test_where_all_rows_are_alike_copies_are_told_from_new_ones() -> None:
+    """No spread is left to tell either by: every row a copy is certain, none is nothing."""
+    train = np.arange(10.0)[:, None]
+    far = train + 100
+    assert auth_pct_gap.estimate(compare(far, train, train)).p == 0.0
+    assert auth_pct_gap.estimate(compare(far, far + 1, train)).p == 1.0

@@ -248,3 +248,10 @@ def test_windows():
     assert holding(s, lambda v: v < 5) is None
     assert holding(Series([], []), lambda v: True) is None
     assert surely_above([1.0, 3.0]) == pytest.approx(2 - 3 * 2**0.5 / 2**0.5)
+
+
+@pytest.mark.parametrize("still", [("generator",), ("discriminator",), ("generator", "discriminator")])
+def test_a_rate_that_has_come_to_0_is_no_imbalance_and_no_fault(still):
+    """A schedule may end at 0 long before the run does."""
+    stopped = {f"{player}__update": lambda t: 0.01 if t < 0.5 else 0.0 for player in still}
+    assert "learning rates out of balance" not in [found.name for found in diagnose(Record(record(**stopped)))]

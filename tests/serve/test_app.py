@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import re
 import shutil
@@ -293,3 +294,13 @@ def test_an_answer_that_is_not_whole_is_made_again_soon():
         assert answers.given(f"{partial}", slow(partial)) is first and len(made) == 1
         now[0] += 0.2
         assert answers.given(f"{partial}", slow(partial)).content == {"n": 2} and made[1] is first
+
+
+@pytest.mark.skipif(os.name != "posix", reason="names of bytes are a thing of POSIX")
+def test_a_run_whose_name_is_no_text_hides_no_other(folder):
+    other = Path(os.fsdecode(os.fsencode(folder) + b"/caf\xe9"))
+    shutil.copytree(folder / "one", other)
+    with client(folder) as at:
+        answer = at.get("/api/runs")
+    assert answer.status_code == 200
+    assert sorted(row["name"] for row in answer.json()["runs"]) == ["caf\udce9", "one"]

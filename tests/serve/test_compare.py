@@ -29,7 +29,7 @@ def scored(path, value, low=None, high=None, steps=30, **facts):
     rows[-1] |= {"score/KID-EffLite0": value}
     if low is not None:
         rows[-1] |= {"score/KID-EffLite0.low": low, "score/KID-EffLite0.high": high}
-    return run_of(path, rows, **facts)
+    return run_of(path, rows, **{"fingerprint": "x", **facts})
 
 
 def test_the_tables_and_panels_are_those_of_poise_compare(tmp_path):
@@ -71,6 +71,13 @@ def test_scores_on_other_data_are_not_set_against_each_other(tmp_path):
         scored(tmp_path / name, value, fingerprint=data)
     found = compare.comparison(Views(tmp_path), ["a", "b", "c"]).content["runs"]
     assert [run["best"]["clear"] for run in found] == [None, True, None]
+
+
+def test_without_a_fingerprint_data_are_like_no_others(tmp_path):
+    for name, value in (("a", 1.0), ("b", 2.0)):
+        scored(tmp_path / name, value, fingerprint=None)
+    found = compare.comparison(Views(tmp_path), ["a", "b"]).content["runs"]
+    assert [run["best"]["clear"] for run in found] == [None, None]
 
 
 @pytest.mark.slow

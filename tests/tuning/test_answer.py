@@ -7,7 +7,7 @@ import pytest
 from poise.studies.comparison.comparison import compare
 from poise.studies.plans.plan import Result
 from poise.tuning.asked import Asked
-from poise.tuning.confirm import answer, study_of
+from poise.tuning.confirm import _name, answer, study_of
 from poise.tuning.space import Space, dimension
 from poise.tuning.trials import Tried
 
@@ -83,3 +83,12 @@ def test_luck_is_told_where_it_was_luck(tmp_path):
 def test_of_a_penalty_that_was_not_confirmed_it_is_not_said_that_none_is_best(tmp_path):
     found = said(tmp_path, "lower", {FOUND: 5.0, DEFAULT: 5.0}, 4.0, found=0.0)
     assert "l2_point: the best trial has none." in found.sentences
+
+
+@pytest.mark.parametrize("name", ["search", ".hidden", "..", "\u641c" * 40, "x" * 120])
+def test_in_whatever_folder_the_confirmation_has_a_name_that_a_study_can_have(name, tmp_path):
+    folder = tmp_path / name
+    asked = Asked("shrink", {"data": "x", "l2_point": 0.0, "lr": 0.2}, SPACE, "distance", "end", "lower", 3, 6)
+    best = Tried(7, {"l2_point": 0.1, "lr": 2.0}, "done", [1.0], 1.0)
+    assert _name(asked, folder) == ("search-confirmed" if name == "search" else f"tune-{asked.digest}-confirmed")
+    assert study_of(asked, best, tmp_path).plan.name == f"{tmp_path.name}-confirmed"

@@ -12,7 +12,10 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-TYPES = {"F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16, "I64": torch.int64}
+TYPES = {
+    "F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16, "I64": torch.int64,
+    "I32": torch.int32, "I16": torch.int16, "I8": torch.int8, "U8": torch.uint8, "BOOL": torch.bool,
+}  # fmt: skip
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:
@@ -24,7 +27,8 @@ def read_weights(path: Path) -> dict[str, Tensor]:
         if name != "__metadata__":
             first, last = entry["data_offsets"]
             kind = TYPES[entry["dtype"]]
-            numbers = torch.frombuffer(content[8 + length + first : 8 + length + last], dtype=kind)
+            part = content[8 + length + first : 8 + length + last]
+            numbers = torch.frombuffer(part, dtype=kind) if part else torch.empty(0, dtype=kind)
             found[name] = numbers.reshape(entry["shape"])
     return found
 

@@ -189,7 +189,8 @@ def answered(request: Request, answer: Reply) -> Response:
     if request.headers.get("if-none-match") == tag:
         return Response(status_code=304, headers=headers)
     content = json.dumps(in_language(answer.content, to), ensure_ascii=False, allow_nan=False)
-    return Response(content, media_type="application/json", headers=headers)
+    said = content.encode(errors="backslashreplace")  # \udce9 of a name that is no text, which JSON reads back
+    return Response(said, media_type="application/json", headers=headers)
 
 
 def refused(request: Request, code: int, why: str) -> Response:

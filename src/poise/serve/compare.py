@@ -154,7 +154,8 @@ def _best(about: ListedRun, curves: RunCurves) -> BestOf | None:
 def _data_of(folder: RunFolder) -> object:
     """What tells the data of a run from others; scores on other data cannot be set against each other."""
     try:
-        return str(folder.spec().facts.get("fingerprint"))
+        fingerprint = folder.spec().facts.get("fingerprint")
+        return str(folder.path) if fingerprint is None else str(fingerprint)  # without one it is like no other
     except PoiseError:
         return None
 

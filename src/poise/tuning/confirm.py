@@ -18,6 +18,7 @@ from poise.errors import PoiseError
 from poise.report.table import number
 from poise.studies.comparison.outcome import Contrast, StudyOutcome
 from poise.studies.comparison.text import change_text, seeds
+from poise.studies.plans.plan import fits_a_folder
 from poise.studies.running.attempt import FirstStepsFail, attempt
 from poise.studies.study import Study
 from poise.tuning.asked import FRESH, Asked, leaves
@@ -68,12 +69,18 @@ def arms(asked: Asked, best: Tried, refused: Collection[str] = ()) -> dict[str, 
     return found
 
 
+def _name(asked: Asked, folder: Path) -> str:
+    """What the study is called: after its folder, whose name may be one that no study can have."""
+    name = f"{folder.name}-confirmed"
+    return name if fits_a_folder(name) else f"tune-{asked.digest}-confirmed"
+
+
 def study_of(asked: Asked, best: Tried, folder: Path, refused: Collection[str] = ()) -> Study:
     """The study, whose plan is written as a file that `poise study` takes too."""
     endpoint = asked.endpoint
     shared = {name: value for name, value in asked.arguments.items() if name != "seed"}
     table = {
-        "name": f"{folder.name}-confirmed",
+        "name": _name(asked, folder),
         "question": f"Is {told_values(best.values)} better than the default on fresh seeds?",
         "recipe": asked.recipe,
         "arguments": shared,

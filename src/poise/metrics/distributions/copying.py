@@ -153,7 +153,8 @@ def auth_pct(compared: Compared, seed: int) -> Estimate:
 def auth_pct_gap(compared: Compared, seed: int) -> Estimate:
     """AuthPct of generated rows less that of held-out rows taken for generated ones, in percentage points.
 
-    The interval is +- 1.96 s.e. for this training set; p, of no copying against copying, is one-sided.
+    The interval is +- 1.96 s.e. for this training set; p, of no copying against copying, is one-sided. Where all rows
+    of each side are alike there is no spread to tell either by: then p is 0 for copies, else 1.
 
     Example:
         >>> from poise.metrics.core.sets import compare
@@ -165,7 +166,7 @@ def auth_pct_gap(compared: Compared, seed: int) -> Estimate:
     (made, mi), (held, hi) = authentic(train, compared.made), authentic(train, compared.heldout)
     value = 100 * float(made.double().mean() - held.double().mean())
     variance = 1e4 * (_clustered(made, mi) + _clustered(held, hi))
-    p = upper_tail(-value / math.sqrt(variance)) if variance else 1.0
+    p = upper_tail(-value / math.sqrt(variance)) if variance else float(value >= 0)  # all of one kind
     return symmetric(value, variance, len(made), len(held), p)
 
 

@@ -198,6 +198,8 @@ def unbalanced(record: Record) -> Finding | None:
     mine, other = _moved(record, "generator"), _moved(record, "discriminator")
     if len(mine) < 2 * ROWS or len(other) != len(mine):
         return None
+    if 0.0 in (*mine.values[-2 * ROWS :], *other.values[-2 * ROWS :]):  # one stands still, as its schedule has it
+        return None
     ratio = Series(mine.steps, [a / max(b, 1e-30) for a, b in zip(mine.values, other.values, strict=True)])
     level = ratio.smoothed(2 * ROWS)
     trained = record.stage.first > 0

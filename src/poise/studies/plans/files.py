@@ -29,7 +29,7 @@ from typing import Any
 from poise.direction import ONE_WAY
 from poise.errors import PoiseError, nearest
 from poise.studies.plans import readings
-from poise.studies.plans.plan import Arm, Claim, Endpoint, Part, Plan, Test, named
+from poise.studies.plans.plan import LONGEST, Arm, Claim, Endpoint, Part, Plan, Test, fits_a_folder, named
 from poise.studies.plans.tables import executed, table_of
 
 __all__ = ["executed", "plan_of", "read_plan"]
@@ -40,9 +40,7 @@ CLAIM_KEYS = ("says", "because", "tests")
 TEST_KEYS = ("part", "endpoint", "arm", "against", "expect", "provided")
 OF_ENDPOINT = ("better", "scale", "margin")
 MOST = 10_000  # seeds
-LONGEST = 100  # of a study's name, in bytes
 SPAN = re.compile(r"\s*(\d+)\s*\.\.\s*(\d+)\s*")  # FIRST..LAST
-FOLDER = re.compile(r"[^./\\][^/\\]*")  # no / or \, and no dot first
 EXPECTED = (*ONE_WAY, "no worse")
 
 
@@ -77,7 +75,7 @@ def plan_of(table: Any, name: str = "study") -> Plan:
     if "notes" in table:
         facts["notes"] = table["notes"]
     called = _name(table.get("name", name), "name")
-    if not FOLDER.fullmatch(called) or len(called.encode()) > LONGEST:
+    if not fits_a_folder(called):
         raise PoiseError(
             f"name: '{called[:40]}' cannot be that of a folder: at most {LONGEST} letters, no / and no dot first"
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, Protocol, TypeVar
@@ -12,6 +13,13 @@ from poise.errors import PoiseError, nearest
 
 Scale = Literal["difference", "ratio"]
 Expect = Literal["lower", "higher", "no worse"]
+LONGEST = 100  # of a study's name, in bytes
+FOLDER = re.compile(r"[^./\\][^/\\]*")  # no / or \, and no dot first
+
+
+def fits_a_folder(name: str) -> bool:
+    """Whether a study, which is kept in a folder of its name, can be called so."""
+    return FOLDER.fullmatch(name) is not None and len(name.encode()) <= LONGEST
 
 
 class Named(Protocol):
