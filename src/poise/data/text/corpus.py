@@ -218,11 +218,16 @@ def _covered(ids: Sequence[NDArray[np.int32]], side: NDArray[np.bool_]) -> float
     return 1 - sum(int((one == UNKNOWN).sum()) for one in mine) / total if total else 0.0
 
 
+def check_share(share: float) -> None:
+    """PoiseError for a share of the training sentences that cannot be."""
+    if not 0 < share <= 1:
+        raise PoiseError(f"--share {share} is not possible: give a share above 0 and up to 1, such as 0.5")
+
+
 def _check(vocabulary: int | None, least: int, longest: int | None, heldout: float, share: float, unknown: str) -> None:
     if not 0 <= heldout < 1:
         raise PoiseError(f"--heldout {heldout} is not possible: give a share from 0 to below 1, such as 0.1")
-    if not 0 < share <= 1:
-        raise PoiseError(f"--share {share} is not possible: give a share above 0 and up to 1, such as 0.5")
+    check_share(share)
     if vocabulary is not None and vocabulary < LEAST_SIZE:
         raise PoiseError(
             f"--vocabulary {vocabulary} is not possible: give at least {LEAST_SIZE}, as two ids are special ones"

@@ -35,6 +35,11 @@ from poise.training.precision import Execution
 
 LOOK = 64  # recordings of each kind that the monitor looks at
 
+THEIRS = (
+    "--vocoder..., --l2-vocoder, --l2-vocoder-discriminator and --stft are not used, as it speaks with a finished "
+    "vocoder"
+)
+
 
 def chosen(speech: Speech, n: int, seed: int) -> np.ndarray:
     """At most n held-out rows in an order of the seed; training rows where nothing is held out."""
@@ -133,7 +138,7 @@ def unused(setup: Setup, of_waves: Setup, players: SpeechPlayers) -> list[str]:
         made.network, {judging.name: judging.options}, players.mels.discriminator, ["width", "norm"]
     )
     if waves is None:
-        return found
+        return [*found, THEIRS]
     ours = ["width", "depth", "norm"]
     return found + unused_options(of_waves.generator.network, of_waves.options, waves.discriminator, ours)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from torch import nn
 
 from poise.core import Batch
 from poise.data.draws.order import Prefetch
-from poise.data.text.corpus import open_corpus
+from poise.data.text.corpus import check_share, open_corpus
 from poise.data.text.sentences import SentenceStream
 from poise.data.text.toy import Numbers, Oracle
 from poise.data.tokenizers.alphabet import UNKNOWN, Units
@@ -64,7 +64,13 @@ class SentenceTables:
 def language(data: str, options: SentenceOptions) -> SentenceTables:
     """The sentences of a file, or a made-up language."""
     if data == ORACLE:
-        return _made_up(options.share)
+        check_share(options.share)
+        found = _made_up(options.share)
+        if options != replace(type(options)(), share=options.share):
+            found.notes.append(
+                "oracle: its sequences are made and not read, so only --share is used of how to read them"
+            )
+        return found
     corpus = open_corpus(data, **vars(options))
     length = int(np.diff(corpus.starts).max()) + 1
     sides = {"train": corpus.train, "heldout": corpus.heldout}
