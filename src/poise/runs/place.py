@@ -160,7 +160,7 @@ def _unlike_a_path(known: RunSpec | None, typed: Any) -> str | None:
         return None
     from poise.recipes.text.writing import ORACLE
 
-    return ORACLE if known.recipe == "text" and typed == ORACLE else hidden_set(typed)
+    return ORACLE if typed == ORACLE else hidden_set(typed)
 
 
 def _gone(folder: RunFolder, path: str) -> PoiseError:
