@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import pytest
+import torch
 
 from poise.cli import minutes as measured
 from poise.cli.program import main
 from poise.cli.train import parser_of
 from poise.record import RunFolder
+from poise.runs.further import pace
 from poise.specs.spec import Completed
+from tests.runs.conftest import spec
+from tests.runs.test_lengthening import built
 
 SMALL = ["--batch=8", "--noise=8", "--generator.width=4", "--discriminator.width=4", "--scores=0", "--threads=1",
          "--precision=fp32", "--device=cpu"]  # fmt: skip
@@ -25,7 +29,7 @@ def place(tmp_path, monkeypatch):
 def paces(monkeypatch):
     """Seconds of a step, one for each time that somebody measures them."""
     left = [0.5, 7.0]
-    monkeypatch.setattr(measured, "seconds_of_a_step", lambda folder, recipe: left.pop(0))
+    monkeypatch.setattr(measured, "seconds_of_a_step", lambda folder, recipe, free: left.pop(0))
     return left
 
 
@@ -110,7 +114,7 @@ WIDE = [word for word in SMALL if ".width" not in word]
 def test_where_few_steps_fit_networks_are_narrower(place, pictures, monkeypatch, capsys):
     """Said, in the spec, and the same command goes on with that run."""
     left = [30.0, 10.0]
-    monkeypatch.setattr(measured, "seconds_of_a_step", lambda folder, recipe: left.pop(0))
+    monkeypatch.setattr(measured, "seconds_of_a_step", lambda folder, recipe, free: left.pop(0))
     words = ["train", "images", pictures, *WIDE, "--minutes", "1"]
     assert main(words) == 0
     said = capsys.readouterr().out
@@ -132,7 +136,7 @@ def test_where_few_steps_fit_networks_are_narrower(place, pictures, monkeypatch,
 @pytest.mark.slow
 def test_a_width_that_brings_no_more_steps_is_left(place, pictures, monkeypatch, capsys):
     left = [10.0, 10.0]
-    monkeypatch.setattr(measured, "seconds_of_a_step", lambda folder, recipe: left.pop(0))
+    monkeypatch.setattr(measured, "seconds_of_a_step", lambda folder, recipe, free: left.pop(0))
     assert main(["train", "images", pictures, *WIDE, "--minutes", "0.5", "--out", "run"]) == 0
     said = capsys.readouterr().out
     assert "0.5 minutes are about 3 steps here, 1e+04 ms each" in said and "narrower" not in said
@@ -173,3 +177,18 @@ def test_other_recipes_keep_their_widths(place, recipe):
     more = ["--network", "dcgan", "--objective", "vae_gan"] if recipe == "vae" else []
     arguments = Completed(parser_of(recipe).parse([*argv[1:], *more]))
     assert not measured.may_be_narrower(arguments, [*argv, *more])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("free", "expected"), [(True, 0.1), (False, 0.4)])
+def test_steps_are_timed_as_the_run_will_compute_them(free, expected, pictures, tmp_path, monkeypatch):
+    """Two threads that wait for each other are not what a run goes on with, which tries one as well."""
+    monkeypatch.setattr(pace, "_training", lambda stage, at, recipe: {1: 0.1, 2: 0.4}[torch.get_num_threads()])
+    monkeypatch.setattr(pace, "_again", lambda work: 0.0)
+    threads = torch.get_num_threads()
+    try:
+        torch.set_num_threads(2)
+        assert pace.seconds_of_a_step(tmp_path, built(spec(pictures)), free) == expected
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(threads)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -122,5 +123,6 @@ def _seconds(recipe: str, arguments: Completed) -> float:
     if len(built.stages) != 1:
         stages = ", ".join(stage.name for stage in built.stages)
         raise PoiseError(f"--minutes: {recipe} has several stages ({stages}): give the steps of each instead")
+    free = arguments.get("threads") is None and "OMP_NUM_THREADS" not in os.environ
     with tempfile.TemporaryDirectory() as nothing:
-        return seconds_of_a_step(Path(nothing), built)
+        return seconds_of_a_step(Path(nothing), built, free)

@@ -48,8 +48,9 @@ class _Stopwatch:
             raise _Timed
 
 
-def seconds_of_a_step(run: Path, recipe: Recipe) -> float:
+def seconds_of_a_step(run: Path, recipe: Recipe, free: bool = False) -> float:
     """The mean seconds of a step of the last stage, from the newest checkpoint on, with as many threads as last chosen.
+    `free`: where none were, the run will choose between one and all on a CPU, so what the quicker of them takes.
 
     What the monitor and a file of samples take is shared out among the steps between two of them; scores are left out.
 
@@ -62,12 +63,15 @@ def seconds_of_a_step(run: Path, recipe: Recipe) -> float:
     if newest is not None and step_of(newest) > first:
         load(newest, stage.game, recipe.execution)
         at = step_of(newest) - first
-    threads = torch.get_num_threads()
+    threads, plan = torch.get_num_threads(), []
     with contextlib.suppress(PoiseError, KeyError, TypeError, ValueError, AttributeError):
         plan = plan_of(read_json(run / "threads.json"))  # a damaged file is told of when the run goes on
         torch.set_num_threads(plan[-1].threads if plan else threads)
     try:
         seconds = _training(stage, at, recipe)
+        if free and not plan and threads > 1 and recipe.execution.device.type == "cpu":
+            torch.set_num_threads(1)
+            seconds = min(seconds, _training(stage, at, recipe))
         if monitor is not None:
             seconds += _again(lambda: monitor(1)) / recipe.cadence.probe
         with tempfile.TemporaryDirectory() as folder:
