@@ -180,9 +180,13 @@ class RunFolder:
                 if row.step < step:
                     file.write(f"{json.dumps(row)}\n".encode())
 
+    def _kept(self) -> dict[int, Path]:
+        """Step -> its checkpoint."""
+        return {int(path.name.removeprefix("step-")): path for path in self.checkpoints.glob(CHECKPOINTS)}
+
     def check_back_to(self, step: int) -> None:
         """PoiseError where nothing would be left although some steps were asked for."""
-        made = sorted(int(path.name.removeprefix("step-")) for path in self.checkpoints.glob(CHECKPOINTS))
+        made = sorted(self._kept())
         if step > 0 and made and made[0] > step:
             raise PoiseError(
                 f"{self.path} keeps no checkpoint of at most {step:,} steps: take it back to one of "
@@ -193,13 +197,13 @@ class RunFolder:
         """Make the run one that was stopped after its newest checkpoint of at most `step` steps, or has not begun;
         returns the steps that are left. Gone are the lines of the record from there on, or from a damaged one on. Only
         for the holder of the lock."""
-        made = {path: int(path.name.removeprefix("step-")) for path in self.checkpoints.glob(CHECKPOINTS)}
-        left = max((n for n in made.values() if n <= step), default=0)
+        made = self._kept()
+        left = max((n for n in made if n <= step), default=0)
         kept = rows_before(self.path / "record.jsonl", left)
         for name in ("DONE", "report.json"):
             (self.path / name).unlink(missing_ok=True)
         write_atomically(self.path / "record.jsonl", kept)
-        for checkpoint, n in made.items():
+        for n, checkpoint in made.items():
             if n > left:
                 disk.remove(checkpoint)
         return left

@@ -129,8 +129,7 @@ def metric_called(name: str) -> Metric[Any]:
         family: dict[str, Metric[Any]] = members(family_of(reads))
         if name in family:
             return family[name]
-    check_names([name], metric_names())
-    raise AssertionError(name)
+    raise unknown_metric(name, metric_names())
 
 
 def find_metrics(kind: type[AnyMetric], wanted: Iterable[str] | None = None) -> list[AnyMetric]:
@@ -160,8 +159,17 @@ def check_names(wanted: Iterable[str], known: Sequence[str]) -> None:
     """
     for name in wanted:
         if name not in known:
-            there = ", ".join(known)
-            raise PoiseError(f"there is no metric called '{name}'{nearest(name, known, '.')} Known: {there}.")
+            raise unknown_metric(name, known)
+
+
+def unknown_metric(name: str, known: Sequence[str]) -> PoiseError:
+    """What to raise for a name that none of the known metrics has.
+
+    Example:
+        >>> print(unknown_metric("KDI", ["FD", "KID"]))
+        there is no metric called 'KDI'; did you mean 'KID'? Known: FD, KID.
+    """
+    return PoiseError(f"there is no metric called '{name}'{nearest(name, known, '.')} Known: {', '.join(known)}.")
 
 
 def installed(metrics: Iterable[AnyMetric]) -> tuple[list[AnyMetric], list[Note]]:
