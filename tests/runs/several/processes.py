@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import faulthandler
 import os
+import signal
 import sys
 import time
 from pathlib import Path
@@ -37,26 +39,64 @@ SMALL = ["--steps", "3", "--scores", "0", "--generator.width", "2", "--discrimin
 
 
 class Children(list):
-    """Their process ids, and the store by which they find each other."""
+    """Their process ids, and the folder of what they say.
 
-    def __init__(self, store):
+    The store by which they find each other is a process of its own, as that of torchrun is: its server is a thread, and
+    who forks beside a thread may copy a lock that nobody opens any more.
+    """
+
+    def __init__(self, folder):
         super().__init__()
-        self.store = store
+        self.folder = folder
+        told, tell = os.pipe()
+        watched, self.here = os.pipe()
+        self.serving = os.fork()
+        if self.serving == 0:
+            os.close(self.here)
+            store = torch.distributed.TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
+            os.write(tell, str(store.port).encode())
+            os.read(watched, 1)  # nothing, when all that may ask are gone
+            os._exit(0)
+        os.close(tell), os.close(watched)
+        self.port = int(os.read(told, 9))
+        os.close(told)
+
+    def ended(self):
+        codes = [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in self]
+        os.close(self.here)
+        os.waitpid(self.serving, 0)
+        return codes
+
+    def until(self, true, seconds=300.0):
+        """Wait until it is true while all of them run; otherwise fail with what each said, and where it stands."""
+        end = time.monotonic() + seconds
+        while not true():
+            gone = [child for child in self if os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT)]
+            late = time.monotonic() > end
+            if gone or late:
+                for child in set(self) - set(gone):
+                    os.kill(child, signal.SIGUSR1)  # writes down where it stands
+                time.sleep(1)
+                heard = [f"{rank}: {line}" for rank in range(len(self)) for line in said(self.folder, rank)]
+                for child in self:
+                    os.kill(child, signal.SIGKILL)
+                raise AssertionError("\n".join([f"codes {ended(self)}, it never came, but:", *heard]))
+            time.sleep(0.01)
 
 
 def started(work, folder: Path, count: int = 2) -> Children:
     """Processes that find each other and do `work`; what they say is in folder/0.txt, 1.txt ..."""
-    store = torch.distributed.TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)  # torchrun has one
-    children = Children(store)
+    children = Children(folder)
     for rank in range(count):
         child = os.fork()
         if child == 0:
             said = os.open(folder / f"{rank}.txt", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
             os.dup2(said, 1), os.dup2(said, 2)
             sys.stdout, sys.stderr = os.fdopen(1, "w", closefd=False), os.fdopen(2, "w", closefd=False)
+            faulthandler.register(signal.SIGUSR1, file=sys.stderr)
             here = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": count, "LOCAL_WORLD_SIZE": count}
             os.environ |= {name: str(number) for name, number in here.items()}
-            os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(store.port)}
+            os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(children.port)}
             os.environ["TORCHELASTIC_USE_AGENT_STORE"] = "True"
             code = 99
             try:
@@ -73,8 +113,8 @@ def started(work, folder: Path, count: int = 2) -> Children:
     return children
 
 
-def ended(children: list[int]) -> list[int]:
-    return [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
+def ended(children: Children) -> list[int]:
+    return children.ended()
 
 
 def by_two(work, folder: Path) -> list[int]:

@@ -40,7 +40,7 @@ OWN = "tests.runs.several.own"
 def test_kill_9_of_either_ends_both_in_a_sentence_and_the_run_goes_on_by_one(killed, whole, pictures, tmp_path, double):
     asked, out = asked_of(pictures), tmp_path / "run"
     children = started(lambda: whole_run(asked, out, Slowly()), tmp_path)
-    until(lambda: latest(out / "checkpoints") is not None)
+    children.until(lambda: latest(out / "checkpoints") is not None)
     os.kill(children[killed], signal.SIGKILL)
     codes = ended(children)
     assert codes[killed] == -signal.SIGKILL and codes[1 - killed] == 2
@@ -53,7 +53,7 @@ def test_kill_9_of_either_ends_both_in_a_sentence_and_the_run_goes_on_by_one(kil
 def test_of_three_processes_one_says_that_one_is_gone(pictures, tmp_path):
     asked, out = asked_of(pictures), tmp_path / "run"
     children = started(lambda: whole_run(asked, out, Slowly()), tmp_path, 3)
-    until(lambda: latest(out / "checkpoints") is not None)
+    children.until(lambda: latest(out / "checkpoints") is not None)
     os.kill(children[1], signal.SIGKILL)
     assert ended(children) == [2, -signal.SIGKILL, 2]
     assert len(said(tmp_path, 0)) == 1 and said(tmp_path, 2) == []
@@ -88,7 +88,7 @@ def test_what_goes_wrong_in_the_first_process_is_what_it_says(gone, pictures, tm
 
     children = started(work, tmp_path)
     if gone:
-        until(lambda: Path(f"{sign}.soon").exists())
+        children.until(lambda: Path(f"{sign}.soon").exists())
         os.kill(children[1], signal.SIGKILL)
         os.waitid(os.P_PID, children[1], os.WEXITED | os.WNOWAIT)
         sign.touch()
