@@ -12,8 +12,10 @@ import pytest
 import torch
 
 from poise.data.speech.speech import Wave
+from poise.data.transcripts.syllables import parse
+from poise.errors import PoiseError
 from poise.export.export import Wanted, export
-from poise.recipes.speech.drawing import parts_of
+from poise.recipes.speech.drawing import parts_of, pinyin_of
 from poise.recipes.speech.portable import spoken_table
 from poise.recipes.text.drawing import CHUNK
 from poise.training.loop import fold_seed
@@ -220,6 +222,31 @@ def test_a_page_of_speech_says_what_the_run_says(kind, opened, browser):
     assert found.shape == wanted.shape and np.abs(found - wanted).max() <= 1e-4
 
 
+def parse_or_none(word):
+    try:
+        return parse(word)
+    except PoiseError:
+        return None
+
+
+def test_words_of_pinyin_are_taken_apart_as_by_the_run(opened, browser):
+    """Two syllables and three, run together: where the first ends is no matter of the longest alone."""
+    run = opened("speech")
+    spellings = spoken_table(run.facts).spellings
+    rng = np.random.default_rng(0)
+    words = ["".join(rng.choice(list(spellings), 2 + n % 2)) + str(n % 6) for n in range(3_000)]
+    words = [word for word in words if parse_or_none(word)] + ["m4", "lue4", "ni3hao3", "danguo2", "xi1an1"]
+    assert len(words) > 1_000
+    found = browser.execute_script("return arguments[0].map((word) => poise.pinyin(word))", words)
+    wanted = [[list(map(list, part)) for part in pinyin_of(word, spellings)] for word in words]
+    for word, one, other in zip(words, found, wanted, strict=True):
+        assert one == other, word
+    for refused in ("ma7", "mǎ", "à", "ma1 5", "m"):
+        assert browser.execute_script(
+            "try { poise.pinyin(arguments[0]); return false } catch (error) { return true }", refused
+        ), refused
+
+
 def test_every_control_of_a_page_of_speech_works(opened, browser):
     run = opened("speech")
 
@@ -241,7 +268,7 @@ def test_every_control_of_a_page_of_speech_works(opened, browser):
     browser.execute_script(
         "const e = document.getElementById('text'); e.value = 'zhuang1'; e.dispatchEvent(new Event('change'))"
     )
-    waited(browser, "document.getElementById('status').textContent.includes('zhuang')")
+    waited(browser, "document.getElementById('status').textContent.includes('zh-1')")
     assert browser.execute_script("return document.querySelector('.sound canvas').height") == run.facts.heard.bands
 
 

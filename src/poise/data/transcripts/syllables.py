@@ -14,7 +14,7 @@ from __future__ import annotations
 import functools
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Container, Sequence
 from typing import NamedTuple
 
 from poise.errors import PoiseError, nearest
@@ -80,7 +80,7 @@ TABLE = tuple(
     (initial.replace("-", ""), final) for final, (_, _, _, initials) in _FINALS.items() for initial in initials.split()
 )
 _ZHUYIN_OF = {initial: letter for letter, initial in _INITIALS.items()}
-_LETTERS = tuple((initial, "") for initial in INITIALS if (initial, "ih") not in TABLE)  # ㄅ, ㄇ, ń: no vowel
+LETTERS = tuple((initial, "") for initial in INITIALS if (initial, "ih") not in TABLE)  # ㄅ, ㄇ, ń: no vowel
 NEUTRAL = 5
 _HAN, _ZHUYIN, _SIGNS = "\u3007\u3400-\u4dbf\u4e00-\u9fff\U00020000-\U0003ffff", "\u3105-\u312f", "ˉˊˇˋ˙"
 _WORD = re.compile(
@@ -118,6 +118,16 @@ def to_pinyin(syllable: Syllable) -> str:
     return f"{_spelled()[_checked(syllable)]}{syllable.tone}"
 
 
+def spellings() -> dict[str, tuple[str, str]]:
+    """Every pinyin without a tone -> (initial, final), "nue" and "lue" for nüe and lüe as well.
+
+    Example:
+        >>> spellings()["lue"]
+        ('l', 've')
+    """
+    return dict(_by_pinyin())
+
+
 def to_zhuyin(syllable: Syllable) -> str:
     """Zhuyin with the mark of the tone, none for the first, ˙ before for the neutral one. Errors as `to_pinyin`."""
     initial, final = _checked(syllable)
@@ -135,7 +145,7 @@ def _checked(syllable: Syllable) -> Key:
 @functools.cache
 def _spelled() -> dict[Key, str]:
     """(initial, final) -> pinyin without a tone."""
-    out = {letter: letter[0] for letter in _LETTERS}
+    out = {letter: letter[0] for letter in LETTERS}
     for initial, final in TABLE:
         _, alone, after, _ = _FINALS[final]
         after = after.replace("v", "u") if initial in ("j", "q", "x") else after
@@ -164,9 +174,9 @@ def _unknown(word: str) -> PoiseError:
 def _zhuyin(word: str) -> list[Syllable] | None:
     """One run of letters with at most one mark, which belongs to the syllable beside it."""
     before, letters, after = word.startswith("˙"), word.strip(_SIGNS), word[-1] if word[-1] in _SIGNS else ""
-    parts = _segmented(letters, _by_zhuyin())
+    parts = segmented(letters, _by_zhuyin())
     keys = [_by_zhuyin()[part] for part in parts]
-    if letters in _INITIALS and (_INITIALS[letters], "") in _LETTERS:
+    if letters in _INITIALS and (_INITIALS[letters], "") in LETTERS:
         keys = [(_INITIALS[letters], "")]
     if not keys or (before and after):
         return None
@@ -182,10 +192,10 @@ def _pinyin(word: str) -> list[Syllable] | None:
     letters, marks = _unmarked(word if number is None else word[:-1])
     if (number or 0) > NEUTRAL or (number is not None and any(marks)):
         return None
-    if (letters, "") in _LETTERS and (number is not None or any(marks)):
+    if (letters, "") in LETTERS and (number is not None or any(marks)):
         parts = [letters]
     else:
-        parts = _segmented(letters, _by_pinyin(), marks, "aeo") or _segmented(letters, _by_pinyin(), marks)
+        parts = segmented(letters, _by_pinyin(), marks, "aeo") or segmented(letters, _by_pinyin(), marks)
     out: list[Syllable] = []
     start = 0
     for part in parts:
@@ -212,12 +222,16 @@ def _unmarked(word: str) -> tuple[str, list[int]]:
     return letters, marks
 
 
-def _segmented(
-    letters: str, table: Mapping[str, Key], marks: list[int] | None = None, not_first: str = ""
+def segmented(
+    letters: str, table: Container[str], marks: Sequence[int] | None = None, not_first: str = ""
 ) -> list[str]:
     """Parts that are in `table`, the longest first that leaves a rest which is possible; [] where there is no way.
 
     A part has one mark at most, and none but the first begins with a letter of `not_first`.
+
+    Example:
+        >>> segmented("danguo", {"dan", "dang", "guo"})
+        ['dan', 'guo']
     """
 
     @functools.cache

@@ -4,13 +4,14 @@
 poise.words = {
   en: {
     text: "Text", say: "Say it", voice: "Voice", speed: "Speed", seed: "Seed", save: "Save as WAV",
-    failed: "This browser cannot run the network:", never: "Never heard in training:", nothing: "There is nothing to say.",
+    failed: "This browser cannot run the network:", never: "Never heard in training:", strange: "No pinyin with numbers of tones:",
+    nothing: "There is nothing to say.",
     syllables: "Pinyin with numbers of tones, such as ni3hao3.", characters: "Small letters; anything else is a pause.",
     phonemes: "Phonemes with blanks between them.",
   },
   zh: {
     text: "文本", say: "朗读", voice: "声音", speed: "语速", seed: "随机种子", save: "保存为 WAV",
-    failed: "此浏览器无法运行该网络：", never: "训练中从未听到：", nothing: "没有可朗读的内容。",
+    failed: "此浏览器无法运行该网络：", never: "训练中从未听到：", strange: "不是带声调数字的拼音：", nothing: "没有可朗读的内容。",
     syllables: "带声调数字的拼音，例如 ni3hao3。", characters: "小写字母；其他内容为停顿。", phonemes: "音素，以空格分隔。",
   },
 };
@@ -23,25 +24,41 @@ let play = null;
 
 const complain = (word, what = "") => { throw new Error(`${poise.words[poise.language][word]} ${what}`); };
 
-const pinyin = (text) => {
+// Parts of a word that are spellings, the longest first that leaves a rest which is possible; null where there is no way.
+const segmented = (word, spellings, notFirst) => {
+  const ends = new Array(word.length + 1).fill(null);
+  ends[word.length] = [];
+  for (let start = word.length - 1; start >= 0; start -= 1) {
+    if (start && notFirst.includes(word[start])) continue;
+    for (let end = Math.min(word.length, start + 6); end > start && !ends[start]; end -= 1) {
+      const part = word.slice(start, end);
+      if (ends[end] && spellings.has(part)) ends[start] = [part, ...ends[end]];
+    }
+  }
+  return ends[0];
+};
+
+const SPELLINGS = new Map(Object.entries(ABOUT.spellings));
+// The name of a letter is taken only alone and with a number.
+const WHOLE = new Set([...SPELLINGS.keys()].filter((spelt) => SPELLINGS.get(spelt).length > 1 || !SPELLINGS.get(spelt)[0].endsWith("-")));
+
+poise.pinyin = (text) => {
   const plain = text.toLowerCase().normalize("NFC").replaceAll("u:", "v").replaceAll("ü", "v").replaceAll("ê", "eh");
   const found = [];
-  for (const [, word, number] of plain.matchAll(/([a-z]+)([0-5]?)/g)) {
-    let rest = word;
-    while (rest) {
-      let end = rest.length;
-      while (end > 0 && !Object.prototype.hasOwnProperty.call(ABOUT.spellings, rest.slice(0, end))) end -= 1;
-      if (!end) complain("never", word);
-      const tone = end === rest.length && !["", "0"].includes(number) ? number : "5";
-      found.push(ABOUT.spellings[rest.slice(0, end)].map((phone) => [phone, tone]));
-      rest = rest.slice(end);
-    }
+  for (const [all, word = "", number = ""] of plain.matchAll(/([a-z]+)([0-9]?)|[\p{L}\p{N}_\u0300-\u036f]/gu)) {
+    let parts = segmented(word, WHOLE, "aeo") || segmented(word, WHOLE, "");
+    if (number && SPELLINGS.has(word)) parts = [word];
+    if (!parts || !parts.length || number > "5") complain("strange", all);
+    parts.forEach((part, i) => {
+      const tone = i < parts.length - 1 || ["", "0"].includes(number) ? "5" : number;
+      found.push(SPELLINGS.get(part).map((phone) => [phone, tone]));
+    });
   }
   return found;
 };
 
 const SPLIT = {
-  syllables: pinyin,
+  syllables: poise.pinyin,
   phonemes: (text) => [text.split(/\s+/).filter(Boolean).map((symbol) => {
     const phone = symbol.replace(/\d+$/, "") || symbol;
     return [phone, symbol.slice(phone.length)];

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from poise.audio.speech_conditions import packed
+from poise.data.transcripts.syllables import segmented
 from poise.training.loop import fold_seed
 
 FADE = 0.015  # seconds in which one syllable passes into the next
@@ -25,8 +26,8 @@ class Spoken:
     """What texts are turned into numbers by; as it is in units.json.
 
     `units`: syllables, characters or phonemes; `phones` from 1 and `tones` from 0, in order; `voices`; `whole` and
-    `single`: whether each syllable is said by itself; `example`, a text; `spellings`: of syllables, pinyin without its
-    tone -> phones.
+    `single`: whether each syllable is said by itself; `example`, a text; `spellings`: of syllables, all pinyin without
+    its tone -> phones, heard or not.
     """
 
     units: str
@@ -79,7 +80,7 @@ def faded(waves: Sequence[Tensor], length: int) -> Tensor:
 def parts_of(text: str, table: Spoken) -> list[Numbers]:
     """What of a text can be said, as numbers of phones and tones, in parts that are said by themselves.
 
-    Syllables are pinyin with numbers of tones (ni3hao3), from the table of their spellings; characters are small
+    Syllables are pinyin with numbers of tones (ni3hao3), taken apart as in training; characters are small
     letters, anything else a blank; phonemes stand between blanks, each with its tone behind it. ValueError for what was
     never heard.
     """
@@ -94,7 +95,7 @@ def parts_of(text: str, table: Spoken) -> list[Numbers]:
 
 def _split(text: str, table: Spoken) -> list[list[tuple[str, str]]]:
     if table.units == "syllables":
-        return _pinyin(text, table.spellings)
+        return pinyin_of(text, table.spellings)
     if table.units == "phonemes":
         symbols = [(re.sub(r"\d+\Z", "", symbol) or symbol, symbol) for symbol in text.split()]
         return [[(phone, symbol[len(phone) :]) for phone, symbol in symbols]]
@@ -104,19 +105,22 @@ def _split(text: str, table: Spoken) -> list[list[tuple[str, str]]]:
     return [[(letter, "") for letter in blank.join(known.split())]]
 
 
-def _pinyin(text: str, spellings: Mapping[str, Sequence[str]]) -> list[list[tuple[str, str]]]:
-    """The longest spelling first; without a number a syllable is neutral, 5."""
+def pinyin_of(text: str, spellings: Mapping[str, Sequence[str]]) -> list[list[tuple[str, str]]]:
+    """As `syllables.parse` takes pinyin with numbers apart; without a number, and but for the last of a word, neutral.
+
+    The name of a letter is a spelling that is taken only alone and with a number ("m4").
+    """
     plain = unicodedata.normalize("NFC", text.lower()).replace("u:", "v").replace("ü", "v").replace("ê", "eh")
+    whole = [spelt for spelt in spellings if len(spellings[spelt]) > 1 or not spellings[spelt][0].endswith("-")]
     found = []
-    for word, number in re.findall(r"([a-z]+)([0-5]?)", plain):
-        rest = word
-        while rest:
-            end = next((n for n in range(len(rest), 0, -1) if rest[:n] in spellings), 0)
-            if not end:
-                raise ValueError(f"'{word}' is no pinyin that was heard in training")
-            tone = number if end == len(rest) and number not in ("", "0") else "5"
-            found.append([(phone, tone) for phone in spellings[rest[:end]]])
-            rest = rest[end:]
+    for word, number, other in re.findall(r"([a-z]+)([0-9]?)|([\w\u0300-\u036f])", plain):
+        parts = segmented(word, whole, not_first="aeo") or segmented(word, whole)
+        if number and word in spellings:
+            parts = [word]
+        if not parts or number > "5":
+            raise ValueError(f"'{word}{number}{other}' is no pinyin with numbers of tones")
+        tones = ["5"] * (len(parts) - 1) + [number if number not in ("", "0") else "5"]
+        found += [[(phone, tone) for phone in spellings[part]] for part, tone in zip(parts, tones, strict=True)]
     return found
 
 

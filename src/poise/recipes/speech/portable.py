@@ -116,14 +116,13 @@ def spoken_with(arguments: Arguments, facts: SpeechFacts) -> Call:
 
 
 def spoken_table(facts: SpeechFacts) -> Spoken:
-    """What `parts_of` goes by; of syllables all spellings of which every sound was heard."""
-    units, spellings = SpeechTokenizer.from_dict(facts.units), dict[str, list[str]]()
-    heard = set(units.phones)
-    for initial, final in syllables.TABLE if units.kind == "syllables" else ():
-        sounds = [*([f"{initial}-"] if initial else []), final]
-        if heard.issuperset(sounds):
-            spelt = syllables.to_pinyin(syllables.Syllable(initial, final, syllables.NEUTRAL))
-            spellings[spelt.rstrip("5")] = sounds
+    """What `parts_of` goes by; of syllables all spellings there are, since a word is taken apart by them."""
+    units = SpeechTokenizer.from_dict(facts.units)
+    spelt: dict[str, list[str]] = {}
+    if units.kind == "syllables":
+        keys = {letter: (letter, "") for letter, _ in syllables.LETTERS} | syllables.spellings()
+        for word, (initial, final) in keys.items():
+            spelt[word] = [*([f"{initial}-"] if initial else []), *([final] if final else [])]
     return Spoken(
         units.kind,
         list(units.phones),
@@ -132,7 +131,7 @@ def spoken_table(facts: SpeechFacts) -> Spoken:
         facts.whole,
         facts.single,
         facts.texts[0][0] if facts.texts else "",
-        spellings,
+        spelt,
     )
 
 
