@@ -10,6 +10,7 @@ from poise.record import RunFolder
 from poise.runs.load import Run
 from poise.runs.run import Interrupted, Stop, run
 from poise.runs.write import sample_to
+from poise.specs.spec import completed, instantiated, kind_of
 from poise.training.checkpoint import all_checkpoints
 from tests.evaluation.texts import ALONE, GAME, PLAYER, WARM, text_spec
 from tests.runs.conftest import Stopping, assert_same, state, variants
@@ -131,3 +132,16 @@ def test_the_likelihood_falls_in_the_first_stage(grammar, tmp_path):
     losses = [row["generator/nll"] for row in RunFolder(tmp_path / "a").rows() if "generator/nll" in row]
     assert losses[0] > 2.4
     assert min(losses) < losses[0] - 0.4
+
+
+@pytest.mark.parametrize(
+    ("asked", "first", "last"),
+    [("warmup:1e-3", 0.0, 1e-3), ("warmup:1e-3:2", 0.0, 1e-3), ("linear:1e-3:1e-5", 1e-3, 1e-3)],
+)
+def test_the_critic_stage_learns_at_a_rate_of_its_own_length(grammar, asked, first, last):
+    """A rate that rises over a far longer stage would teach the discriminator nothing before the game begins."""
+    spec = text_spec(grammar, discriminator={**PLAYER, "lr": asked})
+    recipe = kind_of("text").build(**instantiated("text", completed("text", spec["arguments"])))
+    (dial,) = recipe.stages[1].dials
+    assert dial.name == "discriminator/lr" and dial.schedule(0) == pytest.approx(first)
+    assert dial.schedule(ALONE) == pytest.approx(last, rel=1e-4)

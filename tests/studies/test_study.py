@@ -28,7 +28,7 @@ pytestmark = pytest.mark.usefixtures("here")
 
 
 def notes(folder):
-    return [line for line in json.loads((folder / "s" / "study.json").read_text())["notes"] if "was changed" in line]
+    return [line for line in json.loads((folder / "s" / "study.json").read_text())["notes"] if "The plan " in line]
 
 
 @pytest.mark.slow
@@ -85,9 +85,12 @@ def test_a_changed_plan_is_told(made, place):
     assert "(claims), after 2 runs had come to their end" in note
     write(place, claims=[], seeds=[7])
     assert main(words(place, "--quiet")) == 0 and Here.trained == 2
-    assert len(notes(place)) == 2 and "(parts, claims), after 2 runs" in notes(place)[1], "those of other seeds count"
+    assert len(notes(place)) == 2 and "(parts), after 2 runs" in notes(place)[1], "those of other seeds count"
     write(place)
-    assert main(words(place, "--quiet")) == 0 and len(notes(place)) == 2 and Here.trained == 2
+    assert main(words(place, "--quiet")) == 0 and Here.trained == 2
+    assert len(notes(place)) == 3 and notes(place)[2].endswith(" what it had been when the study began.")
+    write(place, seeds=[7])
+    assert main(words(place, "--report", "--quiet")) == 0 and "(parts), after" in notes(place)[3]
 
 
 def test_a_plan_that_changed_before_any_run_had_ended_is_not_held_against_it(tmp_path):

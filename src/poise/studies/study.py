@@ -118,7 +118,7 @@ class Study:
         self.path.mkdir(parents=True, exist_ok=True)
         self._register_defaults()
         plan = json.loads(json.dumps(self.plan.to_dict(), default=str))
-        digest = hashlib.sha256(json.dumps(plan, sort_keys=True).encode()).hexdigest()
+        digest = _digest(plan)
         kept = self.path / PLAN
         if not kept.exists():
             self.runs.mkdir(parents=True, exist_ok=True)
@@ -127,8 +127,11 @@ class Study:
         known = self._kept()
         last = next((e for e in reversed(self.log.entries()) if e.event == "plan changed"), None)
         if digest != (last.details["sha256"] if last else known.sha256):
-            changed = [key for key in DECISIVE if plan[key] != known.plan[key]] or ["words only"]
-            self.log.add("plan changed", sha256=digest, changed=changed, finished=self._ended())
+            parts, before = _digests(plan), _digests(known.plan)
+            if last is not None:
+                before = last.details.get("parts", before)
+            changed = [key for key in DECISIVE if parts[key] != before[key]] or ["words only"]
+            self.log.add("plan changed", sha256=digest, changed=changed, parts=parts, finished=self._ended())
 
     def _register_defaults(self) -> None:
         """Keep the defaults with which the study began, and those of recipes that came to it later."""
@@ -151,16 +154,20 @@ class Study:
 
     def notes(self) -> list[str]:
         """What readers must know of how the study went."""
-        lines = []
+        lines: list[str] = []
         for entry in self.log.entries():
             if entry.event != "plan changed":
                 continue
             changed, finished = entry.details["changed"], entry.details["finished"]
-            if changed != ["words only"] and finished:
-                lines.append(
-                    f"The plan was changed on {entry.time[:10]} ({', '.join(changed)}), after "
-                    f"{_runs(finished)} had come to their end: what they say was known by then."
-                )
+            if changed == ["words only"] or not finished:
+                continue
+            if lines and entry.details["sha256"] == self._kept().sha256:
+                lines.append(f"The plan became on {entry.time[:10]} what it had been when the study began.")
+                continue
+            lines.append(
+                f"The plan was changed on {entry.time[:10]} ({', '.join(changed)}), after "
+                f"{_runs(finished)} had come to their end: what they say was known by then."
+            )
         return lines
 
     @contextlib.contextmanager
@@ -219,6 +226,15 @@ def defaults_kept(path: Path, plan: Plan) -> dict[str, dict[Leaf, object]]:
     with contextlib.suppress(PoiseError, LookupError, AttributeError, TypeError, ValueError):
         given += tasks_of(Plan.from_dict(read_json(path / PLAN)["plan"]))  # what was given then is no default
     return defaults_by_runs(path / "runs", [(task.recipe, task.arguments, task.given) for task in given])
+
+
+def _digest(part: object) -> str:
+    return hashlib.sha256(json.dumps(part, sort_keys=True).encode()).hexdigest()
+
+
+def _digests(plan: Mapping[str, object]) -> dict[str, str]:
+    """Of each part of a plan that decides what comes out, by which a later change is seen."""
+    return {key: _digest(plan[key]) for key in DECISIVE}
 
 
 def _just_begun(path: Path) -> bool:
