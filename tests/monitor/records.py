@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from poise.monitor.findings.windows import WEIGHTS
+
 Value = float | Callable[[float], float]
 
 HEALTHY: dict[str, Value] = {
@@ -118,7 +120,7 @@ def encoded(
         row: dict[str, float] = {"step": step}
         for key, value in named.items():
             number = value(step / steps) if callable(value) else value
-            cost, exact = key.startswith(("nll_", "objective_")), key.endswith(("strength", "lr", "units", "beta"))
+            cost, exact = key.startswith(("nll_", "objective_")), key.endswith(("strength", "lr", "units", *WEIGHTS))
             scattered = number + scatter * rng.normal() if cost else number * (1 + 0.05 * rng.normal() * (not exact))
             if step % 32 == 0 or key not in probed:
                 row[f"autoencoder/{key}"] = scattered

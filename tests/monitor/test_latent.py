@@ -11,6 +11,7 @@ from poise.core import Batch
 from poise.disk.description import RunSpec
 from poise.games.vae import objective
 from poise.monitor import Record, diagnose
+from poise.monitor.findings.windows import WEIGHTS
 from poise.monitor.latent import LatentMonitor, nats_fact
 from tests.metrics.linear_vae import Linear, given
 from tests.monitor.records import encoded
@@ -49,6 +50,7 @@ def test_the_objective_of_a_probe_is_that_of_training_at_its_step(float64):
     lighter = LatentMonitor(model, streams(linear.x), 0.6, 0.3, seed=5, pixels=lambda step: 0.25 + step)(0)
     rest = found["autoencoder/objective_training"] - found["autoencoder/nll_training"]
     assert lighter["autoencoder/objective_training"] == pytest.approx(0.25 * found["autoencoder/nll_training"] + rest)
+    assert lighter["autoencoder/pixels_weight"] == 0.25 and "autoencoder/pixels_weight" not in found
 
 
 def test_only_units_that_vary_are_active_and_nothing_need_be_held_out(float64):
@@ -148,12 +150,13 @@ def test_which_rise_is_worth_a_word_is_what_the_facts_say():
     assert named(rows, facts={"nats": nats_fact(100)}) == ["overfitting"]
 
 
-def test_a_warm_up_of_the_kl_is_no_overfitting_and_hides_none():
+@pytest.mark.parametrize("name", WEIGHTS)
+def test_a_scheduled_weight_is_no_overfitting_and_hides_none(name):
     """The objective is compared at equal weights only."""
     weight = lambda t: min(2 * t, 1.0)  # noqa: E731
     rising = lambda more: lambda t: 80 + 15 * weight(t) + more * max(t - 0.6, 0)  # noqa: E731
     falling = lambda t: 80 + 15 * weight(t) - 10 * t  # noqa: E731
-    both = {"beta": weight, "objective_training": falling}
+    both = {name: weight, "objective_training": falling}
     assert named(encoded(objective_heldout=rising(0.0), **both)) == []
     assert named(encoded(objective_heldout=rising(30.0), **both)) == ["overfitting"]
 

@@ -8,6 +8,7 @@ In the record, for the player (all in nats per picture, in evaluation mode, mean
     PLAYER/rate, rate_heldout     KL(q(z|x) || N(0, I)) of training and held-out pictures
     PLAYER/active_units           latent units whose posterior mean varies over the training pictures by more than 0.01
     PLAYER/beta                   the weight of the KL at this step
+    PLAYER/latent_weight, pixels_weight   the other weights at this step, where they follow a schedule
     PLAYER/units                  once: how many latent units there are
     PLAYER/shown_nll_training ...   the nll, rates and active units of the averaged auto-encoder, which is what a user
                                   is shown; at each fourth probe
@@ -26,7 +27,7 @@ from torch import Tensor
 
 from poise.core import Batch, Schedule, Timed, value_at
 from poise.games.vae import VaeRound, kl_term, latent_term, nll_term, weighed
-from poise.monitor.findings.windows import SHOWN_EVERY
+from poise.monitor.findings.windows import SHOWN_EVERY, WEIGHTS
 from poise.monitor.measures import with_gap
 
 ACTIVE = 0.01  # variance of the posterior mean (Burda, Grosse & Salakhutdinov 2016)
@@ -82,7 +83,7 @@ class LatentMonitor(Timed):
             found = self._of(self.model, probe * self.every)
             if self.averaged is not None and probe % SHOWN_EVERY == 0:
                 shown = self._of(self.averaged, probe * self.every)
-                found |= {f"shown_{name}": value for name, value in shown.items() if name != "beta"}
+                found |= {f"shown_{name}": value for name, value in shown.items() if name not in WEIGHTS}
         self.model.train(was_training)
         if probe == 0:
             found["units"] = float(self.model.noise_size)
@@ -102,6 +103,9 @@ class LatentMonitor(Timed):
         second = latent_term(weight) if log_variance is None else kl_term(weight, self.free_bits)
         values = weighed([nll_term(value_at(self.pixels, step)), second], round)
         found = {f"nll_{name}": float(values["nll"]), f"objective_{name}": float(values["objective"])}
+        if name == "training":
+            scheduled = {"latent_weight": self.latent, "pixels_weight": self.pixels}
+            found |= {key: value_at(value, step) for key, value in scheduled.items() if callable(value)}
         if log_variance is None:
             return found
         rate = float(round.kl.mean())

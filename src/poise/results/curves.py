@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from poise.disk.rows import StepRow
 from poise.errors import PoiseError
+from poise.monitor.findings.windows import WEIGHTS
 from poise.record import RunFolder
 from poise.report.figures.panels import Happening, Kind, Panel, PlottedCurve
 from poise.report.live import NOT_A_TERM
@@ -18,7 +19,7 @@ from poise.specs.spec import kind_of
 
 # What is recorded beside the terms of a loss, other than what the live view leaves out: see docs/monitor.md.
 NO_TERMS = {
-    *NOT_A_TERM, "active_units", "units", "rate", "rate_heldout", "beta", "objective_training", "objective_heldout",
+    *NOT_A_TERM, "active_units", "units", "rate", "rate_heldout", *WEIGHTS, "objective_training", "objective_heldout",
     "update_norm", "temperature",
 }  # fmt: skip
 IN_NATS = ("nll", "kl", "nll_training", "nll_heldout")

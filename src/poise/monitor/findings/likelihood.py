@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from poise.monitor.findings.advice import Idea, advice, idea, kept
 from poise.monitor.findings.finding import Finding, Record
-from poise.monitor.findings.windows import Series, holding
+from poise.monitor.findings.windows import WEIGHTS, Series, holding
 from poise.registry import register
 
 PROBES = 8  # probes in a window
@@ -75,11 +75,11 @@ def _costs(record: Record, player: str, network: str) -> tuple[str, Series, Seri
     if len(record.series(f"{player}/{network}objective_heldout")):
         name = f"{network}objective"
     held, seen = (record.series(f"{player}/{name}_{side}") for side in ("heldout", "training"))
-    weight = record.series(f"{player}/beta")
-    if not len(weight):
-        return name, held, seen
-    like = {step for step, w in zip(weight.steps, weight.values, strict=True) if abs(w - weight.last) <= 0.05 * w}
-    return name, _at(held, like), _at(seen, like)
+    for weight in (record.series(f"{player}/{weight}") for weight in WEIGHTS):
+        if len(weight):
+            like = {s for s, w in zip(weight.steps, weight.values, strict=True) if abs(w - weight.last) <= 0.05 * w}
+            held, seen = _at(held, like), _at(seen, like)
+    return name, held, seen
 
 
 def _at(s: Series, steps: set[int]) -> Series:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean, median, stdev
 
+WEIGHTS = ("beta", "latent_weight", "pixels_weight")  # by which a recorded objective is another one at each step
 SHOWN_EVERY = 4  # probes between two looks at the averaged network, whose statistics are computed for each
 
 

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from poise.audio.speech_conditions import packed
-from poise.data.transcripts.syllables import segmented
+from poise.data.transcripts.segmentation import segmented
 from poise.training.loop import fold_seed
 
 FADE = 0.015  # seconds in which one syllable passes into the next
