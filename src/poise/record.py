@@ -242,14 +242,14 @@ class RunFolder:
             self._record = None
 
     @contextlib.contextmanager
-    def locked(self) -> Iterator[None]:
-        """Only one process trains in a folder; the lock goes when the process does, however it ends.
+    def locked(self, wait: float = disk.WAIT) -> Iterator[None]:
+        """Only one process trains in a folder; the lock goes when the process does, however it ends. `wait`: seconds.
 
         Errors: Busy where another one does; PoiseError where nothing can be written there.
         """
         self.check()
         try:
-            with disk.locked(self.path / ".lock"):
+            with disk.locked(self.path / ".lock", wait):
                 yield
         except OSError as error:
             if error.filename != str(self.path / ".lock"):

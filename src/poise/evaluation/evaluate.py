@@ -12,7 +12,7 @@ import numpy as np
 from poise import disk
 from poise.data.files.items import Items
 from poise.disk import write_json
-from poise.errors import PoiseError
+from poise.errors import Busy, PoiseError
 from poise.evaluation.choice import (
     EvaluationOptions,
     extractors_for,
@@ -78,9 +78,13 @@ def evaluate(what: str, wanted: EvaluationOptions) -> list[str]:
         target = _target(found, sides, wanted.out)
         report = replace(_report(sides, wanted, view.task), own_metrics=own)
     write_json(target, report.to_dict())
+    told = [f"written to {target}"]
     if isinstance(found, Run):
-        report.entry().keep(found.folder)
-    return [*evaluation_lines(report, language()), "", f"written to {target}"]
+        try:
+            report.entry().keep(found.folder)
+        except Busy:
+            told.append(f"not kept in the report of {found.name}, which goes on meanwhile")
+    return [*evaluation_lines(report, language()), "", *told]
 
 
 def measured(what: str, wanted: EvaluationOptions) -> EvaluationReport:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poise.disk import write_json
+from poise.errors import Busy
 from poise.evaluation.sides import SideNames, Sides
 from poise.metrics.core.rows import AGAINST_REAL, Note, ScoreRow
 from poise.metrics.distributions.evaluation import Evaluation
@@ -17,6 +18,7 @@ from poise.metrics.features.classifier import SmallClassifier
 from poise.record import RunFolder
 from poise.report.table import number
 
+PATIENCE = 20.0  # seconds for another evaluation to be put into the same report
 BESIDE = (*AGAINST_REAL, "beside", "difference")
 FIRST = ("KID", "FD")  # to be read first; the others follow in the order of the registry
 
@@ -116,8 +118,15 @@ class EvaluationEntry:
         return {name: value for name, value in vars(self).items() if name != "by" or value}
 
     def keep(self, run: RunFolder) -> None:
-        """Put it into the report of a run that is done: one for each checkpoint and reference."""
-        if run.done:
+        """Put it into the report of a run that is done: one for each checkpoint and reference.
+
+        Errors: Busy where the run goes on meanwhile.
+        """
+        if not run.done:
+            return
+        with run.locked(PATIENCE):  # somebody else may be putting an evaluation there
+            if not run.done:
+                raise Busy(f"{run.path} is being worked on by another process")
             known, key = run.report(), (self.checkpoint, self.against)
             others = [entry for entry in known.get("evaluations", []) if (entry["checkpoint"], entry["against"]) != key]
             write_json(run.path / "report.json", {**known, "evaluations": [*others, self.to_dict()]})

@@ -13,8 +13,8 @@ from poise.record import RunFolder
 
 # What a run consists of; anything else in its folder is somebody else's and stays.
 OWN_FILES = (
-    "record.jsonl", "events.jsonl", "remedies.json", "threads.json", "back-to.json", "report.json", "DONE",
-    "curve.json", "curve.png", "curves.png",
+    "record.jsonl", "events.jsonl", "remedies.json", "threads.json", "back-to.json", "evaluations.json",
+    "report.json", "DONE", "curve.json", "curve.png", "curves.png",
 )  # fmt: skip
 EVALUATION = re.compile(r"evaluation-[\w-]+\.json")
 TEMPORARY = re.compile(r"\..+\.[^.]+-\d+-[0-9a-f]{16}\.tmp")

@@ -20,6 +20,7 @@ from poise.disk import read_json, remove, write_json
 from poise.errors import PoiseError
 from poise.monitor import Finding
 from poise.record import RunFolder
+from poise.runs.further.evaluated import set_aside
 
 if TYPE_CHECKING:
     from poise.core import Game, ScheduledValue
@@ -194,6 +195,7 @@ def rewind(folder: RunFolder, step: int) -> int:
     """
     folder.check_back_to(step)
     write_json(folder.path / BACK, {"step": step})
+    set_aside(folder, step)
     left = folder.back_to(step)
     for name, key in DECIDED.items():
         path = folder.path / name

@@ -25,6 +25,7 @@ from poise.report.conclude import best, since_best
 from poise.report.live import View
 from poise.runs.early import Early
 from poise.runs.ending import EarlyStop, Interrupted, Stop, last_word, scored_on, trained_by
+from poise.runs.further.evaluated import forget, put_back
 from poise.runs.further.lengthening import line_of
 from poise.runs.report import RunReport, conclude
 from poise.runs.rollback import Divergence, Rollbacks, protected, rates
@@ -171,8 +172,9 @@ class Session:
         }
         report.steps_this_sitting = steps
         report.threads = [choice._asdict() for choice in self.threads.plan]
-        write_json(self.folder.path / "report.json", report.to_dict())
+        write_json(self.folder.path / "report.json", put_back(self.folder, report.to_dict()))
         (self.folder.path / "DONE").touch()
+        forget(self.folder)
         self.folder.event("finished", step=ended)
         return report
 

@@ -16,6 +16,7 @@ from poise.disk.description import Lengthening, RunSpec
 from poise.errors import PoiseError
 from poise.recipes.common.recipe import Recipe, Stage
 from poise.record import LONGEST, RunFolder
+from poise.runs.further.evaluated import set_aside
 
 MOST = 10**9  # steps and minutes that are believed
 Value = Callable[[int], float]  # of a scheduled number, at a step of its stage
@@ -67,6 +68,7 @@ def lengthen(folder: RunFolder, spec: RunSpec, recipe: Recipe, further: Further,
     first = sum(stage.steps for stage in recipe.stages[:-1])
     _check_rates(recipe.stages[-1], start - first, added.end - first)
     # A process that is killed between these lines leaves a run that was stopped at its old end.
+    set_aside(folder)
     for name in ("DONE", "report.json"):
         (folder.path / name).unlink(missing_ok=True)
     found = described(spec, (*spec.lengthened, added))
