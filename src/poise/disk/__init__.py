@@ -42,6 +42,6 @@ from poise.disk.writing import (
 __all__ = [
     "WAIT", "alive", "append", "bytes_below", "cache_dir", "check_parent", "each_entry", "entries", "expanded",
     "folders_with", "host", "inspect", "loads", "locked", "make_folder", "natural", "open_file", "open_to_append",
-    "read_bytes", "read_json", "read_lines", "regular", "remove", "seen_from", "sweep", "temporary_folder", "write_atomically",
-    "write_json", "written",
+    "read_bytes", "read_json", "read_lines", "regular", "remove", "seen_from", "sweep", "temporary_folder",
+    "write_atomically", "write_json", "written",
 ]  # fmt: skip
