@@ -98,3 +98,19 @@ def test_mirror_images_are_left_to_right(tmp_path: Path) -> None:
     plain, mirrored = numbered(20, 16), numbered(20, 16)[:, ::-1]
     kinds = [np.array_equal(x, plain) + 2 * np.array_equal(x, mirrored) for x in real]
     assert set(kinds) == {1, 2}
+
+
+@pytest.mark.parametrize(
+    ("size", "fit", "cut"), [("16", "crop", 2), ("24x16", "crop", 1), ("32x16", "crop", 2), ("16", "pad", 0)]
+)
+def test_how_many_pictures_lose_much_is_said(size, fit, cut, tmp_path) -> None:
+    """Of 32x32, 48x32, 64x32 and 16x64: one of three to two loses exactly a third as a square, which is not much."""
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for i, (width, height) in enumerate([(32, 32), (48, 32), (64, 32), (16, 64)]):
+        Image.new("L", (width, height), 40 * i).save(photos / f"{i}.png")
+    found = open_images(photos, size, fit=fit, heldout=0)
+    told = [line for line in found.notes if line.startswith("--fit crop cuts")]
+    assert told == ([f"--fit crop cuts more than a third away from {cut} of 4 pictures; --fit pad keeps all of them, "
+                     "with margins"] if cut else [])  # fmt: skip
+    assert open_images(photos, size, fit=fit, heldout=0).notes == found.notes, "also where they were decoded before"

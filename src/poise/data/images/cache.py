@@ -25,11 +25,13 @@ from poise.data.images.examples import examples
 from poise.data.images.options import VERSION, PictureKey
 from poise.data.images.sources.decode import Decoded, content_hash, is_transparent, largest
 from poise.data.images.sources.depth import Deep
-from poise.data.images.sources.fitting import fitted
+from poise.data.images.sources.fitting import cut_away, fitted
 from poise.data.images.sources.opening import Unreadable
 from poise.data.images.sources.source import Job, Source
 from poise.errors import PoiseError
 from poise.pixels.size import height_and_width
+
+MUCH = 1 / 3 + 1e-9  # of a picture's area; just more than three to two loses as a square
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,17 @@ class CacheMeta:
     deep: Deep | None = None
     examples: Sequence[str] = ()
     transparent: int | None = None
+    cut: int | None = None  # how many lose more than MUCH of their area
+
+    def notes(self, bits: int | None) -> list[str]:
+        """What the pictures lose that a user should know."""
+        told = self.deep.notes() if self.deep is not None and bits is None else []
+        if self.cut:
+            told.append(
+                f"--fit crop cuts more than a third away from {self.cut:,} of {self.count:,} pictures; --fit pad keeps "
+                "all of them, with margins"
+            )
+        return told
 
     @classmethod
     def of(cls, folder: Path) -> Self:
@@ -85,6 +98,7 @@ class _Worked(NamedTuple):
     deep: str
     largest: float | None
     transparent: bool
+    cut: bool
     seen: Any
 
 
@@ -124,7 +138,7 @@ def build(
 
     deep = Deep()
     kept: list[int] = []
-    transparent = 0
+    transparent = cut = 0
     unreadable = list(source.lost)
     passing = source.passing  # a folder that cannot be read today may be tomorrow
     with store.building(folder, anew=True) as temporary:
@@ -145,12 +159,13 @@ def build(
                     kept.append(i)
                     deep.add(result.deep, result.largest)
                     transparent += result.transparent
+                    cut += result.cut
                 if progress:
                     progress(i + 1, len(source))
         if kept:
             deep.check(source.path, options.bits)
         meta = _finish(source, temporary, kept, unreadable, labelled, passing)
-        meta = replace(meta, deep=deep, examples=examples(source, options), transparent=transparent)
+        meta = replace(meta, deep=deep, examples=examples(source, options), transparent=transparent, cut=cut)
         (temporary / "meta.json").write_text(json.dumps(asdict(meta)))
     return store.built(folder, partial(_read, True))
 
@@ -161,7 +176,8 @@ def _worked(options: PictureKey, look: Look | None, job: Job) -> _Worked | Unrea
         pixels = fitted(picture.image, options.size, options.channels, options.fit, options.background)
         digest = content_hash(picture.image)
         seen = None if look is None else look.describe(picture, digest)
-        return _Worked(pixels, digest, picture.deep, largest(picture), is_transparent(picture.image), seen)
+        cut = cut_away(picture.image, options.size, options.fit) > MUCH
+        return _Worked(pixels, digest, picture.deep, largest(picture), is_transparent(picture.image), cut, seen)
 
     try:
         return _in_turn(made)

@@ -180,8 +180,7 @@ def open_images(
             look.finish(opened)
         if len(opened.others) and not catalogued:  # of a catalogued set they are known: licences, tables
             notes.append(opened.others.line())
-        if cached.meta.deep is not None and bits is None:
-            notes += cached.meta.deep.notes()
+        notes += cached.meta.notes(bits)
         places = by_content(cached.hashes) if order == "content" and opened.named else np.arange(len(cached.images))
         found = _split(cached, places, key, heldout, name, classes, limit, seed)
         shown = list(cached.meta.examples) or examples(opened, options)  # a cache of an earlier version has none

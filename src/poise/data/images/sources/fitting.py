@@ -70,6 +70,20 @@ def _largest(size: tuple[int, int], wanted: tuple[int, int]) -> tuple[int, int]:
     return width, max(1, round(width * down / across))
 
 
+def cut_away(image: Image.Image, size: int | str, fit: str) -> float:
+    """The share of its area that a picture loses when it is fitted.
+
+    Example:
+        >>> cut_away(Image.new("L", (96, 48)), 32, "crop"), cut_away(Image.new("L", (96, 48)), 32, "pad")
+        (0.5, 0.0)
+    """
+    if fit != "crop":
+        return 0.0
+    height, width = height_and_width(size)
+    wide, high = _largest(image.size, (width, height))
+    return 1 - wide * high / (image.width * image.height)
+
+
 def _inside(size: tuple[int, int], wanted: tuple[int, int]) -> tuple[int, int]:
     """Width and height of the whole picture where it just fits into `wanted`, to whole pixels."""
     (width, height), (across, down) = size, wanted
