@@ -80,8 +80,8 @@ def cut_away(image: Image.Image, size: int | str, fit: str) -> float:
     if fit != "crop":
         return 0.0
     height, width = height_and_width(size)
-    wide, high = _largest(image.size, (width, height))
-    return 1 - wide * high / (image.width * image.height)
+    wider = image.width * height / (image.height * width)
+    return 1 - min(wider, 1 / wider)
 
 
 def _inside(size: tuple[int, int], wanted: tuple[int, int]) -> tuple[int, int]:
