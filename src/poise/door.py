@@ -71,7 +71,7 @@ def train(
 
     asked: Arguments = {"data": str(data), **arguments}
     trust_all(recipe, asked)
-    folder, tidy = folder_of(recipe, completed(recipe, asked), out)
+    folder, tidy = folder_of(recipe, completed(recipe, asked), out, anew=True)
     if out is not None:
         remember(folder.path)
     run_in(folder, recipe, tidy, view)

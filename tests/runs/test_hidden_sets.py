@@ -90,6 +90,22 @@ def test_a_folder_of_the_sets_name_is_not_opened(place: Path, kind: Kind) -> Non
         assert len(train.rows) and train.items.name.startswith(kind.data) and heldout.items is train.items
 
 
+@pytest.mark.parametrize("out", [["--out", "run"], []])
+def test_the_command_of_before_does_not_take_the_one_for_the_other(place: Path, out: list[str], capsys) -> None:
+    """What was typed meant the set and means the folder now; a run on either is not gone on with in silence."""
+    fetched("digits", pictures)
+    words = command("images", PICTURES, "digits", *out, "--quiet")
+    assert main(words) == 0 and main(words) == 0
+    (place / "digits").mkdir()
+    assert main(words) == 2
+    said = capsys.readouterr().err
+    assert (
+        "holds a run on the data set digits, and digits is a file or folder here now: go on with poise resume" in said
+    )
+    (place / "digits").rmdir()
+    assert main(words) == 0
+
+
 def test_a_fresh_run_takes_the_folder(place: Path) -> None:
     """As every command that a name is typed for; the set is opened with `catalogue:` before its name."""
     fetched("digits", pictures)

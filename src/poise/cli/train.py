@@ -102,7 +102,7 @@ def _train(argv: list[str], ranks: Ranks | None) -> int:
     if minutes is not None:
         _refuse_minutes(ranks)
         asked, folder = _in_minutes(argv, asked, minutes, out, quiet)
-    return go(argv[0], asked, folder, quiet, show=show, mirrors=mirrors, ranks=ranks)
+    return go(argv[0], asked, folder, quiet, show=show, mirrors=mirrors, ranks=ranks, anew=True)
 
 
 def _refuse_minutes(ranks: Ranks | None) -> None:
@@ -172,8 +172,9 @@ def go(
     mirrors: Sequence[str] = (),
     ranks: Ranks | None = None,
     first: Callable[[], None] | None = None,
+    anew: bool = False,
 ) -> int:
-    """Run to the end or to Ctrl-C, then say where things are. `first` as in `run_in`."""
+    """Run to the end or to Ctrl-C, then say where things are. `first` as in `run_in`, `anew` as of `folder_of`."""
     from poise.data.files import reading
     from poise.record import remember
     from poise.report.live import view
@@ -190,7 +191,7 @@ def go(
         stop.asked = True
 
     previous = {s: signal.signal(s, ask) for s in (signal.SIGINT, signal.SIGTERM)}
-    folder, arguments = folder_of(recipe, asked, out)
+    folder, arguments = folder_of(recipe, asked, out, anew)
     already = folder.done and further is None and first is None
     if out is not None:
         remember(folder.path)

@@ -39,10 +39,13 @@ def absolute(data: Any) -> str | None:
     return os.path.abspath(os.path.expanduser(data))
 
 
-def folder_of(recipe: str, typed: Completed, out: str | Path | None) -> tuple[RunFolder, Completed]:
+def folder_of(recipe: str, typed: Completed, out: str | Path | None, anew: bool = False) -> tuple[RunFolder, Completed]:
     """The run folder of these arguments, and the arguments with the path of the data written in one way.
 
-    A run of before that was called after the path as it was typed is found again.
+    A run of before that was called after the path as it was typed is found again. `anew`: the arguments were typed just
+    now, and are not those of a run.
+
+    Errors: PoiseError for an --out that is no name, and where the data of a run are not what is typed anew.
     """
     tidy = Completed(typed)
     if "data" in typed:
@@ -51,9 +54,25 @@ def folder_of(recipe: str, typed: Completed, out: str | Path | None) -> tuple[Ru
     if out:
         if not Path(out).name:
             raise PoiseError(f"--out {out} is a folder that is there already: name one to be made, such as run")
-        return RunFolder(Path(out)), tidy
-    before = runs_root() / run_name(recipe, typed)
-    return RunFolder(before if before.exists() else runs_root() / run_name(recipe, tidy)), tidy
+        found = RunFolder(Path(out))
+    else:
+        before = runs_root() / run_name(recipe, typed)
+        found = RunFolder(before if before.exists() else runs_root() / run_name(recipe, tidy))
+    if anew:
+        _check_meant(found, typed.get("data"))
+    return found, tidy
+
+
+def _check_meant(folder: RunFolder, data: Any) -> None:
+    """PoiseError where the run is on a set of the catalogue, and a folder of that name came later."""
+    if hidden_set(data) is None or not (folder.path / "spec.json").exists():
+        return
+    spec = folder.spec()
+    if spec.data_path is None and spec.arguments.get("data") == data:
+        raise PoiseError(
+            f"{folder.path} holds a run on the data set {data}, and {data} is a file or folder here now: go on with "
+            f"poise resume {folder.quoted}, or choose another --out for what lies here"
+        )
 
 
 def _origin(arguments: Arguments) -> Arguments:

@@ -60,7 +60,7 @@ def run(
         Interrupted: `stop` was set; the state is saved and `run` goes on from it.
     """
     recipe = spec["recipe"]
-    folder, arguments = folder_of(recipe, completed(recipe, spec["arguments"]), out)
+    folder, arguments = folder_of(recipe, completed(recipe, spec["arguments"]), out, anew=True)
     return run_in(folder, recipe, arguments, view, stop, data, further, ranks)
 
 

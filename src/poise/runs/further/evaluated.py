@@ -25,7 +25,7 @@ def set_aside(folder: RunFolder, step: int = LONGEST) -> None:
         (folder.path / FILE).unlink(missing_ok=True)
 
 
-def put_back(folder: RunFolder, report: dict[str, Any]) -> dict[str, Any]:
+def put_back(folder: RunFolder, report: dict[str, object]) -> dict[str, object]:
     """A report with what was set aside, which is to be forgotten once that is on the disk."""
     kept = _list(folder, FILE)
     return {**report, "evaluations": kept} if kept else report
