@@ -47,8 +47,13 @@ def mean_interval(values: NDArray[np.float64]) -> tuple[float, float, float]:
 
 
 def median_interval(values: NDArray[Any]) -> tuple[float, float, float]:
-    """The median of n values and its interval: the order statistics n/2 -+ 0.98 sqrt(n), whatever the law."""
+    """The median of n values and its interval: the order statistics n/2 -+ 0.98 sqrt(n), whatever the law.
+
+    Of fewer than 6 values even the smallest and the largest are 95 % of nothing (1 - 2/2^n): the interval is endless.
+    """
     ordered, n = np.sort(values), len(values)
+    if n < 6:
+        return float(np.median(ordered)), -math.inf, math.inf
     half = Z95 * np.sqrt(n) / 2
     low, high = int(max(np.floor(n / 2 - half), 0)), int(min(np.ceil(n / 2 + half), n - 1))
     middle = float(np.median(ordered))

@@ -263,6 +263,11 @@ def test_kinds_that_cannot_be_read_are_counted_and_named(tmp_path: Path, monkeyp
     text = check_speech("x", tmp_path).lines()
     assert "unreadable: 7" in text and "  3.m4a: MP4 needs PyAV: " + install("speech", "av") in text
     assert len(open_speech(tmp_path).left_out) == 7
+    monkeypatch.delitem(sys.modules, "av")
+    found = open_recordings(tmp_path, heldout=0)
+    assert len(found.train) == 8 and "PyAV" not in str(found.notes), (
+        "once the package is here they are read, whatever the cache has"
+    )
 
 
 @pytest.mark.parametrize("head", [b"", b"\0" * 64, b"hello", b"\xff\xfeh\0", b"\xff\xd8\xff", b"PK\3\4", b"\x89PNG"])

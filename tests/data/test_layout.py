@@ -243,3 +243,29 @@ def test_a_picture_that_a_table_lacks_is_named(tmp_path):
     (tmp_path / "set/labels.csv").write_text("file,label\n" + "".join(f"{i}.png,a{i % 2}\n" for i in range(5)))
     with pytest.raises(PoiseError, match=r"labels\.csv has no class for '5\.png': add what is missing"):
         open_images(tmp_path / "set", labels="file")
+
+
+def test_two_classes_of_one_picture_are_refused(tmp_path):
+    """By who asks for them; nobody else is stopped, and a row that says the same once more is no contradiction."""
+    for i in range(6):
+        noise(tmp_path / f"set/{i}.png", i)
+    rows = [f"{i}.png,a{i % 2}\n" for i in range(6)]
+    table = tmp_path / "set/labels.csv"
+    table.write_text("file,label\n" + "".join([*rows, rows[0]]))
+    assert open_images(tmp_path / "set", labels="file", heldout=0).classes == ("a0", "a1")
+    table.write_text("file,label\n" + "".join([*rows, "2.png,a1\n"]))
+    with pytest.raises(PoiseError, match=r"labels\.csv cannot be read \(2\.png has the class a0 in one row and a1 in"):
+        open_images(tmp_path / "set", labels="file")
+    assert open_images(tmp_path / "set", labels="auto", heldout=0).labels is None
+
+
+def test_held_out_pictures_that_are_trained_on_are_counted(tmp_path):
+    """Of a set's own split; otherwise copies are on one side by themselves."""
+    for i in range(6):
+        noise(tmp_path / f"set/train/a/{i}.png", i)
+    for i in range(4, 8):
+        noise(tmp_path / f"set/test/a/{i + 10}.png", i)
+    told = "2 of 4 held-out pictures are copies of training ones"
+    assert [note for note in open_images(tmp_path / "set").notes if note.startswith(told)]
+    for changed in ({"heldout": 0}, {"splits": "none"}):
+        assert not [note for note in open_images(tmp_path / "set", **changed).notes if "copies" in note]

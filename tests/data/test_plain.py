@@ -100,3 +100,11 @@ def test_the_weights_of_a_scorer_are_no_data() -> None:
     with pytest.raises(PoiseError, match="no file, folder or data set called 'minilmm'") as caught:
         open_items("minilmm")
     assert "did you mean" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("content", "told"), [("a b\n\n\nc d\n", "empty lines that are left out: 2"), ("a b\nc d\n", "")])
+def test_empty_sentences_of_a_file_are_counted(content: str, told: str, tmp_path: Path) -> None:
+    """A generator that has collapsed to nothing writes such lines."""
+    (tmp_path / "made.txt").write_text(content)
+    found = open_items(tmp_path / "made.txt")
+    assert len(found) == 2 and [note for note in found.notes if "empty" in note] == ([told] if told else [])

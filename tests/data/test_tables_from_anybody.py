@@ -60,6 +60,15 @@ def test_tables_as_people_have_them(case: str, tmp_path: Path) -> None:
     assert [text.replace('""', '"') for text in found.sentences] == expected
 
 
+@pytest.mark.parametrize("case", [case for case in TABLES if "sep=" not in case and "above" not in case])
+def test_empty_lines_above_a_table_change_nothing(case: str, tmp_path: Path) -> None:
+    path = tmp_path / ("a.psv" if "psv" in case else "a.csv")
+    path.write_text(TABLES[case])
+    plain = open_text(path).sentences
+    path.write_text("\n\n" + TABLES[case])
+    assert open_text(path).sentences == plain
+
+
 def test_quotes_with_a_backslash(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_text("id,text\n" + "".join(f'{i},"He said \\"yes, {text}\\""\n' for i, text in enumerate(EVEN)))

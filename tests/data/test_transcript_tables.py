@@ -114,6 +114,17 @@ def test_vctk(files: list[str], tmp_path: Path) -> None:
     assert found.notes == [f'texts from txt/, voices from its folders: {files[0]} -> "said by p225", voice p225']
 
 
+def test_recordings_that_are_called_like_columns_make_no_row_of_the_header(tmp_path: Path) -> None:
+    """Recorded words, among them "voice" and "text"; a first line of which one column alone is known is a row."""
+    words = ["hello", "voice", "text", "file"]
+    files = [f"{word}.wav" for word in words]
+    path = tmp_path / "metadata.csv"
+    path.write_text("file,text,phonemes,voice\n" + lines(*(f"{w}.wav,{w},{' '.join(w)},Ann" for w in words)))
+    assert read_transcripts(tmp_path, files).by_file == {f"{word}.wav": Transcript(word, "Ann") for word in words}
+    path.write_text("file,hallo\n" + lines(*(f"{word},{word}!" for word in words if word != "file")))
+    assert read_transcripts(tmp_path, files).by_file["file.wav"].text == "hallo"
+
+
 def test_a_table_in_each_folder(tmp_path: Path) -> None:
     for part in ("train", "test"):
         (tmp_path / part).mkdir()

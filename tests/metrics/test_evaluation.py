@@ -92,6 +92,18 @@ def test_without_a_training_set_it_says_what_is_left_out(digits: Array) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("rows", [60, 25_000])
+def test_fewer_rows_are_told_of_only_where_a_metric_takes_fewer(rows: int) -> None:
+    """FD takes all, KID at most 10,000; copying alone would look at the training rows."""
+    draw = np.random.default_rng(0)
+    sets = [draw.normal(size=(n, 3)).astype(np.float32) for n in (30, rows, 4_000)]
+    for names in (["FD"], ["FD", "KID"]):
+        found = evaluate("x", *sets, metrics=names)
+        cut = any(row.made.m < found.m for row in found.rows)
+        assert cut == (rows == 25_000 and "KID" in names)
+        assert any("fewer rows, chosen" in str(note) for note in found.notes) == cut
+
+
 def test_few_rows_leave_metrics_out_with_a_sentence(digits: Array) -> None:
     found = evaluate("x", digits[:30], digits[30:100], digits[100:110])
     left = {note.split(" is left out")[0] for note in found.notes if "it needs" in note}

@@ -77,7 +77,13 @@ def test_distinct_sentences():
 
 def test_the_interval_of_a_median():
     assert median_interval(np.arange(101)) == (50, 40, 61)
-    assert median_interval(np.full(5, 3)) == (3, 3, 3)
+    assert median_interval(np.full(6, 3)) == (3, 3, 3)
+    for few in range(1, 6):
+        assert median_interval(np.full(few, 3)) == (3, -np.inf, np.inf), "no two of them hold the median in 95 %"
+    draw = np.random.default_rng(0).normal(size=(2_000, 20))
+    for n in range(6, 21):
+        low, high = np.array([median_interval(row[:n])[1:] for row in draw]).T
+        assert ((low <= 0) & (high >= 0)).mean() > 0.93
     covered = 0
     for seed in range(400):
         _, low, high = median_interval(np.random.default_rng(seed).normal(size=60))

@@ -12,7 +12,7 @@ import pytest
 from poise.errors import PoiseError
 from poise.studies.comparison.comparison import before
 from poise.studies.comparison.statistics import equivalence, paired_t, sign_flip
-from poise.studies.plans.plan import Arm, Result
+from poise.studies.plans.plan import Arm, Claim, Result
 from tests.studies.numbers import (
     AUC,
     BASE,
@@ -24,6 +24,7 @@ from tests.studies.numbers import (
     diverged,
     outcome_of,
     plan_of,
+    runs,
     spread,
     with_auc,
 )
@@ -61,8 +62,31 @@ def test_ratios_are_compared_by_their_logarithms():
     assert row["shown"]["high"] == pytest.approx(100 * math.expm1(row["high"]))
     fourth = outcome_of(np.linspace(-760, -740, 10), STEPS, base=np.full(10, 1000.0))[1]["shown"]
     assert fourth["unit"] == "factor" and fourth["estimate"] == pytest.approx(0.25, abs=1e-3)
-    with pytest.raises(PoiseError, match="run none-0: 'steps' is 0, and a ratio needs numbers above 0"):
-        outcome_of(spread(0, 0), STEPS, base=np.zeros(10))
+
+
+def test_a_number_without_a_ratio_leaves_the_others_as_they_are():
+    """A property of the data, found after days: it is told, its test is open, and all else is reported."""
+    base = np.array([*BASE[:9], 0.0])
+    both = {"steps": base, "gap": BASE}
+    results = runs({"none": both, "l2": {"steps": base + 1, "gap": BASE - 0.06}})
+    claims = [Claim("Fewer steps.", [of("steps")], "-"), Claim("A smaller gap.", [of("gap")], "-")]
+    found = compare(plan_of(endpoints=[STEPS, GAP], claims=claims), results)
+    first, second = found["claims"]
+    assert first["verdict"] == "inconclusive" and second["verdict"] == "supported"
+    assert "run none-9: 'steps' is 0, and a ratio needs numbers above 0" in first["reason"]
+    assert any("'steps' is not compared" in note for note in found["notes"])
+    assert [row["p"] is None for row in found["comparisons"]] == [True, False]
+    fewer = [result for result in results if result.run != "none-9"]
+    assert compare(plan_of(endpoints=[STEPS, GAP], claims=claims), fewer)["comparisons"][0]["p"] is not None
+
+
+def test_no_worse_by_a_part_of_nothing_is_open():
+    """The mean of the other arm is 0, as of a finding that no run has."""
+    relative = replace(GAP, margin=0.1, relative=True)
+    results = runs({"none": {"gap": np.zeros(10)}, "l2": {"gap": np.zeros(10)}})
+    claims = [Claim("Not worse.", [of("gap", "no worse")], "-")]
+    (claim,) = compare(plan_of(endpoints=[relative], claims=claims), results)["claims"]
+    assert claim["verdict"] == "inconclusive" and "mean of arm 'none', which is 0" in claim["reason"]
 
 
 def test_diverged_runs_count_as_the_worst():

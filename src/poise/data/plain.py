@@ -121,6 +121,8 @@ def open_items(
     }
     found = openers[kind]()
     found.left_out += beside
+    if isinstance(found, text.Sentences) and found.empty:
+        found.notes.append(f"empty lines that are left out: {found.empty:,}")
     return found
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from poise.data.files.items import ORDERS
+from poise.data.images.cache import Cached
 from poise.data.images.options import KINDS
 from poise.data.images.sources.fitting import FITS
 from poise.data.images.sources.layout import SPLITS
@@ -95,3 +96,17 @@ def share_of(places: np.ndarray, own: int, heldout: float) -> str:
     known = (0.1, 0.2, 0.3, 0.5)
     share = next((share for share in known if share > heldout and (places < share).any()), 0.5)
     return f"--heldout {share:g} would hold out {int((places < share).sum()):,} of {len(places):,}"
+
+
+def shared_pictures(cached: Cached) -> list[str]:
+    """A line on pictures of a set's own test split that are copies of training ones; [] where there is none."""
+    own, count = cached.meta.own_test, len(cached.hashes)
+    digests = cached.hashes[:, :8].copy().view(">u8")[:, 0]
+    train, held = digests[: count - own - cached.meta.unused], digests[count - own :]
+    same = int(np.isin(held, train).sum())
+    if not same:
+        return []
+    return [
+        f"{same:,} of {own:,} held-out pictures are copies of training ones: scores that look for copying, or for "
+        "what was never seen, are too kind"
+    ]

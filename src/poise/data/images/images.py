@@ -32,6 +32,7 @@ from poise.data.images.chosen import (
     default_channels,
     default_size,
     share_of,
+    shared_pictures,
     usable_labels,
     without_labels,
 )
@@ -180,7 +181,7 @@ def open_images(
             look.finish(opened)
         if len(opened.others) and not catalogued:  # of a catalogued set they are known: licences, tables
             notes.append(opened.others.line())
-        notes += cached.meta.notes(bits)
+        notes += cached.meta.notes(bits) + (shared_pictures(cached) if heldout else [])
         places = by_content(cached.hashes) if order == "content" and opened.named else np.arange(len(cached.images))
         found = _split(cached, places, key, heldout, name, classes, limit, seed)
         shown = list(cached.meta.examples) or examples(opened, options)  # a cache of an earlier version has none

@@ -7,6 +7,7 @@ file) and `meta.json`, which is written last. N counts the clips that are kept.
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import json
 import math
 import re
@@ -182,8 +183,10 @@ def load(place: Path) -> Prepared | None:
 
 
 def _read(place: Path) -> Prepared | None:
-    """None for what is damaged, or of another version."""
+    """None for what is damaged, of another version, or lacks files that can be read since PyAV is here."""
     meta = ClipsMeta.of(place)
+    if any(" needs PyAV: " in reason for _, reason in meta.left_out) and importlib.util.find_spec("av") is not None:
+        return None
     samples = np.load(place / "samples.npy", mmap_mode="r", allow_pickle=False)
     starts, hashes = (np.load(place / f"{name}.npy", allow_pickle=False) for name in ("starts", "hashes"))
     whole = len(meta.files) == len(hashes) == len(starts) - 1 and starts[-1] == len(samples)

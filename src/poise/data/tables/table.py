@@ -40,8 +40,9 @@ def rows_of(path: Path, encoding: Encoding, layout: Layout, bad: LeftOut) -> Ite
             rows: Iterator[tuple[int, list[str]]] = ((i, [line.rstrip("\n")]) for i, line in enumerate(lines, 1))
         else:
             rows = _read(path, lines, layout, bad)
-        for count, (number, fields) in enumerate(rows):
-            if (count == 0 and layout.header) or not any(field.strip() for field in fields):
+        filled = (row for row in rows if any(field.strip() for field in row[1]))
+        for count, (number, fields) in enumerate(filled):
+            if count == 0 and layout.header:
                 continue
             if len(fields) > layout.width and not any(map(str.strip, fields[layout.width :])):
                 fields = fields[: layout.width]  # delimiters at the end of the line

@@ -112,7 +112,7 @@ def _stated_sign(lines: list[str]) -> str | None:
 
 def _one_column(lines: list[str], names: set[str], skip: int) -> Layout:
     """A table in which no sign parts fields; its first line may be a known name."""
-    head = "".join(lines[:1]).strip().strip('"')
+    head = next(filter(None, map(str.strip, lines)), "").strip('"')
     header = (head,) if plain(head) in names else ()
     return Layout("", _one_quoted(lines), header, 1, skip)
 

@@ -72,7 +72,9 @@ def transcripts_in(path: Path, names: SoundNames, columns: Columns, found: dict[
     """
     bad = LeftOut("lines")
     header, rows, layout = rows_in(path, columns.named(), bad, names)
-    if not columns.named() and any(map(names.find, header)):
+    small = list(map(plain, header))
+    headed = None not in (place_among(small, FILE), place_among(small, TEXT))  # though a recording may be called "text"
+    if not columns.named() and not headed and any(map(names.find, header)):
         rows.insert(0, TableRow(1, list(header)))  # a first line that is no header: it names a file
         header = ()
     places = _places(path, header, rows, names, columns)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
@@ -117,4 +118,8 @@ class ScoreRow:
 
 
 def _plain(value: Any) -> Any:
-    return value._asdict() if isinstance(value, Estimate) else value
+    """Of an estimate a table, in which an end that is not there is None."""
+    if not isinstance(value, Estimate):
+        return value
+    ends = {name: end if math.isfinite(end) else None for name, end in (("low", value.low), ("high", value.high))}
+    return {**value._asdict(), **ends}

@@ -145,7 +145,7 @@ def _remarks(metrics: Sequence[FeatureMetric], result: Evaluation) -> None:
         result.remark(f"{min(n, m):,} rows are fewer than twice the {d:,} features: FD says little, look at KID.")
     if "FD_inf" in names and min(n, m) < 20 * d:
         result.remark(f"FD_inf needs about {20 * d:,} rows for {d:,} features; with fewer it tends to be too high.")
-    if max(n, m, result.train or 0) > min((x.largest or n for x in metrics), default=n):
+    if any(x.largest and max(n, m, (result.train or 0) * x.needs_train) > x.largest for x in metrics):
         result.remark("Some metrics use fewer rows, chosen by the seed: n and m of each estimate say how many.")
     seen = min(m, PAIRS)
     if "copying" in names and result.train is not None and result.train > seen:

@@ -166,13 +166,13 @@ def group_jackknife(statistic: Callable[[np.ndarray], float], n: int, seed: int)
 
 
 def variance_of_mean(values: Floats) -> float:
-    """Of n independent values; it is also their delete-one jackknife.
+    """Of n independent values; it is also their delete-one jackknife. Nothing is known of it where n is 1: inf.
 
     Example:
         >>> round(variance_of_mean(np.array([1.0, 2.0, 3.0, 4.0])), 4)  # 5/3 / 4
         0.4167
     """
-    return float(np.var(values, ddof=1)) / len(values) if len(values) > 1 else 0.0
+    return float(np.var(values, ddof=1)) / len(values) if len(values) > 1 else math.inf
 
 
 def around(value: float, variance: float, n: int, m: int, most: float = 1.0) -> Estimate:

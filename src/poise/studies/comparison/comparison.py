@@ -8,7 +8,6 @@ from dataclasses import replace
 import numpy as np
 
 from poise.direction import SIGN
-from poise.errors import PoiseError
 from poise.studies.comparison.before import before, check
 from poise.studies.comparison.outcome import ClaimOutcome, Contrast, GuardOutcome, RunCounts, StudyOutcome
 from poise.studies.comparison.pairs import compared
@@ -99,10 +98,7 @@ def _tested(plan: Plan, readout: Readout, test: Test) -> Contrast:
         return row
     if test.expect == "no worse":
         if change.margin is None:
-            raise PoiseError(
-                f"the margin of '{endpoint.name}' is a part of the mean of arm '{test.against}', which is 0: give one "
-                f"in the number's own unit"
-            )
+            return row
         p = no_worse([worse * d for d in change.differences.values()], change.margin)
         return replace(row, change=replace(change, p=p), p_claimed=p)
     return replace(row, p_claimed=change.p) if SIGN[test.expect] * change.estimate > 0 else row
@@ -165,6 +161,8 @@ def _notes_of_part(part: Part, readout: Readout) -> list[str]:
         if not all(alive):
             dead.append(f"{alive.count(False)} of {len(alive)} of arm {arm.name}")
     for endpoint in part.endpoints:
+        if why := readout.no_ratio(endpoint):
+            notes.append(f"Part {part.name}: '{endpoint.name}' is not compared: {why}.")
         runs_without = sorted(readout.worst(endpoint) - readout.gone)
         if runs_without:
             lost.append(f"{endpoint.name}: {', '.join(f'{arm}, seed {seed}' for arm, seed in runs_without)}")

@@ -60,7 +60,8 @@ class GuardOutcome:
 
 @dataclass(frozen=True)
 class Contrast:
-    """An arm against another one, by an endpoint; `change` is None while no seed has a number in both.
+    """An arm against another one, by an endpoint; `change` is None while no seed has a number in both, and where there
+    are no ratios, for the `reason`.
 
     `primary`: a claim rests on the same. A test of a claim says what it expects, and has the fields from there on:
     `worse`, the sign of a change for the worse; `p_claimed`, 1 where the change goes the other way; `unlearnt`, such as

@@ -20,8 +20,8 @@ def compared(readout: Readout, endpoint: Endpoint, arm: str, against: str, alpha
     both = mine.keys() & other.keys()
     seeds = [seed for seed in readout.part.seeds if seed in both]
     worst_runs = readout.worst(endpoint)
-    change = None
-    if seeds:
+    change, reason = None, readout.no_ratio(endpoint)
+    if seeds and not reason:
         a = np.array([mine[seed] for seed in seeds], np.float64)
         b = np.array([other[seed] for seed in seeds], np.float64)
         change = paired_change(endpoint, seeds, a, b, alpha)
@@ -39,6 +39,7 @@ def compared(readout: Readout, endpoint: Endpoint, arm: str, against: str, alpha
         stated_margin=endpoint.margin,
         relative=endpoint.relative,
         change=change,
+        reason=reason,
     )
 
 

@@ -70,12 +70,18 @@ class Readout:
             raise PoiseError(f"run {result.run} is done but has no '{endpoint.name}': look at what the endpoint reads")
         if value is None or not math.isfinite(value):
             return None
-        if endpoint.scale == "ratio" and value <= 0:
-            raise PoiseError(
-                f"run {result.run}: '{endpoint.name}' is {value:g}, and a ratio needs numbers above 0; give the "
-                f"endpoint the scale 'difference'"
-            )
         return float(value)
+
+    def no_ratio(self, endpoint: Endpoint) -> str:
+        """Why there are no ratios of an endpoint on that scale: a run with 0 or less; nothing where there are."""
+        for result in self.results.values() if endpoint.scale == "ratio" else ():
+            value = self._own(result, endpoint)
+            if value is not None and value <= 0:
+                return (
+                    f"run {result.run}: '{endpoint.name}' is {value:g}, and a ratio needs numbers above 0; the scale "
+                    f"'difference' compares it"
+                )
+        return ""
 
 
 def readouts(plan: Plan, results: Sequence[Result]) -> dict[str, Readout]:

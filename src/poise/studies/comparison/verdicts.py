@@ -29,7 +29,7 @@ def verdict_of(row: Contrast, alpha: float, claims: int = 1) -> Verdict:
     """
     change = row.change
     if change is None:
-        return Verdict("inconclusive", "no seed has a number in both arms")
+        return Verdict("inconclusive", row.reason or "no seed has a number in both arms")
     if change.least_p >= alpha / claims and change.adjusted >= alpha:
         among = f" of {claims} claims" if claims > 1 else ""
         few = f"{seeds(row.n)} can show nothing{among} (p = {bare(change.least_p)} at least)"
@@ -66,6 +66,9 @@ def _one_way(row: Contrast, change: PairedChange, sign: int, alpha: float) -> Ve
 
 def _no_worse(row: Contrast, change: PairedChange, alpha: float) -> Verdict:
     """A claim of not being worse by the margin."""
+    if change.margin is None:
+        why = f"the margin is a part of the mean of arm '{row.against}', which is 0"
+        return Verdict("inconclusive", f"{why}: one in the number's own unit would say something")
     said, p, least = change_text(change), with_p(change), _margin(row, change)
     low = min((row.worse * end for end in (change.low, change.high) if end is not None), default=-math.inf)
     if change.adjusted < alpha:

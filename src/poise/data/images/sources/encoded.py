@@ -82,7 +82,7 @@ class FileSource(Source):
 
     def _names_pictures(self, name: str, size: int, names: list[str]) -> bool:
         try:
-            return size <= PACKED and bool(label_tables.classes_in(self.whole(name), name, names))
+            return size <= PACKED and label_tables.names_pictures(self.whole(name), name, names)
         except Exception:  # another tool's file of that name
             return False
 

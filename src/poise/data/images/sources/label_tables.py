@@ -45,21 +45,36 @@ def classes_in(content: bytes, file: str, names: Sequence[str]) -> dict[str, str
     """Picture -> class, of those of `names` that a row names; {} where the table has no columns of files and classes,
     or fewer than half of its rows name a picture.
 
-    Errors: PoiseError where it is no table.
+    Errors: PoiseError where it is no table, and where two rows give one picture different classes.
     """
+    found = _found(content, file, names)
+    for picture, classes in found.items():
+        if len(classes) > 1:
+            raise PoiseError(f"{picture} has the class {classes[0]} in one row and {classes[1]} in another")
+    return {picture: classes[0] for picture, classes in found.items()}
+
+
+def names_pictures(content: bytes, file: str, names: Sequence[str]) -> bool:
+    """Whether `classes_in` finds classes, or would if they did not contradict each other. Errors: PoiseError where it
+    is no table."""
+    return bool(_found(content, file, names))
+
+
+def _found(content: bytes, file: str, names: Sequence[str]) -> dict[str, list[str]]:
+    """Picture -> the classes that its rows give it, each once."""
     header, rows = _rows(content, file)
     columns = _columns(header, rows)
     if columns is None:
         return {}
     place, label = columns
     known = _Names(names)
-    found = {}
+    found: dict[str, list[str]] = {}
     for row in rows:
         if len(row) <= max(place, label):
             continue
-        picture = known.find(row[place].strip())
-        if picture:
-            found[picture] = row[label].strip()
+        picture, named = known.find(row[place].strip()), row[label].strip()
+        if picture and named not in found.setdefault(picture, []):
+            found[picture].append(named)
     if 2 * len(found) < len(rows):
         return {}
     return found
