@@ -220,15 +220,15 @@ ARGUMENTS = [
     ("patience without held-out", v("--heldout", "0", "--scores", "4", "--patience", "2"), r"--patience goes by score"),
     ("misspelt", t("--vocodersteps", "3"), r"'?--vocodersteps'?; did you mean '--vocoder-steps'\?"),
     ("nobody to speak with", t("--speak-with", "nobody"), r"there is no run 'nobody' in runs"),
-    ("speaking with speech", t("--speak-with", "speech"), r"--speak-with speech is a run of speech: name one of po"),
+    ("speaking with speech", t("--speak-with", "speech"), r"--speak-with runs/speech is a run of speech: name one of po"),
     ("speaking with another mel", t("--speak-with", "vocoder", "--low", "50"), r"with --low 0, and this run has 50"),
     ("speaking with another rate", t("--speak-with", "vocoder", "--rate", "16000"), r"with --rate 8000, and .* 16000"),
     ("speaking with the unfinished", spoilt("vocoder", *speech("--speak-with", "vocoder"), done=False),
-     r"--speak-with vocoder is not finished: go on with poise resume vocoder"),
+     r"--speak-with runs/vocoder is not finished: go on with poise resume runs/vocoder"),
     ("speaking with the damaged", spoilt("vocoder", *speech("--speak-with", "vocoder"), mel=None),
-     r"--speak-with vocoder: .*spec\.json does not say what was trained \(KeyError: 'mel'\), so it is damaged"),
+     r"--speak-with runs/vocoder: .*spec\.json does not say what was trained \(KeyError: 'mel'\), so it is damaged"),
     ("joint with a finished one", t("--speak-with", "vocoder", "--joint-steps", "2"),
-     r"--joint-steps 2 trains the vocoder too, and --speak-with vocoder has a finished one"),
+     r"--joint-steps 2 trains the vocoder too, and --speak-with runs/vocoder has a finished one"),
 ]  # fmt: skip
 
 USE = [

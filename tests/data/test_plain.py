@@ -102,7 +102,9 @@ def test_the_weights_of_a_scorer_are_no_data() -> None:
     assert "did you mean" not in str(caught.value)
 
 
-@pytest.mark.parametrize(("content", "told"), [("a b\n\n\nc d\n", "empty lines that are left out: 2"), ("a b\nc d\n", "")])
+@pytest.mark.parametrize(
+    ("content", "told"), [("a b\n\n\nc d\n", "empty lines that are left out: 2"), ("a b\nc d\n", "")]
+)
 def test_empty_sentences_of_a_file_are_counted(content: str, told: str, tmp_path: Path) -> None:
     """A generator that has collapsed to nothing writes such lines."""
     (tmp_path / "made.txt").write_text(content)

@@ -11,7 +11,7 @@ import pytest
 from poise.data.plain import counted
 from poise.data.speech.no_sound import other_files
 from poise.disk import seen_from
-from poise.runs.place import tidied
+from poise.runs.further.origin import tidied
 from poise.studies.running.desk import FarCrew
 
 PACKAGE = Path(__file__).parents[2] / "src" / "poise"

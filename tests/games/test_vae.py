@@ -17,7 +17,7 @@ from poise.models.likelihoods import GaussianLikelihood
 from poise.models.vae import AutoEncoder
 from poise.penalties import L2, R1
 from poise.penalties.covers import within
-from poise.registry import find
+from poise.registry import find, names
 from poise.training.loop import train
 from poise.training.moves import move
 from poise.training.precision import Execution
@@ -220,8 +220,9 @@ def adversary(loss="nonsaturating", penalties=()):
     game = VaeGan(small(), discriminator=Features())
     optims = [torch.optim.Adam(net.parameters(), 1e-2) for net in (game.discriminator, game.model)]
     extra = [term for penalty in penalties for term in penalty.terms()]
+    settle = [term.value.commit for term in extra if hasattr(term.value, "commit")]
     game.players = (
-        Player("discriminator", game.discriminator, optims[0], [judging, *extra]),
+        Player("discriminator", game.discriminator, optims[0], [judging, *extra], after=settle),
         Player("autoencoder", game.model, optims[1], [nll_term(), kl_term()]),
     )
     return game, judging, making
@@ -267,6 +268,23 @@ def test_r1_reads_the_round_of_a_vae_gan():
     fresh, _, _ = adversary()
     (slope,) = torch.autograd.grad(fresh.discriminator(x).logits[0].sum(), x)
     assert float(row["r1"]) == pytest.approx(0.5 * slope.square().flatten(1).sum(1).mean().item(), rel=1e-5)
+
+
+@pytest.mark.parametrize("name", [n for n in names("penalty") if find("penalty", n).reads in ("slopes", "outputs")])
+def test_every_penalty_on_a_discriminator_is_paid_by_that_of_a_vae_gan(name):
+    penalty = find("penalty", name)(2.0)
+    game, _, _ = adversary(penalties=[penalty])
+    rows = [move(game, game.players[0], Batch(pictures(seed=step)), 16 * step) for step in range(9)]
+    assert max(float(row[penalty.name]) for row in rows) > 0 and min(float(row[penalty.name]) for row in rows) >= 0
+
+
+def test_lecam_reads_both_kinds_of_generated_pictures():
+    """Real ones once for each kind: the averages are those of all that D has seen."""
+    game, _, _ = adversary()
+    round = VaeGanRound(game, False, Batch(pictures()), [])
+    real, fake = (verdict.means() for verdict in round.on_both)
+    torch.testing.assert_close(real, round.on_real.means().repeat(2))
+    torch.testing.assert_close(fake, torch.cat([part.on_fake.means() for part in round.against]))
 
 
 def test_sampling_is_decoding_the_prior():

@@ -11,7 +11,7 @@ import pytest
 from poise.cli import main
 from poise.recipes.common.options import parameters
 from poise.record import RunFolder
-from poise.runs.place import tidied
+from poise.runs.further.origin import tidied
 from poise.specs.spec import SINCE, all_recipes, kind_of, run_name
 from tests.data.test_corpus import SENTENCES
 from tests.refusals import snapshot

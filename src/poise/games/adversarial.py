@@ -115,8 +115,8 @@ def notice_slopes(noticed: dict[str, Tensor], gradient: Tensor) -> None:
     noticed["output_gradient"] = wide.flatten(1).norm(dim=1).sum()
 
 
-def take(verdict: DiscriminatorOutput, part: slice) -> DiscriminatorOutput:
-    """The verdict on a part of the batch."""
+def take(verdict: DiscriminatorOutput, part: slice | Tensor) -> DiscriminatorOutput:
+    """The verdict on a part of the batch, or on these rows of it."""
     return DiscriminatorOutput(
         tuple(logits[part] for logits in verdict.logits),
         tuple(tuple(layer[part] for layer in head) for head in verdict.features),

@@ -27,8 +27,8 @@ from poise.rows.drawn import drawn
 class VaeGanRound(VaeRound):
     """What one turn may look at: a `VaeRound`, and what D says of real, generated and reconstructed pictures.
 
-    It has what penalties on D's slopes read: `real`, `fake` [2B] (from the prior, then reconstructions), `on_real`,
-    `on_fake`. On D's turn nothing carries a gradient to the auto-encoder; on the auto-encoder's D is frozen by the
+    It has what penalties on D read: `real`, `fake` [2B] (from the prior, then reconstructions), `on_real`, `on_fake`,
+    `on_both`. On D's turn nothing carries a gradient to the auto-encoder; on the auto-encoder's D is frozen by the
     loop. `noticed["output_gradient"]` is as in `poise.games.adversarial.Round`.
     """
 
@@ -66,6 +66,12 @@ class VaeGanRound(VaeRound):
         """D's opinion on reconstructions that carry a gradient to decoder and encoder."""
         found: DiscriminatorOutput = self.game.discriminator(self.model.picture(self.raw), None)
         return found
+
+    @property
+    def on_both(self) -> tuple[DiscriminatorOutput, DiscriminatorOutput]:
+        """Real pictures twice, beside those from the prior and the reconstructions: [2B] each."""
+        rows = torch.arange(len(self.real), device=self.real.device)
+        return take(self.on_real, rows.repeat(2)), self.on_fake
 
     @property
     def against(self) -> tuple[Against, Against]:

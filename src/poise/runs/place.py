@@ -12,31 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from poise.data.catalogue.catalogue import hidden_set
-from poise.disk import seen_from
 from poise.disk.description import Arguments, RunSpec
 from poise.errors import PoiseError
-from poise.recipes.common.origin_checkpoint import origin_checkpoint
 from poise.record import RunFolder, runs_root
+from poise.runs.further.origin import absolute, named_runs, run_path, tidied
 from poise.specs.spec import Completed, kind_of, of_before, run_name
-
-
-def tidied(data: Any) -> Any:
-    """The one way of writing a path that is there: relative to the current folder if it lies in it, else absolute.
-
-    What is no path, such as a name of the catalogue, stays as it is.
-    """
-    full = absolute(data)
-    if full is None or data == ".":
-        return data
-    short = seen_from(full)
-    return full if short.startswith(os.pardir) or short == os.curdir else short
-
-
-def absolute(data: Any) -> str | None:
-    """The absolute path of data that are there, None for what is no path."""
-    if not isinstance(data, str) or not data or not os.path.exists(os.path.expanduser(data)):
-        return None
-    return os.path.abspath(os.path.expanduser(data))
 
 
 def folder_of(recipe: str, typed: Completed, out: str | Path | None, anew: bool = False) -> tuple[RunFolder, Completed]:
@@ -50,7 +30,7 @@ def folder_of(recipe: str, typed: Completed, out: str | Path | None, anew: bool 
     tidy = Completed(typed)
     if "data" in typed:
         tidy["data"] = tidied(typed["data"])
-    tidy.update(_origin(typed))
+    tidy.update(named_runs(typed))
     if out:
         if not Path(out).name:
             raise PoiseError(f"--out {out} is a folder that is there already: name one to be made, such as run")
@@ -75,34 +55,16 @@ def _check_meant(folder: RunFolder, data: Any) -> None:
         )
 
 
-def _origin(arguments: Arguments) -> Arguments:
-    """The run that another begins with by its folder, and its checkpoint by its step, so that the same is the same.
-
-    A run that is not there any more stays as it was written, where the step is a number: who has begun with it needs
-    it no more.
-    """
-    run, step = arguments.get("from_run"), arguments.get("from_step")
-    if not isinstance(run, str):
-        return {}
-    if not isinstance(step, int | str):
-        return {}
-    try:
-        folder, found = origin_checkpoint(run, step)
-    except PoiseError:
-        if isinstance(step, int):
-            return {}
-        raise
-    return {"from_run": tidied(str(folder.path)), "from_step": found}
-
-
 def same(known: RunSpec, arguments: Arguments) -> bool:
     """Whether a run was asked for the same: all arguments, and the data and the run begun with under whichever name."""
     before = of_before(known.recipe, known.arguments)
-    places: Arguments = {"data": None, "from_run": None}
+    places: Arguments = {"data": None, "from_run": None, "speak_with": None}
     if {**before, **places} != {**arguments, **places}:
         return False
     begun, asked = before.get("from_run"), arguments.get("from_run")
     if begun != asked and (absolute(begun) is None or absolute(begun) != absolute(asked)):
+        return False
+    if run_path(before.get("speak_with")) != run_path(arguments.get("speak_with")):
         return False
     one, other = before.get("data"), arguments.get("data")
     return tidied(one) == tidied(other) or (known.data_path is not None and known.data_path == absolute(other))

@@ -15,8 +15,9 @@ from poise.record import RunFolder
 from poise.report.live import Silent, View
 from poise.runs.ending import Interrupted, Stop, scored_on
 from poise.runs.further.lengthening import Further, check_length, described, lengthen, longer
+from poise.runs.further.origin import absolute, kept_origin
 from poise.runs.load import check_classes
-from poise.runs.place import absolute, advice, another_place, check_same, folder_of, same, where
+from poise.runs.place import advice, another_place, check_same, folder_of, same, where
 from poise.runs.report import RunReport
 from poise.runs.rollback import Rollbacks, rates, taken_back, unfinished
 from poise.runs.session import Session
@@ -89,7 +90,7 @@ def run_in(
     elif folder.path.exists() and (not folder.path.is_dir() or any(folder.path.iterdir())):
         raise PoiseError(f"{folder.path} exists and is not a run folder; choose another --out")
     place = where(folder, known, arguments.get("data"), data or other)
-    placed = {**arguments, "data": place, **_kept_origin(folder, known)}
+    placed = {**arguments, "data": place, **kept_origin(folder, known)}
 
     def build() -> Recipe:
         with refusing():
@@ -124,11 +125,6 @@ def run_in(
 def _stays(folder: RunFolder, *changes: object) -> bool:
     """Whether a run is over, and nothing was asked for that would change it."""
     return folder.done and unfinished(folder) is None and all(change is None for change in changes)
-
-
-def _kept_origin(folder: RunFolder, known: RunSpec | None) -> Arguments:
-    """A run that is there keeps by itself what it began with."""
-    return {"from_run": str(folder.origin)} if known is not None and folder.origin.exists() else {}
 
 
 def _share(

@@ -158,7 +158,7 @@ class TermShares:
     """How large the gradient of each penalising term is by itself, beside that of all other terms together.
 
     One more backward pass for each such term, on recorded steps only. The gradients that the optimiser sees are not
-    touched. Recorded under the term's name: `.strength`, the weight it has at this step, and `.share`, as for a penalty
+    touched. Recorded under the term's name: `.strength`, the weight it was given, and `.share`, as for a penalty
     on the weights: p/(p + l), p the norm of the term's gradient and l that of the sum of the others, in [0, 1].
     """
 

@@ -7,6 +7,8 @@ from poise.record import RunFolder, find_run
 from poise.registry import find
 from poise.report.conclude import best
 
+KEPT = "kept:"  # before the folder of a run that goes on with what it has written down of another one
+
 
 def origin_checkpoint(run: str, step: int | str) -> tuple[RunFolder, int]:
     """The folder and the step that --from-run and --from-step name.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,14 +10,20 @@ from torch import nn
 
 from poise.audio.spectrograms import Mel
 from poise.errors import PoiseError
+from poise.recipes.common.origin_checkpoint import KEPT
 from poise.recipes.speech.facts import Borrowed
 from poise.recipes.vocoder import build as waves
-from poise.record import find_run
+from poise.record import RunFolder, find_run
 from poise.training.checkpoint import latest, load_weights
 
 
 def vocoder_run(name: str, mel: Mel) -> Borrowed:
-    """What builds the vocoder of a finished run, and its weights."""
+    """What builds the vocoder of a finished run, and its weights.
+
+    `name` may be KEPT and a run of speech that has spoken with one: that goes on with what it knows of it.
+    """
+    if name.startswith(KEPT):
+        return _kept(RunFolder(Path(name.removeprefix(KEPT))))
     folder = find_run(name)
     spec, newest = folder.spec(), latest(folder.checkpoints)
     if spec.recipe != "vocoder":
@@ -39,6 +46,15 @@ def vocoder_run(name: str, mel: Mel) -> Borrowed:
             f"--speak-with {name}: {folder.path / 'spec.json'} does not say what was trained ({type(error).__name__}: "
             f"{error}), so it is damaged; put it back, or name another run"
         ) from None
+
+
+def _kept(folder: RunFolder) -> Borrowed:
+    """What a run has written down; where the finished run is gone, with the weights of its own checkpoint."""
+    known = Borrowed(**folder.spec().facts["vocoder"])
+    newest = latest(folder.checkpoints)
+    if Path(known.weights).exists() or newest is None:
+        return known
+    return replace(known, weights=str(newest / "vocoder.ema.safetensors"))
 
 
 def check_mel(name: str, own: Mel, mel: Mel) -> None:
