@@ -220,7 +220,7 @@ ARGUMENTS = [
     ("patience without held-out", v("--heldout", "0", "--scores", "4", "--patience", "2"), r"--patience goes by score"),
     ("misspelt", t("--vocodersteps", "3"), r"'?--vocodersteps'?; did you mean '--vocoder-steps'\?"),
     ("nobody to speak with", t("--speak-with", "nobody"), r"there is no run 'nobody' in runs"),
-    ("speaking with speech", t("--speak-with", "speech"), r"--speak-with runs/speech is a run of speech: name one of po"),
+    ("speaking with speech", t("--speak-with", "speech"), r"--speak-with runs/speech is a run of speech: name one"),
     ("speaking with another mel", t("--speak-with", "vocoder", "--low", "50"), r"with --low 0, and this run has 50"),
     ("speaking with another rate", t("--speak-with", "vocoder", "--rate", "16000"), r"with --rate 8000, and .* 16000"),
     ("speaking with the unfinished", spoilt("vocoder", *speech("--speak-with", "vocoder"), done=False),

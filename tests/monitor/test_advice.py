@@ -91,6 +91,55 @@ def test_every_flag_of_an_action_is_an_option_of_the_recipe(case, recipe):
             assert plain in known or (inside and inside[0].rstrip(".") in known), (finding.name, finding.action)
 
 
+SETTING = re.compile(r"(--[a-z][\w.-]*\w) (true|hinge|nonsaturating|learned|[a-z]+(?:,[a-z]+)+)(?=[ ,.]|$)")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("case", "recipe"), PAIRS)
+def test_what_a_run_has_already_is_not_advised(case, recipe):
+    """Each word that was advised as the value of a flag, once it is taken; and what cannot be less is not made less."""
+    rows, spec = MADE[case], spec_of(recipe, steps=800)
+    taken = [pair for finding in diagnose(Record(rows, spec)) for pair in SETTING.findall(finding.action)]
+    for flag, value in taken:
+        *groups, name = flag.removeprefix("--").replace("-", "_").split(".")
+        arguments = dict(spec.arguments)
+        inside = arguments
+        for group in groups:
+            inside[group] = dict(inside[group])
+            inside = inside[group]
+        inside[name] = value == "true" or value
+        facts = {**spec.facts, "augment": value} if name == "augment" else spec.facts
+        again = " ".join(
+            finding.action for finding in diagnose(Record(rows, replace(spec, arguments=arguments, facts=facts)))
+        )
+        assert f"{flag} {value}" not in again, again
+
+
+def test_what_cannot_be_less_is_not_made_less():
+    spec = spec_of("images", conditional=True, l2_generator=0.0)
+    assert spec.arguments["discriminator"]["turns"] == 1
+    for case, words in (
+        ("generator collapse", "a weaker --l2-generator"), ("vanishing gradient", "fewer --discriminator.turns"),
+        ("partial collapse", "--conditional"),
+    ):  # fmt: skip
+        assert words not in action(CASES[case](), spec), case
+    more = spec_of("images", l2_generator=1e-3)
+    assert "a weaker --l2-generator" in action(CASES["generator collapse"](), more)
+
+
+def test_the_likelihood_of_an_auto_encoder_is_a_distribution_and_not_advised_to_be_larger():
+    said = action(CASES["generator collapse"](), spec_of("vae", objective="vae_gan"))
+    assert "--likelihood" not in said and "a larger --pixels" in said
+    assert "a larger --likelihood" in action(CASES["generator collapse"](), spec_of("text", likelihood="linear:2:1"))
+
+
+@pytest.mark.parametrize(("scores", "advised"), [(0, False), (2, False), (3, True)])
+def test_patience_is_advised_where_it_can_end_a_run(scores, advised):
+    rows = encoded(objective_heldout=lambda t: 98 + 30 * abs(t - 0.3))
+    said = action(rows, spec_of("vae", scores=scores))
+    assert ("--patience 2" in said) == advised
+
+
 def test_every_symptom_and_every_recipe_is_gone_over():
     assert set(CASES) == set(names("symptom")) and set(PLAYERS) == set(RECIPES)
     assert {case for case, _ in PAIRS} == set(MADE)

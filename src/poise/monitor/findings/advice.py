@@ -7,6 +7,9 @@ from typing import NamedTuple
 from poise.monitor.findings import old_runs
 from poise.monitor.findings.finding import Record
 
+# What is tried -> the value of the option with which it cannot be tried any more.
+NOTHING_LESS: dict[str, object] = {"a weaker {}": 0, "fewer {}": 1, "{} where there are labels": True}
+
 
 class Idea(NamedTuple):
     """Something to try: words with a {} for each option, and the options, "discriminator.lr" or "l2-generator"."""
@@ -15,8 +18,20 @@ class Idea(NamedTuple):
     options: tuple[str, ...] = ()
 
     def fits(self, record: Record) -> bool:
-        """Whether the run's recipe has every option of it."""
-        return all(record.offers(option) for option in self.options)
+        """Whether the run's recipe has every option of it, and it is no idea to leave everything as it is."""
+        return all(record.offers(option) for option in self.options) and not self._is_so(record)
+
+    def _is_so(self, record: Record) -> bool:
+        """Whether the run has the one value that is named already, or what it has cannot be less."""
+        if len(self.options) != 1:
+            return False
+        now = record.argument(self.options[0].replace("-", "_"))
+        if self.options[0] == "augment":
+            now = record.fact("augment", now)  # what auto has come to
+        if self.words in NOTHING_LESS:
+            return now is not None and now == NOTHING_LESS[self.words]
+        named, _, value = self.words.partition(" ")
+        return named == "{}" and " " not in value and str(now).lower() == value
 
     def text(self, record: Record) -> str:
         """The words, with flags."""

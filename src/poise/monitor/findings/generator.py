@@ -8,7 +8,7 @@ from __future__ import annotations
 from statistics import fmean, median
 from typing import NamedTuple
 
-from poise.monitor.findings.advice import advice, idea, r1, rate
+from poise.monitor.findings.advice import Idea, advice, idea, r1, rate
 from poise.monitor.findings.discriminator import PROBES
 from poise.monitor.findings.finding import Finding, Record
 from poise.monitor.findings.windows import SHOWN_EVERY, Series, holding
@@ -64,12 +64,20 @@ def collapse(record: Record) -> Finding | None:
                 idea(f"a lower {{}} (now {rate(record, 'generator')})", "generator.lr"),
                 idea(f"a higher {{}} (now {rate(record, 'discriminator')})", "discriminator.lr"),
                 idea("a weaker {}", "l2-generator"),
-                idea("a larger {}", "likelihood"),
+                _likelihood(record),
                 idea("{} hinge", "loss"),
             ),
             {"diversity": round(value, 4)},
         )
     return None
+
+
+def _likelihood(record: Record) -> Idea:
+    """More of what is fitted beside the game; of an auto-encoder --likelihood is a distribution, and --pixels its
+    weight."""
+    now = record.argument("likelihood")
+    distribution = isinstance(now, str) and not any(map(str.isdigit, now))
+    return idea("a larger {}", "pixels" if distribution else "likelihood")
 
 
 def _grows(s: Series, probes: int, factor: float) -> bool:
@@ -111,7 +119,7 @@ def partial(record: Record) -> Finding | None:
             record,
             idea("{} where there are labels", "conditional"),
             idea("a lower {}", "generator.lr"),
-            idea("a larger {}", "likelihood"),
+            _likelihood(record),
             idea("a larger {}", "batch"),
             r1(record, "0.1", f"R1 on the {record.called('discriminator')} ({{}})"),
         ),

@@ -88,7 +88,7 @@ def _remedies(record: Record, player: str) -> list[Idea | None]:
         if ":" not in str(asked) and now > 0
         else None,
         idea(f"{{}} {now / 4:.2g} (now {now:.2g})", "beta") if now > 1 else None,
-        idea(f"{{}} {2 * float(bits) or 0.05:g}", "free-bits"),
+        idea(f"{{}} {2 * float(bits) or 0.05:g}", "free-bits") if record.argument("micro_batches", 1) == 1 else None,
         idea(f"a lower {{}} (now {l2:.2g}; L2 there collapses units)", "l2-decoder") if l2 > 0 else None,
         idea("{} learned", "sigma") if isinstance(record.argument("sigma"), int | float) else None,
     ]

@@ -140,7 +140,7 @@ def _remedies(record: Record, player: str, steps: int) -> list[Idea | None]:
     found += [_fewer(record, "latent-size"), idea("more data")]
     if steps > 0:
         found.append(idea(f"{{}} {steps}", record.option("warm-steps", "steps")))
-    if record.argument("scores", 0) and record.argument("patience") is None:
+    if record.argument("scores", 0) > 2 and record.argument("patience") is None:
         found.append(idea("{} 2", "patience"))
     return found
 

@@ -174,6 +174,13 @@ def generator(network: TextNetworks | str, options: Any, facts: SentenceFacts) -
     return TextGenerator(net, facts.length, facts.ends, [UNKNOWN] if facts.ends else [])
 
 
+def without_dropout(network: TextNetworks | str, options: Any) -> list[str]:
+    """A line where a dropout was asked for that the network does not have."""
+    if isinstance(network, str) and network in WITHOUT_DROPOUT and options.dropout != type(options)().dropout:
+        return [f"--generator.dropout: of no use with {network}, which has none"]
+    return []
+
+
 def rebuilt(arguments: Arguments, facts: SentenceFacts) -> TextGenerator:
     """The generator of a run, with fresh weights."""
     return generator(arguments["network"], arguments["generator"], facts)

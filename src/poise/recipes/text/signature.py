@@ -147,7 +147,7 @@ def text(
         loss=loss, weights={"likelihood": likelihood}, ema=run.decay, steps=steps, execution=execution, seed=run.seed,
     )  # fmt: skip
     players = TextPlayers(facts, setup, estimator, language.mean_units, l2_embedding)
-    unused = own.unused(network, options, players.game.discriminator, OURS)
+    unused = own.unused(network, options, players.game.discriminator, OURS) + parts.without_dropout(network, generator)
     stages = outcomes.stages(players, language, run, temperature)
     real = (lambda stem: writing.show_real(language.texts["train"], stem)) if language.texts.get("train") else None
     return Recipe(
