@@ -227,12 +227,22 @@ def test_mixed_precision_follows_full_precision(precision):
     assert after[precision].dtype == torch.float32
 
 
-def test_fp16_skips_a_step_whose_gradient_overflows_and_lowers_the_scale():
-    game = small_game()
+@pytest.mark.parametrize("detail", [False, True])
+@pytest.mark.parametrize(
+    "penalty",
+    [None, L2(0.1), WeightDecay(0.5), L2Towards(0.1, reference="average")],
+    ids=["none", "L2", "WeightDecay", "L2Towards"],
+)
+def test_fp16_skips_a_step_whose_gradient_overflows_and_lowers_the_scale(penalty, detail):
+    """The whole step: a decoupled decay shrinks nothing, a reference does not follow, and neither is counted."""
+    game = small_game([] if penalty is None else [penalty])
     execution = Execution(precision="fp16")
     execution.scalers["discriminator"] = torch.amp.GradScaler("cpu", init_scale=2.0**60)
     before = [p.detach().clone() for p in game.discriminator.parameters()]
-    move(game, game.players[0], data(0), 0, execution)
+    kept = penalty.state_dict() if isinstance(penalty, L2Towards) else {}
+    move(game, game.players[0], data(0), 0, execution, detail)
+    assert all(torch.equal(tensor, penalty.state_dict()[name]) for name, tensor in kept.items())
+    assert all(spent == 0 for spent in game.players[0].cumulative_decay.values())
     assert all(torch.equal(p, b) for p, b in zip(game.discriminator.parameters(), before, strict=True))
     assert execution.scalers["discriminator"].get_scale() == 2.0**59
 

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from poise.core import Batch, Game, Noticing, Player, Stateful, Term, value_at
+from poise.core import Batch, Game, Noticing, Player, Stateful, Term, WeightPenalty, value_at
 from poise.rows.drawn import computing
 from poise.rows.numbers import number
 from poise.training.capture.captures import kind_of
@@ -110,8 +110,8 @@ def move(
     if shares is None:
         shares = [term.name for term in player.terms if term.regularises] if detail else []
     for penalty in player.penalties:
-        spent = float(player.optim.param_groups[0]["lr"]) * penalty.strength_at(step)
-        player.cumulative_decay[penalty.name] = player.cumulative_decay.get(penalty.name, 0.0) + spent
+        before = player.cumulative_decay.get(penalty.name, 0.0)
+        player.cumulative_decay[penalty.name] = before + spent_at(player, penalty, step)
     compute = partial(computed, game, player, step, execution, detail, shares)
     captures = execution.captures
     if captures is None:
@@ -123,6 +123,11 @@ def move(
         if callable(followed := getattr(hook, "followed", None)):
             followed()
     return row
+
+
+def spent_at(player: Player[Any], penalty: WeightPenalty, step: int) -> float:
+    """What a move adds to the sum of rate times strength, by which decays of different schedules are compared."""
+    return float(player.optim.param_groups[0]["lr"]) * penalty.strength_at(step)
 
 
 def computed(
@@ -149,15 +154,19 @@ def computed(
         if player.clip is not None:
             torch.nn.utils.clip_grad_norm_(player.module.parameters(), player.clip)
         measure.about_to_shrink()
-        for penalty in player.penalties:
+        skipped = scaler.is_enabled() and not bool(torch.as_tensor(row["grad_norm"]).isfinite())
+        for penalty in () if skipped else player.penalties:
             penalty.before_step_(player.module, player.optim, step)
             measure.after_shrinking(penalty)
         scale = scaler.get_scale() if scaler.is_enabled() else 0.0
         stepped(player.optim, scaler)
         scaler.update()
-        for penalty in player.penalties:
+        for penalty in () if skipped else player.penalties:
             penalty.after_step_(player.module, step)
         row |= measure.finish()
+        if skipped:
+            for penalty in player.penalties:  # which `move` has counted
+                player.cumulative_decay[penalty.name] -= spent_at(player, penalty, step)
         if scaler.is_enabled() and scaler.get_scale() < scale:  # overflow: the step was skipped, its gradients are void
             row = {name: value for name, value in row.items() if name in {term.name for term in player.terms}}
     for hook in player.after:
