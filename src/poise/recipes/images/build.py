@@ -51,12 +51,20 @@ def facts(
         size=pictures.size,
         channels=pictures.channels,
         classes=list(pictures.classes) if conditional else [],
+        class_counts=_counts(pictures) if conditional else None,
         data=pictures.describe(),
         fingerprint=pictures.fingerprint,
         augment=resolve(asked, len(pictures.train)),
         origin=origin.facts if origin else None,
         **machine(execution),
     )
+
+
+def _counts(pictures: ImageSet) -> list[int]:
+    """How many training pictures each class has."""
+    assert pictures.labels is not None
+    of_train = torch.from_numpy(pictures.labels[pictures.train])
+    return [int(count) for count in torch.bincount(of_train, minlength=len(pictures.classes))]
 
 
 def dials(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +13,7 @@ from poise.pixels.transparency import levels
 from poise.training.loop import fold_seed
 
 CHUNK = 256  # pictures drawn at a time
+EVEN = 1.2  # the most frequent class beside the rarest, up to which they are about as frequent
 
 
 def truncated(z: Tensor, limit: float) -> Tensor:
@@ -47,3 +49,18 @@ def pictures_of(
         y = None if kinds is None else kinds[start : start + count].to(device)
         found.append(levels(generator(z[:count], y)).round().byte().permute(0, 2, 3, 1).cpu())
     return torch.cat(found)
+
+
+def kinds_like(counts: Sequence[int], n: int) -> Tensor:
+    """Classes [n] of samples: in turn where all are about as frequent, else in these proportions, spread evenly (the
+    golden ratio's multiples, modulo 1), so that the class of sample i depends on i alone.
+
+    Example:
+        >>> kinds_like([9, 1], 10).tolist(), kinds_like([5, 5], 4).tolist()
+        ([0, 1, 0, 0, 0, 0, 0, 0, 0, 0], [0, 1, 0, 1])
+    """
+    found = torch.tensor(counts, dtype=torch.float64)
+    if found.max() <= EVEN * found.min():
+        return torch.arange(n) % len(found)
+    places = ((torch.arange(n, dtype=torch.float64) + 0.5) * (5**0.5 - 1) / 2) % 1
+    return torch.searchsorted(found.cumsum(0) / found.sum(), places, right=True)

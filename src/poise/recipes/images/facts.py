@@ -11,11 +11,13 @@ from poise.recipes.common.facts import OriginFacts, RunFacts
 @dataclass(frozen=True, kw_only=True)
 class ImageFacts(RunFacts):
     """Of pictures [channels,height,width]; `size`: the side of squares, or "WIDTHxHEIGHT"; `classes`: the names of
-    those that are made by class; `origin`: of the first weights, where they were taken from another run."""
+    those that are made by class, and `class_counts`: how many training pictures each has (runs of before do not say);
+    `origin`: of the first weights, where they were taken from another run."""
 
     size: int | str
     channels: int
     classes: list[str]
+    class_counts: list[int] | None = None
     data: str
     fingerprint: str
     augment: str | None = None

@@ -22,7 +22,7 @@ from poise.monitor.measures import compact
 from poise.monitor.signals import REFERENCES, AdversarialMonitor, MonitorInputs
 from poise.pixels.transparency import as_pixels, as_trained, over, seen_over
 from poise.recipes.common.parts import learning_rate
-from poise.recipes.images.drawing import CHUNK, pictures_of
+from poise.recipes.images.drawing import CHUNK, kinds_like, pictures_of
 from poise.recipes.images.facts import ImageFacts
 from poise.recipes.images.walking import along_sphere
 from poise.report.picture import save_grid
@@ -69,16 +69,30 @@ def draw(
         known = ", ".join(classes[:8]) or "none: this run has no classes"
         raise PoiseError(f"--label {label} is unknown; the classes are {known}")
     kinds = torch.arange(n) % max(len(classes), 1) if label is None else torch.full((n,), classes.index(label))
+    return _drawn(generator, n, seed, kinds if classes else None, truncation)
+
+
+def draw_compared(generator: nn.Module, facts: ImageFacts, n: int, seed: int) -> np.ndarray:
+    """n samples to be compared with real ones: as `draw`, but with classes in the proportions of the training pictures,
+    as a perfect generator would have them."""
+    return _drawn(
+        generator, n, seed, kinds_like(facts.class_counts or [1] * len(facts.classes), n) if facts.classes else None
+    )
+
+
+def _drawn(
+    generator: nn.Module, n: int, seed: int, kinds: Tensor | None, truncation: float | None = None
+) -> np.ndarray:
     was_training = generator.training
     generator.eval()
-    pixels = pictures_of(generator, n, seed, kinds if classes else None, truncation)
+    pixels = pictures_of(generator, n, seed, kinds, truncation)
     generator.train(was_training)
     return pixels.numpy()
 
 
 def draw_seen(generator: nn.Module, facts: ImageFacts, n: int, seed: int, background: str) -> np.ndarray:
     """n samples as they are scored: uint8 [n,H,W,C] with C 1 or 3, over the background where they have alpha."""
-    return over(draw(generator, facts, n, seed), colour_of(background))
+    return over(draw_compared(generator, facts, n, seed), colour_of(background))
 
 
 def by_class(generator: nn.Module, facts: ImageFacts, n: int, seed: int, truncation: float | None = None) -> np.ndarray:

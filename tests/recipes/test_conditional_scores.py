@@ -1,0 +1,47 @@
+"""Samples that are compared with real pictures have the classes as often as those have them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from poise.recipes.images.drawing import kinds_like
+from poise.record import RunFolder
+from poise.runs.load import Run
+from poise.runs.run import run
+from tests.runs.conftest import spec
+
+
+@pytest.mark.parametrize("counts", [[9, 1], [90, 9, 1], [5, 0, 5], [300, 200, 100, 50]])
+def test_classes_have_their_proportions_at_any_number_of_samples(counts):
+    whole = kinds_like(counts, 1_000)
+    shares = torch.bincount(whole, minlength=len(counts)) / 1_000
+    assert (shares - torch.tensor(counts) / sum(counts)).abs().max() < 0.01
+    assert torch.equal(kinds_like(counts, 17), whole[:17]), "the class of a sample depends on its number alone"
+
+
+@pytest.mark.parametrize("counts", [[1, 1, 1], [110, 100, 105]])
+def test_classes_that_are_about_as_frequent_take_turns(counts):
+    assert kinds_like(counts, 7).tolist() == [0, 1, 2, 0, 1, 2, 0]
+
+
+@pytest.mark.slow
+def test_a_run_is_scored_on_such_samples_and_shows_each_class(tmp_path, monkeypatch):
+    """Nine of ten pictures are bright: so are nine of ten samples that are compared, of a generator that knows that."""
+    rng = np.random.default_rng(0)
+    labels = np.arange(400) % 10 // 9
+    images = (rng.integers(0, 60, (400, 16, 16)) + 150 * (labels == 0)[:, None, None]).astype(np.uint8)
+    np.savez(tmp_path / "two.npz", images=images, labels=labels)
+    run(spec(str(tmp_path / "two.npz"), labels="file", conditional=True, scores=1, steps=4), tmp_path / "run")
+    made = Run(RunFolder(tmp_path / "run"))
+    counts = made.facts.class_counts
+    assert len(counts) == 2 and counts[0] > 5 * counts[1] and sum(counts) < 400
+    compared = made.recipe.compared(made.generator, made.facts, 40, 0)
+    shown = made.recipe.draw(made.generator, made.facts, 40, 0)
+    kinds = kinds_like(counts, 40)
+    for i in range(40):
+        mine = made.recipe.draw(made.generator, made.facts, 40, 0, label=made.facts.classes[int(kinds[i])])
+        assert np.array_equal(compared[i], mine[i])
+    by_turns = [made.recipe.draw(made.generator, made.facts, 40, 0, label=name) for name in made.facts.classes]
+    assert all(np.array_equal(shown[i], by_turns[i % 2][i]) for i in range(40))
