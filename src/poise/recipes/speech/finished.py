@@ -50,7 +50,7 @@ def vocoder_run(name: str, mel: Mel) -> Borrowed:
 
 def _kept(folder: RunFolder) -> Borrowed:
     """What a run has written down; where the finished run is gone, with the weights of its own checkpoint."""
-    known = Borrowed(**folder.spec().facts["vocoder"])
+    known = Borrowed(**folder.spec().facts.get("vocoder", {}))
     newest = latest(folder.checkpoints)
     if Path(known.weights).exists() or newest is None:
         return known

@@ -120,7 +120,7 @@ class TextPlayers:
         """Of the stage in which the discriminator is alone: the first value of a learning rate that falls; one that
         rises, as a warm-up, does so over this stage, as its first value would teach nothing."""
         steps = max(1, self.setup.steps["critic"])
-        rate = number_or_schedule(self.options["discriminator"].lr, "--discriminator.lr", steps)
+        rate = number_or_schedule(self.setup.discriminator.options.lr, "--discriminator.lr", steps)
         if callable(rate) and rate(0) < rate(steps):
             return adam_dials(self.alone.players, self.options, steps)
         so_long = 10**9 * max(1, self.steps)  # that it does not fall yet
