@@ -15,6 +15,7 @@ from poise.data.speech.speech import Wave
 from poise.data.transcripts.syllables import parse
 from poise.errors import PoiseError
 from poise.export.export import Wanted, export
+from poise.recipes.images.drawing import kinds_like
 from poise.recipes.speech.drawing import parts_of, pinyin_of
 from poise.recipes.speech.portable import spoken_table
 from poise.recipes.text.drawing import CHUNK
@@ -293,3 +294,10 @@ def test_both_languages_have_every_word(kind, opened, browser):
         texts = browser.execute_script("return [...document.querySelectorAll('[data-word]')].map((e) => e.textContent)")
         chinese = browser.execute_script("return document.documentElement.lang") == "zh"
         assert texts and set(texts) <= set(words["zh" if chinese else "en"].values())
+
+
+@pytest.mark.parametrize("counts", [[9, 1], [90, 9, 1], [1, 1, 1], [5, 0, 5], [300, 200, 100, 50]])
+def test_classes_are_as_frequent_on_a_page_as_among_samples(counts, opened, browser):
+    opened(PICTURES[0])
+    found = browser.execute_script("return poise.kindsLike(arguments[0], 500)", counts)
+    assert found == kinds_like(counts, 500).tolist()

@@ -1,4 +1,4 @@
-"""Samples that are compared with real pictures have the classes as often as those have them."""
+"""Samples have the classes as often as the training pictures have them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 import torch
 
+from poise.recipes.common.recipe import NoisePlace
 from poise.recipes.images.drawing import kinds_like
+from poise.recipes.images.outputs import draw_seen
 from poise.record import RunFolder
 from poise.runs.load import Run
 from poise.runs.run import run
@@ -27,8 +29,8 @@ def test_classes_that_are_about_as_frequent_take_turns(counts):
 
 
 @pytest.mark.slow
-def test_a_run_is_scored_on_such_samples_and_shows_each_class(tmp_path, monkeypatch):
-    """Nine of ten pictures are bright: so are nine of ten samples that are compared, of a generator that knows that."""
+def test_a_run_is_scored_on_the_samples_that_it_shows(tmp_path):
+    """Nine of ten pictures are bright: so are nine of ten samples of a generator that knows it."""
     rng = np.random.default_rng(0)
     labels = np.arange(400) % 10 // 9
     images = (rng.integers(0, 60, (400, 16, 16)) + 150 * (labels == 0)[:, None, None]).astype(np.uint8)
@@ -37,11 +39,12 @@ def test_a_run_is_scored_on_such_samples_and_shows_each_class(tmp_path, monkeypa
     made = Run(RunFolder(tmp_path / "run"))
     counts = made.facts.class_counts
     assert len(counts) == 2 and counts[0] > 5 * counts[1] and sum(counts) < 400
-    compared = made.recipe.compared(made.generator, made.facts, 40, 0)
     shown = made.recipe.draw(made.generator, made.facts, 40, 0)
+    scored = draw_seen(made.generator, made.facts, 40, 0, "white")
     kinds = kinds_like(counts, 40)
-    for i in range(40):
-        mine = made.recipe.draw(made.generator, made.facts, 40, 0, label=made.facts.classes[int(kinds[i])])
-        assert np.array_equal(compared[i], mine[i])
-    by_turns = [made.recipe.draw(made.generator, made.facts, 40, 0, label=name) for name in made.facts.classes]
-    assert all(np.array_equal(shown[i], by_turns[i % 2][i]) for i in range(40))
+    assert np.array_equal(scored, shown) and 3 <= int((kinds == 1).sum()) <= 5
+    of_class = [made.recipe.draw(made.generator, made.facts, 40, 0, label=name) for name in made.facts.classes]
+    assert all(np.array_equal(shown[i], of_class[int(kinds[i])][i]) for i in range(40))
+    places = [NoisePlace(0, i) for i in range(8)]
+    ways = made.recipe.walk(made.generator, made.facts, places, places, [0.0])
+    assert np.array_equal(ways[:, 0], shown[:8]), "a walk begins at the sample"

@@ -116,7 +116,7 @@ def test_scores_and_colours_are_of_pictures_over_the_background_and_neighbours_o
     rows = np.arange(0, 120, 7)
     expected = over(np.asarray(seen.images[rows]), COLOUR)
     assert taken["images"].shape == (120, 16, 16, 3) and np.array_equal(taken["images"][rows], expected)
-    found = outputs.looks(seen, rows, conditional=False)
+    found = outputs.looks(seen, rows, turns=False)
     plain = torch.from_numpy(expected).permute(0, 3, 1, 2)
     direct = outputs.AppearanceOfData.of(outputs.appearance(as_trained(plain)))
     assert found.channels.tolist() == pytest.approx(direct.channels.tolist(), abs=2e-3)

@@ -135,7 +135,7 @@ def _has_alpha(run: Run) -> bool:
 
 def _seen(run: Run, n: int, seed: int) -> Any:
     """n samples of a run, as they are compared: pictures with alpha over the background of the run."""
-    samples = (run.recipe.compared or run.recipe.draw)(run.generator, run.facts, n, seed)
+    samples = run.recipe.draw(run.generator, run.facts, n, seed)
     return over(samples, colour_of(background_of(run))) if _has_alpha(run) else samples
 
 

@@ -4,16 +4,16 @@
 poise.words = {
   en: {
     another: "New pictures", seed: "Seed", count: "How many", variety: "Variety", label: "Class", save: "Save as PNG",
-    way: "Between the two picked", every: "all in turn", pick: "Pick two pictures to see what lies between them.",
+    way: "Between the two picked", every: "all, as often as in the data", pick: "Pick two pictures to see what lies between them.",
     failed: "This browser cannot run the network:",
   },
   zh: {
     another: "换一批", seed: "随机种子", count: "数量", variety: "多样性", label: "类别", save: "保存为 PNG",
-    way: "两张所选图片之间", every: "依次轮流", pick: "选择两张图片，查看它们之间的过渡。", failed: "此浏览器无法运行该网络：",
+    way: "两张所选图片之间", every: "全部，按数据中的频率", pick: "选择两张图片，查看它们之间的过渡。", failed: "此浏览器无法运行该网络：",
   },
 };
 
-const { noise: NOISE, classes: CLASSES, shape: [CHANNELS, HEIGHT, WIDTH] } = poise.about;
+const { noise: NOISE, classes: CLASSES, counts: COUNTS, shape: [CHANNELS, HEIGHT, WIDTH] } = poise.about;
 const state = { noise: null, labels: null, picked: [] };
 const work = poise.queue();
 
@@ -33,6 +33,18 @@ const inside = (z, limit) => {
     if (phi(middle) < wanted) low = middle; else high = middle;
   }
   return (low + high) / 2;
+};
+
+// Classes of n samples: in turn where all are about as frequent, else in their proportions; as `poise sample`.
+poise.kindsLike = (counts, n) => {
+  if (Math.max(...counts) <= 1.2 * Math.min(...counts)) return Array.from({ length: n }, (_, i) => i % counts.length);
+  const total = counts.reduce((sum, count) => sum + count, 0);
+  let sum = 0;
+  const ends = counts.map((count) => (sum += count) / total);
+  return Array.from({ length: n }, (_, i) => {
+    const place = (((i + 0.5) * (Math.sqrt(5) - 1)) / 2) % 1;
+    return ends.findIndex((end) => place < end);
+  });
 };
 
 // Pictures [n,C,H,W] from 0 to 1 of noise [n,Z] and classes [n].
@@ -66,7 +78,8 @@ const draw = async () => {
   const noise = poise.normal(Number(document.getElementById("seed").value), n * NOISE);
   if (limit < 3) for (let i = 0; i < noise.length; i += 1) noise[i] = inside(noise[i], limit);
   const chosen = CLASSES.length ? document.getElementById("label").value : "";
-  const labels = Array.from({ length: n }, (_, i) => chosen === "" ? i % Math.max(CLASSES.length, 1) : Number(chosen));
+  const every = CLASSES.length ? poise.kindsLike(COUNTS, n) : new Array(n).fill(0);
+  const labels = chosen === "" ? every : new Array(n).fill(Number(chosen));
   const began = performance.now();
   const pixels = await poise.pictures(noise, labels);
   Object.assign(state, { noise, labels, picked: [] });

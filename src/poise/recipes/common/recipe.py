@@ -165,12 +165,12 @@ class RecipeEntry:
     `build(**arguments)` returns a `Recipe`; its signature is the command line. `facts` is the class of what its runs
     keep, None where that is a plain table. `generator(arguments, facts)` rebuilds
     the generator of a finished run without its data; `draw(generator, facts, n, seed, **asked)` samples it, where
-    `asked` are options of `poise sample` whose names are in `asks`; `compared`, with the same arguments but those,
-    draws what is compared with real items where that is not the same; `write(samples, path)` puts samples into a file
-    or a folder and says what was written. `modality` is that of its data. `primary` names the scores by which
-    checkpoints are compared, the first that was taken; lower is better. `players` are those whose averages are
-    sampled, into `default_out` unless told otherwise: one is the whole generator, of several each is the part of that
-    name. `corpus(arguments)` opens the sentences of a recipe of text as its runs read them.
+    `asked` are options of `poise sample` whose names are in `asks`; `write(samples, path)` puts samples into a file or
+    a folder and says what was written. `modality` is that of its data. `primary` names the scores by which checkpoints
+    are compared, the first that was taken; lower is better. `players` are
+    those whose averages are sampled, into `default_out` unless told otherwise: one is the whole generator, of several
+    each is the part of that name. `corpus(arguments)`
+    opens the sentences of a recipe of text as its runs read them.
     `say(generator, facts, text, voice=None, seed=0, speed=1.0)` returns the `Wave` of a text, and
     `vocode(generator, facts, wave)` that of a `Wave` at the rate of the run; None in a recipe that cannot.
     `recordings(facts)` opens those of a recipe of speech as its runs read them, split as then, and
@@ -209,5 +209,4 @@ class RecipeEntry:
     by_class: Callable[..., Any] | None = None
     portable: Callable[[Arguments, Any, Any], Portable] | None = None
     facts: type[RunFacts] | None = None
-    compared: Callable[..., Any] | None = None
     unsplit: str = "its RecipeEntry does not say that its batches can be split"

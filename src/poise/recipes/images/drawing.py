@@ -51,6 +51,11 @@ def pictures_of(
     return torch.cat(found)
 
 
+def take_turns(counts: Sequence[int]) -> bool:
+    """Whether classes are about as frequent."""
+    return max(counts) <= EVEN * min(counts)
+
+
 def kinds_like(counts: Sequence[int], n: int) -> Tensor:
     """Classes [n] of samples: in turn where all are about as frequent, else in these proportions, spread evenly (the
     golden ratio's multiples, modulo 1), so that the class of sample i depends on i alone.
@@ -60,7 +65,7 @@ def kinds_like(counts: Sequence[int], n: int) -> Tensor:
         ([0, 1, 0, 0, 0, 0, 0, 0, 0, 0], [0, 1, 0, 1])
     """
     found = torch.tensor(counts, dtype=torch.float64)
-    if found.max() <= EVEN * found.min():
+    if take_turns(counts):
         return torch.arange(n) % len(found)
     places = ((torch.arange(n, dtype=torch.float64) + 0.5) * (5**0.5 - 1) / 2) % 1
     return torch.searchsorted(found.cumsum(0) / found.sum(), places, right=True)

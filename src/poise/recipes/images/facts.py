@@ -33,6 +33,11 @@ class ImageFacts(RunFacts):
         return sides_of(self.size)
 
     @property
+    def counts(self) -> list[int]:
+        """How frequent each class is among samples."""
+        return self.class_counts or [1] * len(self.classes)
+
+    @property
     def shape(self) -> tuple[int, int, int]:
         """Channels, height and width."""
         return self.channels, *height_and_width(self.size)

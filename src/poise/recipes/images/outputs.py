@@ -22,7 +22,7 @@ from poise.monitor.measures import compact
 from poise.monitor.signals import REFERENCES, AdversarialMonitor, MonitorInputs
 from poise.pixels.transparency import as_pixels, as_trained, over, seen_over
 from poise.recipes.common.parts import learning_rate
-from poise.recipes.images.drawing import CHUNK, kinds_like, pictures_of
+from poise.recipes.images.drawing import CHUNK, kinds_like, pictures_of, take_turns
 from poise.recipes.images.facts import ImageFacts
 from poise.recipes.images.walking import along_sphere
 from poise.report.picture import save_grid
@@ -61,28 +61,16 @@ def draw(
 ) -> np.ndarray:
     """n samples as uint8 [n,H,W,C]; sample i depends on (seed, i) alone, whatever n is.
 
-    Four channels have straight alpha. With classes they take turns, or are all of `label`. `truncation` cuts the noise
-    off: see `truncated`.
+    Four channels have straight alpha. Classes are as frequent as among the training pictures (`kinds_like`), as they
+    would be of a perfect generator, or all are `label`. `truncation` cuts the noise off: see `truncated`.
     """
     classes = facts.classes
     if label is not None and label not in classes:
         known = ", ".join(classes[:8]) or "none: this run has no classes"
         raise PoiseError(f"--label {label} is unknown; the classes are {known}")
-    kinds = torch.arange(n) % max(len(classes), 1) if label is None else torch.full((n,), classes.index(label))
-    return _drawn(generator, n, seed, kinds if classes else None, truncation)
-
-
-def draw_compared(generator: nn.Module, facts: ImageFacts, n: int, seed: int) -> np.ndarray:
-    """n samples to be compared with real ones: as `draw`, but with classes in the proportions of the training pictures,
-    as a perfect generator would have them."""
-    return _drawn(
-        generator, n, seed, kinds_like(facts.class_counts or [1] * len(facts.classes), n) if facts.classes else None
-    )
-
-
-def _drawn(
-    generator: nn.Module, n: int, seed: int, kinds: Tensor | None, truncation: float | None = None
-) -> np.ndarray:
+    kinds = None
+    if classes:
+        kinds = kinds_like(facts.counts, n) if label is None else torch.full((n,), classes.index(label))
     was_training = generator.training
     generator.eval()
     pixels = pictures_of(generator, n, seed, kinds, truncation)
@@ -92,7 +80,7 @@ def _drawn(
 
 def draw_seen(generator: nn.Module, facts: ImageFacts, n: int, seed: int, background: str) -> np.ndarray:
     """n samples as they are scored: uint8 [n,H,W,C] with C 1 or 3, over the background where they have alpha."""
-    return over(draw_compared(generator, facts, n, seed), colour_of(background))
+    return over(draw(generator, facts, n, seed), colour_of(background))
 
 
 def by_class(generator: nn.Module, facts: ImageFacts, n: int, seed: int, truncation: float | None = None) -> np.ndarray:
@@ -147,7 +135,7 @@ def monitor(
 
     `roles`: player -> generator or discriminator, where it has another name.
     """
-    conditional, classes = bool(facts.classes), len(facts.classes)
+    conditional = bool(facts.classes)
     splits = {"training": pictures.train, "heldout": pictures.heldout}
 
     def noise(n: int, number: int) -> Tensor:
@@ -155,7 +143,7 @@ def monitor(
         return torch.randn(n, game.generator.noise_size, generator=rng).to(execution.device)
 
     def conditions(n: int, number: int) -> Tensor | None:
-        return (torch.arange(n) % classes).to(execution.device) if conditional else None
+        return kinds_like(facts.counts, n).to(execution.device) if conditional else None
 
     def built() -> AdversarialMonitor:
         streams = {}
@@ -176,7 +164,7 @@ def monitor(
                 lambda: execution.autocast(False),
                 conditions,
                 rates,
-                looks=looks(pictures, chosen["training"], conditional),
+                looks=looks(pictures, chosen["training"], conditional and take_turns(facts.counts)),
                 seen=partial(seen_over, colour=colour_of(pictures.background)),
             )
         )
@@ -201,11 +189,11 @@ def measured(pictures: ImageSet, rows: np.ndarray, of: Callable[[Tensor], Tensor
     return torch.cat(parts)
 
 
-def looks(pictures: ImageSet, rows: np.ndarray, conditional: bool) -> AppearanceOfData:
-    """How light, how rich in contrast and how colourful pictures are, over the background where they have alpha; of a
-    conditional run each class counts alike."""
+def looks(pictures: ImageSet, rows: np.ndarray, turns: bool) -> AppearanceOfData:
+    """How light, how rich in contrast and how colourful pictures are, over the background where they have alpha; each
+    class counts alike where samples take `turns`."""
     colour = colour_of(pictures.background)
-    by_class = conditional and pictures.labels is not None
+    by_class = turns and pictures.labels is not None
     labels = torch.from_numpy(np.asarray(pictures.labels)[rows]) if by_class else None
     return AppearanceOfData.of(measured(pictures, rows, lambda x: appearance(seen_over(x, colour))), labels)
 

@@ -13,7 +13,7 @@ from poise.networks import ImageNetworks
 from poise.pixels.transparency import levels
 from poise.recipes.common.portable import Call, Graph, Portable, Value
 from poise.recipes.common.recipe import Arguments
-from poise.recipes.images.drawing import pictures_of
+from poise.recipes.images.drawing import kinds_like, pictures_of
 from poise.recipes.images.facts import ImageFacts
 from poise.registry import find
 from poise.training.loop import fold_seed
@@ -98,15 +98,21 @@ def handed_over(network: Call, facts: ImageFacts, generator: Any, around: type[n
     kinds, label = "None", ""
     if classes:
         turns, one = (
-            f"torch.arange(options.n) % {len(classes)}",
+            f"kinds_like({list(facts.counts)}, options.n)",
             "torch.full((options.n,), classes.index(options.label))",
         )
         kinds = f"{turns} if options.label is None else {one}"
         label = f"    classes = {classes!r}\n" + LABEL
-    page = {"kind": "images", "noise": size, "classes": classes, "shape": [channels, height, width]}
+    page = {
+        "kind": "images",
+        "noise": size,
+        "classes": classes,
+        "counts": facts.counts,
+        "shape": [channels, height, width],
+    }
     return Portable(
         network,
-        (pictures_of,) if around is None else (around, pictures_of),
+        (*([] if around is None else [around]), *([kinds_like] if classes else []), pictures_of),
         PROGRAM.replace("{label}", label).replace("{kinds}", kinds).replace("{generator}", opened),
         [Graph("generator", ShownPictures(generator).eval(), inputs, [picture], examples)],
         page,

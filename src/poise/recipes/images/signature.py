@@ -179,7 +179,6 @@ register("recipe", "images")(
         _write,
         "image",
         ("KID-EffLite0", "KID-classifier"),
-        compared=later("poise.recipes.images.outputs:draw_compared"),
         asks=("label", "truncation"),
         reads=later("poise.recipes.images.data:reads"),
         interpolate=later("poise.recipes.images.outputs:interpolate"),

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from poise.errors import PoiseError
 from poise.pixels.transparency import levels
 from poise.recipes.common.recipe import NoisePlace
-from poise.recipes.images.drawing import CHUNK, truncated
+from poise.recipes.images.drawing import CHUNK, kinds_like, truncated
 from poise.recipes.images.facts import ImageFacts
 from poise.training.loop import fold_seed
 
@@ -71,7 +71,7 @@ def walk(
     z = along_sphere(a.repeat_interleave(len(at), 0), b.repeat_interleave(len(at), 0), share)
     kinds = None
     if facts.classes:
-        first, last = ([_class_of(place, facts.classes) for place in places] for places in (starts, ends))
+        first, last = ([_class_of(place, facts) for place in places] for places in (starts, ends))
         chosen = [(first if t < 0.5 else last)[i] for i in range(len(starts)) for t in at]
         kinds = torch.tensor(chosen)
     made = _drawn(generator, z, kinds)
@@ -90,10 +90,11 @@ def _drawn(generator: nn.Module, z: Tensor, kinds: Tensor | None) -> np.ndarray:
     return array
 
 
-def _class_of(place: NoisePlace, classes: Sequence[str]) -> int:
-    """The id of its class: the one that is named, or that which is its turn among samples of all classes."""
+def _class_of(place: NoisePlace, facts: ImageFacts) -> int:
+    """The id of its class: the one that is named, or that of this sample among those of all classes."""
+    classes = facts.classes
     if place.label is None:
-        return place.index % len(classes)
+        return int(kinds_like(facts.counts, place.index + 1)[-1])
     if place.label not in classes:
         raise PoiseError(f"--label {place.label} is unknown; the classes are {', '.join(classes[:8])}")
     return classes.index(place.label)
