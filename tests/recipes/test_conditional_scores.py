@@ -12,6 +12,7 @@ from poise.recipes.images.outputs import draw_seen
 from poise.record import RunFolder
 from poise.runs.load import Run
 from poise.runs.run import run
+from poise.training.ema import noise_feed
 from tests.runs.conftest import spec
 
 
@@ -29,12 +30,14 @@ def test_classes_that_are_about_as_frequent_take_turns(counts):
 
 
 @pytest.mark.slow
-def test_a_run_is_scored_on_the_samples_that_it_shows(tmp_path):
+def test_a_run_is_scored_on_the_samples_that_it_shows(tmp_path, monkeypatch):
     """Nine of ten pictures are bright: so are nine of ten samples of a generator that knows it."""
     rng = np.random.default_rng(0)
     labels = np.arange(400) % 10 // 9
     images = (rng.integers(0, 60, (400, 16, 16)) + 150 * (labels == 0)[:, None, None]).astype(np.uint8)
     np.savez(tmp_path / "two.npz", images=images, labels=labels)
+    fed = []
+    monkeypatch.setattr("poise.recipes.images.build.noise_feed", lambda *given: fed.append(given) or noise_feed(*given))
     run(spec(str(tmp_path / "two.npz"), labels="file", conditional=True, scores=1, steps=4), tmp_path / "run")
     made = Run(RunFolder(tmp_path / "run"))
     counts = made.facts.class_counts
@@ -48,3 +51,4 @@ def test_a_run_is_scored_on_the_samples_that_it_shows(tmp_path):
     places = [NoisePlace(0, i) for i in range(8)]
     ways = made.recipe.walk(made.generator, made.facts, places, places, [0.0])
     assert np.array_equal(ways[:, 0], shown[:8]), "a walk begins at the sample"
+    assert torch.equal(fed[0][2](512), kinds_like(counts, 512)), "and so are the statistics of the average"

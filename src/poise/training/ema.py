@@ -196,12 +196,13 @@ def _gathering(layers: list[nn.Module]) -> Iterator[Callable[[float], None]]:
                 layer.momentum = momentum
 
 
-def noise_feed(noise_size: int, device: torch.device, classes: int = 0) -> Feed:
-    """Fixed noise for a generator `network(z, y)`: z ~ N(0, 1) [64, noise_size], the classes in turn.
+def noise_feed(noise_size: int, device: torch.device, kinds: Callable[[int], Tensor] | None = None) -> Feed:
+    """Fixed noise for a generator `network(z, y)`: z ~ N(0, 1) [64, noise_size], the classes `kinds(n)` [n], which are
+    to be as frequent as in training.
 
     Drawn on the CPU, so that the noise is the same on every device.
     """
     rng = torch.Generator().manual_seed(0)
     z = torch.randn(BATCHES, ROWS, noise_size, generator=rng).to(device)
-    y = (torch.arange(BATCHES * ROWS).view(BATCHES, ROWS) % classes).to(device) if classes else None
+    y = kinds(BATCHES * ROWS).view(BATCHES, ROWS).to(device) if kinds is not None else None
     return lambda network, i: network(z[i]) if y is None else network(z[i], y[i])

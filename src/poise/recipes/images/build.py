@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
@@ -25,6 +26,7 @@ from poise.recipes.common.parts import adam_dials, built, check_player, machine,
 from poise.recipes.common.recipe import Arguments
 from poise.recipes.common.setup import Setup
 from poise.recipes.images import steering
+from poise.recipes.images.drawing import kinds_like
 from poise.recipes.images.facts import ImageFacts
 from poise.registry import find
 from poise.training.ema import Ema, noise_feed
@@ -167,7 +169,8 @@ def game(
     labels = torch.zeros(2, dtype=torch.long, device=device) if facts.classes else None
     fits(network, "generator", g, few, labels)
     fits(network, "discriminator", d, few.new_zeros(2, *facts.shape), labels)
-    average = Ema(g, setup.ema, noise_feed(noise, device, len(facts.classes)))
+    kinds = partial(kinds_like, facts.counts) if facts.classes else None
+    average = Ema(g, setup.ema, noise_feed(noise, device, kinds))
     take_average(origin, "generator", average)
     made = Adversarial(g, d, view=Augmentation(facts.augment or "none"), joint=joint_allowed(d))
     made.players = (
