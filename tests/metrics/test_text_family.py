@@ -85,9 +85,10 @@ def test_copies_of_one_sentence_and_empty_ones_are_no_trouble(metric):
     assert metric.applies(sets)
     one = sets.samples.pick([LONG] * 50)
     for samples in (one, Texts([[]] * 30 + list(one.ids[:2]), [""] * 30 + list(one.texts[:2]))):
-        for found in metric.measure(TextSets(samples, sets.heldout, sets.train, sets.vocabulary)).values():
-            assert all(map(math.isfinite, found[:3]))
-            assert found.low <= found.value <= found.high
+        for name, found in metric.measure(TextSets(samples, sets.heldout, sets.train, sets.vocabulary)).items():
+            assert math.isfinite(found.value) and found.low <= found.value <= found.high
+            endless = name == "longest shared run" and found.n < 6  # the median of two
+            assert endless or all(map(math.isfinite, found[:3])), name
 
 
 @pytest.mark.parametrize("metric", METRICS, ids=lambda m: m.name)

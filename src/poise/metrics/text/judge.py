@@ -10,6 +10,7 @@ sentences score nearly as real ones do (docs/text-metrics.md).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -185,4 +186,6 @@ class TextJudge(Timed):
 
 
 def _flat(name: str, found: Estimate) -> dict[str, float]:
+    if not (math.isfinite(found.low) and math.isfinite(found.high)):  # of too few: nothing is known of how sure it is
+        return {name: found.value}
     return {name: found.value, f"{name}.low": found.low, f"{name}.high": found.high}
