@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
 
+from poise.export.export import Wanted, export
 from poise.recipes.common.recipe import NoisePlace
 from poise.recipes.images.drawing import kinds_like
 from poise.recipes.images.outputs import draw_seen
@@ -52,3 +56,8 @@ def test_a_run_is_scored_on_the_samples_that_it_shows(tmp_path, monkeypatch):
     ways = made.recipe.walk(made.generator, made.facts, places, places, [0.0])
     assert np.array_equal(ways[:, 0], shown[:8]), "a walk begins at the sample"
     assert torch.equal(fed[0][2](512), kinds_like(counts, 512)), "and so are the statistics of the average"
+    export(made, tmp_path / "handed", Wanted(torch=True), tell=lambda line: None)
+    script = "import generator as g; p = g.pictures_of(g.open_generator(), 40, 0, g.kinds_like({}, 40)); print(p.sum())"
+    told = subprocess.run([sys.executable, "-c", script.format(counts)], cwd=tmp_path / "handed", capture_output=True)
+    assert int(told.stdout.decode().strip("tensor()\n")) == shown.sum(dtype=np.int64), told.stderr
+    assert f"kinds_like({counts}, options.n)" in (tmp_path / "handed" / "generator.py").read_text()
