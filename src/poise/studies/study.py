@@ -161,7 +161,7 @@ class Study:
             changed, finished = entry.details["changed"], entry.details["finished"]
             if changed == ["words only"] or not finished:
                 continue
-            if lines and entry.details.get("sha256") == self._kept().sha256:
+            if lines and entry.details["sha256"] == self._kept().sha256:
                 lines.append(f"The plan became on {entry.time[:10]} what it had been when the study began.")
                 continue
             lines.append(

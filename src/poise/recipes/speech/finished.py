@@ -11,7 +11,7 @@ from torch import nn
 from poise.audio.spectrograms import Mel
 from poise.errors import PoiseError
 from poise.recipes.common.origin_checkpoint import KEPT
-from poise.recipes.speech.facts import Borrowed
+from poise.recipes.speech.facts import Borrowed, SpeechFacts
 from poise.recipes.vocoder import build as waves
 from poise.record import RunFolder, find_run
 from poise.training.checkpoint import latest, load_weights
@@ -50,7 +50,8 @@ def vocoder_run(name: str, mel: Mel) -> Borrowed:
 
 def _kept(folder: RunFolder) -> Borrowed:
     """What a run has written down; where the finished run is gone, with the weights of its own checkpoint."""
-    known = Borrowed(**folder.spec().facts.get("vocoder", {}))
+    known = SpeechFacts.from_dict(folder.spec().facts).vocoder
+    assert known is not None, "the run was asked for one that speaks"
     newest = latest(folder.checkpoints)
     if Path(known.weights).exists() or newest is None:
         return known
