@@ -51,7 +51,7 @@ def vocoder_run(name: str, mel: Mel) -> Borrowed:
 def _kept(folder: RunFolder) -> Borrowed:
     """What a run has written down; where the finished run is gone, with the weights of its own checkpoint."""
     known = SpeechFacts.from_dict(folder.spec().facts).vocoder
-    assert known is not None, "the run was asked for one that speaks"
+    assert known is not None  # the run was asked for one that speaks
     newest = latest(folder.checkpoints)
     if Path(known.weights).exists() or newest is None:
         return known
