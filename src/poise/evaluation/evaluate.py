@@ -49,12 +49,12 @@ from poise.report.progress import ProgressView
 from poise.runs.load import Run
 from poise.words import language
 
-# Of what is read beside features, the section, None where it does not apply.
-SECTIONS: tuple[Callable[[Sides, EvaluationOptions, TaskProgress], Section | None], ...] = (
-    text_section,
-    speech_section,
-    likelihood_section,
-)
+# Modality -> the section of what is read beside features; it is None where it does not apply.
+SECTIONS: dict[str, Callable[[Sides, EvaluationOptions, TaskProgress], Section | None]] = {
+    "image": likelihood_section,
+    "text": text_section,
+    "speech": speech_section,
+}
 
 
 def options_of(arguments: Any) -> EvaluationOptions:
@@ -186,8 +186,8 @@ def _report(sides: Sides, options: EvaluationOptions, task: TaskProgress) -> Eva
             shares = class_shares(extractor, rows.made, sides)
             modes = class_modes(extractor, rows.made, rows.heldout)
     sides = replace(sides, extractors=extractors)
-    sections = [section for build in SECTIONS if (section := build(sides, options, task))]
-    if none is not None and not sections:
+    beside = SECTIONS[sides.made.items.modality](sides, options, task)
+    if none is not None and beside is None:
         raise none
     return EvaluationReport(
         names=sides.names,
@@ -195,7 +195,7 @@ def _report(sides: Sides, options: EvaluationOptions, task: TaskProgress) -> Eva
         counts={name: len(side) for name, side in sets.items()},
         seed=options.seed,
         features=features,
-        sections=sections,
+        sections=[] if beside is None else [beside],
         class_shares=shares,
         class_modes=modes,
         notes=[Note(sentence) for sentence in (*sides.notes, *notes, *missing)],
@@ -214,12 +214,7 @@ def _rows(extractor: Extractor, sets: dict[str, Side], seed: int, task: TaskProg
 def _by_features(
     extractor: Extractor, rows: SideFeatures, name: str, metrics: list[str] | None, seed: int, task: TaskProgress
 ) -> ByFeatures:
-    tell = task(f"metrics by {extractor.name}")
-
-    def progress(done: int, total: int, what: str) -> None:
-        tell(done, total)
-
-    evaluation = evaluate_features(name, *rows, metrics, seed, progress)
+    evaluation = evaluate_features(name, *rows, metrics, seed, task(f"metrics by {extractor.name}"))
     return ByFeatures(extractor.name, extractor.digest, evaluation, _means(extractor, rows))
 
 

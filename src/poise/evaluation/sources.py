@@ -64,7 +64,7 @@ def background_of(run: Run) -> str:
 
 def _own_pictures(run: Run) -> tuple[Side, Side]:
     """Training and held-out pictures of a run, split as then."""
-    found = pictures_then(run.spec.arguments, run.facts.size, run.facts.channels, run.folder.spec().called)
+    found = pictures_then(run.spec.arguments, run.facts.size, run.facts.channels, run.written.called)
     _unchanged(run, found.fingerprint)
     own = Pictures(found)
     return Side(own, found.train), Side(own, found.heldout)

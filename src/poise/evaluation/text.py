@@ -28,14 +28,12 @@ KEYS = ("metric", "title", "better", "copied", "made", "perfect")  # of a row in
 
 
 def text_section(sides: Sides, options: EvaluationOptions, task: TaskProgress) -> Section | None:
-    """The metrics of sentences, for generated ones; None of anything else, and where `--metrics` names none of them.
+    """The metrics of sentences, for generated ones; None where `--metrics` names none of them.
 
     As for the features, each is taken of generated sentences, of fresh held-out ones in their place, and of training
     ones, n each, against the m other held-out ones; n is the smaller of the generated sentences and half of the
     held-out ones. All training sentences are read (at most 200,000), not only those whose features are.
     """
-    if sides.made.items.modality != "text":
-        return None
     train = sides.trained or sides.train
     if train is not None:
         train = train.at_most(MOST_READ, options.seed)

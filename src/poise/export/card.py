@@ -30,7 +30,7 @@ def written(run: Run, portable: Portable, folder: Path, licence: str | None) -> 
         "architecture": portable.network.code(),
         "recipe": run.spec.recipe,
         "page": dict(portable.page),
-        "arguments": plainly(run.folder.spec().arguments),
+        "arguments": plainly(run.written.arguments),
         "versions": dict(run.spec.versions),
     }
     write_json(folder / "config.json", described)

@@ -57,9 +57,14 @@ class Run:
         return self.folder.name
 
     @functools.cached_property
+    def written(self) -> RunSpec:
+        """What spec.json says. Errors: PoiseError where it is damaged."""
+        return self.folder.spec()
+
+    @functools.cached_property
     def spec(self) -> RunSpec:
         """Recipe, arguments, facts and versions, with the path under which the data can be opened from any folder."""
-        return opened(self.folder)
+        return opened(self.written)
 
     @functools.cached_property
     def facts(self) -> Any:

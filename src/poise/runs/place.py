@@ -151,12 +151,11 @@ def _gone(folder: RunFolder, path: str) -> PoiseError:
     )
 
 
-def opened(folder: RunFolder) -> RunSpec:
+def opened(spec: RunSpec) -> RunSpec:
     """The spec of a run with the path under which its data can be opened from any folder.
 
-    Errors: PoiseError for a spec that is damaged. Whether the data are there is seen when they are opened.
+    Whether the data are there is seen when they are opened.
     """
-    spec = folder.spec()
     kept = spec.data_path
     if kept is None:
         kept = hidden_set(spec.arguments.get("data"))

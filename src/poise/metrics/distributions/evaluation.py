@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +22,7 @@ from poise.metrics.core.sets import Compared, Features, compare
 from poise.metrics.core.statistics import Estimate, frechet_bias
 
 LEAST = 20  # held-out rows
-StepProgress = Callable[[int, int, str], None]
+Progress = Callable[[int, int], object]  # done, total
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ def evaluate(
     train: NDArray[Any] | None = None,
     metrics: Sequence[str] | None = None,
     seed: int = 0,
-    progress: StepProgress | None = None,
+    progress: Progress | None = None,
 ) -> Evaluation:
     """Score a generator on features [N,d] of generated, held-out and training data, all of one extractor.
 
@@ -76,8 +76,8 @@ def evaluate(
     reference. Metrics over all pairs of rows use at most 10,000 of each set (FLD and C2ST 5,000, FD_inf 50,000, FD
     all); `n` and `m` of each estimate say what was used. Rows are chosen by the seed from the rows in their order.
 
-    Args: name, for the report; metrics, names of metrics of features, default all; progress(done, total,
-    what) is called before each of `total` measurements and at the end.
+    Args: name, for the report; metrics, names of metrics of features, default all; progress(done, total) is called
+    with how many of the measurements are done.
 
     Memory: moments are streamed, the rest works on the rows just named, so memory maps of any length will do; for
     200,000 x 1,280 it stays below 2 GB beside the inputs.
@@ -105,13 +105,21 @@ def evaluate(
     result.remarks.extend(left_out)
     _remarks(chosen, result)
     found: dict[str, dict[str, Estimate]] = {}
-    for done, (place, rows) in enumerate(standing.items()):
-        step_done = _PlaceProgress(progress, done * len(chosen), len(standing) * len(chosen), place)
-        found[place] = _measured(Compared(reference, rows, sets.train), chosen, seed, step_done, result.remarks)
+    taken, steps = 0, len(standing) * len(chosen)
+    tell = progress or (lambda done, total: None)
+    for place, rows in standing.items():
+        tell(taken, steps)
+        compared, found[place] = Compared(reference, rows, sets.train), {}
+        share_pass(compared, chosen, seed)
+        for metric in chosen:
+            try:
+                found[place][metric.name] = metric.estimate(compared, seed)
+            except PoiseError as error:  # it refuses these rows
+                result.remarks.append(Note(f"{error}.", f"{metric.name} ({place})"))
+            taken += 1
+            tell(taken, steps)
     if any(metric.name == "FD" for metric in chosen):
         result.remark(_bias(reference, n))
-    if progress:
-        progress(len(standing) * len(chosen), len(standing) * len(chosen), "done")
     for metric in chosen:
         of = {place: values.get(metric.name) for place, values in found.items()}
         row = row_of(metric, metric.name, of)
@@ -164,30 +172,3 @@ def _bias(reference: Features, n: int) -> str:
         )
     bias = frechet_bias(np.linalg.svd(reference.moments.root.numpy(), compute_uv=False) ** 2, n, m)
     return f"FD: of two sets of {n:,} and {m:,} real rows it would be about {bias:.3g}, by its small-sample bias alone."
-
-
-class _PlaceProgress(NamedTuple):
-    progress: StepProgress | None
-    done: int
-    total: int
-    place: str
-
-    def __call__(self, step: int, what: str) -> None:
-        if self.progress:
-            self.progress(self.done + step, self.total, f"{what}, {self.place}")
-
-
-def _measured(
-    sets: Compared, metrics: Sequence[FeatureMetric], seed: int, step_done: _PlaceProgress, notes: list[Note]
-) -> dict[str, Estimate]:
-    """The estimates by name; a note for a metric that refuses these rows."""
-    found = {}
-    step_done(0, "products of all pairs")
-    share_pass(sets, metrics, seed)
-    for step, metric in enumerate(metrics):
-        step_done(step, metric.name)
-        try:
-            found[metric.name] = metric.estimate(sets, seed)
-        except PoiseError as error:
-            notes.append(Note(f"{error}.", f"{metric.name} ({step_done.place})"))
-    return found
