@@ -5,6 +5,7 @@ from __future__ import annotations
 import html.parser
 import json
 import re
+import shutil
 import subprocess
 import sys
 
@@ -12,9 +13,11 @@ import pytest
 
 from poise.cli import main
 from poise.export.export import Wanted, export
+from poise.record import RunFolder
 from poise.runs.load import Run
 from tests.export.programs import alone
 from tests.export.tiny import KINDS
+from tests.monitor.records import record
 
 
 class _Parser(html.parser.HTMLParser):
@@ -60,8 +63,6 @@ def test_the_program_tells_what_it_cannot_do(kind, words, expected, handed, tmp_
 @pytest.mark.slow
 def test_names_that_somebody_else_gave_become_no_markup_and_no_code(handed, tmp_path):
     """In the name of the run, in what the data was, and in the classes."""
-    import shutil
-
     evil = '\udce9x"""\nraise SystemExit("run")\n"""<script>alert(1)</script>`|](x)\\'
     run = handed("residual")
     copied = tmp_path / "a<b>&c"
@@ -70,8 +71,6 @@ def test_names_that_somebody_else_gave_become_no_markup_and_no_code(handed, tmp_
     table["facts"]["data"] = evil
     table["facts"]["classes"] = [evil, "b", "c"]
     (copied / "spec.json").write_text(json.dumps(table))
-    from poise.record import RunFolder
-
     other = Run(RunFolder(copied))
     out = tmp_path / "out"
     export(other, out, Wanted(torch=True, page=True, hub=True), tell=lambda line: None)
@@ -99,6 +98,37 @@ def test_the_card_says_what_the_record_says(handed, tmp_path, capsys):
     assert (tmp_path / "out" / "samples.png").is_file() and (tmp_path / "out" / "generator.py").is_file()
     assert str(tmp_path) not in (tmp_path / "out" / "config.json").read_text()
     assert capsys.readouterr().out.splitlines()[0].endswith(f"-> {tmp_path / 'out'}")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        (1, "could not be told"),
+        (None, "found no copying"),
+        ("now", "The nearest real item of 90% of the items"),
+        ("earlier", "Seen after 5 steps, and not at the end: Once 80 % were copies."),
+    ],
+)
+def test_the_card_says_of_copies_what_could_be_seen(rows, said, handed, tmp_path):
+    """A record of one look is no proof that nothing was copied; what was seen and has gone is told."""
+    run, copied = handed("dcgan"), tmp_path / "run"
+    shutil.copytree(run.path, copied)
+    inside = {"generator__inside": 0.9, "generator__inside_z": 6.0} if rows == "now" else {}
+    kept = record(**inside)[: rows if isinstance(rows, int) else None]
+    (copied / "record.jsonl").write_text("".join(json.dumps(row) + "\n" for row in kept))
+    if rows == "earlier":
+        past = {
+            "name": "memorisation",
+            "severity": "warning",
+            "since": 3,
+            "seen": 5,
+            "sentence": "Once 80 % were copies.",
+        }
+        (copied / "events.jsonl").write_text(json.dumps({"time": 0, "event": "finding", **past}) + "\n")
+    export(Run(RunFolder(copied)), tmp_path / "out", Wanted(hub=True), tell=lambda line: None)
+    section = (tmp_path / "out" / "README.md").read_text().split("## Copies")[1].split("##")[0]
+    assert said in section and ("found no copying" in section) == (rows is None)
 
 
 @pytest.mark.slow

@@ -43,6 +43,7 @@ KINDS: dict[str, tuple[str, dict[str, Any]]] = {
     "own auto-encoder": ("vae", {**VAE, "latents": "prior", "network": "myautoencoder.Flat"}),
     **{f"text, {name}": ("text", {**WRITTEN, **WARM, "network": name}) for name in names("sequence")},
     "text, characters": ("text", {**WRITTEN, **WARM, "units": "character"}),
+    "text, several lines each": ("text", {**WRITTEN, **WARM, "data": "cells.csv", "units": "character"}),
     "text, rows of numbers": ("text", {**ONCE, **WARM, "data": "oracle", "share": 0.02}),
     "own text": ("text", {**WRITTEN, "warm_steps": 2, "critic_steps": 1, "network": "mytext.Small"}),
     "language": ("language", {**WRITTEN, "model": {**MODEL, "layers": 2, "tied": True, "weight_drop": 0.2}}),
@@ -73,6 +74,8 @@ def write_data(folder: Path) -> None:
     subjects, verbs, ends = ("the king", "a dog", "Anna"), ("sees", "loves", "calls"), ("a cat", "the sea", "(nobody)")
     lines = [f"{s} {v} {o}{sign}" for s in subjects for v in verbs for o in ends for sign in (".", "!", ", he said.")]
     (folder / "grammar.txt").write_text("".join(f"{line[0].upper()}{line[1:]}\n" for line in lines))
+    cells = "".join('"' + line.replace(" ", "\n") + '"\n' for line in lines)
+    (folder / "cells.csv").write_text(f"text\n{cells}")
     for voice in ("low", "high"):
         (folder / "syllables" / voice).mkdir(parents=True)
         for name in (f"{initial}{final}{tone}" for initial in "mnldb" for final in "aiu" for tone in (1, 2)):

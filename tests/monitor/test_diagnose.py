@@ -11,6 +11,7 @@ import pytest
 
 from poise.disk.description import RunSpec
 from poise.monitor import Record, diagnose
+from poise.monitor.findings.generator import tells_copies
 from poise.monitor.findings.windows import Series, holding, series, surely_above
 from poise.registry import find, names
 from tests.monitor.records import encoded, fitted, record
@@ -172,6 +173,19 @@ def test_what_is_shown_is_looked_at_as_well_as_what_plays(name, changes):
         found = [finding for finding in diagnose(Record(rows)) if finding.name == name]
         assert len(found) == 1, prefix
         assert ("averaged generator, which is what is shown," in found[0].sentence) == (prefix == "shown_")
+
+
+def test_whether_copies_could_have_been_told():
+    """Only after as many looks as the finding needs, and at a fair split: nothing found is no praise before."""
+    copies = CASES["memorisation"]()
+    found = [any(one.name == "memorisation" for one in diagnose(Record(copies[:n]))) for n in range(len(copies) + 1)]
+    could = [tells_copies(Record(copies[:n])) for n in range(len(copies) + 1)]
+    first = could.index(True)
+    assert 1 < first < found.index(True) and all(could[first:])
+    healthy = record()
+    assert tells_copies(Record(healthy)) and not tells_copies(Record(healthy[: first - 1]))
+    unfair = [{**row, "data/split_z": 6.0} for row in healthy]
+    assert not tells_copies(Record(unfair)) and not tells_copies(Record([{"step": 1, "generator/loss": 1.0}]))
 
 
 def test_a_penalty_that_only_turns_the_weights_faster_is_too_large_as_well():

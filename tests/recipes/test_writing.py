@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import nn
 
+from poise.data.text.text import open_text
 from poise.data.text.toy import Numbers
 from poise.data.tokenizers.alphabet import Characters
 from poise.data.tokenizers.units import fit_units
@@ -199,6 +200,17 @@ def test_files_hold_one_sentence_a_line(tmp_path, suffix):
     lines = (tmp_path / f"a{suffix}").read_text(encoding="utf-8").splitlines()
     assert lines == texts if suffix == ".txt" else [json.loads(line)["text"] for line in lines] == texts
     assert suffix == ".txt" or "春眠" in lines[2], "readable as it is"
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r", "\n\n", " \n  "], ids=ascii)
+def test_line_breaks_in_sentences_make_no_more_lines(tmp_path, end):
+    texts = [f"Roses are red,{end}violets are blue.", "One line."]
+    assert (
+        write(texts, tmp_path / "a.txt") == "2 sentences, / for their line breaks (a .jsonl file has them as they are)"
+    )
+    assert open_text(tmp_path / "a.txt").sentences == ["Roses are red, / violets are blue.", "One line."]
+    assert write(texts, tmp_path / "a.jsonl") == "2 sentences"
+    assert open_text(tmp_path / "a.jsonl").sentences == texts
 
 
 def test_files_that_cannot_be(tmp_path):

@@ -210,13 +210,14 @@ def test_what_a_killed_process_left_is_swept(tmp_path):
     gone = subprocess.Popen(["true"])
     gone.wait()
     host = re.sub(r"\W|_", "", socket.gethostname())
-    for name in (f".00002000.{gone.pid}.new.tmp", f".00003000.{host}-{gone.pid}-0a1b.tmp"):
+    ending = f"{'0a1b' * 4}.tmp"
+    for name in (f".00002000.{host}-{gone.pid}-{ending}", f".00003000.{host}-{gone.pid}-{ending}"):
         shutil.copytree(folder.samples / "00001000", folder.samples / name)
     for process in (gone.pid, os.getpid()):  # what a living process writes stays
-        (folder.samples / f".index.html.{host}-{process}-0a1b.tmp").touch()
+        (folder.samples / f".index.html.{host}-{process}-{ending}").touch()
     folder.sweep()
     assert sorted(p.name for p in folder.samples.iterdir()) == [
-        f".index.html.{host}-{os.getpid()}-0a1b.tmp",
+        f".index.html.{host}-{os.getpid()}-{ending}",
         "00001000",
     ]
 

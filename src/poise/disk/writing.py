@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import secrets
 import shutil
 import socket
@@ -19,6 +20,8 @@ from poise.disk.reading import BINARY, LINE, LINES, SAFE, loads, read_bytes, reg
 from poise.errors import Busy, PoiseError
 
 SUFFIX = ".tmp"
+# .NAME.HOST-PROCESS-RANDOM.tmp; what others call .NAME.tmp is theirs, and stays.
+TEMPORARY = re.compile(r"\..*\.(?P<host>[^\W_]+)-(?P<process>[0-9]+)-[0-9a-f]{16}\.tmp", re.DOTALL)
 ABANDONED_AFTER = 24 * 3600.0  # seconds; for rests whose process cannot be asked whether it lives
 
 WAIT = 0.06  # seconds for which a lock is tried again
@@ -151,10 +154,13 @@ def remove(folder: Path) -> None:
 
 
 def sweep(folder: Path) -> None:
-    """Remove temporary files and folders right below `folder` that processes left which are no more."""
+    """Remove temporary files and folders right below `folder` that processes of Poise left which are no more.
+
+    It is the user's own folder that a run lies in: all that is not of the form of `TEMPORARY` stays.
+    """
     with contextlib.suppress(OSError):
         for entry in list(os.scandir(folder)):
-            if entry.name.startswith(".") and entry.name.endswith(SUFFIX) and _abandoned(entry):
+            if _abandoned(entry):
                 if entry.is_dir(follow_symlinks=False):
                     shutil.rmtree(entry.path, ignore_errors=True)
                 else:
@@ -169,12 +175,12 @@ def _temporary(path: Path) -> Path:
 
 
 def _abandoned(entry: os.DirEntry[str]) -> bool:
-    """Whether the process that made a temporary is gone; one that cannot be asked has a day."""
-    last = entry.name.removesuffix(SUFFIX).removesuffix(".new").removesuffix(".old").rpartition(".")[2]
-    name, _, rest = last.partition("-")  # earlier versions wrote the process alone
-    process = rest.partition("-")[0] if name == host() else last
-    if process.isdecimal() and os.name == "posix":
-        return not alive(int(process))
+    """Whether this is a temporary whose process is gone; one that cannot be asked has a day."""
+    named = TEMPORARY.fullmatch(entry.name)
+    if named is None:
+        return False
+    if named["host"] == host() and os.name == "posix":
+        return not alive(int(named["process"]))
     try:
         return time.time() - entry.stat(follow_symlinks=False).st_mtime > ABANDONED_AFTER
     except OSError:

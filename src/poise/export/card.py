@@ -7,9 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from poise.disk import write_json
+from poise.disk.rows import KeptRows
 from poise.errors import PoiseError
 from poise.export.plain import CODE, HOW, WEIGHTS, write_text
+from poise.monitor import Record
+from poise.monitor.findings.generator import tells_copies
 from poise.report.table import number
+from poise.runs.diagnosis import diagnosis
 from poise.runs.report import RunReport
 
 if TYPE_CHECKING:
@@ -20,6 +24,7 @@ TASKS = {"images": "unconditional-image-generation", "vae": "unconditional-image
 TASKS |= {"text": "text-generation", "language": "text-generation", "speech": "text-to-speech"}
 SHOWN = 16  # sentences in the card
 SEED = 0
+MEMORISATION = "memorisation"  # the finding of that name
 
 
 def written(run: Run, portable: Portable, folder: Path, licence: str | None) -> list[str]:
@@ -71,7 +76,7 @@ def card(run: Run, portable: Portable, samples: Iterable[str], licence: str | No
         ],
         "Scores": _scores(report),
         "What the monitor found": _list(found, "Nothing: no finding at the end."),
-        "Copies": _copies(report, run),
+        "Copies": _copies(run),
         "Limits": [
             "It shows what its data show, and leaves out what they leave out. Whether you may use it and hand it on "
             "depends on the licence of the data."
@@ -133,12 +138,25 @@ def _scores(report: RunReport) -> list[str]:
     return [f"After {int(last['step']):,} steps, against held-out data:", "", *rows]
 
 
-def _copies(report: RunReport, run: Run) -> list[str]:
-    """What is known about samples that are training items; nothing is said well of what was not looked at."""
-    found = [finding.sentence for finding in report.findings if finding.name == "memorisation"]
-    looked = any(key.endswith("/inside") for row in run.folder.each_row() for key in row)
-    otherwise = "The monitor compared samples with training items while training and found no copying."
-    return _list(found, otherwise if looked else "It was not looked at whether samples are copies of training items.")
+def _copies(run: Run) -> list[str]:
+    """What is known about samples that are training items; nothing is said well of what could not be seen."""
+    rows = KeptRows(run.folder.each_row())
+    if not any(key.endswith("/inside") for row in rows for key in row):
+        return ["It was not looked at whether samples are copies of training items."]
+    known = diagnosis(run.folder, rows)
+    found = [finding.sentence for finding in known.findings if finding.name == MEMORISATION]
+    found += [
+        f"Seen after {past.seen:,} steps, and not at the end: {past.sentence}"
+        for past in known.earlier
+        if past.name == MEMORISATION
+    ]
+    if tells_copies(Record.of(rows, run.written)):
+        return _list(found, "The monitor compared samples with training items while training and found no copying.")
+    return _list(
+        found,
+        "Whether samples are copies of training items could not be told: the monitor looked too seldom, or the items "
+        "that were held out are unlike those that were trained on.",
+    )
 
 
 def _list(sentences: Iterable[str], otherwise: str) -> list[str]:

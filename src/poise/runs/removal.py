@@ -8,6 +8,7 @@ import shutil
 from pathlib import Path
 
 from poise.disk import bytes_below
+from poise.disk.writing import TEMPORARY
 from poise.errors import Busy, PoiseError
 from poise.record import RunFolder
 
@@ -17,7 +18,6 @@ OWN_FILES = (
     "report.json", "DONE", "curve.json", "curve.png", "curves.png",
 )  # fmt: skip
 EVALUATION = re.compile(r"evaluation-[\w-]+\.json")
-TEMPORARY = re.compile(r"\..+\.[^.]+-\d+-[0-9a-f]{16}\.tmp")
 # In its folders: samples of a step (of an auto-encoder three), real ones, the page that plays them; checkpoints;
 # the weights that it began with; what trackers were told of it.
 OWN_INSIDE = {

@@ -15,6 +15,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from poise.data.text.text import on_one_line
 from poise.errors import PoiseError
 from poise.recipes.common.recipe import NoisePlace
 from poise.record import RunFolder
@@ -87,7 +88,7 @@ class Studio:
             return self._pictures(wish, run, draw)
         if wish.what == "sentences.txt":
             lines = run.sample(draw.n, int(draw.seed), **draw.options)
-            return "".join(f"{line}\n" for line in lines).encode()
+            return "".join(f"{on_one_line(line)}\n" for line in lines).encode()
         return self._sounds(wish, run, draw)
 
     def _run(self, wish: Wish) -> Run:

@@ -11,6 +11,7 @@ import errno
 import hashlib
 import io
 import os
+import re
 import shutil
 import tempfile
 import time
@@ -34,6 +35,7 @@ CHUNK = 1 << 20  # bytes read at a time
 Found = TypeVar("Found")
 
 TEMPORARY = ".building-"  # .building-<host>-<process id>-<random>
+LEFT = re.compile(rf"{re.escape(TEMPORARY)}(?P<host>[^\W_]+)-(?P<process>[0-9]+)-\w+")
 ABANDONED_AFTER = 24 * 3600.0  # seconds; for temporaries whose process cannot be asked whether it lives
 
 
@@ -140,11 +142,15 @@ def building(final: Path, anew: bool = False) -> Iterator[Path]:
 def sweep(parent: Path) -> None:
     """Remove temporary folders whose process is gone, or that are a day old if it cannot be asked."""
     for folder in parent.glob(f"{TEMPORARY}*"):
-        name, _, rest = folder.name.removeprefix(TEMPORARY).partition("-")
-        process = rest.partition("-")[0]
-        askable = name == host() and process.isdecimal() and os.name == "posix"
+        named = LEFT.fullmatch(folder.name)
+        if named is None:
+            continue
+        askable = named["host"] == host() and os.name == "posix"
         try:
-            gone = not alive(int(process)) if askable else time.time() - folder.stat().st_mtime > ABANDONED_AFTER
+            if askable:
+                gone = not alive(int(named["process"]))
+            else:
+                gone = time.time() - folder.stat().st_mtime > ABANDONED_AFTER
         except FileNotFoundError:  # its owner has just finished
             continue
         if gone:

@@ -6,6 +6,7 @@ How a file was read is said in `Sentences.notes`, and each decision has a flag: 
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import replace
@@ -28,6 +29,7 @@ NO_TEXT = (".npy", ".npz", ".zip", ".gz", ".pdf", ".docx", ".parquet", ".safeten
 LAYOUTS = ("lines", "stanzas", "paragraphs")
 PROSE = 45  # characters of a line on average, above which it is no verse
 SHOWN = 60  # characters of an example
+BREAK = re.compile(r"\s*[\r\n]\s*")
 
 
 class TextReading(TypedDict, total=False):
@@ -169,6 +171,12 @@ def _sentences(path: Path, texts: list[str], told: list[str], encoding: Encoding
     read = [f"{path.name}: {', '.join([*told, str(encoding)])}; the first: '{shortened(sentences[0])}'"]
     if bad.count:
         read.append(f"left out as they cannot be used: {bad}")
+    broken = sum(BREAK.search(sentence) is not None for sentence in sentences)
+    if broken:
+        read.append(
+            f"{broken:,} of {len(sentences):,} sentences have several lines: / stands for their line breaks in a .txt "
+            "file of samples; a .jsonl file has them as they are"
+        )
     return Sentences(path.name, sentences, len(texts) - len(sentences), (*read, *_stanzas(told, texts)), bad.count)
 
 
@@ -196,6 +204,16 @@ def _stanzas(told: list[str], texts: list[str]) -> list[str]:
     return [
         f"empty lines part it into {len(sizes):,} groups, most of {usual} lines: --layout stanzas makes each one text"
     ]
+
+
+def on_one_line(sentence: str) -> str:
+    """A sentence for a file with one a line: " / " stands for a line break in it, as between the lines of a stanza.
+
+    Example:
+        >>> on_one_line("Roses are red,\n\nviolets are blue.")
+        'Roses are red, / violets are blue.'
+    """
+    return BREAK.sub(" / ", sentence)
 
 
 def shortened(sentence: str) -> str:

@@ -17,6 +17,7 @@ from poise.registry import register
 NARROW = 0.25  # diversity below this: samples all alike
 SOME = 0.5  # diversity below this: much is missing
 FEW = 0.35  # effective share of the classes below this: most are missing
+HELD = 2  # values, each over many looks, for which items must lie too near to training items
 SWINGING = 0.9  # distance from the averaged generator above which the generator does not settle
 
 
@@ -191,16 +192,30 @@ def oscillation(record: Record) -> Finding | None:
     )
 
 
+def tells_copies(record: Record) -> bool:
+    """Whether `memorisation` would be found by now if samples were copies: there were enough looks, at a fair split."""
+    return _fair(record) and any(len(_inside(record, look)) >= HELD for look in GENERATORS)
+
+
+def _fair(record: Record) -> bool:
+    """Whether real items that were held out are like those that were trained on."""
+    z = record.series("data/split_z")
+    return not len(z) or abs(z.last) <= 4
+
+
+def _inside(record: Record, look: WatchedGenerator) -> Series:
+    """How far beyond chance generated items lie near training ones, over the last looks at each."""
+    return look.series(record, "inside_z").smoothed(look.looks(PROBES), fmean)
+
+
 @register("symptom", "memorisation")
 def memorisation(record: Record) -> Finding | None:
     """Generated items lie nearer to training items than chance allows; only where the split itself is fair."""
-    fair = record.series("data/split_z")
-    if len(fair) and abs(fair.last) > 4:
+    if not _fair(record):
         return None
     for look in GENERATORS:
-        z, probes = look.series(record, "inside_z"), look.looks(PROBES)
-        level = z.smoothed(probes, fmean)
-        since = holding(level, lambda value: value > 3, least=2)
+        level, probes = _inside(record, look), look.looks(PROBES)
+        since = holding(level, lambda value: value > 3, least=HELD)
         if since is None:
             continue
         who = look.who(record)

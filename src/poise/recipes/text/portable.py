@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from poise.data.text.text import on_one_line
 from poise.data.tokenizers.alphabet import UNKNOWN
 from poise.models.own import OwnSequence
 from poise.models.rnn import WITHOUT_DROPOUT, Dropouts, Recurrent
@@ -40,7 +41,7 @@ def main() -> None:
     network = open_generator()
     rows = drawn_ids(NETWORK, options.n, options.seed, LENGTH, sampling, ENDS)
     for row in rows:
-        print(JOINED([table["names"][unit] for unit in row], *table["more"]))
+        print(on_one_line(JOINED([table["names"][unit] for unit in row], *table["more"])))
 
 
 if __name__ == "__main__":
@@ -133,7 +134,7 @@ def handed_over(network: Call, facts: SentenceFacts, net: Any, name: str) -> Por
     program = program.replace("ENDS", f"ends={facts.ends}, running={facts.running}, never={never}")
     return Portable(
         network,
-        (drawn_ids, Sampling, join),
+        (drawn_ids, Sampling, join, on_one_line),
         program,
         [Graph("step", Step(net).eval(), inputs, outputs, examples)],
         page,

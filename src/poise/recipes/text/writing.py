@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from poise.data.text.corpus import Corpus, open_corpus
+from poise.data.text.text import on_one_line
 from poise.data.tokenizers.alphabet import END, UNKNOWN, Units
 from poise.disk import check_parent, write_atomically
 from poise.errors import PoiseError
@@ -158,12 +159,15 @@ def _fixed_units(units: Units, start: str | None, form: str | None, length: int)
 
 
 def write(sentences: list[str], path: Path) -> str:
-    """One sentence a line (.txt), or one object a line (.jsonl)."""
+    """One sentence a line (.txt, where / stands for line breaks in it), or one object a line (.jsonl)."""
     if path.suffix not in (".txt", ".jsonl") or path.is_dir():
         raise PoiseError(f"--out {path}: name a .txt or a .jsonl file for sentences")
-    lines = sentences if path.suffix == ".txt" else [json.dumps({"text": s}, ensure_ascii=False) for s in sentences]
+    plain = path.suffix == ".txt"
+    lines = [on_one_line(s) if plain else json.dumps({"text": s}, ensure_ascii=False) for s in sentences]
     check_parent(path)
     write_atomically(path, "".join(f"{line}\n" for line in lines).encode())
+    if plain and lines != sentences:
+        return f"{len(sentences):,} sentences, / for their line breaks (a .jsonl file has them as they are)"
     return f"{len(sentences):,} sentences"
 
 
