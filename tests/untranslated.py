@@ -29,7 +29,8 @@ LEFT_OUT: tuple[tuple[str, str, str], ...] = (
         "export/card.py",
         "the card in README.md",
         r"`.*|!\[.*|\| .*|.*generator( import |\()open_generator.*|.*open_generator\(\)|library_name: .*|What the "
-        r"monitor found|The (monitor compared|run was) .*|Seen after .*|Whether samples are copies .*|After .*|No (samples|penalty) .*|\{\} (samples of seed|steps "
+        r"monitor found|The (monitor compared|run was) .*|Seen after .*|Whether samples are copies .*|After .*|"
+        r"No (samples|penalty) .*|\{\} (samples of seed|steps "
         r"of `).*|Nothing: .*|It (shows what its data|was not looked) .*|not said in the record",
     ),
     ("export/plain.py", "code of generator.py, and words behind it", r"TEXT --out .*|in\.wav .*|def .*|Trained and .*"),

@@ -34,6 +34,7 @@ from poise.errors import Busy, PoiseError, nearest
 from poise.terminal import pasted
 
 FORMAT = 1
+NEWEST = "last"  # how one names the newest run
 CHECKPOINTS = "step-" + 8 * "[0-9]"  # the names of checkpoints, as a glob
 LONGEST = 10**8 - 1  # steps of a run, which these names can count
 ELSEWHERE = "runs-elsewhere.txt"  # in the cache: a path a line
@@ -75,8 +76,7 @@ class RunFolder:
 
     def saved(self) -> int:
         """How many steps are in the newest checkpoint."""
-        kept = sorted(path.name for path in self.checkpoints.glob(CHECKPOINTS))
-        return int(kept[-1].removeprefix("step-")) if kept else 0
+        return max(self._kept(), default=0)
 
     @property
     def busy(self) -> bool:
@@ -180,9 +180,10 @@ class RunFolder:
                 if row.step < step:
                     file.write(f"{json.dumps(row)}\n".encode())
 
-    def _kept(self) -> dict[int, Path]:
-        """Step -> its checkpoint."""
-        return {int(path.name.removeprefix("step-")): path for path in self.checkpoints.glob(CHECKPOINTS)}
+    def _kept(self, whole: bool = True) -> dict[int, Path]:
+        """Step -> its checkpoint; if not `whole`, with those of which a broken copy has left a part as well."""
+        found = [path for path in self.checkpoints.glob(CHECKPOINTS) if not whole or (path / "manifest.json").exists()]
+        return {int(path.name.removeprefix("step-")): path for path in found}
 
     def check_back_to(self, step: int) -> None:
         """PoiseError where nothing would be left although some steps were asked for."""
@@ -203,8 +204,8 @@ class RunFolder:
         for name in ("DONE", "report.json"):
             (self.path / name).unlink(missing_ok=True)
         write_atomically(self.path / "record.jsonl", kept)
-        for n, checkpoint in made.items():
-            if n > left:
+        for n, checkpoint in self._kept(whole=False).items():
+            if n > left or n not in made:
                 disk.remove(checkpoint)
         return left
 
@@ -327,7 +328,7 @@ def _run_called(run: str, root: Path | None) -> RunFolder:
     where = root or runs_root()
     if not known:
         raise PoiseError(f"there is no run in {where}; train one with: poise train images DATA")
-    if run == "last":
+    if run == NEWEST:
         return known[-1]
     names = [folder.name for folder in known]
     matches = [f for f in known if f.name == run] or [f for f in known if f.name.startswith(run)]

@@ -74,6 +74,8 @@ def test_a_run_that_diverges_ends_finite_with_a_list_of_events(pictures, tmp_pat
     assert [row["step"] for row in rows] == list(range(30)), "each step stands in the record once"
     assert rows[-1]["discriminator/lr"] == pytest.approx(0.005 * 0.5 ** len(events))
     assert any("rolled back" in line for line in report.sentences)
+    shown = [int(path.name[:8]) for path in (tmp_path / "a" / "samples").glob("0*")]
+    assert max(shown) == report.steps == 30, "none is left of what was taken back"
     assert not any("did not mend everything" in line for line in report.sentences) or report.findings
     assert RunFolder(tmp_path / "a").done
 
@@ -195,6 +197,7 @@ def test_the_best_checkpoint_is_there_after_a_rollback(pictures, tmp_path):
 def test_a_run_ends_when_its_score_no_longer_improves(pictures, tmp_path):
     """A generator that does not move scores the same for ever: it ends after 1 + 2 of 6 scores."""
     still = {"generator": {**TINY, "lr": 1e-30, "norm": "none"}, "steps": 60, "scores": 6, "score_samples": 20}
+    still["sample_every"] = 1000
     report = run(spec(pictures, **still, patience=2), tmp_path / "a")
     assert [entry["step"] for entry in report.scores] == [3, 12, 24]
     assert report.steps == 24
@@ -202,6 +205,7 @@ def test_a_run_ends_when_its_score_no_longer_improves(pictures, tmp_path):
     folder = RunFolder(tmp_path / "a")
     assert folder.done and "stopped early" in [event.event for event in folder.events()]
     assert all_checkpoints(folder.checkpoints)[-1].name == "step-00000024"
+    assert (folder.samples / "00000024.png").exists(), "what it ends with is shown"
     (folder.path / "DONE").unlink()  # killed between the last checkpoint and the end
     assert run(spec(pictures, **still, patience=2), tmp_path / "a").steps == 24
 

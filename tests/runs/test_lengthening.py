@@ -264,7 +264,7 @@ def test_minutes_become_steps_once_and_timing_them_changes_nothing(pictures, tmp
     monkeypatch.setattr(pace, "SECONDS", 0.05)
     assert 0 < pace.seconds_of_a_step(tmp_path / "a", built(asked)) < 60
     assert snapshot(tmp_path / "a") == before
-    monkeypatch.setattr(pace, "seconds_of_a_step", lambda folder, recipe: 0.5)
+    monkeypatch.setattr(pace, "seconds_of_a_step", lambda folder, recipe, remedied: 0.5)
     with pytest.raises(Interrupted):
         run(asked, tmp_path / "a", Stopping(15, stop := Stop()), stop, further=Further(minutes=0.1))
     assert RunFolder(tmp_path / "a").spec().lengthened == (Lengthening(12, 24, 0.1, 500.0),)
@@ -272,3 +272,24 @@ def test_minutes_become_steps_once_and_timing_them_changes_nothing(pictures, tmp
     run(asked, tmp_path / "b", further=None)
     run(asked, tmp_path / "b", further=Further(steps=12))
     assert_same(state(tmp_path / "a"), state(tmp_path / "b"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("rate", [1e-3, "linear:1e-3:1e-4"])
+def test_a_step_is_timed_at_the_rates_to_which_a_run_was_rolled_back(rate, pictures, tmp_path, monkeypatch):
+    """Nine rollbacks have made them 512 times lower: at the rates that were asked for it would diverge once more."""
+    asked = spec(pictures, **PARTLY, discriminator={**TINY, "lr": rate})
+    run(asked, tmp_path / "a")
+    entry = {"step": 9, "cause": "not finite", "sentence": "x", "back_to": 5, "what": "lr", "factor": 0.5}
+    (tmp_path / "a" / "remedies.json").write_text(json.dumps(9 * [entry]))
+    timed = []
+
+    def training(stage, at, recipe, dials):
+        for dial in dials:
+            dial.apply(dial.schedule(at))
+        timed.append([group["lr"] for player in stage.game.players for group in player.optim.param_groups])
+        return 0.5
+
+    monkeypatch.setattr(pace, "_training", training)
+    run(asked, tmp_path / "a", further=Further(minutes=1))
+    assert len(timed) == 1 and max(timed[0]) <= 1e-3 / 512

@@ -7,11 +7,13 @@ import json
 import os
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from poise.cli import main
+from poise.disk.description import Lengthening, RunSpec
 from poise.record import RunFolder, all_runs, find_run
 from poise.report.conclude import BestScore
 from poise.runs.ending import Interrupted, Stop
@@ -293,3 +295,24 @@ def test_diff_says_what_was_asked_otherwise_and_what_came_out(there, capsys):
     found = json.loads(capsys.readouterr().out)
     assert ["seed", "0", "2"] in found["asked"]
     assert other == "run"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "facts", "expected"),
+    [
+        ({"steps": 40}, {}, 40),
+        ({"steps": 40, "warm_steps": 7}, {}, 47),
+        ({"steps": 40, "warm_steps": 7, "vocoder_steps": 90}, {"stages": [["warm", 7], ["speech", 40]]}, 47),
+        ({"steps": 40}, {"stages": []}, 40),
+        ({"steps": "x"}, {}, None),
+        ({"steps": True}, {}, None),
+        ({"steps": 10**13}, {}, None),
+        ({"steps": 40}, {"stages": [["speech", "x"]]}, None),
+        ({}, {}, None),
+    ],
+)
+def test_how_many_steps_were_asked_for(arguments, facts, expected):
+    """Stages that a run does not have do not count, whatever its arguments say of them."""
+    spec = RunSpec("speech", arguments, facts)
+    assert spec.planned == expected
+    assert replace(spec, lengthened=(Lengthening(40, 60),)).planned == 60

@@ -183,7 +183,7 @@ def test_other_recipes_keep_their_widths(place, recipe):
 @pytest.mark.parametrize(("free", "expected"), [(True, 0.1), (False, 0.4)])
 def test_steps_are_timed_as_the_run_will_compute_them(free, expected, pictures, tmp_path, monkeypatch):
     """Two threads that wait for each other are not what a run goes on with, which tries one as well."""
-    monkeypatch.setattr(pace, "_training", lambda stage, at, recipe: {1: 0.1, 2: 0.4}[torch.get_num_threads()])
+    monkeypatch.setattr(pace, "_training", lambda stage, at, recipe, dials: {1: 0.1, 2: 0.4}[torch.get_num_threads()])
     monkeypatch.setattr(pace, "_again", lambda work: 0.0)
     threads = torch.get_num_threads()
     try:

@@ -12,6 +12,7 @@ import safetensors.torch
 import torch
 from PIL import Image
 
+from poise.cli import main
 from poise.record import RunFolder
 from poise.runs.load import Run
 from poise.runs.run import run
@@ -42,6 +43,22 @@ def networks(asked):
 
 def weights(folder, name):
     return safetensors.torch.load_file(folder / "checkpoints" / LAST / f"{name}.safetensors")
+
+
+@pytest.mark.slow
+def test_the_same_command_goes_on_where_the_newest_run_is_the_run_itself(pictures, tmp_path, monkeypatch, capsys):
+    """`--from-run last --out X`, typed again: what was the newest run then is meant."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("POISE_RUNS", str(tmp_path / "runs"))
+    run(spec(pictures, steps=2), tmp_path / "runs" / "first")
+    small = ["--generator.width", "4", "--discriminator.width", "4", "--batch", "8", "--scores", "0", "--threads", "1"]
+    words = ["train", "images", pictures, *small, "--steps", "3", "--from-run", "last", "--out", "runs/next"]
+    assert main(words) == 0
+    (tmp_path / "runs" / "next" / "DONE").unlink()  # killed at its end
+    capsys.readouterr()
+    assert main(words) == 0, capsys.readouterr().err
+    assert main([*words, "--seed", "1"]) == 2, "another run is still another one"
+    assert RunFolder(tmp_path / "runs" / "next").spec().arguments["from_run"] == "runs/first"
 
 
 @pytest.mark.slow

@@ -86,6 +86,14 @@ def test_a_folder_without_a_name_is_refused(texts: Path, out: str, capsys: pytes
     assert [path.name for path in texts.iterdir()] == ["texts.txt"]
 
 
+@pytest.mark.parametrize("name", ["last", "-x", "--quick"])
+def test_a_name_that_other_commands_take_for_something_else_is_refused(name, texts, capsys):
+    for out in (name, f"runs/{name}"):
+        assert train("texts.txt", f"--out={out}") == 2
+        assert "give the run another name" in capsys.readouterr().err
+    assert [path.name for path in texts.iterdir()] == ["texts.txt"]
+
+
 def test_names_that_are_no_paths_stay(texts: Path) -> None:
     assert [tidied(name) for name in ("fashion-mnist", "oracle", "", ".", None)] == [
         "fashion-mnist",
@@ -126,8 +134,10 @@ def test_after_a_move(texts: Path, tmp_path: Path, capsys: pytest.CaptureFixture
     assert RunFolder(run).spec().data_path == str(tmp_path / "moved.txt")
     assert RunFolder(run).spec().arguments["data"] == "texts.txt"
     (tmp_path / "moved.txt").rename(tmp_path / "again.txt")  # of a run that is done
-    assert main(["resume", str(run), "--data", str(tmp_path / "again.txt"), "--quiet"]) == 0
+    assert main(["resume", str(run), "--data", str(tmp_path / "again.txt")]) == 0
     assert RunFolder(run).spec().data_path == str(tmp_path / "again.txt")
+    said = capsys.readouterr().out
+    assert f"The data of {run} are in {tmp_path / 'again.txt'} now." in said and "nothing to do" not in said
 
 
 @pytest.mark.slow

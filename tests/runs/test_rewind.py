@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,14 @@ import pytest
 from poise.errors import PoiseError
 from poise.record import RunFolder
 from poise.runs.rollback import DECIDED, rewind, taken_back, unfinished
+from poise.training.checkpoint import check_newest
 from tests.refusals import snapshot
 
 
-def run_with(folder: Path, decided: dict[str, Any]) -> RunFolder:
-    for step in (2, 4, 6):
+def run_with(folder: Path, decided: dict[str, Any], steps: Iterable[int] = (2, 4, 6)) -> RunFolder:
+    for step in steps:
         (folder / f"checkpoints/step-{step:08d}").mkdir(parents=True)
+        (folder / f"checkpoints/step-{step:08d}" / "manifest.json").write_text("{}")
     (folder / "record.jsonl").write_text("".join(json.dumps({"step": step}) + "\n" for step in range(7)))
     for name, content in decided.items():
         (folder / name).write_text(json.dumps(content))
@@ -34,6 +37,57 @@ def test_decisions_of_later_steps_are_forgotten(name: str, step: int, left: int,
     assert sorted(path.name for path in folder.checkpoints.iterdir()) == [
         f"step-{at:08d}" for at in (2, 4, 6) if at <= left
     ]
+
+
+@pytest.mark.parametrize(
+    ("went", "step", "kept"),
+    [
+        ([20, 10], 15, 2),  # the second took the first along: from step 10 on both hold
+        ([20, 10], 9, 0),
+        ([10, 10, 29, 0], 5, 4),
+        ([0, 10, 20], 12, 2),
+        ([4, 20, 10, 30], 12, 3),
+    ],
+)
+def test_a_rollback_that_went_further_back_takes_those_before_it_along(went, step, kept, tmp_path):
+    entries = [{"back_to": at, "more": i} for i, at in enumerate(went)]
+    folder = run_with(tmp_path / "run", {"remedies.json": entries}, steps=range(1, 40))
+    assert rewind(folder, step) == step
+    left = json.loads((folder.path / "remedies.json").read_text()) if kept else None
+    assert left == (entries[:kept] or None) and (folder.path / "remedies.json").exists() == (kept > 0)
+
+
+OWN = ["00000003.png", "00000005", "00000006-reconstructions.png", "00000006.txt", "00000004.txt", "00000002"]
+OTHERS = ["real.png", "index.html", "texts.json", "00000009 mine.png", "123456789.png", "notes.txt"]
+
+
+@pytest.mark.parametrize("step", [6, 4, 3, 0])
+def test_samples_of_later_steps_are_forgotten_and_nothing_else(step, tmp_path):
+    folder = run_with(tmp_path / "run", {})
+    for name in [*OWN, *OTHERS]:
+        place = folder.samples / name
+        if "." in name:
+            place.parent.mkdir(exist_ok=True)
+            place.write_text("x")
+        else:
+            place.mkdir(parents=True)
+            (place / "01.wav").write_text("x")
+    left = rewind(folder, step)
+    assert {path.name for path in folder.samples.iterdir()} == {
+        *OTHERS, *(name for name in OWN if int(name[:8]) <= left)
+    }  # fmt: skip
+
+
+def test_what_is_left_of_a_checkpoint_is_none(tmp_path):
+    """A copy that was broken off has no manifest: the newest whole one counts, and the part goes with --from-step."""
+    folder = run_with(tmp_path / "run", {})
+    (folder.checkpoints / "step-00000006" / "manifest.json").unlink()
+    assert folder.saved() == 4
+    with pytest.raises(PoiseError, match=r"step-00000006 is not whole.*--from-step 4"):
+        check_newest(folder.checkpoints)
+    assert rewind(folder, 9) == 4
+    assert sorted(path.name for path in folder.checkpoints.iterdir()) == ["step-00000002", "step-00000004"]
+    check_newest(folder.checkpoints)
 
 
 @pytest.mark.parametrize("name", DECIDED)

@@ -142,3 +142,15 @@ def test_an_average_in_items_forgets_alike_whatever_the_batch(batch):
     run = RunOptions(batch=batch, ema=0.9, ema_half_life=1000)
     assert run.decay ** (1000 / batch) == pytest.approx(0.5)
     assert RunOptions(batch=batch, ema=0.9).decay == 0.9
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_a_flag_has_its_whole_name(recipe):
+    """What looks at the words for a flag that was given, as --minutes does, finds it under one name alone."""
+    parser = parser_for(recipe)
+    known = parser.options()
+    cut = [flag[:-1] for flag in known if flag[:-1] not in known and "." not in flag and len(flag) > 8]
+    assert len(cut) > 10
+    for flag in (*cut, "--stage.l"):
+        with pytest.raises(PoiseError, match=rf"unknown option {flag.replace('_', '-')}"):
+            parser.parse(["data", flag, "1"])

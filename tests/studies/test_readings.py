@@ -48,6 +48,12 @@ READ = {
     "steps until, at a score": ({"steps_until": "KID", "below": 2.0}, RUN, 60.0),
     "steps until, at once": ({"steps_until": "KID", "below": 9.0}, RUN, 10.0),
     "steps until, never": ({"steps_until": "KID", "below": 1.0}, RUN, 101.0),
+    "steps until, given up before": ({"steps_until": "KID", "below": 1.0}, replace(RUN, planned=400), 400.0),
+    "steps until, there before it was given up": (
+        {"steps_until": "KID", "below": 2.0},
+        replace(RUN, planned=400),
+        60.0,
+    ),
     "dead at the end": ({"alive": "d"}, RUN, 0.0),
     "found": ({"finding": "mode collapse"}, RUN, 1.0),
     "not found": ({"finding": "overfitting"}, RUN, 0.0),

@@ -206,7 +206,7 @@ def go(
         for signum, handler in previous.items():
             signal.signal(signum, handler)
     if not quiet:
-        summary(folder, report, already)
+        summary(folder, report, already, moved=data is not None)
     return 0
 
 

@@ -9,6 +9,7 @@ from typing import Any, Self, TypedDict
 
 from poise.disk.rows import natural
 
+MOST = 10**12  # steps that are believed
 Arguments = dict[str, object]  # of a recipe's signature, as JSON has them: groups are tables
 
 
@@ -84,6 +85,18 @@ class RunSpec:
     def end(self) -> int | None:
         """After how many steps of all stages a lengthened run ends; None where it is as long as its arguments say."""
         return self.lengthened[-1].end if self.lengthened else None
+
+    @property
+    def planned(self) -> int | None:
+        """How many steps were asked for, of all stages together; None where that is not known of each."""
+        stages = self.facts.get("stages")
+        steps: list[object] = [entry[-1] for entry in stages if entry] if isinstance(stages, list) else []
+        if not steps:
+            steps = [value for name, value in self.arguments.items() if name == "steps" or name.endswith("_steps")]
+        known = [value for value in steps if type(value) is int and 0 <= value < MOST]
+        if self.end is not None:
+            return self.end
+        return sum(known) if steps and len(known) == len(steps) else None
 
     @classmethod
     def from_dict(cls, content: Any) -> RunSpec | None:

@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+import re
 import time
 from pathlib import Path
 
+from poise.disk import remove
 from poise.recipes.common.recipe import Recipe
 from poise.record import RunFolder
 from poise.report.live import View
 
+SAMPLES = re.compile(r"\d{8}(-reconstructions|-interpolations)?(\.\w+)?")  # a file or a folder, of so many steps
 MINUTES = (1.0, 2.0, 5.0, 10.0, 20.0)  # of this sitting; later ones come by steps alone
 CLOSE = 20.0  # seconds: a picture that has just been made stands for one that is due
+
+
+def forget_samples(folder: RunFolder, step: int) -> None:
+    """Remove the samples of more than `step` steps, which are about to be made again: for the holder of the lock."""
+    for path in list(folder.samples.glob(f"{8 * '[0-9]'}*")):
+        if SAMPLES.fullmatch(path.name) and int(path.name[:8]) > step:
+            if path.is_dir() and not path.is_symlink():
+                remove(path)
+            else:
+                path.unlink(missing_ok=True)
 
 
 class Early:

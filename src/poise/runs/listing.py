@@ -21,7 +21,6 @@ from poise.report.table import columns, number, shown_width, worded
 from poise.runs.report import RunReport
 from poise.specs.spec import kind_of
 
-MOST = 10**12  # steps that are believed
 SORTS = {"when": "when", "name": "name", "step": "step", "size": "bytes"}  # --sort -> field
 NARROWEST = 12  # of a name that is cut
 LEAST = (6, 1, 2)  # columns that are left out of a narrow table, in this order: WHEN, DATA, L2
@@ -77,7 +76,7 @@ def about(
             rows = rows_of(folder)
             if found.state == "training" and rows:
                 found.step = max(found.step, rows[-1].step + 1)
-            found.of = spec.end or _planned(arguments)
+            found.of = spec.planned
             found.best = best(rows, kind_of(spec.recipe).primary)
     except PoiseError as error:
         found.state, found.why = "broken", str(error)
@@ -94,19 +93,6 @@ def _state(folder: RunFolder, busy: bool) -> str:
     if folder.diverged:
         return "diverged"
     return "stopped"
-
-
-def _planned(arguments: Arguments) -> int | None:
-    """How many steps were asked for, of all stages together; None where that is not known of each."""
-    asked = [value for name, value in arguments.items() if name == "steps" or name.endswith("_steps")]
-    if not asked:
-        return None
-    total = 0
-    for value in asked:
-        if type(value) is not int or not 0 <= value < MOST:
-            return None
-        total += value
-    return total
 
 
 def _strengths(arguments: Arguments) -> Arguments:

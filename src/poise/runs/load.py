@@ -211,12 +211,13 @@ class Run:
 
 def checkpoint_of(folder: RunFolder, step: str) -> Path:
     """The checkpoint that "last", "best" or a number of steps names."""
-    from poise.training.checkpoint import all_checkpoints
+    from poise.training.checkpoint import all_checkpoints, check_newest
 
     kept = all_checkpoints(folder.checkpoints)
     if not kept:
         raise PoiseError(f"{folder.path} has no checkpoint yet; go on training with: poise resume {folder.quoted}")
     if step == "last":
+        check_newest(folder.checkpoints)
         return kept[-1]
     wanted = None
     if step == "best":

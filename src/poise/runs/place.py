@@ -14,7 +14,7 @@ from typing import Any
 from poise.data.catalogue.catalogue import hidden_set
 from poise.disk.description import Arguments, RunSpec
 from poise.errors import PoiseError
-from poise.record import RunFolder, runs_root
+from poise.record import NEWEST, RunFolder, runs_root
 from poise.runs.further.origin import absolute, named_runs, run_path, tidied
 from poise.specs.spec import Completed, kind_of, of_before, run_name
 
@@ -30,17 +30,39 @@ def folder_of(recipe: str, typed: Completed, out: str | Path | None, anew: bool 
     tidy = Completed(typed)
     if "data" in typed:
         tidy["data"] = tidied(typed["data"])
-    tidy.update(named_runs(typed))
-    if out:
-        if not Path(out).name:
-            raise PoiseError(f"--out {out} is a folder that is there already: name one to be made, such as run")
-        found = RunFolder(Path(out))
+    there = RunFolder(Path(out)) if out else None
+    if there is not None:
+        tidy.update(_newest_of_then(there, tidy))
+    tidy.update(named_runs(tidy))
+    if there is not None:
+        found = there
     else:
         before = runs_root() / run_name(recipe, typed)
         found = RunFolder(before if before.exists() else runs_root() / run_name(recipe, tidy))
     if anew:
         _check_meant(found, typed.get("data"))
     return found, tidy
+
+
+def _newest_of_then(folder: RunFolder, typed: Arguments) -> Arguments:
+    """What `last` meant when the run of this folder began, which is the newest run itself by now.
+
+    Errors: PoiseError for a folder whose name no other command could take.
+    """
+    name = folder.path.name
+    if not name:
+        raise PoiseError(f"--out {folder.path} is a folder that is there already: name one to be made, such as run")
+    if (folder.path / "spec.json").exists():
+        kept = folder.spec().arguments
+        meant = [key for key in ("from_run", "speak_with") if typed.get(key) == NEWEST and kept.get(key) is not None]
+        steps = ["from_step"] if "from_run" in meant and isinstance(typed.get("from_step"), str) else []
+        return {key: kept[key] for key in (*meant, *steps) if key in kept}
+    if name == NEWEST or name.startswith("-"):
+        meant_there = "the newest run" if name == NEWEST else "an option"
+        raise PoiseError(
+            f"--out {folder.path}: other commands take {name} for {meant_there}; give the run another name"
+        )
+    return {}
 
 
 def _check_meant(folder: RunFolder, data: Any) -> None:

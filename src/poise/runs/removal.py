@@ -11,6 +11,7 @@ from poise.disk import bytes_below
 from poise.disk.writing import TEMPORARY
 from poise.errors import Busy, PoiseError
 from poise.record import RunFolder
+from poise.runs.early import SAMPLES
 
 # What a run consists of; anything else in its folder is somebody else's and stays.
 OWN_FILES = (
@@ -21,7 +22,7 @@ EVALUATION = re.compile(r"evaluation-[\w-]+\.json")
 # In its folders: samples of a step (of an auto-encoder three), real ones, the page that plays them; checkpoints;
 # the weights that it began with; what trackers were told of it.
 OWN_INSIDE = {
-    "samples": re.compile(r"(\d{8}(-reconstructions|-interpolations)?|real)(\.\w+)?|index\.html|texts\.json"),
+    "samples": re.compile(rf"{SAMPLES.pattern}|real(\.\w+)?|index\.html|texts\.json"),
     "checkpoints": re.compile(r"step-\d{8}"),
     "origin": re.compile(r"[\w.]+\.safetensors|origin\.json"),
     "tensorboard": re.compile(r"events\.out\.tfevents\..+"),

@@ -20,10 +20,12 @@ from poise.disk import read_json, remove, write_json
 from poise.errors import PoiseError
 from poise.monitor import Finding
 from poise.record import RunFolder
+from poise.runs.early import forget_samples
 from poise.runs.further.evaluated import set_aside
 
 if TYPE_CHECKING:
     from poise.core import Game, ScheduledValue
+    from poise.recipes.common.recipe import Stage
 
 FILE = "remedies.json"
 KEPT = 2  # regular checkpoints from before the trouble that are kept for rolling back, beside the first
@@ -109,6 +111,11 @@ class Rollbacks:
             for penalty in player.penalties:
                 penalty.factor = self.factor(f"{player.name}/penalties")
 
+    def put_into(self, stage: Stage, base: dict[str, list[float]]) -> list[ScheduledValue]:
+        """Into the game of a stage; returns its dials with them."""
+        self.apply(stage.game, base)
+        return self.dials(stage.dials)
+
     def dials(self, dials: Sequence[ScheduledValue]) -> list[ScheduledValue]:
         """Scheduled learning rates with the changes in them."""
         from poise.core import ScheduledValue
@@ -129,10 +136,8 @@ class Rollbacks:
         regular = sorted(step for step in steps if step % every == 0 and step <= sick.since)
         if self.made and sick.step <= self.made[-1].step + 2 * every:
             regular = [step for step in regular if step < self.made[-1].back_to] or regular[:1]
-        if len(self.made) >= self.most or not regular:
-            reason = (
-                f"it was rolled back {len(self.made)} times already" if regular else "no checkpoint is early enough"
-            )
+        if (times := len(self.made)) >= self.most or not regular:
+            reason = f"it was rolled back {times} times already" if regular else "no checkpoint is early enough"
             raise PoiseError(
                 f"{sick.sentence.rstrip('.')}; the run stops at step {sick.step}, because {reason} "
                 f"(--rollbacks {self.most}): lower the learning rates or change the penalties, and start a new run"
@@ -180,7 +185,7 @@ def protected(made: int, every: int, lag: int) -> set[int]:
 
 
 BACK = "back-to.json"  # is there while a run is being taken back
-# What is decided while a run trains, and the key of the step from which on each decision holds.
+# What is decided while a run trains, and the key of the step from which on it holds; later ones may take it back.
 DECIDED = {"remedies.json": "back_to", "threads.json": "step"}
 
 
@@ -197,6 +202,7 @@ def rewind(folder: RunFolder, step: int) -> int:
     write_json(folder.path / BACK, {"step": step})
     set_aside(folder, step)
     left = folder.back_to(step)
+    forget_samples(folder, left)
     for name, key in DECIDED.items():
         path = folder.path / name
         if not path.exists():
@@ -204,7 +210,8 @@ def rewind(folder: RunFolder, step: int) -> int:
         with contextlib.suppress(PoiseError):  # a damaged file is told of when the run goes on
             found = read_json(path)
             if _steps(found, key):
-                kept = [entry for entry in found if entry[key] <= left]
+                held = [min(entry[key] for entry in found[i:]) for i in range(len(found))]
+                kept = [entry for entry, since in zip(found, held, strict=True) if since <= left]
                 if kept:
                     write_json(path, kept)
                 else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -218,7 +219,8 @@ def _lengthen(folder: RunFolder, build: Callable[[], Recipe], further: Further) 
     from poise.runs.further.pace import seconds_of_a_step
 
     recipe = build()
-    lengthen(folder, folder.spec(), recipe, further, lambda: seconds_of_a_step(folder.path, recipe))
+    remedied = partial(Rollbacks(folder, most=0).put_into, base=rates(recipe.stages[-1].game))
+    lengthen(folder, folder.spec(), recipe, further, lambda: seconds_of_a_step(folder.path, recipe, remedied=remedied))
 
 
 def _create(folder: RunFolder, asked: RunSpec, origin: Mapping[str, bytes]) -> bool:

@@ -23,7 +23,7 @@ from poise.recipes.common.recipe import Recipe
 from poise.record import RunFolder
 from poise.report.conclude import best, since_best
 from poise.report.live import View
-from poise.runs.early import Early
+from poise.runs.early import Early, forget_samples
 from poise.runs.ending import EarlyStop, Interrupted, Stop, last_word, scored_on, trained_by
 from poise.runs.further.evaluated import forget, put_back
 from poise.runs.further.lengthening import line_of
@@ -221,9 +221,10 @@ class Session:
 
     def _restore(self) -> int:
         """Put the newest checkpoint back, if there is one, with all remedies; returns the steps that are done."""
-        from poise.training.checkpoint import latest, load, save, step_of
+        from poise.training.checkpoint import check_newest, latest, load, save, step_of
 
         self.folder.sweep()
+        check_newest(self.folder.checkpoints)
         newest = latest(self.folder.checkpoints)
         done = 0 if newest is None else step_of(newest)
         # A checkpoint at the end of a stage is that stage's: the next one begins from its modules.
@@ -235,6 +236,7 @@ class Session:
         for one, base in zip(self.recipe.stages, self.base, strict=True):
             self.remedies.apply(one.game, base)
         self.folder.rewind(done)
+        forget_samples(self.folder, done)
         self.rows = KeptRows(self.folder.each_row())
         self.best = best(self.rows, self.primary)
         self.reported = {event.details.get("name") for event in self.folder.events() if event.event == "finding"}
@@ -260,8 +262,9 @@ class Session:
         local, monitor = step - offset, self.monitors[self.stage]
         if local % cadence.probe == 0 and monitor is not None:
             entry |= monitor(local // cadence.probe)
-        if self.early.due() or made % cadence.sample == 0 or self._is_end(made):
-            self.early.shown(made, self.recipe.show(self.folder.samples / f"{made:08d}"))
+        drawn = self.early.due() or made % cadence.sample == 0 or self._is_end(made)
+        if drawn:
+            self._show(made)
         scored = made in cadence.scores
         if scored:
             entry |= self._score(made)
@@ -276,11 +279,17 @@ class Session:
         if enough or asked or self._is_kept(made):
             self._save(made, row)
         if enough and made < self.total:
+            if not drawn:
+                self._show(made)
             raise EarlyStop
         if asked and made < self.total:
             self.folder.event("stopped", step=made)
             raise Interrupted(f"stopped after step {made}")
         self.threads.next(made)
+
+    def _show(self, made: int) -> None:
+        """A file of samples, of this moment."""
+        self.early.shown(made, self.recipe.show(self.folder.samples / f"{made:08d}"))
 
     def _is_end(self, made: int) -> bool:
         """Whether a stage ends with a step, or the run ended there before it was lengthened."""

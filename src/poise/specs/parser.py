@@ -44,10 +44,12 @@ class RecipeHelp(HelpLines, jsonargparse.DefaultHelpFormatter):
 
 
 class Parser(jsonargparse.ArgumentParser):
-    """Flags with dashes; every mistake is one sentence with the nearest name that is known."""
+    """Flags with dashes, whole names alone: what else looks at the words finds those that were given. Every mistake is
+    one sentence with the nearest name that is known."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **{"exit_on_error": False, "formatter_class": RecipeHelp, **kwargs})
+        ours = {"exit_on_error": False, "allow_abbrev": False, "formatter_class": RecipeHelp}
+        super().__init__(*args, **{**ours, **kwargs})
         self.option_groups: list[Group] = []
 
     def options(self) -> list[str]:

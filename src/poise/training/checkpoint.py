@@ -39,7 +39,8 @@ from poise.training.moves import memory
 from poise.training.precision import Execution
 
 __all__ = [
-    "all_checkpoints", "begin", "checked_step", "initial", "latest", "load", "load_weights", "prune", "save", "step_of"
+    "all_checkpoints", "begin", "check_newest", "checked_step", "initial", "latest", "load", "load_weights", "prune",
+    "save", "step_of",
 ]  # fmt: skip
 
 
@@ -73,8 +74,10 @@ def _contents(game: Game[Any], execution: Execution) -> dict[str, bytes]:
 def save(folder: Path, step: int, game: Game[Any], execution: Execution) -> Path:
     """Write `folder/step-NNNNNNNN`: the state after `step` steps."""
     final = folder / f"step-{step:08d}"
-    if final.exists():
+    if (final / "manifest.json").exists():
         return final
+    if final.exists():  # it is not whole
+        disk.remove(final)
     temporary = None
     try:
         temporary = disk.temporary_folder(final)
@@ -114,6 +117,20 @@ def _sync(folder: Path) -> None:
 def all_checkpoints(folder: Path) -> list[Path]:
     """Complete checkpoints, oldest first."""
     return sorted(p for p in folder.glob(CHECKPOINTS) if (p / "manifest.json").exists())
+
+
+def check_newest(folder: Path) -> None:
+    """PoiseError where the newest checkpoint is not whole, as after a copy that was broken off: to go on from an older
+    one would forget what came after it."""
+    names = sorted(path.name for path in folder.glob(CHECKPOINTS))
+    whole = [path.name for path in all_checkpoints(folder)]
+    if names and names[-1:] != whole[-1:]:
+        run = pasted(str(folder.parent))
+        before = f"{int(whole[-1].removeprefix('step-'))}" if whole else "0"
+        raise PoiseError(
+            f"{folder / names[-1]} is not whole (it has no manifest.json): copy it once more, or go on from step "
+            f"{before} with poise resume {run} --from-step {before}"
+        )
 
 
 def latest(folder: Path) -> Path | None:

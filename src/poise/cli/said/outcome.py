@@ -19,13 +19,16 @@ def shown(folder: RunFolder) -> str:
     return pasted(folder.name if folder.path.parent == runs_root() else str(folder.path))
 
 
-def summary(folder: RunFolder, report: RunReport, already: bool) -> None:
-    """What the penalties did, how good the samples are, where the files are."""
+def summary(folder: RunFolder, report: RunReport, already: bool, moved: bool = False) -> None:
+    """What the penalties did, how good the samples are, where the files are; `already`, it was done before; `moved`,
+    somebody has said where its data are now."""
     from poise.report.table import score_lines
     from poise.specs.spec import kind_of
 
-    if already:
+    if already and not moved:
         print(f"{folder.path} was finished before; nothing to do.")
+    if moved:
+        print(f"The data of {folder.path} are in {folder.spec().data_path} now.")
     for line in report.sentences:
         print(line)
     if report.scores:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import contextlib
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
 
+from poise.core import ScheduledValue
 from poise.disk import read_json
 from poise.errors import NonFinite, PoiseError
 from poise.recipes.common.recipe import Recipe, Stage
@@ -48,13 +49,16 @@ class _Stopwatch:
             raise _Timed
 
 
-def seconds_of_a_step(run: Path, recipe: Recipe, free: bool = False) -> float:
+def seconds_of_a_step(
+    run: Path, recipe: Recipe, free: bool = False, remedied: Callable[[Stage], Sequence[ScheduledValue]] | None = None
+) -> float:
     """The mean seconds of a step of the last stage, from the newest checkpoint on, with as many threads as last chosen.
     `free`: where none were, the run will choose between one and all on a CPU, so what the quicker of them takes.
 
     What the monitor and a file of samples take is shared out among the steps between two of them; scores are left out.
 
-    Args: run, its folder, which is not changed; recipe, which is spent afterwards: its networks have been trained.
+    Args: run, its folder, which is not changed; recipe, which is spent afterwards: its networks have been trained;
+    remedied, puts what rollbacks have changed into a stage that was loaded, and returns its dials.
     """
     stage = recipe.stages[-1]
     monitor = stage.monitor() if stage.monitor else None
@@ -63,15 +67,16 @@ def seconds_of_a_step(run: Path, recipe: Recipe, free: bool = False) -> float:
     if newest is not None and step_of(newest) > first:
         load(newest, stage.game, recipe.execution)
         at = step_of(newest) - first
+    dials = stage.dials if remedied is None else remedied(stage)
     threads, plan = torch.get_num_threads(), []
     with contextlib.suppress(PoiseError, KeyError, TypeError, ValueError, AttributeError):
         plan = plan_of(read_json(run / "threads.json"))  # a damaged file is told of when the run goes on
         torch.set_num_threads(plan[-1].threads if plan else threads)
     try:
-        seconds = _training(stage, at, recipe)
+        seconds = _training(stage, at, recipe, dials)
         if free and not plan and threads > 1 and recipe.execution.device.type == "cpu":
             torch.set_num_threads(1)
-            seconds = min(seconds, _training(stage, at, recipe))
+            seconds = min(seconds, _training(stage, at, recipe, dials))
         if monitor is not None:
             seconds += _again(lambda: monitor(1)) / recipe.cadence.probe
         with tempfile.TemporaryDirectory() as folder:
@@ -81,12 +86,12 @@ def seconds_of_a_step(run: Path, recipe: Recipe, free: bool = False) -> float:
     return seconds
 
 
-def _training(stage: Stage, at: int, recipe: Recipe) -> float:
+def _training(stage: Stage, at: int, recipe: Recipe, dials: Sequence[ScheduledValue]) -> float:
     """Seconds of a step of training, from step `at` of the stage on."""
     watch = _Stopwatch()
     try:
         train(
-            stage.game, stage.stream, range(at, at + 10**6), recipe.seed, stage.dials, watch, recipe.execution,
+            stage.game, stage.stream, range(at, at + 10**6), recipe.seed, dials, watch, recipe.execution,
             detail_every=recipe.cadence.log,
         )  # fmt: skip
     except _Timed:

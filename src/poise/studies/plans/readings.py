@@ -34,7 +34,8 @@ class Finished:
     """What is known of a run that is done.
 
     `steps`: how many it made; `best`: the best one, None where no score tells; `final`: "best" and "end" -> scores on
-    items that were kept back; `findings`: name and severity; `seconds`: nan where it was not trained in one sitting.
+    items that were kept back; `findings`: name and severity; `seconds`: nan where it was not trained in one sitting;
+    `planned`: how many steps were asked for, where patience ended it sooner.
     """
 
     name: str
@@ -44,10 +45,13 @@ class Finished:
     final: Mapping[str, Mapping[str, float]]
     findings: Sequence[tuple[str, str]]
     seconds: float
+    planned: int | None = None
 
     @classmethod
-    def of(cls, name: str, rows: Sequence[Mapping[str, float]], report: RunReport) -> Finished:
-        """From the content of record.jsonl and report.json."""
+    def of(
+        cls, name: str, rows: Sequence[Mapping[str, float]], report: RunReport, planned: int | None = None
+    ) -> Finished:
+        """From the content of record.jsonl and report.json, and from what spec.json says of its length."""
         best, seconds = None, math.nan
         final: dict[str, Mapping[str, float]] = {}
         if report.best is not None:
@@ -57,7 +61,7 @@ class Finished:
         if report.steps_this_sitting == report.steps:
             seconds = float(report.seconds["this sitting"])
         findings = [(found.name, found.severity) for found in report.findings]
-        return cls(name, rows, report.steps, best, final, findings, seconds)
+        return cls(name, rows, report.steps, best, final, findings, seconds, planned)
 
     def scores(self) -> list[StepRow]:
         """In the order in which they were taken; `step`: after how many steps."""
@@ -180,7 +184,7 @@ def _span(over: str, where: str) -> tuple[float, float]:
 
 @register("reading", "steps_until")
 def steps_until(run: Finished, steps_until: str, below: float) -> float:
-    """Steps until a score of training first falls to `below`."""
+    """Steps until a score of training first falls to `below`; where it never does, all that were asked for."""
     taken = [entry for entry in run.scores() if steps_until in entry]
     if not taken:
         known = _names(key.removeprefix("score/") for key in _keys(run.rows) if key.startswith("score/"))
@@ -193,7 +197,7 @@ def steps_until(run: Finished, steps_until: str, below: float) -> float:
                 return step
             return before[0] + (step - before[0]) * (before[1] - below) / (before[1] - value)
         before = (step, value)
-    return float(run.steps)
+    return float(max(run.steps, run.planned or 0))
 
 
 @register("reading", "alive")

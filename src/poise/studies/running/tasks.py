@@ -192,7 +192,7 @@ def _finished(folder: RunFolder, rows: list[StepRow]) -> Finished:
         raise PoiseError(f"{folder.path / 'report.json'} is missing or damaged: {again}")
     if json.dumps(scores(rows)) != json.dumps(report.scores):
         raise PoiseError(f"{folder.path / 'record.jsonl'} has lost some of the run's scores: {again}")
-    return Finished.of(folder.name, rows, report)
+    return Finished.of(folder.name, rows, report, folder.spec().planned)
 
 
 def _plotted(part: Part, entry: Mapping[str, float]) -> list[str]:
