@@ -135,6 +135,63 @@ def test_numbers_to_watch_are_right_in_each_loop():
     assert L2(0.5).watch(embedded)["l2.ratio"] > 0
 
 
+def plain() -> nn.Module:
+    return nn.Sequential(nn.Linear(4, 3), nn.Linear(3, 3))
+
+
+def normed() -> nn.Module:
+    return nn.Sequential(weight_norm(nn.Linear(4, 3)), nn.Linear(3, 3))
+
+
+def wholly_normed() -> nn.Module:
+    return nn.Sequential(weight_norm(nn.Linear(4, 3)))
+
+
+SEVERAL = {
+    "one": [L2(5.0)],
+    "of two parts": [L2(5.0, covers="0.*", name="first"), L2(0.01, covers="1.*", name="second")],
+    "on the same": [L2(5.0), L2(0.3, name="more")],
+    "scheduled, and towards": [L2("linear:5:1:10"), L2Towards(0.3, reference="start")],
+}
+
+
+@pytest.mark.parametrize("kind", SEVERAL)
+@pytest.mark.parametrize("make", [plain, normed, wholly_normed])
+def test_numbers_to_watch_are_the_same_before_and_after_the_penalties_are_added(make, kind):
+    """The gradient of the loss is what the loss made, whatever else was added to it, and through whatever."""
+    torch.manual_seed(0)
+    net = make()
+    penalties = [penalty for penalty in copy.deepcopy(SEVERAL[kind]) if penalty.covers != "1.*" or len(net) > 1]
+    optim = torch.optim.SGD(net.parameters(), lr=0.0)
+    attached = attach(optim, net, penalties)
+    attached.watch()  # where the weights are now is what they are pulled towards
+    with torch.no_grad():
+        for parameter in net.parameters():
+            parameter += 0.1 * torch.randn_like(parameter)
+    net(torch.randn(5, 4)).square().mean().backward()
+    of_loss = torch.cat([parameter.grad.flatten() for parameter in net.parameters()]).norm().item()
+    before = attached.watch()
+    optim.step()
+    attached.steps -= 1  # the same moment of a schedule
+    assert attached.watch() == pytest.approx(before, rel=1e-4)
+    for penalty in penalties:
+        pull = before[f"{penalty.name}.ratio"] * of_loss
+        assert before[f"{penalty.name}.share"] == pytest.approx(pull / (pull + of_loss), rel=1e-4)
+
+
+@pytest.mark.parametrize("way", ["attached", "by hand"])
+def test_a_sparse_gradient_is_refused_in_a_sentence(way):
+    """It reaches the rows of a batch alone, and the penalty every row."""
+    net = nn.ModuleDict({"e": nn.Embedding(5, 3, sparse=True)})
+    penalty = L2(0.1, covers="Embedding")
+    optim = torch.optim.SGD(net.parameters(), lr=0.1)
+    if way == "attached":
+        attach(optim, net, penalty)
+    net["e"](torch.tensor([1, 2])).sum().backward()
+    with pytest.raises(PoiseError, match=r"the gradient of e\.weight is sparse.*sparse=False"):
+        optim.step() if way == "attached" else penalty.add_gradient_(net)
+
+
 @pytest.mark.parametrize("by_hand", [True, False])
 def test_right_loops_through_overflows_are_not_warned_of(by_hand):
     net, penalty, scaler = nn.Linear(4, 1), L2(1e-3), torch.amp.GradScaler("cpu")

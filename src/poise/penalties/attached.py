@@ -169,7 +169,7 @@ class Attached:
             if not penalty.decoupled:
                 places.before_adding(penalty, self.module, first, self.optimizer)
                 penalty.add_to_(weights, self.steps, scale)
-                places.after_adding(penalty, self.module, first)
+                places.after_adding(penalty, self.module, first, self.steps, weights)
             if not self._decayed and not _overflown(self.optimizer):
                 penalty.before_step_(self.module, self.optimizer, self.steps)
         self._decayed = True  # once, however often a closure is evaluated

@@ -46,6 +46,10 @@ class Weight(NamedTuple):
         assert self.raw is not None
         if self.raw.grad is None:
             self.raw.grad = torch.zeros_like(self.raw)
+        if self.raw.grad.is_sparse:
+            raise PoiseError(
+                f"the gradient of {self.name} is sparse, and a penalty reaches every row: use sparse=False"
+            )
         return self.raw.grad
 
 
@@ -193,14 +197,15 @@ def covered(module: nn.Module, covers: Covers = None) -> Iterator[Weight]:
 
 
 def first_learning(weights: Sequence[Weight]) -> nn.Parameter | None:
-    """A weight to look at: the first that is a parameter itself and learns.
+    """A parameter to look at: the first weight that is one itself and learns, else the first of which one is made.
 
     Example:
         >>> net = torch.nn.Linear(3, 2)
         >>> first_learning(list(covered(net))) is net.weight
         True
     """
-    return next((w.raw for w in weights if w.raw is not None and w.raw.requires_grad), None)
+    parameters = [*(w.raw for w in weights if w.raw is not None), *(p for w in weights for p in w.sources)]
+    return next((p for p in parameters if p.requires_grad), None)
 
 
 def nothing_covered(module: nn.Module, covers: Covers, penalty: str) -> PoiseError:

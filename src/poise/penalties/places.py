@@ -8,20 +8,22 @@ at the first few additions only, and said in a warning; nothing is changed.
 
 from __future__ import annotations
 
-import sys
 import warnings
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from weakref import ReferenceType, WeakKeyDictionary, ref
 
 from poise.errors import PenaltyWarning
 from poise.lazy import Lazy
-from poise.penalties.scalers import scale_of
+from poise.penalties.scalers import accumulates, is_long, scale_of
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor, nn
     from torch.optim import Optimizer
+
+    from poise.penalties.covers import Weight
 else:
     torch = Lazy("torch")
 
@@ -52,6 +54,14 @@ class Seen:
     passes: int = 0  # backward passes through the loss term since the weights moved
     paid: Tensor | None = None  # the sum of the factors with which they reached the penalty
     warned: set[str] = field(default_factory=set)
+    step: int = 0  # for which it was added, to the weights of these names
+    names: frozenset[str] = frozenset()
+    held: bool = False  # whether it was in the gradient when another penalty was about to be added
+
+    def is_in(self) -> bool:
+        """Whether that gradient is there and nothing has been done to it since."""
+        gradient = None if self.gradient is None else self.gradient()
+        return gradient is not None and gradient._version == self.version
 
     def say_once(self, kind: str, sentence: str, stacklevel: int) -> None:
         """Warn, once for each penalty, network and kind."""
@@ -60,7 +70,8 @@ class Seen:
             warnings.warn(sentence, PenaltyWarning, stacklevel=stacklevel)
 
 
-_SEEN: WeakKeyDictionary[Any, WeakKeyDictionary[nn.Module, Seen]] = WeakKeyDictionary()
+# Penalty -> network -> what was seen when it was last added there.
+SEEN: WeakKeyDictionary[Any, WeakKeyDictionary[nn.Module, Seen]] = WeakKeyDictionary()
 
 
 def seen(penalty: Any, module: nn.Module) -> Seen:
@@ -73,7 +84,7 @@ def seen(penalty: Any, module: nn.Module) -> Seen:
         >>> seen(penalty, net).additions
         1
     """
-    return _SEEN.setdefault(penalty, WeakKeyDictionary()).setdefault(module, Seen())
+    return SEEN.setdefault(penalty, WeakKeyDictionary()).setdefault(module, Seen())
 
 
 def say(penalty: Any, memory: Seen, kind: str, sentence: str) -> None:
@@ -103,6 +114,8 @@ def before_adding(penalty: Any, module: nn.Module, weight: nn.Parameter | None, 
     """
     memory = seen(penalty, module)
     memory.additions += 1
+    for other in _others(memory, module):
+        other.held = other.is_in()
     if weight is None or memory.additions > FEW:
         return
     if accumulates(module):
@@ -111,12 +124,14 @@ def before_adding(penalty: Any, module: nn.Module, weight: nn.Parameter | None, 
         say(penalty, memory, "twice", TWICE)
     if memory.passes and memory.where_term is not None and memory.where_term.is_of(weight):
         say(penalty, memory, "both", BOTH)
-    if memory.additions in LOOKED and _is_long(weight) and (scale := scale_of(weight, optim)):
+    if memory.additions in LOOKED and is_long(weight) and (scale := scale_of(weight, optim)):
         say(penalty, memory, "scaled", SCALED.format(scale=scale))
 
 
-def after_adding(penalty: Any, module: nn.Module, weight: nn.Parameter | None) -> None:
-    """Remember the weight and the gradient to which it was added.
+def after_adding(
+    penalty: Any, module: nn.Module, weight: nn.Parameter | None, step: int = 0, weights: Iterable[Weight] = ()
+) -> None:
+    """Remember the weight to look at and the gradient to which it was added, for which step, and to which weights.
 
     Example:
         >>> from poise.penalties import L2
@@ -127,8 +142,12 @@ def after_adding(penalty: Any, module: nn.Module, weight: nn.Parameter | None) -
         True
     """
     memory = seen(penalty, module)
+    memory.step, memory.names = step, frozenset(one.name for one in weights)
     if weight is not None and weight.grad is not None:
         memory.where, memory.gradient, memory.version = Place(weight), ref(weight.grad), weight.grad._version
+    for other in _others(memory, module):
+        if other.held and other.gradient is not None and (held := other.gradient()) is not None:
+            other.version = held._version  # this one has been added to it, and that one is still in there
 
 
 def is_added(penalty: Any, module: nn.Module, weight: nn.Parameter | None) -> bool:
@@ -148,10 +167,12 @@ def is_added(penalty: Any, module: nn.Module, weight: nn.Parameter | None) -> bo
         return False
     in_loss = memory.passes > 0 and memory.where_term is not None and memory.where_term.is_of(weight)
     same = memory.gradient is not None and memory.gradient() is weight.grad
-    return in_loss or (same and weight.grad._version == memory.version)
+    return in_loss or (same and memory.is_in())
 
 
-def in_the_loss(penalty: Any, module: nn.Module, weight: nn.Parameter | None, value: Tensor) -> None:
+def in_the_loss(
+    penalty: Any, module: nn.Module, weight: nn.Parameter | None, value: Tensor, step: int, weights: Iterable[Weight]
+) -> None:
     """Look at how often, and with which factor, the loss term of a penalty is paid before the weights move.
 
     Example:
@@ -166,6 +187,7 @@ def in_the_loss(penalty: Any, module: nn.Module, weight: nn.Parameter | None, va
     memory = seen(penalty, module)
     if weight is None or not value.requires_grad or memory.additions > FEW:
         return
+    memory.step, memory.names = step, frozenset(one.name for one in weights)
     if memory.where_term is None or not memory.where_term.is_of(weight):
         memory.additions += 1
         memory.where_term, memory.passes, memory.paid = Place(weight), 0, None
@@ -208,28 +230,15 @@ SEVERAL = (
 )
 
 
-def accumulates(module: nn.Module) -> bool:
-    """Whether Accelerate, and so Hugging Face's Trainer, is in the middle of an accumulation of a network of its.
-
-    Example:
-        >>> accumulates(torch.nn.Linear(2, 1))  # nobody has prepared it
-        False
-    """
-    if not getattr(module, "_is_accelerate_prepared", False):
-        return False
-    state = sys.modules.get("accelerate.state")
-    known = getattr(getattr(state, "GradientState", None), "_shared_state", None) or {}
-    return known.get("sync_gradients") is False
-
-
 def _few(weight: Tensor) -> Tensor:
     local: Tensor = getattr(weight, "_local_tensor", weight)  # of a tensor in shards, what lies here
     return local.detach().flatten()[:8].clone()
 
 
-def _is_long(weight: nn.Parameter) -> bool:
-    """Whether the gradient is longer than the weight, as scaled ones are; a scaler of an earlier run may still live."""
-    return weight.grad is not None and bool(weight.grad.norm() > weight.detach().norm())
+def _others(memory: Seen, module: nn.Module) -> list[Seen]:
+    """Of the other penalties on a network."""
+    found = [networks.get(module) for networks in list(SEEN.values())]
+    return [other for other in found if other is not None and other is not memory]
 
 
 def _unmoved(memory: Seen, weight: nn.Parameter) -> bool:

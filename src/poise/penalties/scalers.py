@@ -1,8 +1,10 @@
-"""Whether a living GradScaler has multiplied a gradient, found by a walk over all objects."""
+"""Whether a living GradScaler has multiplied a gradient, found by a walk over all objects; whether Accelerate is still
+accumulating one."""
 
 from __future__ import annotations
 
 import gc
+import sys
 from typing import TYPE_CHECKING, Any
 
 from poise.lazy import Lazy
@@ -55,3 +57,27 @@ def _below(kind: type) -> set[type]:
     for below in lower:
         found |= {below, *_below(below)}
     return found
+
+
+def accumulates(module: nn.Module) -> bool:
+    """Whether Accelerate, and so Hugging Face's Trainer, is in the middle of an accumulation of a network of its.
+
+    Example:
+        >>> accumulates(torch.nn.Linear(2, 1))  # nobody has prepared it
+        False
+    """
+    if not getattr(module, "_is_accelerate_prepared", False):
+        return False
+    state = sys.modules.get("accelerate.state")
+    known = getattr(getattr(state, "GradientState", None), "_shared_state", None) or {}
+    return known.get("sync_gradients") is False
+
+
+def is_long(weight: nn.Parameter) -> bool:
+    """Whether the gradient is longer than the weight, as scaled ones are; a scaler of an earlier run may still live.
+
+    Example:
+        >>> is_long(torch.nn.Parameter(torch.ones(2)))  # it has no gradient
+        False
+    """
+    return weight.grad is not None and bool(weight.grad.norm() > weight.detach().norm())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from poise.lazy import Lazy
-from poise.penalties.covers import Weight, first_learning
+from poise.penalties.covers import Weight, first_learning, half_squares
 
 if TYPE_CHECKING:
     import torch
@@ -35,8 +35,8 @@ def watched(
         NAME.strength   λ
         NAME.value      (λ/2)·Σ‖w − ref‖²
         NAME.norm       ‖w‖ of the covered weights
-        NAME.ratio      p/l, p = ‖λ·(w − ref)‖ and l = ‖gradient of the loss‖ over all weights of the network; 0 where
-                        there is no gradient of the loss
+        NAME.ratio      p/l, p = ‖λ·(w − ref)‖ and l = ‖gradient of the loss‖ over all weights of the network, without
+                        what this and other penalties have added to it; 0 where there is no gradient of the loss
         NAME.share      p/(p + l), the number that a run of Poise records, in [0, 1]
 
         >>> from poise.penalties import L2
@@ -48,23 +48,24 @@ def watched(
         >>> {name: round(number, 3) for name, number in L2(0.5).watch(net).items()}
         {'l2.strength': 0.5, 'l2.value': 0.5, 'l2.norm': 1.414, 'l2.ratio': 0.141, 'l2.share': 0.124}
     """
-    from poise.penalties import places
-
     chosen = penalty.weights(module) if weights is None else weights
     learning = [w for w in chosen if any(p.requires_grad for p in ((w.raw,) if w.raw is not None else w.sources))]
     strength = penalty.strength_at(step)
+    inside = _inside(module)
+    if added is not None:
+        others = [one for one in inside if one[0] is not penalty]
+        inside = [*others, (penalty, step, learning)] if added else others
+    of_penalties = _gradients(inside)
     with torch.no_grad():
         references = penalty.references(learning)
         pulls = [w.value.detach() for w in learning]
         if references is not None:
             pulls = [pull - reference for pull, reference in zip(pulls, references, strict=True)]
-        pulled = {id(w.raw): pull for w, pull in zip(learning, pulls, strict=True) if w.raw is not None}
-        inside = places.is_added(penalty, module, first_learning(learning)) if added is None else added
         of_loss = []
         for parameter in module.parameters():
             if parameter.grad is not None:
-                pull = pulled.get(id(parameter)) if inside else None
-                of_loss.append(parameter.grad if pull is None else parameter.grad - strength * pull)
+                known = of_penalties.get(id(parameter))
+                of_loss.append(parameter.grad if known is None else parameter.grad - known)
         pulling, loss = strength * _norm(pulls), _norm(of_loss)
         return {
             f"{penalty.name}.strength": strength,
@@ -73,6 +74,35 @@ def watched(
             f"{penalty.name}.ratio": pulling / loss if loss else 0.0,
             f"{penalty.name}.share": pulling / (pulling + loss) if pulling + loss else 0.0,
         }
+
+
+def _inside(module: nn.Module) -> list[tuple[Any, int, list[Weight]]]:
+    """The penalties that the network's gradient holds now: each with its step and the weights that it was added to."""
+    from poise.penalties import places
+
+    found = []
+    for penalty, networks in list(places.SEEN.items()):
+        memory = networks.get(module)
+        if memory is not None:
+            weights = [weight for weight in penalty.weights(module) if weight.name in memory.names]
+            if places.is_added(penalty, module, first_learning(weights)):
+                found.append((penalty, memory.step, weights))
+    return found
+
+
+def _gradients(inside: list[tuple[Any, int, list[Weight]]]) -> dict[int, Tensor]:
+    """The sum of what penalties on weights have added to the gradient of each parameter, by its id."""
+    found: dict[int, Tensor] = {}
+    for penalty, step, weights in inside:
+        raw = [w.raw for w in weights if w.raw is not None]
+        parameters = [p for p in (*raw, *(source for w in weights for source in w.sources)) if p.requires_grad]
+        with torch.enable_grad():
+            value = half_squares(weights, penalty.references(weights), penalty.strength_at(step))
+            parts = torch.autograd.grad(value, parameters, allow_unused=True) if parameters else ()
+        for parameter, part in zip(parameters, parts, strict=True):
+            if part is not None:
+                found[id(parameter)] = found.get(id(parameter), 0) + part
+    return found
 
 
 def _norm(tensors: list[Tensor]) -> float:

@@ -95,7 +95,7 @@ class OnWeights(Penalty):
         value = half_squares(weights, self.references(weights), number(self.strength_at, step))
         if not self._trusted:
             self._first_use(module)
-            places.in_the_loss(self, module, first_learning(weights), value)
+            places.in_the_loss(self, module, first_learning(weights), value, step, weights)
         return value
 
     def add_gradient_(self, module: nn.Module, step: int = 0) -> None:
@@ -112,7 +112,7 @@ class OnWeights(Penalty):
             places.before_adding(self, module, first_learning(weights))
         self.add_to_(weights, step)
         if not self._trusted:
-            places.after_adding(self, module, first_learning(weights))
+            places.after_adding(self, module, first_learning(weights), step, weights)
 
     def add_to_(self, weights: list[Weight], step: int = 0, scale: Tensor | None = None) -> None:
         """Add λ·(w − reference) to the gradients of these weights; times `scale`, if they are scaled by that."""
