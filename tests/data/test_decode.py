@@ -52,14 +52,41 @@ def sixteen(big_endian: bool, values: list[list[int]]) -> bytes:
     return encoded(image, "TIFF")
 
 
+def chunk(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
 def png_header(width: int, height: int) -> bytes:
     """A PNG whose header promises width x height and that holds no pixels."""
-
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
     size = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", size) + chunk(b"IDAT", zlib.compress(b"\0")) + chunk(b"IEND", b"")
+
+
+def keyed(colour: bool, rows: list[list[Any]], key: Any) -> bytes:
+    """A PNG of 16 bits in which one value, or one colour, counts as transparent."""
+    values = np.array(rows, ">u2")
+    size = struct.pack(">IIBBBBB", values.shape[1], values.shape[0], 16, 2 if colour else 0, 0, 0, 0)
+    pixels = zlib.compress(b"".join(b"\0" + row.tobytes() for row in values))
+    head = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", size) + chunk(b"tRNS", np.array(key, ">u2").tobytes())
+    return head + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize("key", [0, 1000, 65535])
+def test_the_transparent_value_of_sixteen_bits_is_compared_in_sixteen(key: int) -> None:
+    """Its neighbours in 8 bits are not transparent; turned by EXIF or not, alpha goes with its pixel."""
+    values = [[key, min(key + 1, 65535), max(key - 1, 0)], [40000, 500, key]]
+    picture = decode(keyed(False, values, key))
+    assert picture.image.mode == "LA"
+    grey, alpha = np.moveaxis(np.array(picture.image), -1, 0)
+    assert np.array_equal(alpha == 0, np.array(values) == key) and set(alpha.flat) == {0, 255}
+    assert np.array_equal(grey, np.rint(np.array(values) / 257).astype(np.uint8))
+    assert decode(keyed(False, values, 77)).image.getchannel("A").getextrema() == (255, 255)
+
+
+def test_a_transparent_colour_of_sixteen_bits_is_refused() -> None:
+    """Pillow keeps the upper 8 bits of each colour, in which others would be transparent too, or none."""
+    with pytest.raises(Unreadable, match=r"one colour that counts as transparent.*save it with 8 bits"):
+        decode(keyed(True, [[[1000, 2000, 3000], [9, 9, 9]]], (1000, 2000, 3000)))
 
 
 FLAT = {  # name: (bytes, mode after decoding, pixel at the last row and column)

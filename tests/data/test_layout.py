@@ -237,10 +237,12 @@ def test_a_table_that_names_no_pictures_is_a_file_that_is_not_read(tmp_path):
         open_images(tmp_path / "set", labels="file")
 
 
-def test_a_picture_that_a_table_lacks_is_named(tmp_path):
+@pytest.mark.parametrize("last", ["", "5.png,\n", "5.png,  \n", '5.png,""\n'], ids=ascii)
+def test_a_picture_that_a_table_lacks_is_named(last, tmp_path):
+    """No row, or a cell without a word in it: nobody has given it a class, and that is none of its own."""
     for i in range(6):
         noise(tmp_path / f"set/{i}.png", i)
-    (tmp_path / "set/labels.csv").write_text("file,label\n" + "".join(f"{i}.png,a{i % 2}\n" for i in range(5)))
+    (tmp_path / "set/labels.csv").write_text("file,label\n" + "".join(f"{i}.png,a{i % 2}\n" for i in range(5)) + last)
     with pytest.raises(PoiseError, match=r"labels\.csv has no class for '5\.png': add what is missing"):
         open_images(tmp_path / "set", labels="file")
 

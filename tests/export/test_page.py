@@ -284,6 +284,36 @@ def test_a_page_of_a_vocoder_gives_back_what_the_run_gives_back(kind, opened, br
     assert found.shape == wanted.shape and np.abs(found - wanted).max() <= 1e-4
 
 
+def test_a_recording_of_several_channels_is_their_mean_and_of_a_long_one_its_beginning(opened, browser):
+    """As `poise vocode` takes them; what is left out is said."""
+    run = opened("vocoder, vocos")
+    pair = np.random.default_rng(0).normal(0, 0.1, (2, 500)).astype(np.float32)
+    script = """const [pair, rate] = arguments;
+        const sound = new OfflineAudioContext(2, pair[0].length, rate).createBuffer(2, pair[0].length, rate);
+        pair.forEach((part, channel) => sound.copyToChannel(Float32Array.from(part), channel));
+        return Array.from(mono(sound));"""
+    assert np.allclose(browser.execute_script(script, pair.tolist(), run.rate), pair.mean(0), atol=1e-6)
+    give = """const [rate, seconds] = arguments;
+        const content = new DataView(new ArrayBuffer(44 + 2 * rate * seconds));
+        const word = (at, text) => [...text].forEach((c, i) => content.setUint8(at + i, c.charCodeAt(0)));
+        word(0, "RIFF"); content.setUint32(4, 36 + 2 * rate * seconds, true); word(8, "WAVEfmt ");
+        for (const [at, value] of [[16, 16], [24, rate], [28, 2 * rate]]) content.setUint32(at, value, true);
+        for (const [at, value] of [[20, 1], [22, 1], [32, 2], [34, 16]]) content.setUint16(at, value, true);
+        word(36, "data"); content.setUint32(40, 2 * rate * seconds, true);
+        for (let i = 0; i < rate * seconds; i += 1) content.setInt16(44 + 2 * i, (i * 37) % 999, true);
+        const given = new DataTransfer();
+        given.items.add(new File([content.buffer], "a.wav"));
+        const input = document.getElementById("recording");
+        input.files = given.files;
+        document.body.dataset.milliseconds = "";
+        input.dispatchEvent(new Event("change"));"""
+    for seconds, said in ((31, True), (1, False)):
+        browser.execute_script(give, run.rate, seconds)
+        waited(browser, "document.body.dataset.milliseconds !== '' && document.getElementById('status').textContent "
+               f"{'!==' if said else '==='} ''")  # fmt: skip
+        assert ("30 seconds" in browser.execute_script("return document.getElementById('status').textContent")) == said
+
+
 @pytest.mark.parametrize("kind", ["dcgan", "text, lstm", "speech", "vocoder, vocos"])
 def test_both_languages_have_every_word(kind, opened, browser):
     opened(kind)

@@ -4,11 +4,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
 import sys
 import time
+import wave
 
 import pytest
 
@@ -116,3 +118,77 @@ def test_a_run_that_is_not_there_is_told(served, browser):
     )
     noted = browser.get_log("browser")  # by the browser itself
     assert noted and all("404" in entry["message"] for entry in noted)
+
+
+@pytest.fixture
+def grown(served, browser):
+    """A run whose record gets a row when one calls it; it has sounds and texts among its samples."""
+    folder, address = served
+    run = folder / "one"
+    for step in (1, 2):
+        (run / "samples" / f"{step:08d}.txt").write_text(f"text of step {step}\n")
+    (run / "samples" / "00000050").mkdir()
+    with wave.open(str(run / "samples" / "00000050" / "one.wav"), "wb") as file:
+        file.setparams((1, 2, 8000, 0, "NONE", ""))
+        file.writeframes(bytes(2 * 8000 * 20))
+    browser.get(f"{address}/#/one")
+    waited(browser, "document.body.dataset.ready === 'one' && document.querySelector('#samples figure')")
+    rows = [json.loads(line) for line in (run / "record.jsonl").read_text().splitlines()]
+
+    def grow() -> None:
+        before = browser.execute_script("return state.tag")
+        rows.append({**rows[-1], "step": rows[-1]["step"] + 1})
+        (run / "record.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+        waited(browser, f"state.tag !== {json.dumps(before)}")
+
+    return browser, run, grow
+
+
+def test_what_is_heard_goes_on_while_the_page_follows_the_run(grown):
+    browser, run, grow = grown
+    waited(browser, "document.querySelectorAll('#samples audio').length === 1")
+    browser.find_element("tag name", "h1").click()  # nothing is heard before somebody has touched the page
+    script = """const a = document.querySelector("#samples audio");
+        a.muted = true;
+        window.heard = a;
+        a.play().then(() => arguments[0](""), (error) => arguments[0](String(error)));"""
+    assert browser.execute_async_script(script) == ""
+    waited(browser, "heard.currentTime > 0.1")
+    grow()
+    shutil.copytree(run / "samples" / "00000050", run / "samples" / "00000060")
+    (run / "samples" / "00000060" / "one.wav").rename(run / "samples" / "00000060" / "a later one.wav")
+    grow()
+    assert browser.execute_script("return !heard.paused && heard.isConnected"), "nobody has stopped it"
+    then = browser.execute_script("return heard.currentTime")
+    waited(browser, f"heard.currentTime > {then}")
+    browser.execute_script("heard.pause()")
+    waited(browser, "document.getElementById('samples').textContent.includes('a later one')")
+
+
+def test_a_stretch_of_steps_that_was_chosen_stays(grown):
+    browser, _, grow = grown
+    browser.execute_script("state.plots[0].setScale('x', { min: 0.5, max: 1.5 })")
+    waited(browser, "state.plots[0].scales.x.min === 0.5")
+    grow()
+    waited(browser, "state.plots[0].scales.x.min === 0.5 && state.plots[0].scales.x.max === 1.5")
+    assert browser.execute_script("return state.plots.length > 1 && state.plots[1].scales.x.min") != 0.5
+
+
+def test_samples_are_those_of_the_step_that_stands_above_them(grown):
+    """Whichever answer comes first: what was asked for last is shown."""
+    browser, _, _ = grown
+    browser.execute_script("""
+        const before = window.fetch;
+        window.fetch = async (address, more) => {
+            if (String(address).endsWith("00000001.txt")) await new Promise((done) => setTimeout(done, 700));
+            return before(address, more);
+        };
+        const slider = document.getElementById("history");
+        const steps = stepsOf(state.content);
+        for (const step of ["00000001", "00000002"]) {
+            slider.value = steps.indexOf(step);
+            slider.dispatchEvent(new Event("input"));
+        }""")
+    time.sleep(1.2)
+    told = browser.execute_script("return [document.body.dataset.step, document.getElementById('samples').textContent]")
+    assert told[0] == "00000002" and "text of step 2" in told[1] and "text of step 1" not in told[1]

@@ -58,7 +58,7 @@ def write_png(path: Path, pixels: Tensor) -> None:
 
 
 def read_wav(path: Path) -> tuple[Tensor, int]:
-    """The first channel of a WAV file in 16-bit PCM: float32 [S] in [−1, 1), and its samples a second."""
+    """The mean of the channels of a WAV file in 16-bit PCM: float32 [S] in [−1, 1), and its samples a second."""
     try:
         with wave.open(str(path), "rb") as file:
             width, channels, rate = file.getsampwidth(), file.getnchannels(), file.getframerate()
@@ -68,7 +68,7 @@ def read_wav(path: Path) -> tuple[Tensor, int]:
     if width != 2 or not content:
         raise SystemExit(f"{path} must be in 16-bit PCM, and not empty")
     numbers = torch.frombuffer(content, dtype=torch.int16).reshape(-1, channels)
-    return numbers[:, 0].float() / 32768, rate
+    return numbers.float().mean(1) / 32768, rate
 
 
 def write_wav(path: Path, samples: Tensor, rate: int) -> None:

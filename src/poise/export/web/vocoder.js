@@ -4,11 +4,11 @@
 poise.words = {
   en: {
     recording: "A sound file of yours; it stays on this computer", save: "Save as WAV", failed: "This browser cannot run the network:",
-    before: "as it is", after: "again, from its log-mel",
+    before: "as it is", after: "again, from its log-mel", cut: "Of this sound, the first 30 seconds.",
   },
   zh: {
     recording: "选择一个声音文件（不会离开本机）", save: "保存为 WAV", failed: "此浏览器无法运行该网络：", before: "原声",
-    after: "由对数梅尔谱重建",
+    after: "由对数梅尔谱重建", cut: "只取此声音的前 30 秒。",
   },
 };
 
@@ -40,7 +40,18 @@ const show = async (samples) => {
 const chosen = async (file) => {
   const context = new OfflineAudioContext(1, 1, ABOUT.rate);
   const decoded = await context.decodeAudioData(await file.arrayBuffer());
-  await show(decoded.getChannelData(0).slice(0, LONGEST * ABOUT.rate));
+  await show(mono(decoded).slice(0, LONGEST * ABOUT.rate));
+  if (decoded.length > LONGEST * ABOUT.rate) poise.say(poise.words[poise.language].cut);
+};
+
+// The mean of all channels.
+const mono = (sound) => {
+  const samples = new Float32Array(sound.length);
+  for (let channel = 0; channel < sound.numberOfChannels; channel += 1) {
+    const data = sound.getChannelData(channel);
+    for (let i = 0; i < samples.length; i += 1) samples[i] += data[i] / sound.numberOfChannels;
+  }
+  return samples;
 };
 
 // Two seconds of a voice-like sound, so that there is something to see before a file is chosen.

@@ -149,11 +149,10 @@ const samplesBeside = (content, place) => {
 
 const showCompared = async (content) => {
   document.title = `${word("compare")} · Poise`;
-  for (const plot of state.plots) plot.destroy();
-  state.plots = [];
   const top = window.scrollY;
   const focus = document.activeElement?.id;
-  const samples = element("div", { id: "samples" });
+  const samples = samplesPart(location.hash, JSON.stringify(content.runs.map((run) => run.samples)));
+  const fresh = !samples.isConnected;
   const panels = element("div", { className: "panels" });
   const table = (heading) => {
     const rows = content.tables[heading] ?? [];
@@ -170,12 +169,8 @@ const showCompared = async (content) => {
     ...judges(content),
     element("h2", { word: "overlaid" }), content.panels.length ? panels : element("p", { word: "nopanels", className: "soft" }),
     element("h2", { word: "outcome" }), element("div", { id: "outcome" }, table("outcome")), further);
-  for (const panel of content.panels) {
-    const place = element("section", { className: "panel" }, element("h3", { textContent: `${panel.title} (${panel.unit})` }));
-    panels.append(place);
-    state.plots.push(drawPanel(panel, place));
-  }
-  await samplesBeside(content, samples);
+  drawPanels(content.panels, panels);
+  if (fresh) await samplesBeside(content, samples);
   if (focus) document.getElementById(focus)?.focus();
   window.scrollTo(0, top);
 };

@@ -141,6 +141,38 @@ const drawPanel = (panel, place) => {
 
 const stepsOf = (content) => [...new Set(content.samples.map((file) => file.slice(0, 8)))];
 
+// The part of a page with the samples: as it stands while it shows the same, or while somebody listens to one of them;
+// else a new one, which is still to be filled. `of` names the runs, `shows` what is shown of them.
+const samplesPart = (of, shows) => {
+  const before = document.getElementById("samples");
+  const same = before?.dataset.of === `${state.language} ${of}`;
+  if (same && before.dataset.shows === shows) return before;
+  const heard = same ? [...before.querySelectorAll("audio")].find((one) => !one.paused) : undefined;
+  if (!heard) return element("div", { id: "samples", "data-of": `${state.language} ${of}`, "data-shows": shows });
+  if (!before.dataset.waits) heard.addEventListener("pause", () => { state.tag = ""; look(false); }, { once: true });
+  before.dataset.waits = "yes";
+  return before;
+};
+
+// Plots drawn anew keep the stretch of steps that somebody has chosen in those of before, by their titles.
+const drawPanels = (found, panels) => {
+  const chosen = new Map();
+  for (const plot of state.plots) {
+    const { min, max } = plot.scales.x;
+    if (min !== null && (min > plot.data[0][0] || max < plot.data[0][plot.data[0].length - 1])) chosen.set(plot.called, { min, max });
+    plot.destroy();
+  }
+  state.plots = [];
+  for (const panel of found) {
+    const place = element("section", { className: "panel" }, element("h3", { textContent: `${panel.title} (${panel.unit})` }));
+    panels.append(place);
+    const plot = drawPanel(panel, place);
+    plot.called = `${state.shown} ${panel.title}`;
+    if (chosen.has(plot.called)) plot.setScale("x", chosen.get(plot.called));
+    state.plots.push(plot);
+  }
+};
+
 const showSamples = (content, place) => {
   const steps = stepsOf(content);
   if (!steps.length) { place.replaceChildren(element("p", { word: "waiting", className: "soft" })); return; }
@@ -163,7 +195,9 @@ const showSamples = (content, place) => {
     keep.setAttribute("aria-pressed", String(Boolean(state.kept)));
     return draw();
   });
+  let turn = 0;
   const draw = async () => {
+    const now = (turn += 1);
     const step = steps[Number(slider.value)];
     state.at = step === steps[steps.length - 1] ? null : step;
     caption.textContent = `${word("after")} ${Number(step).toLocaleString()}`;
@@ -171,6 +205,7 @@ const showSamples = (content, place) => {
     const others = state.kept && state.kept !== step ? content.samples.filter((file) => file.startsWith(state.kept)) : [];
     const named = (file) => file.slice(8).replace(/^[-/]/, "").replace(/\.\w+$/, "") || `${word("after")} ${Number(file.slice(0, 8)).toLocaleString()}`;
     const parts = await Promise.all([...[...others.slice(0, 12), ...mine.slice(0, 12)].map((file) => figure(file, named(file))), ...content.real.map((file) => figure(file, word("real")))]);
+    if (now !== turn) return; // another step was asked for meanwhile
     beside.replaceChildren(...parts);
     document.body.dataset.step = step;
   };
@@ -182,11 +217,10 @@ const showSamples = (content, place) => {
 const showRun = async (content) => {
   const row = content.about;
   document.title = `${row.name} · Poise`;
-  const samples = element("div", { id: "samples" });
+  const samples = samplesPart(`${state.above} ${row.name}`, JSON.stringify([content.samples, content.real]));
+  const fresh = !samples.isConnected;
   const panels = element("div", { className: "panels" });
   const findings = element("ul", { className: "findings" }, ...content.findings.map(finding));
-  for (const plot of state.plots) plot.destroy();
-  state.plots = [];
   const top = window.scrollY;
   const focus = document.activeElement?.id;
   const parts = [
@@ -205,12 +239,8 @@ const showRun = async (content) => {
   parts.push(element("h2", { word: "curves" }), content.panels.length ? panels : element("p", { word: "nocurves", className: "soft" }));
   const scratch = element("div", {}, ...parts);
   main.replaceChildren(...scratch.children);
-  for (const panel of content.panels) {
-    const place = element("section", { className: "panel" }, element("h3", { textContent: `${panel.title} (${panel.unit})` }));
-    panels.append(place);
-    state.plots.push(drawPanel(panel, place));
-  }
-  await showSamples(content, samples);
+  drawPanels(content.panels, panels);
+  if (fresh) await showSamples(content, samples);
   if (focus) document.getElementById(focus)?.focus();
   window.scrollTo(0, top);
 };

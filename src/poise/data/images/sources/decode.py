@@ -94,16 +94,22 @@ def decode(data: bytes, count_frames: bool = False, name: str = "", bits: int | 
             animated = count_frames and form not in _NO_FRAMES and bool(getattr(image, "is_animated", False))
             colour = _deep_colour(image)
             image.load()
+            key = image.info.get("transparency")
             still_wanted()
         except Exception as error:  # Pillow's decoders raise OSError, SyntaxError, ValueError, struct.error, ...
             raise unreadable(error) from None
         turned = upright(image, LARGE)
         try:
-            eight, low, high = _eight_bits(turned, bits)
+            eight, low, high = _eight_bits(turned, bits, key)
         except (TooDeep, Unreadable):
             raise
         except Exception as error:
             raise unreadable(error) from None
+        if colour and key is not None:
+            raise Unreadable(
+                "16-bit colour with one colour that counts as transparent, of which Pillow keeps the upper 8 bits: "
+                "save it with 8 bits, or with a channel for transparency"
+            )
         if colour and bits is not None:
             raise Unreadable(
                 f"16-bit colour, of which Pillow keeps the upper 8 bits, so --bits {bits} cannot mend it: "
@@ -154,20 +160,29 @@ def content_hash(image: Image.Image) -> bytes:
     return digest.digest()
 
 
-def _eight_bits(image: Image.Image, bits: int | None) -> tuple[Image.Image, float | None, float | None]:
-    """In mode L, LA, RGB or RGBA, and the least and the largest value where they were no bytes."""
+def _eight_bits(
+    image: Image.Image, bits: int | None, key: object = None
+) -> tuple[Image.Image, float | None, float | None]:
+    """In mode L, LA, RGB or RGBA, and the least and the largest value where they were no bytes. `key`: of 16-bit grey,
+    the value that counts as transparent."""
     if image.mode in _WIDE:
         out = np.empty((image.height, image.width), np.uint8)
+        shown = np.full(out.shape, 255, np.uint8) if isinstance(key, int) else None
         low, high = 0, 0
         for top, bottom in _strips(image):
             values = np.asarray(image.crop((0, top, image.width, bottom))).astype(np.int64)
             least, most = int(values.min()), int(values.max())
             low, high = (min(low, least), max(high, most)) if top else (least, most)
             out[top:bottom] = depth.eight_bits(values, bits)
+            if shown is not None:
+                shown[top:bottom][values == key] = 0
         if low < 0 or high > 65535:
             raise Unreadable(f"values from {low} to {high} are outside 0..65535")
         depth.check(high, bits)
-        return Image.fromarray(out), low, high
+        eight = Image.fromarray(out)
+        if shown is not None:
+            eight = Image.merge("LA", (eight, Image.fromarray(shown)))
+        return eight, low, high
     if image.mode == "F":
         floats = np.asarray(image)
         ends = float(floats.min()), float(floats.max())

@@ -73,7 +73,7 @@ def _found(content: bytes, file: str, names: Sequence[str]) -> dict[str, list[st
         if len(row) <= max(place, label):
             continue
         picture, named = known.find(row[place].strip()), row[label].strip()
-        if picture and named not in found.setdefault(picture, []):
+        if picture and named and named not in found.setdefault(picture, []):
             found[picture].append(named)
     if 2 * len(found) < len(rows):
         return {}
