@@ -68,9 +68,7 @@ def test_a_run_on_fewer_pictures_is_compared_with_those(pictures):
     built = kind_of("vae").build(**instantiated("vae", arguments))
     facts, described = built.facts, SimpleNamespace(arguments=arguments, facts=built.table)
     train, heldout = OWN["image"](
-        SimpleNamespace(
-            path=None, spec=described, facts=facts, folder=SimpleNamespace(spec=lambda: SimpleNamespace(called=None))
-        )
+        SimpleNamespace(path=None, spec=described, facts=facts, written=SimpleNamespace(called=None))
     )
     assert len(train) == 30
     assert f"240 pictures 16x16 grey, 30 to train on and {len(heldout)} held out" in facts.data

@@ -9,7 +9,7 @@ import pytest
 
 from poise.disk.description import Lengthening, RunSpec
 from poise.errors import PoiseError
-from poise.record import RunFolder
+from poise.record import FORMAT, RunFolder
 from poise.studies.plans.plan import Arm, Endpoint, Part, Plan
 from poise.studies.running.tasks import Task, result_of, results_of, state_of, tasks_of
 
@@ -33,9 +33,12 @@ REPORT = {
 }  # fmt: skip
 
 
+DESCRIPTION = {**RunSpec("images", {"steps": 100}).to_dict(), "format": FORMAT}
+
+
 def folder_of(path, rows=ROWS, report=REPORT, events=("started", "finished"), done=True):
     path.mkdir(parents=True)
-    (path / "spec.json").write_text("{}")
+    (path / "spec.json").write_text(json.dumps(DESCRIPTION))
     (path / "record.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     (path / "events.jsonl").write_text("".join(json.dumps({"event": event}) + "\n" for event in events))
     if done:
@@ -90,6 +93,7 @@ def test_runs_of_a_part_that_were_lengthened_unequally_are_not_compared(tmp_path
     for name in "ab":
         folder_of(tmp_path / name)
     longer = RunSpec("images", lengthened=(Lengthening(80, 100),)).to_dict()
+    longer["format"] = FORMAT
     (tmp_path / "a/spec.json").write_text(json.dumps(longer))
     with pytest.raises(PoiseError, match=r"part 'p': some of its runs were lengthened, to 100 steps, and .*/b was not"):
         results_of(plan, tasks, tmp_path)

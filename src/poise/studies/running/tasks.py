@@ -192,7 +192,11 @@ def _finished(folder: RunFolder, rows: list[StepRow]) -> Finished:
         raise PoiseError(f"{folder.path / 'report.json'} is missing or damaged: {again}")
     if json.dumps(scores(rows)) != json.dumps(report.scores):
         raise PoiseError(f"{folder.path / 'record.jsonl'} has lost some of the run's scores: {again}")
-    return Finished.of(folder.name, rows, report, folder.spec().planned)
+    try:
+        planned = folder.spec().planned
+    except PoiseError:
+        raise PoiseError(f"{folder.path / 'spec.json'} is missing or damaged: {again}") from None
+    return Finished.of(folder.name, rows, report, planned)
 
 
 def _plotted(part: Part, entry: Mapping[str, float]) -> list[str]:
