@@ -21,7 +21,7 @@ from poise.errors import Busy, PoiseError
 
 SUFFIX = ".tmp"
 # .NAME.HOST-PROCESS-RANDOM.tmp; what others call .NAME.tmp is theirs, and stays.
-TEMPORARY = re.compile(r"\..*\.(?P<host>[^\W_]+)-(?P<process>[0-9]+)-[0-9a-f]{16}\.tmp", re.DOTALL)
+TEMPORARY = re.compile(r"\..*\.([^\W_]+)-([0-9]+)-[0-9a-f]{16}\.tmp", re.DOTALL)
 ABANDONED_AFTER = 24 * 3600.0  # seconds; for rests whose process cannot be asked whether it lives
 
 WAIT = 0.06  # seconds for which a lock is tried again
@@ -179,8 +179,9 @@ def _abandoned(entry: os.DirEntry[str]) -> bool:
     named = TEMPORARY.fullmatch(entry.name)
     if named is None:
         return False
-    if named["host"] == host() and os.name == "posix":
-        return not alive(int(named["process"]))
+    machine, process = named.groups()
+    if machine == host() and os.name == "posix":
+        return not alive(int(process))
     try:
         return time.time() - entry.stat(follow_symlinks=False).st_mtime > ABANDONED_AFTER
     except OSError:

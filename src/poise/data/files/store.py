@@ -35,7 +35,7 @@ CHUNK = 1 << 20  # bytes read at a time
 Found = TypeVar("Found")
 
 TEMPORARY = ".building-"  # .building-<host>-<process id>-<random>
-LEFT = re.compile(rf"{re.escape(TEMPORARY)}(?P<host>[^\W_]+)-(?P<process>[0-9]+)-\w+")
+LEFT = re.compile(rf"{re.escape(TEMPORARY)}([^\W_]+)-([0-9]+)-\w+")
 ABANDONED_AFTER = 24 * 3600.0  # seconds; for temporaries whose process cannot be asked whether it lives
 
 
@@ -145,10 +145,11 @@ def sweep(parent: Path) -> None:
         named = LEFT.fullmatch(folder.name)
         if named is None:
             continue
-        askable = named["host"] == host() and os.name == "posix"
+        machine, process = named.groups()
+        askable = machine == host() and os.name == "posix"
         try:
             if askable:
-                gone = not alive(int(named["process"]))
+                gone = not alive(int(process))
             else:
                 gone = time.time() - folder.stat().st_mtime > ABANDONED_AFTER
         except FileNotFoundError:  # its owner has just finished

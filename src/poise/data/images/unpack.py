@@ -6,7 +6,7 @@ import hashlib
 import io
 import json
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 
@@ -46,8 +46,7 @@ def noto_emoji(archive: Path, folder: Path) -> None:
     tables = {"package/emoji.json": "emoji.json", "package/LICENSE": "LICENSE"}
     with open(archive, "rb") as file:
         take(archive, file, tables.get, folder)
-    rows = _emoji(folder / "emoji.json", archive.name)
-    labels = {row["image"]: row["category"] for row in rows}
+    labels = {one.image: one.category for one in _emoji(folder / "emoji.json", archive.name)}
     (folder / "emoji.json").unlink()
 
     def picture(name: str) -> str | None:
@@ -68,27 +67,37 @@ def noto_emoji_published(files: Path, folder: Path) -> None:
     from PIL import Image
 
     name = "sheet_google_64.png"
-    rows = _emoji(files / "emoji.json", "emoji.json")
+    found = _emoji(files / "emoji.json", "emoji.json")
     try:
         with Image.open(files / name) as opened:
             sheet = opened.convert("RGBA")
-        for row in rows:
-            left, top = (_CELL * row[axis] + _BORDER for axis in ("sheet_x", "sheet_y"))
+        for one in found:
+            left, top = _CELL * one.column + _BORDER, _CELL * one.row + _BORDER
             right, bottom = left + _SIDE, top + _SIDE
             if right > sheet.width or bottom > sheet.height:
-                raise PoiseError(f"{name} has no cell for {row['image']}: get it again")
-            sheet.crop((left, top, right, bottom)).save(folder / row["image"])
-    except (OSError, KeyError, TypeError):
+                raise PoiseError(f"{name} has no cell for {one.image}: get it again")
+            sheet.crop((left, top, right, bottom)).save(folder / one.image)
+    except (OSError, TypeError):
         raise PoiseError(f"{name} is damaged: get it again") from None
     (folder / "LICENSE").write_text(_EMOJI_LICENCE)
-    _write_labels(folder, {row["image"]: row["category"] for row in rows})
+    _write_labels(folder, {one.image: one.category for one in found})
 
 
-def _emoji(table: Path, source: str) -> list[dict[str, Any]]:
-    """The rows of emoji.json that are emoji with a picture of Google's."""
+class _Emoji(NamedTuple):
+    """A row of emoji.json: the file of its picture, and where that lies in the sheet."""
+
+    image: str
+    category: str
+    column: int
+    row: int
+
+
+def _emoji(table: Path, source: str) -> list[_Emoji]:
+    """The emoji with a picture of Google's."""
     try:
-        rows: list[dict[str, Any]] = json.loads(table.read_bytes())
-        return [row for row in rows if row["has_img_google"] and row["category"] != "Component" and row["image"]]
+        rows = [row for row in json.loads(table.read_bytes()) if row["has_img_google"]]
+        found = [_Emoji(row["image"], row["category"], row.get("sheet_x"), row.get("sheet_y")) for row in rows]
+        return [one for one in found if one.category != "Component" and one.image]
     except (OSError, ValueError, KeyError, TypeError):
         raise PoiseError(f"{source} has no table of emoji: get it again") from None
 
