@@ -122,15 +122,15 @@ def all_checkpoints(folder: Path) -> list[Path]:
 def check_newest(folder: Path) -> None:
     """PoiseError where the newest checkpoint is not whole, as after a copy that was broken off: to go on from an older
     one would forget what came after it."""
-    names = sorted(path.name for path in folder.glob(CHECKPOINTS))
-    whole = [path.name for path in all_checkpoints(folder)]
-    if names and names[-1:] != whole[-1:]:
-        run = pasted(str(folder.parent))
-        before = f"{int(whole[-1].removeprefix('step-'))}" if whole else "0"
-        raise PoiseError(
-            f"{folder / names[-1]} is not whole (it has no manifest.json): copy it once more, or go on from step "
-            f"{before} with poise resume {run} --from-step {before}"
-        )
+    newest = max(folder.glob(CHECKPOINTS), default=None)
+    if newest is None or (newest / "manifest.json").exists() or not newest.exists():  # it may have been taken back
+        return
+    whole, run = latest(folder), pasted(str(folder.parent))
+    before = step_of(whole) if whole else 0
+    raise PoiseError(
+        f"{newest} is not whole (it has no manifest.json): copy it once more, or go on from step {before} with poise "
+        f"resume {run} --from-step {before}"
+    )
 
 
 def latest(folder: Path) -> Path | None:
