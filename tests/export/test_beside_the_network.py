@@ -106,7 +106,7 @@ def test_the_card_says_what_the_record_says(handed, tmp_path, capsys):
     [
         (1, "could not be told"),
         (None, "found no copying"),
-        ("now", "The nearest real item of 90% of the items"),
+        ("now", "of the items of the generator is a training item"),
         ("earlier", "Seen after 5 steps, and not at the end: Once 80 % were copies."),
     ],
 )
@@ -118,14 +118,9 @@ def test_the_card_says_of_copies_what_could_be_seen(rows, said, handed, tmp_path
     kept = record(**inside)[: rows if isinstance(rows, int) else None]
     (copied / "record.jsonl").write_text("".join(json.dumps(row) + "\n" for row in kept))
     if rows == "earlier":
-        past = {
-            "name": "memorisation",
-            "severity": "warning",
-            "since": 3,
-            "seen": 5,
-            "sentence": "Once 80 % were copies.",
-        }
-        (copied / "events.jsonl").write_text(json.dumps({"time": 0, "event": "finding", **past}) + "\n")
+        seen = {"event": "finding", "name": "memorisation", "severity": "warning", "since": 3, "seen": 5}
+        line = json.dumps({**seen, "sentence": "Once 80 % were copies."})
+        (copied / "events.jsonl").write_text(f"{line}\n")
     export(Run(RunFolder(copied)), tmp_path / "out", Wanted(hub=True), tell=lambda line: None)
     section = (tmp_path / "out" / "README.md").read_text().split("## Copies")[1].split("##")[0]
     assert said in section and ("found no copying" in section) == (rows is None)
