@@ -30,8 +30,6 @@ def sentence(message: str, known: list[str]) -> str:
         return f"{dashed(found[1])} needs a value: {dashed(found[1])} VALUE"
     if found := re.search(r"arguments are required: (.+)", text):
         return f"{found[1].upper()} is missing: name it right after the recipe; see --help"
-    if found := re.search(r"ambiguous option: (\S+) could match (.+)", text):
-        return f"{found[1]} could be any of {dashed(found[2])}: write more of it"
     if (found := re.search(r"(--[\w.]+)\.help: Expected a dot import path string: (\w+)", text)) and (
         not found[1].endswith("penalties")
     ):
