@@ -89,13 +89,13 @@ class RunSpec:
     @property
     def planned(self) -> int | None:
         """How many steps were asked for, of all stages together; None where that is not known of each."""
+        if self.end is not None:
+            return self.end
         stages = self.facts.get("stages")
         steps: list[object] = [entry[-1] for entry in stages if entry] if isinstance(stages, list) else []
         if not steps:
             steps = [value for name, value in self.arguments.items() if name == "steps" or name.endswith("_steps")]
         known = [value for value in steps if type(value) is int and 0 <= value < MOST]
-        if self.end is not None:
-            return self.end
         return sum(known) if steps and len(known) == len(steps) else None
 
     @classmethod

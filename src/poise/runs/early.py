@@ -1,4 +1,5 @@
-"""Pictures soon: real ones and those of step 0 at once, then after 1, 2 and 5 minutes, whatever the steps say."""
+"""Pictures soon: real ones and those of step 0 at once, then after 1, 2 and 5 minutes, whatever the steps say; and none
+of steps that are to be made again."""
 
 from __future__ import annotations
 

@@ -32,6 +32,7 @@ def folder_of(recipe: str, typed: Completed, out: str | Path | None, anew: bool 
         tidy["data"] = tidied(typed["data"])
     there = RunFolder(Path(out)) if out else None
     if there is not None:
+        _check_name(there)
         tidy.update(_newest_of_then(there, tidy))
     tidy.update(named_runs(tidy))
     if there is not None:
@@ -45,24 +46,23 @@ def folder_of(recipe: str, typed: Completed, out: str | Path | None, anew: bool 
 
 
 def _newest_of_then(folder: RunFolder, typed: Arguments) -> Arguments:
-    """What `last` meant when the run of this folder began, which is the newest run itself by now.
+    """What `last` meant when the run of this folder began, which is the newest run itself by now."""
+    if not (folder.path / "spec.json").exists():
+        return {}
+    kept = folder.spec().arguments
+    meant = [key for key in ("from_run", "speak_with") if typed.get(key) == NEWEST and kept.get(key) is not None]
+    steps = ["from_step"] if "from_run" in meant and isinstance(typed.get("from_step"), str) else []
+    return {key: kept[key] for key in (*meant, *steps) if key in kept}
 
-    Errors: PoiseError for a folder whose name no other command could take.
-    """
+
+def _check_name(folder: RunFolder) -> None:
+    """PoiseError for a folder that is to be made and whose name no other command could take."""
     name = folder.path.name
     if not name:
         raise PoiseError(f"--out {folder.path} is a folder that is there already: name one to be made, such as run")
-    if (folder.path / "spec.json").exists():
-        kept = folder.spec().arguments
-        meant = [key for key in ("from_run", "speak_with") if typed.get(key) == NEWEST and kept.get(key) is not None]
-        steps = ["from_step"] if "from_run" in meant and isinstance(typed.get("from_step"), str) else []
-        return {key: kept[key] for key in (*meant, *steps) if key in kept}
-    if name == NEWEST or name.startswith("-"):
-        meant_there = "the newest run" if name == NEWEST else "an option"
-        raise PoiseError(
-            f"--out {folder.path}: other commands take {name} for {meant_there}; give the run another name"
-        )
-    return {}
+    if (name == NEWEST or name.startswith("-")) and not (folder.path / "spec.json").exists():
+        taken_for = "the newest run" if name == NEWEST else "an option"
+        raise PoiseError(f"--out {folder.path}: other commands take {name} for {taken_for}; give the run another name")
 
 
 def _check_meant(folder: RunFolder, data: Any) -> None:
