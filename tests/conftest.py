@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import shutil
+import sys
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -15,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from poise.core import DiscriminatorOutput
+from poise.specs import sources
 
 torch.set_num_threads(1)
 if hasattr(os, "register_at_fork"):  # in a child garbage stays: threads that its end would wait for are not there
@@ -39,6 +41,18 @@ def _own_cache(tmp_path_factory):
     os.environ.pop("POISE_CACHE")
     if before is not None:
         os.environ["POISE_CACHE"] = before
+
+
+@pytest.fixture(autouse=True)
+def _own_code(tmp_path_factory):
+    """What a test imported from a folder of its own, and the code that it trusted, is unknown to the next one."""
+    loaded, trusted = set(sys.modules), set(sources._HERE)
+    yield
+    sources._HERE.intersection_update(trusted)
+    for name in set(sys.modules) - loaded:
+        place = getattr(sys.modules[name], "__file__", None)
+        if place is not None and Path(place).is_relative_to(tmp_path_factory.getbasetemp()):
+            del sys.modules[name]
 
 
 @pytest.fixture()
