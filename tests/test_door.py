@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 import poise
 from poise.cli import main
+from poise.disk.description import RunSpec
 from poise.errors import PoiseError
+from poise.penalties import R1
+from poise.record import RunFolder
+from poise.specs.objects import kept
+from poise.training.schedules import Linear
 from tests.evaluation.evaluations import stubs  # noqa: F401
 from tests.runs.conftest import grammar, pictures, spec  # noqa: F401  (fixtures)
 
@@ -157,3 +164,59 @@ def test_nothing_is_printed(pictures, tmp_path, capsys):  # noqa: F811
     run.sample(2)
     assert capsys.readouterr() == ("", "")
     assert Path(run.path / "DONE").exists()
+
+
+SMALL = {"steps": 2, "batch": 8, "scores": 0, "generator": {"width": 4}}
+
+
+def test_penalties_and_numbers_of_other_libraries_are_kept_as_options(pictures, tmp_path):  # noqa: F811
+    """The run is the one that is asked for in words."""
+    made = poise.train(
+        "images", Path(pictures), out=tmp_path / "objects", steps=np.int64(2), batch=np.int32(8), scores=0,
+        l2_generator=np.float64(1e-3), generator={"width": np.int16(4), "lr": Linear(1e-3, 1e-4)},
+        discriminator={"width": 4, "penalties": [R1(0.5, every=2)]},
+    )  # fmt: skip
+    again = poise.load(tmp_path / "objects")
+    assert again.spec.arguments == made.spec.arguments and again.spec.arguments["batch"] == 8
+    r1 = {"class_path": "R1", "init_args": {"gamma": 0.5, "every": 2}}
+    said = poise.train(
+        "images", pictures, out=tmp_path / "words", **{**SMALL, "generator": {"width": 4, "lr": "linear:1e-3:1e-4"}},
+        l2_generator=1e-3, discriminator={"width": 4, "penalties": [r1]},
+    )  # fmt: skip
+    assert (made.path / "record.jsonl").read_bytes() == (said.path / "record.jsonl").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({"l2_generator": lambda step: 1.0}, "l2_generator is a function, which a run cannot keep: give a number"),
+        ({"generator": {"lr": torch.tensor(1e-3)}}, "generator.lr is a Tensor, which a run cannot keep"),
+        ({"discriminator": {"penalties": [R1(lambda step: 1.0)]}}, "discriminator.penalties.gamma is a function"),
+    ],
+)
+def test_what_cannot_be_kept_is_refused_before_anything_is_written(asked, said, pictures, tmp_path):  # noqa: F811
+    with pytest.raises(PoiseError) as told:
+        poise.train("images", pictures, out=tmp_path / "run", **{**SMALL, **asked})
+    assert str(told.value).startswith(said)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_class_of_the_script_itself_cannot_be_found_again():
+    @dataclass(eq=False)
+    class Mine(R1):
+        pass
+
+    with pytest.raises(PoiseError, match="penalties is of the class Mine of this script: put it into a module"):
+        kept([Mine(1.0)], "penalties")
+
+
+def test_pictures_themselves_are_no_path(tmp_path):
+    with pytest.raises(PoiseError, match=r"data is a path or the name of a set, not a ndarray: save it first"):
+        poise.train("images", np.zeros((4, 16, 16), np.uint8), out=tmp_path / "run")
+
+
+def test_a_folder_that_cannot_be_described_is_not_left(tmp_path):
+    """Whatever goes wrong, nothing half-made stays beside the runs."""
+    with pytest.raises(TypeError):
+        RunFolder(tmp_path / "run").create(RunSpec("images", {"data": object()}))
+    assert list(tmp_path.iterdir()) == []

@@ -11,6 +11,7 @@ Nothing is printed. What is wrong with a request is a PoiseError of one sentence
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, is_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -53,7 +54,7 @@ def train(
 
     Args: recipe, such as "images"; data, a path or the name of a catalogued set; out, the run folder (default
     runs/RECIPE-DATA-HASH); view, shows progress (default: nothing); arguments, the flags of `poise train RECIPE` with
-    underscores, groups as dicts: generator={"lr": 1e-4}.
+    underscores, groups as dicts: generator={"lr": 1e-4, "penalties": [R1(0.1)]}.
     Errors: PoiseError for arguments or data that cannot be, before anything is written; NonFinite: it diverged.
 
     Example:
@@ -66,10 +67,16 @@ def train(
     from poise.runs.load import Run
     from poise.runs.place import folder_of
     from poise.runs.run import run_in
+    from poise.specs.objects import kept
     from poise.specs.sources import trust_all
     from poise.specs.spec import completed
 
-    asked: Arguments = {"data": str(data), **arguments}
+    if not isinstance(data, str | os.PathLike):
+        raise PoiseError(
+            f"data is a path or the name of a set, not a {type(data).__name__}: save it first, such as by "
+            "np.save('pictures.npy', pictures)"
+        )
+    asked: Arguments = {"data": str(data), **{name: kept(value, name) for name, value in arguments.items()}}
     trust_all(recipe, asked)
     folder, tidy = folder_of(recipe, completed(recipe, asked), out, anew=True)
     if out is not None:

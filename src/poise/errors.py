@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import difflib
+import math
 from collections.abc import Iterable, Iterator
 
 
@@ -20,6 +21,10 @@ class NonFinite(PoiseError):
             f"step {step}: {player}/{what} became {value}; try a lower learning rate for the {player}, "
             f"gradient clipping (--{player.replace('_', '-')}.clip 1) or a stronger penalty"
         )
+
+
+class NothingToMeasure(PoiseError):
+    """What a network makes, or a number taken of it, is NaN or infinite."""
 
 
 class Busy(PoiseError):
@@ -43,6 +48,13 @@ def refusing() -> Iterator[None]:
 
 class PenaltyWarning(UserWarning):
     """A penalty acts otherwise than its user will think: it covers little, or is at the wrong place of a loop."""
+
+
+def measurable(value: float, what: str) -> float:
+    """The value. Errors: NothingToMeasure where it is NaN or infinite."""
+    if not math.isfinite(value):
+        raise NothingToMeasure(f"{what} is {value}: there is nothing to measure; train at a lower rate")
+    return value
 
 
 def nearest(name: str, names: Iterable[str], otherwise: str = "") -> str:

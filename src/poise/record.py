@@ -130,6 +130,10 @@ class RunFolder:
                 disk.remove(new.path)
             reason = error.strerror if isinstance(error, OSError) else error
             raise PoiseError(f"cannot make the run folder {self.path}: {reason}; choose another --out") from None
+        except BaseException:
+            if new is not None:
+                disk.remove(new.path)
+            raise
 
     def describe(self, spec: RunSpec) -> None:
         """Replace the description of a run, whose lock the caller holds."""

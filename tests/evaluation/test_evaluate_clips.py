@@ -164,7 +164,7 @@ def test_speech_is_told_beside_training_clips_that_could_be_played(runs: Path, c
 @pytest.mark.slow
 def test_samples_for_all_texts_and_voices(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["sample", "says", "-n", "3", "--voice", "B"]) == 0
-    assert "samples: 3 clips and index.html of says" in capsys.readouterr().out
+    assert "samples: 3 clips and index.html, drawn by says" in capsys.readouterr().out
     texts = json.loads(Path("samples/texts.json").read_text())
     assert len(texts) == 3 and all(text.endswith("(B)") for text in texts)
     assert main(["sample", "copies", "-n", "3", "--voice", "B"]) == 2

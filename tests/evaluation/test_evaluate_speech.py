@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -17,11 +18,12 @@ from poise.audio.spectrograms import Mel
 from poise.data.catalogue.catalogue import language_of
 from poise.data.speech.recordings import Recordings
 from poise.data.speech.speech import Wave
+from poise.evaluation.choice import EvaluationOptions
 from poise.evaluation.items import Recorded, Remade
 from poise.evaluation.lines import evaluation_lines
 from poise.evaluation.report import EvaluationReport, Section
 from poise.evaluation.sides import SideNames
-from poise.evaluation.speech import section_of
+from poise.evaluation.speech import section_of, speech_section
 from poise.metrics.core.metric import find_metrics
 from poise.metrics.speech.comparison import Beside, Comparison, Trained
 from poise.metrics.speech.metric import Context, Pair, PairedMetric
@@ -311,3 +313,22 @@ def test_the_language_of_a_set_is_known_and_that_of_a_folder_is_not(tmp_path: Pa
     ]  # fmt: skip
     Path("asterisk-en").mkdir()
     assert language_of("asterisk-en") == ""
+
+
+def named(of: Comparison | None, *metrics: str) -> list[str]:
+    """The notes of a section for metrics that are named."""
+    given = SimpleNamespace(comparison=of)
+    found = speech_section(given, EvaluationOptions(metrics=list(metrics)), silent)
+    return [] if found is None else notes(found)
+
+
+def test_a_metric_that_is_named_and_is_not_about_these_clips_says_so() -> None:
+    """Not of English ones, or not of pairs; what is not named is not told of."""
+    assert "WER is left out: none of the recordings is known to be English and has a text." in named(
+        comparison(louder), "WER", "MCD"
+    )
+    unpaired = "is left out: no clip has a real one that it should be."
+    assert named(None, "WER", "MCD") == [f"WER {unpaired}", f"MCD {unpaired}"]
+    assert named(None, "KID") == []
+    whole = speech_section(SimpleNamespace(comparison=comparison(louder)), EvaluationOptions(), silent)
+    assert whole is not None and not any("English" in note for note in notes(whole))

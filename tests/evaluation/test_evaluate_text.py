@@ -136,3 +136,12 @@ def test_hardly_any_text_is_no_trouble():
     section = section_of(["a"] * 4, [f"w{i}" for i in range(20)], None, 0)
     assert rows(section)["reverse perplexity"]["made"]["value"] > 1
     assert rows(section)["distinct sentences"]["made"]["value"] == 0.25
+
+
+def test_a_metric_that_is_named_and_is_not_about_these_sentences_says_so(place, capsys):  # noqa: F811
+    args = [written("made.txt", sentences(60, 3)), "--against", written("real.txt", sentences(90, 1))]
+    line = "form is left out: the real sentences are no verse of one form."
+    for metrics, shown in (("form", 0), ("BLEU,form", 1)):
+        assert line in said(capsys, *args, "--metrics", metrics)
+        (section,) = json.loads(Path("report.json").read_text())["sections"]
+        assert line in section["notes"] and bool(section["rows"]) == shown

@@ -155,3 +155,16 @@ def test_a_run_is_told_its_likelihood(place, capsys, objective):  # noqa: F811
     assert set(report["evaluations"][0]["by"]) == {"Stub", "likelihood"}
     only = said(capsys, "run", "--metrics=rFD", "-n", "40")
     assert "rFD-Stub" in only and "By Stub" not in only
+
+
+@pytest.mark.parametrize("there", [2, 3, 4])
+def test_few_training_pictures_cost_their_reconstruction_distance_alone(there):
+    """A Fréchet distance needs 4 pictures, and everything else 2."""
+    given = sides()
+    given = replace(given, train=Side(given.train.items, np.arange(there)))
+    section = likelihood_section(given, EvaluationOptions(), told).to_dict()
+    rows = {row["metric"]: row for row in section["rows"]}
+    assert "NLL gap" in rows and rows["rate"]["beside"]["training pictures"]
+    assert bool(rows["rFD-Flat"]["beside"]["training pictures"]) == (there >= 4)
+    told_why = f"rFD is left out of training pictures: it needs 4 of them, and there are {there}."
+    assert (told_why in section["notes"]) == (there < 4)

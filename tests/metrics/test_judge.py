@@ -237,3 +237,16 @@ def test_too_few_training_rows_leave_the_floor_of_those_metrics_out(tmp_path: Pa
     assert "C_T-plain" not in scores
     assert any("no floor of copying" in sentence for sentence in few.missing)
     assert any("no C_T: it needs 61 pictures on either side" in sentence for sentence in few.missing)
+
+
+def test_a_class_too_rare_for_the_classifier_costs_its_scores_alone(tmp_path: Path) -> None:
+    """Two of 2,400 held-out pictures are of the other class, none of them in the half that would train it."""
+    rare = np.zeros(5000, int)
+    rare[HELDOUT[:2]] = 1
+    seeds = [judge(tmp_path, labels=rare, seed=seed) for seed in range(6)]
+    alone = [one for one in seeds if one.classifier is None]
+    assert alone, "or chance took one of them six times"
+    assert alone[0].missing == [
+        "no scores of a small classifier: the 1,200 held-out pictures that would train it are of one class"
+    ]
+    assert len(alone[0]._held_rows) and "KID-plain" in alone[0].score(good)

@@ -11,10 +11,13 @@ from PIL import Image
 import poise
 from poise.cli import main
 from poise.errors import PoiseError
+from poise.recipes.common.recipe import NoisePlace
 from poise.recipes.images.drawing import kinds_like
+from poise.report.live import Silent
 from poise.report.picture import grid
 from poise.runs.run import run as train
-from tests.runs.conftest import pictures, spec  # noqa: F401  (fixture)
+from tests.evaluation.texts import text_spec
+from tests.runs.conftest import grammar, pictures, spec  # noqa: F401  (fixtures)
 
 CLASSES = ["0", "1", "2", "3"]
 
@@ -82,3 +85,60 @@ def test_a_run_that_knows_no_classes_says_who_can(pictures, tmp_path):
     run = poise.train("vae", pictures, out=tmp_path / "run", autoencoder={"width": 4}, **small)
     with pytest.raises(PoiseError, match="a run of vae, which cannot draw by class: name a run of images"):
         run.by_class(2)
+
+
+@pytest.fixture(scope="module")
+def two_of_three(tmp_path_factory):
+    """A run by class that never saw a picture of the first one, and its data."""
+    place = tmp_path_factory.mktemp("unlearnt")
+    rng = np.random.default_rng(0)
+    for name, split in (("a", "test"), ("b", "train"), ("c", "train"), ("c", "test")):
+        (place / "data" / split / name).mkdir(parents=True)
+        for i in range(12):
+            picture = Image.fromarray(rng.integers(0, 255, (16, 16), dtype=np.uint8))
+            picture.save(place / "data" / split / name / f"{i}.png")
+    said: list[str] = []
+
+    class Listening(Silent):
+        def say(self, line):
+            said.append(line)
+
+    train(spec(str(place / "data"), labels="folders", conditional=True, steps=2), place / "run", Listening())
+    return place, said
+
+
+@pytest.mark.slow
+def test_classes_without_training_pictures_are_told_and_not_drawn(two_of_three, capsys):
+    place, said = two_of_three
+    assert "classes without training pictures, which are not learnt: a" in said
+    run = poise.load(place / "run")
+    assert run.facts.classes == ["a", "b", "c"] and run.facts.learnt == ["b", "c"]
+    made = run.by_class(2)
+    assert made.shape[:2] == (2, 2)
+    for row, label in zip(made, "bc", strict=True):
+        assert np.array_equal(row, run.sample(2, label=label))
+    assert np.array_equal(run.interpolate(3, 2)[[0, 2], 0], [run.sample(5, label="b")[i] for i in (0, 4)])
+    with pytest.raises(PoiseError, match="--label a was not learnt, as no picture of it was trained on"):
+        run.sample(2, label="a")
+    with pytest.raises(PoiseError, match="--label a was not learnt"):
+        run.walk([NoisePlace(0, label="a")], [NoisePlace(1, label="b")], [0.0])
+    assert main(["sample", str(place / "run"), "--by-class", "--out", str(place / "rows.png")]) == 0
+    assert "8 samples of each of the 2 classes" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_training_pictures_of_one_class_are_refused(two_of_three, tmp_path):
+    place, _ = two_of_three
+    for picture in (place / "data" / "train" / "c").iterdir():
+        picture.unlink()
+    with pytest.raises(PoiseError, match=r"training pictures of two classes at least, and .* all of 'b'"):
+        train(spec(str(place / "data"), labels="folders", conditional=True), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.slow
+def test_a_run_of_sentences_cannot_be_drawn_by_class(grammar, tmp_path, monkeypatch, capsys):
+    train(text_spec(grammar), tmp_path / "te")
+    monkeypatch.chdir(tmp_path)
+    assert main(["sample", "te", "--by-class"]) == 2
+    assert "te is a run of text, which cannot draw by class: name a run of images" in capsys.readouterr().err

@@ -15,8 +15,8 @@ import poise
 from poise.errors import PoiseError
 from poise.models.images.dcgan import DcganGenerator
 from poise.recipes.common.recipe import NoisePlace
-from poise.recipes.images.outputs import interpolate
-from poise.recipes.images.walking import along_sphere, noise_at
+from poise.recipes.images.outputs import draw, interpolate
+from poise.recipes.images.walking import along_sphere, noise_at, walk
 from poise.runs.run import run as train
 from tests.runs.conftest import pictures, spec  # noqa: F401  (fixture)
 
@@ -106,3 +106,23 @@ def test_a_picture_has_the_class_of_the_end_that_is_nearer(runs):
 def test_what_is_no_way_is_one_sentence(starts, ends, at, said, runs):
     with pytest.raises(PoiseError, match=said):
         poise.load(runs / "with").walk(starts, ends, at)
+
+
+@pytest.mark.parametrize("rows", [3, 128, 140])
+def test_ways_begin_and_end_at_the_samples_that_are_named_however_many_there_are(rows):
+    generator = DcganGenerator(noise=3, size=16, channels=1, width=2).eval()
+    facts = SimpleNamespace(classes=[])
+    made = interpolate(generator, facts, rows, between=2, seed=5)
+    samples = draw(generator, facts, 2 * rows, seed=5)
+    assert np.array_equal(made[:, 0], samples[0::2]) and np.array_equal(made[:, -1], samples[1::2])
+
+
+@pytest.mark.parametrize("wrong", ["3", 1.5, -1, None])
+def test_numbers_are_samples_of_seed_0_and_other_things_are_refused(wrong):
+    generator = DcganGenerator(noise=3, size=16, channels=1, width=2).eval()
+    facts = SimpleNamespace(classes=[])
+    asked = [NoisePlace(0, i) for i in (2, 5)]
+    wanted = walk(generator, facts, asked[:1], asked[1:], [0.0, 0.5])
+    assert np.array_equal(walk(generator, facts, [2], np.array([5]), np.array([0.0, 0.5])), wanted)
+    with pytest.raises(PoiseError, match="from a NoisePlace, or the number of a sample of seed 0, not from"):
+        walk(generator, facts, [wrong], [5], [0.0])

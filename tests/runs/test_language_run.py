@@ -59,7 +59,7 @@ def test_a_run_leaves_what_it_promises(grammar, tmp_path):
     assert len(report.penalties) == 6
     out = tmp_path / "more.jsonl"
     said = sample_to(Run(folder), 3, 0, str(out), {"start": "the"})
-    assert said[0] == f"{out}: 3 sentences of a" and len(said) == 4
+    assert said[0] == f"{out}: 3 sentences, drawn by a" and len(said) == 4
 
 
 @pytest.mark.slow

@@ -47,7 +47,7 @@ def test_a_vocoder_run_leaves_what_it_promises(syllables, tmp_path):
     heard = sorted(path.name for path in (folder.samples / ends[0]).glob("*.wav"))
     assert heard[:2] == ["000-generated.wav", "000-real.wav"] and len(heard) % 2 == 0
     out = tmp_path / "more"
-    assert sample_to(Run(folder), 2, 0, str(out), {}) == [f"{out}: 2 clips and index.html of a"]
+    assert sample_to(Run(folder), 2, 0, str(out), {}) == [f"{out}: 2 clips and index.html, drawn by a"]
     assert len(list(out.glob("*.wav"))) == 2 and len(json.loads((out / "texts.json").read_text())) == 2
     assert Run(folder).generator.trained == WARM + GAME
 

@@ -73,7 +73,7 @@ def test_a_run_leaves_what_it_promises(grammar, tmp_path):
     assert {WARM, WARM + ALONE, TOTAL, report.best.step} <= kept
     out = tmp_path / "more.txt"
     said = sample_to(Run(folder), 5, 0, str(out), {"temperature": 0.5})
-    assert said == [f"{out}: 5 sentences of a", *(f"  {line}" for line in out.read_text().splitlines())]
+    assert said == [f"{out}: 5 sentences, drawn by a", *(f"  {line}" for line in out.read_text().splitlines())]
     assert len(out.read_text().splitlines()) == 5
 
 
@@ -136,10 +136,16 @@ def test_the_likelihood_falls_in_the_first_stage(grammar, tmp_path):
 
 @pytest.mark.parametrize(
     ("asked", "first", "last"),
-    [("warmup:1e-3", 0.0, 1e-3), ("warmup:1e-3:2", 0.0, 1e-3), ("linear:1e-3:1e-5", 1e-3, 1e-3)],
+    [
+        ("warmup:1e-3", 0.0, 1e-3),
+        ("warmup:1e-3:2", 0.0, 1e-3),
+        ("linear:1e-3:1e-5", 1e-3, 1e-3),
+        ("cosine:1e-3:1e-5:2", 1e-3, 1e-3),
+    ],
 )
 def test_the_critic_stage_learns_at_a_rate_of_its_own_length(grammar, asked, first, last):
-    """A rate that rises over a far longer stage would teach the discriminator nothing before the game begins."""
+    """A rate that rises over a far longer stage would teach the discriminator nothing before the game begins; one that
+    falls has not begun to, whatever its length."""
     spec = text_spec(grammar, discriminator={**PLAYER, "lr": asked})
     recipe = kind_of("text").build(**instantiated("text", completed("text", spec["arguments"])))
     (dial,) = recipe.stages[1].dials

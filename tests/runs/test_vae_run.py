@@ -58,7 +58,7 @@ def test_a_run_leaves_what_it_promises(pictures, tmp_path):
     assert {"autoencoder.safetensors", "autoencoder.ema.safetensors"} <= files
     for latents in (None, "prior", "mixture"):
         out = tmp_path / f"{latents}.png"
-        assert sample_to(Run(folder), 9, 0, str(out), {"latents": latents}) == [f"{out}: 9 samples of a"]
+        assert sample_to(Run(folder), 9, 0, str(out), {"latents": latents}) == [f"{out}: 9 samples, drawn by a"]
     assert (tmp_path / "None.png").read_bytes() == (tmp_path / "prior.png").read_bytes()
     assert (tmp_path / "mixture.png").read_bytes() != (tmp_path / "prior.png").read_bytes()
 

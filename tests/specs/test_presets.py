@@ -11,6 +11,7 @@ from poise.cli import main
 from poise.errors import PoiseError
 from poise.record import RunFolder
 from poise.specs.config_files import located, presets, read_config
+from poise.specs.spec import parser_for
 
 SMALL = ["--size", "16", "--steps", "2", "--batch", "4", "--scores", "0", "--threads", "1", "--generator.width", "2",
          "--discriminator.width", "2", "--log-every", "1"]  # fmt: skip
@@ -54,3 +55,21 @@ def test_another_name_is_refused_with_those_that_there_are(name, hint):
     with pytest.raises(PoiseError, match="there is no such file") as told:
         read_config(name)
     assert hint in str(told.value) and str(told.value).endswith(f"or one of {', '.join(presets())}")
+
+
+@pytest.mark.parametrize("place", [0, 2, 4])
+@pytest.mark.parametrize("how", [["--config", "one.yaml"], ["--config=one.yaml"]])
+def test_a_flag_goes_before_a_file_wherever_it_stands(place, how, photos):
+    """And of two files the later one before the other."""
+    Path("one.yaml").write_text("steps: 3\nbatch: 9\nnoise: 7\n")
+    Path("two.yaml").write_text("noise: 5\nema: 0.5\n")
+    flags = ["--steps", "4", "--batch", "8"]
+    words = [*flags[:place], *how, *flags[place:], "--config", "two.yaml"]
+    found = parser_for("images").parse(["pictures.npy", *words])
+    assert (found["steps"], found["batch"], found["noise"], found["ema"]) == (4, 8, 5, 0.5)
+
+
+@pytest.mark.parametrize("words", [["--config"], ["--config="], ["--config=one.yaml", "--config"]])
+def test_a_file_without_a_name_is_refused(words, photos):
+    Path("one.yaml").write_text("steps: 3\n")
+    assert main(["train", "images", "pictures.npy", *words]) == 2

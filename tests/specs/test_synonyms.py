@@ -81,3 +81,10 @@ def test_in_other_commands_too(words, said, capsys):
 
 def test_camel_case_and_underscores_are_the_same_habit():
     assert meant("--batchSize", ["--batch"]) == meant("--batch_size", ["--batch"]) == "here that is --batch"
+
+
+@pytest.mark.parametrize("word", ["-n", "--seed"])
+def test_an_option_behind_two_dashes_is_told_where_it_belongs(word, capsys):
+    """Behind -- everything is a name, also that of a run that begins with a dash."""
+    assert main(["sample", "--", "-neg", word, "4"]) == 2
+    assert f"'{word}' stands after --, where everything is a name: put options before --" in capsys.readouterr().err

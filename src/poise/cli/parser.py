@@ -78,6 +78,8 @@ class CommandParser(argparse.ArgumentParser):
                 raise PoiseError(f"{flag} is empty: name {'where to write' if name == 'out' else 'what is meant'}")
         if extra:
             word = extra[0].partition("=")[0]
+            if word in self._option_string_actions:  # a word that is known, so it stands after --
+                raise PoiseError(f"'{word}' stands after --, where everything is a name: put options before --")
             self.error(f"unknown argument '{word}'", word)
         return found, extra
 

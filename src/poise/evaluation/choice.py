@@ -143,6 +143,11 @@ def small_networks(sides: Sides, options: EvaluationOptions) -> tuple[Sides, dic
     size = min(len(order) // 2, BLOCK, BLOCK_BYTES // each)
     block = np.sort(order[:size])
     labels = None if sides.labels is None else sides.labels[block]
+    if "classifier" in wanted and labels is not None and len(np.unique(labels)) < 2:
+        reason = f"no small classifier: the {size:,} held-out pictures that would train it are of one class"
+        if options.features:
+            raise PoiseError(f"{reason}; leave it out of --features")
+        return sides, {}, [reason]
     material = Material(heldout.items.take(block), labels, seed=options.seed)
     trained = [kept_network(find("extractor", n), material, heldout.items.fingerprint, block) for n in wanted]
     learnt = {net.kind: net for net in trained if net.accuracy > BETTER_THAN_CHANCE / net.classes}

@@ -58,14 +58,18 @@ def likelihood_section(sides: Sides, options: EvaluationOptions, task: TaskProgr
 def _section_of(members: list[LatentMetric], held: Looked, known: Looked | None, floor: dict[str, Estimate]) -> Section:
     rows = []
     defined = [member for member in members if member.applies(held)]
+    notes = []
     for member in defined:
-        train = {} if known is None else member.measure(known)
+        train: dict[str, Estimate] = {}
+        if known is not None and member.features and len(known) < member.least:
+            notes.append(Note(f"it needs {member.least} of them, and there are {len(known)}.", member.name, TRAINED))
+        elif known is not None:
+            train = member.measure(known)
         for name, estimate in member.measure(held).items():
             rows.append(member.row(name, estimate, beside={TRAINED: train.get(name), OTHERS: floor.get(name)}))
         if member.gap and member.each and known is not None:
             gap = _gap(member.each(held).numpy(), member.each(known).numpy())
             rows.append(member.row(f"{member.name} gap", gap, "lower", GAP.format(member.name)))
-    notes = []
     if held.stochastic:
         notes += _remarks(held, {row.metric: row.made.value for row in rows})
     elif len(defined) < len(members):
@@ -113,9 +117,9 @@ def _gap(held: Any, known: Any) -> Estimate:
 
 def _floor(held: Looked, known: Looked | None, seed: int) -> dict[str, Estimate]:
     """FD between the held-out and the training pictures that were looked at, for each extractor."""
-    if known is None:
-        return {}
     (fd,) = find_metrics(FeatureMetric, ["FD"])
+    if known is None or len(known) < fd.least:
+        return {}
     return {
         f"rFD-{name.partition('@')[0]}": fd.estimate(compare(held.features[name][0], known.features[name][0]), seed)
         for name in held.features

@@ -95,8 +95,9 @@ def sides_of_run(run: Run, n: int | None, seed: int, real: Real) -> Sides:
     check_there(run.folder, run.spec)
     train, heldout = OWN[modality](run)
     if not len(heldout):
+        share = run.spec.arguments.get("heldout", 0)
         raise PoiseError(
-            f"{run.path} was trained without held-out data (--heldout 0): give some real data with --against"
+            f"{run.path} was trained without held-out data (--heldout {share:g}): give some real data with --against"
         )
     own = heldout.items
     if real.trained_on is not None:

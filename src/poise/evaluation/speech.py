@@ -4,6 +4,7 @@ training, and whether clips are played back from the training set."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -17,7 +18,7 @@ from poise.evaluation.report import Section
 from poise.evaluation.sides import Sides
 from poise.evaluation.sources import TaskProgress
 from poise.intervals import mean_interval
-from poise.metrics.core.metric import find_metrics
+from poise.metrics.core.metric import not_about
 from poise.metrics.core.rows import Difference, Note, ScoreRow
 from poise.metrics.speech.clip_copying import copied_clips
 from poise.metrics.speech.comparison import Comparison, Trained
@@ -28,6 +29,7 @@ COPYING = "copying"  # as the metric of features is called
 CELLS = 5e9  # of the tables of time warping in all, about two minutes: fewer pairs are looked at where there are more
 LEAST_PAIRS, MOST_TRAINED = 8, 5_000
 FEW = "it could be computed of fewer than half of the recordings, the others being {}."
+UNPAIRED = "no clip has a real one that it should be."
 TITLES = {
     "nearest training clip": "Distance to the nearest training clip over that of the real clip: about 0 for a copy.",
     "training clip of the real one": "The same to the training clip that is nearest to the real one.",
@@ -51,17 +53,19 @@ def speech_section(sides: Sides, options: EvaluationOptions, task: TaskProgress)
     """The metrics of pairs, for clips with counterparts; None where there are no such, or where `--metrics` names none
     of them."""
     found, wanted = sides.comparison, options.metrics
+    members = named_metrics(PairedMetric, wanted)
+    if wanted is not None:
+        members.sort(key=lambda member: wanted.index(member.name))
     if found is None:
-        return None
-    if wanted is None:
-        members, copies = find_metrics(PairedMetric), True
-    else:
-        members = sorted(named_metrics(PairedMetric, wanted), key=lambda member: wanted.index(member.name))
-        copies = COPYING in wanted
-    copies = copies and found.trained is not None
+        left_out = [Note(UNPAIRED, member.name) for member in members if wanted is not None]
+        return Section("speech", "Recording by recording", [], {}, left_out) if left_out else None
+    copies = (wanted is None or COPYING in wanted) and found.trained is not None
     if not members and not copies:
         return None
-    return section_of(found, members, options.seed, task, options.language, copies)
+    section = section_of(found, members, options.seed, task, options.language, copies)
+    if wanted is None:
+        return section
+    return replace(section, notes=[*section.notes, *not_about(members, *_contexts(found, options.language))])
 
 
 def section_of(

@@ -11,11 +11,11 @@ from poise.data.files.items import Progress
 from poise.data.tokenizers.alphabet import UNKNOWN, Units
 from poise.data.tokenizers.units import fit_units, suggested_units
 from poise.errors import PoiseError
-from poise.evaluation.choice import EvaluationOptions
+from poise.evaluation.choice import EvaluationOptions, named_metrics
 from poise.evaluation.report import Section
 from poise.evaluation.sides import LEAST_MADE, Sides
 from poise.evaluation.sources import TaskProgress
-from poise.metrics.core.metric import find_metrics, fitting, installed, row_of
+from poise.metrics.core.metric import fitting, installed, not_about, row_of
 from poise.metrics.core.rows import Note, ScoreRow, StandIns
 from poise.metrics.core.statistics import Estimate
 from poise.metrics.text.metric import TextMetric, Texts, TextSets
@@ -63,14 +63,17 @@ def section_of(
     known = None if train is None else _texts(units, train, others)
     places = _places(_texts(units, made, others), _texts(units, heldout, others), known, seed)
     base = TextSets(places.made, places.reference, known, len(units), name)
-    there, notes = installed(metric for metric in find_metrics(TextMetric) if metric.applies(base))
-    chosen = [metric for metric in there if metrics is None or metric.name in metrics]
-    if not chosen:
+    named = named_metrics(TextMetric, metrics)
+    chosen, notes = installed(metric for metric in named if metric.applies(base))
+    if metrics is not None:
+        notes += not_about(named, base)
+    if not chosen and not notes:
         return None
     members, left_out = fitting(chosen, base)
     notes += left_out
     found = _measured(members, places.by_name(), base, seed, notes, task("metrics of the sentences") if task else None)
-    notes.append(_unknown(places.made, places.reference, name))
+    if members:
+        notes.append(_unknown(places.made, places.reference, name))
     return Section(
         "text",
         f"By the sentences themselves, in {name} (a vocabulary of {len(units):,})",

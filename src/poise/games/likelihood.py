@@ -6,6 +6,8 @@ carried over (a recurrent language model: truncated back-propagation through tim
 
 from __future__ import annotations
 
+import math
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,6 +18,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from poise.core import Batch, Player, Term
+
+LARGEST = math.log(sys.float_info.max)  # nats whose exponential is a number
 
 
 def nats(logits: Tensor, targets: Tensor) -> Tensor:
@@ -170,6 +174,11 @@ def window_term(name: str = "nll") -> Term[WindowRound]:
         return round.nll
 
     return Term(name, value)
+
+
+def perplexity(nats: float) -> float:
+    """exp of the mean nats per unit; infinite where no number is large enough."""
+    return math.exp(nats) if nats < LARGEST else math.inf
 
 
 @torch.no_grad()

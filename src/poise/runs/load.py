@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from poise.recipes.common.portable import Portable
     from poise.recipes.common.recipe import NoisePlace, RecipeEntry
 
-    Places = Sequence[NoisePlace]
+    Places = Sequence[NoisePlace | int]
 
 
 # What a recipe does -> how one says it, where that is another word.
@@ -145,7 +145,7 @@ class Run:
 
     def walk(self, starts: Places, ends: Places, at: Sequence[float], **asked: Any) -> np.ndarray:
         """Way i from the sample at starts[i] to that at ends[i], at the shares `at` in [0, 1]: uint8 [ways, len(at), H,
-        W, C]. `asked`: as of `sample`, but for label, which each place has itself."""
+        W, C]. A place: i, sample i of seed 0, or a `recipes.common.recipe.NoisePlace`. `asked`: as of `sample`."""
         does, given = self.able("walk"), self._known(1, asked)
         found: np.ndarray = does(self.generator, self.facts, starts, ends, at, **given)
         return found

@@ -5,7 +5,6 @@ More than 250 lines, because what happens at a step, and in which order, is to b
 
 from __future__ import annotations
 
-import math
 import os
 import time
 from bisect import bisect_left
@@ -17,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from poise.disk import read_json, write_json
 from poise.disk.description import RunSpec
 from poise.disk.rows import KeptRows, StepRow
-from poise.errors import NonFinite, PoiseError
+from poise.errors import NonFinite, NothingToMeasure, PoiseError
 from poise.monitor import Finding, Record, diagnose
 from poise.recipes.common.recipe import Recipe
 from poise.record import RunFolder
@@ -259,15 +258,16 @@ class Session:
             (entry,) = fetched([row])
         else:  # what a lazy penalty did, if it was measured here
             (entry,) = fetched([{name: row[name] for name in lazily(row)}])
-        local, monitor = step - offset, self.monitors[self.stage]
-        if local % cadence.probe == 0 and monitor is not None:
-            entry |= monitor(local // cadence.probe)
         drawn = self.early.due() or made % cadence.sample == 0 or self._is_end(made)
-        if drawn:
-            self._show(made)
         scored = made in cadence.scores
-        if scored:
-            entry |= self._score(made)
+        try:
+            entry |= self._probed(step - offset)
+            if drawn:
+                self._show(made)
+            if scored:
+                entry |= self._score(made)
+        except NothingToMeasure as error:
+            raise Divergence("not finite", str(error), step, step) from None
         if entry:
             self.rows.append(StepRow({"step": step, **entry}))
             self.folder.add(self.rows[-1])
@@ -286,6 +286,11 @@ class Session:
             self.folder.event("stopped", step=made)
             raise Interrupted(f"stopped after step {made}")
         self.threads.next(made)
+
+    def _probed(self, local: int) -> Mapping[str, float]:
+        """What the monitor of the present stage reads off its networks after `local` steps of it, where it is due."""
+        monitor, probe = self.monitors[self.stage], self.recipe.cadence.probe
+        return monitor(local // probe) if monitor is not None and local % probe == 0 else {}
 
     def _show(self, made: int) -> None:
         """A file of samples, of this moment."""
@@ -379,23 +384,26 @@ class Session:
         if patience is None or not last:
             return False
         reached = self.rows[-1].step + 1 if self.rows else 0
+        stage = self.total - self.recipe.stages[-1].steps
         begun = max((step for step in self.formerly if step <= reached), default=0)  # it counts anew from there
-        return since_best(self.rows, self.primary, begun) >= patience
+        return since_best(self.rows, self.primary, max(begun, stage)) >= patience
 
     def _score(self, made: int) -> dict[str, float]:
         """Scores of the averaged generator against the held-out pictures, for the record."""
         began = time.monotonic()
-        if self.judge is None and self.recipe.judge is not None:
+        first = self.judge is None and self.recipe.judge is not None
+        if first and self.recipe.judge is not None:
             self.judge = self.recipe.judge()
             for note in self.judge.missing:
                 self.view.say(note)
-            self.view.say(scored_on(self.judge))
         if self.judge is None:
             return {}
         taken = self.judge.score(self.recipe.sampler)
+        if first and taken:
+            self.view.say(scored_on(self.judge))
         entry = {f"score/{name}": value for name, value in taken.items()}
         now = best([{"step": made - 1, **entry}], self.primary)
-        if now and now.value < (self.best.value if self.best else math.inf):
+        if now and (self.best is None or now.value < self.best.value):
             self.best = now
         if not now and self.recipe.acting.patience is not None:
             self.view.say(f"--patience does nothing here: there is no {self.primary[0]} to go by")

@@ -31,7 +31,7 @@ def sample_to(run: Run, n: int, seed: int, out: str | None, asked: Mapping[str, 
     if run.recipe.modality == "image":
         _check(path, [path], n)
     samples = run.sample(n, seed, **asked)
-    said = f"{path}: {run.recipe.write(samples, path)} of {run.name}"
+    said = f"{path}: {run.recipe.write(samples, path)}, drawn by {run.name}"
     if run.recipe.modality != "text":
         return [said]
     return [said, *(f"  {shortened(text)}" for text in samples[:SHOWN])]
@@ -43,8 +43,9 @@ def by_class_to(run: Run, n: int, seed: int, out: str | None, asked: Mapping[str
     The same noise stands in each column. Returns what to tell, with the names of the classes from the top.
     Errors: PoiseError for a run that knows no classes, and for `label` among what is asked.
     """
+    run.able("by_class")
     path = Path(out or run.recipe.default_out)
-    classes = [str(name) for name in run.facts.classes]
+    classes = [str(name) for name in run.facts.learnt]
     places = [path / f"{number:03d}-{_plain(name)}" for number, name in enumerate(classes)]
     _check(path, places, n)
     made = run.by_class(n, seed, **asked)

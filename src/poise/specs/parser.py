@@ -70,7 +70,7 @@ class Parser(jsonargparse.ArgumentParser):
     def parse(self, argv: list[str]) -> Arguments:
         """The arguments as plain values: numbers, strings, lists and dicts."""
         no_endless_numbers(argv)
-        words = [underscored(word) for word in argv]
+        words = configs_first([underscored(word) for word in argv])
         readable, files = readable_configs(words)
         texts = [*words, *(Path(located(file)).read_text(encoding="utf-8") for file in files)]
         allow(found.group() for text in texts for found in PATH.finditer(text))  # the user names it
@@ -149,6 +149,15 @@ def config_places(words: list[str]) -> list[tuple[int, str]]:
     """Where a configuration file is named, and its path."""
     found = [(i, word.partition("=")[2]) for i, word in enumerate(words) if word.startswith("--config=")]
     return found + [(i + 1, "".join(words[i + 1 : i + 2])) for i, word in enumerate(words) if word == "--config"]
+
+
+def configs_first(words: list[str]) -> list[str]:
+    """The same words, configuration files before all others: a flag goes before what they say wherever it stands."""
+    first: list[str] = []
+    for i, _ in sorted(config_places(words)):
+        alone = i < len(words) and words[i].startswith("--config=")
+        first += words[i : i + 1] if alone else words[i - 1 : i + 1]
+    return [*first, *without_configs(words)]
 
 
 def without_configs(words: list[str]) -> list[str]:

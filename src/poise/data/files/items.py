@@ -135,3 +135,17 @@ def unit_interval(hashes: NDArray[np.uint8]) -> NDArray[np.float64]:
     """The first 64 bits of each hash, over 2^64: float64 [N] in [0, 1]."""
     first = hashes[:, :8].copy().view(">u8")[:, 0] if len(hashes) else np.empty(0, np.uint64)
     return first / 2.0**64
+
+
+def larger_share(places: NDArray[np.float64], heldout: float) -> str:
+    """Which share would hold out how many items of these places in [0, 1], but not all, where `heldout` holds out none.
+
+    Example:
+        >>> larger_share(np.array([0.25, 0.25, 0.7]), 0.1)
+        '--heldout 0.3 would hold out 2 of 3'
+    """
+    for share in (0.1, 0.2, 0.3, 0.5, 0.7, 0.9):
+        held = int((places < share).sum())
+        if share > heldout and 0 < held < len(places):
+            return f"--heldout {share:g} would hold out {held:,} of {len(places):,}"
+    return "no share would hold out some and leave some: give more"

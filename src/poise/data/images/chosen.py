@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from poise.data.files.items import ORDERS
+from poise.data.files.items import ORDERS, larger_share
 from poise.data.images.cache import Cached
 from poise.data.images.options import KINDS
 from poise.data.images.sources.fitting import FITS
@@ -93,9 +93,7 @@ def share_of(places: np.ndarray, own: int, heldout: float) -> str:
     """Which share would hold out how many, where `heldout` holds out none."""
     if own:
         return f"--heldout 0.1, or any share above 0, holds out the {own:,} pictures of the set's own test split"
-    known = (0.1, 0.2, 0.3, 0.5)
-    share = next((share for share in known if share > heldout and (places < share).any()), 0.5)
-    return f"--heldout {share:g} would hold out {int((places < share).sum()):,} of {len(places):,}"
+    return larger_share(places, heldout)
 
 
 def shared_pictures(cached: Cached) -> list[str]:

@@ -19,7 +19,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poise.data.catalogue.locate import locate
-from poise.data.files.items import ORDERS, SHARE, Progress, Rows, among, by_content, hashes_of, unit_interval
+from poise.data.files.items import (
+    ORDERS,
+    SHARE,
+    Progress,
+    Rows,
+    among,
+    by_content,
+    hashes_of,
+    larger_share,
+    unit_interval,
+)
 from poise.data.files.walking import shown
 from poise.data.speech.clips import ClipOptions, prepared
 from poise.data.speech.clips_meta import Prepared
@@ -154,12 +164,15 @@ def _recordings(
     files = tuple(found.meta.files)
     known = [read.by_file.get(file, Transcript()) for file in files]
     texts, voices = tuple(one.text for one in known), tuple(sorted({one.voice for one in known}))
-    train, held = _split(name, texts, found.hashes, heldout, share)
+    train, held, shares = _split(name, texts, found.hashes, heldout, share)
     if order == "content":
         places = by_content(found.hashes)
         train, held = among(places, train), among(places, held)
     whole = [found.meta.digest, options.rate, found.starts.tolist(), texts, [one.voice for one in known]]
     left_out = unmatched + [(file, reason) for file, reason in found.meta.left_out]
+    notes = notes_on(name, found, options, known, left_out, read.notes)
+    if not len(held):
+        notes.append(f"no recordings are held out, so samples are not scored; {larger_share(shares, heldout)}")
     return Recordings(
         name=name,
         samples=found.samples,
@@ -173,7 +186,7 @@ def _recordings(
         heldout=held,
         fingerprint=hashlib.sha256(json.dumps(whole).encode()).hexdigest(),
         left_out=left_out,
-        notes=notes_on(name, found, options, known, left_out, read.notes),
+        notes=notes,
     )
 
 
@@ -195,13 +208,14 @@ def _of_voice(name: str, files: list[str], by_file: dict[str, Transcript], voice
 
 def _split(
     name: str, texts: Sequence[str], hashes: NDArray[np.uint8], heldout: float, share: float
-) -> tuple[Rows, Rows]:
-    """By the text where there is one, else by the content: see `items.Hashed.split`."""
+) -> tuple[Rows, Rows, NDArray[np.float64]]:
+    """By the text where there is one, else by the content: see `items.Hashed.split`. With their places in [0, 1]."""
     keys = hashes.copy()
     with_text = [row for row, text in enumerate(texts) if text]
     if with_text:
         keys[with_text] = hashes_of([normalised(texts[row]).encode() for row in with_text])
-    out = unit_interval(keys) < heldout
+    places = unit_interval(keys)
+    out = places < heldout
     used = unit_interval(hashes_of([b"share " + key.tobytes() for key in keys])) < share
     train = np.flatnonzero(~out & (used | (share == 1)))
     if not len(train):
@@ -209,7 +223,7 @@ def _split(
             f"{name}: none of {len(texts):,} clips is left to train on at --heldout {heldout:g} and --share {share:g}: "
             "give a smaller --heldout, a larger --share, or more clips"
         )
-    return train, np.flatnonzero(out)
+    return train, np.flatnonzero(out), places
 
 
 def _check(options: ClipOptions, heldout: float, share: float, order: str) -> None:

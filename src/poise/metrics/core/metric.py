@@ -40,8 +40,8 @@ class Metric(ABC, Generic[Input]):
     "target"; `function`, the formula, with its source and interval in its docstring; `unit` of the numbers;
     `needs_train`, whether it reads the training set; `least` items that every set must have; `largest` number of items
     of a set that are used, chosen by the seed, None for all; `applies` says whether what is read is of the kind that it
-    is about; `ready()` raises PoiseError where a package is missing. Each subclass says what it `reads`, and of which
-    `modality` that is, "" for any.
+    is about, and `otherwise` why it is not, where it is not; `ready()` raises PoiseError where a package is missing.
+    Each subclass says what it `reads`, and of which `modality` that is, "" for any.
     """
 
     reads: ClassVar[MetricInput]
@@ -57,6 +57,7 @@ class Metric(ABC, Generic[Input]):
     least: int = 4
     largest: int | None = None
     applies: Callable[[Any], bool] = always
+    otherwise: str = "these are not what it is about"
     ready: Callable[[], None] = at_once
 
     def __post_init__(self) -> None:
@@ -211,6 +212,18 @@ def fitting(metrics: Iterable[AnyMetric], read: Any) -> tuple[list[AnyMetric], l
         else:
             notes.append(Note(f"{reason}.", metric.name))
     return fit, notes
+
+
+def not_about(metrics: Iterable[AnyMetric], *read: Any) -> list[Note]:
+    """A note for each of these metrics that applies to nothing of what is read.
+
+    Example:
+        >>> from poise.metrics.text.metric import TextMetric, Texts, TextSets
+        >>> prose = Texts([[2]] * 4, ["the cat"] * 4)
+        >>> [str(note) for note in not_about(find_metrics(TextMetric, ["form"]), TextSets(prose, prose, None, 3))]
+        ['form is left out: the real sentences are no verse of one form.']
+    """
+    return [Note(f"{one.otherwise}.", one.name) for one in metrics if not any(map(one.applies, read))]
 
 
 def row_of(metric: Metric[Any], name: str, of: Mapping[str, Estimate | None]) -> ScoreRow | None:

@@ -259,6 +259,11 @@ class Judge(Timed):
             return heldout
         size = min(len(heldout) // 2, LARGEST_BLOCK)
         taught = drawn(heldout, size, (self._seed, 0))
+        if len(np.unique(labels[taught])) < 2:  # the others are too rare
+            self.missing.append(
+                f"no scores of a small classifier: the {size:,} held-out pictures that would train it are of one class"
+            )
+            return heldout
         self.classifier = self._cache.classifier(self._images, labels, taught, self._seed)
         self.extractors.append(self.classifier)
         return _without(heldout, taught)

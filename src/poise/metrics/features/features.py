@@ -25,7 +25,7 @@ from torch import Tensor
 
 from poise.data.catalogue.catalogue import located
 from poise.data.files.store import sha256_of
-from poise.errors import PoiseError
+from poise.errors import NothingToMeasure, PoiseError
 from poise.installing import install
 from poise.metrics.features.lite0 import DIM, Lite0
 from poise.registry import register
@@ -118,7 +118,7 @@ def check_images(images: Tensor) -> Tensor:
 def to_uint8(images: Tensor) -> Tensor:
     """Pictures in [-1, 1] (any float type) -> uint8 on the CPU, clamped and rounded; uint8 passes through.
 
-    Errors: `PoiseError` for NaN or infinite pixels, and for types that are neither.
+    Errors: `NothingToMeasure` for NaN or infinite pixels, `PoiseError` for types that are neither.
 
     Example:
         >>> to_uint8(torch.tensor([-1.0, 0.0, 1.0, 7.0])).tolist()  # (x + 1)·127.5, rounded
@@ -130,7 +130,7 @@ def to_uint8(images: Tensor) -> Tensor:
     if not images.is_floating_point():
         raise PoiseError(f"pictures to score are uint8 or floats in [-1, 1], not {images.dtype}")
     if not bool(torch.isfinite(images).all()):
-        raise PoiseError("the generator's pictures hold NaN or infinite pixels: there is nothing to score")
+        raise NothingToMeasure("the generator's pictures hold NaN or infinite pixels: there is nothing to score")
     return ((images.float().clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8).cpu()
 
 

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from poise.audio.spectrograms import mel_filters
 from poise.data.speech.speech import Wave, resampled
-from poise.errors import PoiseError
+from poise.errors import NothingToMeasure, PoiseError
 from poise.installing import install
 from poise.metrics.features.features import Material, MissingFeatures, digest_of, exact, spread, weights_of
 from poise.registry import register
@@ -53,7 +53,9 @@ def check_waves(waves: Sequence[Any]) -> list[NDArray[np.float32]]:
         if not isinstance(wave, Wave) or wave.samples.ndim != 1 or wave.rate < 1:
             raise PoiseError("features of speech are computed of waves: samples [S] and their rate")
         if not len(wave.samples) or not np.isfinite(wave.samples).all():
-            raise PoiseError("a clip to score is empty or holds NaN or infinite samples: there is nothing to score")
+            raise NothingToMeasure(
+                "a clip to score is empty or holds NaN or infinite samples: there is nothing to score"
+            )
         found.append(resampled(Wave(wave.samples.astype(np.float32, copy=False), wave.rate), RATE))
     return found
 

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from poise.data.files.items import Progress
-from poise.errors import PoiseError
+from poise.errors import NothingToMeasure, PoiseError
 from poise.metrics.features.features import Extractor, features, to_uint8
 from poise.training.loop import fold_seed
 
@@ -167,7 +167,9 @@ def look(
     mean, log_variance, costs, log_weights, drawn, errors = (_joined(column) for column in zip(*parts, strict=True))
     assert mean is not None and costs is not None and drawn is not None and errors is not None
     if bool(torch.isnan(costs).any()):
-        raise PoiseError("the auto-encoder's likelihood is NaN: there is nothing to measure; train at a lower rate")
+        raise NothingToMeasure(
+            "the auto-encoder's likelihood is NaN: there is nothing to measure; train at a lower rate"
+        )
     of = {name: (np.concatenate(real[name]), np.concatenate(made[name])) for name in real}
     return Looked(mean, log_variance, costs, log_weights, drawn, errors, dimensions, seed, of)
 

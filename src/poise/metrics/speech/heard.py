@@ -177,6 +177,7 @@ def word_errors(counts: Floats, voices: NDArray[np.int64]) -> float:
     "lower",
     unless="clips whose text has no words",
     applies=lambda context: context.language == "en" and bool(context.text),
+    otherwise="none of the recordings is known to be English and has a text",
     ready=_sphinx_ready,
     pools={"WER": word_errors, "WER of the real clips": word_errors},
 )
@@ -215,6 +216,7 @@ def _heard_in(real: Wave, made: Wave, context: Context) -> tuple[list[str], list
     "lower",
     unless="clips in which the real one has no words",
     applies=lambda context: context.language == "en",
+    otherwise="none of the recordings is known to be English",
     ready=_sphinx_ready,
     pools={"heard otherwise": word_errors},
 )

@@ -7,12 +7,28 @@ from typing import Any
 
 from poise.audio.spectrograms import Mel
 from poise.data.speech.speech import Wave
+from poise.errors import PoiseError
 from poise.metrics.speech.metric import Pair, measure_pairs
 
+LEAST = 2  # recordings that an interval needs
 # Metrics that are quick: those that compare sample by sample, for which a copy has the length of its recording, and
 # those that find out which frame goes with which.
 STRICT = ("log-mel L1", "MR-STFT", "STOI", "PESQ")
 WARPED = ("MCD", "F0 RMSE", "V/UV error", "tone contour", "periodicity")
+
+
+def judging(heldout: int, n: int, built: Callable[[], SpeechJudge]) -> Callable[[], SpeechJudge] | None:
+    """What builds the judge of n of the `heldout` recordings; None where there are none.
+
+    Errors: PoiseError for an n below `LEAST`.
+
+    Example:
+        >>> judging(0, 50, lambda: SpeechJudge([], Mel(), "copies", seed=0)) is None
+        True
+    """
+    if n < LEAST:
+        raise PoiseError(f"scores need at least {LEAST} recordings (--score-samples), not {n}")
+    return built if heldout else None
 
 
 class SpeechJudge:
@@ -38,14 +54,19 @@ class SpeechJudge:
         self.n = self.m = len(self.real)
         self.extractors: list[Any] = []
         self.about = f"scores compare {self.n:,} {what} with the held-out recordings themselves"
-        self.missing = [str(note) for note in measure_pairs(self.real[:2], self.mel, metrics).missing]
+        if self.n < LEAST:
+            self.missing = [f"no scores: they need at least {LEAST} held-out recordings, and there is {self.n}"]
+        else:
+            self.missing = [str(note) for note in measure_pairs(self.real[:LEAST], self.mel, metrics).missing]
 
     def floor(self) -> dict[str, float]:
         """Nothing: a recording is itself."""
         return {}
 
     def score(self, sample: Callable[[int, int], Sequence[Wave]]) -> dict[str, float]:
-        """Name -> value, with `.low`, `.high`, `.n` and `.m` beside it."""
+        """Name -> value, with `.low`, `.high`, `.n` and `.m` beside it; nothing where there is 1 recording."""
+        if self.n < LEAST:
+            return {}
         made = sample(self.n, self.seed)
         pairs = [one._replace(made=wave) for one, wave in zip(self.real, made, strict=True)]
         found: dict[str, float] = {}

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from poise.audio.spectrograms import Mel
 from poise.data.speech.speech import Wave
-from poise.errors import PoiseError
+from poise.errors import NothingToMeasure, PoiseError
 from poise.intervals import mean_interval
 from poise.metrics.core.memory import Memory
 from poise.metrics.core.metric import Metric, find_metrics, installed
@@ -214,7 +214,7 @@ def measure_pairs(
 
 def _check(wave: Wave, what: str) -> None:
     if not len(wave.samples) or not np.isfinite(wave.samples).all():
-        raise PoiseError(f"{what} is empty or holds NaN or infinite samples: there is nothing to compare")
+        raise NothingToMeasure(f"{what} is empty or holds NaN or infinite samples: there is nothing to compare")
 
 
 def _pooled(pool: PoolFunction, own: Floats, voices: NDArray[np.int64], seed: int) -> tuple[float, float, float] | None:

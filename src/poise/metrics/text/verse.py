@@ -181,6 +181,7 @@ def is_verse(sets: TextSets) -> bool:
     "Share of samples with exactly the line lengths and punctuation that most training poems have.",
     "target",
     applies=is_verse,
+    otherwise="the real sentences are no verse of one form",
 )
 def form(sets: TextSets, seed: int) -> dict[str, Estimate]:
     """Share of the n samples whose `form_of` is that of most of the m training poems, or of the held-out ones where no
@@ -208,6 +209,7 @@ def _pinyin() -> None:
     "with real poems.",
     "target",
     applies=is_verse,
+    otherwise="the real sentences are no verse of one form",
     ready=_pinyin,
 )
 def verse(sets: TextSets, seed: int) -> dict[str, Estimate]:

@@ -28,13 +28,13 @@ def nothing_held_out(record: Record) -> Finding | None:
         looked, held = record.series(f"{player}/nll_training"), record.series(f"{player}/nll_heldout")
     if not len(looked) or len(held):
         return None
-    asked = float(record.argument("heldout", 0.0))  # of a handful of items, a tenth may be none
+    asked = float(record.argument("heldout", 0.0))  # of a handful of items, or of texts, a tenth may be none
     return Finding(
         "no held-out data",
         "warning",
         looked.steps[0],
         "Nothing is held out: overfitting cannot be seen, and samples cannot be scored.",
-        advice(record, idea(f"{{}} {0.1 if not asked else min(2 * asked, 0.5):g}", "heldout")),
+        advice(record, idea(f"{{}} {0.1 if not asked else 0.3 if asked < 0.3 else 0.5:g}", "heldout")),
     )
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from poise.data.images.cache import Look
 from poise.data.images.images import ImageSet, open_images
 from poise.data.images.mirror import FOREIGN, mirror_share
@@ -35,6 +37,8 @@ def pictures(
         raise PoiseError(
             f"--conditional needs two classes at least and {found.name} has {len(found.classes)}: leave it out"
         )
+    if conditional:
+        found = _with_unlearnt(found)
     return _mirrored(found, options.flip, seed)
 
 
@@ -55,6 +59,23 @@ def reads(arguments: Arguments, look: Look | None = None) -> str:
     for side in height_and_width(found.size):
         check_side(side)
     return found.describe()
+
+
+def _with_unlearnt(found: ImageSet) -> ImageSet:
+    """The same, with a note of classes without training pictures. Errors: PoiseError where fewer than two have some."""
+    of_train = set(np.asarray(found.labels)[found.train].tolist())
+    unlearnt = [name for number, name in enumerate(found.classes) if number not in of_train]
+    if len(of_train) < 2:
+        only = found.classes[of_train.pop()]
+        raise PoiseError(
+            f"--conditional needs training pictures of two classes at least, and those of {found.name} are all of "
+            f"'{only}': leave it out, or change --limit and --heldout"
+        )
+    if not unlearnt:
+        return found
+    names = ", ".join(unlearnt[:8]) + (f" and {len(unlearnt) - 8:,} more" if len(unlearnt) > 8 else "")
+    note = f"classes without training pictures, which are not learnt: {names}"
+    return replace(found, notes=[*found.notes, note])
 
 
 def _mirrored(found: ImageSet, flip: bool | str, seed: int) -> ImageSet:

@@ -22,9 +22,10 @@ from poise.monitor.measures import compact
 from poise.monitor.signals import REFERENCES, AdversarialMonitor, MonitorInputs
 from poise.pixels.transparency import as_pixels, as_trained, over, seen_over
 from poise.recipes.common.parts import learning_rate
+from poise.recipes.common.recipe import NoisePlace
 from poise.recipes.images.drawing import CHUNK, kinds_like, pictures_of, take_turns
 from poise.recipes.images.facts import ImageFacts
-from poise.recipes.images.walking import along_sphere
+from poise.recipes.images.walking import along_sphere, noise_at
 from poise.report.picture import save_grid
 from poise.training.loop import fold_seed
 from poise.training.precision import Execution
@@ -64,13 +65,11 @@ def draw(
     Four channels have straight alpha. Classes are as frequent as among the training pictures (`kinds_like`), as they
     would be of a perfect generator, or all are `label`. `truncation` cuts the noise off: see `truncated`.
     """
-    classes = facts.classes
-    if label is not None and label not in classes:
-        known = ", ".join(classes[:8]) or "none: this run has no classes"
-        raise PoiseError(f"--label {label} is unknown; the classes are {known}")
     kinds = None
-    if classes:
-        kinds = kinds_like(facts.counts, n) if label is None else torch.full((n,), classes.index(label))
+    if label is not None:
+        kinds = torch.full((n,), facts.number_of(label))
+    elif facts.classes:
+        kinds = kinds_like(facts.counts, n)
     was_training = generator.training
     generator.eval()
     pixels = pictures_of(generator, n, seed, kinds, truncation)
@@ -84,13 +83,13 @@ def draw_seen(generator: nn.Module, facts: ImageFacts, n: int, seed: int, backgr
 
 
 def by_class(generator: nn.Module, facts: ImageFacts, n: int, seed: int, truncation: float | None = None) -> np.ndarray:
-    """n samples of each class: uint8 [classes, n, H, W, C]. Column i has the noise of sample i in every row, so a row
-    is what `draw` gives of that label. Errors: PoiseError for a run without classes."""
+    """n samples of each class that was learnt: uint8 [classes, n, H, W, C]. Column i has the noise of sample i in every
+    row, so a row is what `draw` gives of that label. Errors: PoiseError for a run without classes."""
     if not facts.classes:
         raise PoiseError(
             "--by-class needs a run with classes, and this one has none: train one with --conditional true"
         )
-    return np.stack([draw(generator, facts, n, seed, label, truncation) for label in facts.classes])
+    return np.stack([draw(generator, facts, n, seed, label, truncation) for label in facts.learnt])
 
 
 @torch.no_grad()
@@ -100,18 +99,19 @@ def interpolate(generator: nn.Module, facts: ImageFacts, rows: int, between: int
     With a and b the noise of the ends and ω the angle between them, z(t) = (sin((1 − t)ω) a + sin(tω) b) / sin ω
     (Shoemake 1985): each z is as long as noise is, which the middle of a straight line is not. Where a and b point the
     same or opposite ways, as noise of one number always does, the line is straight. Row r goes from sample 2r to sample
-    2r + 1 of this seed; where there are classes, row r keeps class r.
+    2r + 1 of this seed; where there are classes, row r keeps the r-th that was learnt.
     """
     if rows < 1 or between < 2:
         raise PoiseError(f"interpolate needs at least 1 row and 2 pictures in it, not {rows} and {between}")
     device = next(generator.parameters()).device
-    rng = torch.Generator().manual_seed(fold_seed(seed, 0))
-    noise = torch.randn(max(2 * rows, CHUNK), generator.noise_size, generator=rng)  # type: ignore[call-overload]
-    start, end = noise[0 : 2 * rows : 2], noise[1 : 2 * rows : 2]
+    noise = noise_at([NoisePlace(seed, i) for i in range(2 * rows)], int(generator.noise_size))  # type: ignore[arg-type]
+    start, end = noise[0::2], noise[1::2]
     t = torch.linspace(0, 1, between).repeat(rows).view(-1, 1)
     z = along_sphere(start.repeat_interleave(between, 0), end.repeat_interleave(between, 0), t)
-    classes = len(facts.classes)
-    labels = (torch.arange(rows) % max(classes, 1)).repeat_interleave(between).to(device) if classes else None
+    labels = None
+    if facts.classes:
+        ids = torch.tensor([facts.number_of(name) for name in facts.learnt])
+        labels = ids[torch.arange(rows) % len(ids)].repeat_interleave(between).to(device)
     flat = z.to(device)
     parts = [
         as_pixels(generator(flat[at : at + CHUNK], None if labels is None else labels[at : at + CHUNK]))

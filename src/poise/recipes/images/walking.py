@@ -51,17 +51,18 @@ def noise_at(places: Sequence[NoisePlace], size: int, truncation: float | None =
 def walk(
     generator: nn.Module,
     facts: ImageFacts,
-    starts: Sequence[NoisePlace],
-    ends: Sequence[NoisePlace],
+    starts: Sequence[NoisePlace | int],
+    ends: Sequence[NoisePlace | int],
     at: Sequence[float],
     truncation: float | None = None,
 ) -> np.ndarray:
     """Way i from the sample at starts[i] to that at ends[i], at the shares `at` in [0, 1]: uint8 [N, len(at), H, W, C].
 
-    Each picture has the class of the end that is nearer. Errors: PoiseError for no ways, ends that are not as many,
-    shares outside [0, 1], and classes that the run does not have.
+    A number i stands for sample i of seed 0. Each picture has the class of the end that is nearer. Errors: PoiseError
+    for no ways, ends that are not as many, shares outside [0, 1], and classes that the run does not have.
     """
-    if not starts or len(starts) != len(ends) or not at:
+    starts, ends = _places(starts), _places(ends)
+    if not starts or len(starts) != len(ends) or not len(at):
         raise PoiseError(f"a walk needs a start and an end each, and shares; not {len(starts)}, {len(ends)}, {len(at)}")
     if not all(0 <= share <= 1 for share in (*at, *(place.toward for place in (*starts, *ends)))):
         raise PoiseError("shares of a way are from 0, its start, to 1, its end")
@@ -78,6 +79,18 @@ def walk(
     return made.reshape(len(starts), len(at), *made.shape[1:])
 
 
+def _places(given: Sequence[NoisePlace | int]) -> list[NoisePlace]:
+    """Samples of seed 0 as places."""
+    found = []
+    for one in given:
+        if isinstance(one, int | np.integer) and one >= 0:
+            one = NoisePlace(0, int(one))
+        if not isinstance(one, NoisePlace):
+            raise PoiseError(f"a walk goes from a NoisePlace, or the number of a sample of seed 0, not from {one!r}")
+        found.append(one)
+    return found
+
+
 def _drawn(generator: nn.Module, z: Tensor, kinds: Tensor | None) -> np.ndarray:
     device, was_training, found = next(generator.parameters()).device, generator.training, []
     generator.eval()
@@ -92,9 +105,6 @@ def _drawn(generator: nn.Module, z: Tensor, kinds: Tensor | None) -> np.ndarray:
 
 def _class_of(place: NoisePlace, facts: ImageFacts) -> int:
     """The id of its class: the one that is named, or that of this sample among those of all classes."""
-    classes = facts.classes
     if place.label is None:
         return int(kinds_like(facts.counts, place.index + 1)[-1])
-    if place.label not in classes:
-        raise PoiseError(f"--label {place.label} is unknown; the classes are {', '.join(classes[:8])}")
-    return classes.index(place.label)
+    return facts.number_of(place.label)

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from poise.core import Timed
-from poise.games.likelihood import LanguageModelGame, heldout_nats
+from poise.errors import measurable
+from poise.games.likelihood import LanguageModelGame, heldout_nats, perplexity
 from poise.monitor.findings.windows import SHOWN_EVERY
 from poise.monitor.measures import with_gap
 from poise.recipes.language.build import Text
@@ -79,6 +80,6 @@ class LanguageJudge:
 
     def score(self, sample: Callable[[int, int], Any]) -> dict[str, float]:
         nats = heldout_nats(self.model, self.ids).double()
-        mean = float(nats.mean())
+        mean = measurable(float(nats.mean()), "the model's likelihood")
         bits = (float(nats.sum()) + self.text.spelling) / np.log(2) / self.text.characters
-        return {"perplexity": float(np.exp(mean)), "NLL": mean, "bits per character": bits}
+        return {"perplexity": perplexity(mean), "NLL": mean, "bits per character": bits}

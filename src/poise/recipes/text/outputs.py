@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from poise.core import Batch, ScheduledValue, Timed
-from poise.errors import PoiseError
-from poise.games.likelihood import nats
+from poise.errors import PoiseError, measurable
+from poise.games.likelihood import nats, perplexity
 from poise.metrics.text.judge import LEAST, TextJudge
 from poise.metrics.text.metric import Texts
 from poise.models.text import END, gumbel
@@ -173,7 +173,7 @@ def heldout_nll(generator: Any, players: TextPlayers, table: np.ndarray, device:
             counts = players.counted(ids)
             total += float((nats(generator.logits(ids), ids) * counts).sum())
             count += float(counts.sum())
-    return total / count
+    return measurable(total / count, "the generator's likelihood")
 
 
 class SentenceJudge(TextJudge):
@@ -193,7 +193,7 @@ class SentenceJudge(TextJudge):
 
     def score(self, sample: Callable[[int, int], Any], seed: int = 0) -> dict[str, float]:
         nll = heldout_nll(self._players.average, self._players, self._table, self._players.execution.device)
-        own = {"NLL_gen": nll, "perplexity": float(np.exp(nll)), "bits per character": nll * self._bits}
+        own = {"NLL_gen": nll, "perplexity": perplexity(nll), "bits per character": nll * self._bits}
         return super().score(sample, seed) | own
 
 
@@ -229,5 +229,5 @@ class OracleJudge:
 
 
 def _interval(name: str, values: Tensor) -> dict[str, float]:
-    mean, error = float(values.mean()), 1.96 * float(values.std()) / len(values) ** 0.5
+    mean, error = measurable(float(values.mean()), name), 1.96 * float(values.std()) / len(values) ** 0.5
     return {name: mean, f"{name}.low": mean - error, f"{name}.high": mean + error}

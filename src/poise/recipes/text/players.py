@@ -24,7 +24,7 @@ from poise.recipes.text.build import critic, generator
 from poise.recipes.text.facts import SentenceFacts
 from poise.registry import find, register
 from poise.training.ema import Ema
-from poise.training.schedules import Scheduled, bounds, number_or_schedule
+from poise.training.schedules import Linear, Scheduled, bounds, number_or_schedule
 
 
 class Estimator(NamedTuple):
@@ -123,8 +123,9 @@ class TextPlayers:
         rate = number_or_schedule(self.setup.discriminator.options.lr, "--discriminator.lr", steps)
         if callable(rate) and rate(0) < rate(steps):
             return adam_dials(self.alone.players, self.options, steps)
-        so_long = 10**9 * max(1, self.steps)  # that it does not fall yet
-        return adam_dials(self.alone.players, self.options, so_long)
+        first = {"discriminator": Linear(rate(0), rate(0)) if callable(rate) else rate}
+        so_long = 10**9 * max(1, self.steps)  # that β₂ is what it is at first
+        return dials_of_rates(self.alone.players, first, self.options, so_long)
 
     def dials(self, temperature: Scheduled) -> list[ScheduledValue]:
         """Of the second stage: learning rates, and the temperature of the Gumbel-softmax."""
