@@ -15,6 +15,7 @@ from poise.registry import HOMES, find, names, register
 
 UPON = {  # members that are built of another one's parts
     "bilinear": ["poise.models.images.dcgan"],
+    "nearest": ["poise.models.images.dcgan"],
     "modern": ["poise.models.images.bilinear", "poise.models.images.dcgan"],
     "speech": ["poise.recipes.vocoder.signature"],
     "vae": ["poise.recipes.images.signature"],

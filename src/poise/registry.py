@@ -46,6 +46,7 @@ HOMES: dict[str, tuple[str, ...] | dict[str, str]] = {
         "dcgan": "poise.models.images.dcgan",
         "short_dcgan": "poise.models.images.dcgan",
         "bilinear": "poise.models.images.bilinear",
+        "nearest": "poise.models.images.nearest",
         "residual": "poise.models.images.residual",
         "modern": "poise.models.images.modern",
     },

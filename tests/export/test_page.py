@@ -17,7 +17,7 @@ from poise.training.loop import fold_seed
 from tests.export.pages import MARKS, browser, opened, sent, waited  # noqa: F401  (fixtures)
 
 pytestmark = MARKS
-PICTURES = ("dcgan", "short_dcgan", "bilinear", "residual", "vae, mixture")
+PICTURES = ("dcgan", "short_dcgan", "bilinear", "nearest", "residual", "vae, mixture")
 SENTENCES = ("text, lstm", "text, characters", "text, rows of numbers", "language", "language, gru")
 
 

@@ -28,6 +28,7 @@ PICTURES: dict[str, dict[str, Any]] = {
     "dcgan": {"data": "grey.npy"},
     "short_dcgan": {"data": "alpha", "channels": 4, "size": 16},
     "bilinear": {"data": "colour", "size": "20x16"},
+    "nearest": {"data": "colour", "size": "22x16"},
     "residual": {"data": "classes", "size": 16, "conditional": True, "labels": "folders"},
     "modern": {"data": "classes", "size": 17, "conditional": True, "labels": "folders"},
 }

@@ -149,6 +149,7 @@ def test_a_width_that_brings_no_more_steps_is_left(place, pictures, monkeypatch,
     [
         ([], True),
         (["--network", "bilinear"], True),
+        (["--network", "nearest"], True),
         (["--generator.width", "32"], False),
         (["--discriminator.width=32"], False),
         (["--generator", '{"width": 32}'], False),

@@ -18,6 +18,7 @@ from poise.specs.spec import Completed, instantiated, kind_of, run_name
 
 FEW = 2000  # steps of training; where there are fewer, narrower networks were ahead (docs/log.md, "Little time")
 NARROW = 16  # channels at full size, of both players
+ALIKE = ("auto", "bilinear", "dcgan", "nearest")  # networks of which narrower ones were measured, or such as they
 PLAYERS = ("generator", "discriminator")
 
 
@@ -48,7 +49,7 @@ def may_be_narrower(arguments: Completed, argv: list[str]) -> bool:
     tables = [arguments.get(player) for player in PLAYERS]
     if not all(isinstance(table, dict) and "width" in table for table in tables):
         return False
-    if arguments.get("network") not in ("auto", "bilinear", "dcgan") or arguments.get("from_run") is not None:
+    if arguments.get("network") not in ALIKE or arguments.get("from_run") is not None:
         return False
     if flags_of(argv) & set(PLAYERS):  # a whole table of options
         return False

@@ -33,7 +33,7 @@ class GeneratorOptions(GeneratorAdam):
         lr: learning rate of Adam: a number, a schedule over the run such as linear:4e-4:4e-5, or auto (4e-4 for
             bilinear where D sees augmented pictures, else 2e-4).
         width: channels at full size; doubled at each smaller size, at most eightfold.
-        depth: layers (dcgan, bilinear) or blocks (residual, modern) at each size.
+        depth: layers (dcgan, bilinear, nearest) or blocks (residual, modern) at each size.
         norm: batch or none; modern has none.
     """
 
@@ -49,7 +49,7 @@ class DiscriminatorOptions(DiscriminatorAdam):
 
     Args:
         width: channels at full size; doubled at each smaller size, at most eightfold.
-        depth: layers (dcgan, bilinear) or blocks (residual, modern) at each size.
+        depth: layers (dcgan, bilinear, nearest) or blocks (residual, modern) at each size.
         norm: batch or none (modern has none); under batch normalisation L2 changes only the step size.
         spectral: spectral norm on every layer; L2 then acts on the effective weight.
     """
@@ -106,9 +106,9 @@ def images(
         reuse_generated: true: both players' turns go through one generated batch a step, so that the generator computes
             one and not two; each player then moves once a step.
         network: auto (bilinear where D sees augmented pictures, else dcgan), dcgan, short_dcgan (a layer less in each
-            player), bilinear (interpolation instead of transposed convolutions in the generator), residual, modern
-            (residual without normalisation; docs/networks.md has what goes with it), or MODULE.CLASS of a file of your
-            own (see poise.networks) with options as its fields.
+            player), bilinear or nearest (interpolation or repeated pixels instead of transposed convolutions in the
+            generator), residual, modern (residual without normalisation; docs/networks.md has what goes with it), or
+            MODULE.CLASS of a file of your own (see poise.networks) with options as its fields.
         loss: nonsaturating, minimax (the article's), hinge, least_squares, wasserstein, relativistic, or
             MODULE.CLASS of your own (see poise.losses).
         noise: length of the generator's noise vector.

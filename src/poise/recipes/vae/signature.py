@@ -28,7 +28,7 @@ class AutoencoderOptions(AdamOptions):
     Args:
         lr: learning rate of Adam: a number, or a schedule such as cosine:1e-3:1e-5 over the run.
         width: channels at full size; doubled at each smaller size, at most eightfold.
-        depth: layers (dcgan, bilinear) or blocks (residual, modern) at each size.
+        depth: layers (dcgan, bilinear, nearest) or blocks (residual, modern) at each size.
         norm: batch or none, of both; residual encoders and modern ones have none.
         penalties: further penalties by name, for example --autoencoder.penalties+=WeightDecay.
     """
@@ -93,9 +93,9 @@ def vae(
             training pictures), or auto (mixture for rae, else prior).
         labels: where classes come from, which only serve to judge: sub-folders, a file that belongs to the data,
             nowhere, or auto (that file if there is one).
-        network: dcgan, short_dcgan (a layer less in each player), bilinear (interpolation instead of transposed
-            convolutions), residual, modern (residual without normalisation), or MODULE.CLASS of a file of your own (see
-            poise.networks) with options as its fields.
+        network: dcgan, short_dcgan (a layer less in each player), bilinear or nearest (interpolation or repeated pixels
+            instead of transposed convolutions), residual, modern (residual without normalisation), or MODULE.CLASS of a
+            file of your own (see poise.networks) with options as its fields.
         autoencoder: options of encoder and decoder.
         discriminator: options of the discriminator of vae_gan.
         steps: how often each player moves.
