@@ -230,6 +230,20 @@ def test_labels_give_class_shares_and_a_classifier(place: Path, capsys: pytest.C
 
 
 @pytest.mark.slow
+def test_a_class_too_rare_to_be_learnt_costs_the_classifier_alone(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The only picture of the second class is not in the half that would train it, with this seed."""
+    seed = next(i for i in range(9) if 7 not in np.random.default_rng((i, 0)).permutation(2400)[:1200])
+    np.savez("rare.npz", images=blocks(2400, 3), labels=(np.arange(2400) == 7).astype(int))
+    args = (folder(place, "good", blocks(100, 0)), "--against", "rare.npz", "--metrics=KID", f"--seed={seed}")
+    text = said(capsys, *args)
+    reason = "no small classifier: the 1,200 held-out pictures that would train it are of one class"
+    assert "By Stub" in text and "By classifier" not in text and reason in text
+    assert f"{reason}; leave it out of --features" in refused(capsys, *args, "--features=classifier")
+
+
+@pytest.mark.slow
 def test_without_weights_pictures_are_scored_by_rotations(
     place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
