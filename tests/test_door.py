@@ -173,7 +173,7 @@ def test_penalties_and_numbers_of_other_libraries_are_kept_as_options(pictures, 
     """The run is the one that is asked for in words."""
     made = poise.train(
         "images", Path(pictures), out=tmp_path / "objects", steps=np.int64(2), batch=np.int32(8), scores=0,
-        l2_generator=np.float64(1e-3), generator={"width": np.int16(4), "lr": Linear(1e-3, 1e-4)},
+        l2_generator=np.longdouble(1e-3), generator={"width": np.int16(4), "lr": Linear(1e-3, 1e-4)},
         discriminator={"width": 4, "penalties": [R1(0.5, every=2)]},
     )  # fmt: skip
     again = poise.load(tmp_path / "objects")
@@ -190,6 +190,8 @@ def test_penalties_and_numbers_of_other_libraries_are_kept_as_options(pictures, 
     ("asked", "said"),
     [
         ({"l2_generator": lambda step: 1.0}, "l2_generator is a function, which a run cannot keep: give a number"),
+        ({"seed": np.datetime64("2026-01-01")}, "seed is a date, which a run cannot keep"),
+        ({"l2_generator": np.complex64(1)}, "l2_generator is a complex, which a run cannot keep"),
         ({"generator": {"lr": torch.tensor(1e-3)}}, "generator.lr is a Tensor, which a run cannot keep"),
         ({"discriminator": {"penalties": [R1(lambda step: 1.0)]}}, "discriminator.penalties.gamma is a function"),
     ],

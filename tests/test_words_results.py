@@ -295,8 +295,31 @@ def test_what_is_drawn_is_told_in_chinese(tmp_path, monkeypatch, capsys):
             "scores compare 20 samples with 11 held-out sentences by USE",
             "分数用 USE 把 20 个样本与 11 个留出的句子相比",
         ),
+        (
+            "WER is left out: no clip has a real one that it should be.",
+            "略去 WER：没有一段录音有它应当成为的真实录音。",
+        ),
     ):
         assert translated(line, "zh") == said
+
+
+@pytest.mark.parametrize(
+    "what",
+    [
+        "the model's likelihood is nan, so there is nothing to measure (a lower rate may help)",
+        "the generator's likelihood is inf, so there is nothing to measure (a lower rate may help)",
+        "the auto-encoder's likelihood is NaN, so there is nothing to measure (a lower rate may help)",
+        "the generator's pictures hold NaN or infinite pixels, so there is nothing to score",
+    ],
+)
+def test_an_end_by_what_cannot_be_measured_is_told_in_chinese(what):
+    """As a run says it: with where it was good, or why it is not rolled back once more."""
+    for more in (
+        "the last good checkpoint is step-00000012; a new run with --on-divergence rollback would go on by itself",
+        "there is no earlier checkpoint; a new run with --on-divergence rollback would go on by itself",
+    ):
+        said = translated(f"poise: {what}; {more}", "zh")
+        assert CHINESE.search(said) and not re.search("likelihood|pictures|nothing|earlier|the ", said), said
 
 
 @pytest.mark.parametrize("what", ["say", "vocode", "interpolate", "encode", "by_class", "walk", "portable"])

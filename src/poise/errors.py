@@ -53,7 +53,7 @@ class PenaltyWarning(UserWarning):
 def measurable(value: float, what: str) -> float:
     """The value. Errors: NothingToMeasure where it is NaN or infinite."""
     if not math.isfinite(value):
-        raise NothingToMeasure(f"{what} is {value}: there is nothing to measure; train at a lower rate")
+        raise NothingToMeasure(f"{what} is {value}, so there is nothing to measure (a lower rate may help)")
     return value
 
 

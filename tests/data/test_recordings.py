@@ -13,7 +13,7 @@ import soundfile
 
 from poise.data.catalogue import catalogue
 from poise.data.files import store
-from poise.data.files.items import hashes_of, unit_interval
+from poise.data.files.items import hashes_of, larger_share, unit_interval
 from poise.data.plain import open_items
 from poise.data.speech import clips as prepared
 from poise.data.speech import loudness as levels
@@ -298,3 +298,13 @@ def test_where_no_share_would_do_it_is_told(tmp_path: Path) -> None:
         "no recordings are held out, so samples are not scored; no share would hold out some and leave some: give more"
     )
     assert found.notes[-1] == told
+
+
+@pytest.mark.parametrize("places", [[0.31, 0.42], [0.92, 0.95, 0.99], [0.55, 0.6], [0.5004, 0.5005], [0.05, 0.5]])
+def test_where_some_share_does_it_one_is_named(places: list[float]) -> None:
+    """Whatever lies between: only items that are all at one place cannot be parted."""
+    told = re.fullmatch(r"--heldout (\S+) would hold out (\d+) of (\d+)", larger_share(np.array(places), 0.01))
+    assert told is not None
+    share, held = float(told[1]), int(told[2])
+    assert 0 < share < 1 and held == sum(place < share for place in places) and 0 < held < len(places)
+    assert larger_share(np.array(places[:1] * 3), 0.01).startswith("no share would")

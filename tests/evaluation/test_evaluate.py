@@ -229,9 +229,13 @@ def test_labels_give_class_shares_and_a_classifier(place: Path, capsys: pytest.C
     assert "1,200 held-out pictures trained classifier@8" in text
 
 
+def missing(cls: type, material: object) -> Stub:
+    raise MissingFeatures("EffLite0")
+
+
 @pytest.mark.slow
 def test_a_class_too_rare_to_be_learnt_costs_the_classifier_alone(
-    place: Path, capsys: pytest.CaptureFixture[str]
+    place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The only picture of the second class is not in the half that would train it, with this seed."""
     seed = next(i for i in range(9) if 7 not in np.random.default_rng((i, 0)).permutation(2400)[:1200])
@@ -241,15 +245,17 @@ def test_a_class_too_rare_to_be_learnt_costs_the_classifier_alone(
     reason = "no small classifier: the 1,200 held-out pictures that would train it are of one class"
     assert "By Stub" in text and "By classifier" not in text and reason in text
     assert f"{reason}; leave it out of --features" in refused(capsys, *args, "--features=classifier")
+    monkeypatch.setattr(Pixels, "made", classmethod(missing))
+    lit = np.linspace(90, 0, 16).astype(np.uint8)[:, None]  # from above, so that up can be told from down
+    np.savez("rare.npz", images=blocks(2400, 3) // 2 + lit, labels=(np.arange(2400) == 7).astype(int))
+    text = said(capsys, *args)
+    assert "By rotations@16" in text and reason in text, "as without labels"
 
 
 @pytest.mark.slow
 def test_without_weights_pictures_are_scored_by_rotations(
     place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def missing(cls: type, material: object) -> Stub:
-        raise MissingFeatures("EffLite0")
-
     monkeypatch.setattr(Pixels, "made", classmethod(missing))
     lit = np.linspace(90, 0, 16).astype(np.uint8)[:, None]  # from above, so that up can be told from down
     good, real = folder(place, "good", blocks(100, 0) // 2 + lit), folder(place, "real", blocks(1000, 1) // 2 + lit)

@@ -13,9 +13,11 @@ from poise.cli import main
 from poise.errors import PoiseError
 from poise.recipes.common.recipe import NoisePlace
 from poise.recipes.images.drawing import kinds_like
+from poise.record import RunFolder
 from poise.report.live import Silent
 from poise.report.picture import grid
 from poise.runs.run import run as train
+from poise.serve.abilities import abilities_of
 from tests.evaluation.texts import text_spec
 from tests.runs.conftest import grammar, pictures, spec  # noqa: F401  (fixtures)
 
@@ -124,6 +126,10 @@ def test_classes_without_training_pictures_are_told_and_not_drawn(two_of_three, 
         run.walk([NoisePlace(0, label="a")], [NoisePlace(1, label="b")], [0.0])
     assert main(["sample", str(place / "run"), "--by-class", "--out", str(place / "rows.png")]) == 0
     assert "8 samples of each of the 2 classes" in capsys.readouterr().out
+    portable = run.portable
+    assert portable.page["counts"][0] == 0 and "choices=['b', 'c']" in portable.program
+    assert portable.graphs[0].inputs[1].meaning == "class: 1 b, 2 c"
+    assert abilities_of(RunFolder(place / "run")).classes == ["b", "c"]
 
 
 @pytest.mark.slow

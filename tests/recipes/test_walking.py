@@ -87,6 +87,9 @@ def test_a_picture_has_the_class_of_the_end_that_is_nearer(runs):
     first, last = (run.sample(1, seed=0, label=name)[0] for name in (label[0], label[3]))
     assert [np.array_equal(one, first) for one in made] == [True, True, False, False]
     assert [np.array_equal(one, last) for one in made] == [False, False, True, True]
+    assert np.array_equal(run.walk([0], [0], [0.0], label=label[3])[0], last[None])
+    with pytest.raises(PoiseError, match="--label z is unknown"):
+        run.walk([0], [0], [0.0], label="z")
     turns = run.walk([NoisePlace(3, i) for i in range(4)], [NoisePlace(3, i) for i in range(4)], [0.0])
     assert np.array_equal(turns[:, 0], run.sample(4, seed=3))
 

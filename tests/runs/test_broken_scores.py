@@ -15,6 +15,7 @@ from poise.metrics.features.features import to_uint8
 from poise.metrics.latent.look import look
 from poise.recipes.language.outputs import LanguageJudge
 from poise.record import RunFolder
+from poise.report.live import Silent
 from poise.runs.run import Interrupted, Stop, run
 from poise.training.checkpoint import all_checkpoints
 from tests.evaluation.texts import language_spec, text_spec
@@ -35,7 +36,7 @@ def test_a_perplexity_that_no_number_holds_is_infinite():
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
 def test_what_is_no_number_cannot_be_measured(value):
     assert measurable(2.5, "it") == 2.5
-    with pytest.raises(NothingToMeasure, match=r"the rate is .*: there is nothing to measure"):
+    with pytest.raises(NothingToMeasure, match=r"the rate is .*, so there is nothing to measure"):
         measurable(value, "the rate")
 
 
@@ -81,10 +82,29 @@ def breaks_once(monkeypatch, at):
     def broken(self, sample, seed=0):
         calls.append(1)
         if len(calls) == at:
-            raise NothingToMeasure("the generator's pictures hold NaN or infinite pixels: there is nothing to score")
+            raise NothingToMeasure("the generator's pictures hold NaN or infinite pixels, so there is nothing to score")
         return score(self, sample, seed)
 
     monkeypatch.setattr(Judge, "score", broken)
+
+
+class Listening(Silent):
+    """Keeps what is said."""
+
+    def __init__(self):
+        self.lines = []
+
+    def say(self, line):
+        self.lines.append(line)
+
+
+@pytest.mark.slow
+def test_what_scores_are_of_is_said_once_though_the_first_one_breaks(pictures, tmp_path, monkeypatch):
+    breaks_once(monkeypatch, 1)
+    view = Listening()
+    asked = {"scores": 3, "score_samples": 20, "steps": 12, "sample_every": 1000}
+    run(spec(pictures, on_divergence="rollback", **asked), tmp_path / "a", view)
+    assert sum(line.startswith("scores compare 20 samples") for line in view.lines) == 1
 
 
 @pytest.mark.slow

@@ -143,11 +143,12 @@ def small_networks(sides: Sides, options: EvaluationOptions) -> tuple[Sides, dic
     size = min(len(order) // 2, BLOCK, BLOCK_BYTES // each)
     block = np.sort(order[:size])
     labels = None if sides.labels is None else sides.labels[block]
+    notes = []
     if "classifier" in wanted and labels is not None and len(np.unique(labels)) < 2:
-        reason = f"no small classifier: the {size:,} held-out pictures that would train it are of one class"
+        notes = [f"no small classifier: the {size:,} held-out pictures that would train it are of one class"]
         if options.features:
-            raise PoiseError(f"{reason}; leave it out of --features")
-        return sides, {}, [reason]
+            raise PoiseError(f"{notes[0]}; leave it out of --features")
+        wanted = _rotations(sides, options)
     material = Material(heldout.items.take(block), labels, seed=options.seed)
     trained = [kept_network(find("extractor", n), material, heldout.items.fingerprint, block) for n in wanted]
     learnt = {net.kind: net for net in trained if net.accuracy > BETTER_THAN_CHANCE / net.classes}
@@ -159,11 +160,11 @@ def small_networks(sides: Sides, options: EvaluationOptions) -> tuple[Sides, dic
     if failed and options.features:
         raise PoiseError(f"{failed[0]}: leave it out of --features")
     if not learnt:
-        return sides, {}, failed
+        return sides, {}, [*notes, *failed]
     rest = replace(sides, heldout=Side(heldout.items, np.sort(order[size:])))
     about = ", ".join(f"{net.name} (right on {100 * net.accuracy:.0f} % of others)" for net in learnt.values())
     note = f"{size:,} held-out pictures trained {about}, and the {len(rest.heldout):,} others are compared."
-    return rest, learnt, [note, *failed]
+    return rest, learnt, [*notes, note, *failed]
 
 
 def _wanted(sides: Sides, options: EvaluationOptions) -> list[str]:
@@ -176,6 +177,11 @@ def _wanted(sides: Sides, options: EvaluationOptions) -> list[str]:
         return named
     if _enough("classifier", sides) is None:
         return ["classifier"]
+    return _rotations(sides, options)
+
+
+def _rotations(sides: Sides, options: EvaluationOptions) -> list[str]:
+    """The network of rotations, where there would be no extractor without it and it can be trained."""
     alone = not options.inception and not _installed("EffLite0")
     return ["rotations"] if alone and _enough("rotations", sides) is None else []
 

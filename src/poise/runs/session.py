@@ -72,6 +72,7 @@ class Session:
 
         self.folder, self.recipe, self.spec, self.view, self.stop = folder, recipe, spec, view, stop
         self.judge: Any = None
+        self.announced = False  # what scores are of
         self.primary = kind_of(spec.recipe).primary
         # Before any checkpoint is loaded: what a monitor finds out of the networks must not depend on when the run was
         # resumed, nor what a stage begins with on what was trained when it was rolled back.
@@ -391,16 +392,16 @@ class Session:
     def _score(self, made: int) -> dict[str, float]:
         """Scores of the averaged generator against the held-out pictures, for the record."""
         began = time.monotonic()
-        first = self.judge is None and self.recipe.judge is not None
-        if first and self.recipe.judge is not None:
+        if self.judge is None and self.recipe.judge is not None:
             self.judge = self.recipe.judge()
             for note in self.judge.missing:
                 self.view.say(note)
         if self.judge is None:
             return {}
         taken = self.judge.score(self.recipe.sampler)
-        if first and taken:
+        if taken and not self.announced:
             self.view.say(scored_on(self.judge))
+            self.announced = True
         entry = {f"score/{name}": value for name, value in taken.items()}
         now = best([{"step": made - 1, **entry}], self.primary)
         if now and (self.best is None or now.value < self.best.value):

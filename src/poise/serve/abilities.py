@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from poise.disk.description import RunSpec
@@ -63,7 +64,7 @@ def _enter(found: Abilities, spec: RunSpec) -> None:
         found.draws = ["sentences.txt"]
     elif kind.modality == "speech":
         found.draws = ["clip.wav", "clips.json"] + (["say.wav"] if kind.say else [])
-    found.classes, found.voices = _names(facts.get("classes")), _names(facts.get("voices"))
+    found.classes, found.voices = _learnt(facts), _names(facts.get("voices"))
     texts = facts.get("texts")
     if isinstance(texts, list):
         said = [one[0] for one in texts[:100] if isinstance(one, list | tuple) and one and isinstance(one[0], str)]
@@ -74,6 +75,14 @@ def _enter(found: Abilities, spec: RunSpec) -> None:
             found.size = list(kind.facts.from_dict(facts).shape)  # type: ignore[attr-defined]
     if "label" in found.asks and not found.classes:
         found.asks.remove("label")
+
+
+def _learnt(facts: Mapping[str, object]) -> list[str]:
+    """Classes, without those of which a run says that no picture was trained on."""
+    known, counts = _names(facts.get("classes")), facts.get("class_counts")
+    if not isinstance(counts, list) or len(counts) < len(known):
+        return known
+    return [name for name, count in zip(known, counts, strict=False) if count]
 
 
 def _names(value: object) -> list[str]:

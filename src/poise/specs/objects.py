@@ -29,7 +29,9 @@ def kept(value: Any, name: str) -> Any:
         0.5
     """
     if isinstance(value, np.generic):
-        return value.item()
+        value = float(value) if isinstance(value, np.floating) else value.item()
+    if isinstance(value, np.ndarray):
+        value = value.tolist()
     if isinstance(value, os.PathLike):
         return os.fspath(value)
     if isinstance(value, Mapping):

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -148,4 +149,9 @@ def larger_share(places: NDArray[np.float64], heldout: float) -> str:
         held = int((places < share).sum())
         if share > heldout and 0 < held < len(places):
             return f"--heldout {share:g} would hold out {held:,} of {len(places):,}"
+    least = np.unique(places)[:2]
+    for digits in range(2, 7):
+        share = (math.floor(10**digits * least[0]) + 1) / 10**digits
+        if len(least) > 1 and share <= least[1]:
+            return f"--heldout {share:g} would hold out {int((places < share).sum()):,} of {len(places):,}"
     return "no share would hold out some and leave some: give more"

@@ -146,7 +146,7 @@ const build = () => {
     const label = poise.control("label", "select");
     const every = new Option("", "");
     every.dataset.word = "every";
-    label.append(every, ...CLASSES.map((name, i) => new Option(name, String(i))));
+    label.append(every, ...CLASSES.map((name, i) => new Option(name, String(i))).filter((_, i) => COUNTS[i]));
     label.addEventListener("change", again);
   }
   poise.button("save", save);

@@ -130,7 +130,7 @@ def to_uint8(images: Tensor) -> Tensor:
     if not images.is_floating_point():
         raise PoiseError(f"pictures to score are uint8 or floats in [-1, 1], not {images.dtype}")
     if not bool(torch.isfinite(images).all()):
-        raise NothingToMeasure("the generator's pictures hold NaN or infinite pixels: there is nothing to score")
+        raise NothingToMeasure("the generator's pictures hold NaN or infinite pixels, so there is nothing to score")
     return ((images.float().clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8).cpu()
 
 

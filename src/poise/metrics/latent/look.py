@@ -168,7 +168,7 @@ def look(
     assert mean is not None and costs is not None and drawn is not None and errors is not None
     if bool(torch.isnan(costs).any()):
         raise NothingToMeasure(
-            "the auto-encoder's likelihood is NaN: there is nothing to measure; train at a lower rate"
+            "the auto-encoder's likelihood is NaN, so there is nothing to measure (a lower rate may help)"
         )
     of = {name: (np.concatenate(real[name]), np.concatenate(made[name])) for name in real}
     return Looked(mean, log_variance, costs, log_weights, drawn, errors, dimensions, seed, of)

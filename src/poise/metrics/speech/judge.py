@@ -7,7 +7,6 @@ from typing import Any
 
 from poise.audio.spectrograms import Mel
 from poise.data.speech.speech import Wave
-from poise.errors import PoiseError
 from poise.metrics.speech.metric import Pair, measure_pairs
 
 LEAST = 2  # recordings that an interval needs
@@ -15,20 +14,6 @@ LEAST = 2  # recordings that an interval needs
 # those that find out which frame goes with which.
 STRICT = ("log-mel L1", "MR-STFT", "STOI", "PESQ")
 WARPED = ("MCD", "F0 RMSE", "V/UV error", "tone contour", "periodicity")
-
-
-def judging(heldout: int, n: int, built: Callable[[], SpeechJudge]) -> Callable[[], SpeechJudge] | None:
-    """What builds the judge of n of the `heldout` recordings; None where there are none.
-
-    Errors: PoiseError for an n below `LEAST`.
-
-    Example:
-        >>> judging(0, 50, lambda: SpeechJudge([], Mel(), "copies", seed=0)) is None
-        True
-    """
-    if n < LEAST:
-        raise PoiseError(f"scores need at least {LEAST} recordings (--score-samples), not {n}")
-    return built if heldout else None
 
 
 class SpeechJudge:
@@ -55,7 +40,7 @@ class SpeechJudge:
         self.extractors: list[Any] = []
         self.about = f"scores compare {self.n:,} {what} with the held-out recordings themselves"
         if self.n < LEAST:
-            self.missing = [f"no scores: they need at least {LEAST} held-out recordings, and there is {self.n}"]
+            self.missing = [f"no scores: they need {LEAST} recordings, and 1 is compared (--score-samples, --heldout)"]
         else:
             self.missing = [str(note) for note in measure_pairs(self.real[:LEAST], self.mel, metrics).missing]
 

@@ -37,7 +37,7 @@ def main() -> None:
 if __name__ == "__main__":
     main()
 '''
-LABEL = '    parser.add_argument("--label", choices=classes, help="one class only")\n'
+LABEL = '    parser.add_argument("--label", choices={offered}, help="one class only")\n'
 
 
 class ShownPictures(nn.Module):
@@ -85,7 +85,7 @@ def handed_over(network: Call, facts: ImageFacts, generator: Any, around: type[n
     channels, height, width = facts.shape
     inputs = [Value("noise", ("batch", size), "float32", "independent numbers from N(0, 1)")]
     if classes:
-        inputs.append(Value("label", ("batch",), "int64", f"class: {', '.join(map(_numbered, enumerate(classes)))}"))
+        inputs.append(Value("label", ("batch",), "int64", f"class: {', '.join(_numbered(facts))}"))
     alpha = ", with straight alpha" if channels == 4 else ""
     picture = Value("pictures", ("batch", channels, height, width), "float32", f"from 0 to 1{alpha}")
 
@@ -102,7 +102,8 @@ def handed_over(network: Call, facts: ImageFacts, generator: Any, around: type[n
             "torch.full((options.n,), classes.index(options.label))",
         )
         kinds = f"{turns} if options.label is None else {one}"
-        label = f"    classes = {classes!r}\n" + LABEL
+        offered = "classes" if facts.learnt == classes else repr(facts.learnt)
+        label = f"    classes = {classes!r}\n" + LABEL.replace("{offered}", offered)
     page = {
         "kind": "images",
         "noise": size,
@@ -123,5 +124,6 @@ def handed_over(network: Call, facts: ImageFacts, generator: Any, around: type[n
     )
 
 
-def _numbered(entry: tuple[int, str]) -> str:
-    return f"{entry[0]} {entry[1]}"
+def _numbered(facts: ImageFacts) -> list[str]:
+    """Ids and names of the classes that were learnt."""
+    return [f"{number} {name}" for number, name in enumerate(facts.classes) if name in facts.learnt]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -55,13 +56,17 @@ def walk(
     ends: Sequence[NoisePlace | int],
     at: Sequence[float],
     truncation: float | None = None,
+    label: str | None = None,
 ) -> np.ndarray:
     """Way i from the sample at starts[i] to that at ends[i], at the shares `at` in [0, 1]: uint8 [N, len(at), H, W, C].
 
-    A number i stands for sample i of seed 0. Each picture has the class of the end that is nearer. Errors: PoiseError
-    for no ways, ends that are not as many, shares outside [0, 1], and classes that the run does not have.
+    A number i stands for sample i of seed 0; `label` is the class of places that name none. Each picture has the class
+    of the end that is nearer. Errors: PoiseError for no ways, ends that are not as many, shares outside [0, 1], and
+    classes that the run does not have.
     """
-    starts, ends = _places(starts), _places(ends)
+    if label is not None:
+        facts.number_of(label)
+    starts, ends = _places(starts, label), _places(ends, label)
     if not starts or len(starts) != len(ends) or not len(at):
         raise PoiseError(f"a walk needs a start and an end each, and shares; not {len(starts)}, {len(ends)}, {len(at)}")
     if not all(0 <= share <= 1 for share in (*at, *(place.toward for place in (*starts, *ends)))):
@@ -79,15 +84,15 @@ def walk(
     return made.reshape(len(starts), len(at), *made.shape[1:])
 
 
-def _places(given: Sequence[NoisePlace | int]) -> list[NoisePlace]:
-    """Samples of seed 0 as places."""
+def _places(given: Sequence[NoisePlace | int], label: str | None) -> list[NoisePlace]:
+    """Samples of seed 0 as places; those that name no class have this one."""
     found = []
     for one in given:
         if isinstance(one, int | np.integer) and one >= 0:
             one = NoisePlace(0, int(one))
         if not isinstance(one, NoisePlace):
             raise PoiseError(f"a walk goes from a NoisePlace, or the number of a sample of seed 0, not from {one!r}")
-        found.append(one)
+        found.append(replace(one, label=label) if one.label is None else one)
     return found
 
 

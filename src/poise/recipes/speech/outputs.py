@@ -15,7 +15,7 @@ from poise.core import Batch
 from poise.data.speech.speech import Wave
 from poise.games.alignment import inside_of
 from poise.games.speech import completed, mean_inside
-from poise.metrics.speech.judge import WARPED, SpeechJudge, judging
+from poise.metrics.speech.judge import WARPED, SpeechJudge
 from poise.monitor.paired import PairedMonitor
 from poise.monitor.signals import MonitorInputs
 from poise.recipes.common.options import RunOptions
@@ -151,9 +151,11 @@ def _distance(batch: Batch, made: Tensor) -> Tensor:
 
 def judge(speech: Speech, n: int, seed: int) -> Callable[[], SpeechJudge] | None:
     """The judge of held-out texts, built when first needed; None where nothing is held out."""
+    if not len(speech.heldout):
+        return None
 
     def built() -> SpeechJudge:
         real = outcomes.pairs(speech.recordings, chosen(speech, n, seed))
         return SpeechJudge(real, speech.mel, "texts said", seed, WARPED)  # of another length than they
 
-    return judging(len(speech.heldout), n, built)
+    return built

@@ -15,7 +15,7 @@ from poise.data.speech.recordings import Recordings
 from poise.data.speech.speech import Wave, resampled
 from poise.errors import PoiseError
 from poise.losses.reconstruction import log_mel_l1
-from poise.metrics.speech.judge import SpeechJudge, judging
+from poise.metrics.speech.judge import SpeechJudge
 from poise.metrics.speech.metric import Pair
 from poise.monitor.paired import PairedMonitor
 from poise.monitor.signals import MonitorInputs
@@ -131,11 +131,13 @@ def stages(waves: Waves, recordings: Recordings, segment: int, run: RunOptions) 
 
 def judge(recordings: Recordings, mel: Mel, n: int, seed: int) -> Callable[[], SpeechJudge] | None:
     """The judge of copies of these recordings, built when first needed; None where nothing is held out."""
+    if not len(recordings.heldout):
+        return None
 
     def built() -> SpeechJudge:
         return SpeechJudge(pairs(recordings, chosen(recordings, n, seed)), mel, "copies", seed)
 
-    return judging(len(recordings.heldout), n, built)
+    return built
 
 
 def pairs(recordings: Recordings, rows: np.ndarray) -> list[Pair]:
