@@ -40,7 +40,7 @@ class TextGeneratorOptions(GeneratorAdam):
     """
 
     lr: Scheduled = "linear:2e-4:2e-5"
-    warm_lr: Scheduled = "cosine:4e-3:4e-4"
+    warm_lr: Scheduled = "cosine:8e-3:8e-4"
     betas: tuple[float, Scheduled] = (0.5, 0.99)
     embed: int = 64
     hidden: int = 192
