@@ -105,7 +105,7 @@ def images(
             linear:0:0.3, or steered: up from 0 while D tells training from held-out pictures, down while it does not.
         reuse_generated: true: both players' turns go through one generated batch a step, so that the generator computes
             one and not two; each player then moves once a step.
-        network: auto (bilinear where D sees augmented pictures, else nearest), dcgan, short_dcgan (a layer less in each
+        network: auto (bilinear where D sees augmented pictures, else dcgan), dcgan, short_dcgan (a layer less in each
             player), bilinear or nearest (interpolation or repeated pixels instead of transposed convolutions in the
             generator), residual, modern (residual without normalisation; docs/networks.md has what goes with it), or
             MODULE.CLASS of a file of your own (see poise.networks) with options as its fields.

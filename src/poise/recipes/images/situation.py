@@ -39,7 +39,7 @@ def settle(
     """What `auto` means here.
 
     network: that of the run that this one begins with, `begun_with`; else `bilinear` where D sees augmented pictures,
-    `nearest` where it does not: without augmentation the former collapses. Many pictures with a `probability` of
+    `dcgan` where it does not: without augmentation the former collapses. Many pictures with a `probability` of
     augmentation that begins at 0 count as not augmented, as it may stay there. Learning rates: 4e-4 for `bilinear`
     under augmentation, else 2e-4.
     """
@@ -47,7 +47,7 @@ def settle(
     augmented = named and not (begins_at_zero(probability) and len(pictures.train) > FEW)
     chosen: list[str] = []
     if network == AUTO:
-        network = begun_with or ("bilinear" if augmented else "nearest")
+        network = begun_with or ("bilinear" if augmented else "dcgan")
         facts = replace(facts, network=network)
         chosen.append(f"--network {network}{', that of the run begun with' if begun_with else ''}")
     rate = FAST if augmented and network == "bilinear" else RATE
