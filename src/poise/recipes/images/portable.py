@@ -97,10 +97,8 @@ def handed_over(network: Call, facts: ImageFacts, generator: Any, around: type[n
     opened = "open_generator()" if around is None else f"{around.__name__}(open_generator())"
     kinds, label = "None", ""
     if classes:
-        turns, one = (
-            f"kinds_like({list(facts.counts)}, options.n)",
-            "torch.full((options.n,), classes.index(options.label))",
-        )
+        turns = f"kinds_like({list(facts.counts)}, options.n)"
+        one = "torch.full((options.n,), classes.index(options.label))"
         kinds = f"{turns} if options.label is None else {one}"
         offered = "classes" if facts.learnt == classes else repr(facts.learnt)
         label = f"    classes = {classes!r}\n" + LABEL.replace("{offered}", offered)
