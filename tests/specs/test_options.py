@@ -18,6 +18,7 @@ RECIPES = sorted(HOMES["recipe"])  # of Poise itself, whatever other tests have 
 RATE = {"lr": 2e-4}
 IMAGES = {"network": "dcgan", "generator": RATE, "discriminator": RATE}
 LANGUAGE = {"lr": "cosine:4e-3:2e-4"}
+TEXT = {"generator": {"warm_lr": "cosine:4e-3:4e-4"}}
 R1 = {"discriminator": {"penalties": [{"class_path": "R1", "init_args": {"gamma": 1.0}}], **RATE}}
 # Arguments of a run, and the end of its name at commit b2b2567.
 NAMES: list[tuple[str, dict[str, Any], str]] = [
@@ -32,9 +33,9 @@ NAMES: list[tuple[str, dict[str, Any], str]] = [
     ("vae", {}, "21a27b72"),
     ("vae", {"objective": "vae_gan", "beta": 2.0, "seed": 3}, "91b09bd6"),
     ("vae", {"patience": 2, "scores": 6, "bits": 8}, "bfaaa6b9"),
-    ("text", {}, "8916bb02"),
-    ("text", {"column": "1", "encoding": "gb18030", "units": "character", "longest": 16}, "da4dbdd1"),
-    ("text", {"estimator": "reinforce", "micro_batches": 2}, "a77d0c54"),
+    ("text", TEXT, "8916bb02"),
+    ("text", {"column": "1", "encoding": "gb18030", "units": "character", "longest": 16, **TEXT}, "da4dbdd1"),
+    ("text", {"estimator": "reinforce", "micro_batches": 2, **TEXT}, "a77d0c54"),
     ("language", {"model": LANGUAGE}, "15a8c32e"),
     ("language", {"layout": "text", "longest": 9, "model": {"cell": "gru", **LANGUAGE}, "ar": 1.0}, "c7763baf"),
     ("language", {"delimiter": "tab", "share": 0.5, "model": LANGUAGE}, "02308bb4"),
