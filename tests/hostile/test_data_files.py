@@ -6,6 +6,7 @@ import gzip
 import io
 import os
 import re
+import shutil
 import struct
 import subprocess
 import wave
@@ -174,6 +175,23 @@ BESIDE: dict[str, Callable[[Path], object]] = {
     "a name that is not UTF-8": lambda p: Path(os.fsdecode(os.fsencode(p.parent) + b"/\xe9.png")).write_bytes(b"x"),
     "a name of a newline": lambda p: (p.parent / "a\nb.png").write_bytes(b"x"),
 }
+
+
+@pytest.mark.parametrize("kind", ["a pipe", "a device"])
+def test_what_comes_beside_pictures_that_were_read_before_is_named_and_what_goes_is_not(place, outside, capsys, kind):
+    """The pictures are those of before, and come from the cache; what lies beside them does not."""
+    good(Path("bad"))
+    for there in (False, True, False):
+        evil = Path("bad/evil.png")
+        if there:
+            BESIDE[kind](Path("bad/evil"))
+        elif evil.is_symlink() or evil.exists():
+            evil.unlink()
+        said = attack(["train", "images", "bad", "--out", "new", "--steps=1", "--batch=8", "--generator.width=4",
+                       "--discriminator.width=4", "--scores=0", "--threads=1", "--device=cpu", "--size=16"],
+                      outside, capsys, code=0)  # fmt: skip
+        assert "24 pictures" in said and ("left out evil.png: no regular file" in said) == there
+        shutil.rmtree("new")
 
 
 @pytest.mark.parametrize("kind", BESIDE)

@@ -51,6 +51,7 @@ class CacheMeta:
     examples: Sequence[str] = ()
     transparent: int | None = None
     cut: int | None = None  # how many lose more than MUCH of their area
+    lost: Sequence[tuple[str, str]] = ()  # of those that are unreadable, what could not even be listed then
 
     def notes(self, bits: int | None) -> list[str]:
         """What the pictures lose that a user should know."""
@@ -75,6 +76,13 @@ class Cached:
     labels: np.ndarray | None
     hashes: np.ndarray  # uint8 [N, 32]
     meta: CacheMeta
+
+    def with_lost(self, lost: Sequence[tuple[str, str]]) -> Cached:
+        """The same, with what cannot be listed today in the place of what could not be listed then: no pictures come
+        of it, so it may come and go while these stay."""
+        gone = {tuple(one) for one in (*self.meta.lost, *lost)}
+        rest = [one for one in self.meta.unreadable if tuple(one) not in gone]
+        return replace(self, meta=replace(self.meta, unreadable=[*lost, *rest]))
 
 
 class Look(Protocol):
@@ -166,6 +174,7 @@ def build(
             deep.check(source.path, options.bits)
         meta = _finish(source, temporary, kept, unreadable, labelled, passing)
         meta = replace(meta, deep=deep, examples=examples(source, options), transparent=transparent, cut=cut)
+        meta = replace(meta, lost=source.lost)
         (temporary / "meta.json").write_text(json.dumps(asdict(meta)))
     return store.built(folder, partial(_read, True))
 

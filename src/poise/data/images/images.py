@@ -176,7 +176,7 @@ def open_images(
         cached = load(folder)
         if cached is not None and look is not None:
             look_again(opened, look, progress or far)
-        cached = cached or build(opened, options, folder, progress or far, look)
+        cached = (cached or build(opened, options, folder, progress or far, look)).with_lost(opened.lost)
         if look is not None:
             look.finish(opened)
         if len(opened.others) and not catalogued:  # of a catalogued set they are known: licences, tables
