@@ -106,7 +106,7 @@ def test_samples_come_from_a_run_that_was_left(before, recipe, capsys):
         assert main(["sample", recipe, "-n", "4", "--seed", "1", "--step", step, "--out", out]) == 0
         made.append(Path(out).read_bytes())
         Path(out).unlink()
-    assert f"4 {'sentences' if recipe == 'text' else 'samples'} of {recipe}" in capsys.readouterr().out
+    assert f"4 {'sentences' if recipe == 'text' else 'samples'}, drawn by {recipe}" in capsys.readouterr().out
     assert all(made) and made[0] != made[1]
 
 

@@ -69,6 +69,12 @@ def test_a_flag_goes_before_a_file_wherever_it_stands(place, how, photos):
     assert (found["steps"], found["batch"], found["noise"], found["ema"]) == (4, 8, 5, 0.5)
 
 
+def test_what_a_file_says_is_checked_though_flags_stand_over_it(photos, capsys):
+    Path("one.yaml").write_text("generator: 3\n")
+    assert main(["train", "images", "pictures.npy", "--generator.width", "4", "--config", "one.yaml"]) == 2
+    assert "one.yaml: --generator must hold options such as" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("words", [["--config"], ["--config="], ["--config=one.yaml", "--config"]])
 def test_a_file_without_a_name_is_refused(words, photos):
     Path("one.yaml").write_text("steps: 3\n")

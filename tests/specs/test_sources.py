@@ -75,6 +75,27 @@ def test_what_was_named_is_taken(marker):
     assert marker.exists()
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("place", PLACES)
+def test_what_was_allowed_once_is_not_allowed_to_another_of_that_name(place, marker, tmp_path, monkeypatch):
+    """In one process, as `poise serve` is: the parser keeps what it may import, and another file may have the name."""
+    taken = {"class_path": "evil.X", "init_args": {"start": 1e-3, "end": 1e-4}}
+    trust("evil.X")
+    completed("images", {"data": "photos", "generator": {"lr": taken}})
+    assert marker.exists()
+    marker.unlink()
+    sys.modules.pop("evil")
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "evil.py").write_text(EVIL.format(marker=str(marker)))
+    monkeypatch.syspath_prepend(str(other))
+    recipe, arguments = PLACES[place]
+    for use in (completed, instantiated):
+        with contextlib.suppress(PoiseError):
+            use(recipe, {"data": "photos", **arguments})
+    assert not marker.exists() and "evil" not in sys.modules
+
+
 def test_the_same_file_elsewhere_is_not_trusted(marker, tmp_path, monkeypatch):
     """It has other neighbours, which could be executed in its place."""
     trust("evil.X")

@@ -75,6 +75,8 @@ class Parser(jsonargparse.ArgumentParser):
         texts = [*words, *(Path(located(file)).read_text(encoding="utf-8") for file in files)]
         allow(found.group() for text in texts for found in PATH.finditer(text))  # the user names it
         try:
+            for file in files:  # also where flags stand over what it says
+                self.check(read_config(file))
             parsed = self.kept(plain(self.parse_args(readable)))
         except (jsonargparse.ArgumentError, ArithmeticError, TypeError, ValueError, OSError, PoiseError) as error:
             blamed = f"--config {', '.join(files)}: " if files and self._accepts(without_configs(words)) else ""
@@ -154,10 +156,11 @@ def config_places(words: list[str]) -> list[tuple[int, str]]:
 def configs_first(words: list[str]) -> list[str]:
     """The same words, configuration files before all others: a flag goes before what they say wherever it stands."""
     first: list[str] = []
+    nameless = ["--config"] if words[-1:] == ["--config"] else []  # it stays the last, and is told
     for i, _ in sorted(config_places(words)):
-        alone = i < len(words) and words[i].startswith("--config=")
-        first += words[i : i + 1] if alone else words[i - 1 : i + 1]
-    return [*first, *without_configs(words)]
+        if i < len(words):
+            first += words[i : i + 1] if words[i].startswith("--config=") else words[i - 1 : i + 1]
+    return [*first, *without_configs(words), *nameless]
 
 
 def without_configs(words: list[str]) -> list[str]:

@@ -25,6 +25,7 @@ from poise.terminal import pasted
 
 FILE = "trusted-sources.txt"  # in the cache: one sha256 a line
 _HERE: set[str] = set()  # trusted by this process, even where the cache cannot be written
+_ALLOWED: set[str] = set()  # packages that the parser was ever allowed to import
 PATH = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)+")
 DATA = ("data", "metadata", "from_run")  # paths of files, which are never imported
 
@@ -49,9 +50,12 @@ def _is_there(path: str) -> bool:
 
 
 def allow(paths: Iterable[str]) -> None:
-    """Let the parser, which imports nothing but Poise by itself, import what lies in the packages of these names."""
-    tops = {path.partition(".")[0] for path in paths if "." in path} - sys.stdlib_module_names - {"jsonargparse"}
-    jsonargparse.set_parsing_settings(import_path_allowlist=sorted(top for top in tops if top.isidentifier()))
+    """Let the parser, which imports nothing but Poise by itself, import what lies in the packages of these names, and
+    nothing any more that it was allowed before: another file may be called so now."""
+    tops = {path.partition(".")[0] for path in paths if "." in path} - sys.stdlib_module_names - {"jsonargparse", "poise"}
+    now = {top for top in tops if top.isidentifier()}
+    jsonargparse.set_parsing_settings(import_path_denylist=sorted(_ALLOWED - now), import_path_allowlist=sorted(now))
+    _ALLOWED.update(now)
 
 
 def allow_trusted(arguments: Mapping[str, object]) -> None:
