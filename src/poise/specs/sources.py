@@ -52,8 +52,8 @@ def _is_there(path: str) -> bool:
 def allow(paths: Iterable[str]) -> None:
     """Let the parser, which imports nothing but Poise by itself, import what lies in the packages of these names, and
     nothing any more that it was allowed before: another file may be called so now."""
-    tops = {path.partition(".")[0] for path in paths if "." in path} - sys.stdlib_module_names - {"jsonargparse", "poise"}
-    now = {top for top in tops if top.isidentifier()}
+    tops = {path.partition(".")[0] for path in paths if "." in path}
+    now = {top for top in tops - sys.stdlib_module_names - {"jsonargparse", "poise"} if top.isidentifier()}
     jsonargparse.set_parsing_settings(import_path_denylist=sorted(_ALLOWED - now), import_path_allowlist=sorted(now))
     _ALLOWED.update(now)
 
