@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gc
+import itertools
 import os
+import random
 import shutil
 import sys
 from pathlib import Path
@@ -21,6 +23,25 @@ from poise.specs import sources
 torch.set_num_threads(1)
 if hasattr(os, "register_at_fork"):  # in a child garbage stays: threads that its end would wait for are not there
     os.register_at_fork(after_in_child=gc.freeze)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--order", type=int, metavar="SEED", help="run the modules, and the tests of each, in a drawn order"
+    )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """In the order that `--order SEED` draws, the same in each process: a test may count on none before it."""
+    seed = config.getoption("--order")
+    if seed is None:
+        return
+    drawn = random.Random(seed)
+    modules = [list(tests) for _, tests in itertools.groupby(items, key=lambda item: item.path)]
+    drawn.shuffle(modules)
+    for tests in modules:
+        drawn.shuffle(tests)
+    items[:] = itertools.chain.from_iterable(modules)
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from poise.data.files.containers import container_of, head_of, is_sound
+from poise.data.speech import hearing
 from poise.data.speech.check import check_speech
 from poise.data.speech.clips import ClipOptions, prepare, reasons
 from poise.data.speech.hearing import read_sound
@@ -75,6 +76,25 @@ def test_kinds_that_cannot_be_read_are_counted_and_named(tmp_path: Path, monkeyp
     assert len(found.train) == 8 and "PyAV" not in str(found.notes), (
         "once the package is here they are read, whatever the cache has"
     )
+
+
+def test_what_found_no_memory_is_read_another_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder_of(tmp_path, {"a.wav": tone(0.5), "b.wav": tone(0.6), "c.wav": tone(0.7)})
+    read = hearing._by_libsndfile
+
+    def short_of_memory(file: Path) -> hearing.Sound:
+        if file.name == "b.wav":
+            raise MemoryError
+        return read(file)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(hearing, "_by_libsndfile", short_of_memory)
+        patched.setattr(hearing, "_by_ffmpeg", lambda file, *_: short_of_memory(file))
+        for _ in range(2):  # and it does not turn in a circle while it is so
+            found = open_recordings(tmp_path, heldout=0)
+            assert found.left_out == [("b.wav", "there is not enough memory to read it")] and len(found.train) == 2
+    found = open_recordings(tmp_path, heldout=0)
+    assert not found.left_out and len(found.train) == 3
 
 
 @pytest.mark.parametrize("head", [b"", b"\0" * 64, b"hello", b"\xff\xfeh\0", b"\xff\xd8\xff", b"PK\3\4", b"\x89PNG"])

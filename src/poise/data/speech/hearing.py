@@ -28,6 +28,7 @@ PROBED = 16 << 20  # bytes
 BLOCK = 1 << 20  # samples of all channels that are read at once
 BLOCK_OF_MP3 = 1 << 25  # libsndfile goes to the place of each block anew, and of MP3 that changes the last bits
 NO_SOUND = "the file holds no sound"
+NO_MEMORY = "there is not enough memory to read it"
 _FAILURES = (
     OSError, RuntimeError, ValueError, TypeError, LookupError, MemoryError, EOFError, ArithmeticError, AssertionError,
 )  # fmt: skip
@@ -77,6 +78,8 @@ def read_sound(file: Path) -> Sound | str:
         return f"{kind.name} needs PyAV: {install('speech', 'av')}"
     except _Unheard as reason:
         return str(reason)
+    except MemoryError:
+        return NO_MEMORY
     except Exception:  # PyAV has errors of its own, that are none of Python's; libsndfile says more of what it knows
         known = kind.demuxer in ("wav", "aiff", "au", "flac", "ogg", "caf", "mp3", "nistsphere", "voc")
         return why if known else f"{kind.name} that FFmpeg cannot read: it is damaged, or convert it to WAV or FLAC"
@@ -162,6 +165,8 @@ def _gathered(blocks: Iterator[Block], rate: int, channels: int, form: str, subt
 
 def _reason(error: BaseException, file: Path) -> str:
     """What an error says, without the name of the file."""
+    if isinstance(error, MemoryError):
+        return NO_MEMORY
     reason = " ".join(str(getattr(error, "error_string", "") or error).split())
     return reason.removeprefix(f"Error opening {str(file)!r}: ") or type(error).__name__
 
