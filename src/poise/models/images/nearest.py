@@ -6,6 +6,7 @@ independent and leave a chequerboard where few channels have to make them agree 
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -34,6 +35,7 @@ class RepeatedConv2d(nn.Conv2d):
         kernel = self.weight.transpose(0, 1)
         kernel = F.pad(kernel, (0, 1)) + F.pad(kernel, (1, 0))
         kernel = F.pad(kernel, (0, 0, 0, 1)) + F.pad(kernel, (0, 0, 1, 0))
+        kernel = kernel.contiguous(memory_format=torch.channels_last)  # as its weight: a sum forgets it
         return F.conv_transpose2d(x, kernel, self.bias, stride=2, padding=1)
 
 
