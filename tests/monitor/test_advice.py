@@ -91,7 +91,9 @@ def test_every_flag_of_an_action_is_an_option_of_the_recipe(case, recipe):
             assert plain in known or (inside and inside[0].rstrip(".") in known), (finding.name, finding.action)
 
 
-SETTING = re.compile(r"(--[a-z][\w.-]*\w) (true|hinge|nonsaturating|learned|[a-z]+(?:,[a-z]+)+)(?=[ ,.]|$)")
+SETTING = re.compile(
+    r"(--[a-z][\w.-]*\w) (true|hinge|nonsaturating|learned|[a-z]+(?:,[a-z]+)+|(?<=--patience )2)(?=[ ,.]|$)"
+)
 
 
 @pytest.mark.slow
@@ -107,7 +109,7 @@ def test_what_a_run_has_already_is_not_advised(case, recipe):
         for group in groups:
             inside[group] = dict(inside[group])
             inside = inside[group]
-        inside[name] = value == "true" or value
+        inside[name] = value == "true" or (int(value) if value.isdigit() else value)
         facts = {**spec.facts, "augment": value} if name == "augment" else spec.facts
         again = " ".join(
             finding.action for finding in diagnose(Record(rows, replace(spec, arguments=arguments, facts=facts)))
@@ -138,6 +140,20 @@ def test_patience_is_advised_where_it_can_end_a_run(scores, advised):
     rows = encoded(objective_heldout=lambda t: 98 + 30 * abs(t - 0.3))
     said = action(rows, spec_of("vae", scores=scores))
     assert ("--patience 2" in said) == advised
+
+
+@pytest.mark.parametrize(
+    ("strength", "share", "advised"),
+    [(1e-6, 5e-7, "--l2-discriminator 0.002 for a share of about a thousandth, or 0"),
+     (1e-3, 1e-12, "--l2-discriminator 1, or 0"),
+     (1.0, 1e-9, "--l2-discriminator 0: it may be left out"), (5.0, 0.0, "--l2-discriminator 0: it may be left out")],
+)  # fmt: skip
+def test_a_strength_that_does_nothing_is_never_made_less_but_for_0(strength, share, advised):
+    rows = with_share(record(), "discriminator", share)
+    for row in rows:
+        row |= {key: strength for key in row if key.endswith("/l2.strength")}
+    said = [one.action for one in diagnose(Record(rows)) if one.name == "strength without effect"]
+    assert said and advised in said[0], said
 
 
 def test_every_symptom_and_every_recipe_is_gone_over():

@@ -154,6 +154,15 @@ def test_an_unfinished_study_says_so_everywhere():
     assert "no pair of runs yet" in "\n".join(lines(nothing)) and "unfinished" in markdown(nothing)
 
 
+def test_a_comparison_that_cannot_be_made_says_why():
+    plan = plan_of(arms=[NONE, L2], endpoints=[STEPS], claims=[Claim("Sooner.", [rests_on("steps", arm="l2")])])
+    results = runs({arm: {"steps": [1.0, *[2.0] * 8, -0.1]} for arm in ("none", "l2")})
+    told = lines(compare(plan, results))
+    assert not any("no pair of runs yet" in line for line in told)
+    (line,) = [line for line in told if "against none: steps" in line]
+    assert "'steps' is -0.1, and a ratio needs numbers above 0" in line
+
+
 def test_markdown_means_what_it_says():
     """Cells that hold marks are escaped: as many bars as columns."""
     results = runs({"none": {"gap": BASE}, "a|b *x* <i>": {"gap": BASE + spread(-0.06, 0.02)}})

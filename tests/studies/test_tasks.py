@@ -95,9 +95,14 @@ def test_runs_of_a_part_that_were_lengthened_unequally_are_not_compared(tmp_path
     longer = RunSpec("images", lengthened=(Lengthening(80, 100),)).to_dict()
     longer["format"] = FORMAT
     (tmp_path / "a/spec.json").write_text(json.dumps(longer))
-    with pytest.raises(PoiseError, match=r"part 'p': some of its runs were lengthened, to 100 steps, and .*/b was not"):
+    with pytest.raises(
+        PoiseError, match=r"part 'p': some of its runs were lengthened, by 20 steps, and .*/b by 0: they"
+    ):
         results_of(plan, tasks, tmp_path)
     (tmp_path / "b/spec.json").write_text(json.dumps(longer))
+    assert [result.run for result in results_of(plan, tasks, tmp_path)] == ["a", "b"]
+    sooner = RunSpec("images", lengthened=(Lengthening(60, 70), Lengthening(70, 80))).to_dict()  # patience had ended it
+    (tmp_path / "b/spec.json").write_text(json.dumps({**sooner, "format": FORMAT}))
     assert [result.run for result in results_of(plan, tasks, tmp_path)] == ["a", "b"]
 
 

@@ -40,6 +40,7 @@ WORDS = [
         (["--at", "middle"], "end"),
         (["--storage", "nonsense"], "--storage nonsense"),
         (["--storage", "sqlite:////nowhere/at/all.db"], "--storage"),
+        (["--seed", str(2**63 - 900)], "a search takes seeds up to 1006 beyond it: give a smaller one"),
         (["--no-such-flag", "1"], "no-such-flag"),
     ],
 )

@@ -161,3 +161,22 @@ def test_nothing_to_search_is_told():
 
 def test_a_place_in_tables():
     assert at(BASE, "g.lr") == "cosine:1e-3:1e-4" and at(BASE, "g.no") is None and at(BASE, "lr.deep") is None
+
+
+@pytest.mark.parametrize(
+    ("text", "strength"),
+    [("l2_a=zero,log:1e-6:1", True), ("l2_a=0,1e-4,1e-3", True), ("l2_a=linear:0:0.1", True),
+     ("l2_a=log:1e-6:1", False), ("l2_a=1e-4,1e-3", False), ("noise=0,64", False), ("lr=linear:0:1", False), ("flag=true,false", False),
+     ("d.penalties.R1.gamma=zero,log:0.01:100", True)],
+)  # fmt: skip
+def test_what_may_be_a_penalty_of_0_is_a_strength(text, strength):
+    """The confirmation leaves each of them out once, whatever form the range has."""
+    space = Space([dimension(text)[1]])
+    assert space.strengths == ([text.partition("=")[0]] if strength else [])
+    for name in space.strengths:
+        assert space.dimensions[0].value(space.dimensions[0].drawn(0.0)) == 0, name
+
+
+def test_a_default_of_0_is_told_how_it_is_searched():
+    with pytest.raises(PoiseError, match=r"its default is 0, below every logarithm: write l2_a=zero,log:1e-06:0.1$"):
+        dimension("l2_a=log:1e-6:1e-1")[1].drawn(0.0)

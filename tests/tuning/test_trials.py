@@ -61,6 +61,38 @@ def test_what_is_given_up_is_decided_against_earlier_rounds_whenever_it_is_asked
     assert not told(found, 6, [2.0, 2.0, 2.0]), "of a search that was lengthened within the round"
 
 
+@pytest.mark.parametrize("worst", [2.0, 20.0, 2e6])
+def test_what_a_given_up_trial_counts_does_not_depend_on_what_others_lost(worst, tmp_path):
+    """A diverged run of the best one counts what it counted when that one was told, and not what is the worst now."""
+    found = trials(tmp_path)
+    found.round(0)
+    for tried in found.all()[:4]:
+        scores = [2.0, None, 2.0] if tried.number == 0 else [20.0, 20.0, 20.0]
+        found.tell(tried, scores, 2.0, False)
+    found.round(1)
+    tried = found.all()[4]
+    found.tell(tried, [4.0, 9.0], worst, True)
+    assert found.all()[4].mean == pytest.approx(2.0 + (2.0 + 7.0) / 2) and found.best().number == 0
+
+
+@pytest.mark.parametrize("seed", [2**32 - 3, 2**32, 20261130190500, 2**62])
+def test_any_seed_draws(seed, tmp_path):
+    drawn = Trials(tmp_path / JOURNAL, SPACE, True, seed, [DEFAULT])
+    for number in range(3):
+        for tried in drawn.round(number):
+            drawn.tell(tried, [1.0 + tried.number], 9.0, False)
+    assert len(drawn.all()) == 12
+
+
+def test_a_search_of_before_keeps_what_was_drawn_where_more_is_tried_first_now(tmp_path):
+    """A list with 0 had no trial without any penalty; of a search that was begun so the second trial was drawn."""
+    before = trials(tmp_path)
+    drawn = [tried.values for tried in before.round(0)]
+    before.close()
+    after = Trials(tmp_path / JOURNAL, SPACE, True, 0, [DEFAULT, {**DEFAULT, "l2_a": 0.0}])
+    assert [tried.values for tried in after.all()] == drawn
+
+
 def test_a_trial_that_is_given_up_is_never_the_best(tmp_path):
     """The round has a winner that was bad on the first seeds: it is no reference for what was given up before."""
     found = trials(tmp_path)

@@ -14,7 +14,7 @@ from poise.runs.ending import Stop
 from poise.specs.sources import trust, trust_all
 from poise.specs.spec import AFTER_SEARCHES
 from poise.studies.running.hosts import Workers
-from poise.tuning.asked import Asked, check_free, check_place, given_in, leaves, own_space, space_of
+from poise.tuning.asked import FRESH, Asked, check_free, check_place, given_in, leaves, own_space, space_of
 from poise.tuning.scan import SCANNED
 from poise.tuning.search import RUNS, Budget
 from poise.tuning.settled import bounded, default_score, possible, rehearsed, settled
@@ -67,6 +67,9 @@ def ready_to_search(
     shared = {name: value for name, value in ready.items() if name != "seed"}
     space = space_of(recipe, shared, given, own.space or [])
     first = int(str(ready["seed"]))
+    beyond = max(own.each, FRESH + own.confirm)
+    if first + beyond > 2**63:  # what torch and numpy take
+        raise PoiseError(f"--seed {first}: a search takes seeds up to {beyond} beyond it: give a smaller one")
     asked = Asked(
         recipe, _as_before(shared, space), space, own.score or default_score(recipe), own.at or "end",
         own.better or "lower", own.each, own.confirm, first,

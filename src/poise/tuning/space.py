@@ -60,6 +60,15 @@ class Dimension:
         return f"{self.name}={'zero,' if self.zero else ''}{self.kind}:{self.low:g}:{self.high:g}"
 
     @property
+    def is_strength(self) -> bool:
+        """Whether it is the strength of a penalty, and 0, which is none, is tried."""
+        if self.kind == "one of":
+            with_zero = 0 in self.choices
+        else:
+            with_zero = self.zero or self.low == 0
+        return with_zero and (self.zero or self.name.startswith("l2_"))
+
+    @property
     def lowest(self) -> float:
         """The lower end of what is drawn: below `low` where 0 is tried as well."""
         if not self.zero:
@@ -105,6 +114,9 @@ class Dimension:
         number = float(value)
         if self.zero and number == 0:
             return self.lowest
+        if number == 0 and self.kind == "log":
+            tried = f"{self.name}=zero,log:{self.low:g}:{self.high:g}"
+            raise PoiseError(f"--space {self}: its default is 0, below every logarithm: write {tried}")
         if not self.low <= number <= self.high:
             raise PoiseError(f"--space {self}: its default {value} lies outside: widen it")
         return int(number) if self.kind == "int" else number
@@ -188,7 +200,7 @@ class Space:
     @property
     def strengths(self) -> list[str]:
         """Names of those that are strengths of penalties: 0 is none."""
-        return [one.name for one in self.dimensions if one.zero]
+        return [one.name for one in self.dimensions if one.is_strength]
 
 
 def dimension(text: str) -> tuple[str, Dimension | None]:

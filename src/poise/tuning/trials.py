@@ -138,7 +138,7 @@ class Trials:
             params = dict(self._drawn[number])
         else:
             copy = self._copy(number)
-            copy.sampler = GPSampler(seed=self.seed + 1 + number, n_startup_trials=STARTUP)
+            copy.sampler = GPSampler(seed=(self.seed + 1 + number) % 2**32, n_startup_trials=STARTUP)
             params = copy.ask(self._distributions).params
         running = create_trial(state=TrialState.RUNNING, params=params, distributions=self._distributions)
         self.study.add_trial(running)
@@ -159,7 +159,7 @@ class Trials:
 
     def _tried(self, trial: Any) -> Tried:
         values = {one.name: one.value(trial.params[one.name]) for one in self.space.dimensions}
-        if trial.number < len(self.first):  # as they are, whatever their digits
+        if self._drawn[trial.number : trial.number + 1] == [trial.params]:  # as they are, whatever their digits
             values = {one.name: self.first[trial.number][one.name] for one in self.space.dimensions}
         if trial.value is None:
             return Tried(trial.number, values, "running")
@@ -202,7 +202,7 @@ class Trials:
         best = self.best(_begin(tried.number))
         value = fmean(counted)
         if given_up and best is not None:
-            theirs = [worst if score is None else score for score in best.scores]
+            theirs = _counted(best)
             value = best.mean + fmean(mine - other for mine, other in zip(counted, theirs, strict=False))
         with quiet():
             trial = self._trial(tried.number)
@@ -239,6 +239,14 @@ class Trials:
             except (RuntimeError, ValueError):  # of trials that are all alike
                 return {}
         return {name: float(share) for name, share in found.items()}
+
+
+def _counted(tried: Tried) -> list[float]:
+    """The scores that a trial's mean was taken of: with what its own diverged runs were counted as."""
+    known = [score for score in tried.scores if score is not None]
+    missing = len(tried.scores) - len(known)
+    rest = (tried.mean * len(tried.scores) - sum(known)) / missing if missing else math.nan
+    return [rest if score is None else score for score in tried.scores]
 
 
 def _begin(number: int) -> int:

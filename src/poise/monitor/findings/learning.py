@@ -97,18 +97,27 @@ def without_effect(record: Record) -> Finding | None:
         shares, strengths = record.series(f"{name}.share"), record.series(f"{name}.strength")
         if len(shares) >= ROWS and max(strengths.values) > 0 and max(shares.values) < NOTHING:
             player, _, penalty = name.partition("/")
-            wanted = max(strengths.last, max(strengths.values)) * 1e-3 / max(max(shares.values), 1e-30)
+            now = max(strengths.last, max(strengths.values))
+            wanted = now * 1e-3 / max(max(shares.values), 1e-30)
             return Finding(
                 "strength without effect",
                 "warning",
                 shares.steps[0],
                 f"{penalty} on the {record.called(player)} (strength {strengths.last:.2g}) makes up at most "
                 f"{max(shares.values):.1g} of the gradient: it does nothing.",
-                f"Try {strength_flag(record, name, min(wanted, 1.0))} for a share of about a thousandth, or 0 to leave "
-                "it out.",
+                _larger(record, name, now, wanted),
                 {"largest share": max(shares.values), "strength": strengths.last},
             )
     return None
+
+
+def _larger(record: Record, name: str, now: float, wanted: float) -> str:
+    """What to try instead of a strength that does nothing, where `wanted` would have a share of a thousandth."""
+    if wanted <= 1.0:
+        return f"Try {strength_flag(record, name, wanted)} for a share of about a thousandth, or 0 to leave it out."
+    if now < 1.0:  # a thousandth may be out of reach
+        return f"Try {strength_flag(record, name, 1.0)}, or 0 to leave it out."
+    return f"Try {strength_flag(record, name, 0.0)}: it may be left out."
 
 
 ON_ROWS = ("l2_rows", "l2_embedding")  # recorded as half the square of the length that they act on

@@ -74,11 +74,18 @@ def past_best(record: Record) -> Finding | None:
                 value.steps[best],
                 f"{name} was {value.values[best]:.3g} at step {value.steps[best] + 1:,} and is {value.last:.3g} now; "
                 "their intervals do not touch.",
-                "The best checkpoint is kept: --step best. In a new run, --patience 2 ends it in time.",
+                _kept_and_sooner(record),
                 {"best": value.values[best], "now": value.last},
             )
         return None
     return _risen(record)
+
+
+def _kept_and_sooner(record: Record) -> str:
+    """Where the best one is, and how a new run ends in time; a run that patience ends needs no such advice."""
+    if record.argument("patience") is not None:
+        return "The best checkpoint is kept: --step best."
+    return "The best checkpoint is kept: --step best. In a new run, --patience 2 ends it in time."
 
 
 def _risen(record: Record) -> Finding | None:
@@ -96,7 +103,7 @@ def _risen(record: Record) -> Finding | None:
         value.steps[best],
         f"perplexity was {low:.3g} at step {value.steps[best] + 1:,} and is {value.last:.3g} now; it has risen over "
         f"{scores} scores, by more than they scatter.",
-        "The best checkpoint is kept: --step best. In a new run, --patience 2 ends it in time.",
+        _kept_and_sooner(record),
         {"best": low, "now": value.last},
     )
 

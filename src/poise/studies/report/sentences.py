@@ -58,7 +58,7 @@ def sentence(outcome: StudyOutcome, row: Contrast) -> str:
     start = f"{_with_arguments(row)} against {row.against}: {row.endpoint}"
     change = row.change
     if change is None:
-        return f"{start}: no pair of runs yet"
+        return f"{start}: {row.reason}" if row.reason else f"{start}: no pair of runs yet"
     text = f"{start} {change_text(change)}, {seeds(row.n)}"
     if row.n < row.planned:
         text += f" of {row.planned}"

@@ -136,22 +136,23 @@ def results_of(plan: Plan, tasks: list[Task], runs: Path) -> list[Result]:
 
 def _check_lengths(part: Part, folders: list[RunFolder]) -> None:
     """PoiseError where some runs of a part were lengthened after they were made, and others not, or not as far."""
-    ends = {folder.path: _end(folder) for folder in folders}
-    longest = max((end for end in ends.values() if end is not None), default=None)
-    for path, end in ends.items():
-        if end != longest:
+    added = {folder.path: _added(folder) for folder in folders}
+    most = max(added.values(), default=0)
+    for path, steps in added.items():
+        if steps != most:
             raise PoiseError(
-                f"part '{part.name}': some of its runs were lengthened, to {longest:,} steps, and {path} was not: they "
-                f"cannot be compared; lengthen all of them alike with poise resume RUN --steps MORE"
+                f"part '{part.name}': some of its runs were lengthened, by {most:,} steps, and {path} by {steps:,}: "
+                f"they cannot be compared; lengthen all of them alike with poise resume RUN --steps MORE"
             )
 
 
-def _end(folder: RunFolder) -> int | None:
-    """After how many steps a run ends that was lengthened; None for one that was not."""
+def _added(folder: RunFolder) -> int:
+    """By how many steps a run was lengthened: where patience ended it first, from there on."""
     with contextlib.suppress(PoiseError):  # a damaged description is told where it is needed
         spec = RunSpec.from_dict(read_json(folder.path / "spec.json"))
-        return spec.end if spec is not None else None
-    return None
+        if spec is not None:
+            return sum(once.end - once.start for once in spec.lengthened)
+    return 0
 
 
 def result_of(part: Part, task: Task, folder: RunFolder) -> Result:
