@@ -166,7 +166,8 @@ def test_a_place_in_tables():
 @pytest.mark.parametrize(
     ("text", "strength"),
     [("l2_a=zero,log:1e-6:1", True), ("l2_a=0,1e-4,1e-3", True), ("l2_a=linear:0:0.1", True),
-     ("l2_a=log:1e-6:1", False), ("l2_a=1e-4,1e-3", False), ("noise=0,64", False), ("lr=linear:0:1", False), ("flag=true,false", False),
+     ("l2_a=log:1e-6:1", False),
+     ("l2_a=1e-4,1e-3", False), ("noise=0,64", False), ("lr=linear:0:1", False), ("flag=true,false", False),
      ("d.penalties.R1.gamma=zero,log:0.01:100", True)],
 )  # fmt: skip
 def test_what_may_be_a_penalty_of_0_is_a_strength(text, strength):
