@@ -269,3 +269,20 @@ def test_a_rate_that_has_come_to_0_is_no_imbalance_and_no_fault(still):
     """A schedule may end at 0 long before the run does."""
     stopped = {f"{player}__update": lambda t: 0.01 if t < 0.5 else 0.0 for player in still}
     assert "learning rates out of balance" not in [found.name for found in diagnose(Record(record(**stopped)))]
+
+
+@pytest.mark.parametrize(("value", "name"), [(0.03, "generator collapse"), (0.4, "partial collapse"), (0.9, None)])
+@pytest.mark.parametrize("prefix", ["", "shown_"])
+def test_a_collapse_within_classes_is_named_as_such(prefix, value, name):
+    """All classes are there, each as one item: the items differ as much as those of the data."""
+    rows = record(steps=2400)
+    for row in rows:
+        if f"generator/{prefix}diversity" in row:
+            row[f"generator/{prefix}diversity_within"] = value
+    found = diagnose(Record(rows))
+    assert [one.name for one in found] == ([name] if name else [])
+    for one in found:
+        assert (
+            one.sentence.startswith("Items of one class of the ") and "training items of that class do" in one.sentence
+        )
+        assert f"{value:.0%}" in one.sentence

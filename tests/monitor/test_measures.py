@@ -11,7 +11,7 @@ from torch import nn
 from poise.models.rnn import Dropouts, Recurrent
 from poise.models.shared.layers import spectrally_normalised
 from poise.models.text import TextGenerator
-from poise.monitor.measures import auc, compact, nearest, scale_invariant, split_z, spread
+from poise.monitor.measures import auc, compact, nearest, scale_invariant, split_z, spread, spread_within
 from poise.registry import find, names
 
 
@@ -32,6 +32,15 @@ def test_auc_of_two_gaussians():
     """P(a > b) = Φ(δ/√2) for unit variances and means δ apart."""
     found = auc(draws(20_000) + 1, draws(20_000, seed=1))
     assert found == pytest.approx(0.5 * (1 + math.erf(0.5)), abs=4 * 0.0029)
+
+
+def test_spread_within_is_that_of_each_class_alone():
+    x, kinds = draws(40, 3), torch.randint(0, 4, (40,), generator=torch.Generator().manual_seed(0))
+    kinds[kinds == 2], kinds[0] = 3, 2  # one row of class 2, and none of class 4
+    found = spread_within(x, kinds, 5)
+    for kind in (0, 1, 3):
+        assert float(found[kind]) == pytest.approx(spread(x[kinds == kind]), rel=1e-5)
+    assert found[[2, 4]].isnan().all()
 
 
 def test_spread_is_the_mean_over_pairs():

@@ -105,6 +105,45 @@ def test_a_generator_that_copies_and_one_that_is_narrow():
     assert abs(narrow["generator/inside_z"]) < 3
 
 
+KINDS = torch.arange(200) % 4
+BY_CLASS = TRAINING * 0.2 + torch.tensor([-0.6, -0.2, 0.2, 0.6])[KINDS, None, None, None]  # classes of their own grey
+
+
+class OneOfEach(nn.Module):
+    """A single item for each class, whatever the noise."""
+
+    def forward(self, z, cond=None):
+        return BY_CLASS[cond]
+
+
+class Any(nn.Module):
+    def forward(self, z, cond=None):
+        return BY_CLASS[(cond + 4 * ((z.abs().sum(1) * 1000).long() % 50)) % 200]
+
+
+def by_class(generator, kinds=lambda n, seed: torch.arange(n) % 4, classes=4):
+    inputs = watched(generator)
+    inputs.references["training"], inputs.kinds, inputs.classes = BY_CLASS, KINDS, classes
+    inputs.conditions = kinds
+    return AdversarialMonitor(inputs)(4)
+
+
+def test_a_generator_of_one_item_a_class_is_seen_though_its_items_differ():
+    alike, healthy = by_class(OneOfEach()), by_class(Any())
+    for which in ("", "shown_"):
+        assert alike[f"generator/{which}diversity"] > 0.8 and alike[f"generator/{which}diversity_within"] < 1e-3
+        assert healthy[f"generator/{which}diversity_within"] == pytest.approx(1, abs=0.1)
+    assert not [name for name in AdversarialMonitor(watched(Replays()))(4) if "within" in name], "without classes"
+
+
+@pytest.mark.parametrize(
+    "kinds", [lambda n, seed: torch.arange(n) + 4 + 40 * seed, lambda n, seed: torch.full((n,), 40)]
+)
+def test_classes_that_are_generated_once_or_have_no_training_items_do_not_count(kinds):
+    found = by_class(Any(), kinds, classes=300)
+    assert "generator/diversity" in found and not [name for name in found if "within" in name]
+
+
 def test_drift_is_the_distance_from_the_average():
     assert AdversarialMonitor(watched())(4)["generator/drift"] == 0
     assert AdversarialMonitor(watched(Replays(), averaged=TinyGenerator()))(4)["generator/drift"] > 0.5

@@ -36,6 +36,16 @@ def spread(x: Tensor) -> float:
     return float(torch.cdist(x, x).sum() / (n * (n - 1))) if n > 1 else 0.0
 
 
+def spread_within(x: Tensor, kinds: Tensor, classes: int) -> Tensor:
+    """`spread` of the rows of x [n,F] of each class: float32 [classes], NaN for a class of fewer than two rows.
+
+    Args: kinds, int64 [n], the class of each row.
+    """
+    member = nn.functional.one_hot(kinds.to(x.device), classes).to(x.dtype)
+    counts = member.sum(0)
+    return (member * (torch.cdist(x, x) @ member)).sum(0) / (counts * (counts - 1)).where(counts > 1, torch.nan)
+
+
 class NearestShare(NamedTuple):
     """Where each item's nearest neighbour lies."""
 

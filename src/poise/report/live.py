@@ -59,6 +59,8 @@ SHOWN = {
     "auc_gap": "AUC gap",
     "diversity": "diversity",
     "shown_diversity": "diversity as shown",
+    "diversity_within": "within classes",
+    "shown_diversity_within": "within classes as shown",
 }
 SIGNALS = (
     "alive",

@@ -26,7 +26,10 @@ IN_NATS = ("nll", "kl", "nll_training", "nll_heldout")
 SIDES = {"on_training": "training items", "on_heldout": "held-out items", "on_generated": "generated items"}
 LIKELIHOODS = {"nll_training": "training", "nll_heldout": "held-out", "shown_nll_training": "training, averaged",
                "shown_nll_heldout": "held-out, averaged"}  # fmt: skip
-DIVERSITY = {"diversity": "of the generator", "shown_diversity": "of its average"}
+DIVERSITY = {
+    "diversity": "of the generator", "shown_diversity": "of its average",
+    "diversity_within": "of the generator, within classes", "shown_diversity_within": "of its average, within classes",
+}  # fmt: skip
 MOST = 20_000  # points of a curve that are all drawn
 BINS = 5_000  # of a longer one: the smallest and the largest of each
 SCORES = 6  # panels of scores

@@ -18,6 +18,7 @@ import copy
 import math
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -62,11 +63,8 @@ class Dimension:
     @property
     def is_strength(self) -> bool:
         """Whether it is the strength of a penalty, and 0, which is none, is tried."""
-        if self.kind == "one of":
-            with_zero = 0 in self.choices
-        else:
-            with_zero = self.zero or self.low == 0
-        return with_zero and (self.zero or self.name.startswith("l2_"))
+        none = 0 in self.choices if self.kind == "one of" else self.low == 0
+        return self.zero or (none and self.name.startswith("l2_"))
 
     @property
     def lowest(self) -> float:
@@ -115,8 +113,7 @@ class Dimension:
         if self.zero and number == 0:
             return self.lowest
         if number == 0 and self.kind == "log":
-            tried = f"{self.name}=zero,log:{self.low:g}:{self.high:g}"
-            raise PoiseError(f"--space {self}: its default is 0, below every logarithm: write {tried}")
+            raise PoiseError(f"--space {self}: its default is 0, below every logarithm: write zero,log:...")
         if not self.low <= number <= self.high:
             raise PoiseError(f"--space {self}: its default {value} lies outside: widen it")
         return int(number) if self.kind == "int" else number
@@ -164,9 +161,7 @@ def at(arguments: Mapping[str, object], name: str) -> Any:
     """The value of "generator.lr"; None where there is none."""
     found: Any = arguments
     for part in name.split("."):
-        if not isinstance(found, Mapping) or part not in found:
-            return None
-        found = found[part]
+        found = found.get(part) if isinstance(found, Mapping) else None
     return found
 
 
@@ -250,8 +245,6 @@ def _word(word: str) -> Value:
     if word in ("true", "false"):
         return word == "true"
     for kind in (int, float):
-        try:
+        with suppress(ValueError):
             return kind(word)
-        except ValueError:
-            continue
     return word

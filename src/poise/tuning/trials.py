@@ -202,8 +202,7 @@ class Trials:
         best = self.best(_begin(tried.number))
         value = fmean(counted)
         if given_up and best is not None:
-            theirs = _counted(best)
-            value = best.mean + fmean(mine - other for mine, other in zip(counted, theirs, strict=False))
+            value = best.mean + fmean(mine - other for mine, other in zip(counted, _counted(best), strict=False))
         with quiet():
             trial = self._trial(tried.number)
             trial.set_user_attr(SCORES, list(scores))
@@ -221,9 +220,7 @@ class Trials:
     def best(self, before: int | None = None) -> Tried | None:
         """The best of those that are done, of equal ones the first; of those before a number, if one is given."""
         done = [trial for trial in self.all()[:before] if trial.state == "done"]
-        if not done:
-            return None
-        return min(done, key=lambda trial: (trial.mean if self.lower else -trial.mean, trial.number))
+        return min(done, key=lambda trial: (trial.mean if self.lower else -trial.mean, trial.number), default=None)
 
     def importance(self) -> dict[str, float]:
         """Which part of the differences between trials each option explains (PED-ANOVA); empty where nothing can be
@@ -244,9 +241,8 @@ class Trials:
 def _counted(tried: Tried) -> list[float]:
     """The scores that a trial's mean was taken of: with what its own diverged runs were counted as."""
     known = [score for score in tried.scores if score is not None]
-    missing = len(tried.scores) - len(known)
-    rest = (tried.mean * len(tried.scores) - sum(known)) / missing if missing else math.nan
-    return [rest if score is None else score for score in tried.scores]
+    rest = tried.mean * len(tried.scores) - sum(known)
+    return [rest / (len(tried.scores) - len(known)) if score is None else score for score in tried.scores]
 
 
 def _begin(number: int) -> int:

@@ -88,12 +88,20 @@ def initialise(module: nn.Module, std: float = 0.02) -> None:
 
 
 class ClassConditioning(nn.Module):
-    """Noise z [B,Z] -> [B,Z] or, with classes, [B,2Z]: a class vector beside the noise."""
+    """Noise z [B,Z] -> [B,Z] or, with classes, [B,2Z]: a class vector beside the noise.
+
+    Class vectors begin as N(0, 1/Z), as long as a one-hot vector. As long as the noise, √Z, and always the same few,
+    they are learnt so much faster than it that the generator makes one item of each class (docs/log.md, "One picture
+    of each class").
+    """
 
     def __init__(self, noise: int, classes: int) -> None:
         super().__init__()
         self.width = noise * (2 if classes else 1)
         self.embedding = nn.Embedding(classes, noise) if classes else None
+        if self.embedding is not None:
+            with torch.no_grad():
+                self.embedding.weight.mul_(noise**-0.5)
 
     def forward(self, z: Tensor, y: Tensor | None) -> Tensor:
         if self.embedding is None:

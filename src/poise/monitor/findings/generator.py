@@ -1,4 +1,4 @@
-"""Symptoms of the generators, the one that plays and the averaged one that is shown: they collapse, circle or copy.
+"""Symptoms of the generators, the one that plays and the averaged one that is shown: they collapse or copy.
 
 Thresholds were set on pilot runs (docs/monitor.md) and lie between what sick and healthy runs showed.
 """
@@ -18,7 +18,6 @@ NARROW = 0.25  # diversity below this: samples all alike
 SOME = 0.5  # diversity below this: much is missing
 FEW = 0.35  # effective share of the classes below this: most are missing
 HELD = 2  # values, each over many looks, for which items must lie too near to training items
-SWINGING = 0.9  # distance from the averaged generator above which the generator does not settle
 
 
 class WatchedGenerator(NamedTuple):
@@ -26,6 +25,10 @@ class WatchedGenerator(NamedTuple):
 
     prefix: str
     every: int  # probes between two looks
+    within: bool = False  # whether items of one class are compared
+
+    def diversity(self, record: Record) -> Series:
+        return self.series(record, "diversity_within" if self.within else "diversity")
 
     def series(self, record: Record, name: str) -> Series:
         return record.series(f"generator/{self.prefix}{name}")
@@ -41,13 +44,16 @@ class WatchedGenerator(NamedTuple):
 
 # What a user is shown comes first; the generator that plays is looked at too, because its trouble is the other's soon.
 GENERATORS = (WatchedGenerator("shown_", SHOWN_EVERY), WatchedGenerator("", 1))
+# One that makes a single item of each class is as diverse as the classes are.
+ALIKE = (*GENERATORS, *(look._replace(within=True) for look in GENERATORS))
 
 
 @register("symptom", "generator collapse")
 def collapse(record: Record) -> Finding | None:
-    """All generated items are alike. Every generator begins like that, so a young one that grows is given time."""
-    for look in GENERATORS:
-        diversity = look.series(record, "diversity")
+    """All generated items are alike, or all of a class. Every generator begins like that, so a young one that grows is
+    given time."""
+    for look in ALIKE:
+        diversity = look.diversity(record)
         since = holding(diversity, lambda d: d < NARROW, least=look.looks(4))
         young = len(diversity) > 0 and max(diversity.values) < 2 * NARROW
         early = (len(diversity) - 1) * look.every < 11  # the first twelve probes
@@ -58,8 +64,7 @@ def collapse(record: Record) -> Finding | None:
             "generator collapse",
             "critical",
             since,
-            f"Items of {look.who(record)} differ from each other by {value:.0%} of what training items do: it makes "
-            "nearly the same item whatever the noise.",
+            _alike(look, record, value),
             advice(
                 record,
                 idea(f"a lower {{}} (now {rate(record, 'generator')})", "generator.lr"),
@@ -71,6 +76,26 @@ def collapse(record: Record) -> Finding | None:
             {"diversity": round(value, 4)},
         )
     return None
+
+
+def _alike(look: WatchedGenerator, record: Record, share: float) -> str:
+    who = look.who(record)
+    if look.within:
+        return (
+            f"Items of one class of {who} differ from each other by {share:.0%} of what training items of that class "
+            "do: it makes nearly the same item of a class whatever the noise."
+        )
+    return (
+        f"Items of {who} differ from each other by {share:.0%} of what training items do: it makes nearly the same "
+        "item whatever the noise."
+    )
+
+
+def _narrow(look: WatchedGenerator, record: Record, share: float) -> str:
+    who = look.who(record)
+    if not look.within:
+        return f"Items of {who} differ from each other by {share:.0%} of what training items do."
+    return f"Items of one class of {who} differ from each other by {share:.0%} of what training items of that class do."
 
 
 def _likelihood(record: Record) -> Idea:
@@ -97,19 +122,20 @@ def partial(record: Record) -> Finding | None:
     classes = record.series("score/class_share.effective")
     grown = len(classes) > 1 and record.part_done(classes.steps[-1]) >= 1 / 3
     few = holding(classes, lambda share: share < FEW, least=2) if grown else None
-    since, narrow, who = None, 1.0, ""
-    for look in GENERATORS:
-        diversity = look.series(record, "diversity")
+    since, narrow, differ = None, 1.0, ""
+    for look in ALIKE:
+        diversity = look.diversity(record)
         since = _narrow_since(record, diversity, look.looks(PROBES))
         if since is not None:
-            narrow, who = diversity.smoothed(look.looks(PROBES)).last, look.who(record)
+            narrow = diversity.smoothed(look.looks(PROBES)).last
+            differ = _narrow(look, record, narrow)
             break
     if since is None and few is None:
         return None
     sentence = (
         f"Its samples spread over only {classes.last:.0%} of the classes that real items spread over."
         if few is not None
-        else f"Items of {who} differ from each other by {narrow:.0%} of what training items do."
+        else differ
     )
     return Finding(
         "partial collapse",
@@ -136,60 +162,6 @@ def _narrow_since(record: Record, diversity: Series, window: int) -> int | None:
         return None
     young = max(diversity.values) < 0.7 and record.part_done(diversity.steps[-1]) < 1 / 2
     return None if young else since
-
-
-def _relapses(diversity: Series, size: int, young: int) -> Series:
-    """1 where a generator that had been diverse was both collapsed and diverse within a window of looks, else 0. The
-    first `young` looks are no part of a window: there every generator comes and goes."""
-    found = []
-    first = size + young
-    for end in range(first, len(diversity) + 1):
-        window, before = diversity.values[end - size : end], diversity.values[: end - size + 1]
-        found.append(float(max(before) >= 2 * NARROW and min(window) < NARROW and max(window) > 2 * NARROW))
-    return Series(diversity.steps[first - 1 :], found)
-
-
-@register("symptom", "oscillation")
-def oscillation(record: Record) -> Finding | None:
-    """The generator runs in circles: far from its own average, or now diverse and now not."""
-    every = GENERATORS[0].every
-    drift = record.series("generator/drift").smoothed(max(1, 4 // every))
-    far = holding(drift, lambda d: d > SWINGING, least=PROBES // every + 1)
-    jumping, diversity, who = None, record.series("generator/diversity"), ""
-    far = None if far is not None and len(diversity) and median(diversity.values[-4:]) < NARROW else far
-    for look in GENERATORS:
-        diversity, who = look.series(record, "diversity"), look.who(record)
-        jumping = holding(_relapses(diversity, look.looks(PROBES), 12 // look.every), lambda relapse: relapse > 0)
-        if jumping is not None:
-            break
-    if far is None and jumping is None:
-        return None
-    recent = diversity.values[-PROBES:] or [-1.0]
-    sentence = (
-        f"The same noise gives items {drift.last:.0%} of a typical distance away from those of the averaged generator: "
-        f"it moves to and fro instead of settling."
-        if far is not None
-        else f"Within a few looks the diversity of the items of {who} was {min(recent):.0%} and {max(recent):.0%}: "
-        "it collapses and recovers in turn."
-    )
-    return Finding(
-        "oscillation",
-        "warning",
-        min(step for step in (far, jumping) if step is not None),
-        sentence,
-        advice(
-            record,
-            idea(
-                f"lower learning rates ({{}}, now {rate(record, 'generator')}; {{}}, now "
-                f"{rate(record, 'discriminator')})",
-                "generator.lr",
-                "discriminator.lr",
-            ),
-            idea("{} '[0.0, 0.99]'", "generator.betas"),
-            r1(record),
-        ),
-        {"drift": round(drift.tail(1), 4)} | {"diversity": round(diversity.tail(1), 4)},
-    )
 
 
 def tells_copies(record: Record) -> bool:

@@ -164,12 +164,19 @@ def monitor(
                 lambda: execution.autocast(False),
                 conditions,
                 rates,
+                kinds=_kinds(pictures, chosen["training"]) if conditional else None,
+                classes=len(facts.classes),
                 looks=looks(pictures, chosen["training"], conditional and take_turns(facts.counts)),
                 seen=partial(seen_over, colour=colour_of(pictures.background)),
             )
         )
 
     return built
+
+
+def _kinds(pictures: ImageSet, rows: np.ndarray) -> Tensor:
+    """The classes [n] of these pictures."""
+    return torch.from_numpy(np.asarray(pictures.labels)[rows]).long()
 
 
 def reference_rows(rows: np.ndarray, seed: int) -> np.ndarray:
@@ -194,7 +201,7 @@ def looks(pictures: ImageSet, rows: np.ndarray, turns: bool) -> AppearanceOfData
     class counts alike where samples take `turns`."""
     colour = colour_of(pictures.background)
     by_class = turns and pictures.labels is not None
-    labels = torch.from_numpy(np.asarray(pictures.labels)[rows]) if by_class else None
+    labels = _kinds(pictures, rows) if by_class else None
     return AppearanceOfData.of(measured(pictures, rows, lambda x: appearance(seen_over(x, colour))), labels)
 
 
