@@ -16,7 +16,9 @@ import argparse
 import gzip
 import os
 from collections import Counter
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager, nullcontext
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -33,6 +35,8 @@ COLOUR = {
     "data": "noto-emoji", "size": 32, "steps": 5000,
     "generator": {"width": 32}, "discriminator": {"width": 32},
 }  # fmt: skip
+
+LONG = "class vectors as long as the noise"  # no option: how they began once
 
 # sickness -> (what is changed, names of findings of which one must be raised)
 SICK: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
@@ -91,6 +95,10 @@ SICK: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
         {"steps": 48},
         ("nothing was learnt",),
     ),
+    "one picture of each class": (
+        {"conditional": True, LONG: True},
+        ("generator collapse", "partial collapse"),
+    ),
     "nothing held out": (
         {"heldout": 0.0, "scores": 0},
         ("no held-out data",),
@@ -102,8 +110,8 @@ HEALTHY: list[dict[str, Any]] = [
     {},
     {},
     {},
-    {},
-    {},
+    {"conditional": True},
+    {"conditional": True, "loss": "hinge"},
     {"loss": "hinge"},
     {"loss": "hinge"},
     {"loss": "least_squares"},
@@ -154,9 +162,32 @@ def one(task: tuple[dict[str, Any], str]) -> None:
     arguments, out = task
     torch.set_num_threads(1)
     try:
-        run({"recipe": "images", "arguments": arguments}, out)
+        with long_class_vectors() if arguments.pop(LONG, False) else nullcontext():
+            run({"recipe": "images", "arguments": arguments}, out)
     except PoiseError as error:
         print(out, error, flush=True)
+
+
+@contextmanager
+def long_class_vectors() -> Iterator[None]:
+    """Inside, class vectors begin √Z times as long as they do."""
+    import torch
+
+    from poise.models.shared.layers import ClassConditioning
+
+    begin = ClassConditioning.__init__
+
+    def longer(self: ClassConditioning, noise: int, classes: int) -> None:
+        begin(self, noise, classes)
+        if self.embedding is not None:
+            with torch.no_grad():
+                self.embedding.weight.mul_(noise**0.5)
+
+    ClassConditioning.__init__ = longer  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        ClassConditioning.__init__ = begin  # type: ignore[method-assign]
 
 
 def raised(folder: Path) -> dict[str, dict[str, Any]]:
