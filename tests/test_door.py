@@ -6,6 +6,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,7 +16,8 @@ import poise
 from poise.cli import main
 from poise.disk.description import RunSpec
 from poise.errors import PoiseError
-from poise.penalties import R1
+from poise.penalties import L2, R1, WeightDecay
+from poise.recipes.common.parts import own_penalties
 from poise.record import RunFolder
 from poise.specs.objects import kept
 from poise.training.schedules import Linear
@@ -112,6 +114,31 @@ def test_latents_come_back_as_their_pictures(trained, pictures):  # noqa: F811
         assert np.allclose(run.generator.encode(x).mean.numpy(), means, atol=1e-5)
     with pytest.raises(PoiseError, match=r"uint8 \[n, 16, 16, 1\], not as float64"):
         run.encode(real / 255)
+    for wrong in ("pictures", [[1]]):
+        with pytest.raises(PoiseError, match=r"an array, uint8 \[n,H,W,C\], not a (str|list)"):
+            run.encode(wrong)
+
+
+def test_an_out_that_is_no_path_is_refused(pictures, tmp_path, monkeypatch):  # noqa: F811
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(PoiseError, match="out is the path of the run's folder, not a int"):
+        poise.train("images", pictures, out=5, steps=2)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("given", [L2(1e-3), WeightDecay(1e-2), {"class_path": "L2"}, "L2"])
+def test_a_penalty_in_the_place_of_a_strength_is_told_where_it_belongs(given, pictures):  # noqa: F811
+    with pytest.raises(PoiseError, match=r"^--l2-generator (is a strength|must be a number or a schedule)"):
+        poise.train("images", pictures, l2_generator=given, steps=2, batch=8)
+
+
+def test_l2_among_the_penalties_takes_the_place_of_one_of_strength_0():
+    def own(strength):
+        asked = SimpleNamespace(name="generator", l2=strength, options=SimpleNamespace(penalties=[L2(1e-3)]))
+        return [(one.name, one.strength) for one in own_penalties(asked, 10)]
+
+    assert own(0) == own(0.0) == own("0") == [("l2", 1e-3)]
+    assert own(1e-4) == [("l2", 1e-4), ("l2", 1e-3)], "which the player refuses: one has to be named"
 
 
 @pytest.mark.slow

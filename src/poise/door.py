@@ -76,6 +76,8 @@ def train(
             f"data is a path or the name of a set, not a {type(data).__name__}: save it first, such as by "
             "np.save('pictures.npy', pictures)"
         )
+    if not isinstance(out, str | os.PathLike | None):
+        raise PoiseError(f"out is the path of the run's folder, not a {type(out).__name__}")
     asked: Arguments = {"data": str(data), **{name: kept(value, name) for name, value in arguments.items()}}
     trust_all(recipe, asked)
     folder, tidy = folder_of(recipe, completed(recipe, asked), out, anew=True)

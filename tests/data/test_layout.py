@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from poise import cli
 from poise.data.images.check import check
 from poise.data.images.images import open_images
 from poise.data.plain import open_items
@@ -232,9 +233,74 @@ def test_a_table_that_names_no_pictures_is_a_file_that_is_not_read(tmp_path):
         noise(tmp_path / f"set/{i}.png", i)
     (tmp_path / "set/metadata.csv").write_text("key,value\nlicence,CC0\nauthor,me\n")
     images = open_images(tmp_path / "set", labels="auto", heldout=0)
-    assert any("metadata.csv (text" in note for note in images.notes)
-    with pytest.raises(PoiseError, match=r"brings no labels: it has no labels.json .*labels\.csv"):
+    why = "its 3 rows name 0 of the 6 pictures"
+    assert any(f"metadata.csv (no table of classes: {why}" in note for note in images.notes)
+    with pytest.raises(PoiseError, match=rf"labels\.csv that could be used \(metadata\.csv: {why}"):
         open_images(tmp_path / "set", labels="file")
+
+
+WRITTEN = {  # written for the pictures a/0.png to a/5.png and b/0.png to b/5.png, by their folder and number
+    "of a larger set": ("{0}/{1}.png", [("c", 0), ("c", 1)]),
+    "with folders around": ("data/all/{0}/{1}.png", []),
+    "without suffixes": ("{0}/{1}", []),
+    "with backslashes": (".\\{0}\\{1}.png", [("c", 3)]),
+}
+
+
+@pytest.mark.parametrize("kind", WRITTEN)
+def test_a_row_names_the_picture_whose_path_it_has(kind, tmp_path):
+    """And no other of the same name in another folder: rows of pictures that are not here give nobody a class."""
+    written, others = WRITTEN[kind]
+    there = [(folder, i) for folder in "ab" for i in range(6)]
+    for row, (folder, i) in enumerate(there):
+        noise(tmp_path / f"set/{folder}/{i}.png", row)
+    lines = [f"{written.format(*one)},of {one[0]}{one[1] % 2}" for one in [*others, *there]]
+    (tmp_path / "set/labels.csv").write_text("file,label\n" + "\n".join(lines) + "\n")
+    images = open_images(tmp_path / "set", labels="file", heldout=0)
+    found = [images.classes[number] for number in images.labels]
+    assert found == [f"of {folder}{i % 2}" for folder, i in there]
+
+
+@pytest.mark.parametrize("missing", ["b/0.png", "b/1.png"])
+def test_a_row_of_another_folder_gives_no_class(missing, tmp_path):
+    for row, name in enumerate(f"{folder}/{i}.png" for folder in "ab" for i in range(6)):
+        noise(tmp_path / f"set/{name}", row)
+    names = [f"{folder}/{i}.png" for folder in "ab" for i in range(6)]
+    lines = ["c/0.png,x", "c/1.png,x", *(f"{name},y" for name in names if name != missing)]
+    (tmp_path / "set/labels.csv").write_text("file,label\n" + "\n".join(lines) + "\n")
+    with pytest.raises(PoiseError, match=rf"labels\.csv has no class for '{missing}': add what is missing"):
+        open_images(tmp_path / "set", labels="file")
+
+
+def test_a_table_of_paths_from_elsewhere_goes_by_names(tmp_path):
+    for i in range(6):
+        noise(tmp_path / f"set/mine/{i}.png", i)
+    lines = [f"/home/other/pictures/{i}.png,c{i % 2}" for i in range(6)]
+    (tmp_path / "set/labels.csv").write_text("file,label\n" + "\n".join(lines) + "\n")
+    images = open_images(tmp_path / "set", labels="file", heldout=0)
+    assert [images.classes[number] for number in images.labels] == ["c0", "c1"] * 3
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (
+            "file,label\n" + "".join(f"{i}.png,c{i % 2}\n" for i in range(6)),
+            "'0.png' may be a/0.png or b/0.png: write the folder too",
+        ),
+        ("file label\na/0.png c\na/1.png d\n", "it has no column of files"),
+        ("file,label\nx.png,c\ny.png,d\na/0.png,c\nz.png,d\n", "its 4 rows name 1 of the 12 pictures"),
+    ],
+)
+def test_a_table_that_is_not_used_is_named_with_the_reason(content, why, tmp_path, capsys):
+    for row, name in enumerate(f"{folder}/{i}.png" for folder in "ab" for i in range(6)):
+        noise(tmp_path / f"set/{name}", row)
+    (tmp_path / "set/labels.csv").write_text(content)
+    with pytest.raises(PoiseError) as refused:
+        open_images(tmp_path / "set", labels="file")
+    assert "and no labels.csv that could be used (labels.csv: " in str(refused.value) and why in str(refused.value)
+    assert cli.main(["data", "check", str(tmp_path / "set")]) == 0
+    assert why in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("last", ["", "5.png,\n", "5.png,  \n", '5.png,""\n'], ids=ascii)

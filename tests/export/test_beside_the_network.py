@@ -94,8 +94,8 @@ def test_the_card_says_what_the_record_says(handed, tmp_path, capsys):
     for sentence in run.report["sentences"]:
         assert sentence in card
     assert "2 steps of `images`" in card and "The run was not scored." in card
-    assert "![64 samples of seed 0, not selected](samples.png)" in card
-    assert (tmp_path / "out" / "samples.png").is_file() and (tmp_path / "out" / "generator.py").is_file()
+    assert "![64 samples of seed 0, not selected](card.png)" in card
+    assert (tmp_path / "out" / "card.png").is_file() and (tmp_path / "out" / "generator.py").is_file()
     assert str(tmp_path) not in (tmp_path / "out" / "config.json").read_text()
     assert capsys.readouterr().out.splitlines()[0].endswith(f"-> {tmp_path / 'out'}")
 
@@ -140,4 +140,5 @@ def test_a_card_of_each_recipe_has_samples_and_a_task(kind, handed, tmp_path):
         sentence = run.sample(1, seed=0)[0].split()[0].strip(".,()")
         assert f"> {sentence}" in card
     else:
-        assert bool(list((tmp_path / "out").glob("samples*"))) == (KINDS[kind][0] != "vocoder")
+        shown = [*(tmp_path / "out").glob("samples*"), *(tmp_path / "out").glob("card.png")]
+        assert bool(shown) == (KINDS[kind][0] != "vocoder")

@@ -16,11 +16,13 @@ import soundfile
 import torch
 from torch import nn
 
+import poise
 from poise import registry
 from poise.cli import main
 from poise.core import Player, Term
 from poise.data.speech.speech import Wave, resampled
 from poise.disk.description import RunSpec
+from poise.errors import PoiseError
 from poise.recipes.common.recipe import RecipeEntry
 from poise.record import RunFolder
 from poise.specs.spec import all_recipes
@@ -103,6 +105,19 @@ def made(made_up, tmp_path_factory) -> Path:
 @pytest.fixture(autouse=True)
 def nothing_asked():
     CALLS.clear()
+
+
+def test_a_recording_may_be_named_by_its_path(made, monkeypatch):
+    monkeypatch.chdir(made)
+    run = poise.load("runs/copier")
+    samples, rate = soundfile.read("in.flac", dtype="float32")
+    wanted = run.vocode(Wave(samples.mean(1), rate))
+    for path in ("in.flac", made / "in.flac"):
+        assert np.array_equal(run.vocode(path).samples, wanted.samples)
+    either = "is a Wave or the path of a file, not a int"
+    for wrong, said in (("no.wav", "there is no file"), ("text.wav", "cannot be read"), (5, either)):
+        with pytest.raises(PoiseError, match=said):
+            run.vocode(wrong)
 
 
 def read(path: str) -> tuple[np.ndarray, int]:

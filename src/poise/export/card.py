@@ -52,8 +52,8 @@ def samples_of(run: Run, folder: Path) -> list[str]:
     if run.recipe.modality == "image":
         from poise.report.picture import save_grid
 
-        save_grid(made, folder / "samples.png")
-        return [f"![64 samples of seed {SEED}, not selected](samples.png)"]
+        save_grid(made, folder / "card.png")  # samples.png is what generator.py writes
+        return [f"![64 samples of seed {SEED}, not selected](card.png)"]
     if run.recipe.modality == "text":
         return [f"{SHOWN} samples of seed {SEED}, not selected:", "", *(f"> {_plain(one)}\n>" for one in made)]
     run.recipe.write(made, folder / "samples")

@@ -160,11 +160,11 @@ class Run:
         found: Wave = self.able("say")(self.generator, self.facts, text, voice=voice, seed=seed, speed=speed)
         return found
 
-    def vocode(self, wave: Wave) -> Wave:
-        """A recording through the log-mel of the run and back, at the rate of the run."""
-        from poise.data.speech.speech import Wave, resampled
+    def vocode(self, wave: Wave | str | Path) -> Wave:
+        """A recording, or the path of one, through the log-mel of the run and back, at the rate of the run."""
+        from poise.data.speech.speech import Wave, heard, resampled
 
-        vocode = self.able("vocode")
+        vocode, wave = self.able("vocode"), heard(wave)
         found: Wave = vocode(self.generator, self.facts, Wave(resampled(wave, self.rate), self.rate))
         return found
 

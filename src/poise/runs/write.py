@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from poise.data.speech.speech import Wave, read_sound
+from poise.data.speech.speech import Wave
 from poise.data.text.text import shortened
 from poise.disk import check_parent
 from poise.errors import PoiseError
@@ -108,10 +108,7 @@ def vocode_to(run: Run, recording: str, out: str) -> list[str]:
     if target.exists() and target.samefile(source):
         raise PoiseError(f"--out {target} is the recording itself: give another name")
     run.able("vocode")
-    found = read_sound(source)
-    if isinstance(found, str):
-        raise PoiseError(f"{source} cannot be read ({found}): give a sound file, such as a .wav or .flac")
-    return [_written(run.vocode(Wave(found.samples, found.rate)), target, run)]
+    return [_written(run.vocode(source), target, run)]
 
 
 def _written(wave: Wave, target: Path, run: Run) -> str:

@@ -38,6 +38,13 @@ def sentence(message: str, known: list[str]) -> str:
     denied = r"Import(?:ing)?(?: path)? '?([^\s']+)'? (?:does not correspond|is not allowed)"
     if found := re.search(rf"Expected a dot import path string: (\w+)|{denied}", text):
         asked = found[1] or found[2]
+        key = re.search(r'Parser key "(l2_\w+)":', text)
+        if key and asked in names("penalty"):
+            where = dashed(f"--{key[1]}")
+            return (
+                f"{where} is a strength, a number or a schedule such as cosine:1e-3:1e-5: a penalty such as {asked} "
+                "goes into the penalties of a player"
+            )
         return f"there is no penalty called '{asked}'{nearest(asked, names('penalty'), '.')} Known: {_penalties()}."
     return _of_a_key(text, known)
 

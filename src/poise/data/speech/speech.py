@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -108,3 +109,19 @@ def _read(file: Path) -> Wave | str:
     """The clip, or the reason why there is none."""
     found = read_sound(file)
     return found if isinstance(found, str) else Wave(found.samples, found.rate)
+
+
+def heard(recording: Wave | str | os.PathLike[str]) -> Wave:
+    """A recording as it is, or the sound of its file, the mean of the channels. Errors: PoiseError for a file that is
+    not there or cannot be read, and for what is neither."""
+    if isinstance(recording, Wave):
+        return recording
+    if not isinstance(recording, str | os.PathLike):
+        raise PoiseError(f"a recording is a Wave or the path of a file, not a {type(recording).__name__}")
+    source = Path(recording)
+    if not source.is_file():
+        raise PoiseError(f"there is no file {source}: name a recording, such as a .wav or .flac file")
+    found = _read(source)
+    if isinstance(found, str):
+        raise PoiseError(f"{source} cannot be read ({found}): give a sound file, such as a .wav or .flac")
+    return found

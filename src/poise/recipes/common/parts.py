@@ -28,8 +28,10 @@ def l2(name: str, strength: Scheduled, steps: int, kind: Callable[[Any], Penalty
 
 def own_penalties(asked: PlayerSetup, steps: int) -> list[Penalty]:
     """A player's own L2 and what else was asked for, each with schedules over a stage of `steps`; no stage shares one
-    with another."""
-    return [l2(asked.name, asked.l2, steps), *(penalty.over(steps) for penalty in asked.options.penalties)]
+    with another. Its own gives way to one of that name among the others, unless it has a strength too."""
+    own, others = l2(asked.name, asked.l2, steps), [penalty.over(steps) for penalty in asked.options.penalties]
+    off = number_or_schedule(asked.l2, "its own L2", steps) == 0
+    return others if off and any(other.name == own.name for other in others) else [own, *others]
 
 
 def weighed(name: str, weight: Scheduled, steps: int, value: Callable[[Any], torch.Tensor]) -> list[Term[Any]]:

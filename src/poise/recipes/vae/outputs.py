@@ -112,6 +112,8 @@ def walk(
 def encode(model: AutoEncoder, facts: VaeFacts, pictures: np.ndarray) -> np.ndarray:
     """Means of the latents of pictures uint8 [n,H,W,C]: float32 [n,Z]. Errors: PoiseError for another size."""
     channels, height, width = facts.shape
+    if not isinstance(pictures, np.ndarray):
+        raise PoiseError(f"pictures to encode are an array, uint8 [n,H,W,C], not a {type(pictures).__name__}")
     if pictures.dtype != np.uint8 or pictures.shape[1:] != (height, width, channels):
         raise PoiseError(
             f"this run encodes pictures as uint8 [n, {height}, {width}, {channels}], not as {pictures.dtype} "

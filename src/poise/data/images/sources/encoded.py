@@ -37,6 +37,7 @@ class FileSource(Source):
     def __init__(self, path: Path, splits: str = "auto", progress: ReadingProgress | None = None) -> None:
         super().__init__(path)
         self._splits, self._progress = splits, progress
+        self.no_tables: list[str] = []  # "file: why", of those that might have had classes by their names
 
     def _list(self, found: Iterable[tuple[str, int, int]]) -> None:
         """Take (name, size, stamp) of every file, in the order to be kept."""
@@ -74,17 +75,22 @@ class FileSource(Source):
         not read."""
         chosen = known
         for name, size, stamp in sorted(tables, key=lambda one: label_tables.rank(one[0])):
-            if chosen is None and self._names_pictures(name, size, names):
-                chosen = (name, size, stamp)
+            why = "another table is" if chosen else self._no_table(name, size, names)
+            if why:
+                self.no_tables.append(f"{shown(name)}: {why}")
+                self.others.add(shown(name), contents.Content("", "no table of classes", why))
             else:
-                self._is_picture(name, size)
+                chosen = (name, size, stamp)
         return chosen
 
-    def _names_pictures(self, name: str, size: int, names: list[str]) -> bool:
+    def _no_table(self, name: str, size: int, names: list[str]) -> str:
+        """Why a file is no table of the classes of pictures; empty where it is one."""
+        if size > PACKED:
+            return "it is too large"
         try:
-            return size <= PACKED and label_tables.names_pictures(self.whole(name), name, names)
-        except Exception:  # another tool's file of that name
-            return False
+            return label_tables.why_not(self.whole(name), name, names)
+        except Exception as error:  # another tool's file of that name
+            return str(error) or type(error).__name__
 
     def _by_split(self, pictures: list[tuple[str, int, int]]) -> list[tuple[str, int, int]]:
         """Those to train on first and the own test split last, where folders are splits."""
@@ -190,13 +196,17 @@ class FileSource(Source):
         if not self.brings_labels:
             raise PoiseError(
                 f"{self.path} brings no labels: it has no {layout.LABELS_FILE} (a table from file name to class), no "
-                f"{layout.DATASET_FILE} of NVIDIA's tools and no labels.csv; use --labels folders or none"
+                f"{layout.DATASET_FILE} of NVIDIA's tools and no labels.csv"
+                f"{self._looked_at()}; use --labels folders or none"
             )
         try:
             content = self._bytes(len(self))
         except Unreadable as error:
             raise PoiseError(f"{self.path}: {self.files[-1]} cannot be read ({error}): correct it") from None
         return layout.file_classes(self.path, self.files[-1], content, names)
+
+    def _looked_at(self) -> str:
+        return f" that could be used ({'; '.join(self.no_tables)})" if self.no_tables else ""
 
     def _bytes(self, row: int) -> bytes:
         if self.sizes[row] > LARGEST_FILE:

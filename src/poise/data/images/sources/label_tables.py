@@ -1,14 +1,15 @@
 """Classes of pictures from a table beside them: labels.csv, metadata.csv, metadata.jsonl ... with a row for each file.
 
 Columns go by the names that people use, or are the first and the second of two. A file may be written with its folder
-or without, with its suffix or without, with backslashes or `./`.
+or without, with folders around that, with its suffix or without, with backslashes or `./`. Where a table names pictures
+in folders that are none of theirs, their bare names count, if no row names one otherwise.
 """
 
 from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from poise import disk
@@ -42,41 +43,47 @@ def rank(name: str) -> int:
 
 
 def classes_in(content: bytes, file: str, names: Sequence[str]) -> dict[str, str]:
-    """Picture -> class, of those of `names` that a row names; {} where the table has no columns of files and classes,
-    or fewer than half of its rows name a picture.
+    """Picture -> class, of those of `names` that a row names; {} where `why_not` says why there are none.
 
     Errors: PoiseError where it is no table, and where two rows give one picture different classes.
     """
-    found = _found(content, file, names)
+    found, _ = _found(content, file, names)
     for picture, classes in found.items():
         if len(classes) > 1:
             raise PoiseError(f"{picture} has the class {classes[0]} in one row and {classes[1]} in another")
     return {picture: classes[0] for picture, classes in found.items()}
 
 
-def names_pictures(content: bytes, file: str, names: Sequence[str]) -> bool:
-    """Whether `classes_in` finds classes, or would if they did not contradict each other. Errors: PoiseError where it
-    is no table."""
-    return bool(_found(content, file, names))
+def why_not(content: bytes, file: str, names: Sequence[str]) -> str:
+    """Why `classes_in` finds no classes; empty where it does, or would if they did not contradict each other. Errors:
+    PoiseError where it is no table."""
+    return _found(content, file, names)[1]
 
 
-def _found(content: bytes, file: str, names: Sequence[str]) -> dict[str, list[str]]:
-    """Picture -> the classes that its rows give it, each once."""
+def _found(content: bytes, file: str, names: Sequence[str]) -> tuple[dict[str, list[str]], str]:
+    """Picture -> the classes that its rows give it, each once; and why there are none."""
     header, rows = _rows(content, file)
     columns = _columns(header, rows)
     if columns is None:
-        return {}
+        return {}, "it has no column of files and one of classes by their names, nor two that a tab or a comma parts"
     place, label = columns
+    pairs = [(row[place].strip(), row[label].strip()) for row in rows if len(row) > max(place, label)]
     known = _Names(names)
+    found = _classes(pairs, known.find) or _classes(pairs, known.bare)
+    if 2 * len(found) >= min(len(rows), len(names)) and found:
+        return found, ""
+    for written, _ in pairs:
+        if both := known.may_be(written):
+            return {}, f"'{written}' may be {both[0]} or {both[1]}: write the folder too"
+    return {}, f"its {len(rows):,} rows name {len(found):,} of the {len(names):,} pictures"
+
+
+def _classes(pairs: Sequence[tuple[str, str]], find: Callable[[str], str | None]) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
-    for row in rows:
-        if len(row) <= max(place, label):
-            continue
-        picture, named = known.find(row[place].strip()), row[label].strip()
+    for written, named in pairs:
+        picture = find(written)
         if picture and named and named not in found.setdefault(picture, []):
             found[picture].append(named)
-    if 2 * len(found) < len(rows):
-        return {}
     return found
 
 
@@ -97,18 +104,47 @@ class _Names:
     """Pictures by every way in which a table may write them; what may be two is neither."""
 
     def __init__(self, names: Sequence[str]) -> None:
-        self._known: dict[str, str] = {}
-        ways = (_last_stem, _last, _stem, str)
-        for way in ways:  # the surer ways last, which take precedence
-            mine: dict[str, list[str]] = {}
-            for name in names:
-                mine.setdefault(way(name), []).append(name)
-            self._known |= {key: them[0] for key, them in mine.items() if len(them) == 1}
+        self._whole: dict[str, list[str]] = {}  # as they are, with the suffix or without
+        self._ends: dict[str, list[str]] = {}  # the last folders and the name, or the name alone
+        for name in names:
+            for written in dict.fromkeys((name, _stem(name))):
+                self._whole.setdefault(written, []).append(name)
+                for end in _ends(written)[1:]:
+                    self._ends.setdefault(end, []).append(name)
 
     def find(self, written: str) -> str | None:
-        name = "/".join(part for part in written.replace("\\", "/").split("/") if part not in ("", "."))
-        tried = (name, _last(name), _stem(_last(name)))
-        return next(filter(None, map(self._known.get, tried)), None)
+        """The picture whose path a row has: all of it, with folders around it, or the end of it."""
+        ends = _ends(_slashed(written))
+        for end in ends:
+            if picture := self._one(self._whole, end):
+                return picture
+        return self._one(self._ends, ends[0])
+
+    def bare(self, written: str) -> str | None:
+        """The picture with that name, whatever its folder is."""
+        name = _last(_slashed(written))
+        tried = (self._one(known, word) for word in (name, _stem(name)) for known in (self._whole, self._ends))
+        return next(filter(None, tried), None)
+
+    def may_be(self, written: str) -> list[str]:
+        """The pictures that are meant by a row, where they are several."""
+        found = self._ends.get(_slashed(written), [])
+        return found if found[1:] else []
+
+    def _one(self, known: Mapping[str, list[str]], written: str) -> str | None:
+        found = known.get(written, ())
+        exact = [name for name in found if name == written]  # before another one without its suffix
+        return (exact or [*found])[0] if len(exact) == 1 or len(found) == 1 else None
+
+
+def _slashed(written: str) -> str:
+    return "/".join(part for part in written.replace("\\", "/").split("/") if part not in ("", "."))
+
+
+def _ends(name: str) -> list[str]:
+    """The name, the same without its first folder, without its first two ..."""
+    parts = name.split("/")
+    return ["/".join(parts[i:]) for i in range(len(parts))]
 
 
 def _last(name: str) -> str:
@@ -117,10 +153,6 @@ def _last(name: str) -> str:
 
 def _stem(name: str) -> str:
     return str(PurePosixPath(name).with_suffix("")) if name else name
-
-
-def _last_stem(name: str) -> str:
-    return _stem(_last(name))
 
 
 def _rows(content: bytes, file: str) -> tuple[Sequence[str], list[list[str]]]:
