@@ -13,6 +13,7 @@ from PIL import Image
 from poise import cli
 from poise.data.images.check import check
 from poise.data.images.images import open_images
+from poise.data.images.sources.label_tables import class_table
 from poise.data.plain import open_items
 from poise.errors import PoiseError
 
@@ -235,7 +236,7 @@ def test_a_table_that_names_no_pictures_is_a_file_that_is_not_read(tmp_path):
     images = open_images(tmp_path / "set", labels="auto", heldout=0)
     why = "its 3 rows name 0 of the 6 pictures"
     assert any(f"metadata.csv (no table of classes: {why}" in note for note in images.notes)
-    with pytest.raises(PoiseError, match=rf"labels\.csv that could be used \(metadata\.csv: {why}"):
+    with pytest.raises(PoiseError, match=rf"no table such as labels\.csv that could be used \(metadata\.csv: {why}"):
         open_images(tmp_path / "set", labels="file")
 
 
@@ -243,6 +244,7 @@ WRITTEN = {  # written for the pictures a/0.png to a/5.png and b/0.png to b/5.pn
     "of a larger set": ("{0}/{1}.png", [("c", 0), ("c", 1)]),
     "with folders around": ("data/all/{0}/{1}.png", []),
     "without suffixes": ("{0}/{1}", []),
+    "with other suffixes, but for one": ("{0}/{1}.jpg", []),
     "with backslashes": (".\\{0}\\{1}.png", [("c", 3)]),
 }
 
@@ -255,10 +257,27 @@ def test_a_row_names_the_picture_whose_path_it_has(kind, tmp_path):
     for row, (folder, i) in enumerate(there):
         noise(tmp_path / f"set/{folder}/{i}.png", row)
     lines = [f"{written.format(*one)},of {one[0]}{one[1] % 2}" for one in [*others, *there]]
+    lines[-1] = lines[-1].replace(".jpg", ".png")
     (tmp_path / "set/labels.csv").write_text("file,label\n" + "\n".join(lines) + "\n")
     images = open_images(tmp_path / "set", labels="file", heldout=0)
     found = [images.classes[number] for number in images.labels]
     assert found == [f"of {folder}{i % 2}" for folder, i in there]
+
+
+def test_a_table_need_not_write_its_own_folder(tmp_path):
+    for row, name in enumerate(f"{folder}/{i}.png" for folder in "ab" for i in range(6)):
+        noise(tmp_path / f"set/{name}", row)
+    (tmp_path / "set/a/labels.csv").write_text("file,label\n" + "".join(f"{i}.png,c{i % 2}\n" for i in range(6)))
+    with pytest.raises(PoiseError, match=r"a/labels\.csv has no class for 'b/0\.png' and 5 more"):
+        open_images(tmp_path / "set", labels="file")
+
+
+def test_many_pictures_of_one_name_are_looked_up_at_once():
+    """Each row goes through as many folders as it has, and not through all pictures of that name."""
+    names = [f"{i:06}/image.png" for i in range(50_000)]
+    content = "file,label\n" + "".join(f"/data/r{i:06}/image.png,c\n" for i in range(50_000))
+    found = class_table(content.encode(), "labels.csv", names)
+    assert not found.classes and found.why.endswith("its 50,000 rows name 0 of the 50,000 pictures")
 
 
 @pytest.mark.parametrize("missing", ["b/0.png", "b/1.png"])
@@ -279,6 +298,7 @@ def test_a_table_of_paths_from_elsewhere_goes_by_names(tmp_path):
     (tmp_path / "set/labels.csv").write_text("file,label\n" + "\n".join(lines) + "\n")
     images = open_images(tmp_path / "set", labels="file", heldout=0)
     assert [images.classes[number] for number in images.labels] == ["c0", "c1"] * 3
+    assert "labels.csv has other folders than the pictures, which go by their names alone" in images.notes
 
 
 @pytest.mark.parametrize(
@@ -288,6 +308,7 @@ def test_a_table_of_paths_from_elsewhere_goes_by_names(tmp_path):
             "file,label\n" + "".join(f"{i}.png,c{i % 2}\n" for i in range(6)),
             "'0.png' may be a/0.png or b/0.png: write the folder too",
         ),
+        ("file,label\n" + "".join(f"a/{i}.png,\n" for i in range(6)), "6 of its 6 rows have no class"),
         ("file label\na/0.png c\na/1.png d\n", "it has no column of files"),
         ("file,label\nx.png,c\ny.png,d\na/0.png,c\nz.png,d\n", "its 4 rows name 1 of the 12 pictures"),
     ],
@@ -298,7 +319,9 @@ def test_a_table_that_is_not_used_is_named_with_the_reason(content, why, tmp_pat
     (tmp_path / "set/labels.csv").write_text(content)
     with pytest.raises(PoiseError) as refused:
         open_images(tmp_path / "set", labels="file")
-    assert "and no labels.csv that could be used (labels.csv: " in str(refused.value) and why in str(refused.value)
+    assert "no table such as labels.csv that could be used (labels.csv: " in str(refused.value) and why in str(
+        refused.value
+    )
     assert cli.main(["data", "check", str(tmp_path / "set")]) == 0
     assert why in capsys.readouterr().out
 

@@ -156,6 +156,14 @@ def test_a_strength_that_does_nothing_is_never_made_less_but_for_0(strength, sha
     assert said and advised in said[0], said
 
 
+@pytest.mark.parametrize("name", ["L2", "poise.penalties.L2"])
+def test_an_l2_among_the_penalties_is_advised_where_it_stands(name):
+    listed = [{"class_path": name, "init_args": {"strength": 1e-12}}]
+    spec = spec_of("images", discriminator={"penalties": listed})
+    said = action(with_share(record(), "discriminator", 1e-13), spec)
+    assert "--discriminator.penalties.strength 1 of L2" in said and "--l2-discriminator" not in said
+
+
 def test_every_symptom_and_every_recipe_is_gone_over():
     assert set(CASES) == set(names("symptom")) and set(PLAYERS) == set(RECIPES)
     assert {case for case, _ in PAIRS} == set(MADE)

@@ -285,4 +285,4 @@ def test_a_collapse_within_classes_is_named_as_such(prefix, value, name):
         assert (
             one.sentence.startswith("Items of one class of the ") and "training items of that class do" in one.sentence
         )
-        assert f"{value:.0%}" in one.sentence
+        assert f"{value:.0%}" in one.sentence and one.numbers == {"diversity_within": value}

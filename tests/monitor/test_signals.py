@@ -136,6 +136,18 @@ def test_a_generator_of_one_item_a_class_is_seen_though_its_items_differ():
     assert not [name for name in AdversarialMonitor(watched(Replays()))(4) if "within" in name], "without classes"
 
 
+def test_a_class_of_one_picture_many_times_does_not_count():
+    """Its items differ by a rounding; what is generated of it differs by far more."""
+    near = BY_CLASS.clone()
+    near[KINDS == 3] = BY_CLASS[3] + 1e-4 * TRAINING[KINDS == 3]
+    for generator, share in ((OneOfEach(), 0.0), (Any(), 1.0)):
+        inputs = watched(generator)
+        inputs.references["training"], inputs.kinds, inputs.classes = near, KINDS, 4
+        inputs.conditions = lambda n, seed: torch.arange(n) % 4
+        found = AdversarialMonitor(inputs)(4)
+        assert found["generator/diversity_within"] == pytest.approx(share, abs=0.1)
+
+
 @pytest.mark.parametrize(
     "kinds", [lambda n, seed: torch.arange(n) + 4 + 40 * seed, lambda n, seed: torch.full((n,), 40)]
 )

@@ -10,8 +10,8 @@ Names in the record (all of plain, not augmented items; D and G in evaluation mo
     discriminator/alive       0 where D's output is constant: contrast and logit gap below 1e-3; the gap is then 0
     discriminator/sign        mean sign of D's output on training items (r_t of Karras et al. 2020)
     generator/diversity       mean distance between two generated items over that between two training items
-    generator/diversity_within   the same of items of one class over training items of that class, the mean over classes
-                              of which two are generated and more; of conditional generators
+    generator/diversity_within   the same between items of one class: its mean over the classes of which two are
+                              generated and more, over that of training items; of conditional generators
     generator/nearest         median distance of the fixed items to their nearest training item, in the same unit
     generator/inside, inside_null, inside_z   see `poise.monitor.measures.nearest`
     generator/shown_diversity, shown_nearest, shown_inside ...   the same of the averaged generator, which is what a
@@ -43,6 +43,7 @@ from poise.monitor.findings.windows import SHOWN_EVERY
 from poise.monitor.measures import auc, compact, nearest, scale_invariant, split_z, spread, spread_within
 
 DEAD = 1e-3  # logits closer together than this carry no signal worth the name
+SAME = 0.05  # of the distance between any training items: a class that is nearer together is one picture many times
 COMPARED = 1000  # items of each part, to see whether the parts are alike
 REFERENCES = 2000  # training items, and held-out items, that generated ones are compared with
 
@@ -161,12 +162,12 @@ class AdversarialMonitor(Timed):
         return {f"discriminator/{name}": value for name, value in found.items()}
 
     def _by_class(self) -> Tensor | None:
-        """The unit of each class of training items, NaN where there is none."""
+        """The mean distance between training items of each class; NaN where there is none, or next to none."""
         kinds = self.watched.kinds
         if kinds is None:
             return None
         units = spread_within(self.training, kinds[: len(self.training)], self.watched.classes)
-        return units.where(units > 1e-6, torch.nan)
+        return units.where(units > SAME * self.unit, torch.nan)
 
     def _of_items(self, which: str, made: Tensor, few: int, cond: Tensor | None) -> dict[str, float]:
         """Of the items of one generator: how diverse they are, and how near to training items.
@@ -179,7 +180,9 @@ class AdversarialMonitor(Timed):
         if self.unit > 1e-6:  # training items that are all alike give no unit
             found |= {"diversity": spread(made) / self.unit, "nearest": fixed.distance / self.unit}
         if self.units is not None and cond is not None:
-            within = float((spread_within(made, cond, len(self.units)) / self.units).nanmean())
+            spreads = spread_within(made, cond, len(self.units))
+            counted = ~(spreads + self.units).isnan()
+            within = float(spreads[counted].sum() / self.units[counted].sum())
             found |= {} if math.isnan(within) else {"diversity_within": within}
         if len(self.heldout):
             found |= {"inside": near.inside, "inside_null": near.null, "inside_z": near.z}

@@ -14,7 +14,6 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -26,7 +25,6 @@ from poise.data.files.items import Progress
 from poise.data.files.walking import in_order, shown
 from poise.data.speech import loudness as levels
 from poise.data.speech.clips_meta import ClipsMeta, ExampleClip, Prepared
-from poise.data.speech.hearing import NO_MEMORY
 from poise.data.speech.speech import Wave, digest_of, read_sound, resampled
 from poise.errors import PoiseError
 
@@ -76,7 +74,7 @@ def prepared(folder: Path, files: Sequence[str], options: ClipOptions, progress:
             for name, stat in zip(files, before, strict=True):
                 if _stat(folder / name) != stat:
                     raise PoiseError(f"{folder / name} changed while it was read: start again")
-        found = store.built(place, partial(_read, True))
+        found = store.built(place, _read)
     return found
 
 
@@ -180,17 +178,13 @@ def _about(name: str, clip: Clip) -> ExampleClip:
 
 
 def load(place: Path) -> Prepared | None:
-    """What was prepared before, or None. One that is damaged (by hand, or by the disk) is replaced by `prepared`, and
-    so is one that lacks files for want of memory: there may be more of it another time."""
-    return store.sound(place, partial(_read, False))
+    """What was prepared before, or None. One that is damaged (by hand, or by the disk) is replaced by `prepared`."""
+    return store.sound(place, _read)
 
 
-def _read(passing: bool, place: Path) -> Prepared | None:
-    """None for what is damaged, of another version, or lacks files that may be read now: PyAV is here, or there was too
-    little memory. `passing`: the latter is taken, by who has just made it."""
+def _read(place: Path) -> Prepared | None:
+    """None for what is damaged, of another version, or lacks files that can be read since PyAV is here."""
     meta = ClipsMeta.of(place)
-    if not passing and any(reason == NO_MEMORY for _, reason in meta.left_out):
-        return None
     if any(" needs PyAV: " in reason for _, reason in meta.left_out) and importlib.util.find_spec("av") is not None:
         return None
     samples = np.load(place / "samples.npy", mmap_mode="r", allow_pickle=False)

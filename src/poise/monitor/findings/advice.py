@@ -92,6 +92,9 @@ def strength_flag(record: Record, name: str, value: float) -> str:
     player, _, penalty = name.partition("/")
     option = NAMES.get(penalty, penalty).format(player=player).replace("_", "-")
     own = record.offers(option) if record.spec.arguments else penalty in NAMES
+    among = record.argument(f"{player}.penalties", [])
+    if penalty == "l2" and any(str(one.get("class_path")).rpartition(".")[2] == "L2" for one in among):
+        return f"{record.flag(f'{player}.penalties.strength')} {value:.2g} of L2"
     if own:
         return f"{record.flag(option)} {value:.2g}"
     if penalty in ("r1", "r2"):

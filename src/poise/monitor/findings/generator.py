@@ -27,8 +27,12 @@ class WatchedGenerator(NamedTuple):
     every: int  # probes between two looks
     within: bool = False  # whether items of one class are compared
 
+    @property
+    def measure(self) -> str:
+        return "diversity_within" if self.within else "diversity"
+
     def diversity(self, record: Record) -> Series:
-        return self.series(record, "diversity_within" if self.within else "diversity")
+        return self.series(record, self.measure)
 
     def series(self, record: Record, name: str) -> Series:
         return record.series(f"generator/{self.prefix}{name}")
@@ -73,7 +77,7 @@ def collapse(record: Record) -> Finding | None:
                 _likelihood(record),
                 idea("{} hinge", "loss"),
             ),
-            {"diversity": round(value, 4)},
+            {look.measure: round(value, 4)},
         )
     return None
 
@@ -122,13 +126,13 @@ def partial(record: Record) -> Finding | None:
     classes = record.series("score/class_share.effective")
     grown = len(classes) > 1 and record.part_done(classes.steps[-1]) >= 1 / 3
     few = holding(classes, lambda share: share < FEW, least=2) if grown else None
-    since, narrow, differ = None, 1.0, ""
+    since, narrow, differ = None, {}, ""
     for look in ALIKE:
         diversity = look.diversity(record)
         since = _narrow_since(record, diversity, look.looks(PROBES))
         if since is not None:
-            narrow = diversity.smoothed(look.looks(PROBES)).last
-            differ = _narrow(look, record, narrow)
+            share = diversity.smoothed(look.looks(PROBES)).last
+            narrow, differ = {look.measure: round(share, 4)}, _narrow(look, record, share)
             break
     if since is None and few is None:
         return None
@@ -150,8 +154,7 @@ def partial(record: Record) -> Finding | None:
             idea("a larger {}", "batch"),
             r1(record, "0.1", f"R1 on the {record.called('discriminator')} ({{}})"),
         ),
-        ({"diversity": round(narrow, 4)} if since is not None else {})
-        | ({"effective share of the classes": round(classes.last, 4)} if len(classes) else {}),
+        narrow | ({"effective share of the classes": round(classes.last, 4)} if len(classes) else {}),
     )
 
 

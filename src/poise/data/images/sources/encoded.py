@@ -75,7 +75,7 @@ class FileSource(Source):
         not read."""
         chosen = known
         for name, size, stamp in sorted(tables, key=lambda one: label_tables.rank(one[0])):
-            why = "another table is" if chosen else self._no_table(name, size, names)
+            why = f"{chosen[0]} is used" if chosen else self._no_table(name, size, names)
             if why:
                 self.no_tables.append(f"{shown(name)}: {why}")
                 self.others.add(shown(name), contents.Content("", "no table of classes", why))
@@ -88,9 +88,11 @@ class FileSource(Source):
         if size > PACKED:
             return "it is too large"
         try:
-            return label_tables.why_not(self.whole(name), name, names)
+            table = label_tables.class_table(self.whole(name), name, names)
         except Exception as error:  # another tool's file of that name
             return str(error) or type(error).__name__
+        self.notes += [table.note] if table.note else []
+        return table.why
 
     def _by_split(self, pictures: list[tuple[str, int, int]]) -> list[tuple[str, int, int]]:
         """Those to train on first and the own test split last, where folders are splits."""
@@ -196,7 +198,7 @@ class FileSource(Source):
         if not self.brings_labels:
             raise PoiseError(
                 f"{self.path} brings no labels: it has no {layout.LABELS_FILE} (a table from file name to class), no "
-                f"{layout.DATASET_FILE} of NVIDIA's tools and no labels.csv"
+                f"{layout.DATASET_FILE} of NVIDIA's tools and no table such as labels.csv"
                 f"{self._looked_at()}; use --labels folders or none"
             )
         try:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from poise import disk
@@ -42,40 +43,51 @@ def rank(name: str) -> int:
     return OFFERED.index(_last(name))
 
 
+@dataclass(frozen=True)
+class ClassTable:
+    """What a table says of pictures: picture -> the classes that its rows give it, each once. `why`: the reason where
+    it is not used; `note`: what a user should know where it is."""
+
+    classes: dict[str, list[str]]
+    why: str = ""
+    note: str = ""
+
+
 def classes_in(content: bytes, file: str, names: Sequence[str]) -> dict[str, str]:
-    """Picture -> class, of those of `names` that a row names; {} where `why_not` says why there are none.
+    """Picture -> class, of those of `names` that a row names; {} where `class_table` says why there are none.
 
     Errors: PoiseError where it is no table, and where two rows give one picture different classes.
     """
-    found, _ = _found(content, file, names)
+    found = class_table(content, file, names).classes
     for picture, classes in found.items():
         if len(classes) > 1:
             raise PoiseError(f"{picture} has the class {classes[0]} in one row and {classes[1]} in another")
     return {picture: classes[0] for picture, classes in found.items()}
 
 
-def why_not(content: bytes, file: str, names: Sequence[str]) -> str:
-    """Why `classes_in` finds no classes; empty where it does, or would if they did not contradict each other. Errors:
+def class_table(content: bytes, file: str, names: Sequence[str]) -> ClassTable:
+    """The classes of those of `names` that a row names, if they are half of the rows or of the pictures. Errors:
     PoiseError where it is no table."""
-    return _found(content, file, names)[1]
-
-
-def _found(content: bytes, file: str, names: Sequence[str]) -> tuple[dict[str, list[str]], str]:
-    """Picture -> the classes that its rows give it, each once; and why there are none."""
     header, rows = _rows(content, file)
     columns = _columns(header, rows)
     if columns is None:
-        return {}, "it has no column of files and one of classes by their names, nor two that a tab or a comma parts"
+        return ClassTable({}, "it has no column of files and one of classes by name, nor two that a tab or comma parts")
     place, label = columns
     pairs = [(row[place].strip(), row[label].strip()) for row in rows if len(row) > max(place, label)]
-    known = _Names(names)
-    found = _classes(pairs, known.find) or _classes(pairs, known.bare)
-    if 2 * len(found) >= min(len(rows), len(names)) and found:
-        return found, ""
+    known, note = _Names(names, file.rpartition("/")[0]), ""
+    found = _classes(pairs, known.find)
+    if not found:
+        found = _classes(pairs, known.bare)
+        note = f"{file} has other folders than the pictures, which go by their names alone"
+    if found and 2 * len(found) >= min(len(rows), len(names)):
+        return ClassTable(found, note=note)
+    bare = sum(not named for _, named in pairs)
+    if 2 * bare > len(pairs):
+        return ClassTable({}, f"{bare:,} of its {len(rows):,} rows have no class")
     for written, _ in pairs:
         if both := known.may_be(written):
-            return {}, f"'{written}' may be {both[0]} or {both[1]}: write the folder too"
-    return {}, f"its {len(rows):,} rows name {len(found):,} of the {len(names):,} pictures"
+            return ClassTable({}, f"'{written}' may be {both[0]} or {both[1]}: write the folder too")
+    return ClassTable({}, f"its {len(rows):,} rows name {len(found):,} of the {len(names):,} pictures")
 
 
 def _classes(pairs: Sequence[tuple[str, str]], find: Callable[[str], str | None]) -> dict[str, list[str]]:
@@ -101,40 +113,48 @@ def _columns(header: Sequence[str], rows: Sequence[Sequence[str]]) -> tuple[int,
 
 
 class _Names:
-    """Pictures by every way in which a table may write them; what may be two is neither."""
+    """Pictures by every way in which a table may write them; what may be two is neither. `folder`: that of the table,
+    which need not be written."""
 
-    def __init__(self, names: Sequence[str]) -> None:
-        self._whole: dict[str, list[str]] = {}  # as they are, with the suffix or without
-        self._ends: dict[str, list[str]] = {}  # the last folders and the name, or the name alone
+    def __init__(self, names: Sequence[str], folder: str) -> None:
+        self._folder = folder
+        self._twice: dict[str, tuple[str, str]] = {}
+        self._whole: dict[str, str | None] = {}  # as they are, with the suffix or without
+        self._ends: dict[str, str | None] = {}  # the last folders and the name, or the name alone
         for name in names:
-            for written in dict.fromkeys((name, _stem(name))):
-                self._whole.setdefault(written, []).append(name)
-                for end in _ends(written)[1:]:
-                    self._ends.setdefault(end, []).append(name)
+            stem = _stem(name)
+            self._add(self._whole, stem, name)
+            for end in (*_ends(name)[1:], *_ends(stem)[1:]):
+                self._add(self._ends, end, name)
+        self._whole |= {name: name for name in names}  # the surer way
+
+    def _add(self, into: dict[str, str | None], written: str, name: str) -> None:
+        first = into.setdefault(written, name)
+        if first is not None and first != name:
+            self._twice.setdefault(written, (first, name))
+            into[written] = None
 
     def find(self, written: str) -> str | None:
-        """The picture whose path a row has: all of it, with folders around it, or the end of it."""
-        ends = _ends(_slashed(written))
-        for end in ends:
-            if picture := self._one(self._whole, end):
-                return picture
-        return self._one(self._ends, ends[0])
+        """The picture whose path a row has: all of it, with folders around it, or the end of it; then with another
+        suffix."""
+        path = _slashed(written)
+        for tried in (path, _stem(path)):
+            places = [f"{self._folder}/{tried}"] if self._folder else []
+            whole = next(filter(None, map(self._whole.get, [*places, *_ends(tried)])), None)
+            if found := whole or self._ends.get(tried):
+                return found
+        return None
 
     def bare(self, written: str) -> str | None:
         """The picture with that name, whatever its folder is."""
         name = _last(_slashed(written))
-        tried = (self._one(known, word) for word in (name, _stem(name)) for known in (self._whole, self._ends))
+        tried = (known.get(word) for word in (name, _stem(name)) for known in (self._whole, self._ends))
         return next(filter(None, tried), None)
 
-    def may_be(self, written: str) -> list[str]:
-        """The pictures that are meant by a row, where they are several."""
-        found = self._ends.get(_slashed(written), [])
-        return found if found[1:] else []
-
-    def _one(self, known: Mapping[str, list[str]], written: str) -> str | None:
-        found = known.get(written, ())
-        exact = [name for name in found if name == written]  # before another one without its suffix
-        return (exact or [*found])[0] if len(exact) == 1 or len(found) == 1 else None
+    def may_be(self, written: str) -> tuple[str, str] | None:
+        """Two pictures that are meant by a row."""
+        path = _slashed(written)
+        return self._twice.get(path) or self._twice.get(_stem(path))
 
 
 def _slashed(written: str) -> str:
