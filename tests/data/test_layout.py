@@ -262,6 +262,9 @@ def test_a_row_names_the_picture_whose_path_it_has(kind, tmp_path):
     images = open_images(tmp_path / "set", labels="file", heldout=0)
     found = [images.classes[number] for number in images.labels]
     assert found == [f"of {folder}{i % 2}" for folder, i in there]
+    told = [note for note in images.notes if note.endswith("name no picture that is here")]
+    said = f"{len(others)} of the {len(lines)} rows of labels.csv name no picture that is here"
+    assert told == ([said] if others else [])
 
 
 def test_a_table_need_not_write_its_own_folder(tmp_path):

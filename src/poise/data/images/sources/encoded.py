@@ -91,7 +91,7 @@ class FileSource(Source):
             table = label_tables.class_table(self.whole(name), name, names)
         except Exception as error:  # another tool's file of that name
             return str(error) or type(error).__name__
-        self.notes += [table.note] if table.note else []
+        self.notes += table.notes
         return table.why
 
     def _by_split(self, pictures: list[tuple[str, int, int]]) -> list[tuple[str, int, int]]:

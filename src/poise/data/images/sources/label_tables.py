@@ -46,11 +46,11 @@ def rank(name: str) -> int:
 @dataclass(frozen=True)
 class ClassTable:
     """What a table says of pictures: picture -> the classes that its rows give it, each once. `why`: the reason where
-    it is not used; `note`: what a user should know where it is."""
+    it is not used; `notes`: what a user should know where it is."""
 
     classes: dict[str, list[str]]
     why: str = ""
-    note: str = ""
+    notes: Sequence[str] = ()
 
 
 def classes_in(content: bytes, file: str, names: Sequence[str]) -> dict[str, str]:
@@ -74,13 +74,14 @@ def class_table(content: bytes, file: str, names: Sequence[str]) -> ClassTable:
         return ClassTable({}, "it has no column of files and one of classes by name, nor two that a tab or comma parts")
     place, label = columns
     pairs = [(row[place].strip(), row[label].strip()) for row in rows if len(row) > max(place, label)]
-    known, note = _Names(names, file.rpartition("/")[0]), ""
-    found = _classes(pairs, known.find)
+    known, notes = _Names(names, file.rpartition("/")[0]), []
+    found, others = _classes(pairs, known.find)
     if not found:
-        found = _classes(pairs, known.bare)
-        note = f"{file} has other folders than the pictures, which go by their names alone"
+        found, others = _classes(pairs, known.bare)
+        notes = [f"{file} has other folders than the pictures, which go by their names alone"]
     if found and 2 * len(found) >= min(len(rows), len(names)):
-        return ClassTable(found, note=note)
+        notes += [f"{others:,} of the {len(rows):,} rows of {file} name no picture that is here"] if others else []
+        return ClassTable(found, notes=notes)
     bare = sum(not named for _, named in pairs)
     if 2 * bare > len(pairs):
         return ClassTable({}, f"{bare:,} of its {len(rows):,} rows have no class")
@@ -90,13 +91,16 @@ def class_table(content: bytes, file: str, names: Sequence[str]) -> ClassTable:
     return ClassTable({}, f"its {len(rows):,} rows name {len(found):,} of the {len(names):,} pictures")
 
 
-def _classes(pairs: Sequence[tuple[str, str]], find: Callable[[str], str | None]) -> dict[str, list[str]]:
+def _classes(pairs: Sequence[tuple[str, str]], find: Callable[[str], str | None]) -> tuple[dict[str, list[str]], int]:
+    """Picture -> its classes, and how many rows name none of them."""
     found: dict[str, list[str]] = {}
+    others = 0
     for written, named in pairs:
         picture = find(written)
+        others += picture is None
         if picture and named and named not in found.setdefault(picture, []):
             found[picture].append(named)
-    return found
+    return found, others
 
 
 def _columns(header: Sequence[str], rows: Sequence[Sequence[str]]) -> tuple[int, int] | None:
