@@ -275,6 +275,7 @@ def test_a_table_need_not_write_its_own_folder(tmp_path):
         open_images(tmp_path / "set", labels="file")
 
 
+@pytest.mark.slow
 def test_many_pictures_of_one_name_are_looked_up_at_once():
     """Each row goes through as many folders as it has, and not through all pictures of that name."""
     names = [f"{i:06}/image.png" for i in range(50_000)]

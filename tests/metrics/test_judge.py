@@ -239,6 +239,7 @@ def test_too_few_training_rows_leave_the_floor_of_those_metrics_out(tmp_path: Pa
     assert any("no C_T: it needs 61 pictures on either side" in sentence for sentence in few.missing)
 
 
+@pytest.mark.slow
 def test_a_class_too_rare_for_the_classifier_costs_its_scores_alone(tmp_path: Path) -> None:
     """Two of 2,400 held-out pictures are of the other class, none of them in the half that would train it."""
     rare = np.zeros(5000, int)
