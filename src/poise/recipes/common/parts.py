@@ -31,7 +31,7 @@ def own_penalties(asked: PlayerSetup, steps: int) -> list[Penalty]:
     with another. Its own gives way to one of that name among the others, unless it has a strength too."""
     own, others = l2(asked.name, asked.l2, steps), [penalty.over(steps) for penalty in asked.options.penalties]
     off = number_or_schedule(asked.l2, "its own L2", steps) == 0
-    return others if off and any(other.name == own.name for other in others) else [own, *others]
+    return others if off and any(getattr(other, "name", "") == own.name for other in others) else [own, *others]
 
 
 def weighed(name: str, weight: Scheduled, steps: int, value: Callable[[Any], torch.Tensor]) -> list[Term[Any]]:
