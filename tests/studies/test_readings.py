@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from poise.disk.description import RunSpec
 from poise.errors import PoiseError
 from poise.monitor import Finding
 from poise.registry import names
@@ -27,6 +28,10 @@ REPORT = RunReport("run", "toy", None, None, 101, best=BestScore(60, "KID", 2.0)
 FINAL = FinalScores("", {"KID": 4.5}, {"KID": 2.5}, {"end": 101, "best": 60})
 RUN = Finished.of("run-1", ROWS, REPORT)
 KEPT_BACK = Finished.of("run-2", ROWS, replace(REPORT, final=FINAL))
+TWO_STAGES = RunSpec(facts={"stages": [["first", 81], ["second", 40]]})
+NO_LOOK = Finished.of("run-6", ROWS[:-1], REPORT, TWO_STAGES)  # in the second stage
+BORN_DEAD = Finished.of("run-7", [{"step": step, "d/alive": 0.0} for step in range(81, 87)], REPORT, TWO_STAGES)
+JUST_BEGUN = Finished.of("run-8", [*ROWS[:4], {"step": 81, "d/alive": 0.0}], REPORT, TWO_STAGES)
 LATE = Finished.of(
     "run-5", [{"step": step, "d/x": x} for step, x in ((40, 1.0), (60, 2.0), (80, 4.0), (100, 8.0))], REPORT
 )
@@ -55,6 +60,9 @@ READ = {
         60.0,
     ),
     "dead at the end": ({"alive": "d"}, RUN, 0.0),
+    "dead before a stage without a look": ({"alive": "d"}, NO_LOOK, 0.0),
+    "never alive in six looks": ({"alive": "d"}, BORN_DEAD, 0.0),
+    "one look at a network that has just begun": ({"alive": "d"}, JUST_BEGUN, 1.0),
     "found": ({"finding": "mode collapse"}, RUN, 1.0),
     "not found": ({"finding": "overfitting"}, RUN, 0.0),
 }

@@ -11,7 +11,7 @@ from statistics import fmean, median
 
 from poise.monitor.findings.advice import Idea, advice, idea, kept, r1, rate
 from poise.monitor.findings.finding import Finding, Record
-from poise.monitor.findings.windows import Series, holding, surely_above
+from poise.monitor.findings.windows import PATIENT, Series, holding, surely_above
 from poise.registry import register
 
 PROBES = 8  # probes in a window: single values scatter, an AUC of 64 against 64 by 0.05
@@ -80,7 +80,7 @@ def overfitting(record: Record) -> Finding | None:
 def dead(record: Record) -> Finding | None:
     """D gives every item the same output. A small one may begin like that, and is given time to come alive."""
     alive = record.series("discriminator/alive")
-    since = holding(alive, lambda a: a == 0, least=3 if any(alive.values) else 6)
+    since = holding(alive, lambda a: a == 0, least=3 if any(alive.values) else PATIENT)
     if since is None:
         return None
     contrast = record.series("discriminator/contrast").tail(1)

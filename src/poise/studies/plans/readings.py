@@ -6,7 +6,8 @@
                                             it is recorded: first or last quarter, third or half, or whole run
 {steps_until: KID-classifier, below: 1.5}   steps until a score of training first gets there, on the straight line
                                             between two scores; a run that never does counts all its steps
-{alive: discriminator}                      1 where it still tells items apart at the end, 0 where it does not
+{alive: discriminator}                      1 where it still tells items apart at the end, 0 where it does not; in a
+                                            stage that has only begun, it is given six looks to come alive
 {finding: mode collapse}                    1 where the run ends with that finding, else 0
 """
 
@@ -18,8 +19,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
+from poise.disk.description import RunSpec
 from poise.disk.rows import StepRow
 from poise.errors import PoiseError, nearest
+from poise.monitor.findings.finding import Record
+from poise.monitor.findings.windows import lived
 from poise.registry import find, names, register
 from poise.report.conclude import scores
 from poise.report.table import SUFFIXES
@@ -35,7 +39,8 @@ class Finished:
 
     `steps`: how many it made; `best`: the best one, None where no score tells; `final`: "best" and "end" -> scores on
     items that were kept back; `findings`: name and severity; `seconds`: nan where it was not trained in one sitting;
-    `planned`: how many steps were asked for, where patience ended it sooner.
+    `planned`: how many steps were asked for, where patience ended it sooner; `stage`: the step at which the last stage
+    began.
     """
 
     name: str
@@ -46,12 +51,13 @@ class Finished:
     findings: Sequence[tuple[str, str]]
     seconds: float
     planned: int | None = None
+    stage: int = 0
 
     @classmethod
     def of(
-        cls, name: str, rows: Sequence[Mapping[str, float]], report: RunReport, planned: int | None = None
+        cls, name: str, rows: Sequence[Mapping[str, float]], report: RunReport, spec: RunSpec | None = None
     ) -> Finished:
-        """From the content of record.jsonl and report.json, and from what spec.json says of its length."""
+        """From the content of record.jsonl, report.json and spec.json."""
         best, seconds = None, math.nan
         final: dict[str, Mapping[str, float]] = {}
         if report.best is not None:
@@ -61,7 +67,8 @@ class Finished:
         if report.steps_this_sitting == report.steps:
             seconds = float(report.seconds["this sitting"])
         findings = [(found.name, found.severity) for found in report.findings]
-        return cls(name, rows, report.steps, best, final, findings, seconds, planned)
+        planned, stage = (spec.planned, Record(rows, spec).stage.first) if spec is not None else (None, 0)
+        return cls(name, rows, report.steps, best, final, findings, seconds, planned, stage)
 
     def scores(self) -> list[StepRow]:
         """In the order in which they were taken; `step`: after how many steps."""
@@ -202,12 +209,13 @@ def steps_until(run: Finished, steps_until: str, below: float) -> float:
 
 @register("reading", "alive")
 def alive(run: Finished, alive: str) -> float:
-    """Whether a discriminator still tells items apart at the last look."""
-    found = [row[f"{alive}/alive"] for row in run.rows if f"{alive}/alive" in row]
-    if not found:
+    """Whether a discriminator still tells items apart at the end: 0 where it told nothing at the last look, after it
+    had told something in that stage, or for six looks."""
+    found = lived(run.rows, f"{alive}/alive", run.stage)
+    if found is None:
         players = {key.removesuffix("/alive") for key in _keys(run.rows) if key.endswith("/alive")}
         raise _missing(alive, sorted(players), run)
-    return float(found[-1])
+    return float(found)
 
 
 @register("reading", "finding")

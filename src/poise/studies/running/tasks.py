@@ -15,6 +15,8 @@ from poise.disk import read_json
 from poise.disk.description import Arguments, AskedRun, RunSpec
 from poise.disk.rows import StepRow
 from poise.errors import PoiseError
+from poise.monitor.findings.finding import Record
+from poise.monitor.findings.windows import lived
 from poise.recipes.common.options import parameters
 from poise.record import RunFolder
 from poise.report.conclude import scores
@@ -171,15 +173,21 @@ def result_of(part: Part, task: Task, folder: RunFolder) -> Result:
     for entry in scores(rows):
         for name in _plotted(part, entry):
             curves.setdefault(name, []).append((entry.step, float(entry[name])))
-    alive: bool | None = None
-    for row in rows:
-        looked = [value for key, value in row.items() if key.endswith("/alive")]
-        alive = all(looked) if looked else alive
-    result = Result(part.name, task.arm, task.seed, folder.name, "diverged", values, curves, alive)
+    result = Result(part.name, task.arm, task.seed, folder.name, "diverged", values, curves, _alive(folder, rows))
     if finished is None:
         return result
     findings = [name for name, severity in finished.findings if severity != "note"]
     return replace(result, state="done", findings=findings, seconds=finished.seconds)
+
+
+def _alive(folder: RunFolder, rows: list[StepRow]) -> bool | None:
+    """Whether every discriminator that was looked at was alive at the end; None where none was."""
+    try:
+        first = Record(rows, folder.spec()).stage.first
+    except PoiseError:  # told where it is needed
+        first = 0
+    looked = dict.fromkeys(key for row in rows for key in row if key.endswith("/alive"))
+    return all(lived(rows, key, first) for key in looked) if looked else None
 
 
 def _finished(folder: RunFolder, rows: list[StepRow]) -> Finished:
@@ -194,10 +202,10 @@ def _finished(folder: RunFolder, rows: list[StepRow]) -> Finished:
     if json.dumps(scores(rows)) != json.dumps(report.scores):
         raise PoiseError(f"{folder.path / 'record.jsonl'} has lost some of the run's scores: {again}")
     try:
-        planned = folder.spec().planned
+        spec = folder.spec()
     except PoiseError:
         raise PoiseError(f"{folder.path / 'spec.json'} is missing or damaged: {again}") from None
-    return Finished.of(folder.name, rows, report, planned)
+    return Finished.of(folder.name, rows, report, spec)
 
 
 def _plotted(part: Part, entry: Mapping[str, float]) -> list[str]:
