@@ -67,7 +67,7 @@ def value_at(number: float | Schedule, step: int) -> float:
     return float(number(step)) if callable(number) else float(number)
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class Term(Generic[R]):
     """One named summand of a player's objective: adversarial loss, R1, mel loss, KL ...
 
@@ -76,6 +76,7 @@ class Term(Generic[R]):
     that the value contains gradients of a network, so the step differentiates that network twice. `regularises` marks a
     regulariser: its strength and its share of the gradient are recorded, as those of a penalty on the weights are.
     `whole` says that the value is that of a whole batch and no mean over its items, so that no process can take a part.
+    `factor` multiplies the weight; it is 1 unless somebody weakens a regulariser while training.
     """
 
     name: str
@@ -85,13 +86,17 @@ class Term(Generic[R]):
     second_order: bool = False
     regularises: bool = False
     whole: bool = False
+    factor: float = 1.0
 
     def __post_init__(self) -> None:
         if self.every < 1:
             raise PoiseError(f"term '{self.name}': every must be at least 1, not {self.every}")
 
+    def strength_at(self, step: int) -> float:
+        return self.factor * value_at(self.weight, step)
+
     def scale(self, step: int) -> float:
-        return value_at(self.weight, step) * self.every
+        return self.strength_at(step) * self.every
 
 
 @runtime_checkable

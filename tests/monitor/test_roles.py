@@ -113,8 +113,8 @@ def test_the_players_are_treated(tmp_path):
     remedy = Rollbacks(RunFolder(tmp_path / "run"), 3).roll_back(
         Divergence.of(dead, 130, ROLES["late"]), checkpoints, 100
     )
-    assert (remedy.what, remedy.back_to) == ("singer_discriminator/penalties", 100)
-    assert Divergence.of(dead, 130).treatment[0] == "discriminator/penalties"
+    assert (remedy.what, remedy.back_to) == ("singer_discriminator/regularisers", 100)
+    assert Divergence.of(dead, 130).treatment[0] == "discriminator/regularisers"
     assert Divergence("not finite", "x", 1, 1, ROLES["late"]).treatment[0] == "lr"
 
 
@@ -126,7 +126,7 @@ def test_a_run_that_is_rolled_back_knows_the_roles_of_its_stage(monkeypatch):
     one.recipe = SimpleNamespace(acting=Stopping("rollback"))
     with pytest.raises(Divergence) as caught:
         one._look(130)
-    assert caught.value.treatment[0] == "singer_discriminator/penalties"
+    assert caught.value.treatment[0] == "singer_discriminator/regularisers"
 
 
 @pytest.mark.parametrize(("stage", "flag"), [("acoustic", "warm_lr"), ("spectral", "warm_lr"), ("adversarial", "lr")])

@@ -120,6 +120,26 @@ def test_fast_path_equals_autograd_of_the_scalar(name, wrap):
     assert reached >= 2
 
 
+@pytest.mark.parametrize("name", ["L2", "L2Towards"])
+@pytest.mark.parametrize("wrap", ["plain", "spectral", "weight", "old spectral", "old weight"])
+def test_what_is_watched_is_what_is_added(name, wrap):
+    """The ratio of `watch` is that of gradients, also where a re-parametrisation changes what a pull does to them."""
+    net = nn.Sequential(nn.Linear(4, 3), nn.Conv1d(3, 2, 2))
+    wrapped(net, wrap)
+    penalty = find("penalty", name)(strength=0.3)
+    penalty(net)
+    with torch.no_grad():
+        for p in net.parameters():
+            p.add_(torch.randn_like(p))
+    loss = {n: torch.randn_like(p) for n, p in net.named_parameters()}
+    for n, p in net.named_parameters():
+        p.grad = loss[n].clone()
+    ratio = penalty.watch(net)[f"{penalty.name}.ratio"]
+    penalty.add_gradient_(net)
+    added = torch.cat([(p.grad - loss[n]).flatten() for n, p in net.named_parameters()]).norm()
+    assert ratio == pytest.approx(float(added / torch.cat([one.flatten() for one in loss.values()]).norm()), rel=1e-6)
+
+
 def wrapped(net, wrap):
     for i in (0, 1):
         if wrap == "spectral":

@@ -11,8 +11,9 @@ import torch
 
 from poise.cli.program import main
 from poise.core import Batch
+from poise.data.draws.order import Order
 from poise.errors import PoiseError
-from poise.recipes.images.steering import DECAY, EVERY, NAME, REACH, TARGET, Steering, kinds
+from poise.recipes.images.steering import APART, DECAY, EVERY, NAME, REACH, TARGET, Steering, kinds
 from poise.record import RunFolder
 
 
@@ -84,6 +85,36 @@ def test_its_state_is_all_that_it_remembers():
     for step in range(EVERY * 10, EVERY * 20):
         resumed(step)
     assert resumed.state_dict() == whole.state_dict()
+
+
+def unseen(batch, ahead):
+    """Mean share of the pictures of a look that D has not seen yet, over half a pass of 2,000."""
+    training, looks = Order(np.arange(2000), batch, (0, 0)), Order(np.arange(2000), 64, (0, 0))
+    seen, shares = np.zeros(2000, bool), []
+    for step in range(1000 // (2 * batch)):
+        if step % EVERY == 0:
+            shares.append(1 - seen[looks.rows(ahead + step // EVERY)].mean())
+        seen[training.rows(2 * step)] = True
+    return np.mean(shares)
+
+
+def test_looks_hang_on_no_batch_size():
+    """A look at what D is about to be trained on, as a batch of 8 would have made it, sees no memorising."""
+    assert unseen(8, 0) == 1.0, "what it was"
+    for batch in (4, 8, 16, 32):
+        expected = 1 - np.mean(range(0, 1000 // (2 * batch), EVERY)) * batch / 2000
+        assert unseen(batch, APART) == pytest.approx(expected, abs=0.05), batch
+
+
+def test_a_run_of_before_looks_where_it_looked():
+    asked = []
+    made = Steering(
+        lambda x: x.real, lambda n: asked.append(n) or Batch(torch.ones(4)), lambda _: Batch(torch.ones(4)), 8
+    )
+    made(EVERY)
+    made.load_state_dict({"probability": 0.5, "average": 0.5})
+    made(EVERY)
+    assert asked == [APART + 1, 1]
 
 
 def test_a_probability_means_all_kinds_unless_some_are_named():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import random
@@ -158,11 +159,35 @@ def test_a_penalty_that_killed_the_discriminator_is_weakened(pictures, tmp_path)
     report = run(wanted, tmp_path / "a")
     events = rolled_back(tmp_path / "a")
     assert events[0]["cause"] == "discriminator killed by its penalty"
-    assert events[0]["change"] == "the penalties on the discriminator's weights times 0.1"
+    assert events[0]["change"] == "all penalties of the discriminator times 0.1"
     assert "dead discriminator" not in [finding.name for finding in report.findings]
     rows = RunFolder(tmp_path / "a").rows()
-    weaker = sum(event["what"] == "discriminator/penalties" for event in events)
+    weaker = sum(event["what"] == "discriminator/regularisers" for event in events)
     assert rows[-1]["discriminator/l2.strength"] == pytest.approx(3.0 * 0.1**weaker)
+
+
+@pytest.mark.parametrize(
+    ("name", "penalty", "strength"),
+    [
+        ("r1", {"class_path": "poise.penalties.R1", "init_args": {"gamma": 1e5, "every": 1}}, 1e5),
+        ("weight_decay", {"class_path": "poise.penalties.WeightDecay", "init_args": {"strength": 30.0}}, 30.0),
+    ],
+)
+@pytest.mark.slow
+def test_whichever_penalty_killed_it_is_named_and_weakened(pictures, tmp_path, name, penalty, strength):
+    wanted = spec(pictures, steps=176, checkpoint_every=12, **killing(0.0))
+    wanted["arguments"]["discriminator"]["penalties"] = [penalty]
+    (dead,) = [found for found in run(wanted, tmp_path / "dead").findings if found.name == "dead discriminator"]
+    assert dead.numbers["killed by its penalty"] == 1.0
+    assert f"{strength / 10:.2g}" in dead.action and "higher" not in dead.action
+    wanted["arguments"] |= {"on_divergence": "rollback", "rollbacks": 5}
+    with contextlib.suppress(PoiseError):  # that it was rolled back often enough
+        run(wanted, tmp_path / "a")
+    events = rolled_back(tmp_path / "a")
+    assert events[0]["cause"] == "discriminator killed by its penalty"
+    rows = [row for row in RunFolder(tmp_path / "a").rows() if f"discriminator/{name}.strength" in row]
+    weaker = sum(event["what"] == "discriminator/regularisers" for event in events)
+    assert rows[-1][f"discriminator/{name}.strength"] == pytest.approx(strength * 0.1**weaker)
 
 
 @pytest.mark.parametrize("acting", ["stop", "rollback"])

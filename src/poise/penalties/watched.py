@@ -35,8 +35,9 @@ def watched(
         NAME.strength   λ
         NAME.value      (λ/2)·Σ‖w − ref‖²
         NAME.norm       ‖w‖ of the covered weights
-        NAME.ratio      p/l, p = ‖λ·(w − ref)‖ and l = ‖gradient of the loss‖ over all weights of the network, without
-                        what this and other penalties have added to it; 0 where there is no gradient of the loss
+        NAME.ratio      p/l, p = ‖what it adds to the gradient‖, which is λ·‖w − ref‖ where weights are parameters
+                        themselves and not, say, under spectral norm, and l = ‖gradient of the loss‖ over all weights
+                        of the network, without what this and other penalties have added; 0 where the loss has none
         NAME.share      p/(p + l), the number that a run of Poise records, in [0, 1]
 
         >>> from poise.penalties import L2
@@ -56,6 +57,8 @@ def watched(
         others = [one for one in inside if one[0] is not penalty]
         inside = [*others, (penalty, step, learning)] if added else others
     of_penalties = _gradients(inside)
+    reparametrised = any(weight.raw is None for weight in learning)
+    own = _gradients([(penalty, step, learning)]) if reparametrised else {}
     with torch.no_grad():
         references = penalty.references(learning)
         pulls = [w.value.detach() for w in learning]
@@ -66,7 +69,8 @@ def watched(
             if parameter.grad is not None:
                 known = of_penalties.get(id(parameter))
                 of_loss.append(parameter.grad if known is None else parameter.grad - known)
-        pulling, loss = strength * _norm(pulls), _norm(of_loss)
+        pulling = _norm(list(own.values())) if reparametrised else strength * _norm(pulls)
+        loss = _norm(of_loss)
         return {
             f"{penalty.name}.strength": strength,
             f"{penalty.name}.value": 0.5 * strength * _norm(pulls) ** 2,

@@ -32,14 +32,14 @@ KEPT = 2  # regular checkpoints from before the trouble that are kept for rollin
 BOTH = "lr"  # all learning rates
 HALF, WEAKER = 0.5, 0.1  # factors on a learning rate, and on a penalty that is too strong
 
-# Cause -> what is changed ("lr", "PLAYER/lr" or "PLAYER/penalties") and by which factor. What is not here is no reason
-# to roll back: neither a lower rate nor a weaker penalty bounds a Wasserstein critic.
+# Cause -> what is changed ("lr", "PLAYER/lr" or "PLAYER/regularisers") and by which factor. What is not here is no
+# reason to roll back: neither a lower rate nor a weaker penalty bounds a Wasserstein critic.
 TREATED = {
     "not finite": (BOTH, HALF),
     "exploding gradient": (BOTH, HALF),
     "generator collapse": ("generator/lr", HALF),
     "dead discriminator": (BOTH, HALF),
-    "discriminator killed by its penalty": ("discriminator/penalties", WEAKER),
+    "discriminator killed by its penalty": ("discriminator/regularisers", WEAKER),
 }
 
 
@@ -57,7 +57,9 @@ class Rollback:
     @property
     def change(self) -> str:
         player, _, kind = self.what.rpartition("/")
-        if kind == "penalties":
+        if kind == "regularisers":
+            return f"all penalties of the {player} times {self.factor:g}"
+        if kind == "penalties":  # what runs of earlier versions were told
             return f"the penalties on the {player}'s weights times {self.factor:g}"
         return f"{f'the learning rate of the {player}' if player else 'all learning rates'} times {self.factor:g}"
 
@@ -109,7 +111,10 @@ class Rollbacks:
             for group, rate in zip(player.optim.param_groups, base[player.name], strict=True):
                 group["lr"] = rate * self.factor(BOTH, f"{player.name}/lr")
             for penalty in player.penalties:
-                penalty.factor = self.factor(f"{player.name}/penalties")
+                penalty.factor = self.factor(f"{player.name}/penalties", f"{player.name}/regularisers")
+            for term in player.terms:
+                if term.regularises:
+                    term.factor = self.factor(f"{player.name}/regularisers")
 
     def put_into(self, stage: Stage, base: dict[str, list[float]]) -> list[ScheduledValue]:
         """Into the game of a stage; returns its dials with them."""

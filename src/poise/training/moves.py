@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from poise.core import Batch, Game, Noticing, Player, Stateful, Term, WeightPenalty, value_at
+from poise.core import Batch, Game, Noticing, Player, Stateful, Term, WeightPenalty
 from poise.rows.drawn import computing
 from poise.rows.numbers import number
 from poise.training.capture.captures import kind_of
@@ -87,8 +87,7 @@ def backward(
     row = execution.ranks.combined(player.module, row, alone.sums, alone.names)
     scaler.unscale_(player.optim)
     row["grad_norm"] = norm([p.grad for p in player.module.parameters() if p.grad is not None])
-    weights = {term.name: term.weight for term in due if term.name in alone.names}
-    return row | alone.row({name: number(partial(value_at, weight), step) for name, weight in weights.items()})
+    return row | alone.row({term.name: number(term.strength_at, step) for term in due if term.name in alone.names})
 
 
 def move(

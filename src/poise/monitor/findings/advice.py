@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from poise.monitor.findings import old_runs
-from poise.monitor.findings.finding import Record
+from poise.monitor.findings.finding import RECENT, Record
 
 # What is tried -> the value of the option with which it cannot be tried any more.
 NOTHING_LESS: dict[str, object] = {"a weaker {}": 0, "fewer {}": 1, "{} where there are labels": True}
@@ -85,6 +85,13 @@ def rate(record: Record, player: str) -> str:
 
 # Names of penalties in the record whose flags are called otherwise.
 NAMES = {"l2": "l2_{player}", "l2_rows": "l2_embedding"}
+
+
+def penalties(record: Record) -> list[str]:
+    """PLAYER/PENALTY of everything whose strength and share of the gradient are recorded."""
+    recent = {key for row in record.rows[-RECENT:] for key in row}  # a lazy penalty is not in every row
+    found = sorted(key.removesuffix(".share") for key in recent if key.endswith(".share"))
+    return [name for name in found if f"{name}.strength" in recent]
 
 
 def strength_flag(record: Record, name: str, value: float) -> str:

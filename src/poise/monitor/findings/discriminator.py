@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from statistics import fmean, median
 
-from poise.monitor.findings.advice import Idea, advice, idea, kept, r1, rate
+from poise.monitor.findings.advice import Idea, advice, idea, kept, penalties, r1, rate, strength_flag
 from poise.monitor.findings.finding import Finding, Record
 from poise.monitor.findings.windows import PATIENT, Series, holding, surely_above
 from poise.registry import register
@@ -84,21 +84,18 @@ def dead(record: Record) -> Finding | None:
     if since is None:
         return None
     contrast = record.series("discriminator/contrast").tail(1)
-    strength = record.series("discriminator/l2.strength")
-    shares = record.series("discriminator/l2.share")
-    # Up to its death: afterwards the loss's gradient is nothing, and any penalty is large beside it.
-    before = [share for step, share in zip(shares.steps, shares.values, strict=True) if step <= since]
-    share = median(before) if before else 0.0
-    killed = share > LARGE_SHARE and len(strength) > 0
-    d, g, weaker = record.called("discriminator"), record.called("generator"), record.flag("l2-discriminator")
-    remedy = (
-        f"Its penalty was strong beside its loss (share of the gradient {share:.2g}): try {weaker} "
-        f"{strength.last / 10:.2g} in a new run, or --on-divergence rollback."
-        if killed
-        else advice(
-            record, idea("a lower {} and a higher {}", "generator.lr", "discriminator.lr"), idea("another {}", "loss")
+    killer, share = _heaviest(record, since)
+    killed = share > LARGE_SHARE
+    d, g = record.called("discriminator"), record.called("generator")
+    if killed:
+        weaker = strength_flag(record, killer, record.series(f"{killer}.strength").last / 10)
+        remedy = (
+            f"Its penalty was strong beside its loss (share of the gradient {share:.2g}): try {weaker} in a new run, "
+            "or --on-divergence rollback."
         )
-    )
+    else:
+        lower = idea("a lower {} and a higher {}", "generator.lr", "discriminator.lr")
+        remedy = advice(record, lower, idea("another {}", "loss"))
     return Finding(
         "dead discriminator",
         "critical",
@@ -112,6 +109,18 @@ def dead(record: Record) -> Finding | None:
             "killed by its penalty": float(killed),
         },
     )
+
+
+def _heaviest(record: Record, death: int) -> tuple[str, float]:
+    """discriminator/PENALTY of the one that had the largest share of the gradient, in the median, up to D's death, and
+    that share; afterwards the loss's gradient is nothing, and any penalty is large beside it. ("", 0) without one."""
+    found = [("", 0.0)]
+    for name in penalties(record):
+        shares = record.series(f"{name}.share")
+        before = [share for step, share in zip(shares.steps, shares.values, strict=True) if step <= death]
+        if name.startswith("discriminator/") and before:
+            found.append((name, median(before)))
+    return max(found, key=lambda one: one[1])
 
 
 @register("symptom", "unbounded discriminator")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from statistics import median
 
-from poise.monitor.findings.advice import advice, idea, r1, rate_option, strength_flag
+from poise.monitor.findings.advice import advice, idea, penalties, r1, rate_option, strength_flag
 from poise.monitor.findings.discriminator import LARGE_SHARE
-from poise.monitor.findings.finding import RECENT, Finding, Record
+from poise.monitor.findings.finding import Finding, Record
 from poise.monitor.findings.windows import Series, holding
 from poise.registry import register
 
@@ -83,17 +83,10 @@ def exploding(record: Record) -> Finding | None:
     return None
 
 
-def _penalties(record: Record) -> list[str]:
-    """player/penalty of everything whose strength and share of the gradient are recorded."""
-    recent = {key for row in record.rows[-RECENT:] for key in row}  # a lazy penalty is not in every row
-    found = sorted(key.removesuffix(".share") for key in recent if key.endswith(".share"))
-    return [name for name in found if f"{name}.strength" in recent]
-
-
 @register("symptom", "strength without effect")
 def without_effect(record: Record) -> Finding | None:
     """A penalty is switched on, and its share of the gradient is nothing."""
-    for name in _penalties(record):
+    for name in penalties(record):
         shares, strengths = record.series(f"{name}.share"), record.series(f"{name}.strength")
         if len(shares) >= ROWS and max(strengths.values) > 0 and max(shares.values) < NOTHING:
             player, _, penalty = name.partition("/")
@@ -143,7 +136,7 @@ def too_large(record: Record) -> Finding | None:
     A large share alone is no sign: the loss's gradient also vanishes where a player has nothing left to learn. Nor is a
     larger relative step alone, which is what a higher rate gives.
     """
-    for name in _penalties(record):
+    for name in penalties(record):
         shares, strengths = record.series(f"{name}.share"), record.series(f"{name}.strength")
         player, _, penalty = name.partition("/")
         kept = _kept(record, player, penalty)

@@ -26,6 +26,7 @@ LOOK = 64  # pictures of either kind at a look
 EVERY = 4  # steps between looks
 DECAY = 0.95  # of the average over looks: some twenty of them, so that one look of 64 and 64 does not decide
 TARGET = 0.55  # of the AUC of training above held-out pictures: half of what the monitor calls memorising
+APART = 2**20  # draws ahead of those of training, so that looks have an order of their own
 REACH = 100_000  # pictures in which the probability can come from 0 to 1
 
 
@@ -36,7 +37,8 @@ class Steering:
     LOOK training and LOOK held-out pictures, not augmented, and with A the running average of the AUC of the former
     above the latter p ← p + sign(A − TARGET)·EVERY·batch/REACH, within 0 and 1. A begins at ½.
 
-    A state (`state_dict`) goes into the checkpoint; what is looked at hangs on the step alone.
+    A state (`state_dict`) goes into the checkpoint; what is looked at hangs on the step alone. In the order of training
+    a batch of 8 would make every look one at what D has not seen for longest.
 
     Args:
         discriminator: batch -> D's output on each item [n].
@@ -53,11 +55,11 @@ class Steering:
     ) -> None:
         self.discriminator, self.training, self.heldout = discriminator, training, heldout
         self.stride = EVERY * batch / REACH
-        self.probability, self.average = 0.0, 0.5
+        self.probability, self.average, self.ahead = 0.0, 0.5, APART
 
     def __call__(self, step: int) -> float:
         if step % EVERY == 0:
-            look = step // EVERY
+            look = step // EVERY + self.ahead
             seen = auc(self.discriminator(self.training(look)), self.discriminator(self.heldout(look)))
             self.average += (1 - DECAY) * (seen - self.average)
             way = self.stride if self.average > TARGET else -self.stride
@@ -65,10 +67,11 @@ class Steering:
         return self.probability
 
     def state_dict(self) -> dict[str, float]:
-        return {"probability": self.probability, "average": self.average}
+        return {"probability": self.probability, "average": self.average, "ahead": self.ahead}
 
     def load_state_dict(self, state: dict[str, float]) -> None:
         self.probability, self.average = state["probability"], state["average"]
+        self.ahead = int(state.get("ahead", 0))  # runs of before looked in the order of training
 
 
 def kinds(augment: str, probability: Scheduled) -> str:
