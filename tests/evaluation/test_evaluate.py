@@ -119,6 +119,26 @@ def test_sentences_and_a_named_column(place: Path, capsys: pytest.CaptureFixture
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(("suffix", "sign"), [(".txt", "\t"), (".psv", "|"), (".tsv", "\t"), (".csv", ",")])
+def test_a_named_column_of_whatever_holds_columns(
+    suffix: str, sign: str, place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By what is in a file, as training reads it, and not by the end of its name."""
+    rng = np.random.default_rng(0)
+    words = ["a bad egg", "he had a bag", "beach", "each head", "cabbage", "faded"]
+    lines = [" ".join(rng.choice(words, 6)) for _ in range(400)]
+    rows = [
+        sign.join(("id", "long", "short")),
+        *(sign.join((str(i), "x " * 9, line)) for i, line in enumerate(lines[200:])),
+    ]
+    Path(f"real{suffix}").write_text("\n".join(rows))
+    Path("made.txt").write_text("\n".join(lines[:200]))
+    text = said(capsys, "made.txt", "--column", "short", "--against", f"real{suffix}", "--metrics=KID")
+    assert f"200 sentences against 200 real ones of real{suffix}" in text
+    assert "column 'short'" in text or "short" in text.partition("Notes:")[2]
+
+
+@pytest.mark.slow
 def test_clips_and_the_means_of_what_has_a_name(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     soundfile = pytest.importorskip("soundfile")
     for name, n, gain in (("real", 90, 0.1), ("quiet", 30, 0.01)):
@@ -191,6 +211,28 @@ def test_a_run_against_other_data(
     np.save(other, blocks(100, 9, side=32))
     text = said(capsys, "done", "--against", str(other), METRICS, "--out", str(tmp_path / "x.json"))
     assert "against 100 real ones of other.npy" in text
+    assert json.loads((tmp_path / "x.json").read_text())["trained_on"] == "pictures.npz (training part)"
+    assert {row["metric"] for row in json.loads((tmp_path / "x.json").read_text())["evaluations"][0]["rows"]} >= {
+        "copying"
+    }, "its own training pictures are looked at for copies"
+
+
+@pytest.mark.slow
+def test_a_run_against_all_that_it_was_trained_on_has_a_word_about_copies(
+    made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(made)
+    monkeypatch.setenv("POISE_RUNS", "runs")
+    text = said(capsys, "done", "--against", "pictures.npz", "--metrics=KID", "--out", str(tmp_path / "x.json"))
+    assert "Copying is not looked for: pictures.npz holds the pictures that were trained on." in text
+    other = tmp_path / "other.npy"
+    np.save(other, blocks(100, 9, side=32))
+    (made / "pictures.npz").rename(made / "gone.npz")
+    try:
+        text = said(capsys, "done", "--against", str(other), "--metrics=KID", "--out", str(tmp_path / "y.json"))
+    finally:
+        (made / "gone.npz").rename(made / "pictures.npz")
+    assert "Copying of the run's own training pictures is not looked for: " in text
 
 
 def test_a_large_draw_is_made_in_blocks_that_depend_on_the_seed_alone() -> None:

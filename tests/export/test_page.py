@@ -6,11 +6,13 @@ asked of anybody."""
 from __future__ import annotations
 
 import json
+import unicodedata
 
 import numpy as np
 import pytest
 import torch
 
+from poise.data.tokenizers.words import Words
 from poise.recipes.images.drawing import kinds_like
 from poise.recipes.text.drawing import CHUNK
 from poise.training.loop import fold_seed
@@ -135,6 +137,17 @@ def test_every_control_of_a_page_of_sentences_works(opened, browser):
     )
     waited(browser, "document.getElementById('status').textContent.includes('zebra')")
     browser.execute_script("document.getElementById('copy').click()")
+
+
+def test_a_page_takes_sentences_apart_as_the_run_does(opened, browser):
+    opened("text, lstm", alone=True)
+    texts = ["It costs $3.50, or 1,000.", "don't well-known O’Neill's", "1.5.2 a.b 3,x", "👨‍👩‍👧 👍🏽 🇩🇪🇫🇷 ❤️ 1️⃣",
+             "می‌خواهم", "so\u00adft x\u200cy", "naïve nai\u0308ve", "他说：“好。”", "a_b --- ...",
+             "शब्द हिन्दी"]  # fmt: skip
+    texts = [unicodedata.normalize("NFC", text) for text in texts]
+    assert browser.execute_script("return arguments[0].map(poise.wordsOf)", texts) == [
+        Words(["", ""]).inside(t)[0] for t in texts
+    ]
 
 
 @pytest.mark.parametrize("kind", ["dcgan", "text, lstm", "speech", "vocoder, vocos"])

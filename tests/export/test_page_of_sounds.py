@@ -24,7 +24,7 @@ def test_a_page_of_speech_says_what_the_run_says(kind, opened, browser):
     """Text to numbers, lengths, log-mels and waves; each part with the noise that it is given."""
     run = opened(kind)
     table = run.portable.page
-    text = {"syllables": "ma1 ni2du", "characters": "Ma1, ni2!", "phonemes": "ma1 ni2"}[table["units"]]
+    text = {"syllables": "ma1 ni2du", "characters": "Ma1, n\u00adi2! (ma)", "phonemes": "ma1 ni2"}[table["units"]]
     if table["units"] == "syllables":
         text = "ma1 ni2"
     parts = parts_of(text, spoken_table(run.facts))

@@ -178,3 +178,10 @@ def test_the_mel_of_the_context_is_used() -> None:
     assert log_mel_l1.of_pair(*pair, Context(mel))["log-mel L1"] == pytest.approx(expected)
     whole = mel(torch.from_numpy(pair[0].samples)[None])[0].T
     np.testing.assert_allclose(log_mel(pair[0].samples, mel), whole.numpy())
+
+
+def test_beside_silence_there_is_no_spectral_convergence() -> None:
+    """|A − B| / |A| of nothing is no distance: the pair is counted as left out, as by STOI."""
+    silent = Wave(np.zeros_like(REAL.samples), REAL.rate)
+    assert mr_stft.of_pair(silent, REAL, Context()) == {}
+    assert mr_stft.of_pair(REAL, silent, Context())["spectral convergence"] == pytest.approx(1.0, abs=0.01)

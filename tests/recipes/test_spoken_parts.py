@@ -33,7 +33,7 @@ TEXTS = {
         "tiananmen3",
         "er3zi5",
     ],
-    "characters": ["ab, cd", "  A b!", "a–b", "déjà", "c'd"],
+    "characters": ["ab, cd", "  A b!", "a–b", "déjà", "c'd", "a\u00adb", "b! (c)", "De\u0301ja\u0300"],
     "phonemes": ["AH0 T", "i3 m", "T  T", "12 T"],
 }
 TRAINED = {
@@ -72,6 +72,8 @@ UNSAID = [
     ("syllables", "..."),
     ("phonemes", "Q"),
     ("characters", ""),
+    ("characters", "abz"),
+    ("characters", "a7"),
 ]
 
 

@@ -157,6 +157,9 @@ def test_forms_of_words():
     found = draw_words(20, form="the 2 sees 1.")
     assert all(sentence.split()[0] == "The" and sentence.split()[3] == "sees" for sentence in found)
     assert all(sentence.endswith(".") and len(sentence.split()) == 5 for sentence in found)
+    assert places("The 1", WORDS)[0] == WORDS.encode("the")[0], "the first word of a sentence"
+    with pytest.raises(PoiseError, match="--form 'The': the vocabulary of this run does not know 'The'"):
+        places("1 The 1", WORDS)
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from poise.data.images.sources.fitting import colour_of
 from poise.data.plain import Pictures
 from poise.errors import PoiseError
 from poise.evaluation.items import Drawn, Remade, Side, by_name
-from poise.evaluation.sources import OWN, Real, background_of, intact
+from poise.evaluation.sources import OWN, Real, background_of, intact, same_place
 from poise.metrics.speech.comparison import Comparison
 from poise.pixels.transparency import WITH_ALPHA, over
 from poise.runs.load import Run
@@ -89,7 +89,7 @@ def sides_of_run(run: Run, n: int | None, seed: int, real: Real) -> Sides:
     autoencoder = run.recipe.autoencoder(run.generator, run.facts) if run.recipe.autoencoder else None
     what, checkpoint = str(run.path), run.checkpoint.name
     if real.against is not None:
-        sides = _with_real(made, what, real, size, seed)
+        sides = _with_real(made, what, real, size, seed, run)
         names = replace(sides.names, checkpoint=checkpoint)
         return replace(sides, names=names, comparison=comparison, autoencoder=autoencoder, notes=sides.notes + notes)
     check_there(run.folder, run.spec)
@@ -158,20 +158,37 @@ def sides_of_items(items: Items, n: int | None, seed: int, real: Real) -> Sides:
     return sides
 
 
-def _with_real(made: Side, what: str, real: Real, size: int | str | None, seed: int) -> Sides:
+def _own_training(run: Run, against: Items, named: str) -> tuple[Side | None, list[str]]:
+    """The run's own training items, where they are there and not all of what it is compared with; notes."""
+    if same_place(named, str(run.spec.arguments.get("data"))) and not against.own_test:
+        return None, [f"Copying is not looked for: {against.name} holds the {against.noun} that were trained on."]
+    try:
+        check_there(run.folder, run.spec)
+        train, _ = OWN[run.recipe.modality](run)
+    except PoiseError as error:
+        return None, [f"Copying of the run's own training {against.noun} is not looked for: {error}."]
+    return train, []
+
+
+def _with_real(made: Side, what: str, real: Real, size: int | str | None, seed: int, run: Run | None = None) -> Sides:
+    """Generated items beside the real ones that were named. `run`, that made them, knows what it was trained on."""
     against = real.reference(size)
     rows, part = (against.split()[1], True) if against.own_test else (against.rows(), False)
-    train = None
+    train: Side | None = None
+    notes: list[str] = []
     if real.trained_on is not None:
         shared, train = real.trained(size, against)
         if shared is not None:
             rows, part = shared, True
+    elif run is not None:
+        train, notes = _own_training(run, against, str(real.against))
     trained_on = None if train is None else _named(train)
     named = f"{against.name} (held-out part)" if part else against.name
     names = SideNames(what, named, made.items.modality, trained_on)
     labels = against.set.labels if isinstance(against, Pictures) else None
     classes = against.set.classes if isinstance(against, Pictures) else ()
-    return _sized(Sides(made, Side(against, rows), train, names, labels, classes), seed)
+    sides = _sized(Sides(made, Side(against, rows), train, names, labels, classes), seed)
+    return replace(sides, notes=sides.notes + notes)
 
 
 def _named(train: Side) -> str:

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from poise.data.catalogue.catalogue import catalogue
 from poise.data.files.items import Items, Progress, Rows
 from poise.data.plain import Pictures, open_items
-from poise.data.text.text import Sentences
+from poise.data.text.text import Sentences, has_columns
 from poise.disk import expanded
 from poise.errors import PoiseError, nearest
 from poise.evaluation.items import Recorded, Side
@@ -19,7 +19,6 @@ from poise.recipes.images.data import pictures_then
 from poise.record import RunFolder, all_runs, find_run
 from poise.runs.load import Run
 
-COLUMNED = (".jsonl", ".csv", ".tsv", ".json")
 TaskProgress = Callable[[str], Progress]  # what is going on -> where its progress (done, total) is told
 T = TypeVar("T")
 
@@ -84,9 +83,18 @@ OWN = {"image": _own_pictures, "text": _own_sentences, "speech": _own_clips}
 
 def column_of(source: str, column: str | None) -> str | None:
     """The named column, for a file or a catalogued set that has columns."""
-    if not os.path.exists(expanded(source)):
+    if column is None:
+        return None
+    path = expanded(source)
+    if not os.path.exists(path):
         return column if any(entry.name == source and entry.column for entry in catalogue()) else None
-    return column if source.lower().endswith(COLUMNED) else None
+    return column if has_columns(path, column) else None
+
+
+def same_place(one: str, other: str) -> bool:
+    """Whether two names of data are the same set of the catalogue, file or folder."""
+    first, second = expanded(one), expanded(other)
+    return one == other or (first.exists() and second.exists() and os.path.samefile(first, second))
 
 
 def run_or_items(what: str, step: str, column: str | None, task: TaskProgress) -> Run | Items:

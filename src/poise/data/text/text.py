@@ -73,6 +73,11 @@ def is_text(path: Path) -> bool:
     return suffix in SUFFIXES or (suffix not in NO_TEXT and not _is_idx(path) and _looks_like_text(path))
 
 
+def has_columns(path: Path, column: str) -> bool:
+    """Whether a path is a file of sentences in which a column can be named, by its content."""
+    return is_text(path) and is_table(path, encoding_of(path), column, None) != "text"
+
+
 def _is_idx(path: Path) -> bool:
     from poise.data.files.contents import is_idx
 

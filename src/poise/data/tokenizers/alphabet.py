@@ -67,6 +67,10 @@ class Units(ABC):
         """Ids without an END; 1 for what is not in the vocabulary."""
         return [self._ids.get(unit, UNKNOWN) for unit in self.split(sentence)]
 
+    def inside(self, text: str) -> tuple[list[str], list[int]]:
+        """Units and ids of a text that stands behind others in its sentence."""
+        return self.split(text), self.encode(text)
+
     def is_unknown(self, unit: str) -> bool:
         """Whether a unit of `split` is outside the vocabulary."""
         return unit not in self._ids
@@ -106,7 +110,7 @@ def most_frequent(counts: Counter[str], size: int | None, least: int, plural: st
 @register("units", "whitespace")
 class Whitespace(Units):
     """Whatever stands between blanks, as it is: for texts that were taken apart before, such as Penn Treebank and
-    WikiText, whose published perplexities are of such words."""
+    WikiText, whose published perplexities are of such words (WikiText's with an end for each empty line as well)."""
 
     kind = "whitespace"
     plural = "words"

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any, Self
 
-from poise.data.tokenizers.alphabet import SPECIAL, Units, most_frequent
+from poise.data.tokenizers.alphabet import SPECIAL, UNKNOWN, Units, most_frequent
 from poise.data.tokenizers.joining import capitalised, first_word, joined_words
 from poise.registry import register
 
@@ -32,6 +32,12 @@ def _pattern() -> re.Pattern[str]:
 
 # The same of a sentence in ASCII, where the many marks need not be looked for: five times as fast.
 _ASCII = re.compile(r"[^\W_]+(?:(?:['\-]|(?<=\d)[.,](?=\d))[^\W_]+)*|\S", re.ASCII)
+
+
+def _taken_apart(text: str) -> list[str]:
+    if text.isascii():
+        return _ASCII.findall(text)
+    return _pattern().findall(unicodedata.normalize("NFC", text))
 
 
 def uncapitalised(word: str) -> str:
@@ -77,14 +83,16 @@ class Words(Units):
         return cls(names, sorted(cased.small.intersection(names)))
 
     def split(self, sentence: str) -> list[str]:
-        if sentence.isascii():
-            units: list[str] = _ASCII.findall(sentence)
-        else:
-            units = _pattern().findall(unicodedata.normalize("NFC", sentence))
+        units = _taken_apart(sentence)
         first = first_word(units)
         if first < len(units):
             units[first] = self._cased(units[first])
         return units
+
+    def inside(self, text: str) -> tuple[list[str], list[int]]:
+        """As they are written: a capital says something there."""
+        units = _taken_apart(text)
+        return units, [self._ids.get(unit, UNKNOWN) for unit in units]
 
     def _cased(self, word: str) -> str:
         """The first word of a sentence, small where its capital says nothing."""

@@ -63,13 +63,23 @@ const JOINED = {
 };
 poise.joined = (ids) => (JOINED[ABOUT.units] || ((units) => units.join(" ")))(ids.map((id) => ABOUT.names[id]));
 
+// A word: letters, digits and marks on them, with single apostrophes and hyphens inside, and points and commas between
+// digits; an emoji that is written as several; any other sign with its marks.
+const PIECE = "[\\p{L}\\p{N}]+(?:\\p{M}+[\\p{L}\\p{N}]*)*";
+const INNER = "(?:['’\\-‐‑\\u00ad\\u200c\\u200d]|(?<=\\p{Nd})[.,](?=\\p{Nd}))";
+const EMOJI = "[\\u00a9\\u00ae\\u203c\\u2049\\u2122\\u2139\\u2190-\\u2bff\\u3030\\u303d\\u3297\\u3299\\u{1f000}-\\u{1faff}]";
+const ON_IT = "\\p{M}*(?:[\\u{1f3fb}-\\u{1f3ff}\\u{e0020}-\\u{e007f}]\\p{M}*)*";
+const SIGN = `[\\u{1f1e6}-\\u{1f1ff}]{2}|${EMOJI}${ON_IT}(?:\\u200d${EMOJI}${ON_IT})*|\\S\\p{M}*`;
+const WORD = new RegExp(`${PIECE}(?:${INNER}${PIECE})*|${SIGN}`, "gu");
+poise.wordsOf = (text) => text.match(WORD) || [];
+
 // The ids of a beginning; of pieces of words there is none, for only their own model can take text apart.
 const taken = (text) => {
   const composed = text.normalize("NFC");
   let units = [];
   if (ABOUT.units === "character") units = [...composed];
   else if (ABOUT.units === "word") {
-    units = composed.match(/[\p{L}\p{N}][\p{L}\p{N}\p{M}]*(?:['’\-‐‑][\p{L}\p{N}][\p{L}\p{N}\p{M}]*)*|\S/gu) || [];
+    units = poise.wordsOf(composed);
     const first = firstWord(units);
     if (first < units.length) {
       const [letter, ...rest] = units[first];

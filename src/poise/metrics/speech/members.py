@@ -74,7 +74,8 @@ def stft_distance(real: NDArray[np.float32], made: NDArray[np.float32]) -> tuple
 def mr_stft(real: Wave, made: Wave, context: Context) -> Mapping[str, Value]:
     """ "MR-STFT", the sum of "spectral convergence" and "log-magnitude L1"; see `stft_distance`.
 
-    At the rate of the context's mel. Clips of one length up to a hop; the shorter one counts.
+    At the rate of the context's mel. Clips of one length up to a hop; the shorter one counts. No value beside a
+    real clip without a sound.
 
     Example:
         >>> noise = np.random.default_rng(0).normal(0, 0.1, 4000).astype(np.float32)
@@ -83,7 +84,7 @@ def mr_stft(real: Wave, made: Wave, context: Context) -> Mapping[str, Value]:
         1.693
     """
     waves = same_length(real, made, context)
-    if waves is None or len(waves.real) < RESOLUTIONS[-1][2]:
+    if waves is None or len(waves.real) < RESOLUTIONS[-1][2] or not waves.real.any():
         return {}
     convergence, logs = stft_distance(*waves)
     return {"MR-STFT": convergence + logs, "spectral convergence": convergence, "log-magnitude L1": logs}

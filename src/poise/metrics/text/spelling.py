@@ -2,7 +2,8 @@
 
 A language model over words sees one unit in the place of every word outside its vocabulary, and the fewer words it
 knows the less it has to guess. With the spelling of those words added, the bits of a text are those of a code that can
-write all of it, and can be compared between vocabularies, and between words, pieces and characters.
+write all of its words, and can be compared between vocabularies, and between words, pieces and characters: but for what
+units do not hold, the capital at the beginning of a sentence and blanks.
 """
 
 from __future__ import annotations

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from poise.audio.speech_conditions import packed
+from poise.data.transcripts.letters import SIGNS, spelt
 from poise.data.transcripts.segmentation import segmented
 from poise.training.loop import fold_seed
 
@@ -80,9 +81,9 @@ def faded(waves: Sequence[Tensor], length: int) -> Tensor:
 def parts_of(text: str, table: Spoken) -> list[Numbers]:
     """What of a text can be said, as numbers of phones and tones, in parts that are said by themselves.
 
-    Syllables are pinyin with numbers of tones (ni3hao3), taken apart as in training; characters are small
-    letters, anything else a blank; phonemes stand between blanks, each with its tone behind it. ValueError for what was
-    never heard.
+    Syllables are pinyin with numbers of tones (ni3hao3), taken apart as in training; characters are small letters, a
+    sign that training never had is a blank; phonemes stand between blanks, each with its tone behind it. ValueError
+    for what was never heard.
     """
     found = [_numbered(part, table) for part in _split(text, table)]
     found = [part for part in found if part]
@@ -99,8 +100,7 @@ def _split(text: str, table: Spoken) -> list[list[tuple[str, str]]]:
     if table.units == "phonemes":
         symbols = [(re.sub(r"\d+\Z", "", symbol) or symbol, symbol) for symbol in text.split()]
         return [[(phone, symbol[len(phone) :]) for phone, symbol in symbols]]
-    plain = unicodedata.normalize("NFC", text).casefold()
-    known = "".join(letter if letter in table.phones else " " for letter in plain)
+    known = "".join(" " if letter in SIGNS and letter not in table.phones else letter for letter in spelt(text))
     blank = " " if " " in table.phones else ""
     return [[(letter, "") for letter in blank.join(known.split())]]
 

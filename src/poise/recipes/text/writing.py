@@ -107,19 +107,18 @@ def places(form: str, units: Units) -> list[int | None]:
         if word.isdigit():
             found += [None] * (int(word) if len(word) < 6 else 100_000)  # more than any sentence has
         elif word.strip():
-            found += known(units, word.strip(), "--form")
+            found += known(units, word.strip(), "--form", begins=not found)
     if None not in found:
         raise PoiseError(f"--form {form!r} leaves nothing to write: give numbers of {units.plural}, such as 7，7。")
     return found
 
 
-def known(units: Units, text: str, flag: str) -> list[int]:
-    """The ids of a text that this vocabulary can write."""
-    parts = units.split(text)
-    ids = units.encode(text)
+def known(units: Units, text: str, flag: str, begins: bool = True) -> list[int]:
+    """The ids of a text that this vocabulary can write; `begins`: a sentence begins with it."""
+    parts, ids = (units.split(text), units.encode(text)) if begins else units.inside(text)
     other = [_other_width(part, units) for part in parts]
     if other != parts:
-        parts, ids = other, [i for part in other for i in units.encode(part)]
+        parts, ids = other, [i for part in other for i in units.inside(part)[1]]
     if not ids:
         raise PoiseError(f"{flag} {text!r} holds no {units.plural}: write some, or leave it out")
     strange = [part for part, i in zip(parts, ids, strict=False) if i == UNKNOWN]
