@@ -18,6 +18,8 @@ from poise.recipes.common.recipe import Arguments
 from poise.recipes.images.options import PictureOptions
 from poise.terminal import pasted
 
+FEW = 500  # training pictures of a class; measured with 189, which were too few, and with 6,000, which were not
+
 
 def pictures(
     data: str, options: PictureOptions, seed: int, conditional: bool = False, look: Look | None = None
@@ -38,7 +40,7 @@ def pictures(
             f"--conditional needs two classes at least and {found.name} has {len(found.classes)}: leave it out"
         )
     if conditional:
-        found = _with_unlearnt(found)
+        found = _with_few(_with_unlearnt(found))
     return _mirrored(found, options.flip, seed)
 
 
@@ -75,6 +77,18 @@ def _with_unlearnt(found: ImageSet) -> ImageSet:
         return found
     names = ", ".join(unlearnt[:8]) + (f" and {len(unlearnt) - 8:,} more" if len(unlearnt) > 8 else "")
     note = f"classes without training pictures, which are not learnt: {names}"
+    return replace(found, notes=[*found.notes, note])
+
+
+def _with_few(found: ImageSet) -> ImageSet:
+    """The same, with a note where there are few training pictures of a class."""
+    each = len(found.train) // len(found.classes)
+    if each >= FEW:
+        return found
+    note = (
+        f"training pictures of a class in the mean: {each:,}; with as few, runs with classes made fewer kinds of pictures "
+        "than runs without (docs/pictures.md): compare with one of those"
+    )
     return replace(found, notes=[*found.notes, note])
 
 
