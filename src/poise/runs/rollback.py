@@ -1,5 +1,4 @@
-"""Rolling a sick run back: to which checkpoint, with which change, and how that survives a restart. And taking a run
-back to an earlier step by hand, as if what came later had never been made.
+"""Rolling a sick run back, to which checkpoint and with which change; and taking one back to an earlier step by hand.
 
 A run that is rolled back goes on from an earlier checkpoint with a halved learning rate or a weaker penalty. What was
 changed stands in `remedies.json` in the run folder and is applied whenever the run is opened, so a run that is stopped
@@ -112,9 +111,8 @@ class Rollbacks:
                 group["lr"] = rate * self.factor(BOTH, f"{player.name}/lr")
             for penalty in player.penalties:
                 penalty.factor = self.factor(f"{player.name}/penalties", f"{player.name}/regularisers")
-            for term in player.terms:
-                if term.regularises:
-                    term.factor = self.factor(f"{player.name}/regularisers")
+            for term in (term for term in player.terms if term.regularises):
+                term.factor = self.factor(f"{player.name}/regularisers")
 
     def put_into(self, stage: Stage, base: dict[str, list[float]]) -> list[ScheduledValue]:
         """Into the game of a stage; returns its dials with them."""
@@ -248,7 +246,4 @@ def taken_back(folder: RunFolder, first: Callable[[], None] | None) -> None:
 
 def _steps(found: Any, key: str) -> bool:
     """Whether this is a list of decisions with their steps."""
-    return isinstance(found, list) and all(
-        isinstance(entry, dict) and isinstance(entry.get(key), int) and not isinstance(entry[key], bool)
-        for entry in found
-    )
+    return isinstance(found, list) and all(isinstance(entry, dict) and type(entry.get(key)) is int for entry in found)
