@@ -86,8 +86,8 @@ def _with_few(found: ImageSet) -> ImageSet:
     if each >= FEW:
         return found
     note = (
-        f"training pictures of a class in the mean: {each:,}; with as few, runs with classes made fewer kinds of pictures "
-        "than runs without (docs/pictures.md): compare with one of those"
+        f"training pictures of a class in the mean: {each:,}; with as few, runs with classes made fewer kinds of "
+        "pictures than runs without (docs/pictures.md): compare with one of those"
     )
     return replace(found, notes=[*found.notes, note])
 
