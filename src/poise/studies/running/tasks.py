@@ -173,21 +173,26 @@ def result_of(part: Part, task: Task, folder: RunFolder) -> Result:
     for entry in scores(rows):
         for name in _plotted(part, entry):
             curves.setdefault(name, []).append((entry.step, float(entry[name])))
-    result = Result(part.name, task.arm, task.seed, folder.name, "diverged", values, curves, _alive(folder, rows))
+    result = Result(part.name, task.arm, task.seed, folder.name, "diverged", values, curves)
     if finished is None:
-        return result
+        return replace(result, alive=_alive(rows, _last_stage(folder, rows)))
     findings = [name for name, severity in finished.findings if severity != "note"]
-    return replace(result, state="done", findings=findings, seconds=finished.seconds)
+    return replace(
+        result, state="done", alive=_alive(rows, finished.stage), findings=findings, seconds=finished.seconds
+    )
 
 
-def _alive(folder: RunFolder, rows: list[StepRow]) -> bool | None:
+def _last_stage(folder: RunFolder, rows: list[StepRow]) -> int:
+    """The step at which a run's last stage began; 0 where its description is damaged, which is told elsewhere."""
+    with contextlib.suppress(PoiseError):
+        return Record(rows, folder.spec()).stage.first
+    return 0
+
+
+def _alive(rows: list[StepRow], stage: int) -> bool | None:
     """Whether every discriminator that was looked at was alive at the end; None where none was."""
-    try:
-        first = Record(rows, folder.spec()).stage.first
-    except PoiseError:  # told where it is needed
-        first = 0
     looked = dict.fromkeys(key for row in rows for key in row if key.endswith("/alive"))
-    return all(lived(rows, key, first) for key in looked) if looked else None
+    return all(lived(rows, key, stage) for key in looked) if looked else None
 
 
 def _finished(folder: RunFolder, rows: list[StepRow]) -> Finished:
