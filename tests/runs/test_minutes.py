@@ -118,7 +118,7 @@ def test_where_few_steps_fit_networks_are_narrower(place, pictures, monkeypatch,
     words = ["train", "images", pictures, *WIDE, "--minutes", "1"]
     assert main(words) == 0
     said = capsys.readouterr().out
-    assert "about 2 steps here, fewer than 2,000: the networks are narrower (--generator.width 16 " in said
+    assert "about 2 steps here, fewer than 1,500: the networks are narrower (--generator.width 16 " in said
     assert "which makes it 6 steps, 1e+04 ms each" in said and "beyond blobs: give more minutes, or a smaller" in said
     (run,) = (path for path in (place / "runs").iterdir() if path.is_dir())
     arguments = RunFolder(run).spec().arguments
