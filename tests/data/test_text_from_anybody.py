@@ -31,15 +31,6 @@ ENDS = {"LF": "\n", "CRLF": "\r\n", "CR": "\r"}
 NARROW_CASES = [(text, encoding) for text, encodings in SAMPLES.items() for encoding in encodings]
 
 
-@pytest.mark.parametrize("header", ["id\t文本", "编号\t文本", "编号\t句子\t分数", "id\ttext"])
-def test_a_first_line_names_columns_in_any_language(header: str, tmp_path: Path) -> None:
-    path = tmp_path / "a.txt"
-    rest = "\t1" * (header.count("\t") - 1)
-    path.write_text("\n".join([header, *(f"{i}\t今天天气很好，我们去公园玩吧{i}。{rest}" for i in range(30))]))
-    found = open_text(path)
-    assert len(found.sentences) == 30 and found.sentences[0] == "今天天气很好，我们去公园玩吧0。"
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("end", ENDS)
 @pytest.mark.parametrize(("text", "encoding"), NARROW_CASES, ids=lambda value: value.split("\n")[0][:12])

@@ -113,7 +113,7 @@ def two_of_three(tmp_path_factory):
 def test_classes_without_training_pictures_are_told_and_not_drawn(two_of_three, capsys):
     place, said = two_of_three
     assert "classes without training pictures, which are not learnt: a" in said
-    assert any(line.startswith("training pictures of a class in the mean: 8; with as few,") for line in said)
+    assert any(line.startswith("training pictures of a class in the mean: 12; with as few,") for line in said)
     run = poise.load(place / "run")
     assert run.facts.classes == ["a", "b", "c"] and run.facts.learnt == ["b", "c"]
     made = run.by_class(2)

@@ -30,7 +30,7 @@ RUN = Finished.of("run-1", ROWS, REPORT)
 KEPT_BACK = Finished.of("run-2", ROWS, replace(REPORT, final=FINAL))
 TWO_STAGES = RunSpec(facts={"stages": [["first", 81], ["second", 40]]})
 NO_LOOK = Finished.of("run-6", ROWS[:-1], REPORT, TWO_STAGES)  # in the second stage
-BORN_DEAD = Finished.of("run-7", [{"step": step, "d/alive": 0.0} for step in range(81, 87)], REPORT, TWO_STAGES)
+BORN_DEAD = Finished.of("run-7", [{"step": step, "d/alive": 0.0} for step in range(81, 84)], REPORT, TWO_STAGES)
 JUST_BEGUN = Finished.of("run-8", [*ROWS[:4], {"step": 81, "d/alive": 0.0}], REPORT, TWO_STAGES)
 LATE = Finished.of(
     "run-5", [{"step": step, "d/x": x} for step, x in ((40, 1.0), (60, 2.0), (80, 4.0), (100, 8.0))], REPORT
@@ -61,7 +61,7 @@ READ = {
     ),
     "dead at the end": ({"alive": "d"}, RUN, 0.0),
     "dead before a stage without a look": ({"alive": "d"}, NO_LOOK, 0.0),
-    "never alive in six looks": ({"alive": "d"}, BORN_DEAD, 0.0),
+    "never alive in three looks": ({"alive": "d"}, BORN_DEAD, 0.0),
     "one look at a network that has just begun": ({"alive": "d"}, JUST_BEGUN, 1.0),
     "found": ({"finding": "mode collapse"}, RUN, 1.0),
     "not found": ({"finding": "overfitting"}, RUN, 0.0),

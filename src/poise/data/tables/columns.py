@@ -58,7 +58,7 @@ def is_table(path: Path, encoding: Encoding, column: str | None, delimiter: str 
         return "json"
     if delimiter is not None:
         return "table"
-    if column is None and not first.isascii() and not _names_text(first):
+    if column is None and not first.isascii():
         return "text"
     layout = _layout(path, encoding, column, None)
     if layout.delimiter == "\t" and column is not None and column.isdigit():
@@ -66,11 +66,6 @@ def is_table(path: Path, encoding: Encoding, column: str | None, delimiter: str 
     if layout.header and layout.delimiter in ("\t", "|", ";"):
         return "table"
     return "text"
-
-
-def _names_text(line: str) -> bool:
-    """Whether one of several fields of a line is a name that columns of sentences have."""
-    return any(plain(name) in TEXT for sign in "\t|;" if sign in line for name in line.split(sign))
 
 
 def _first_line(path: Path, encoding: Encoding) -> str:

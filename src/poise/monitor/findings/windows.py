@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from statistics import fmean, median, stdev
 
 WEIGHTS = ("beta", "latent_weight", "pixels_weight")  # by which a recorded objective is another one at each step
+BEGUN = 2  # probes of a discriminator that may be one that has just begun
 PATIENT = 6  # probes in which a discriminator that was never alive may come alive: a small one may begin like that
 SHOWN_EVERY = 4  # probes between two looks at the averaged network, whose statistics are computed for each
 
@@ -58,7 +59,7 @@ def surely_above(values: Sequence[float]) -> float:
 def lived(rows: Sequence[Mapping[str, float]], key: str, stage: int) -> bool | None:
     """Whether a discriminator was alive at the end; None where nobody looked.
 
-    Dead is one that told nothing at the last probe and had told something in that stage, or told nothing in six. A
+    Dead is one that told nothing at the last probe and had told something in that stage, or told nothing in three. A
     probe or two of one that had just begun say nothing of its death.
 
     Args: key, PLAYER/alive; stage, the step at which the last stage began. Without a look in it, all rows count.
@@ -66,4 +67,4 @@ def lived(rows: Sequence[Mapping[str, float]], key: str, stage: int) -> bool | N
     looks = series([row for row in rows if row["step"] >= stage], key) or series(rows, key)
     if not looks:
         return None
-    return looks.last == 1 or not (any(looks.values) or len(looks) >= PATIENT)
+    return looks.last == 1 or not (any(looks.values) or len(looks) > BEGUN)

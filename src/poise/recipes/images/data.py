@@ -82,7 +82,7 @@ def _with_unlearnt(found: ImageSet) -> ImageSet:
 
 def _with_few(found: ImageSet) -> ImageSet:
     """The same, with a note where there are few training pictures of a class."""
-    each = len(found.train) // len(found.classes)
+    each = len(found.train) // len(set(np.asarray(found.labels)[found.train].tolist()))
     if each >= FEW:
         return found
     note = (

@@ -7,7 +7,7 @@
 {steps_until: KID-classifier, below: 1.5}   steps until a score of training first gets there, on the straight line
                                             between two scores; a run that never does counts all its steps
 {alive: discriminator}                      1 where it still tells items apart at the end, 0 where it does not; in a
-                                            stage that has only begun, it is given six looks to come alive
+                                            stage that has only begun, a look or two do not count
 {finding: mode collapse}                    1 where the run ends with that finding, else 0
 """
 
@@ -210,7 +210,7 @@ def steps_until(run: Finished, steps_until: str, below: float) -> float:
 @register("reading", "alive")
 def alive(run: Finished, alive: str) -> float:
     """Whether a discriminator still tells items apart at the end: 0 where it told nothing at the last look, after it
-    had told something in that stage, or for six looks."""
+    had told something in that stage, or for three looks."""
     found = lived(run.rows, f"{alive}/alive", run.stage)
     if found is None:
         players = {key.removesuffix("/alive") for key in _keys(run.rows) if key.endswith("/alive")}
