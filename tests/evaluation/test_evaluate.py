@@ -225,6 +225,13 @@ def test_a_run_against_all_that_it_was_trained_on_has_a_word_about_copies(
     monkeypatch.setenv("POISE_RUNS", "runs")
     text = said(capsys, "done", "--against", "pictures.npz", "--metrics=KID", "--out", str(tmp_path / "x.json"))
     assert "Copying is not looked for: pictures.npz holds the pictures that were trained on." in text
+    copy = tmp_path / "a copy.npz"
+    copy.write_bytes((made / "pictures.npz").read_bytes())
+    text = said(capsys, "done", "--against", str(copy), "--metrics=KID,copying", "--out", str(tmp_path / "z.json"))
+    assert "and copying is not looked for" in text, "under another name it is the same"
+    report = json.loads((tmp_path / "z.json").read_text())
+    assert "trained_on" not in report
+    assert "copying" not in {row["metric"] for row in report["evaluations"][0]["rows"]}
     other = tmp_path / "other.npy"
     np.save(other, blocks(100, 9, side=32))
     (made / "pictures.npz").rename(made / "gone.npz")

@@ -4,15 +4,18 @@
 
 from __future__ import annotations
 
+import unicodedata
+
 import numpy as np
 import pytest
 import torch
 
 from poise.data.speech.speech import Wave
+from poise.data.transcripts.letters import spelt
 from poise.data.transcripts.syllables import parse
 from poise.errors import PoiseError
 from poise.recipes.speech.drawing import parts_of, pinyin_of
-from poise.recipes.speech.portable import spoken_table
+from poise.recipes.speech.portable import folded, spoken_table
 from poise.training.loop import fold_seed
 from tests.export.pages import MARKS, browser, opened, sent, waited  # noqa: F401  (fixtures)
 
@@ -37,6 +40,25 @@ def test_a_page_of_speech_says_what_the_run_says(kind, opened, browser):
     found = np.array(browser.execute_async_script(script, parts, noises))
     wanted = run.say(text, voice=run.facts.voices[1], seed=3, speed=0.8).samples
     assert found.shape == wanted.shape and np.abs(found - wanted).max() <= 1e-4
+
+
+def test_letters_are_folded_on_a_page_as_in_training(opened, browser):
+    """Every letter whose fold is not its small letter, on a page that knows every letter."""
+    opened("speech, characters")
+    every = [chr(code) for code in range(0x110000) if not 0xD800 <= code < 0xE000]
+    phones = [c for c in every if spelt(c) == c]
+    odd = [c for c in every if c.casefold() != c.lower() and unicodedata.normalize("NFC", c) == c and spelt(c)]
+    assert len(odd) > 200 and {"ß", "ς", "ﬁ", "ΐ", "և", "İ"} - set(odd) <= {"İ"}
+    browser.execute_script(
+        """arguments[0].forEach((phone, i) => PHONES.set(phone, i + 1));
+        Object.entries(arguments[1]).forEach(([letter, fold]) => FOLDED.set(letter, fold))""",
+        phones,
+        folded(phones),
+    )
+    texts = [f"ma{c}ni" for c in odd] + ["ΣΑΣ", "STRASSE Straße ẞ", "ﬁn ﬂ ſ"]
+    found = browser.execute_script("return arguments[0].map((text) => poise.spelt(text).join(' '))", texts)
+    for text, page in zip(texts, found, strict=True):
+        assert page == spelt(text), text
 
 
 def parse_or_none(word):

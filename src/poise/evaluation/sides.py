@@ -16,6 +16,7 @@ from poise.data.images.sources.fitting import colour_of
 from poise.data.plain import Pictures
 from poise.errors import PoiseError
 from poise.evaluation.items import Drawn, Remade, Side, by_name
+from poise.evaluation.known import told_of_known
 from poise.evaluation.sources import OWN, Real, background_of, intact, same_place
 from poise.metrics.speech.comparison import Comparison
 from poise.pixels.transparency import WITH_ALPHA, over
@@ -187,8 +188,17 @@ def _with_real(made: Side, what: str, real: Real, size: int | str | None, seed: 
     names = SideNames(what, named, made.items.modality, trained_on)
     labels = against.set.labels if isinstance(against, Pictures) else None
     classes = against.set.classes if isinstance(against, Pictures) else ()
-    sides = _sized(Sides(made, Side(against, rows), train, names, labels, classes), seed)
+    sides = _without_known(_sized(Sides(made, Side(against, rows), train, names, labels, classes), seed))
     return replace(sides, notes=sides.notes + notes)
+
+
+def _without_known(sides: Sides) -> Sides:
+    """Told where real items that were named are also among those trained on; without these where that is most."""
+    if sides.train is None:
+        return sides
+    most, notes = told_of_known(sides.heldout, sides.names.against, sides.train, len(sides.trained or sides.train))
+    sides = replace(sides, notes=sides.notes + notes)
+    return replace(sides, train=None, trained=None, names=replace(sides.names, trained_on=None)) if most else sides
 
 
 def _named(train: Side) -> str:

@@ -58,13 +58,13 @@ poise.pinyin = (text) => {
 };
 
 // As in training: small letters, what cannot be seen left out, what training never had blanks.
-const FOLDED = new Map([["ß", "ss"], ["ς", "σ"]]);
+const FOLDED = new Map(Object.entries(ABOUT.folded));
 const INVISIBLE = /[\p{Cf}\u034f\ufe00-\ufe0f\u{e0100}-\u{e01ef}]/u;
 const SEEN = /[\u200b\u0600-\u0605\u06dd\u070f\u0890\u0891\u08e2\u{110bd}\u{110cd}]/u;
 poise.spelt = (text) => {
   let plain = "";
-  for (const found of text.normalize("NFC").toLowerCase()) {
-    for (const letter of FOLDED.get(found) || found) {
+  for (const found of text.normalize("NFC")) {
+    for (const letter of FOLDED.get(found) || found.toLowerCase()) {
       if (PHONES.has(letter)) plain += letter;
       else if (INVISIBLE.test(letter) && !SEEN.test(letter)) continue;
       else plain += " ";

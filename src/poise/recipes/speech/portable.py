@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Sequence
 from dataclasses import asdict
 
 import torch
@@ -93,10 +95,23 @@ def portable(arguments: Arguments, facts: SpeechFacts, generator: nn.Module) -> 
         (spoken_parts, parts_of, Spoken),
         PROGRAM.replace("RATE", str(mel.rate)),
         [*acoustic_graphs(model, facts), wave_graph(mel, generator.vocoder)],
-        {"kind": "speech", "rate": mel.rate, "hop": mel.hop, "noise": model.noise_size, "fade": FADE, **asdict(table)},
+        {"kind": "speech", "rate": mel.rate, "hop": mel.hop, "noise": model.noise_size, "fade": FADE, **asdict(table)}
+        | {"folded": folded(table.phones)},
         ["`open_generator()`: .generator makes log-mels of conditions and noise, .vocoder waves of log-mels"],
         {SAID: {**asdict(table), "example": ""}},
     )
+
+
+def folded(phones: Sequence[str]) -> dict[str, str]:
+    """The letters that training folds to units and whose small letters are others: "ß" -> "ss", "ς" -> "σ".
+
+    Example:
+        >>> folded(["s"])
+        {'ß': 'ss', 'ſ': 's', 'ẞ': 'ss', 'ﬅ': 'st', 'ﬆ': 'st'}
+    """
+    known = set(phones)
+    every = (chr(code) for code in range(sys.maxunicode + 1))
+    return {c: c.casefold() for c in every if c.casefold() != c.lower() and known & set(c.casefold())}
 
 
 def acoustic_call(arguments: Arguments, facts: SpeechFacts) -> Call:

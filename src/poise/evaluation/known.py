@@ -1,0 +1,42 @@
+"""Real items that were named as held out, and were trained on all the same: a copy of the training data, or part of it."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import numpy as np
+
+from poise.evaluation.items import Side
+
+FEW, MOST = 0.05, 0.5  # shares of the items: above, they are told; above, copies are not looked for
+
+
+def known_share(side: Side, train: Side, of: int) -> float:
+    """The share in [0, 1] of a side's items that are among those trained on, content by content.
+
+    `train` may be a draw from `of` items: the share is then an estimate, the share found over the share drawn. Clips
+    are equal where their samples are, so those of another rate are not noticed.
+    """
+    seen = {_content(item) for chunk in train.items.chunks(train.rows) for item in chunk}
+    found = sum(_content(item) in seen for chunk in side.items.chunks(side.rows) for item in chunk)
+    if not found:
+        return 0.0
+    return min(1.0, (found / len(side)) * (of / len(train)))
+
+
+def told_of_known(side: Side, named: str, train: Side, of: int) -> tuple[bool, list[str]]:
+    """Whether so many items of a side were trained on that copies are not looked for, and notes for the user."""
+    share = known_share(side, train, of)
+    if share <= FEW:
+        return False, []
+    told = f"About {share:.0%} of the {side.items.noun} of {named} are also among those that were trained on"
+    if share <= MOST:
+        return False, [f"{told}: they flatter a generator that copies."]
+    return True, [f"{told}: they flatter a generator that copies, and copying is not looked for."]
+
+
+def _content(item: Any) -> bytes:
+    """What makes an item what it is: the digest of its pixels, characters or samples."""
+    raw = item.encode() if isinstance(item, str) else np.ascontiguousarray(getattr(item, "samples", item)).tobytes()
+    return hashlib.blake2b(raw, digest_size=16).digest()
