@@ -1,4 +1,4 @@
-"""Real items that were named as held out, and were trained on all the same: a copy of the training data, or part of it."""
+"""Real items that were named as held out and were trained on all the same: a copy of the training data, or some of it."""
 
 from __future__ import annotations
 
@@ -16,8 +16,10 @@ def known_share(side: Side, train: Side, of: int) -> float:
     """The share in [0, 1] of a side's items that are among those trained on, content by content.
 
     `train` may be a draw from `of` items: the share is then an estimate, the share found over the share drawn. Clips
-    are equal where their samples are, so those of another rate are not noticed.
+    are equal where their samples are, so those of another rate are not noticed, nor read.
     """
+    if _rate(side) != _rate(train):
+        return 0.0
     seen = {_content(item) for chunk in train.items.chunks(train.rows) for item in chunk}
     found = sum(_content(item) in seen for chunk in side.items.chunks(side.rows) for item in chunk)
     if not found:
@@ -34,6 +36,13 @@ def told_of_known(side: Side, named: str, train: Side, of: int) -> tuple[bool, l
     if share <= MOST:
         return False, [f"{told}: they flatter a generator that copies."]
     return True, [f"{told}: they flatter a generator that copies, and copying is not looked for."]
+
+
+def _rate(side: Side) -> int | None:
+    """Samples per second of the first clip; None of pictures and sentences."""
+    (first,) = side.items.take(side.rows[:1])
+    rate: int | None = getattr(first, "rate", None)
+    return rate
 
 
 def _content(item: Any) -> bytes:
