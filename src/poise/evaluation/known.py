@@ -1,4 +1,4 @@
-"""Real items that were named as held out and were trained on all the same: a copy of the training data, or some of it."""
+"""Real items that were named as held out and were trained on all the same: a copy of the training data, or a part."""
 
 from __future__ import annotations
 
