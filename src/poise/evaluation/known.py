@@ -32,10 +32,16 @@ def told_of_known(side: Side, named: str, train: Side, of: int) -> tuple[bool, l
     share = known_share(side, train, of)
     if share <= FEW:
         return False, []
-    told = f"About {share:.0%} of the {side.items.noun} of {named} are also among those that were trained on"
+    count, noun = f"{share:.0%}", side.items.noun
     if share <= MOST:
-        return False, [f"{told}: they flatter a generator that copies."]
-    return True, [f"{told}: they flatter a generator that copies, and copying is not looked for."]
+        return False, [
+            f"About {count} of the {noun} of {named} are also among those that were trained on: they flatter a "
+            "generator that copies."
+        ]
+    return True, [
+        f"About {count} of the {noun} of {named} are also among those that were trained on: they flatter a generator "
+        "that copies, and copying is not looked for."
+    ]
 
 
 def _rate(side: Side) -> int | None:
