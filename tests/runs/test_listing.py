@@ -96,6 +96,9 @@ def test_one_that_diverged_and_one_that_is_trained_are_told(there, capsys):
     stopped = next(folder for folder in all_runs() if not folder.done)
     with stopped.locked():
         assert about(stopped).state == "training"
+    finished = next(folder for folder in all_runs() if folder.done)
+    with finished.locked():  # as an evaluation holds it, for a moment
+        assert about(finished).state == "finished"
     stopped.event("diverged", step=1)
     assert [row["state"] for row in as_json(capsys)] == ["finished", "finished", "diverged"], "the last changed last"
 

@@ -68,8 +68,8 @@ def about(
         spec = folder.spec()
         arguments = spec.arguments
         found.recipe, found.data, found.l2 = spec.recipe, str(arguments.get("data", "")), _strengths(arguments)
-        found.step, found.state = folder.saved(), _state(folder, folder.busy if busy is None else busy)
-        if folder.done:
+        found.step, found.state = folder.saved(), _state(folder, busy)
+        if found.state == "finished":
             report = RunReport.of(folder)
             found.step, found.of, found.best = report.steps, report.steps, report.best
         else:
@@ -85,11 +85,11 @@ def about(
     return found
 
 
-def _state(folder: RunFolder, busy: bool) -> str:
-    if busy:
-        return "training"
-    if folder.done:
+def _state(folder: RunFolder, busy: bool | None) -> str:
+    if folder.done:  # whoever holds it now looks at it: to train it further takes this away first
         return "finished"
+    if folder.busy if busy is None else busy:
+        return "training"
     if folder.diverged:
         return "diverged"
     return "stopped"
