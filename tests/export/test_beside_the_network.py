@@ -12,9 +12,12 @@ import sys
 import pytest
 
 from poise.cli import main
+from poise.disk.rows import StepRow
+from poise.export.card import _scores
 from poise.export.export import Wanted, export
 from poise.record import RunFolder
 from poise.runs.load import Run
+from poise.runs.report import RunReport
 from tests.export.programs import alone
 from tests.export.tiny import KINDS
 from tests.monitor.records import record
@@ -98,6 +101,26 @@ def test_the_card_says_what_the_record_says(handed, tmp_path, capsys):
     assert (tmp_path / "out" / "card.png").is_file() and (tmp_path / "out" / "generator.py").is_file()
     assert str(tmp_path) not in (tmp_path / "out" / "config.json").read_text()
     assert capsys.readouterr().out.splitlines()[0].endswith(f"-> {tmp_path / 'out'}")
+
+
+def test_the_scores_of_a_card_are_of_its_weights():
+    """Of the step that is exported, whatever was scored later; counts and plain colours are no scores of the model."""
+    scores = {"KID-X": 2.5, "KID-X.low": 2.0, "KID-X.high": 3.0, "KID-X.flat": 18.2, "X.n": 64, "X.m": 60}
+    later = {name: 2 * value for name, value in scores.items()}
+    taken = [StepRow({"step": 4, **scores, "share": 0.5}), StepRow({"step": 6, **later, "share": 0.4})]
+    report = RunReport("run", "images", None, None, 6, scores=taken, floor={"KID-X": 0.1})
+    assert _scores(report, 4) == [
+        "After 4 steps, against held-out data:",
+        "",
+        "| score | this model | 95 % | real beside real | plain colours | N |",
+        "|---|---|---|---|---|---|",
+        "| KID-X | 2.5 | 2 to 3 | 0.1 | 18.2 | 64 / 60 |",
+        "| share | 0.5 |  |  |  |  |",
+    ]
+    assert "| KID-X | 5 | 4 to 6 | 0.1 | 36.4 | 128 / 120 |" in _scores(report, 6)
+    assert _scores(report, 5) == ["These weights, of step 5, were not scored; the run was after 4, 6 steps."]
+    report = RunReport("run", "images", None, None, 6, scores=[StepRow({"step": 6, "share": 0.5})])
+    assert _scores(report, 6)[2] == "| score | this model |"
 
 
 @pytest.mark.slow

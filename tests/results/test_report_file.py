@@ -14,7 +14,7 @@ from poise.disk import locked
 from poise.record import RunFolder
 from poise.results.forms.document import Block, Cells, Heading, Image, Paragraph, Remark, Sounds, Verbatim
 from poise.results.forms.html import as_html
-from poise.results.run_document import run_document
+from poise.results.run_document import moment, run_document
 from poise.results.samples import CLIP, SIDE, newest_samples
 from poise.results.study_document import study_document
 from poise.runs.run import run
@@ -40,6 +40,19 @@ def checked(document) -> Read:
     for _, attributes in page.tags:
         assert "href" not in attributes and (attributes.get("src") or "data:").startswith("data:")
     return page
+
+
+@pytest.mark.parametrize(
+    ("written", "told"),
+    [
+        ("2026-12-01T13:05:00+0900", "2026-12-01 04:05 UTC"),
+        ("2026-11-30T20:05:00-0800", "2026-12-01 04:05 UTC"),
+        ("2026-12-01T04:05:00+0000", "2026-12-01 04:05 UTC"),
+        ("2026-12-01T04:05:00", "2026-12-01 04:05"),
+    ],
+)
+def test_moments_are_of_one_zone_wherever_a_sitting_was(written, told):
+    assert moment(written) == told
 
 
 @pytest.mark.parametrize("recipe", [pytest.param(name, marks=pytest.mark.slow) for name in THERE])

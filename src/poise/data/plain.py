@@ -16,7 +16,7 @@ from poise.data.files.contents import HEAD, content
 from poise.data.files.items import CHUNK, SHARE, Items, Progress, Rows
 from poise.data.files.others import SOUNDS
 from poise.data.files.reading import ReadingProgress, reading
-from poise.data.files.walking import shown, walked
+from poise.data.files.walking import ours_below, shown, walked
 from poise.data.images.images import ImageSet, open_images
 from poise.data.images.sources import decode
 from poise.data.images.sources.formats import idx_folder
@@ -123,6 +123,8 @@ def open_items(
     found.left_out += beside
     if isinstance(found, text.Sentences) and found.empty:
         found.notes.append(f"empty lines that are left out: {found.empty:,}")
+    if kind == "speech" and (ours := ours_below(path)):
+        found.notes.append(ours)
     return found
 
 

@@ -12,7 +12,7 @@ from poise.errors import PoiseError
 from poise.export.plain import CODE, HOW, WEIGHTS, write_text
 from poise.monitor import Record
 from poise.monitor.findings.generator import tells_copies
-from poise.report.table import number
+from poise.report.table import SUFFIXES, counts_of, number, without_empty
 from poise.runs.diagnosis import diagnosis
 from poise.runs.report import RunReport
 
@@ -74,8 +74,12 @@ def card(run: Run, portable: Portable, samples: Iterable[str], licence: str | No
             "",
             *_list(report.sentences, "No penalty was recorded."),
         ],
-        "Scores": _scores(report),
-        "What the monitor found": _list(found, "Nothing: no finding at the end."),
+        "Scores": _scores(report, _step(run)),
+        "What the monitor found": [
+            f"At the end of the run, after {report.steps:,} steps:",
+            "",
+            *_list(found, "Nothing."),
+        ],
         "Copies": _copies(run),
         "Limits": [
             "It shows what its data show, and leaves out what they leave out. Whether you may use it and hand it on "
@@ -123,19 +127,33 @@ def _step(run: Run) -> int:
     return int(run.checkpoint.name.removeprefix("step-"))
 
 
-def _scores(report: RunReport) -> list[str]:
-    """The last scores with their intervals, beside those of real items."""
+def _scores(report: RunReport, step: int) -> list[str]:
+    """The scores of the weights after `step` steps with their intervals, beside those of real items and of plain
+    colours."""
     if not report.scores:
         return ["The run was not scored."]
-    last = report.scores[-1]
-    names = [name for name in last if name != "step" and not name.endswith((".low", ".high"))]
-    rows = ["| score | this model | 95 % | real beside real |", "|---|---|---|---|"]
-    for name in names:
-        low, high = last.get(f"{name}.low"), last.get(f"{name}.high")
-        span = f"{number(low)} to {number(high)}" if low is not None and high is not None else ""
-        floor = report.floor.get(name)
-        rows.append(f"| {_plain(name)} | {number(last[name])} | {span} | {'' if floor is None else number(floor)} |")
-    return [f"After {int(last['step']):,} steps, against held-out data:", "", *rows]
+    taken = {row.step: row for row in report.scores}
+    if step not in taken:
+        known = ", ".join(f"{one:,}" for one in sorted(taken))
+        return [f"These weights, of step {step:,}, were not scored; the run was after {known} steps."]
+    scores = taken[step]
+    names = [name for name in scores if name != "step" and not name.endswith(SUFFIXES)]
+    title = ("score", "this model", "95 %", "real beside real", "plain colours", "N")
+    found = without_empty([title, *(_row(name, scores, report.floor) for name in names)])
+    head, *rows = [f"| {' | '.join(map(_plain, row))} |" for row in found]
+    return [f"After {step:,} steps, against held-out data:", "", head, f"|{'---|' * len(found[0])}", *rows]
+
+
+def _row(name: str, scores: Mapping[str, float], floor: Mapping[str, float]) -> tuple[str, ...]:
+    low, high, beside = scores.get(f"{name}.low"), scores.get(f"{name}.high"), floor.get(name)
+    return (
+        name,
+        number(scores[name]),
+        f"{number(low)} to {number(high)}" if low is not None and high is not None else "",
+        "" if beside is None else number(beside),
+        number(scores[f"{name}.flat"]) if f"{name}.flat" in scores else "",
+        counts_of(name, scores),
+    )
 
 
 def _copies(run: Run) -> list[str]:

@@ -90,13 +90,36 @@ def number(value: float) -> str:
     return f"{value:.0f}" if 999.5 <= abs(value) < 1e10 else f"{value:.3g}"
 
 
+def counts_of(name: str, scores: Mapping[str, float], between: str = " / ") -> str:
+    """How many generated and real items a score was computed of; empty where that is not known.
+
+    Example:
+        >>> counts_of("KID-EffLite0", {"KID-EffLite0": 2.1, "EffLite0.n": 1000, "EffLite0.m": 900})
+        '1000 / 900'
+    """
+    short = name if f"{name}.n" in scores else name.partition("-")[2]
+    if not {f"{short}.n", f"{short}.m"} <= scores.keys():
+        return ""
+    return f"{scores[f'{short}.n']:.0f}{between}{scores[f'{short}.m']:.0f}"
+
+
+def without_empty(rows: Sequence[Sequence[str]]) -> list[list[str]]:
+    """A table, its head first, without the columns in which no other row has anything.
+
+    Example:
+        >>> without_empty([("a", "b"), ("1", ""), ("2", "")])
+        [['a'], ['1'], ['2']]
+    """
+    kept = [i for i in range(len(rows[0])) if any(row[i] for row in rows[1:])]
+    return [[row[i] for i in kept] for row in rows]
+
+
 def score_lines(scores: Mapping[str, float], floor: Mapping[str, float]) -> list[str]:
     """One line for each score: name, value [95 % interval], the same of real against real, that of plain colours, which
     know nothing of the data, N generated / N real."""
     rows = []
     for name in (key for key in scores if not key.endswith(SUFFIXES)):
-        short = name if f"{name}.n" in scores else name.partition("-")[2]
-        counts = f"N {scores[f'{short}.n']:.0f}/{scores[f'{short}.m']:.0f}" if f"{short}.n" in scores else ""
+        counts = f"N {counted}" if (counted := counts_of(name, scores, "/")) else ""
         beside = f"real against real {_with_interval(name, floor)}" if name in floor else ""
         if f"{name}.flat" in scores:
             beside += f", plain colours {number(scores[f'{name}.flat'])}"

@@ -3,6 +3,7 @@ again."""
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Mapping, Sequence
 
 from poise.disk.description import RunSpec
@@ -13,7 +14,7 @@ from poise.registry import names
 from poise.report.figures.letters import lettered, untold
 from poise.report.figures.looks import as_png, as_svg
 from poise.report.figures.panels import Panel, panels_figure
-from poise.report.table import SUFFIXES, number
+from poise.report.table import SUFFIXES, counts_of, number, without_empty
 from poise.results.again import again
 from poise.results.curves import RunCurves, texts_of
 from poise.results.evaluations import evaluation_tables
@@ -85,15 +86,19 @@ def _trained(folder: RunFolder, spec: RunSpec, report: RunReport) -> Cells:
     ]
     rows += [("made with", ", ".join(f"{name} {version}" for name, version in spec.versions.items()))]
     events = [event.time for event in folder.events() if event.time]
-    rows += [("began, last changed", f"{_moment(events[0])}, {_moment(events[-1])}")] if events else []
+    rows += [("began, last changed", f"{moment(events[0])}, {moment(events[-1])}")] if events else []
     if spent := report.seconds.get("this sitting"):
         rows.append(("minutes of the last sitting", f"{spent / 60:.1f}"))
     return Cells("", ("", ""), [row for row in rows if row[1]])
 
 
-def _moment(time: str) -> str:
-    """2026-11-29T03:52:18+0000 -> 2026-11-29 03:52."""
-    return time[:16].replace("T", " ")
+def moment(time: str) -> str:
+    """2026-11-29T13:52:18+0900 -> 2026-11-29 04:52 UTC; without an offset as it stands."""
+    try:
+        known = datetime.datetime.strptime(time, "%Y-%m-%dT%H:%M:%S%z")
+    except ValueError:
+        return time[:16].replace("T", " ")
+    return f"{known.astimezone(datetime.UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def _text(value: object) -> str:
@@ -166,21 +171,15 @@ def _table(title: str, last: Mapping[str, float], best: Mapping[str, float], flo
     head = ("SCORE", "LAST", "BEST STEP", "REAL AGAINST REAL", "PLAIN COLOURS", "N")
     rows = []
     for name in (name for name in last if not name.endswith(SUFFIXES) and name != "step"):
-        short = name if f"{name}.n" in last else name.partition("-")[2]
-        counts = (
-            f"{last[f'{short}.n']:.0f} / {last[f'{short}.m']:.0f}"
-            if {f"{short}.n", f"{short}.m"} <= last.keys()
-            else ""
-        )
         flat = number(last[f"{name}.flat"]) if f"{name}.flat" in last else ""
-        rows.append((name, *(_value(name, values) for values in (last, best, floor)), flat, counts))
+        rows.append((name, *(_value(name, values) for values in (last, best, floor)), flat, counts_of(name, last)))
     return filled(title, head, rows)
 
 
 def filled(title: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> Cells:
     """A table without the columns in which no row has anything."""
-    kept = [i for i in range(len(head)) if any(row[i] for row in rows)]
-    return Cells(title, [head[i] for i in kept], [[row[i] for i in kept] for row in rows])
+    kept, *found = without_empty([head, *rows])
+    return Cells(title, kept, found)
 
 
 def _value(name: str, values: Mapping[str, float]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from threading import Event
@@ -51,8 +51,37 @@ def in_order(work: Callable[[A], B], items: Iterable[A]) -> Iterator[B]:
                 future.cancel()
 
 
-def walked(folder: Path) -> Iterator[tuple[str, list[str]]]:
-    """(folder, names of its files) of a folder and of those below it, however deep; hidden ones and links left out."""
+# What Poise itself writes -> the files one of which must lie beside: a run, a study, a search
+OURS = {
+    "spec.json": {"record.jsonl", "checkpoints"},
+    "plan.json": {"events.jsonl", "runs"},
+    "tune.json": {"events.jsonl", "runs", "trials.journal"},
+}
+
+
+def is_ours(names: Collection[str]) -> bool:
+    """Whether a folder with files of these names was made by Poise: its pictures and sounds are samples, no data.
+
+    Example:
+        >>> is_ours({"spec.json", "record.jsonl", "samples"}), is_ours({"spec.json", "photo.png"})
+        (True, False)
+    """
+    return any(name in names and not beside.isdisjoint(names) for name, beside in OURS.items())
+
+
+def without_ours(folders: Sequence[str], named: int = 3) -> str:
+    """The sentence about folders of Poise in a folder of data; empty where there are none."""
+    if not folders:
+        return ""
+    names = [*map(shown, folders[:named]), *([f"{len(folders) - named:,} more"] if len(folders) > named else [])]
+    return f"left out, for runs of Poise are no data: {', '.join(names)}"
+
+
+def walked(folder: Path, ours: list[str] | None = None) -> Iterator[tuple[str, list[str]]]:
+    """(folder, names of its files) of a folder and of those below it, however deep.
+
+    Left out are hidden ones, links, and runs and studies of Poise below it, which `ours` takes the names of.
+    """
     waiting = [os.fspath(folder)]
     while waiting:
         above = waiting.pop()
@@ -60,9 +89,21 @@ def walked(folder: Path) -> Iterator[tuple[str, list[str]]]:
             entries = list(os.scandir(above))
         except OSError:  # whoever reads the folder itself tells that
             continue
+        if above != os.fspath(folder) and is_ours({entry.name for entry in entries}):
+            if ours is not None:
+                ours.append(os.path.relpath(above, folder))
+            continue
         below = (e for e in entries if not e.name.startswith(".") and e.is_dir(follow_symlinks=False))
         waiting += (entry.path for entry in below)
         yield above, [entry.name for entry in entries if not _is_folder(entry)]
+
+
+def ours_below(folder: Path) -> str:
+    """The sentence about runs and studies of Poise that lie below a folder; empty where there are none."""
+    found: list[str] = []
+    for _ in walked(folder, found):
+        pass
+    return without_ours(sorted(found))
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from poise.data.files.items import Progress
-from poise.data.files.walking import in_order, shown
+from poise.data.files.walking import in_order, ours_below, shown
 from poise.data.speech import loudness as levels
 from poise.data.speech.clips_meta import ExampleClip
 from poise.data.speech.no_sound import describe_files, other_files
@@ -137,7 +137,8 @@ def check_speech(name: str, folder: Path, progress: Progress | None = None) -> S
     paths = sound_files(folder)
     files = [path.relative_to(folder).as_posix() for path in paths]
     read = read_transcripts(folder, files)
-    report = SpeechReport(name, [], [], others=other_files(folder, paths), notes=read.notes)
+    report = SpeechReport(name, [], [], others=other_files(folder, paths), notes=[*read.notes])
+    report.notes += [ours] if (ours := ours_below(folder)) else []
     for done, (file, found) in enumerate(zip(files, in_order(_info_of, paths), strict=True), 1):
         if isinstance(found, str):
             report.unreadable.append((shown(file), found))

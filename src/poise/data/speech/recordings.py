@@ -30,7 +30,7 @@ from poise.data.files.items import (
     larger_share,
     unit_interval,
 )
-from poise.data.files.walking import shown
+from poise.data.files.walking import ours_below, shown
 from poise.data.speech.clips import ClipOptions, prepared
 from poise.data.speech.clips_meta import Prepared
 from poise.data.speech.no_sound import describe_files, other_files
@@ -140,7 +140,9 @@ def open_recordings(
     files = _of_voice(name, [file for file in files if file in by_file or not labels], by_file, voice)
     found = prepared(folder, files, options, progress)
     made = _recordings(shown(name), found, options, read, unmatched, heldout, share, order)
-    return replace(made, notes=[*made.notes, *([f"no sound, and left alone: {others}"] if others else [])])
+    beside = [f"no sound, and left alone: {others}"] if others else []
+    beside += [ours] if (ours := ours_below(folder)) else []
+    return replace(made, notes=[*made.notes, *beside])
 
 
 def located(data: str | Path) -> tuple[str, Path]:

@@ -56,17 +56,22 @@ class FileSource(Source):
         table = tables.get(layout.LABELS_FILE) or tables.get(layout.DATASET_FILE)
         table = self._offered(offered, [name for name, _, _ in pictures], table)
         if not pictures:
-            there = self.others.line()
+            there = "; ".join(line for line in (self.others.line(), self.besides()) if line)
             raise PoiseError(
                 f"{self.path} holds no pictures (files ending in .png, .jpg, .webp, .gif, .bmp, .tif ..., or with such "
                 f"content){': ' if there else ''}{there}: give a folder or an archive that does"
             )
+        self.notes += [besides] if (besides := self.besides()) else []
         pictures = self._by_split(pictures)
         self._count = len(pictures)
         rows = [*pictures, table] if table else pictures
         self.files = [name for name, _, _ in rows]
         self.sizes = np.array([size for _, size, _ in rows], np.int64)
         self.stamps = np.array([stamp for _, _, stamp in rows], np.int64)
+
+    def besides(self) -> str:
+        """A sentence about what lies beside the pictures and is none of them; empty where there is nothing."""
+        return ""
 
     def _offered(
         self, tables: list[tuple[str, int, int]], names: list[str], known: tuple[str, int, int] | None

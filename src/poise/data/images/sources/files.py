@@ -10,7 +10,7 @@ from pathlib import Path
 
 from poise.data.files.contents import HEAD
 from poise.data.files.reading import ReadingProgress
-from poise.data.files.walking import shown
+from poise.data.files.walking import is_ours, shown, without_ours
 from poise.data.images.sources.encoded import PACKED, FileSource, hidden
 from poise.data.images.sources.layout import DATASET_FILE, LABELS_FILE
 from poise.data.images.sources.opening import Unreadable
@@ -18,12 +18,14 @@ from poise.errors import PoiseError
 
 
 class FolderSource(FileSource):
-    """A folder with everything below it, in the order of the names. Hidden files and folders are left out."""
+    """A folder with everything below it, in the order of the names. Hidden files and folders are left out, and so are
+    runs and studies of Poise below it."""
 
     kind = "folder"
 
     def __init__(self, path: Path, splits: str = "auto", progress: ReadingProgress | None = None) -> None:
         super().__init__(path, splits, progress)
+        self._ours: list[str] = []
         self._list(self._walk(path))
 
     def _walk(self, folder: Path) -> Iterator[tuple[str, int, int]]:
@@ -63,11 +65,18 @@ class FolderSource(FileSource):
             if (here.st_dev, here.st_ino) in seen:
                 return prefix, []
             seen.add((here.st_dev, here.st_ino))
-            return prefix, sorted(os.scandir(folder), key=lambda entry: entry.name, reverse=True)
+            entries = sorted(os.scandir(folder), key=lambda entry: entry.name, reverse=True)
         except OSError as error:
             self.lost.append((shown(prefix) or folder, error.strerror or type(error).__name__))
             self.passing = True
             return prefix, []
+        if prefix and is_ours({entry.name for entry in entries}):
+            self._ours.append(prefix.removesuffix("/"))
+            return prefix, []
+        return prefix, entries
+
+    def besides(self) -> str:
+        return without_ours(self._ours)
 
     def head(self, name: str) -> bytes:
         with open(self.path / name, "rb", buffering=0) as file:
