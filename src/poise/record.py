@@ -49,7 +49,7 @@ class RunFolder:
 
     @property
     def name(self) -> str:
-        return self.path.name
+        return self.path.name or os.path.basename(os.path.abspath(self.path))  # "." has none of its own
 
     @property
     def quoted(self) -> str:
@@ -263,8 +263,8 @@ class RunFolder:
 
 
 def runs_root() -> Path:
-    """Where runs live: POISE_RUNS, or ./runs."""
-    return Path(os.environ.get("POISE_RUNS", "runs"))
+    """Where runs live: POISE_RUNS, or ./runs where that is not set or empty."""
+    return disk.expanded(os.environ.get("POISE_RUNS") or "runs")
 
 
 def all_runs(root: Path | None = None, everywhere: bool = False) -> list[RunFolder]:
@@ -325,7 +325,7 @@ def find_run(run: str, root: Path | None = None) -> RunFolder:
 def _run_called(run: str, root: Path | None) -> RunFolder:
     if not run.strip():
         raise PoiseError("RUN is empty: name what is meant")
-    path = Path(run)
+    path = disk.expanded(run)
     if os.path.lexists(path / "spec.json"):
         return RunFolder(path)
     known = all_runs(root)

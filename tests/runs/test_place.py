@@ -10,9 +10,10 @@ import pytest
 
 from poise.cli import main
 from poise.recipes.common.options import parameters
-from poise.record import RunFolder
+from poise.record import RunFolder, runs_root
 from poise.runs.further.origin import tidied
 from poise.specs.spec import SINCE, all_recipes, kind_of, run_name
+from poise.studies.place import studies_root
 from tests.data.test_corpus import SENTENCES
 from tests.refusals import snapshot
 
@@ -92,6 +93,44 @@ def test_a_name_that_other_commands_take_for_something_else_is_refused(name, tex
         assert train("texts.txt", f"--out={out}") == 2
         assert "give the run another name" in capsys.readouterr().err
     assert [path.name for path in texts.iterdir()] == ["texts.txt"]
+
+
+@pytest.mark.slow
+def test_the_home_folder_may_be_written_as_one_does(
+    texts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`--out=~/x` is not expanded by a shell, nor is POISE_RUNS in a file of settings."""
+    home = tmp_path / "home"
+    home.mkdir()
+    monkeypatch.setenv("HOME", str(home))
+    assert train("texts.txt", "--out=~/mine") == 0
+    assert (home / "mine/spec.json").is_file()
+    assert main(["sample", "~/mine", "-n", "2", "--out=~/said.txt"]) == 0
+    assert main(["plot", "~/mine", "--out=~/curves.png"]) == 0
+    assert main(["report", "~/mine", "--out=~/mine.md"]) == 0
+    monkeypatch.setenv("POISE_RUNS", "~/all")
+    monkeypatch.setenv("POISE_STUDIES", "~/studies")
+    assert runs_root() == home / "all" and studies_root() == home / "studies"
+    assert train("texts.txt") == 0 and len(list((home / "all").iterdir())) == 1
+    assert {path.name for path in home.iterdir()} >= {"said.txt", "curves.png", "mine.md"}
+    assert not list(texts.glob("~*"))
+    monkeypatch.setenv("POISE_RUNS", "")
+    monkeypatch.setenv("POISE_STUDIES", "")
+    assert (runs_root(), studies_root()) == (Path("runs"), Path("studies")), "empty is as good as not set"
+
+
+@pytest.mark.slow
+def test_a_run_may_be_named_from_within(
+    texts: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert train("texts.txt", "--out=mine") == 0
+    monkeypatch.chdir(texts / "mine")
+    assert RunFolder(Path()).name == "mine"
+    assert main(["resume", ".", "--steps", "2"]) == 0
+    capsys.readouterr()
+    assert main(["diagnose", "."]) == 0
+    assert "mine: done" in capsys.readouterr().out
+    assert train("../texts.txt", "--seed=5", "--out=.") == 2, "another run is not begun in it"
 
 
 def test_names_that_are_no_paths_stay(texts: Path) -> None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import Any
 
 from poise.cli.parser import QUIET, above_0, command, whole
+from poise.disk import expanded
 from poise.errors import PoiseError
 
 COMMANDS = ("demo",)
@@ -33,7 +33,7 @@ def demo(options: argparse.Namespace) -> int:
 
     if options.steps is not None and options.minutes is not None:
         raise PoiseError("--minutes and --steps both say how long the run is: give one of them")
-    place = Path(options.out)
+    place = expanded(options.out)
     data = brought(options.data)
     more = ["--minutes", str(options.minutes or MINUTES)]
     if options.steps is not None:

@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from poise.disk import expanded
 from poise.errors import PoiseError
 from poise.record import RunFolder, runs_root
 from poise.runs.further.lengthening import steps_in
@@ -82,7 +83,7 @@ def for_minutes(
     """
     _, found = folder_of(recipe, arguments, out)
     tidy = Completed(found)
-    path = Path(out) if out else runs_root() / run_name(recipe, {**tidy, "minutes": minutes})
+    path = expanded(out) if out else runs_root() / run_name(recipe, {**tidy, "minutes": minutes})
     if (path / "spec.json").exists():
         return _as_begun(tidy, path, minutes, bool(out), free)
     seconds = _seconds(recipe, tidy)

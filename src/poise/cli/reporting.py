@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 import sys
-from pathlib import Path
 from typing import Any
 
 from poise.cli.parser import RUN, STEP, command
+from poise.disk import expanded
 from poise.errors import PoiseError
 from poise.terminal import verbatim
 
@@ -73,7 +73,7 @@ def record(options: argparse.Namespace) -> int:
     from poise.results.record_table import RecordTable, check_table, parquet, print_csv, save_csv, save_parquet
 
     name = options.csv if options.csv is not None else options.parquet
-    path, kind = Path(name), "csv" if options.csv is not None else "parquet"
+    path, kind = expanded(name), "csv" if options.csv is not None else "parquet"
     if not name.strip():
         raise PoiseError(f"--{kind} is empty: name where to write")
     if name == "-" and kind == "csv":
@@ -105,7 +105,7 @@ def report(options: argparse.Namespace) -> int:
     from poise.results.report import check_report, report
     from poise.results.what import find_run_or_study
 
-    check_report(Path(options.out))
+    check_report(expanded(options.out))
     for line in report(find_run_or_study(options.what), options.out):
         print(line)
     return 0
@@ -117,7 +117,7 @@ def compare(options: argparse.Namespace) -> int:
     from poise.results.compare import compare
 
     if options.out:
-        check_figure(Path(options.out))
+        check_figure(expanded(options.out))
     for line in compare([find_run(run) for run in options.runs], options.out):
         print(line)
     return 0
@@ -130,5 +130,5 @@ def export(options: argparse.Namespace) -> int:
     from poise.runs.load import Run
 
     wanted = Wanted(options.torch, options.onnx, options.page, options.hub, options.licence)
-    hand_over(Run(find_run(options.run), options.step), Path(options.out), wanted)
+    hand_over(Run(find_run(options.run), options.step), expanded(options.out), wanted)
     return 0

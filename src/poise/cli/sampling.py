@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from poise.cli.parser import RUN, SEED, STEP, FlagOptions, OutOfBounds, command, whole
+from poise.disk import expanded
 from poise.errors import PoiseError
 from poise.report.in_terminal import WAYS, drawn, picture_in, way_of
 from poise.terminal import raw
@@ -118,7 +119,7 @@ def sample(options: argparse.Namespace) -> int:
     for line in drawn_to(run, options, asked):
         print(line)
     if options.show:
-        show(Path(options.out or run.recipe.default_out), options.show)
+        show(expanded(options.out or run.recipe.default_out), options.show)
     return 0
 
 
@@ -142,9 +143,9 @@ def interpolate(options: argparse.Namespace) -> int:
     from poise.report.animation import check_form, save_ways
     from poise.runs.load import Run
 
-    check_form(Path(options.out), options.fps)
+    check_form(expanded(options.out), options.fps)
     run = Run(find_run(options.run), options.step)
-    print(save_ways(run.interpolate(options.rows, options.between, options.seed), Path(options.out), options.fps))
+    print(save_ways(run.interpolate(options.rows, options.between, options.seed), expanded(options.out), options.fps))
     return 0
 
 

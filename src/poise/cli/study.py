@@ -6,11 +6,11 @@ import argparse
 import contextlib
 import os
 import sys
-from pathlib import Path
 from typing import Any
 
 from poise.cli.parser import QUIET, above_0, command
 from poise.cli.said.watching import stopped_by_ctrl_c, teller
+from poise.disk import expanded
 from poise.errors import PoiseError
 from poise.studies.running.hosts import Workers, asked
 from poise.terminal import pasted, verbatim
@@ -133,7 +133,7 @@ def worker(options: argparse.Namespace) -> int:
 
     stop = Stop()
     with stopped_by_ctrl_c(stop):
-        attend(Path(options.folder), stop, teller(options.quiet), options.idle * 60, options.lost, options.once)
+        attend(expanded(options.folder), stop, teller(options.quiet), options.idle * 60, options.lost, options.once)
     return 130 if stop.asked else 0
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from poise.disk import write_json
+from poise.disk import expanded, write_json
 from poise.disk.description import RunSpec
 from poise.errors import PoiseError
 from poise.evaluation.sources import own_corpus
@@ -72,7 +72,7 @@ def curve(
     check_there(run.folder, run.spec)
     if run.recipe.corpus is None:
         raise PoiseError(f"{run.name} is a run of {run.spec.recipe}, and a curve over temperatures is for text")
-    target = Path(out) if out else run.path / "curve.json"
+    target = expanded(out) if out else run.path / "curve.json"
     if target.suffix != ".json" or not target.parent.is_dir():
         raise PoiseError(f"--out {target}: name a .json file in a folder that exists; the plot goes beside it")
     corpus, units = own_corpus(run), units_from(run.spec.facts["units"])

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
+from poise.disk import expanded
 from poise.errors import PoiseError
 from poise.record import RunFolder
 from poise.report.figures.letters import lettered, untold
@@ -31,7 +31,7 @@ def compare(runs: Sequence[RunFolder], out: str | None) -> list[str]:
     lines = lines_of(runs, differences(runs, unfinished=True))
     if out is None:
         return lines
-    target = Path(out)
+    target = expanded(out)
     check_figure(target)
     curves = [RunCurves.of(run) for run in runs]
     panels = panels_of(curves, called(runs))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from poise.disk import expanded
 from poise.errors import PoiseError
 from poise.record import RunFolder
 from poise.report.figures.letters import lettered, untold
@@ -24,7 +25,7 @@ def plot(what: RunFolder | Path, out: str | None) -> list[str]:
     """Draw it into `out`, .png or .svg (None: curves.png in the run's folder, study.png in the study's); returns what
     to tell. Errors: PoiseError for another ending, a run without a record, a study without a run that is over."""
     default = what.path / RUN_FILE if isinstance(what, RunFolder) else what / STUDY_FILE
-    target = Path(out) if out else default
+    target = expanded(out) if out else default
     check_figure(target)
     figure, said = _of_run(what) if isinstance(what, RunFolder) else _of_study(what)
     save_figure(figure, target)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from poise.disk import check_parent, write_atomically
+from poise.disk import check_parent, expanded, write_atomically
 from poise.errors import PoiseError
 from poise.record import RunFolder
 from poise.results.forms.document import Document
@@ -28,7 +28,7 @@ def check_report(path: Path) -> None:
 def report(what: RunFolder | Path, out: str) -> list[str]:
     """Write the report of a run, or of the study in a folder, in the form of the file's name, whole or not at all;
     returns what to tell. Errors: as of `check_report`, and PoiseError for what is damaged."""
-    target = Path(out)
+    target = expanded(out)
     check_report(target)
     document, said = run_document(what) if isinstance(what, RunFolder) else study_document(what)
     content = FORMS[target.suffix.lower()](document)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from poise.data.catalogue.catalogue import hidden_set
+from poise.disk import expanded
 from poise.disk.description import Arguments, RunSpec
 from poise.errors import PoiseError
 from poise.record import NEWEST, RunFolder, runs_root
@@ -30,7 +31,7 @@ def folder_of(recipe: str, typed: Completed, out: str | Path | None, anew: bool 
     tidy = Completed(typed)
     if "data" in typed:
         tidy["data"] = tidied(typed["data"])
-    there = RunFolder(Path(out)) if out else None
+    there = RunFolder(expanded(out)) if out else None
     if there is not None:
         _check_name(there)
         tidy.update(_newest_of_then(there, tidy))
@@ -58,9 +59,11 @@ def _newest_of_then(folder: RunFolder, typed: Arguments) -> Arguments:
 def _check_name(folder: RunFolder) -> None:
     """PoiseError for a folder that is to be made and whose name no other command could take."""
     name = folder.path.name
+    if (folder.path / "spec.json").exists():
+        return
     if not name:
         raise PoiseError(f"--out {folder.path} is a folder that is there already: name one to be made, such as run")
-    if (name == NEWEST or name.startswith("-")) and not (folder.path / "spec.json").exists():
+    if name == NEWEST or name.startswith("-"):
         taken_for = "the newest run" if name == NEWEST else "an option"
         raise PoiseError(f"--out {folder.path}: other commands take {name} for {taken_for}; give the run another name")
 

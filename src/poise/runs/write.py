@@ -11,7 +11,7 @@ from pathlib import Path
 
 from poise.data.speech.speech import Wave
 from poise.data.text.text import shortened
-from poise.disk import check_parent
+from poise.disk import check_parent, expanded
 from poise.errors import PoiseError
 from poise.report.audio import check_wav, save_wav
 from poise.report.picture import check_leftovers, check_pictures, save_each, save_grid
@@ -27,7 +27,7 @@ def sample_to(run: Run, n: int, seed: int, out: str | None, asked: Mapping[str, 
 
     `asked`: options that only some recipes know, None where nothing was said.
     """
-    path = Path(out or run.recipe.default_out)
+    path = expanded(out or run.recipe.default_out)
     if run.recipe.modality == "image":
         _check(path, [path], n)
     samples = run.sample(n, seed, **asked)
@@ -44,7 +44,7 @@ def by_class_to(run: Run, n: int, seed: int, out: str | None, asked: Mapping[str
     Errors: PoiseError for a run that knows no classes, and for `label` among what is asked.
     """
     run.able("by_class")
-    path = Path(out or run.recipe.default_out)
+    path = expanded(out or run.recipe.default_out)
     classes = [str(name) for name in run.facts.learnt]
     places = [path / f"{number:03d}-{_plain(name)}" for number, name in enumerate(classes)]
     _check(path, places, n)
@@ -82,7 +82,7 @@ def say_to(run: Run, text: str, out: str, voice: str | None = None, seed: int = 
     seed, of the noise; speed, 0.25 to 4 times the usual one.
     Errors: PoiseError, before anything is loaded, for a value that is out of reach and for a recipe that cannot speak.
     """
-    target = Path(out)
+    target = expanded(out)
     check_wav(target)
     if not text.strip():
         raise PoiseError("TEXT is empty: write what is to be said, or - to read it from standard input")
@@ -101,7 +101,7 @@ def vocode_to(run: Run, recording: str, out: str) -> list[str]:
     Errors: PoiseError, before the run is loaded, for a file that cannot be read or would be written over, and for a
     recipe that cannot vocode.
     """
-    target, source = Path(out), Path(recording)
+    target, source = expanded(out), expanded(recording)
     check_wav(target)
     if not source.is_file():
         raise PoiseError(f"there is no file {source}: name a recording, such as a .wav or .flac file")

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from poise.disk import read_json, write_json
+from poise.disk import expanded, read_json, write_json
 from poise.errors import PoiseError
 from poise.record import RunFolder
 from poise.runs.ending import Stop
@@ -67,7 +67,7 @@ class Study:
     def of(cls, file: str | Path, out: str | Path | None = None) -> Study:
         """The study that a file describes. Errors: PoiseError, before anything is written."""
         plan = read_plan(file)
-        path = Path(out) if out else studies_root() / plan.name
+        path = expanded(out) if out else studies_root() / plan.name
         if path.exists() and not (path.is_dir() and ((path / PLAN).exists() or _just_begun(path))):
             raise PoiseError(f"{path} exists and is no study's folder; choose another --out")
         return cls(Path(file), plan, path, tasks_of(plan, defaults_kept(path, plan)))

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from poise.disk import expanded
 from poise.disk.description import Arguments
 from poise.errors import PoiseError
 from poise.runs.ending import Stop
@@ -62,7 +63,7 @@ def ready_to_search(
     if "seed" not in arguments:
         raise PoiseError(f"the recipe {recipe} takes no seed, and a search needs several")
     given = list(dict.fromkeys([*given_in(recipe, arguments), *(one for one in leaves(arguments) if one in named)]))
-    check_free(Path(own.out or "tunes"), is_search=own.out is not None)
+    check_free(expanded(own.out or "tunes"), is_search=own.out is not None)
     ready, lines = settled(recipe, arguments)
     shared = {name: value for name, value in ready.items() if name != "seed"}
     space = space_of(recipe, shared, given, own.space or [])
@@ -76,7 +77,7 @@ def ready_to_search(
     )  # fmt: skip
     open_ones = [one.name for one in own_space(recipe, shared) if one in space.dimensions]
     if own.out:
-        check_place(asked, Path(own.out), open_ones)
+        check_place(asked, expanded(own.out), open_ones)
     score = asked.score
     known = rehearsed(recipe, ready, score)
     space = possible(space, open_ones, recipe, ready, score, known, say)
@@ -91,7 +92,7 @@ def ready_to_search(
     if kept:
         say(f"as given, and not searched: {', '.join(kept)}")
     reserved = cost(asked, known.seconds, own.trials, own.workers.count, say)
-    folder = Path(own.out) if own.out else asked.folder()
+    folder = expanded(own.out) if own.out else asked.folder()
     _room(asked, folder, own.trials or 2, known.bytes)
     budget = Budget(own.trials, own.hours * 3600 if own.hours else None, reserved, began=began)
     return Tune(asked, folder, own.storage, _chosen(arguments, ready)), budget
