@@ -30,6 +30,7 @@ LEFT_OUT: tuple[tuple[str, str, str], ...] = (
         "the card in README.md",
         r"`.*|!\[.*|\| .*|.*generator( import |\()open_generator.*|.*open_generator\(\)|library_name: .*|What the "
         r"monitor found|The (monitor compared|run was) .*|Seen after .*|Whether samples are copies .*|After .*|"
+        r"real beside real|plain colours|These weights, .*|At the end of the run, .*|this model|"
         r"No (samples|penalty) .*|\{\} (samples of seed|steps "
         r"of `).*|Nothing: .*|It (shows what its data|was not looked) .*|not said in the record",
     ),

@@ -61,6 +61,26 @@ def test_of_a_run_that_was_taken_back_those_of_earlier_steps_stay(ended):
     assert not (folder.path / FILE).exists()
 
 
+def test_what_is_not_measured_again_stays(tmp_path, monkeypatch):
+    """With the same items; other items are another evaluation, and that the one of before goes is said."""
+    monkeypatch.setattr("poise.record.wrong_report", lambda report: None)
+    folder = reported(tmp_path / "run", 4)
+    values = {"A": {"KID": {"made": 1}, "FD": {"made": 2}}, "B": {"KID": {"made": 3}}}
+    first = EvaluationEntry("step-00000004", "x", 0, {"made": 1}, values)
+    assert first.keep(folder) == ""
+    again = EvaluationEntry("step-00000004", "x", 0, {"made": 1}, {"A": {"KID": {"made": 9}}, "C": {"FD": {"made": 4}}})
+    assert again.keep(folder) == ""
+    (kept,) = folder.report()["evaluations"]
+    assert kept["by"] == {"A": {"KID": {"made": 9}, "FD": {"made": 2}}, "B": values["B"], "C": {"FD": {"made": 4}}}
+    for other in (
+        EvaluationEntry("step-00000004", "x", 1, {"made": 1}, values),
+        EvaluationEntry("step-00000004", "x", 1, {"made": 2}, {}),
+    ):
+        assert "with another seed or other counts is replaced" in other.keep(folder)
+    (kept,) = folder.report()["evaluations"]
+    assert kept["counts"] == {"made": 2} and not kept.get("by")
+
+
 def reported(path, *made: int) -> RunFolder:
     """A folder with nothing but a report."""
     path.mkdir()

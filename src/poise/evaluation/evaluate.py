@@ -81,7 +81,8 @@ def evaluate(what: str, wanted: EvaluationOptions) -> list[str]:
     told = [f"written to {target}"]
     if isinstance(found, Run):
         try:
-            report.entry().keep(found.folder)
+            replaced = report.entry().keep(found.folder)
+            told += [replaced] if replaced else []
         except Busy:
             told.append(f"not kept in the report of {found.name}, which goes on meanwhile")
     return [*evaluation_lines(report, language()), "", *told]

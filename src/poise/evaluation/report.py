@@ -117,19 +117,40 @@ class EvaluationEntry:
     def to_dict(self) -> dict[str, object]:
         return {name: value for name, value in vars(self).items() if name != "by" or value}
 
-    def keep(self, run: RunFolder) -> None:
-        """Put it into the report of a run that is done: one for each checkpoint and reference.
+    def keep(self, run: RunFolder) -> str:
+        """Put it into the report of a run that is done: one for each checkpoint and reference. With the seed and the
+        counts of the one that is there, what is not measured now stays as it is; else that one is replaced, and the
+        sentence that is returned says so.
 
         Errors: Busy where the run goes on meanwhile.
         """
         if not run.done:
-            return
+            return ""
         with run.locked(PATIENCE):  # somebody else may be putting an evaluation there
             if not run.done:
                 raise Busy(f"{run.path} is being worked on by another process")
             known, key = run.report(), (self.checkpoint, self.against)
-            others = [entry for entry in known.get("evaluations", []) if (entry["checkpoint"], entry["against"]) != key]
-            write_json(run.path / "report.json", {**known, "evaluations": [*others, self.to_dict()]})
+            entries = known.get("evaluations", [])
+            others = [entry for entry in entries if (entry["checkpoint"], entry["against"]) != key]
+            before = next((entry for entry in entries if entry not in others), None)
+            entry, told = self.to_dict(), ""
+            if before is not None and self._as(before):
+                entry["by"] = _joined(before.get("by", {}), self.by)
+            elif before is not None:
+                told = f"the evaluation of {run.name} with another seed or other counts is replaced"
+            write_json(run.path / "report.json", {**known, "evaluations": [*others, entry]})
+        return told
+
+    def _as(self, before: Mapping[str, object]) -> bool:
+        """Whether another evaluation drew the same items of each side."""
+        return (before.get("seed"), before.get("counts")) == (self.seed, dict(self.counts))
+
+
+def _joined(before: object, now: Mapping[str, Mapping[str, Mapping[str, object]]]) -> dict[str, object]:
+    """By features: the metrics of before and of now, these where both have one."""
+    known = before if isinstance(before, dict) else {}
+    found = {name: {**metrics, **now.get(name, {})} for name, metrics in known.items()}
+    return {**dict(now), **found}
 
 
 def place_of(name: str) -> int:
