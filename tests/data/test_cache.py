@@ -12,12 +12,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 from PIL import Image
 
 from poise.data.files import store
 from poise.data.images import cache as image_cache
 from poise.data.images.images import open_images
 from poise.data.images.sources import encoded, files
+from poise.data.speech.recordings import open_recordings
 from poise.errors import PoiseError
 
 Photos = Callable[..., Path]
@@ -29,8 +31,7 @@ def pixels_of(folder: Path) -> list[np.ndarray]:
 
 def test_second_start_reads_and_decodes_nothing(photos: Photos, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = photos(10)
-    for file in folder.iterdir():
-        os.utime(file, (1e9, 1e9))
+    monkeypatch.setattr("poise.data.files.index.TOO_FRESH", 0)  # files of this moment count as settled
     first = open_images(folder, labels="none")
     for name in ("decode", "header"):
         monkeypatch.setattr(encoded, name, lambda *_, **__: pytest.fail("decoded again"))
@@ -73,6 +74,40 @@ def test_changes_of_content_and_options_are_seen(photos: Photos) -> None:
     assert len(seen) == 6
     seen.update(open_images(folder, heldout=h).fingerprint for h in (0.5,))
     assert len(seen) == 7
+
+
+@pytest.mark.parametrize("suffix", [".bmp", ".npy", ".wav"])
+def test_another_file_of_the_same_size_and_time_is_seen(
+    suffix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As `cp -p`, `rsync -t` and archives bring it: only the file system knows that it came later."""
+    monkeypatch.setattr("poise.data.files.index.TOO_FRESH", 0)
+    folder = tmp_path / "data"
+    folder.mkdir()
+
+    def put(seed: int) -> None:
+        for i, pixels in enumerate(np.random.default_rng(seed).integers(0, 256, (4, 16, 16), np.uint8)):
+            file = folder / f"{i}{suffix}"
+            if suffix == ".bmp":
+                Image.fromarray(pixels).save(file)
+            elif suffix == ".npy":
+                np.save(folder / "0.npy", pixels[None])
+                file = folder / "0.npy"
+            else:
+                soundfile.write(file, pixels.reshape(-1) / 256.0 - 0.5, 16_000)
+            os.utime(file, (1e9, 1e9))
+
+    def fingerprint() -> str:
+        if suffix == ".wav":
+            return open_recordings(folder, heldout=0, trim=None, shortest=0.01).fingerprint
+        return open_images(folder / "0.npy" if suffix == ".npy" else folder, heldout=0).fingerprint
+
+    put(0)
+    before = fingerprint()
+    assert fingerprint() == before
+    put(1)
+    after = fingerprint()
+    assert after != before and fingerprint() == after
 
 
 def test_a_file_that_changes_between_two_looks(photos: Photos, monkeypatch: pytest.MonkeyPatch) -> None:

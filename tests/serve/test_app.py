@@ -303,4 +303,7 @@ def test_a_run_whose_name_is_no_text_hides_no_other(folder):
     with client(folder) as at:
         answer = at.get("/api/runs")
     assert answer.status_code == 200
-    assert sorted(row["name"] for row in answer.json()["runs"]) == ["caf\udce9", "one"]
+    rows = {row["name"]: row for row in answer.json()["runs"]}
+    assert sorted(rows) == ["caf\udce9", "one"]
+    assert rows["caf\udce9"]["state"] == "broken" and "its name is no text" in rows["caf\udce9"]["why"]
+    assert rows["one"]["state"] != "broken" and rows["caf\udce9"]["picture"] is None

@@ -62,6 +62,19 @@ def test_a_run_in_progress_appears_and_its_steps_go_on(served, browser, made_onc
     waited(browser, "document.querySelector('.badge').className.includes('stopped')")
 
 
+def test_a_run_whose_name_is_no_text_hides_no_other(served, browser):
+    folder, address = served
+    (only,) = [path for path in folder.iterdir() if (path / "spec.json").exists()]
+    shutil.copytree(only, folder / os.fsdecode(b"caf\xe9"))
+    browser.get(address)
+    waited(browser, "document.querySelectorAll('.runs li').length === 2")
+    found = browser.execute_script(
+        """return [...document.querySelectorAll('.runs li')].map((li) =>
+            [li.textContent.includes('its name is no text'), li.querySelector('a').hash])"""
+    )
+    assert sorted(found) == [[False, f"#/{only.name}"], [True, ""]]
+
+
 def test_every_control_works_in_both_languages_by_keyboard_too(served, browser):
     folder, address = served
     shutil.copytree(folder / "one", folder / "two <b>&")

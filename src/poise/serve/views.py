@@ -114,6 +114,8 @@ class Views:
 
     def _row(self, folder: RunFolder, busy: bool) -> dict[str, object]:
         """A run in the list."""
+        if not is_text(folder.name):  # no address names it
+            return unread(folder) | {"state": "broken", "why": "its name is no text: give the folder another one"}
         samples = samples_of(folder)
         pictures = [file for file in samples if file.endswith(".png")]
         texts = [file for file in samples if file.endswith(".txt")]
@@ -161,6 +163,20 @@ class Views:
 def without_place(error: PoiseError, folder: RunFolder) -> str:
     """What is wrong, without the run's path on this machine."""
     return str(error).replace(str(folder.path), folder.name)
+
+
+def is_text(name: str) -> bool:
+    """Whether a name of a file is text, not bytes that are none: only text can stand in an address.
+
+    Example:
+        >>> is_text("größe"), is_text("gr\\udcf6\\udcdfe")
+        (True, False)
+    """
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def unread(folder: RunFolder) -> dict[str, object]:

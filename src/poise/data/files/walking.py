@@ -113,6 +113,12 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
         return False
 
 
+def stamp_of(facts: os.stat_result) -> int:
+    """When a file was changed last, in ns: whichever is later of what its time says, which a copy may bring from
+    elsewhere, and when it came here as it is."""
+    return max(facts.st_mtime_ns, facts.st_ctime_ns)
+
+
 def shown(name: str) -> str:
     """A file name that can be printed: bytes that are no text become a replacement character."""
     return name.encode(errors="surrogateescape").decode(errors="replace")

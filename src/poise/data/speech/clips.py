@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from poise.data.files import index, store
 from poise.data.files.items import Progress
-from poise.data.files.walking import in_order, shown
+from poise.data.files.walking import in_order, shown, stamp_of
 from poise.data.speech import loudness as levels
 from poise.data.speech.clips_meta import ClipsMeta, ExampleClip, Prepared
 from poise.data.speech.speech import Wave, digest_of, read_sound, resampled
@@ -97,7 +97,7 @@ def _stat(file: Path) -> tuple[int, int]:
         found = file.stat()
     except OSError:  # reading it will say so
         return 0, 0
-    return found.st_size, found.st_mtime_ns
+    return found.st_size, stamp_of(found)
 
 
 def _digest(file: Path) -> bytes:

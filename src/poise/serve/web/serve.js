@@ -43,6 +43,7 @@ const wanted = () => {
   const asked = location.hash.replace(/^#\/?/, "");
   try { return decodeURIComponent(asked); } catch { return asked; } // a "%" that stands for nothing
 };
+const isText = (name) => { try { return Boolean(encodeURIComponent(name)); } catch { return false; } }; // bytes that are none have no address
 const sampleAddress = (run, file) => `${state.above}/sample/${encodeURIComponent(run)}/${file.split("/").map(encodeURIComponent).join("/")}`;
 
 const translate = () => {
@@ -61,13 +62,13 @@ const showList = (content) => {
   const filter = before || element("input", { id: "filter", type: "search", placeholder: word("filter"), "aria-label": word("filter") });
   const list = element("ul", { className: "runs" });
   for (const row of sorted(content.runs)) {
-    const link = element("a", { href: `#/${encodeURIComponent(row.name)}` });
+    const link = isText(row.name) ? element("a", { href: `#/${encodeURIComponent(row.name)}` }) : element("a", {});
     if (row.picture) link.append(element("img", { src: `${sampleAddress(row.name, row.picture)}`, alt: "", loading: "lazy" }));
     if (!row.picture && row.words) link.append(element("pre", { textContent: row.words, dir: "auto" }));
     link.append(element("b", { textContent: row.name, dir: "auto" }), badge(row), " ", progress(row));
     link.append(element("div", { className: "soft", dir: "auto", textContent: [row.recipe, row.data, bestOf(row)].filter(Boolean).join(" · ") }));
     if (row.why) link.append(element("div", { className: "soft", textContent: row.why }));
-    list.append(element("li", {}, link, picker(row.name)));
+    list.append(element("li", {}, link, isText(row.name) ? picker(row.name) : ""));
   }
   const narrow = () => {
     for (const item of list.children) item.hidden = !item.textContent.toLowerCase().includes(filter.value.toLowerCase());

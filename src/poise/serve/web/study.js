@@ -23,7 +23,7 @@ const showStudies = (content) => {
   document.title = `${word("studies")} · Poise`;
   const list = element("ul", { className: "runs" });
   for (const row of content.studies) {
-    const link = element("a", { href: studyAddress(row.name) }, element("b", { textContent: row.name, dir: "auto" }),
+    const link = element("a", isText(row.name) ? { href: studyAddress(row.name) } : {}, element("b", { textContent: row.name, dir: "auto" }),
       element("span", { textContent: `${row.over.toLocaleString()} ${word("of")} ${row.planned.toLocaleString()} ${word("over")}` }),
       element("div", { className: "soft", dir: "auto", textContent: row.trouble || row.question }));
     for (const one of row.verdicts.slice(0, 6)) {

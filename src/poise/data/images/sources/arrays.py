@@ -20,6 +20,7 @@ import numpy as np
 from PIL import Image
 
 from poise.data.files import store
+from poise.data.files.walking import stamp_of
 from poise.data.images.sources import depth
 from poise.data.images.sources.decode import Decoded
 from poise.data.images.sources.source import Job, Source
@@ -98,7 +99,7 @@ class ArraySource(Source):
         stats = [file.stat() for file in files]
         self.files = [file.name for file in files]
         self.sizes = np.array([stat.st_size for stat in stats], np.int64)
-        self.stamps = np.array([stat.st_mtime_ns for stat in stats], np.int64)
+        self.stamps = np.array([stamp_of(stat) for stat in stats], np.int64)
 
     def __len__(self) -> int:
         return sum(part.shape[0] for part in self._pictures)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from poise.data.files.contents import HEAD
 from poise.data.files.reading import ReadingProgress
-from poise.data.files.walking import is_ours, shown, without_ours
+from poise.data.files.walking import is_ours, shown, stamp_of, without_ours
 from poise.data.images.sources.encoded import PACKED, FileSource, hidden
 from poise.data.images.sources.layout import DATASET_FILE, LABELS_FILE
 from poise.data.images.sources.opening import Unreadable
@@ -54,7 +54,7 @@ class FolderSource(FileSource):
             elif is_folder:
                 waiting.append(self._entries(entry.path, f"{name}/", seen))
             elif stat.S_ISREG(facts.st_mode):
-                yield name, facts.st_size, facts.st_mtime_ns
+                yield name, facts.st_size, stamp_of(facts)
             else:  # reading a pipe or a device would wait for ever, or never end
                 self.lost.append((shown(name), "no regular file"))
 
@@ -97,7 +97,7 @@ class ZipSource(FileSource):
             self._zip = zipfile.ZipFile(path)
         except (zipfile.BadZipFile, OSError) as error:
             raise PoiseError(f"{path} is not a whole zip archive ({error}): make or download it again") from None
-        stamp = path.stat().st_mtime_ns
+        stamp = stamp_of(path.stat())
         named = [(_plain(m.filename), m) for m in self._zip.infolist() if not m.is_dir()]
         members = [(name, m) for name, m in named if not hidden(name)]
         tops = {name.partition("/")[0] for name, _ in members}

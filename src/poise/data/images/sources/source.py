@@ -23,7 +23,7 @@ Job = Callable[[], Decoded]
 
 
 class Source(ABC):
-    """Pictures at one path; `files`, `sizes` and `stamps` (mtime in ns) are what its content depends on."""
+    """Pictures at one path; `files`, `sizes` and `stamps` (`walking.stamp_of`) are what its content depends on."""
 
     kind: str
     own_test: int = 0  # how many pictures at the end are the data set's own test split
