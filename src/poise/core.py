@@ -6,6 +6,7 @@ Z noise.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -93,7 +94,10 @@ class Term(Generic[R]):
             raise PoiseError(f"term '{self.name}': every must be at least 1, not {self.every}")
 
     def strength_at(self, step: int) -> float:
-        return self.factor * value_at(self.weight, step)
+        strength = value_at(self.weight, step)
+        if self.regularises and not 0 <= strength < math.inf:
+            raise PoiseError(f"the strength of '{self.name}' is {strength} at step {step}: it must be at least 0")
+        return self.factor * strength
 
     def scale(self, step: int) -> float:
         return self.strength_at(step) * self.every

@@ -50,6 +50,23 @@ class PenaltyWarning(UserWarning):
     """A penalty acts otherwise than its user will think: it covers little, or is at the wrong place of a loop."""
 
 
+NO_MEMORY = ("out of memory", "not enough memory", "can't allocate memory", "failed to allocate", "CUBLAS_STATUS_ALLOC")
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error of Python, PyTorch or a driver says that no memory is left, and not something else of memory.
+
+    Example:
+        >>> is_out_of_memory(RuntimeError("CUDA out of memory. Tried to allocate 2 GiB"))
+        True
+        >>> is_out_of_memory(RuntimeError("Some tensors share memory, this will lead to duplicate memory on disk"))
+        False
+    """
+    if isinstance(error, MemoryError):
+        return True
+    return isinstance(error, RuntimeError) and any(sign in str(error) for sign in NO_MEMORY)
+
+
 def measurable(value: float, what: str) -> float:
     """The value. Errors: NothingToMeasure where it is NaN or infinite."""
     if not math.isfinite(value):

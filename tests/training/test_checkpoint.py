@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from poise.core import Player, Term
-from poise.errors import PoiseError
+from poise.errors import PoiseError, is_out_of_memory
 from poise.training.checkpoint import load, save
 from poise.training.ema import Ema
 from poise.training.moves import alone, memory
@@ -113,3 +113,48 @@ def test_networks_that_do_not_play_collect_no_gradient():
     with alone(plays, game(plays, **rests.resting())):
         assert plays.module.weight.requires_grad and not rests.module.weight.requires_grad
     assert rests.module.weight.requires_grad
+
+
+class Tied(nn.Module):
+    """A weight that two layers share, and a layer that has two names."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body = nn.Sequential(nn.Linear(3, 3), nn.Linear(3, 3), nn.LayerNorm(3))
+        self.body[1].weight = self.body[0].weight
+        self.first, self.part = self.body[0], nn.Parameter(self.body[0].bias.detach()[:2])
+
+    def forward(self, x):
+        return self.body(x)
+
+
+def test_tied_weights_and_layers_of_two_names_are_kept(tmp_path):
+    """They were refused, as "out of memory", after all steps were made."""
+
+    def made() -> tuple[nn.Module, Any]:
+        net = Tied()
+        optim = torch.optim.Adam(net.parameters(), 0.1)
+        term: Term[Any] = Term("loss", lambda round: net(torch.randn(4, 3)))
+        return net, game(Player("generator", net, optim, [term], after=(Ema(net, 0.5),)))
+
+    net, saved = made()
+    net(torch.randn(4, 3)).square().sum().backward()
+    saved.players[0].optim.step()
+    save(tmp_path, 1, saved, HOW)
+    other, fresh = made()
+    load(tmp_path / "step-00000001", fresh, HOW)
+    for name, tensor in net.state_dict().items():
+        assert torch.equal(other.state_dict()[name], tensor), name
+    assert other.body[1].weight is other.body[0].weight and other.first is other.body[0]
+
+
+def test_only_what_says_so_is_out_of_memory():
+    for said in (
+        "CUDA out of memory. Tried",
+        "DefaultCPUAllocator: can't allocate memory: you tried",
+        "MPS backend out of memory",
+    ):
+        assert is_out_of_memory(RuntimeError(said)), said
+    assert is_out_of_memory(MemoryError()) and not is_out_of_memory(ValueError("out of memory"))
+    for said in ("Some tensors share memory", "view size is not compatible with input tensor's memory format"):
+        assert not is_out_of_memory(RuntimeError(said)), said

@@ -16,7 +16,7 @@ from poise import __version__
 from poise.cli import data, demo, reporting, runs, sampling, serve, study, tune
 from poise.cli import train as training
 from poise.cli.parser import CommandParser, command, commands_of
-from poise.errors import PoiseError
+from poise.errors import PoiseError, is_out_of_memory
 from poise.lazy import waits_briefly
 from poise.terminal import Printed, verbatim
 from poise.training.torchrun import world
@@ -132,7 +132,7 @@ def answer(words: list[str]) -> int:
     except OSError as error:  # a disk or a path that nothing above knew more about
         return told(f"{error.filename or 'the disk'}: {error.strerror or error}; put that right and try again", 2)
     except Exception as error:
-        if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and "memory" in str(error)):
+        if is_out_of_memory(error):
             return told(f"out of memory ({str(error)[:120]}); lower --batch, --size or -n, or narrow the networks", 2)
         if os.environ.get("POISE_TRACEBACK"):
             raise

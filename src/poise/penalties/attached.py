@@ -113,6 +113,9 @@ class Attached:
                 f"this {kind} moves none of the {len(weights)} weights that the penalty '{penalty.name}' covers: "
                 f"attach it to the optimiser of that network, after the network is where it will be trained"
             )
+        if not any(p.requires_grad for w in mine for p in (w.raw, *w.sources) if p is not None):
+            said = f"nothing that the penalty '{penalty.name}' covers learns (requires_grad is False)"
+            warnings.warn(f"{said}: it does not act until that changes", PenaltyWarning, stacklevel=5)
         if sentence := penalty.covers_of(self.module).warning():
             warnings.warn(sentence, PenaltyWarning, stacklevel=5)
         if len(mine) < len(weights):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
+from poise.errors import PoiseError
 from poise.training.schedules import number_or_schedule
 
 if TYPE_CHECKING:
@@ -16,6 +18,13 @@ if TYPE_CHECKING:
 
 
 Strength = float | str | Callable[[int], float]
+
+
+def at_least_zero(value: Any, what: str, step: int) -> Any:
+    """The number that a function of the step gave. Errors: PoiseError for one below 0, or that is none."""
+    if not 0 <= float(value) < math.inf:
+        raise PoiseError(f"{what} is {value} at step {step}: it must be a number of at least 0")
+    return value
 
 
 class Penalty:
@@ -33,6 +42,14 @@ class Penalty:
 
     name: str
     reads: ClassVar[str] = "weights"
+    _strength: float | Callable[[int], float]  # what `strength` and `gamma` say
+    _gamma: float | Callable[[int], float]
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """A strength that is set anew is checked anew, and is the one that acts."""
+        super().__setattr__(name, value)
+        if name in ("strength", "gamma"):
+            super().__setattr__(f"_{name}", number_or_schedule(value, f"{name} of {type(self).__name__}"))
 
     def over(self, steps: int) -> Penalty:
         """The same penalty with schedules that had no length stretched over `steps` steps."""
@@ -65,7 +82,7 @@ class OnRound(Penalty, ABC):
     reads: ClassVar[str] = "round"
 
     def __post_init__(self) -> None:
-        self._strength = number_or_schedule(self.strength, f"strength of {type(self).__name__}")
+        """For those that check more."""
 
     def over(self, steps: int) -> Self:
         return replace(self, strength=number_or_schedule(self.strength, f"strength of {self.name}", steps))

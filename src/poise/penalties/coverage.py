@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
+from poise.errors import PoiseError, nearest
 from poise.lazy import Lazy
-from poise.penalties.covers import Covers, covered, plain_name
+from poise.penalties.covers import Covers, _classes, covered, plain_name
 
 if TYPE_CHECKING:
     import torch
@@ -157,3 +158,19 @@ def _why(layer: nn.Module, parameter: nn.Parameter, covers: Covers) -> str:
     if "norm" in type(layer).__name__.lower():
         return "normalisation"
     return BY_DEFAULT
+
+
+def nothing_covered(module: nn.Module, covers: Covers, penalty: str) -> PoiseError:
+    """A penalty that reaches no weight is an error, never silence.
+
+    Example:
+        >>> str(nothing_covered(torch.nn.ReLU(), None, "l2"))
+        "the penalty 'l2' covers no weight of ReLU (covers=None). Its parameters: none."
+    """
+    known = [plain_name(module, name) for name, _ in module.named_parameters()]
+    classes = {name for layer in module.modules() for name in _classes(layer)}
+    hint = nearest(covers, [*known, *sorted(classes)], ".") if isinstance(covers, str) else "."
+    return PoiseError(
+        f"the penalty '{penalty}' covers no weight of {type(module).__name__} (covers={covers!r}){hint} "
+        f"Its parameters: {', '.join(known[:6]) or 'none'}{' ...' if len(known) > 6 else ''}."
+    )

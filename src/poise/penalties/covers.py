@@ -11,7 +11,7 @@ from collections.abc import Callable, Container, Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from poise.errors import PoiseError, nearest
+from poise.errors import PoiseError
 from poise.lazy import Lazy
 
 if TYPE_CHECKING:
@@ -150,6 +150,18 @@ def _sources(layer: nn.Module, leaf: str) -> tuple[nn.Parameter, ...]:
     return tuple(parameter for parameter in found if parameter is not None)
 
 
+def _made(layer: nn.Module, leaf: str) -> tuple[object, ...]:
+    """What a weight under a re-parametrisation is made of and by: equal for one that is tied."""
+    chains: Any = layer.parametrizations if torch.nn.utils.parametrize.is_parametrized(layer, leaf) else {leaf: ()}
+    rules = [type(rule) for rule in chains[leaf] or layer._forward_pre_hooks.values()]
+    return (*map(id, _sources(layer, leaf)), *rules)
+
+
+def learning(weights: list[Weight]) -> list[Weight]:
+    """Those that learn; all where none does, as of a network that is switched off for a turn."""
+    return [w for w in weights if any(p.requires_grad for p in (w.raw, *w.sources) if p is not None)] or weights
+
+
 def _without_training(chain: nn.Module) -> Tensor:
     """The parametrisation's value in evaluation mode: spectral norm then takes no power iteration."""
     modes = [(part, part.training) for part in chain.modules()]
@@ -176,7 +188,7 @@ def covered(module: nn.Module, covers: Covers = None) -> Iterator[Weight]:
         >>> [weight.name for weight in covered(net)], [weight.name for weight in covered(net, "*.bias")]
         (['0.weight'], ['0.bias', '1.bias'])
     """
-    seen: set[int] = set()
+    seen: set[Any] = set()
     inner = _inner(module)
     for prefix, layer in module.named_modules():
         if id(layer) in inner:
@@ -184,7 +196,11 @@ def covered(module: nn.Module, covers: Covers = None) -> Iterator[Weight]:
         effective = _reparametrised(layer)
         raw_names = {leaf + end for leaf in effective for end in ("_orig", "_g", "_v")}
         for leaf, compute in effective.items():
+            made = _made(layer, leaf)
+            if made in seen:
+                continue
             if _covers_leaf(covers, name := plain_name(module, f"{prefix}.{leaf}".lstrip(".")), leaf, layer):
+                seen.add(made)
                 yield Weight(name, compute(), None, _sources(layer, leaf))
         for leaf, parameter in layer._parameters.items():
             if parameter is None or leaf in raw_names or id(parameter) in seen:
@@ -206,22 +222,6 @@ def first_learning(weights: Sequence[Weight]) -> nn.Parameter | None:
     """
     parameters = [*(w.raw for w in weights if w.raw is not None), *(p for w in weights for p in w.sources)]
     return next((p for p in parameters if p.requires_grad), None)
-
-
-def nothing_covered(module: nn.Module, covers: Covers, penalty: str) -> PoiseError:
-    """A penalty that reaches no weight is an error, never silence.
-
-    Example:
-        >>> str(nothing_covered(torch.nn.ReLU(), None, "l2"))
-        "the penalty 'l2' covers no weight of ReLU (covers=None). Its parameters: none."
-    """
-    known = [plain_name(module, name) for name, _ in module.named_parameters()]
-    classes = {name for layer in module.modules() for name in _classes(layer)}
-    hint = nearest(covers, [*known, *sorted(classes)], ".") if isinstance(covers, str) else "."
-    return PoiseError(
-        f"the penalty '{penalty}' covers no weight of {type(module).__name__} (covers={covers!r}){hint} "
-        f"Its parameters: {', '.join(known[:6]) or 'none'}{' ...' if len(known) > 6 else ''}."
-    )
 
 
 def half_squares(weights: list[Weight], references: list[Tensor] | None, strength: float | Tensor) -> Tensor:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from poise.errors import PoiseError
 from poise.lazy import Lazy
-from poise.penalties.base import Penalty
+from poise.penalties.base import Penalty, at_least_zero
 from poise.registry import register
 from poise.training.schedules import number_or_schedule
 
@@ -40,7 +40,8 @@ def half_squared_slope(verdict: DiscriminatorOutput, x: Tensor) -> Tensor:
     heads = zip(verdict.logits, verdict.each_weights(), strict=True)
     total = torch.stack([(x if weights is None else x * weights).sum() for x, weights in heads]).sum()
     (gradient,) = torch.autograd.grad(total, x, create_graph=True)
-    wide = gradient if gradient.dtype == torch.float64 else gradient.float()
+    wide = gradient.abs() if gradient.is_complex() else gradient
+    wide = wide if wide.dtype == torch.float64 else wide.float()
     return 0.5 * wide.square().flatten(1).sum(1)
 
 
@@ -71,7 +72,6 @@ class GradientPenalty(Penalty, ABC):
     reads: ClassVar[str] = "slopes"
 
     def __post_init__(self) -> None:
-        self._gamma = number_or_schedule(self.gamma, f"gamma of {type(self).__name__}")
         if self.every < 1:
             raise PoiseError(f"every of {type(self).__name__} must be at least 1, not {self.every}")
 
@@ -104,7 +104,7 @@ class GradientPenalty(Penalty, ABC):
         x = x.detach().requires_grad_()
         with torch.enable_grad():
             verdict = _verdict(discriminator(x, *args, **kwargs))
-            gamma = self._gamma(step) if callable(self._gamma) else self._gamma
+            gamma = at_least_zero(self._gamma(step), "gamma", step) if callable(self._gamma) else self._gamma
             return gamma * half_squared_slope(verdict, x).mean()
 
     def terms(self) -> tuple[Any, ...]:

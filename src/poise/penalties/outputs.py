@@ -117,7 +117,6 @@ class LeCam(Penalty):
     reads: ClassVar[str] = "outputs"
 
     def __post_init__(self) -> None:
-        self._strength = number_or_schedule(self.strength, "strength of LeCam")
         if not 0 <= self.decay < 1:
             raise PoiseError(f"decay of LeCam must be at least 0 and below 1, not {self.decay}")
         self._own: OutputAverages | None = None

@@ -20,9 +20,9 @@ from typing import TYPE_CHECKING, Any
 from poise.errors import PoiseError
 from poise.lazy import Lazy
 from poise.penalties import places
-from poise.penalties.base import Penalty, Strength
-from poise.penalties.coverage import Coverage, coverage
-from poise.penalties.covers import Covers, Weight, covered, first_learning, half_squares, nothing_covered
+from poise.penalties.base import Penalty, Strength, at_least_zero
+from poise.penalties.coverage import Coverage, coverage, nothing_covered
+from poise.penalties.covers import Covers, Weight, covered, first_learning, half_squares, learning
 from poise.penalties.watched import watched
 from poise.registry import register
 from poise.rows.numbers import number
@@ -49,7 +49,6 @@ class OnWeights(Penalty):
     factor = 1.0  # see poise.core.WeightPenalty; not an option, so no field
 
     def __post_init__(self) -> None:
-        self._strength = number_or_schedule(self.strength, f"strength of {type(self).__name__}")
         self._trusted = False
 
     def over(self, steps: int) -> OnWeights:
@@ -60,7 +59,9 @@ class OnWeights(Penalty):
 
     def strength_at(self, step: int = 0) -> float:
         """λ at a step, times `factor`."""
-        return self.factor * (float(self._strength(step)) if callable(self._strength) else self._strength)
+        if not callable(self._strength):
+            return self.factor * self._strength
+        return self.factor * float(at_least_zero(self._strength(step), f"the strength of '{self.name}'", step))
 
     def weights(self, module: nn.Module) -> list[Weight]:
         """The covered weights; a penalty that reaches none is an error."""
@@ -70,8 +71,8 @@ class OnWeights(Penalty):
         return found
 
     def covered(self, module: nn.Module) -> dict[str, Tensor]:
-        """Name -> effective weight, for the record."""
-        return {weight.name: weight.value.detach() for weight in self.weights(module)}
+        """Name -> effective weight of those that learn, for the record."""
+        return {weight.name: weight.value.detach() for weight in learning(self.weights(module))}
 
     def references(self, weights: list[Weight]) -> list[Tensor] | None:
         """What the weights are pulled towards, in their order; None is the origin."""
@@ -90,8 +91,8 @@ class OnWeights(Penalty):
         self._trusted = True
 
     def __call__(self, module: nn.Module, step: int = 0) -> Tensor:
-        """The scalar (λ/2)·Σ‖w − reference‖², for a loss of one's own."""
-        weights = self.weights(module)
+        """The scalar (λ/2)·Σ‖w − reference‖² of what learns, for a loss of one's own."""
+        weights = learning(self.weights(module))
         value = half_squares(weights, self.references(weights), number(self.strength_at, step))
         if not self._trusted:
             self._first_use(module)
@@ -101,9 +102,8 @@ class OnWeights(Penalty):
     def add_gradient_(self, module: nn.Module, step: int = 0) -> None:
         """Add λ·(w − reference) to `.grad` in one fused pass; no graph is built for plain weights.
 
-        Where a weight is re-parametrised (spectral or weight norm) the penalty is on the effective weight, and its
-        gradient reaches the raw parameters through the re-parametrisation. Call it once for each step of the optimiser;
-        `poise.penalties.attach` does that in any loop.
+        Where a weight is re-parametrised (spectral or weight norm) the penalty is on the effective weight, and reaches
+        the raw parameters through it. Call it once for each step of the optimiser: `attach` does that in any loop.
         """
         with torch.enable_grad():  # what is under a re-parametrisation needs its graph
             weights = self.weights(module)

@@ -26,7 +26,7 @@ from typing import Any, NamedTuple
 import safetensors
 import safetensors.torch
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from poise import disk
 from poise.core import Game, Stateful
@@ -49,13 +49,24 @@ def _modules(kept: Mapping[str, Stateful]) -> dict[str, nn.Module]:
     return {name: part for name, part in found.items() if isinstance(part, nn.Module)}
 
 
+def _apart(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors in one piece each; a tied weight, or one under two names, once for each name."""
+    found: dict[str, Tensor] = {}
+    seen: set[int] = set()
+    for name, tensor in state.items():
+        whole = tensor.contiguous()
+        place = whole.untyped_storage().data_ptr()
+        found[name] = whole.clone() if place in seen else whole
+        seen.add(place)
+    return found
+
+
 def _contents(game: Game[Any], execution: Execution) -> dict[str, bytes]:
     """File name -> content. Weights go into safetensors, everything else into one file that runs no code."""
     kept = memory(game)
     modules = _modules(kept)
     files = {
-        f"{name}.safetensors": safetensors.torch.save({k: v.contiguous() for k, v in module.state_dict().items()})
-        for name, module in modules.items()
+        f"{name}.safetensors": safetensors.torch.save(_apart(module.state_dict())) for name, module in modules.items()
     }
     rest = {name: part.state_dict() for name, part in kept.items() if name not in modules}
     rest |= {name: {"moves": part.moves} for name, part in kept.items() if isinstance(part, Ema)}

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from poise.core import Batch, Term
-from poise.errors import PoiseError
+from poise.errors import PoiseError, is_out_of_memory
 from poise.rows.drawn import OfAll, Slice
 
 WORD = 5.0  # seconds in which a process that fails says why
@@ -193,7 +193,7 @@ def lost() -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:
-        if "memory" in str(error):
+        if is_out_of_memory(error):
             raise
         raise Lost(
             "another process of this training has ended before its time, and the training with it: see what that one "

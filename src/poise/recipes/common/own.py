@@ -52,6 +52,24 @@ def fits(network: Any, what: str, net: nn.Module, *inputs: Any) -> Any:
     return found
 
 
+def judges_alone(net: Any, x: Tensor, cond: Tensor | None = None) -> bool:
+    """Whether what a discriminator of a user's says of an item hangs on that item alone, and not, as with the standard
+    deviation over a batch, on what is beside it: such a one must not see real and generated items in one pass.
+
+    Args: net; x, items of the shape that it takes [N,...], of which only the shape counts; cond, what goes with them.
+    """
+    if not is_own(net):
+        return True
+    rng, training = torch.Generator().manual_seed(0), net.training
+    some = torch.randn(4, *x.shape[1:], generator=rng).to(x)
+    given = () if cond is None else (cond[:1].expand(4, *cond.shape[1:]),)
+    with torch.random.fork_rng(devices=[]), torch.no_grad():
+        net.eval()
+        both, half = net(some, *given).logits, net(some[:2], *(one[:2] for one in given)).logits
+    net.train(training)
+    return all(torch.allclose(of[:2], alone, rtol=1e-3, atol=1e-4) for of, alone in zip(both, half, strict=True))
+
+
 def is_own(net: Any) -> bool:
     """Whether a discriminator is a user's."""
     return isinstance(net, OwnDiscriminator)

@@ -21,7 +21,7 @@ from poise.models.own import OwnDiscriminator, OwnGenerator
 from poise.networks import ImageNetworks
 from poise.recipes.common.options import Options, OriginOptions, RunOptions
 from poise.recipes.common.origin import Origin, foreign_classes, origin_of, take, take_average
-from poise.recipes.common.own import fits, user_errors
+from poise.recipes.common.own import fits, judges_alone, user_errors
 from poise.recipes.common.parts import adam_dials, built, check_player, machine, own_penalties, player
 from poise.recipes.common.recipe import Arguments
 from poise.recipes.common.setup import Setup
@@ -172,7 +172,12 @@ def game(
     kinds = partial(kinds_like, facts.counts) if facts.classes else None
     average = Ema(g, setup.ema, noise_feed(noise, device, kinds))
     take_average(origin, "generator", average)
-    made = Adversarial(g, d, view=Augmentation(facts.augment or "none"), joint=joint_allowed(d))
+    made = Adversarial(
+        g,
+        d,
+        view=Augmentation(facts.augment or "none"),
+        joint=joint_allowed(d) and judges_alone(d, few.new_zeros(2, *facts.shape), labels),
+    )
     made.players = (
         player("discriminator", d, of_d, to_discriminate, own_penalties(setup.discriminator, steps)),
         player("generator", g, of_g, to_generate, own_penalties(setup.generator, steps), (average,)),

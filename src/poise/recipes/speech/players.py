@@ -13,7 +13,7 @@ from poise.core import Player, ScheduledValue, Stateful, Term
 from poise.games.adversarial import adversarial_terms, joint_allowed
 from poise.games.speech import JointGame, SpeechGame, duration_error, mel_l1, unit_error
 from poise.losses.reconstruction import matched
-from poise.recipes.common.own import fits, with_features
+from poise.recipes.common.own import fits, judges_alone, with_features
 from poise.recipes.common.parts import adam_dials, built, dials_of_rates, own_penalties, player, weighed
 from poise.recipes.common.setup import Setup
 from poise.recipes.speech import finished
@@ -53,11 +53,12 @@ class Mels:
         to_discriminate, to_generate = adversarial_terms(find("loss", setup.loss))
         penalties = own_penalties(setup.discriminator, steps)
         judge = player("discriminator", d, of_d, to_discriminate, penalties)
-        self.acoustic = SpeechGame(g, d, joint=joint_allowed(d))
+        joint = joint_allowed(d) and judges_alone(d, mel, cond)
+        self.acoustic = SpeechGame(g, d, joint=joint)
         warm = self._generates(self._own("acoustic"), "acoustic", of_g.warm_lr)
         warm.turns = 1
         self.acoustic.players, self.acoustic.modules = (warm,), judge.resting()
-        self.game = SpeechGame(g, d, joint=joint_allowed(d))
+        self.game = SpeechGame(g, d, joint=joint)
         alike = weighed("features", features, steps, matched)
         speaks = self._generates([to_generate, *self._own("adversarial"), *alike], "adversarial", of_g.lr)
         self.game.players = (judge, speaks)

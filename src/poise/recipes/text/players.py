@@ -17,7 +17,7 @@ from poise.games.likelihood import SentenceGame, sentence_term
 from poise.games.text import Reinforce, TextGame
 from poise.models.text import counted
 from poise.penalties import L2Rows
-from poise.recipes.common.own import fits
+from poise.recipes.common.own import fits, judges_alone
 from poise.recipes.common.parts import adam_dials, built, dials_of_rates, l2, own_penalties, player
 from poise.recipes.common.setup import Setup
 from poise.recipes.text.build import critic, generator
@@ -81,7 +81,8 @@ class TextPlayers:
         self.average: nn.Module = average.module
         self.sentences = SentenceGame(g, self.counted)
         self.sentences.players = (self._warm(units, average, l2_embedding),)
-        self.game = TextGame(g, d, joint=joint_allowed(d), counted=self.counted)
+        alone = judges_alone(d, few.new_zeros(2, facts.length, len(facts.vocabulary), dtype=torch.float))
+        self.game = TextGame(g, d, joint=joint_allowed(d) and alone, counted=self.counted)
         self.game.players = (
             player("discriminator", d, of_d, to_discriminate, own_penalties(setup.discriminator, self.steps)),
             player(

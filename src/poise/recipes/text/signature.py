@@ -149,6 +149,11 @@ def text(
     players = TextPlayers(facts, setup, estimator, language.mean_units, l2_embedding)
     unused = own.unused(network, options, players.game.discriminator, OURS) + parts.without_dropout(network, generator)
     stages = outcomes.stages(players, language, run, temperature)
+    if l2_embedding and run.micro_batches > 1:
+        unused.append(
+            f"--l2-embedding acts on the rows that each of {run.micro_batches} micro-batches reads, weighed by its "
+            "share: weaker than on a whole batch"
+        )
     real = (lambda stem: writing.show_real(language.texts["train"], stem)) if language.texts.get("train") else None
     return Recipe(
         **common.run_fields(run, execution, stages, warm_steps),

@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from poise.disk.description import AskedRun, RunSpec
-from poise.errors import Busy, PoiseError, Refused
+from poise.errors import Busy, PoiseError, Refused, is_out_of_memory
 from poise.record import RunFolder
 from poise.report.live import Silent
 from poise.runs.ending import Interrupted, Stop
@@ -116,7 +116,7 @@ def _listen(connection: Hearing, tasks: queue.SimpleQueue[Any], stop: Stop) -> N
 
 def _sentence_of(error: Exception) -> str:
     """What is no `PoiseError` in a sentence: memory and disks first, which nobody can foresee."""
-    if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and "memory" in str(error)):
+    if is_out_of_memory(error):
         return f"out of memory ({str(error)[:120]}); use fewer --workers, a smaller batch or narrower networks"
     if isinstance(error, OSError):
         return f"{error.filename or 'the disk'}: {error.strerror or error}; put that right and go on"
