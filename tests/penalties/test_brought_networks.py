@@ -94,7 +94,7 @@ def test_a_penalty_that_nothing_lets_act_is_told():
     net = nn.Sequential(nn.Linear(3, 3), nn.Linear(3, 2))
     net[1].requires_grad_(False)
     optim = torch.optim.SGD(net.parameters(), lr=0.1)
-    with pytest.warns(PenaltyWarning, match="nothing that the penalty 'l2' covers learns"):
+    with pytest.warns(PenaltyWarning, match="nothing that 'l2' covers learns"):
         attach(optim, net, L2(0.5, covers="1.weight"))
     with warnings.catch_warnings():
         warnings.simplefilter("error")

@@ -114,8 +114,8 @@ class Attached:
                 f"attach it to the optimiser of that network, after the network is where it will be trained"
             )
         if not any(p.requires_grad for w in mine for p in (w.raw, *w.sources) if p is not None):
-            said = f"nothing that the penalty '{penalty.name}' covers learns (requires_grad is False)"
-            warnings.warn(f"{said}: it does not act until that changes", PenaltyWarning, stacklevel=5)
+            said = f"nothing that '{penalty.name}' covers learns (requires_grad is False): it does not act until then"
+            warnings.warn(said, PenaltyWarning, stacklevel=5)
         if sentence := penalty.covers_of(self.module).warning():
             warnings.warn(sentence, PenaltyWarning, stacklevel=5)
         if len(mine) < len(weights):
