@@ -50,7 +50,10 @@ class PenaltyWarning(UserWarning):
     """A penalty acts otherwise than its user will think: it covers little, or is at the wrong place of a loop."""
 
 
-NO_MEMORY = ("out of memory", "not enough memory", "can't allocate memory", "failed to allocate", "CUBLAS_STATUS_ALLOC")
+NO_MEMORY = (
+    "out of memory", "not enough memory", "can't allocate memory", "cannot allocate memory", "failed to allocate",
+    "status_alloc_failed", "bad_alloc",
+)  # fmt: skip
 
 
 def is_out_of_memory(error: BaseException) -> bool:
@@ -64,7 +67,7 @@ def is_out_of_memory(error: BaseException) -> bool:
     """
     if isinstance(error, MemoryError):
         return True
-    return isinstance(error, RuntimeError) and any(sign in str(error) for sign in NO_MEMORY)
+    return isinstance(error, RuntimeError) and any(sign in str(error).lower() for sign in NO_MEMORY)
 
 
 def measurable(value: float, what: str) -> float:

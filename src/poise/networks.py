@@ -23,8 +23,8 @@ poise train images --network.help mynets.Mine
 
 Each method below makes a network with fresh weights. The same options, data and seed must give the same networks:
 weights are drawn from torch's generator, which has been seeded, and buffers that are part of the state are registered.
-They are tried on two items before a run begins. Where a `discriminator` is not defined or gives None, the recipe's own
-is taken; its logits are [B] or [B, positions], or a `poise.core.DiscriminatorOutput`, which feature matching needs.
+They are tried on a few items before a run begins. Where a `discriminator` is not defined or gives None, the recipe's
+own is taken; its logits are [B] or [B, positions], or a `poise.core.DiscriminatorOutput`, which feature matching needs.
 
 `size` is the side of square pictures, a number. For rectangles it is (height, width), of --size 96x64 (64, 96): a
 network that can only do squares fails there, which is told in a sentence.

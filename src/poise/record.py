@@ -49,7 +49,8 @@ class RunFolder:
 
     @property
     def name(self) -> str:
-        return self.path.name or os.path.basename(os.path.abspath(self.path))  # "." has none of its own
+        name = self.path.name
+        return os.path.basename(os.path.abspath(self.path)) if name in ("", "..") else name
 
     @property
     def quoted(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import pickle
 import warnings
 
 import pytest
@@ -13,7 +14,7 @@ from torch.nn.utils import parametrizations, parametrize
 from poise.core import Term
 from poise.errors import PenaltyWarning, PoiseError
 from poise.penalties import L2, R1, L2Towards, LeCam, attach
-from poise.penalties.base import OnRound
+from poise.penalties.base import OnRound, Penalty
 from poise.penalties.covers import covered
 
 
@@ -114,6 +115,68 @@ def test_a_function_of_the_step_gives_no_wrong_strength(wrong):
     with pytest.raises(PoiseError, match=r"strength of 'mine' is .* at step 3"):
         term.scale(3)
     assert Term("loss", lambda round: round, lambda step: -0.5).scale(3) == -0.5, "a weight of a loss may be negative"
+
+    with pytest.raises(PoiseError, match="strength of 'lecam'"):
+        LeCam(lambda step: wrong)(torch.ones(2), torch.zeros(2))
+
+
+class Focal(OnRound):
+    """With options that are called as those of others are."""
+
+    gamma: float | None = None
+
+    def value(self, round):
+        return round
+
+
+class OfTheClass(OnRound):
+    strength = 0.5
+
+    def __init__(self):
+        self.name, self.gamma = "of the class", -1.0
+        self.__post_init__()
+
+    def value(self, round):
+        return round
+
+
+class Computed(OfTheClass):
+    @property
+    def strength(self):
+        return 0.1
+
+
+class Plain(Penalty):
+    def __init__(self):
+        self.name, self.strength, self.gamma = "plain", {"a": 1}, [-1.0]
+
+
+def test_penalties_of_ones_own_call_their_options_as_they_like():
+    focal = Focal(0.2)
+    focal.gamma = None
+    assert focal.terms()[0].weight == 0.2
+    assert (OfTheClass().terms()[0].weight, Computed().terms()[0].weight) == (0.5, 0.1)
+    assert Plain().strength == {"a": 1}
+    for penalty in (L2(0.1), R1(2.0), LeCam(0.3), focal):
+        for again in (copy.deepcopy(penalty), pickle.loads(pickle.dumps(penalty))):
+            assert vars(again) == vars(penalty)
+
+
+class Scaled(nn.Module):
+    def __init__(self, factor):
+        super().__init__()
+        self.factor = factor
+
+    def forward(self, x):
+        return self.factor * x
+
+
+def test_one_weight_under_two_scales_is_two():
+    first, second = nn.Linear(4, 4, bias=False), nn.Linear(4, 4, bias=False)
+    parametrize.register_parametrization(first, "weight", Scaled(1.0))
+    parametrize.register_parametrization(second, "weight", Scaled(10.0))
+    second.parametrizations.weight.original = first.parametrizations.weight.original
+    assert len(L2(1.0).weights(nn.Sequential(first, second))) == 2
 
 
 class Level(OnRound):

@@ -72,11 +72,14 @@ def test_what_is_not_measured_again_stays(tmp_path, monkeypatch):
     assert again.keep(folder) == ""
     (kept,) = folder.report()["evaluations"]
     assert kept["by"] == {"A": {"KID": {"made": 9}, "FD": {"made": 2}}, "B": values["B"], "C": {"FD": {"made": 4}}}
+    elsewhere = EvaluationEntry("step-00000004", "x", 0, {"made": 1}, values, "another folder of that name")
+    assert "with another seed or other items is replaced" in elsewhere.keep(folder)
+    assert elsewhere.keep(folder) == ""
     for other in (
         EvaluationEntry("step-00000004", "x", 1, {"made": 1}, values),
         EvaluationEntry("step-00000004", "x", 1, {"made": 2}, {}),
     ):
-        assert "with another seed or other counts is replaced" in other.keep(folder)
+        assert "with another seed or other items is replaced" in other.keep(folder)
     (kept,) = folder.report()["evaluations"]
     assert kept["counts"] == {"made": 2} and not kept.get("by")
 

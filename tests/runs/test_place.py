@@ -10,7 +10,7 @@ import pytest
 
 from poise.cli import main
 from poise.recipes.common.options import parameters
-from poise.record import RunFolder, runs_root
+from poise.record import RunFolder, find_run, runs_root
 from poise.runs.further.origin import tidied
 from poise.specs.spec import SINCE, all_recipes, kind_of, run_name
 from poise.studies.place import studies_root
@@ -126,6 +126,10 @@ def test_a_run_may_be_named_from_within(
     assert train("texts.txt", "--out=mine") == 0
     monkeypatch.chdir(texts / "mine")
     assert RunFolder(Path()).name == "mine"
+    (texts / "mine/samples").mkdir(exist_ok=True)
+    monkeypatch.chdir(texts / "mine/samples")
+    assert find_run("..").name == "mine"
+    monkeypatch.chdir(texts / "mine")
     assert main(["resume", ".", "--steps", "2"]) == 0
     capsys.readouterr()
     assert main(["diagnose", "."]) == 0

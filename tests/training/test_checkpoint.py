@@ -150,10 +150,9 @@ def test_tied_weights_and_layers_of_two_names_are_kept(tmp_path):
 
 def test_only_what_says_so_is_out_of_memory():
     for said in (
-        "CUDA out of memory. Tried",
-        "DefaultCPUAllocator: can't allocate memory: you tried",
-        "MPS backend out of memory",
-    ):
+        "CUDA out of memory. Tried", "DefaultCPUAllocator: can't allocate memory: you", "MPS backend out of memory",
+        "std::bad_alloc", "unable to mmap: Cannot allocate memory (12)", "Failed to allocate memory for a buffer",
+    ):  # fmt: skip
         assert is_out_of_memory(RuntimeError(said)), said
     assert is_out_of_memory(MemoryError()) and not is_out_of_memory(ValueError("out of memory"))
     for said in ("Some tensors share memory", "view size is not compatible with input tensor's memory format"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -195,12 +196,22 @@ def _report(sides: Sides, options: EvaluationOptions, task: TaskProgress) -> Eva
         noun=sides.made.items.noun,
         counts={name: len(side) for name, side in sets.items()},
         seed=options.seed,
+        items=digest_of(sides),
         features=features,
         sections=[] if beside is None else [beside],
         class_shares=shares,
         class_modes=modes,
         notes=[Note(sentence) for sentence in (*sides.notes, *notes, *missing)],
     )
+
+
+def digest_of(sides: Sides) -> str:
+    """Which real items are compared with: hex sha256 of their contents and rows."""
+    total = hashlib.sha256()
+    for side in (sides.heldout, sides.train):
+        if side is not None:
+            total.update(side.items.fingerprint.encode() + np.asarray(side.rows, np.int64).tobytes())
+    return total.hexdigest()
 
 
 def _rows(extractor: Extractor, sets: dict[str, Side], seed: int, task: TaskProgress) -> SideFeatures:

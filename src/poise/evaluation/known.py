@@ -12,24 +12,20 @@ from poise.evaluation.items import Side
 FEW, MOST = 0.05, 0.5  # shares of the items: above, they are told; above, copies are not looked for
 
 
-def known_share(side: Side, train: Side, of: int) -> float:
+def known_share(side: Side, train: Side) -> float:
     """The share in [0, 1] of a side's items that are among those trained on, content by content.
 
-    `train` may be a draw from `of` items: the share is then an estimate, the share found over the share drawn. Clips
-    are equal where their samples are, so those of another rate are not noticed, nor read.
+    Clips are equal where their samples are, so those of another rate are not noticed, nor read.
     """
     if _rate(side) != _rate(train):
         return 0.0
     seen = {_content(item) for chunk in train.items.chunks(train.rows) for item in chunk}
-    found = sum(_content(item) in seen for chunk in side.items.chunks(side.rows) for item in chunk)
-    if not found:
-        return 0.0
-    return min(1.0, (found / len(side)) * (of / len(train)))
+    return sum(_content(item) in seen for chunk in side.items.chunks(side.rows) for item in chunk) / len(side)
 
 
-def told_of_known(side: Side, named: str, train: Side, of: int) -> tuple[bool, list[str]]:
+def told_of_known(side: Side, named: str, train: Side) -> tuple[bool, list[str]]:
     """Whether so many items of a side were trained on that copies are not looked for, and notes for the user."""
-    share = known_share(side, train, of)
+    share = known_share(side, train)
     if share <= FEW:
         return False, []
     count, noun = f"{share:.0%}", side.items.noun

@@ -113,13 +113,14 @@ class EvaluationEntry:
     seed: int
     counts: Mapping[str, int]
     by: Mapping[str, Mapping[str, Mapping[str, object]]]
+    items: str = ""  # digest of which real items were compared with
 
     def to_dict(self) -> dict[str, object]:
-        return {name: value for name, value in vars(self).items() if name != "by" or value}
+        return {name: value for name, value in vars(self).items() if name not in ("by", "items") or value}
 
     def keep(self, run: RunFolder) -> str:
         """Put it into the report of a run that is done: one for each checkpoint and reference. With the seed and the
-        counts of the one that is there, what is not measured now stays as it is; else that one is replaced, and the
+        items of the one that is there, what is not measured now stays as it is; else that one is replaced, and the
         sentence that is returned says so.
 
         Errors: Busy where the run goes on meanwhile.
@@ -137,13 +138,14 @@ class EvaluationEntry:
             if before is not None and self._as(before):
                 entry["by"] = _joined(before.get("by", {}), self.by)
             elif before is not None:
-                told = f"the evaluation of {run.name} with another seed or other counts is replaced"
+                told = f"the evaluation of {run.name} with another seed or other items is replaced"
             write_json(run.path / "report.json", {**known, "evaluations": [*others, entry]})
         return told
 
     def _as(self, before: Mapping[str, object]) -> bool:
         """Whether another evaluation drew the same items of each side."""
-        return (before.get("seed"), before.get("counts")) == (self.seed, dict(self.counts))
+        known = (before.get("seed"), before.get("counts"), before.get("items", ""))
+        return known == (self.seed, dict(self.counts), self.items)
 
 
 def _joined(before: object, now: Mapping[str, Mapping[str, Mapping[str, object]]]) -> dict[str, object]:
@@ -161,9 +163,9 @@ def place_of(name: str) -> int:
 class EvaluationReport:
     """Everything that was found.
 
-    `names`, what was compared; `noun` of the items; `counts` of each side; `class_shares`, as a small classifier sees
-    them, and `class_modes`, of these shares; `own_metrics`, MODULE.NAME of a user's own as it was written -> sha256 of
-    its source.
+    `names`, what was compared; `items`, a digest of the real ones; `noun` of the items; `counts` of each side;
+    `class_shares`, as a small classifier sees them, and `class_modes`, of these shares; `own_metrics`, MODULE.NAME of a
+    user's own as it was written -> sha256 of its source.
     """
 
     names: SideNames
@@ -176,6 +178,7 @@ class EvaluationReport:
     class_modes: SeenClasses | None = None
     notes: Sequence[Note] = ()
     own_metrics: Mapping[str, str | None] = field(default_factory=dict)
+    items: str = ""
 
     def to_dict(self) -> dict[str, object]:
         """For JSON; notes are sentences there."""
@@ -197,7 +200,7 @@ class EvaluationReport:
         """The values alone, of a run."""
         by = {found.extractor: _values(found.evaluation.rows, AGAINST_REAL) for found in self.features}
         by |= {section.name: _values(section.rows, section.keys) for section in self.sections}
-        return EvaluationEntry(str(self.names.checkpoint), self.names.against, self.seed, self.counts, by)
+        return EvaluationEntry(str(self.names.checkpoint), self.names.against, self.seed, self.counts, by, self.items)
 
 
 def _values(rows: Sequence[ScoreRow], keys: Sequence[str]) -> dict[str, Mapping[str, object]]:

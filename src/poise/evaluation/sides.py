@@ -196,7 +196,7 @@ def _without_known(sides: Sides) -> Sides:
     """Told where real items that were named are also among those trained on; without these where that is most."""
     if sides.train is None:
         return sides
-    most, notes = told_of_known(sides.heldout, sides.names.against, sides.train, len(sides.trained or sides.train))
+    most, notes = told_of_known(sides.heldout, sides.names.against, sides.trained or sides.train)
     sides = replace(sides, notes=sides.notes + notes)
     return replace(sides, train=None, trained=None, names=replace(sides.names, trained_on=None)) if most else sides
 

@@ -42,14 +42,21 @@ class Penalty:
 
     name: str
     reads: ClassVar[str] = "weights"
-    _strength: float | Callable[[int], float]  # what `strength` and `gamma` say
+    scheduled: ClassVar[str] = ""  # the option that is a number or a schedule, "strength" or "gamma"
+    _strength: float | Callable[[int], float]  # what it says
     _gamma: float | Callable[[int], float]
 
     def __setattr__(self, name: str, value: Any) -> None:
         """A strength that is set anew is checked anew, and is the one that acts."""
         super().__setattr__(name, value)
-        if name in ("strength", "gamma"):
+        if name == self.scheduled:
             super().__setattr__(f"_{name}", number_or_schedule(value, f"{name} of {type(self).__name__}"))
+
+    def __post_init__(self) -> None:
+        """For a strength that is no field of the instance: one of the class, or a property."""
+        if self.scheduled and f"_{self.scheduled}" not in vars(self):
+            value = number_or_schedule(getattr(self, self.scheduled), f"{self.scheduled} of {type(self).__name__}")
+            super().__setattr__(f"_{self.scheduled}", value)
 
     def over(self, steps: int) -> Penalty:
         """The same penalty with schedules that had no length stretched over `steps` steps."""
@@ -80,9 +87,7 @@ class OnRound(Penalty, ABC):
     strength: Strength = 1.0
     name: str = "on_round"
     reads: ClassVar[str] = "round"
-
-    def __post_init__(self) -> None:
-        """For those that check more."""
+    scheduled: ClassVar[str] = "strength"
 
     def over(self, steps: int) -> Self:
         return replace(self, strength=number_or_schedule(self.strength, f"strength of {self.name}", steps))

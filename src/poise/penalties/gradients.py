@@ -70,8 +70,10 @@ class GradientPenalty(Penalty, ABC):
     every: int = 16
     name: str = "gradient"
     reads: ClassVar[str] = "slopes"
+    scheduled: ClassVar[str] = "gamma"
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.every < 1:
             raise PoiseError(f"every of {type(self).__name__} must be at least 1, not {self.every}")
 

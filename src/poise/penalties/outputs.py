@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypedDict
 
 from poise.errors import PoiseError
 from poise.lazy import Lazy
-from poise.penalties.base import Penalty, Strength
+from poise.penalties.base import Penalty, Strength, at_least_zero
 from poise.registry import register
 from poise.training.schedules import number_or_schedule
 
@@ -115,8 +115,10 @@ class LeCam(Penalty):
     decay: float = 0.99
     name: str = "lecam"
     reads: ClassVar[str] = "outputs"
+    scheduled: ClassVar[str] = "strength"
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if not 0 <= self.decay < 1:
             raise PoiseError(f"decay of LeCam must be at least 0 and below 1, not {self.decay}")
         self._own: OutputAverages | None = None
@@ -133,7 +135,9 @@ class LeCam(Penalty):
             self._own = OutputAverages(self.decay)
         value = self._own.term(_per_sample(real), _per_sample(fake)).mean()
         self._own.commit()
-        strength = self._strength(step) if callable(self._strength) else self._strength
+        if not callable(self._strength):
+            return self._strength * value
+        strength: float = at_least_zero(self._strength(step), f"the strength of '{self.name}'", step)
         return strength * value
 
     def terms(self) -> tuple[Term[Any], ...]:

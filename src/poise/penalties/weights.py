@@ -45,10 +45,10 @@ class OnWeights(Penalty):
     strength: Strength = 1e-4
     covers: Covers = None
     name: str = "weights"
-    decoupled = False
-    factor = 1.0  # see poise.core.WeightPenalty; not an option, so no field
+    decoupled, factor, scheduled = False, 1.0, "strength"  # see poise.core.WeightPenalty; no options, so no fields
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         self._trusted = False
 
     def over(self, steps: int) -> OnWeights:
@@ -59,9 +59,9 @@ class OnWeights(Penalty):
 
     def strength_at(self, step: int = 0) -> float:
         """λ at a step, times `factor`."""
-        if not callable(self._strength):
-            return self.factor * self._strength
-        return self.factor * float(at_least_zero(self._strength(step), f"the strength of '{self.name}'", step))
+        known = self._strength
+        found = at_least_zero(known(step), f"the strength of '{self.name}'", step) if callable(known) else known
+        return self.factor * float(found)
 
     def weights(self, module: nn.Module) -> list[Weight]:
         """The covered weights; a penalty that reaches none is an error."""

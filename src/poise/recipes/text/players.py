@@ -81,7 +81,7 @@ class TextPlayers:
         self.average: nn.Module = average.module
         self.sentences = SentenceGame(g, self.counted)
         self.sentences.players = (self._warm(units, average, l2_embedding),)
-        alone = judges_alone(d, few.new_zeros(2, facts.length, len(facts.vocabulary), dtype=torch.float))
+        alone = judges_alone(d, few.new_zeros(2, facts.length, len(facts.vocabulary), dtype=torch.float), soft=True)
         self.game = TextGame(g, d, joint=joint_allowed(d) and alone, counted=self.counted)
         self.game.players = (
             player("discriminator", d, of_d, to_discriminate, own_penalties(setup.discriminator, self.steps)),
