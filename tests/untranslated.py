@@ -34,7 +34,11 @@ LEFT_OUT: tuple[tuple[str, str, str], ...] = (
         r"No (samples|penalty) .*|\{\} (samples of seed|steps "
         r"of `).*|Nothing: .*|It (shows what its data|was not looked) .*|not said in the record",
     ),
-    ("errors.py", "what PyTorch says where no memory is left", r"(out of|not enough) memory|can't .*|failed to .*"),
+    (
+        "errors.py",
+        "what PyTorch says where no memory is left",
+        r"(out of|not enough) memory|can(no|')t allocate .*|failed to .*",
+    ),
     ("export/plain.py", "code of generator.py, and words behind it", r"TEXT --out .*|in\.wav .*|def .*|Trained and .*"),
     ("export/bundle.py", "code of generator.py", r"from __future__ .*"),
     ("export/standalone.py", "errors of generator.py, which does not need Poise", EVERYTHING),

@@ -21,7 +21,12 @@ Strength = float | str | Callable[[int], float]
 
 
 def at_least_zero(value: Any, what: str, step: int) -> Any:
-    """The number that a function of the step gave. Errors: PoiseError for one below 0, or that is none."""
+    """The number that a function of the step gave. Errors: PoiseError for one below 0, or that is none.
+
+    Example:
+        >>> at_least_zero(0.5, "gamma", 3)
+        0.5
+    """
     if not 0 <= float(value) < math.inf:
         raise PoiseError(f"{what} is {value} at step {step}: it must be a number of at least 0")
     return value

@@ -156,11 +156,6 @@ def _made(layer: nn.Module, leaf: str) -> tuple[object, ...]:
     return (*map(id, _sources(layer, leaf)), *map(type, chains[leaf] or layer._forward_pre_hooks.values()))
 
 
-def learning(weights: list[Weight]) -> list[Weight]:
-    """Those that learn; all where none does, as of a network that is switched off for a turn."""
-    return [w for w in weights if any(p.requires_grad for p in (w.raw, *w.sources) if p is not None)] or weights
-
-
 def _without_training(chain: nn.Module) -> Tensor:
     """The parametrisation's value in evaluation mode: spectral norm then takes no power iteration."""
     modes = [(part, part.training) for part in chain.modules()]

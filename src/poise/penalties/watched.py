@@ -117,3 +117,16 @@ def _norm(tensors: list[Tensor]) -> float:
     norms = [torch.linalg.vector_norm(tensor.float() if tensor.element_size() < 4 else tensor) for tensor in tensors]
     whole = [norm.full_tensor() if hasattr(norm, "full_tensor") else norm for norm in norms]
     return float(torch.linalg.vector_norm(torch.stack([norm.to(whole[0].device) for norm in whole])))
+
+
+def learning(weights: list[Weight]) -> list[Weight]:
+    """Those that learn; all where none does, as of a network that is switched off for a turn.
+
+    Example:
+        >>> from poise.penalties.covers import covered
+        >>> net = torch.nn.Sequential(torch.nn.Linear(3, 2), torch.nn.Linear(2, 1))
+        >>> _ = net[0].requires_grad_(False)
+        >>> [weight.name for weight in learning(list(covered(net)))]
+        ['1.weight']
+    """
+    return [w for w in weights if any(p.requires_grad for p in (w.raw, *w.sources) if p is not None)] or weights

@@ -22,8 +22,8 @@ from poise.lazy import Lazy
 from poise.penalties import places
 from poise.penalties.base import Penalty, Strength, at_least_zero
 from poise.penalties.coverage import Coverage, coverage, nothing_covered
-from poise.penalties.covers import Covers, Weight, covered, first_learning, half_squares, learning
-from poise.penalties.watched import watched
+from poise.penalties.covers import Covers, Weight, covered, first_learning, half_squares
+from poise.penalties.watched import learning, watched
 from poise.registry import register
 from poise.rows.numbers import number
 from poise.training.schedules import number_or_schedule

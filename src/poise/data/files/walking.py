@@ -11,6 +11,7 @@ from threading import Event
 from typing import TypeVar
 
 from poise.data.files.turns import still_wanted, wanted_until
+from poise.disk import seen_from
 
 Progress = Callable[[int, int], object]  # done, total
 
@@ -91,7 +92,7 @@ def walked(folder: Path, ours: list[str] | None = None) -> Iterator[tuple[str, l
             continue
         if above != os.fspath(folder) and is_ours({entry.name for entry in entries}):
             if ours is not None:
-                ours.append(os.path.relpath(above, folder))
+                ours.append(seen_from(above, folder))
             continue
         below = (e for e in entries if not e.name.startswith(".") and e.is_dir(follow_symlinks=False))
         waiting += (entry.path for entry in below)
