@@ -47,21 +47,14 @@ class Penalty:
 
     name: str
     reads: ClassVar[str] = "weights"
-    scheduled: ClassVar[str] = ""  # the option that is a number or a schedule, "strength" or "gamma"
-    _strength: float | Callable[[int], float]  # what it says
-    _gamma: float | Callable[[int], float]
 
-    def __setattr__(self, name: str, value: Any) -> None:
-        """A strength that is set anew is checked anew, and is the one that acts."""
-        super().__setattr__(name, value)
-        if name == self.scheduled:
-            super().__setattr__(f"_{name}", number_or_schedule(value, f"{name} of {type(self).__name__}"))
-
-    def __post_init__(self) -> None:
-        """For a strength that is no field of the instance: one of the class, or a property."""
-        if self.scheduled and f"_{self.scheduled}" not in vars(self):
-            value = number_or_schedule(getattr(self, self.scheduled), f"{self.scheduled} of {type(self).__name__}")
-            super().__setattr__(f"_{self.scheduled}", value)
+    def parsed(self, option: str) -> float | Callable[[int], float]:
+        """The number or the schedule that an option says, "strength" or "gamma"; parsed anew where it was set anew."""
+        said, known = getattr(self, option), vars(self).get("_parsed")
+        if known is None or known[0] is not said:
+            known = self._parsed = said, number_or_schedule(said, f"{option} of {type(self).__name__}")
+        found: float | Callable[[int], float] = known[1]
+        return found
 
     def over(self, steps: int) -> Penalty:
         """The same penalty with schedules that had no length stretched over `steps` steps."""
@@ -92,7 +85,9 @@ class OnRound(Penalty, ABC):
     strength: Strength = 1.0
     name: str = "on_round"
     reads: ClassVar[str] = "round"
-    scheduled: ClassVar[str] = "strength"
+
+    def __post_init__(self) -> None:
+        self.parsed("strength")
 
     def over(self, steps: int) -> Self:
         return replace(self, strength=number_or_schedule(self.strength, f"strength of {self.name}", steps))
@@ -104,4 +99,4 @@ class OnRound(Penalty, ABC):
     def terms(self) -> tuple[Any, ...]:
         from poise.core import Term
 
-        return (Term(self.name, self.value, self._strength, regularises=True),)
+        return (Term(self.name, self.value, self.parsed("strength"), regularises=True),)

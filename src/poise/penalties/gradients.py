@@ -70,10 +70,9 @@ class GradientPenalty(Penalty, ABC):
     every: int = 16
     name: str = "gradient"
     reads: ClassVar[str] = "slopes"
-    scheduled: ClassVar[str] = "gamma"
 
     def __post_init__(self) -> None:
-        super().__post_init__()
+        self.parsed("gamma")
         if self.every < 1:
             raise PoiseError(f"every of {type(self).__name__} must be at least 1, not {self.every}")
 
@@ -106,13 +105,14 @@ class GradientPenalty(Penalty, ABC):
         x = x.detach().requires_grad_()
         with torch.enable_grad():
             verdict = _verdict(discriminator(x, *args, **kwargs))
-            gamma = at_least_zero(self._gamma(step), "gamma", step) if callable(self._gamma) else self._gamma
+            known = self.parsed("gamma")
+            gamma = at_least_zero(known(step), "gamma", step) if callable(known) else known
             return gamma * half_squared_slope(verdict, x).mean()
 
     def terms(self) -> tuple[Any, ...]:
         from poise.core import Term
 
-        return (Term(self.name, self.value, self._gamma, self.every, second_order=True, regularises=True),)
+        return (Term(self.name, self.value, self.parsed("gamma"), self.every, second_order=True, regularises=True),)
 
 
 @register("penalty", "R1")

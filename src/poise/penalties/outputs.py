@@ -115,10 +115,9 @@ class LeCam(Penalty):
     decay: float = 0.99
     name: str = "lecam"
     reads: ClassVar[str] = "outputs"
-    scheduled: ClassVar[str] = "strength"
 
     def __post_init__(self) -> None:
-        super().__post_init__()
+        self.parsed("strength")
         if not 0 <= self.decay < 1:
             raise PoiseError(f"decay of LeCam must be at least 0 and below 1, not {self.decay}")
         self._own: OutputAverages | None = None
@@ -135,15 +134,16 @@ class LeCam(Penalty):
             self._own = OutputAverages(self.decay)
         value = self._own.term(_per_sample(real), _per_sample(fake)).mean()
         self._own.commit()
-        if not callable(self._strength):
-            return self._strength * value
-        strength: float = at_least_zero(self._strength(step), f"the strength of '{self.name}'", step)
+        known = self.parsed("strength")
+        if not callable(known):
+            return known * value
+        strength: float = at_least_zero(known(step), f"the strength of '{self.name}'", step)
         return strength * value
 
     def terms(self) -> tuple[Term[Any], ...]:
         from poise.core import Term
 
-        return (Term(self.name, OutputAverages(self.decay), self._strength, regularises=True),)
+        return (Term(self.name, OutputAverages(self.decay), self.parsed("strength"), regularises=True),)
 
 
 def _per_sample(outputs: Tensor) -> Tensor:

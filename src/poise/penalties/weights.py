@@ -45,10 +45,10 @@ class OnWeights(Penalty):
     strength: Strength = 1e-4
     covers: Covers = None
     name: str = "weights"
-    decoupled, factor, scheduled = False, 1.0, "strength"  # see poise.core.WeightPenalty; no options, so no fields
+    decoupled, factor = False, 1.0  # see poise.core.WeightPenalty; no options, so no fields
 
     def __post_init__(self) -> None:
-        super().__post_init__()
+        self.parsed("strength")
         self._trusted = False
 
     def over(self, steps: int) -> OnWeights:
@@ -59,7 +59,7 @@ class OnWeights(Penalty):
 
     def strength_at(self, step: int = 0) -> float:
         """λ at a step, times `factor`."""
-        known = self._strength
+        known = self.parsed("strength")
         found = at_least_zero(known(step), f"the strength of '{self.name}'", step) if callable(known) else known
         return self.factor * float(found)
 
